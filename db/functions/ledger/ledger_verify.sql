@@ -1,0 +1,46 @@
+create or replace function ledger.ledger_verify(wallet_id uuid default null)
+returns setof ledger.finding
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- One wallet and all of them want different plans.
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  -- "No row" must never mean "no such wallet".
+  if ledger_verify.wallet_id is not null
+    and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id and w.house is null) then
+    perform ledger_private.refuse_wallet(ledger_verify.wallet_id);
+  end if;
+
+  return query select f.* from ledger_private.verify_entries(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_transfers(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_wallets(ledger_verify.wallet_id) f;
+  if ledger_verify.wallet_id is null then
+    return query select f.* from ledger_private.verify_sums() f;
+  end if;
+end
+$$;
+
+comment on function ledger.ledger_verify(uuid) is $$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
+means that it is sound.
+
+- walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
+
+Rules:
+
+- entry_seq: a wallet's entries are numbered without gaps
+- entry_balance: balances and totals continue from the entry before
+- entry_time: a wallet's time never runs backwards
+- entry_hash: the chain of hashes is whole
+- entry_reference: the wallet and the transfer of an entry are there
+- entry_transfer: an entry says the same as its transfer
+- transfer_reference: both entries of a transfer are there
+- transfer_sides: the accounts and the asset are those that the transfer's kind demands
+- wallet_id: a wallet's id is the one derived from its owner
+- wallet_status: a wallet's status is what its newest event says
+- asset_sum: within an asset, debits and credits have the same sum$$;
+
+revoke all on function ledger.ledger_verify(uuid) from public;
+grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;

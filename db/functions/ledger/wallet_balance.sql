@@ -1,0 +1,35 @@
+create or replace function ledger.wallet_balance(wallet_id uuid)
+returns ledger.wallet_balance
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_head ledger.entries;
+begin
+  -- Under the caller's own policies: a wallet that the caller may not see is not found.
+  if not exists (select from ledger.wallets w where w.id = wallet_balance.wallet_id and w.house is null) then
+    perform ledger_private.refuse_wallet(wallet_id);
+  end if;
+  select e.* into v_head
+    from ledger.entries e
+    where e.wallet_id = wallet_balance.wallet_id
+    order by e.seq desc
+    limit 1;
+  return row(
+    coalesce(v_head.balance, 0), coalesce(v_head.bonus_balance, 0), coalesce(v_head.held_balance, 0),
+    coalesce(v_head.balance - v_head.held_balance, 0), coalesce(v_head.seq, 0), statement_timestamp()
+  )::ledger.wallet_balance;
+end
+$$;
+
+comment on function ledger.wallet_balance(uuid) is $$A wallet's balances now, in minor units.
+
+- walletId: a player's wallet that the caller may see.
+
+Refuses with WALLET_NOT_FOUND (WLNOW).$$;
+
+revoke all on function ledger.wallet_balance(uuid) from public;
+grant execute on function ledger.wallet_balance(uuid)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,0 +1,34 @@
+create or replace function ledger.wallet_bonus(
+  wallet_id uuid,
+  amount bigint,
+  idem_key text,
+  expires_at timestamptz default null,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post('bonus', wallet_id, null, amount, idem_key, expires_at, metadata);
+end
+$$;
+
+comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is $$@resultFieldName receipt
+Grants free credits: from promotions to the wallet, where they count as bonus credits and are spent before bought ones.
+
+- walletId: the player's wallet.
+- amount: minor units, 1 to 1000000000000000.
+- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
+  arguments returns the same receipt and books nothing.
+- expiresAt: must be left out: bonus credits do not expire yet.
+- metadata: a JSON object of at most 8192 bytes, such as the campaign.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
+
+revoke all on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) from public;
+grant execute on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb)
+  to wallet_service, wallet_operator, wallet_job;

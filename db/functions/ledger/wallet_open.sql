@@ -1,0 +1,57 @@
+create or replace function ledger.wallet_open(owner_id text, asset_code text)
+returns ledger.wallets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_wallet ledger.wallets;
+begin
+  if owner_id is null or char_length(owner_id) not between 1 and 200 then
+    perform ledger_private.refuse('WLARG',
+      format('invalid argument: owner_id has %s characters', coalesce(char_length(owner_id), 0)),
+      jsonb_build_object('argument', 'owner_id', 'min_length', 1, 'max_length', 200),
+      'Send the player''s account number, 1 to 200 characters.');
+  end if;
+  if asset_code is null then
+    perform ledger_private.refuse('WLARG', 'invalid argument: asset_code is null',
+      jsonb_build_object('argument', 'asset_code'), 'Name the asset, such as GOLD.');
+  end if;
+  if not exists (select from ledger.assets a where a.code = wallet_open.asset_code) then
+    perform ledger_private.refuse('WLNOA', format('asset not found: %s', asset_code),
+      jsonb_build_object('asset_code', asset_code), 'An operator creates assets with asset_create(code, name, scale).');
+  end if;
+
+  perform set_config('ledger.posting', 'on', true);
+  insert into ledger.wallets (id, owner_id, asset_code, normal_side)
+    values (ledger.wallet_id(owner_id, asset_code), owner_id, asset_code, 'credit')
+    on conflict on constraint wallets_pkey do nothing
+    returning * into v_wallet;
+  if found then
+    insert into ledger.wallet_events (wallet_id, kind, actor) values (v_wallet.id, 'opened', ledger_private.actor());
+  end if;
+  perform set_config('ledger.posting', '', true);
+  if v_wallet.id is not null then
+    return v_wallet;
+  end if;
+  select w.* into strict v_wallet
+    from ledger.wallets w
+    where w.id = ledger.wallet_id(wallet_open.owner_id, wallet_open.asset_code);
+  if v_wallet.status = 'closed' then
+    perform ledger_private.check_status(v_wallet, false);
+  end if;
+  return v_wallet;
+end
+$$;
+
+comment on function ledger.wallet_open(text, text) is $$@resultFieldName wallet
+Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
+
+- ownerId: the player's account number, 1 to 200 characters, opaque and unchanging; never an e-mail address.
+- assetCode: the asset, such as GOLD.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
+
+revoke all on function ledger.wallet_open(text, text) from public;
+grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator;

@@ -1,0 +1,26 @@
+create or replace function ledger.wallet_top_up(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post('top_up', wallet_id, null, amount, idem_key, null, metadata);
+end
+$$;
+
+comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
+
+- walletId: the player's wallet.
+- amount: minor units, 1 to 1000000000000000.
+- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
+  arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the payment's reference.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
+
+revoke all on function ledger.wallet_top_up(uuid, bigint, text, jsonb) from public;
+grant execute on function ledger.wallet_top_up(uuid, bigint, text, jsonb) to wallet_service, wallet_operator, wallet_job;

@@ -1,0 +1,23 @@
+create or replace function ledger_private.check_status(wallet ledger.wallets, leaving boolean)
+returns void
+language plpgsql
+immutable
+as $$
+begin
+  if wallet.status = 'closed' then
+    perform ledger_private.refuse('WLCLS',
+      format('wallet closed: %s', wallet.id),
+      jsonb_build_object('wallet_id', wallet.id), 'An operator can reopen the wallet.');
+  end if;
+  if wallet.status = 'frozen' and leaving then
+    perform ledger_private.refuse('WLFRZ',
+      format('wallet frozen: %s', wallet.id),
+      jsonb_build_object('wallet_id', wallet.id), 'No credits leave a frozen wallet; an operator can reopen it.');
+  end if;
+end
+$$;
+
+comment on function ledger_private.check_status(ledger.wallets, boolean) is
+  'Refuses what the wallet''s status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one.';
+
+revoke all on function ledger_private.check_status(ledger.wallets, boolean) from public;

@@ -1,0 +1,16 @@
+create or replace function ledger_private.tg__append_only()
+returns trigger
+language plpgsql
+as $$
+begin
+  raise exception using
+    errcode = '42501',
+    message = format('%s.%s is append-only: no %s', TG_TABLE_SCHEMA, TG_TABLE_NAME, lower(TG_OP)),
+    hint = 'Book a correcting transfer instead.';
+end
+$$;
+
+comment on function ledger_private.tg__append_only() is
+  'Refuses to change or remove what has been written, also to the owner or a superuser.';
+
+revoke all on function ledger_private.tg__append_only() from public;

@@ -1,0 +1,142 @@
+/** One server and one migrated template database for all test files; each file clones the template (see helpers.ts). */
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { compile } from "graphile-migrate";
+import pg from "pg";
+import { startEmbedded } from "../../src/embedded.ts";
+import { migrate } from "../../src/migrate.ts";
+
+interface Server { url: string; kind: string; stop: () => Promise<void> }
+
+declare global {
+  var stopTestServer: (() => Promise<void>) | undefined;
+}
+
+const PREFIX = "wallet_test";
+const ROOT = new URL("../../", import.meta.url).pathname;
+// Nothing of a test outlives it.
+const FORGETFUL = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+const DOCKER_ANSWER_MS = 3_000;
+const DOCKER_START_MS = 120_000;
+
+export default async function globalSetup(): Promise<void> {
+  const server = await findServer();
+  const run = `${PREFIX}_${randomBytes(4).toString("hex")}`;
+  // The name of this session tells other runs which databases are in use.
+  const admin = new pg.Client({ connectionString: server.url, application_name: run, options: "-c idle_session_timeout=0" });
+  admin.on("error", () => undefined);
+  await admin.connect();
+  await dropLeftovers(admin);
+  await createLogins(admin);
+
+  const template = `${run}_template`;
+  await admin.query(`create database ${template}`);
+  const url = withDatabase(server.url, template);
+  await migrate(url);
+  await applyCurrent(url);
+  await admin.query(`alter database ${template} is_template true allow_connections false`);
+
+  process.env.TEST_SERVER_URL = server.url;
+  process.env.TEST_TEMPLATE = template;
+  const { rows } = await admin.query<{ version: string; room: number }>(
+    "select current_setting('server_version') as version, current_setting('max_connections')::int as room");
+  const [about] = rows;
+  process.env.TEST_CONNECTIONS = String(about?.room ?? 100);
+  console.log(`\nPostgreSQL for the tests: ${server.kind}, version ${about?.version ?? "unknown"}`);
+
+  globalThis.stopTestServer = async () => {
+    await dropDatabases(admin, `${run}_`);
+    const { rows: others } = await admin.query(
+      "select from pg_stat_activity where application_name like $1 and application_name <> $2", [`${PREFIX}\\_%`, run]);
+    await admin.end();
+    // The next run adopts a server that is left running for another.
+    if (others.length === 0) await server.stop();
+  };
+}
+
+async function findServer(): Promise<Server> {
+  const given = process.env.TEST_DATABASE_URL;
+  if (given) return { url: given, kind: "TEST_DATABASE_URL", stop: () => Promise.resolve() };
+  return await startContainer() ?? await startLocal();
+}
+
+async function startLocal(): Promise<Server> {
+  const server = await startEmbedded({ dataDir: `${ROOT}.data/test`, database: "postgres", settings: FORGETFUL });
+  return { url: server.url, kind: "embedded", stop: () => server.stop() };
+}
+
+/** A container where a Docker engine answers; undefined where none does, or where it cannot start one. */
+async function startContainer(): Promise<Server | undefined> {
+  const { getContainerRuntimeClient } = await import("testcontainers");
+  const answers = await within(DOCKER_ANSWER_MS, getContainerRuntimeClient().then(() => true, () => false));
+  if (!answers) return undefined;
+  const { PostgreSqlContainer } = await import("@testcontainers/postgresql");
+  const settings = Object.entries({ max_connections: "300", ...FORGETFUL }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const start = () => within(DOCKER_START_MS, new PostgreSqlContainer("postgres:18").withCommand(["postgres", ...settings]).start());
+  // Testcontainers wants a cleaner beside the container, whose image may be out of reach; we stop ours ourselves.
+  const container = await start().catch(() => {
+    process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
+    return start();
+  }).catch((error: unknown) => {
+    console.log(`\nDocker answers but starts no postgres:18: ${String(error)}`);
+    return undefined;
+  });
+  return container && {
+    url: container.getConnectionUri(), kind: "Testcontainers", stop: async () => { await container.stop(); },
+  };
+}
+
+async function within<T>(limit: number, promise: Promise<T>): Promise<T | undefined> {
+  return Promise.race([promise, sleep(limit, undefined, { ref: false })]);
+}
+
+/** Databases whose run no longer has a session were left behind by a crash. */
+async function dropLeftovers(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query<{ run: string }>(
+    `select distinct substring(datname from '^${PREFIX}_[0-9a-f]{8}') as run
+     from pg_database
+     where datname ~ '^${PREFIX}_[0-9a-f]{8}_'
+       and substring(datname from '^${PREFIX}_[0-9a-f]{8}') not in (select application_name from pg_stat_activity)`);
+  for (const { run } of rows) await dropDatabases(admin, `${run}_`);
+}
+
+async function dropDatabases(admin: pg.Client, prefix: string): Promise<void> {
+  const { rows } = await admin.query<{ datname: string }>("select datname from pg_database where starts_with(datname, $1)", [prefix]);
+  for (const { datname } of rows) {
+    await admin.query(`alter database ${datname} is_template false`);
+    await admin.query(`drop database if exists ${datname} with (force)`);
+  }
+}
+
+/** Logins belong to the cluster: an earlier run may have made them. */
+async function createLogins(admin: pg.Client): Promise<void> {
+  await admin.query(`do $$
+    begin
+      perform pg_advisory_xact_lock(hashtext('${PREFIX}'));
+      if not exists (select from pg_roles where rolname = 'wallet_job') then
+        create role wallet_job nologin;
+      end if;
+      if not exists (select from pg_roles where rolname = 'wallet_test_job') then
+        create role wallet_test_job login in role wallet_job;
+      end if;
+      if not exists (select from pg_roles where rolname = 'wallet_test_stranger') then
+        create role wallet_test_stranger login;
+      end if;
+    end $$`);
+}
+
+/** What is being worked on and not yet committed as a migration is tested too. */
+async function applyCurrent(url: string): Promise<void> {
+  const current = await readFile(`${ROOT}db/migrations/current.sql`, "utf8");
+  const compiled = await compile({ connectionString: url, migrationsFolder: `${ROOT}db/migrations` }, current);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`begin;\n${compiled}\n;commit`).finally(() => client.end());
+}
+
+function withDatabase(url: string, name: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${name}`;
+  return changed.href;
+}

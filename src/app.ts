@@ -1,0 +1,81 @@
+/** The HTTP surface: health, authentication, GraphQL, downloads. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import type { Pool } from 'pg';
+import { postgraphile } from 'postgraphile';
+import { grafserv } from 'postgraphile/grafserv/express/v4';
+import { createAuthenticator } from './auth.ts';
+import type { AuthConfig } from './config.ts';
+import type { Database } from './database.ts';
+import { publicError, sendError, sendPublicError } from './errors.ts';
+import { createPreset } from './graphile.config.ts';
+import { historyRouter } from './history.ts';
+
+export interface AppOptions {
+  database: Database;
+  auth: AuthConfig;
+  /** With it, there is an IDE at `/` which uses this token. */
+  createDevelopmentToken?: (() => Promise<string>) | undefined;
+}
+
+export interface App {
+  app: Express;
+  /** From now on the service reports that it takes no more work. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+const READY_WITHIN_MS = 2_000;
+
+/** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
+export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
+  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
+  await pgl.getSchema();
+  const serv = pgl.createServ(grafserv);
+  let draining = false;
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.use((_req, res, next) => {
+    // Otherwise a connection that is kept alive would bring more and more requests.
+    if (draining) res.set('Connection', 'close');
+    next();
+  });
+  app.get('/healthz', (_req, res) => { res.json({ status: 'ok' }); });
+  app.get('/readyz', async (_req, res) => {
+    const ready = !draining && await answers(database.pool);
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
+  });
+  app.use(['/graphql', '/wallets'], createAuthenticator(auth));
+  app.use(historyRouter(database.historyPool));
+  await serv.addTo(app, null, false);
+  app.use((_req, res) => { sendError(res, 404, 'NOT_FOUND', 'not found'); });
+  app.use(handleError);
+
+  return { app, drain: () => { draining = true; }, close: async () => { await pgl.release(); } };
+}
+
+async function answers(pool: Pool): Promise<boolean> {
+  const timeout = sleep(READY_WITHIN_MS, false, { ref: false });
+  const answer = pool.query('select 1').then(() => true, () => false);
+  return Promise.race([answer, timeout]);
+}
+
+// Express takes it for an error handler by its four parameters.
+// eslint-disable-next-line @typescript-eslint/no-unused-vars
+const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
+  const { code, status } = error as { code?: unknown; status?: unknown };
+  // A client that went away before the end asks for no answer and is no trouble of ours.
+  if (code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    sendError(res, status, 'BAD_REQUEST', 'The request cannot be read');
+    return;
+  }
+  const shown = publicError(error, `${req.method} ${req.path}`);
+  // Too late to say it; a connection cut short says that the answer is not complete.
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  sendPublicError(res, shown.extensions.code === 'INTERNAL' ? 500 : 503, shown);
+};

@@ -1,0 +1,113 @@
+/** Who is calling: checks the bearer token of a request, and signs tokens for development. */
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { RequestHandler, Response } from 'express';
+import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions } from 'jose';
+import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
+import { sendError } from './errors.ts';
+
+/** The roles a token may name, and the database role that each becomes. */
+const PG_ROLES = {
+  player: 'wallet_player',
+  service: 'wallet_service',
+  operator: 'wallet_operator',
+  auditor: 'wallet_auditor',
+} as const;
+
+export type Role = keyof typeof PG_ROLES;
+export interface Identity { role: Role; sub: string; pgRole: string }
+
+type Verify = (token: string) => Promise<JWTPayload>;
+
+const CLOCK_TOLERANCE_SECONDS = 10;
+const TOKEN_LIFETIME = '12h';
+// 1 to 200 characters, as the ledger counts them; PostgreSQL has no text with a NUL.
+const SUBJECT = /^[^\0]{1,200}$/u;
+
+export function isRole(role: unknown): role is Role {
+  return typeof role === 'string' && Object.hasOwn(PG_ROLES, role);
+}
+
+export function isSubject(sub: unknown): sub is string {
+  return typeof sub === 'string' && SUBJECT.test(sub) && sub.isWellFormed();
+}
+
+/** Lets a request pass only with a good token, and remembers whose it is. */
+export function createAuthenticator(config: AuthConfig): RequestHandler {
+  const verify = config.kind === 'secret' ? verifyWithSecret(config) : verifyWithJwks(config);
+  return async (req, res, next) => {
+    const identity = await identify(verify, req.headers.authorization);
+    if (!identity) {
+      res.set('WWW-Authenticate', 'Bearer');
+      sendError(res, 401, 'UNAUTHENTICATED', 'Send a valid token: Authorization: Bearer …');
+      return;
+    }
+    res.locals.identity = identity;
+    next();
+  };
+}
+
+/** The identity that the authenticator found. Without one there is no answer: forgetting the middleware must not open a door. */
+export function identityOf(res: Response): Identity {
+  const identity = res.locals.identity as Identity | undefined;
+  if (!identity) throw new Error('Request without an identity');
+  return identity;
+}
+
+/** A token that the service accepts when it is configured alike. */
+export async function signToken({ secret, issuer, audience }: SecretAuth, { role, sub }: Pick<Identity, 'role' | 'sub'>): Promise<string> {
+  const token = new SignJWT({ role }).setProtectedHeader({ alg: 'HS256' }).setSubject(sub).setIssuedAt().setExpirationTime(TOKEN_LIFETIME);
+  if (issuer !== undefined) token.setIssuer(issuer);
+  if (audience !== undefined) token.setAudience(audience);
+  return token.sign(secretKey(secret));
+}
+
+async function identify(verify: Verify, header: string | undefined): Promise<Identity | undefined> {
+  const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header ?? '')?.[1];
+  if (token === undefined) return undefined;
+  try {
+    const { role, sub } = await verify(token);
+    return isRole(role) && isSubject(sub) ? { role, sub, pgRole: PG_ROLES[role] } : undefined;
+  } catch (error) {
+    // Whatever else goes wrong (the key server is down) is not the token's fault.
+    if (error instanceof errors.JOSEError) return undefined;
+    throw error;
+  }
+}
+
+function verifyWithSecret({ secret, issuer, audience }: SecretAuth): Verify {
+  const key = secretKey(secret);
+  const options = verifyOptions(['HS256'], issuer, audience);
+  return async (token) => (await jwtVerify(token, key, options)).payload;
+}
+
+function verifyWithJwks({ jwksUri, issuer, audience }: JwksAuth): Verify {
+  const keys = reachableKeys(createRemoteJWKSet(jwksUri));
+  const options = verifyOptions(['RS256', 'ES256', 'PS256', 'EdDSA'], issuer, audience);
+  return async (token) => (await jwtVerify(token, keys, options)).payload;
+}
+
+/** Tells a key that is not in the set (a bad token) from a set that cannot be had (our trouble). */
+function reachableKeys(keys: JWTVerifyGetKey): JWTVerifyGetKey {
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+      throw new Error('The keys at JWKS_URI cannot be read', { cause: error });
+    }
+  };
+}
+
+function verifyOptions(algorithms: string[], issuer: string | undefined, audience: string | undefined): JWTVerifyOptions {
+  return {
+    algorithms,
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  };
+}
+
+function secretKey(secret: string): KeyObject {
+  return createSecretKey(secret, 'utf8');
+}

@@ -1,0 +1,120 @@
+/** What callers learn of an error: the ledger's refusals as they are, a few database errors by name, of the rest an id. */
+import { randomUUID } from 'node:crypto';
+import type { Response } from 'express';
+import { GraphQLError } from 'postgraphile/graphql';
+
+export interface PublicError {
+  message: string;
+  extensions: { code: string; detail?: unknown; hint?: string; id?: string };
+}
+
+/** The name of each SQLSTATE that callers are told; with a text of our own where the database's is not meant for them. */
+const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
+  WLAMT: { code: 'INVALID_AMOUNT' },
+  WLARG: { code: 'INVALID_ARGUMENT' },
+  WLSLF: { code: 'SAME_WALLET' },
+  WLNOW: { code: 'WALLET_NOT_FOUND' },
+  WLNOA: { code: 'ASSET_NOT_FOUND' },
+  WLNOH: { code: 'HOLD_NOT_FOUND' },
+  WLNOT: { code: 'TRANSFER_NOT_FOUND' },
+  WLAST: { code: 'ASSET_MISMATCH' },
+  WLKEY: { code: 'IDEMPOTENCY_KEY_REUSED' },
+  WLFRZ: { code: 'WALLET_FROZEN' },
+  WLCLS: { code: 'WALLET_CLOSED' },
+  WLHLD: { code: 'HOLD_NOT_OPEN' },
+  WLREV: { code: 'NOT_REVERSIBLE' },
+  WLLIM: { code: 'LIMIT_EXCEEDED' },
+  WLFND: { code: 'INSUFFICIENT_FUNDS' },
+  42501: { code: 'FORBIDDEN', message: 'forbidden: the token\'s role may not do this' },
+  '22P02': { code: 'INVALID_ARGUMENT', message: 'invalid argument: a value cannot be read as its type' },
+  22003: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a number is out of range' },
+  22007: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a date or time cannot be read' },
+  22008: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a date or time is out of range' },
+  22021: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a text holds a character that cannot be stored' },
+  '22P05': { code: 'INVALID_ARGUMENT', message: 'invalid argument: a text holds a character that cannot be stored' },
+  40001: { code: 'RETRY', message: 'retry: another call came in between' },
+  '40P01': { code: 'RETRY', message: 'retry: another call came in between' },
+  '55P03': { code: 'RETRY', message: 'retry: the wallet is busy' },
+  57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
+};
+
+/** Errors of the libraries that have no code, known by their text. */
+const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = [
+  { text: /^timeout exceeded when trying to connect/, code: 'RETRY', message: 'retry: the service is busy' },
+  { text: /^Invalid ('after' )?cursor/, code: 'INVALID_ARGUMENT', message: 'invalid argument: the cursor is not one of this list' },
+];
+
+interface DatabaseError extends Error { code?: unknown; detail?: unknown; hint?: unknown }
+
+/** For Grafserv: turns each error of a GraphQL answer into what the caller may see. */
+export function maskError(error: GraphQLError): GraphQLError {
+  const cause = error.originalError ?? undefined;
+  const shown = isGraphqlError(cause) ? graphqlError(error) : publicError(cause, error.path?.join('.'));
+  return new GraphQLError(shown.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: error.path ?? null,
+    originalError: cause ?? null,
+    extensions: { ...shown.extensions },
+  });
+}
+
+/** What to tell the caller of any error; `place` is where it happened, for the log. */
+export function publicError(error: unknown, place = 'request'): PublicError {
+  if (!(error instanceof Error)) return internalError(error, place);
+  const { code: sqlstate, message, detail, hint } = error as DatabaseError;
+  const known = typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate) ? KNOWN[sqlstate]
+    : KNOWN_TEXTS.find(({ text }) => text.test(message));
+  if (!known) return internalError(error, place);
+  if (known.message !== undefined) return { message: known.message, extensions: { code: known.code } };
+  return {
+    message,
+    extensions: {
+      code: known.code,
+      ...(typeof detail === 'string' && { detail: parseDetail(detail) }),
+      ...(typeof hint === 'string' && { hint }),
+    },
+  };
+}
+
+/** Answers a request outside GraphQL in the shape that GraphQL answers have. */
+export function sendError(res: Response, status: number, code: string, message: string): void {
+  sendPublicError(res, status, { message, extensions: { code } });
+}
+
+export function sendPublicError(res: Response, status: number, error: PublicError): void {
+  res.status(status).json({ errors: [error] });
+}
+
+/** Errors of the request itself (syntax, validation, a value of the wrong type) come from GraphQL and hold nothing secret. */
+function isGraphqlError(cause: Error | undefined): boolean {
+  return cause === undefined || cause instanceof GraphQLError;
+}
+
+function graphqlError({ message, extensions }: GraphQLError): PublicError {
+  const code = extensions.code;
+  return { message, extensions: { code: typeof code === 'string' ? code : 'BAD_REQUEST' } };
+}
+
+function internalError(error: unknown, place: string): PublicError {
+  const id = randomUUID();
+  console.error(`error ${id} in ${place}: ${describe(error)}`);
+  return { message: `internal error: ${id}`, extensions: { code: 'INTERNAL', id } };
+}
+
+/** One line, without the detail of a database error: that may quote a caller's values. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return JSON.stringify(error);
+  const { code } = error as DatabaseError;
+  const text = typeof code === 'string' ? `${code} ${error.message}` : (error.stack ?? error.message);
+  return text.replaceAll(/\s*\n\s*/g, ' | ');
+}
+
+function parseDetail(detail: string): unknown {
+  try {
+    return JSON.parse(detail);
+  } catch {
+    return detail;
+  }
+}

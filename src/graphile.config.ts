@@ -1,0 +1,63 @@
+/** The GraphQL API: what PostGraphile makes of the schema `ledger`, and how it is served. */
+import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
+import type { Pool } from 'pg';
+import { makePgService } from 'postgraphile/adaptors/pg';
+import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
+import { identityOf } from './auth.ts';
+import { maskError } from './errors.ts';
+import { DescriptionsPlugin } from './plugins/descriptions.ts';
+import { NamesPlugin } from './plugins/names.ts';
+import { PagingPlugin } from './plugins/paging.ts';
+import { createRuruPlugin } from './plugins/ruru.ts';
+import { ScalarsPlugin } from './plugins/scalars.ts';
+import { RefusalsPlugin } from './plugins/refusals.ts';
+import 'postgraphile/grafserv/express/v4';
+
+export interface PresetOptions {
+  pool: Pool;
+  /** Makes tokens for the IDE at `/`; without it there is no IDE. */
+  createRuruToken?: (() => Promise<string>) | undefined;
+}
+
+const MAX_REQUEST_BYTES = 100_000;
+
+export function createPreset({ pool, createRuruToken }: PresetOptions): GraphileConfig.Preset {
+  return {
+    extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
+    plugins: [
+      NamesPlugin, DescriptionsPlugin, ScalarsPlugin, PagingPlugin, RefusalsPlugin,
+      ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
+    ],
+    disablePlugins: [
+      // Ids are the ledger's own.
+      'NodePlugin',
+      // Counting a list means reading it.
+      'PgConnectionTotalCountPlugin',
+      // Fields that only some clients' conventions ask for.
+      'QueryQueryPlugin',
+      'PgMutationPayloadEdgePlugin',
+    ],
+    pgServices: [makePgService({ pool, schemas: ['ledger'], pubsub: false })],
+    gather: { pgStrictFunctions: true },
+    schema: {
+      // Only functions write; and lists are read forwards, in either order.
+      defaultBehavior: '-resource:insert -resource:update -resource:delete -resource:connection:backwards',
+      dontSwallowErrors: true,
+      sortExport: true,
+    },
+    grafast: { context },
+    grafserv: {
+      graphiql: createRuruToken !== undefined,
+      graphiqlOnGraphQLGET: false,
+      maxRequestLength: MAX_REQUEST_BYTES,
+      maskError,
+    },
+  };
+}
+
+/** Each request acts with the role and the claims of its token; the ledger's policies do the rest. */
+function context({ expressv4 }: Partial<Grafast.RequestContext>): Partial<Grafast.Context> {
+  if (!expressv4) throw new Error('Request without an identity');
+  const { role, sub, pgRole } = identityOf(expressv4.res);
+  return { pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
+}

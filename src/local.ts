@@ -1,0 +1,42 @@
+/** What a checkout keeps for itself under `.data/`: the embedded server's data and the development secret. */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { EmbeddedServer } from './embedded.ts';
+import type { Config } from './config.ts';
+
+const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
+const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
+
+/** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
+export async function startLocalServer({ exclusive = false } = {}): Promise<EmbeddedServer> {
+  const { startEmbedded } = await import('./embedded.ts');
+  return startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
+}
+
+/** Runs `work` on the database that the configuration names, and leaves the local server as it was found. */
+export async function withDatabaseUrl<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
+  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
+  const server = await startLocalServer();
+  try {
+    return await work(server.url);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The secret of development where none is configured: made once, then kept, and shared by the service and `npm run token`. */
+export async function developmentSecret(): Promise<string> {
+  await mkdir(DATA_FOLDER, { recursive: true });
+  // Written aside and then linked: a process that starts at the same moment finds the whole secret or none.
+  const draft = `${SECRET_FILE}.${process.pid}`;
+  await writeFile(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
+  try {
+    await link(draft, SECRET_FILE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await unlink(draft);
+  }
+  return readFile(SECRET_FILE, 'utf8');
+}

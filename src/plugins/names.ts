@@ -1,0 +1,16 @@
+/** GraphQL names that follow the SQL ones, so that a word means the same at every door. */
+export const NamesPlugin: GraphileConfig.Plugin = {
+  name: 'NamesPlugin',
+  version: '1.0.0',
+  inflection: {
+    replace: {
+      // A row's id is its UUID; there are no opaque node ids to tell it from.
+      _attributeName(previous, _preset, details) {
+        return previous?.({ ...details, skipRowId: true }) ?? details.attributeName;
+      },
+      enumValue(_previous, _preset, value) {
+        return value;
+      },
+    },
+  },
+};

@@ -1,0 +1,28 @@
+/** Gives requests that cannot be executed one look, whichever of the two JSON media types the client asks for. */
+import 'postgraphile/grafserv';
+
+export const RefusalsPlugin: GraphileConfig.Plugin = {
+  name: 'RefusalsPlugin',
+  version: '1.0.0',
+  grafserv: {
+    middleware: {
+      async processRequest(next, { requestDigest }) {
+        // Otherwise the answer comes as bytes, which cannot be looked into.
+        requestDigest.preferJSON = true;
+        const result = await next();
+        if (result?.type === 'json' && isRefusal(result.json)) {
+          if (result.statusCode === 200) result.statusCode = 400;
+          for (const error of result.json.errors) error.extensions = { code: 'BAD_REQUEST', ...error.extensions };
+        }
+        return result;
+      },
+    },
+  },
+};
+
+interface Refusal { errors: { extensions?: object }[] }
+
+/** No data at all (null is data) means that nothing was executed. */
+function isRefusal(answer: unknown): answer is Refusal {
+  return typeof answer === 'object' && answer !== null && 'errors' in answer && !('data' in answer);
+}

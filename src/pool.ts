@@ -1,0 +1,58 @@
+/** Pools of connections that act as the gateway's login, whoever opened them. */
+import pg from 'pg';
+import { ConfigError } from './config.ts';
+
+export interface PoolOptions { url: string; size: number; name: string; statementTimeoutMs: number }
+
+const LOGIN = 'wallet_gateway';
+const LOCK_TIMEOUT_MS = 5_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+const WAIT_FOR_CLIENT_MS = 30_000;
+
+export function createPool({ url, size, name, statementTimeoutMs }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    application_name: name,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    connectionTimeoutMillis: WAIT_FOR_CLIENT_MS,
+    // The pool waits for it before it lends the connection, which the type does not say.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises
+    onConnect: becomeGateway,
+  });
+  // An error without a listener ends the process: of idle connections the pool tells, of lent ones only the client.
+  pool.on('error', logLostConnection);
+  pool.on('connect', (client) => client.on('error', logLostConnection));
+  return pool;
+}
+
+/** Opens a connection, to find out now and in one line what every request would run into. */
+export async function checkPool(pool: pg.Pool): Promise<void> {
+  try {
+    const client = await pool.connect();
+    client.release();
+  } catch (error) {
+    throw new ConfigError(explain(error), { cause: error });
+  }
+}
+
+/**
+ * The ledger believes a token's claims only where the gateway logged in. A superuser may take that login on; for the
+ * gateway's own login the statement changes nothing; others may not. The time zone decides how timestamps are written.
+ */
+async function becomeGateway(client: pg.ClientBase): Promise<void> {
+  await client.query(`set session authorization ${LOGIN}; set time zone 'UTC'`);
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === '42501') return `DATABASE_URL must log in as ${LOGIN} or as a superuser`;
+  if (code === '22023') return `The database has no role ${LOGIN}: migrate it first`;
+  return `The database at DATABASE_URL cannot be reached: ${message || (code ?? 'no reason given')}`;
+}
+
+function logLostConnection(error: Error): void {
+  console.error(`database connection lost: ${error.message}`);
+}

@@ -1,0 +1,89 @@
+/** Starts the gateway, and stops it without dropping a request. */
+import './graphile-env.ts';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createApp, type App } from './app.ts';
+import { signToken } from './auth.ts';
+import { ConfigError, readConfig, type AuthConfig } from './config.ts';
+import { openDatabase, type Database } from './database.ts';
+
+interface Gateway { server: Server; app: App; database: Database }
+
+const DRAIN_MS = 10_000;
+/** A connection that does not come back must not keep the process. */
+const CLOSE_MS = 2_000;
+
+process.exit(await run());
+
+async function run(): Promise<number> {
+  try {
+    const gateway = await start();
+    await stopSignal();
+    await stop(gateway);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    return 1;
+  }
+}
+
+async function start(): Promise<Gateway> {
+  const config = readConfig(process.env);
+  const { auth } = config;
+  // Here development gets a secret of its own.
+  if (!auth) throw new ConfigError('Set JWT_SECRET or JWKS_URI');
+  const database = await openDatabase(config);
+  try {
+    const createDevelopmentToken = config.production ? undefined : developmentToken(auth);
+    const app = await createApp({ database, auth, createDevelopmentToken });
+    const server = createServer(app.app);
+    const port = await listen(server, config.port);
+    console.log(`Listening on http://localhost:${port}`);
+    return { server, app, database };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
+function developmentToken(auth: AuthConfig): (() => Promise<string>) | undefined {
+  if (auth.kind !== 'secret') return undefined;
+  return () => signToken(auth, { role: 'service', sub: 'developer' });
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw new ConfigError(`Cannot listen on port ${port}: ${(error as Error).message}`, { cause: error });
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+/** Later signals are ignored: npm passes Ctrl-C on to a process that the terminal has told already. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { resolve(); });
+  });
+}
+
+/** Takes no new connection, lets the requests under way end, and cuts what has not ended by the deadline. */
+async function stop({ server, app, database }: Gateway): Promise<void> {
+  app.drain();
+  const closed = once(server, 'close');
+  server.close();
+  const deadline = setTimeout(() => { server.closeAllConnections(); }, DRAIN_MS);
+  await closed;
+  clearTimeout(deadline);
+  await Promise.race([close(app, database), sleep(CLOSE_MS)]);
+}
+
+async function close(app: App, database: Database): Promise<void> {
+  await app.close();
+  await database.close();
+}
