@@ -1,14 +1,14 @@
 // ESM as it is written: `node --experimental-vm-modules node_modules/jest/bin/jest.js`; swc only strips the types.
 export default {
-  testMatch: ["<rootDir>/db/tests/**/*.test.ts", "<rootDir>/src/**/*.test.ts"],
-  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/.data/"],
-  modulePathIgnorePatterns: ["<rootDir>/.data/"],
-  extensionsToTreatAsEsm: [".ts"],
+  testMatch: ['<rootDir>/db/tests/**/*.test.ts', '<rootDir>/src/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/.data/'],
+  modulePathIgnorePatterns: ['<rootDir>/.data/'],
+  extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    "\\.ts$": ["@swc/jest", { jsc: { target: "es2024", parser: { syntax: "typescript" } }, module: { type: "es6" } }],
+    '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
   },
-  globalSetup: "./db/tests/global-setup.ts",
-  globalTeardown: "./db/tests/global-teardown.ts",
+  globalSetup: './db/tests/global-setup.ts',
+  globalTeardown: './db/tests/global-teardown.ts',
   testTimeout: 30_000,
   maxWorkers: 2,
 };

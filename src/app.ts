@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Pool } from 'pg';
-import { postgraphile } from 'postgraphile';
+import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator } from './auth.ts';
-import type { AuthConfig } from './config.ts';
+import { ConfigError, type AuthConfig } from './config.ts';
 import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
@@ -30,7 +30,7 @@ const READY_WITHIN_MS = 2_000;
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
   const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
-  await pgl.getSchema();
+  await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
   let draining = false;
 
@@ -41,23 +41,47 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
     if (draining) res.set('Connection', 'close');
     next();
   });
-  app.get('/healthz', (_req, res) => { res.json({ status: 'ok' }); });
+  app.get('/healthz', (_req, res) => {
+    res.json({ status: 'ok' });
+  });
   app.get('/readyz', async (_req, res) => {
-    const ready = !draining && await answers(database.pool);
+    const ready = !draining && (await answers(database.pool));
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
   });
   app.use(['/graphql', '/wallets'], createAuthenticator(auth));
   app.use(historyRouter(database.historyPool));
   await serv.addTo(app, null, false);
-  app.use((_req, res) => { sendError(res, 404, 'NOT_FOUND', 'not found'); });
+  app.use((_req, res) => {
+    sendError(res, 404, 'NOT_FOUND', 'not found');
+  });
   app.use(handleError);
 
-  return { app, drain: () => { draining = true; }, close: async () => { await pgl.release(); } };
+  return {
+    app,
+    drain: () => {
+      draining = true;
+    },
+    close: async () => {
+      await pgl.release();
+    },
+  };
+}
+
+async function schemaOf(pgl: PostGraphileInstance): Promise<void> {
+  try {
+    await pgl.getSchema();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`The database has no schema to serve (is it migrated?): ${reason}`, { cause: error });
+  }
 }
 
 async function answers(pool: Pool): Promise<boolean> {
   const timeout = sleep(READY_WITHIN_MS, false, { ref: false });
-  const answer = pool.query('select 1').then(() => true, () => false);
+  const answer = pool.query('select 1').then(
+    () => true,
+    () => false,
+  );
   return Promise.race([answer, timeout]);
 }
 

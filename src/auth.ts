@@ -1,7 +1,15 @@
 /** Who is calling: checks the bearer token of a request, and signs tokens for development. */
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
-import { createRemoteJWKSet, errors, jwtVerify, SignJWT, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions } from 'jose';
+import {
+  createRemoteJWKSet,
+  errors,
+  jwtVerify,
+  SignJWT,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
 import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
 import { sendError } from './errors.ts';
 
@@ -14,7 +22,11 @@ const PG_ROLES = {
 } as const;
 
 export type Role = keyof typeof PG_ROLES;
-export interface Identity { role: Role; sub: string; pgRole: string }
+export interface Identity {
+  role: Role;
+  sub: string;
+  pgRole: string;
+}
 
 type Verify = (token: string) => Promise<JWTPayload>;
 
@@ -54,8 +66,15 @@ export function identityOf(res: Response): Identity {
 }
 
 /** A token that the service accepts when it is configured alike. */
-export async function signToken({ secret, issuer, audience }: SecretAuth, { role, sub }: Pick<Identity, 'role' | 'sub'>): Promise<string> {
-  const token = new SignJWT({ role }).setProtectedHeader({ alg: 'HS256' }).setSubject(sub).setIssuedAt().setExpirationTime(TOKEN_LIFETIME);
+export async function signToken(
+  { secret, issuer, audience }: SecretAuth,
+  { role, sub }: Pick<Identity, 'role' | 'sub'>,
+): Promise<string> {
+  const token = new SignJWT({ role })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(sub)
+    .setIssuedAt()
+    .setExpirationTime(TOKEN_LIFETIME);
   if (issuer !== undefined) token.setIssuer(issuer);
   if (audience !== undefined) token.setAudience(audience);
   return token.sign(secretKey(secret));
@@ -98,7 +117,11 @@ function reachableKeys(keys: JWTVerifyGetKey): JWTVerifyGetKey {
   };
 }
 
-function verifyOptions(algorithms: string[], issuer: string | undefined, audience: string | undefined): JWTVerifyOptions {
+function verifyOptions(
+  algorithms: string[],
+  issuer: string | undefined,
+  audience: string | undefined,
+): JWTVerifyOptions {
   return {
     algorithms,
     requiredClaims: ['exp', 'sub'],

@@ -1,6 +1,16 @@
 /** Reads the environment, once and for all: no other module looks at it. */
-export interface SecretAuth { kind: 'secret'; secret: string; issuer?: string; audience?: string }
-export interface JwksAuth { kind: 'jwks'; jwksUri: URL; issuer: string; audience: string }
+export interface SecretAuth {
+  kind: 'secret';
+  secret: string;
+  issuer?: string;
+  audience?: string;
+}
+export interface JwksAuth {
+  kind: 'jwks';
+  jwksUri: URL;
+  issuer: string;
+  audience: string;
+}
 export type AuthConfig = SecretAuth | JwksAuth;
 
 export interface Config {
@@ -52,23 +62,34 @@ function readAuth(env: Env): AuthConfig | undefined {
   const audience = text(env, 'JWT_AUDIENCE');
   if (jwksUri !== undefined) {
     if (secret !== undefined) throw new ConfigError('Set JWT_SECRET or JWKS_URI, not both');
-    if (issuer === undefined || audience === undefined) throw new ConfigError('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too');
+    if (issuer === undefined || audience === undefined)
+      throw new ConfigError('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too');
     return { kind: 'jwks', jwksUri: readJwksUri(jwksUri), issuer, audience };
   }
   if (secret === undefined) return undefined;
   if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
     throw new ConfigError(`JWT_SECRET must have ${MIN_SECRET_BYTES} bytes or more`);
   }
-  return { kind: 'secret', secret, ...(issuer !== undefined && { issuer }), ...(audience !== undefined && { audience }) };
+  return {
+    kind: 'secret',
+    secret,
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  };
 }
 
 function readJwksUri(value: string): URL {
   const url = URL.parse(value);
-  if (url?.protocol !== 'https:' && url?.protocol !== 'http:') throw new ConfigError('JWKS_URI must be an http or https URL');
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    throw new ConfigError('JWKS_URI must be an http or https URL');
   return url;
 }
 
-function readInteger(env: Env, name: string, { fallback, min, max }: { fallback: number; min: number; max: number }): number {
+function readInteger(
+  env: Env,
+  name: string,
+  { fallback, min, max }: { fallback: number; min: number; max: number },
+): number {
   const value = text(env, name) ?? String(fallback);
   const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
   if (!(number >= min && number <= max)) throw new ConfigError(`${name} must be a whole number from ${min} to ${max}`);

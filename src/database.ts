@@ -1,9 +1,13 @@
 /** The database that the gateway works on, ready to use. */
-import type { Pool } from 'pg';
+import pg, { type Pool } from 'pg';
 import { ConfigError, type Config } from './config.ts';
-import { checkPool, createPool } from './pool.ts';
+import { startLocalServer } from './local.ts';
+import { checkPool, createPool, explain } from './pool.ts';
+import { prepare } from './prepare.ts';
 
 export interface Database {
+  /** As configured, or the embedded server's. */
+  url: string;
   /** For GraphQL. */
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
@@ -13,23 +17,54 @@ export interface Database {
 
 const STATEMENT_TIMEOUT_MS = 30_000;
 
-export async function openDatabase(config: Config): Promise<Database> {
-  const url = config.databaseUrl;
-  // Here the embedded server starts; then migration and seed run, as the administrator.
-  if (url === undefined) throw new ConfigError('Set DATABASE_URL');
+const CONNECT_WITHIN_MS = 10_000;
 
-  const historySize = Math.ceil(config.poolSize / 5);
+/** Migrates and seeds too, where the login may: an administrator's or the embedded server's, not the gateway's own. */
+export async function openDatabase(config: Config): Promise<Database> {
+  const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
+  try {
+    const url = config.databaseUrl ?? local?.url ?? '';
+    if (await isSuperuser(url)) await prepare(url);
+    const pools = await openPools(url, config.poolSize);
+    const close = async (): Promise<void> => {
+      await Promise.all([pools.pool.end(), pools.historyPool.end()]);
+      await local?.stop();
+    };
+    return { url, ...pools, close };
+  } catch (error) {
+    await local?.stop();
+    throw error;
+  }
+}
+
+async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; historyPool: Pool }> {
+  const historySize = Math.ceil(poolSize / 5);
   const pool = createPool({
-    url, size: config.poolSize - historySize, name: 'wallet-gateway', statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    url,
+    size: poolSize - historySize,
+    name: 'wallet-gateway',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
   const historyPool = createPool({ url, size: historySize, name: 'wallet-history', statementTimeoutMs: 0 });
-  const close = async (): Promise<void> => { await Promise.all([pool.end(), historyPool.end()]); };
   try {
     await checkPool(pool);
   } catch (error) {
-    await close();
+    await Promise.all([pool.end(), historyPool.end()]);
     throw error;
   }
-  return { pool, historyPool, close };
+  return { pool, historyPool };
+}
+
+async function isSuperuser(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ rolsuper: boolean }>('select rolsuper from pg_roles where rolname = session_user');
+    return rows[0]?.rolsuper === true;
+  } catch (error) {
+    throw new ConfigError(explain(error), { cause: error });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }

@@ -25,7 +25,7 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   WLREV: { code: 'NOT_REVERSIBLE' },
   WLLIM: { code: 'LIMIT_EXCEEDED' },
   WLFND: { code: 'INSUFFICIENT_FUNDS' },
-  42501: { code: 'FORBIDDEN', message: 'forbidden: the token\'s role may not do this' },
+  42501: { code: 'FORBIDDEN', message: "forbidden: the token's role may not do this" },
   '22P02': { code: 'INVALID_ARGUMENT', message: 'invalid argument: a value cannot be read as its type' },
   22003: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a number is out of range' },
   22007: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a date or time cannot be read' },
@@ -41,10 +41,18 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
 /** Errors of the libraries that have no code, known by their text. */
 const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = [
   { text: /^timeout exceeded when trying to connect/, code: 'RETRY', message: 'retry: the service is busy' },
-  { text: /^Invalid ('after' )?cursor/, code: 'INVALID_ARGUMENT', message: 'invalid argument: the cursor is not one of this list' },
+  {
+    text: /^Invalid ('after' )?cursor/,
+    code: 'INVALID_ARGUMENT',
+    message: 'invalid argument: the cursor is not one of this list',
+  },
 ];
 
-interface DatabaseError extends Error { code?: unknown; detail?: unknown; hint?: unknown }
+interface DatabaseError extends Error {
+  code?: unknown;
+  detail?: unknown;
+  hint?: unknown;
+}
 
 /** For Grafserv: turns each error of a GraphQL answer into what the caller may see. */
 export function maskError(error: GraphQLError): GraphQLError {
@@ -64,8 +72,10 @@ export function maskError(error: GraphQLError): GraphQLError {
 export function publicError(error: unknown, place = 'request'): PublicError {
   if (!(error instanceof Error)) return internalError(error, place);
   const { code: sqlstate, message, detail, hint } = error as DatabaseError;
-  const known = typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate) ? KNOWN[sqlstate]
-    : KNOWN_TEXTS.find(({ text }) => text.test(message));
+  const known =
+    typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate)
+      ? KNOWN[sqlstate]
+      : KNOWN_TEXTS.find(({ text }) => text.test(message));
   if (!known) return internalError(error, place);
   if (known.message !== undefined) return { message: known.message, extensions: { code: known.code } };
   return {
@@ -105,7 +115,7 @@ function internalError(error: unknown, place: string): PublicError {
 
 /** One line, without the detail of a database error: that may quote a caller's values. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return JSON.stringify(error);
+  if (!(error instanceof Error)) return String(error);
   const { code } = error as DatabaseError;
   const text = typeof code === 'string' ? `${code} ${error.message}` : (error.stack ?? error.message);
   return text.replaceAll(/\s*\n\s*/g, ' | ');

@@ -5,7 +5,7 @@ import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
-import { DescriptionsPlugin } from './plugins/descriptions.ts';
+import { LimitsPlugin } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
@@ -25,7 +25,11 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
     plugins: [
-      NamesPlugin, DescriptionsPlugin, ScalarsPlugin, PagingPlugin, RefusalsPlugin,
+      NamesPlugin,
+      ScalarsPlugin,
+      PagingPlugin,
+      LimitsPlugin,
+      RefusalsPlugin,
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
     ],
     disablePlugins: [

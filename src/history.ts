@@ -26,8 +26,21 @@ class Json {
 }
 
 const COLUMNS = [
-  'seq', 'created_at', 'kind', 'side', 'amount', 'bonus_amount', 'held_amount', 'balance', 'bonus_balance', 'held_balance',
-  'transfer_id', 'counterparty', 'idem_key', 'actor', 'metadata',
+  'seq',
+  'created_at',
+  'kind',
+  'side',
+  'amount',
+  'bonus_amount',
+  'held_amount',
+  'balance',
+  'bonus_balance',
+  'held_balance',
+  'transfer_id',
+  'counterparty',
+  'idem_key',
+  'actor',
+  'metadata',
 ];
 const ROWS_AT_ONCE = 100;
 const LINES_AT_ONCE = 100;
@@ -37,7 +50,12 @@ const STALL_MS = 60_000;
 const OID_TIMESTAMPTZ = 1184;
 const OID_JSONB = 3802;
 // Everything stays text, as GraphQL shows it: no number loses digits and no timestamp its microseconds.
-const types = { getTypeParser: (oid: number) => (text: string): Value => parseValue(oid, text) };
+const types = {
+  getTypeParser:
+    (oid: number) =>
+    (text: string): Value =>
+      parseValue(oid, text),
+};
 
 export function historyRouter(pool: Pool): Router {
   const router = Router();
@@ -72,7 +90,11 @@ async function sendHistory(client: PoolClient, id: string, format: Format, req: 
   }
   res.setTimeout(STALL_MS, () => res.destroy());
   const rows = client.query(
-    new QueryStream('select * from ledger.wallet_history($1)', [id], { batchSize: ROWS_AT_ONCE, highWaterMark: ROWS_AT_ONCE, types }),
+    new QueryStream('select * from ledger.wallet_history($1)', [id], {
+      batchSize: ROWS_AT_ONCE,
+      highWaterMark: ROWS_AT_ONCE,
+      types,
+    }),
   );
   // The stream would wait for ever for a lost connection to close its cursor.
   const lost = Promise.withResolvers<never>();
@@ -86,7 +108,11 @@ async function sendHistory(client: PoolClient, id: string, format: Format, req: 
 }
 
 /** Runs `work` in one read-only snapshot, with the role and the claims of the token as a GraphQL request has them. */
-async function inSnapshot(pool: Pool, { role, sub, pgRole }: Identity, work: (client: PoolClient) => Promise<void>): Promise<void> {
+async function inSnapshot(
+  pool: Pool,
+  { role, sub, pgRole }: Identity,
+  work: (client: PoolClient) => Promise<void>,
+): Promise<void> {
   const client = await pool.connect();
   let done = false;
   try {
@@ -104,11 +130,12 @@ async function inSnapshot(pool: Pool, { role, sub, pgRole }: Identity, work: (cl
   }
 }
 
-const formatCsv: Format = () => stringify({
-  header: true,
-  columns: COLUMNS,
-  cast: { object: String },
-});
+const formatCsv: Format = () =>
+  stringify({
+    header: true,
+    columns: COLUMNS,
+    cast: { object: String },
+  });
 
 const formatNdjson: Format = () => ndjsonLines;
 
@@ -124,7 +151,9 @@ async function* ndjsonLines(rows: AsyncIterable<Row>): AsyncIterable<string> {
 }
 
 function ndjsonLine(row: Row): string {
-  const fields = Object.entries(row).map(([name, value]) => `"${name}":${value instanceof Json ? value.text : JSON.stringify(value)}`);
+  const fields = Object.entries(row).map(
+    ([name, value]) => `"${name}":${value instanceof Json ? value.text : JSON.stringify(value)}`,
+  );
   return `{${fields.join(',')}}\n`;
 }
 

@@ -3,15 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { EmbeddedServer } from './embedded.ts';
-import type { Config } from './config.ts';
+import { ConfigError, type Config } from './config.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
 const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
 
 /** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
 export async function startLocalServer({ exclusive = false } = {}): Promise<EmbeddedServer> {
-  const { startEmbedded } = await import('./embedded.ts');
-  return startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
+  try {
+    const { startEmbedded } = await import('./embedded.ts');
+    return await startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
+  } catch (error) {
+    throw new ConfigError((error as Error).message, { cause: error });
+  }
 }
 
 /** Runs `work` on the database that the configuration names, and leaves the local server as it was found. */

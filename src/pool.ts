@@ -2,7 +2,12 @@
 import pg from 'pg';
 import { ConfigError } from './config.ts';
 
-export interface PoolOptions { url: string; size: number; name: string; statementTimeoutMs: number }
+export interface PoolOptions {
+  url: string;
+  size: number;
+  name: string;
+  statementTimeoutMs: number;
+}
 
 const LOGIN = 'wallet_gateway';
 const LOCK_TIMEOUT_MS = 5_000;
@@ -22,9 +27,15 @@ export function createPool({ url, size, name, statementTimeoutMs }: PoolOptions)
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: becomeGateway,
   });
-  // An error without a listener ends the process: of idle connections the pool tells, of lent ones only the client.
-  pool.on('error', logLostConnection);
-  pool.on('connect', (client) => client.on('error', logLostConnection));
+  // An error without a listener ends the process.
+  pool.on('error', (error) => {
+    console.error(`database connection lost: ${error.message}`);
+  });
+  pool.on('connect', (client) =>
+    client.on('error', () => {
+      /* Whoever holds the connection learns it from the query. */
+    }),
+  );
   return pool;
 }
 
@@ -46,13 +57,10 @@ async function becomeGateway(client: pg.ClientBase): Promise<void> {
   await client.query(`set session authorization ${LOGIN}; set time zone 'UTC'`);
 }
 
-function explain(error: unknown): string {
+/** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
+export function explain(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
   if (code === '42501') return `DATABASE_URL must log in as ${LOGIN} or as a superuser`;
   if (code === '22023') return `The database has no role ${LOGIN}: migrate it first`;
   return `The database at DATABASE_URL cannot be reached: ${message || (code ?? 'no reason given')}`;
-}
-
-function logLostConnection(error: Error): void {
-  console.error(`database connection lost: ${error.message}`);
 }

@@ -8,8 +8,14 @@ import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
+import { developmentSecret } from './local.ts';
+import { printWelcome } from './welcome.ts';
 
-interface Gateway { server: Server; app: App; database: Database }
+interface Gateway {
+  server: Server;
+  app: App;
+  database: Database;
+}
 
 const DRAIN_MS = 10_000;
 /** A connection that does not come back must not keep the process. */
@@ -32,21 +38,25 @@ async function run(): Promise<number> {
 
 async function start(): Promise<Gateway> {
   const config = readConfig(process.env);
-  const { auth } = config;
-  // Here development gets a secret of its own.
-  if (!auth) throw new ConfigError('Set JWT_SECRET or JWKS_URI');
+  const auth = config.auth ?? (await developmentAuth());
   const database = await openDatabase(config);
   try {
     const createDevelopmentToken = config.production ? undefined : developmentToken(auth);
     const app = await createApp({ database, auth, createDevelopmentToken });
     const server = createServer(app.app);
-    const port = await listen(server, config.port);
-    console.log(`Listening on http://localhost:${port}`);
+    const url = `http://localhost:${await listen(server, config.port)}`;
+    console.log(`Listening on ${url}`);
+    if (createDevelopmentToken) await printWelcome(url, database.url, await createDevelopmentToken());
     return { server, app, database };
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+/** Development needs no configuration; production has been refused without a secret of its own. */
+async function developmentAuth(): Promise<AuthConfig> {
+  return { kind: 'secret', secret: await developmentSecret() };
 }
 
 /** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
@@ -68,7 +78,10 @@ async function listen(server: Server, port: number): Promise<number> {
 /** Later signals are ignored: npm passes Ctrl-C on to a process that the terminal has told already. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { resolve(); });
+    for (const signal of ['SIGINT', 'SIGTERM'])
+      process.on(signal, () => {
+        resolve();
+      });
   });
 }
 
@@ -77,7 +90,9 @@ async function stop({ server, app, database }: Gateway): Promise<void> {
   app.drain();
   const closed = once(server, 'close');
   server.close();
-  const deadline = setTimeout(() => { server.closeAllConnections(); }, DRAIN_MS);
+  const deadline = setTimeout(() => {
+    server.closeAllConnections();
+  }, DRAIN_MS);
   await closed;
   clearTimeout(deadline);
   await Promise.race([close(app, database), sleep(CLOSE_MS)]);

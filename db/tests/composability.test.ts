@@ -1,85 +1,98 @@
-import type pg from "pg";
-import { call, createDatabase, expectSound, newAsset, newKey, newOwner, newWallet, type Receipt, refusal, rowsOf, someAsset } from "./helpers.ts";
+import type pg from 'pg';
+import {
+  call,
+  createDatabase,
+  expectSound,
+  newAsset,
+  newKey,
+  newOwner,
+  newWallet,
+  type Receipt,
+  refusal,
+  rowsOf,
+  someAsset,
+} from './helpers.ts';
 
 const db = createDatabase();
 
 beforeAll(async () => {
-  await db.query("create table public.granted_items (owner_id text, item text, transfer_id uuid)");
-  await db.query("grant select, insert on public.granted_items to wallet_test_job");
+  await db.query('create table public.granted_items (owner_id text, item text, transfer_id uuid)');
+  await db.query('grant select, insert on public.granted_items to wallet_test_job');
 });
 
 describe("a job's own transaction", () => {
   /** Sells an item: the job's row and the ledger's go together. */
   async function sell(job: pg.Client, owner: string, wallet_id: string, amount: number): Promise<Receipt> {
     await job.query("insert into public.granted_items (owner_id, item) values ($1, 'sword')", [owner]);
-    return call(job, "wallet_spend", { wallet_id, amount, idem_key: newKey(), metadata: { item: "sword" } });
+    return call(job, 'wallet_spend', { wallet_id, amount, idem_key: newKey(), metadata: { item: 'sword' } });
   }
-  const itemsOf = async (owner: string) => (await db.query("select from public.granted_items where owner_id = $1", [owner])).rowCount;
+  const itemsOf = async (owner: string) =>
+    (await db.query('select from public.granted_items where owner_id = $1', [owner])).rowCount;
 
   it("commits its own rows and the ledger's together", async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     const job = await db.connectJob();
 
-    await job.query("begin");
+    await job.query('begin');
     await sell(job, owner, wallet, 4);
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 1, entries: 1 });
-    await job.query("commit");
+    await job.query('commit');
 
     expect(await itemsOf(owner)).toBe(1);
-    expect(await call(db, "wallet_balance", { wallet_id: wallet })).toMatchObject({ balance: "6" });
+    expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '6' });
     await expectSound(db);
   });
 
-  it("rolls both back together", async () => {
+  it('rolls both back together', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     const job = await db.connectJob();
 
-    await job.query("begin");
+    await job.query('begin');
     await sell(job, owner, wallet, 4);
-    await job.query("rollback");
+    await job.query('rollback');
 
     expect(await itemsOf(owner)).toBe(0);
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 1, entries: 1 });
     await expectSound(db);
   });
 
-  it("loses its own rows with a refusal that it does not catch (WLFND)", async () => {
+  it('loses its own rows with a refusal that it does not catch (WLFND)', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 1 });
     const job = await db.connectJob();
 
-    await job.query("begin");
-    expect(await refusal(sell(job, owner, wallet, 4))).toMatchObject({ code: "WLFND" });
-    expect(await refusal(job.query("select 1"))).toMatchObject({ code: "25P02" });
-    await job.query("commit");
+    await job.query('begin');
+    expect(await refusal(sell(job, owner, wallet, 4))).toMatchObject({ code: 'WLFND' });
+    expect(await refusal(job.query('select 1'))).toMatchObject({ code: '25P02' });
+    await job.query('commit');
 
     expect(await itemsOf(owner)).toBe(0);
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it("goes on after a refusal inside a savepoint, with the same key too (WLFND)", async () => {
+  it('goes on after a refusal inside a savepoint, with the same key too (WLFND)', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 1 });
     const job = await db.connectJob();
     const spend = { wallet_id: wallet, amount: 4, idem_key: newKey() };
 
-    await job.query("begin");
+    await job.query('begin');
     await job.query("insert into public.granted_items (owner_id, item) values ($1, 'sword')", [owner]);
-    await job.query("savepoint sale");
-    expect(await refusal(call(job, "wallet_spend", spend))).toMatchObject({ code: "WLFND" });
-    await job.query("rollback to savepoint sale");
-    await call(job, "wallet_top_up", { wallet_id: wallet, amount: 5, idem_key: newKey() });
-    const receipt = await call(job, "wallet_spend", spend);
-    await job.query("commit");
+    await job.query('savepoint sale');
+    expect(await refusal(call(job, 'wallet_spend', spend))).toMatchObject({ code: 'WLFND' });
+    await job.query('rollback to savepoint sale');
+    await call(job, 'wallet_top_up', { wallet_id: wallet, amount: 5, idem_key: newKey() });
+    const receipt = await call(job, 'wallet_spend', spend);
+    await job.query('commit');
 
-    expect(receipt).toMatchObject({ replayed: false, seq: "3", balance: "2" });
+    expect(receipt).toMatchObject({ replayed: false, seq: '3', balance: '2' });
     expect(await itemsOf(owner)).toBe(1);
     await expectSound(db);
   });
 
-  it("goes on where PL/pgSQL catches the refusal by its SQLSTATE", async () => {
+  it('goes on where PL/pgSQL catches the refusal by its SQLSTATE', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
     const job = await db.connectJob();
 
@@ -90,89 +103,147 @@ describe("a job's own transaction", () => {
         perform ledger.wallet_spend('${wallet}', 1, 'enough');
       end $$`);
 
-    expect(await call(db, "wallet_balance", { wallet_id: wallet })).toMatchObject({ balance: "0", seq: "2" });
+    expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '0', seq: '2' });
   });
 
-  it("replays a key that it used itself, before it has committed", async () => {
+  it('replays a key that it used itself, before it has committed', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const job = await db.connectJob();
     const request = { wallet_id: wallet, amount: 4, idem_key: newKey() };
 
-    await job.query("begin");
-    const first = await call(job, "wallet_top_up", request);
-    await call(job, "wallet_spend", { wallet_id: wallet, amount: 1, idem_key: newKey() });
-    const again = await call(job, "wallet_top_up", request);
-    expect(await refusal(call(job, "wallet_top_up", { ...request, amount: 5 }))).toMatchObject({ code: "WLKEY" });
-    await job.query("rollback");
+    await job.query('begin');
+    const first = await call(job, 'wallet_top_up', request);
+    await call(job, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    const again = await call(job, 'wallet_top_up', request);
+    expect(await refusal(call(job, 'wallet_top_up', { ...request, amount: 5 }))).toMatchObject({ code: 'WLKEY' });
+    await job.query('rollback');
 
     expect(again).toEqual({ ...first, replayed: true });
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it("books in many wallets at once through one statement", async () => {
+  it('books in many wallets at once through one statement', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all([1, 2, 3].map(() => newWallet(db, asset)));
     const job = await db.connectJob();
 
-    await job.query("select ledger.wallet_bonus(id, 5, 'login-bonus-day-1') from unnest($1::uuid[]) id order by id", [wallets]);
-    await job.query("select ledger.wallet_bonus(id, 5, 'login-bonus-day-1') from unnest($1::uuid[]) id order by id", [wallets]);
+    await job.query("select ledger.wallet_bonus(id, 5, 'login-bonus-day-1') from unnest($1::uuid[]) id order by id", [
+      wallets,
+    ]);
+    await job.query("select ledger.wallet_bonus(id, 5, 'login-bonus-day-1') from unnest($1::uuid[]) id order by id", [
+      wallets,
+    ]);
 
-    const balances = await Promise.all(wallets.map((wallet_id) => call(db, "wallet_balance", { wallet_id })));
-    expect(balances).toMatchObject(Array(3).fill({ balance: "5", seq: "1" }));
+    const balances = await Promise.all(wallets.map((wallet_id) => call(db, 'wallet_balance', { wallet_id })));
+    expect(balances).toMatchObject(Array(3).fill({ balance: '5', seq: '1' }));
     await expectSound(db);
   });
 
-  it("closes the guard of the tables again after each call", async () => {
-    const wallet = await newWallet(db, await someAsset(db));
-    const admin = await db.connect();
+  it('may have rows that refer to the wallet, and does not deadlock with another such job', async () => {
+    await db.query('create table public.orders (wallet_id uuid references ledger.wallets (id), note text)');
+    await db.query('grant insert on public.orders to wallet_test_job');
+    const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
+    const jobs = [await db.connectJob(), await db.connectJob()];
+    for (const job of jobs) {
+      await job.query('begin');
+      await job.query('insert into public.orders (wallet_id) values ($1)', [wallet]);
+    }
 
-    await admin.query("begin");
-    await call(admin, "wallet_top_up", { wallet_id: wallet, amount: 4, idem_key: newKey() });
-    await call(admin, "wallet_open", { owner_id: newOwner(), asset_code: await someAsset(db) });
-    const refused = await refusal(admin.query("insert into ledger.transfers select * from ledger.transfers limit 1"));
-    await admin.query("rollback");
+    const receipts = jobs.map(async (job) => {
+      const receipt = await call(job, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await job.query('commit');
+      return receipt.balance;
+    });
 
-    expect(refused.code).toBe("42501");
+    expect((await Promise.all(receipts)).sort()).toEqual(['8', '9']);
+    await expectSound(db);
   });
+
+  it.each(['wallet_top_up', 'wallet_bonus', 'wallet_spend', 'wallet_transfer', 'wallet_open', 'asset_create'])(
+    'finds the guard of the tables closed again after %s, and after its repetition (42501)',
+    async (name) => {
+      const asset = await someAsset(db);
+      const [wallet, friend] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+      const booking = { amount: 4, idem_key: newKey() };
+      const request = {
+        wallet_open: { owner_id: newOwner(), asset_code: asset },
+        asset_create: { code: `A${Date.now()}`, name: 'n' },
+        wallet_transfer: { from_wallet: wallet, to_wallet: friend, ...booking },
+      }[name] ?? { wallet_id: wallet, ...booking };
+      const admin = await db.connect();
+      await admin.query('begin');
+
+      for (const attempt of ['first', 'repeated']) {
+        await call(admin, name, request);
+        await admin.query('savepoint forgery');
+        const refused = await refusal(
+          admin.query('insert into ledger.transfers select * from ledger.transfers limit 0'),
+        );
+        await admin.query('rollback to savepoint forgery');
+        expect([attempt, refused.code]).toEqual([attempt, '42501']);
+      }
+      await admin.query('rollback');
+    },
+  );
 });
 
-describe("the three doors over SQL", () => {
-  it("give receipts of one shape and the same refusals", async () => {
+describe('the three doors over SQL', () => {
+  it('give receipts of one shape and the same refusals', async () => {
     const asset = await newAsset(db);
-    const sessions = { job: await db.connectJob(), superuser: await db.connect(), gateway: await db.connectAs("service", "shop") };
+    const sessions = {
+      job: await db.connectJob(),
+      superuser: await db.connect(),
+      gateway: await db.connectAs('service', 'shop'),
+    };
     const answers: unknown[] = [];
 
     for (const session of Object.values(sessions)) {
       const wallet = await newWallet(db, asset);
       const friend = await newWallet(db, asset);
       const steps = [
-        await call(session, "wallet_top_up", { wallet_id: wallet, amount: 10, idem_key: "t", metadata: { a: 1 } }),
-        await call(session, "wallet_bonus", { wallet_id: wallet, amount: 5, idem_key: "b" }),
-        await call(session, "wallet_spend", { wallet_id: wallet, amount: 7, idem_key: "s" }),
-        await call(session, "wallet_transfer", { from_wallet: wallet, to_wallet: friend, amount: 3, idem_key: "x" }),
-        await call(session, "wallet_top_up", { wallet_id: wallet, amount: 10, idem_key: "t", metadata: { a: 1 } }),
-        await refusal(call(session, "wallet_spend", { wallet_id: wallet, amount: 99, idem_key: "f" })),
-        await refusal(call(session, "wallet_spend", { wallet_id: wallet, amount: 0, idem_key: "f" })),
-        await refusal(call(session, "wallet_top_up", { wallet_id: wallet, amount: 11, idem_key: "t", metadata: { a: 1 } })),
+        await call(session, 'wallet_top_up', { wallet_id: wallet, amount: 10, idem_key: 't', metadata: { a: 1 } }),
+        await call(session, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: 'b' }),
+        await call(session, 'wallet_spend', { wallet_id: wallet, amount: 7, idem_key: 's' }),
+        await call(session, 'wallet_transfer', { from_wallet: wallet, to_wallet: friend, amount: 3, idem_key: 'x' }),
+        await call(session, 'wallet_top_up', { wallet_id: wallet, amount: 10, idem_key: 't', metadata: { a: 1 } }),
+        await refusal(call(session, 'wallet_spend', { wallet_id: wallet, amount: 99, idem_key: 'f' })),
+        await refusal(call(session, 'wallet_spend', { wallet_id: wallet, amount: 0, idem_key: 'f' })),
+        await refusal(
+          call(session, 'wallet_top_up', { wallet_id: wallet, amount: 11, idem_key: 't', metadata: { a: 1 } }),
+        ),
       ];
-      answers.push(JSON.parse(JSON.stringify(steps, (key, value: unknown) => (
-        ["transfer_id", "wallet_id", "created_at"].includes(key) ? typeof value : value))));
+      answers.push(
+        JSON.parse(
+          JSON.stringify(steps, (key, value: unknown) =>
+            ['transfer_id', 'wallet_id', 'created_at'].includes(key) ? typeof value : value,
+          ),
+        ),
+      );
     }
 
     expect(answers[1]).toEqual(answers[0]);
     expect(answers[2]).toEqual(answers[0]);
     expect(answers[0]).toMatchObject([
-      { balance: "10" }, { balance: "15" }, { balance: "8" }, { balance: "5" }, { balance: "10", replayed: true }, { code: "WLFND" }, { code: "WLAMT" }, { code: "WLKEY" },
+      { balance: '10' },
+      { balance: '15' },
+      { balance: '8' },
+      { balance: '5' },
+      { balance: '10', replayed: true },
+      { code: 'WLFND' },
+      { code: 'WLAMT' },
+      { code: 'WLKEY' },
     ]);
     await expectSound(db);
   });
 });
 
-describe("the actor of a booking", () => {
+describe('the actor of a booking', () => {
   async function actorOf(session: pg.Client): Promise<unknown> {
     const wallet = await newWallet(db, await someAsset(db));
-    const { transfer_id } = await call(session, "wallet_top_up", { wallet_id: wallet, amount: 1, idem_key: newKey() });
-    const { rows: [transfer] } = await db.query<{ actor: string }>("select actor from ledger.transfers where id = $1", [transfer_id]);
+    const { transfer_id } = await call(session, 'wallet_top_up', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    const {
+      rows: [transfer],
+    } = await db.query<{ actor: string }>('select actor from ledger.transfers where id = $1', [transfer_id]);
     return transfer?.actor;
   }
   const claim = async (session: pg.Client) => {
@@ -181,48 +252,59 @@ describe("the actor of a booking", () => {
   };
 
   it("is the token's role and subject behind the gateway", async () => {
-    expect(await actorOf(await db.connectAs("service", "shop"))).toBe("service:shop");
-    expect(await actorOf(await db.connectAs("operator", "eve"))).toBe("operator:eve");
+    expect(await actorOf(await db.connectAs('service', 'shop'))).toBe('service:shop');
+    expect(await actorOf(await db.connectAs('operator', 'eve'))).toBe('operator:eve');
   });
 
-  it("is the login of a SQL job, whatever it claims", async () => {
+  it('is the login of a SQL job, whatever it claims', async () => {
     const job = await db.connectJob();
     await claim(job);
 
-    expect(await actorOf(job)).toBe("db:wallet_test_job");
+    expect(await actorOf(job)).toBe('db:wallet_test_job');
   });
 
-  it("is the login of a superuser, whatever it claims and whichever role it takes on", async () => {
+  it('is the login of a superuser, whatever it claims and whichever role it takes on', async () => {
     const admin = await db.connect();
-    const { rows: [login] } = await admin.query<{ name: string }>("select session_user as name");
+    const {
+      rows: [login],
+    } = await admin.query<{ name: string }>('select session_user as name');
     await claim(admin);
 
-    expect(await actorOf(admin)).toBe(`db:${login?.name ?? ""}`);
-    await admin.query("set role wallet_service");
-    expect(await actorOf(admin)).toBe(`db:${login?.name ?? ""}`);
-    await admin.query("set role wallet_gateway");
-    await admin.query("set role wallet_operator");
-    expect(await actorOf(admin)).toBe(`db:${login?.name ?? ""}`);
+    expect(await actorOf(admin)).toBe(`db:${login?.name ?? ''}`);
+    await admin.query('set role wallet_service');
+    expect(await actorOf(admin)).toBe(`db:${login?.name ?? ''}`);
+    await admin.query('set role wallet_gateway');
+    await admin.query('set role wallet_operator');
+    expect(await actorOf(admin)).toBe(`db:${login?.name ?? ''}`);
   });
 
   it("does not come from what the caller puts before the ledger's own functions", async () => {
     const job = await db.connectJob();
-    await job.query("create temp table pg_settings (name text)");
-    await job.query("create function pg_temp.current_setting(text, boolean) returns text language sql as 'select ''mallory'''");
-    await job.query("create function pg_temp.replace(text, text, text) returns text language sql as 'select ''operator'''");
-    await job.query("set search_path = pg_temp, pg_catalog");
+    await job.query('create temp table pg_settings (name text)');
+    await job.query(
+      "create function pg_temp.current_setting(text, boolean) returns text language sql as 'select ''mallory'''",
+    );
+    await job.query(
+      "create function pg_temp.replace(text, text, text) returns text language sql as 'select ''operator'''",
+    );
+    await job.query('set search_path = pg_temp, pg_catalog');
 
-    expect(await actorOf(job)).toBe("db:wallet_test_job");
+    expect(await actorOf(job)).toBe('db:wallet_test_job');
   });
 
-  it("is written into the events too", async () => {
+  it('is written into the events too', async () => {
     const admin = await db.connect();
     await claim(admin);
-    const { rows: [login] } = await admin.query<{ name: string }>("select session_user as name");
+    const {
+      rows: [login],
+    } = await admin.query<{ name: string }>('select session_user as name');
 
-    const { id } = await call<{ id: string }>(admin, "wallet_open", { owner_id: newOwner(), asset_code: await someAsset(db) });
+    const { id } = await call<{ id: string }>(admin, 'wallet_open', {
+      owner_id: newOwner(),
+      asset_code: await someAsset(db),
+    });
 
-    const { rows } = await db.query("select actor from ledger.wallet_events where wallet_id = $1", [id]);
-    expect(rows).toEqual([{ actor: `db:${login?.name ?? ""}` }]);
+    const { rows } = await db.query('select actor from ledger.wallet_events where wallet_id = $1', [id]);
+    expect(rows).toEqual([{ actor: `db:${login?.name ?? ''}` }]);
   });
 });

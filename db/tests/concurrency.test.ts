@@ -1,17 +1,30 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import {
-  call, callAll, createDatabase, expectSound, forceHead, MAX_BALANCE, newAsset, newKey, newWallet, refusal, rowsOf, setStatus, someAsset,
-} from "./helpers.ts";
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  forceHead,
+  MAX_BALANCE,
+  newAsset,
+  newKey,
+  newWallet,
+  refusal,
+  rowsOf,
+  setStatus,
+  someAsset,
+} from './helpers.ts';
 
 const db = createDatabase();
-const codeOf = (error: unknown): string => error instanceof pg.DatabaseError ? error.code ?? "" : String(error);
+const codeOf = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? '') : String(error));
 const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
 /** How often each outcome came: a receipt, or the code of an error. */
 async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (const outcome of await Promise.all(calls.map((one) => one.then(() => "receipt", codeOf)))) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  for (const outcome of await Promise.all(calls.map((one) => one.then(() => 'receipt', codeOf))))
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
   return counts;
 }
 
@@ -23,73 +36,91 @@ async function waitsForLock(session: pg.Client): Promise<void> {
     if (rows.length > 0) return;
     await sleep(20);
   }
-  throw new Error("the session does not wait");
+  throw new Error('the session does not wait');
 }
 
-describe("many callers at once", () => {
-  it("64 clients move credits at random between 8 wallets: no deadlock, sums conserved, nothing below zero", async () => {
+describe('many callers at once', () => {
+  it('64 clients move credits at random between 8 wallets: no deadlock, sums conserved, nothing below zero', async () => {
     const asset = await newAsset(db);
-    const wallets = await Promise.all(Array.from({ length: 8 }, () => newWallet(db, asset, { bought: 500, bonus: 50 })));
+    const wallets = await Promise.all(
+      Array.from({ length: 8 }, () => newWallet(db, asset, { bought: 500, bonus: 50 })),
+    );
     const pool = db.jobPool(64);
     let posting = true;
     const move = (): Promise<unknown> => {
       const [wallet_id, other] = [pick(wallets), pick(wallets)];
       const request = { amount: 1 + Math.floor(Math.random() * 200), idem_key: newKey() };
       return pick([
-        () => call(pool, "wallet_transfer", { from_wallet: wallet_id, to_wallet: other, ...request }),
-        () => call(pool, "wallet_transfer", { from_wallet: wallet_id, to_wallet: other, ...request }),
-        () => call(pool, "wallet_spend", { wallet_id, ...request }),
-        () => call(pool, "wallet_top_up", { wallet_id, ...request }),
-        () => call(pool, "wallet_bonus", { wallet_id, ...request }),
+        () => call(pool, 'wallet_transfer', { from_wallet: wallet_id, to_wallet: other, ...request }),
+        () => call(pool, 'wallet_transfer', { from_wallet: wallet_id, to_wallet: other, ...request }),
+        () => call(pool, 'wallet_spend', { wallet_id, ...request }),
+        () => call(pool, 'wallet_top_up', { wallet_id, ...request }),
+        () => call(pool, 'wallet_bonus', { wallet_id, ...request }),
       ])();
     };
-    const clients = Promise.all(Array.from({ length: 64 }, async () => {
-      const seen: Record<string, number>[] = [];
-      for (let turn = 0; turn < 15; turn += 1) seen.push(await outcomes([move()]));
-      return seen;
-    })).finally(() => { posting = false; });
+    const clients = Promise.all(
+      Array.from({ length: 64 }, async () => {
+        const seen: Record<string, number>[] = [];
+        for (let turn = 0; turn < 15; turn += 1) seen.push(await outcomes([move()]));
+        return seen;
+      }),
+    ).finally(() => {
+      posting = false;
+    });
 
     const reader = await db.connect();
     let snapshots = 0;
     for (; posting as boolean; snapshots += 1) {
-      await reader.query("begin isolation level repeatable read read only");
-      const { rows: [snapshot] } = await reader.query<{ difference: string; moved: string; booked: string; lowest: string }>(
+      await reader.query('begin isolation level repeatable read read only');
+      const {
+        rows: [snapshot],
+      } = await reader.query<{ difference: string; moved: string; booked: string; lowest: string }>(
         `select (select sum(debit) - sum(credit) from ledger.ledger_trial_balance($1)) as difference,
            (select sum(e.balance) from ledger.wallets w, lateral (
-             select balance from ledger.entries where wallet_id = w.id order by seq desc limit 1) e where w.asset_code = $1 and w.house is null) as booked,
+             select balance from ledger.entries where wallet_id = w.id order by seq desc limit 1) e
+             where w.asset_code = $1 and w.house is null) as booked,
            (select sum(case e.side when 'credit' then e.amount else -e.amount end) from ledger.entries e join ledger.wallets w on w.id = e.wallet_id
              where w.asset_code = $1 and w.house is null) as moved,
-           (select min(least(balance, bonus_balance, held_balance, balance - bonus_balance)) from ledger.entries) as lowest`, [asset]);
-      await reader.query("commit");
-      expect(snapshot).toMatchObject({ difference: "0", moved: snapshot?.booked, lowest: "0" });
+           (select min(least(balance, bonus_balance, held_balance, balance - bonus_balance)) from ledger.entries) as lowest`,
+        [asset],
+      );
+      await reader.query('commit');
+      expect(snapshot).toMatchObject({ difference: '0', moved: snapshot?.booked, lowest: '0' });
       await sleep(5);
     }
     const seen = new Set((await clients).flat().flatMap((counts) => Object.keys(counts)));
 
-    expect([...seen].filter((outcome) => !["receipt", "WLFND", "WLSLF"].includes(outcome))).toEqual([]);
-    expect(seen).toContain("receipt");
+    expect([...seen].filter((outcome) => !['receipt', 'WLFND', 'WLSLF'].includes(outcome))).toEqual([]);
+    expect(seen).toContain('receipt');
     expect(snapshots).toBeGreaterThan(1);
     await expectSound(db);
   });
 
-  it("200 spends on a wallet with enough for 100: 100 receipts, 100 refusals (WLFND), and every balance once", async () => {
+  it('200 spends on a wallet with enough for 100: 100 receipts, 100 refusals (WLFND), and every balance once', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 700 });
     const pool = db.jobPool(200);
 
-    const counts = await outcomes(Array.from({ length: 200 }, () => call(pool, "wallet_spend", { wallet_id, amount: 7, idem_key: newKey() })));
+    const counts = await outcomes(
+      Array.from({ length: 200 }, () => call(pool, 'wallet_spend', { wallet_id, amount: 7, idem_key: newKey() })),
+    );
 
     expect(counts).toEqual({ receipt: 100, WLFND: 100 });
-    const { rows } = await db.query<{ seq: string; balance: string }>("select seq, balance from ledger.entries where wallet_id = $1 order by seq", [wallet_id]);
-    expect(rows).toEqual(Array.from({ length: 101 }, (_, spent) => ({ seq: String(spent + 1), balance: String(700 - 7 * spent) })));
+    const { rows } = await db.query<{ seq: string; balance: string }>(
+      'select seq, balance from ledger.entries where wallet_id = $1 order by seq',
+      [wallet_id],
+    );
+    expect(rows).toEqual(
+      Array.from({ length: 101 }, (_, spent) => ({ seq: String(spent + 1), balance: String(700 - 7 * spent) })),
+    );
     await expectSound(db);
   });
 
-  it("64 calls with one key: one transfer, and 64 receipts that are equal but for 63 being replayed", async () => {
+  it('64 calls with one key: one transfer, and 64 receipts that are equal but for 63 being replayed', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 100 });
     const pool = db.jobPool(64);
     const request = { wallet_id, amount: 60, idem_key: newKey(), metadata: { order: 1 } };
 
-    const receipts = await Promise.all(Array.from({ length: 64 }, () => call(pool, "wallet_spend", request)));
+    const receipts = await Promise.all(Array.from({ length: 64 }, () => call(pool, 'wallet_spend', request)));
 
     const same = receipts.map((receipt) => ({ ...receipt, replayed: null }));
     expect(same).toEqual(Array(64).fill(same[0]));
@@ -98,282 +129,325 @@ describe("many callers at once", () => {
     await expectSound(db);
   });
 
-  it("one key for 32 different requests at once: one receipt, the others are told which field differs (WLKEY)", async () => {
+  it('one key for 32 different requests at once: one receipt, the others are told which field differs (WLKEY)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const pool = db.jobPool(32);
     const idem_key = newKey();
 
-    const counts = await outcomes(Array.from({ length: 32 }, (_, index) => call(pool, "wallet_top_up", { wallet_id, amount: index + 1, idem_key })));
+    const counts = await outcomes(
+      Array.from({ length: 32 }, (_, index) => call(pool, 'wallet_top_up', { wallet_id, amount: index + 1, idem_key })),
+    );
 
     expect(counts).toEqual({ receipt: 1, WLKEY: 31 });
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it("transfers from A to B against transfers from B to A: no deadlock, and nothing is lost", async () => {
+  it('transfers from A to B against transfers from B to A: no deadlock, and nothing is lost', async () => {
     const asset = await newAsset(db);
     const [a, b] = [await newWallet(db, asset, { bought: 500 }), await newWallet(db, asset, { bought: 500 })];
     const pool = db.jobPool(48);
 
-    const counts = await outcomes(Array.from({ length: 400 }, (_, index) => call(pool, "wallet_transfer", {
-      from_wallet: index % 2 ? a : b, to_wallet: index % 2 ? b : a, amount: 1 + index % 3, idem_key: newKey(),
-    })));
+    const counts = await outcomes(
+      Array.from({ length: 400 }, (_, index) =>
+        call(pool, 'wallet_transfer', {
+          from_wallet: index % 2 ? a : b,
+          to_wallet: index % 2 ? b : a,
+          amount: 1 + (index % 3),
+          idem_key: newKey(),
+        }),
+      ),
+    );
 
     expect(counts).toEqual({ receipt: 400 });
-    const balances = await Promise.all([a, b].map((wallet_id) => call(db, "wallet_balance", { wallet_id })));
+    const balances = await Promise.all([a, b].map((wallet_id) => call(db, 'wallet_balance', { wallet_id })));
     expect(balances.reduce((sum, { balance }) => sum + Number(balance), 0)).toBe(1000);
-    expect(balances.map(({ seq }) => seq)).toEqual(["401", "401"]);
+    expect(balances.map(({ seq }) => seq)).toEqual(['401', '401']);
     await expectSound(db);
   });
 
-  it("a ring of transfers among 5 wallets: no deadlock", async () => {
+  it('a ring of transfers among 5 wallets: no deadlock', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(Array.from({ length: 5 }, () => newWallet(db, asset, { bought: 500 })));
     const pool = db.jobPool(40);
 
-    const counts = await outcomes(Array.from({ length: 300 }, (_, index) => call(pool, "wallet_transfer", {
-      from_wallet: wallets[index % 5], to_wallet: wallets[(index + 1 + index % 4) % 5], amount: 1, idem_key: newKey(),
-    })));
+    const counts = await outcomes(
+      Array.from({ length: 300 }, (_, index) =>
+        call(pool, 'wallet_transfer', {
+          from_wallet: wallets[index % 5],
+          to_wallet: wallets[(index + 1 + (index % 4)) % 5],
+          amount: 1,
+          idem_key: newKey(),
+        }),
+      ),
+    );
 
     expect(counts).toEqual({ receipt: 300 });
     await expectSound(db);
   });
 
-  it("does not make wallets of different stripes wait for each other", async () => {
+  it('does not make wallets of different stripes wait for each other', async () => {
     const asset = await newAsset(db);
     const [blocker, other] = [await db.connectJob(), await db.connectJob()];
     const { rows } = await db.query<{ owner: string }>(
-      `select owner from (select 'stripe-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('stripe-' || n, $1)) as stripe from generate_series(1, 400) n) o
-       where stripe in (3, 4) order by stripe`, [asset]);
-    const [one, two] = [await newWallet(db, asset, { owner: rows[0]?.owner }), await newWallet(db, asset, { owner: rows.at(-1)?.owner })];
-    await blocker.query("begin");
-    await call(blocker, "wallet_top_up", { wallet_id: one, amount: 1, idem_key: newKey() });
+      `select owner from (
+         select 'stripe-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('stripe-' || n, $1)) as stripe from generate_series(1, 400) n) o
+       where stripe in (3, 4) order by stripe`,
+      [asset],
+    );
+    const [one, two] = [
+      await newWallet(db, asset, { owner: rows[0]?.owner }),
+      await newWallet(db, asset, { owner: rows.at(-1)?.owner }),
+    ];
+    await blocker.query('begin');
+    await call(blocker, 'wallet_top_up', { wallet_id: one, amount: 1, idem_key: newKey() });
     await other.query("set lock_timeout = '2s'");
 
-    const receipt = await call(other, "wallet_top_up", { wallet_id: two, amount: 1, idem_key: newKey() });
+    const receipt = await call(other, 'wallet_top_up', { wallet_id: two, amount: 1, idem_key: newKey() });
 
-    await blocker.query("commit");
+    await blocker.query('commit');
     expect(receipt).toMatchObject({ replayed: false });
   });
 });
 
-describe("a duplicate", () => {
-  it("waits for the first call and replays what that one booked", async () => {
+describe('a duplicate', () => {
+  it('waits for the first call and replays what that one booked', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [first, second] = [await db.connectJob(), await db.connectJob()];
     const request = { wallet_id, amount: 5, idem_key: newKey() };
-    await first.query("begin");
-    const receipt = await call(first, "wallet_top_up", request);
+    await first.query('begin');
+    const receipt = await call(first, 'wallet_top_up', request);
 
-    const duplicate = call(second, "wallet_top_up", request);
+    const duplicate = call(second, 'wallet_top_up', request);
     await waitsForLock(second);
-    await first.query("commit");
+    await first.query('commit');
 
     expect(await duplicate).toEqual({ ...receipt, replayed: true });
   });
 
-  it("books itself where the first call is rolled back", async () => {
+  it('books itself where the first call is rolled back', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [first, second] = [await db.connectJob(), await db.connectJob()];
     const request = { wallet_id, amount: 5, idem_key: newKey() };
-    await first.query("begin");
-    await call(first, "wallet_top_up", request);
+    await first.query('begin');
+    await call(first, 'wallet_top_up', request);
 
-    const duplicate = call(second, "wallet_top_up", request);
+    const duplicate = call(second, 'wallet_top_up', request);
     await waitsForLock(second);
-    await first.query("rollback");
+    await first.query('rollback');
 
-    expect(await duplicate).toMatchObject({ replayed: false, seq: "1", balance: "5" });
+    expect(await duplicate).toMatchObject({ replayed: false, seq: '1', balance: '5' });
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it("of a refused request is refused again, and books once there is enough", async () => {
+  it('of a refused request is refused again, and books once there is enough', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
-    expect(await refusal(call(db, "wallet_spend", request))).toMatchObject({ code: "WLFND" });
-    expect(await refusal(call(db, "wallet_spend", request))).toMatchObject({ code: "WLFND" });
-    await call(db, "wallet_top_up", { wallet_id, amount: 5, idem_key: newKey() });
+    expect(await refusal(call(db, 'wallet_spend', request))).toMatchObject({ code: 'WLFND' });
+    expect(await refusal(call(db, 'wallet_spend', request))).toMatchObject({ code: 'WLFND' });
+    await call(db, 'wallet_top_up', { wallet_id, amount: 5, idem_key: newKey() });
 
-    expect(await call(db, "wallet_spend", request)).toMatchObject({ replayed: false, balance: "0" });
+    expect(await call(db, 'wallet_spend', request)).toMatchObject({ replayed: false, balance: '0' });
   });
 });
 
-describe.each(["repeatable read", "serializable"])("a %s transaction", (level) => {
+describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) => {
   /** A session whose snapshot is older than everything that happens from now on. */
   async function oldSnapshot(): Promise<pg.Client> {
     const session = await db.connectJob();
     await session.query(`begin isolation level ${level}`);
-    await session.query("select count(*) from ledger.assets");
+    await session.query('select count(*) from ledger.assets');
     return session;
   }
 
-  it("books on a wallet that nobody else has moved", async () => {
+  it('books on a wallet that nobody else has moved', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const session = await oldSnapshot();
 
     const receipts = [
-      await call(session, "wallet_spend", { wallet_id, amount: 2, idem_key: newKey() }),
-      await call(session, "wallet_spend", { wallet_id, amount: 3, idem_key: newKey() }),
+      await call(session, 'wallet_spend', { wallet_id, amount: 2, idem_key: newKey() }),
+      await call(session, 'wallet_spend', { wallet_id, amount: 3, idem_key: newKey() }),
     ];
-    expect(await refusal(call(session, "wallet_spend", { wallet_id, amount: 1, idem_key: newKey() }))).toMatchObject({ code: "WLFND" });
-    await session.query("rollback");
+    expect(await refusal(call(session, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() }))).toMatchObject({
+      code: 'WLFND',
+    });
+    await session.query('rollback');
 
-    expect(receipts).toMatchObject([{ seq: "2", balance: "3" }, { seq: "3", balance: "0" }]);
+    expect(receipts).toMatchObject([
+      { seq: '2', balance: '3' },
+      { seq: '3', balance: '0' },
+    ]);
     await expectSound(db);
   });
 
   it.each([
-    { call: "spend that there is still enough for", has: 100, other: 10, amount: 50 },
-    { call: "spend that there is no longer enough for", has: 100, other: 80, amount: 50 },
-    { call: "spend that there has never been enough for, but would be now", has: 10, other: -90, amount: 50 },
-    { call: "spend that there has never been enough for", has: 10, other: 5, amount: 50 },
-  ])("learns that the wallet has moved on: $call (40001)", async ({ has, other, amount }) => {
+    { call: 'spend that there is still enough for', has: 100, other: 10, amount: 50 },
+    { call: 'spend that there is no longer enough for', has: 100, other: 80, amount: 50 },
+    { call: 'spend that there has never been enough for, but would be now', has: 10, other: -90, amount: 50 },
+    { call: 'spend that there has never been enough for', has: 10, other: 5, amount: 50 },
+  ])('learns that the wallet has moved on: $call (40001)', async ({ has, other, amount }) => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: has });
     const session = await oldSnapshot();
-    await call(db, other > 0 ? "wallet_spend" : "wallet_top_up", { wallet_id, amount: Math.abs(other), idem_key: newKey() });
+    await call(db, other > 0 ? 'wallet_spend' : 'wallet_top_up', {
+      wallet_id,
+      amount: Math.abs(other),
+      idem_key: newKey(),
+    });
 
-    const refused = await refusal(call(session, "wallet_spend", { wallet_id, amount, idem_key: newKey() }));
+    const refused = await refusal(call(session, 'wallet_spend', { wallet_id, amount, idem_key: newKey() }));
 
-    await session.query("rollback");
-    expect(refused.code).toBe("40001");
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
     await expectSound(db);
   });
 
-  it("learns that the receiving wallet has moved on (40001)", async () => {
+  it('learns that the receiving wallet has moved on (40001)', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset, { bought: 10 })];
     const session = await oldSnapshot();
-    await call(db, "wallet_spend", { wallet_id: to, amount: 1, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id: to, amount: 1, idem_key: newKey() });
 
-    const refused = await refusal(call(session, "wallet_transfer", { from_wallet: from, to_wallet: to, amount: 1, idem_key: newKey() }));
+    const refused = await refusal(
+      call(session, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount: 1, idem_key: newKey() }),
+    );
 
-    await session.query("rollback");
-    expect(refused.code).toBe("40001");
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
   });
 
   it("learns that the house's stripe has moved on (40001)", async () => {
     const asset = await newAsset(db);
-    const { rows: [same] } = await db.query<{ one: string; two: string }>(
+    const {
+      rows: [same],
+    } = await db.query<{ one: string; two: string }>(
       `select min(owner) as one, max(owner) as two
        from (select 'p-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('p-' || n, $1)) as stripe from generate_series(1, 100) n) o
-       group by stripe having count(*) > 1 limit 1`, [asset]);
-    const [one, two] = [await newWallet(db, asset, { owner: same?.one }), await newWallet(db, asset, { owner: same?.two })];
+       group by stripe having count(*) > 1 limit 1`,
+      [asset],
+    );
+    const [one, two] = [
+      await newWallet(db, asset, { owner: same?.one }),
+      await newWallet(db, asset, { owner: same?.two }),
+    ];
     const session = await oldSnapshot();
-    await call(db, "wallet_top_up", { wallet_id: one, amount: 1, idem_key: newKey() });
+    await call(db, 'wallet_top_up', { wallet_id: one, amount: 1, idem_key: newKey() });
 
-    const refused = await refusal(call(session, "wallet_top_up", { wallet_id: two, amount: 1, idem_key: newKey() }));
+    const refused = await refusal(call(session, 'wallet_top_up', { wallet_id: two, amount: 1, idem_key: newKey() }));
 
-    await session.query("rollback");
-    expect(refused.code).toBe("40001");
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
   });
 
-  it("learns that a key has been used meanwhile (40001), and its retry replays", async () => {
+  it('learns that a key has been used meanwhile (40001), and its retry replays', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
     const session = await oldSnapshot();
-    const first = await call(db, "wallet_top_up", request);
+    const first = await call(db, 'wallet_top_up', request);
 
-    const refused = await refusal(call(session, "wallet_top_up", request));
-    await session.query("rollback");
+    const refused = await refusal(call(session, 'wallet_top_up', request));
+    await session.query('rollback');
 
-    expect(refused.code).toBe("40001");
+    expect(refused.code).toBe('40001');
     await session.query(`begin isolation level ${level}`);
-    expect(await call(session, "wallet_top_up", request)).toEqual({ ...first, replayed: true });
-    await session.query("commit");
+    expect(await call(session, 'wallet_top_up', request)).toEqual({ ...first, replayed: true });
+    await session.query('commit');
   });
 
-  it("replays a key that it can see, whatever has moved since", async () => {
+  it('replays a key that it can see, whatever has moved since', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
-    const first = await call(db, "wallet_top_up", request);
+    const first = await call(db, 'wallet_top_up', request);
     const session = await oldSnapshot();
-    await call(db, "wallet_spend", { wallet_id, amount: 1, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
 
-    const again = await call(session, "wallet_top_up", request);
+    const again = await call(session, 'wallet_top_up', request);
 
-    await session.query("commit");
+    await session.query('commit');
     expect(again).toEqual({ ...first, replayed: true });
   });
 
-  it("learns that a wallet has been frozen meanwhile (40001)", async () => {
+  it('learns that a wallet has been frozen meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const session = await oldSnapshot();
-    await setStatus(db, wallet_id, "frozen");
+    await setStatus(db, wallet_id, 'frozen');
 
-    const refused = await refusal(call(session, "wallet_spend", { wallet_id, amount: 1, idem_key: newKey() }));
+    const refused = await refusal(call(session, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() }));
 
-    await session.query("rollback");
-    expect(refused.code).toBe("40001");
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
   });
 
-  it("is not told that a wallet is frozen that has been reopened meanwhile (40001)", async () => {
+  it('is not told that a wallet is frozen that has been reopened meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
-    await setStatus(db, wallet_id, "frozen");
+    await setStatus(db, wallet_id, 'frozen');
     const session = await oldSnapshot();
-    await setStatus(db, wallet_id, "open");
+    await setStatus(db, wallet_id, 'open');
 
-    const refused = await refusal(call(session, "wallet_spend", { wallet_id, amount: 1, idem_key: newKey() }));
+    const refused = await refusal(call(session, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() }));
 
-    await session.query("rollback");
-    expect(refused.code).toBe("40001");
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
   });
 
-  it("learns that another open transaction was first, when that one commits (40001)", async () => {
+  it('learns that another open transaction was first, when that one commits (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const other = await db.connectJob();
     const session = await oldSnapshot();
-    await other.query("begin");
-    await call(other, "wallet_spend", { wallet_id, amount: 8, idem_key: newKey() });
+    await other.query('begin');
+    await call(other, 'wallet_spend', { wallet_id, amount: 8, idem_key: newKey() });
 
-    const waiting = refusal(call(session, "wallet_spend", { wallet_id, amount: 5, idem_key: newKey() }));
+    const waiting = refusal(call(session, 'wallet_spend', { wallet_id, amount: 5, idem_key: newKey() }));
     await waitsForLock(session);
-    await other.query("commit");
+    await other.query('commit');
 
-    expect((await waiting).code).toBe("40001");
-    await session.query("rollback");
+    expect((await waiting).code).toBe('40001');
+    await session.query('rollback');
   });
 
-  it("leaves nothing behind where a refusal is caught by a savepoint (WLFND)", async () => {
+  it('leaves nothing behind where a refusal is caught by a savepoint (WLFND)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const session = await oldSnapshot();
-    await session.query("savepoint s");
-    const refused = await refusal(call(session, "wallet_spend", { wallet_id, amount: 6, idem_key: newKey() }));
-    await session.query("rollback to savepoint s");
-    await call(session, "wallet_spend", { wallet_id, amount: 4, idem_key: newKey() });
-    await session.query("commit");
+    await session.query('savepoint s');
+    const refused = await refusal(call(session, 'wallet_spend', { wallet_id, amount: 6, idem_key: newKey() }));
+    await session.query('rollback to savepoint s');
+    await call(session, 'wallet_spend', { wallet_id, amount: 4, idem_key: newKey() });
+    await session.query('commit');
 
-    expect(refused.code).toBe("WLFND");
-    expect(await callAll(db, "wallet_history", { wallet_id })).toMatchObject([{ seq: "1" }, { seq: "2", balance: "1" }]);
+    expect(refused.code).toBe('WLFND');
+    expect(await callAll(db, 'wallet_history', { wallet_id })).toMatchObject([
+      { seq: '1' },
+      { seq: '2', balance: '1' },
+    ]);
     await expectSound(db);
   });
 });
 
-describe.each(["repeatable read", "serializable"])("a limit seen by a %s transaction", (level) => {
+describe.each(['repeatable read', 'serializable'])('a limit seen by a %s transaction', (level) => {
   const other = createDatabase();
 
-  it("is not reached where the wallet has moved on (40001)", async () => {
+  it('is not reached where the wallet has moved on (40001)', async () => {
     const wallet_id = await newWallet(other, await newAsset(other));
     await forceHead(other, wallet_id, { balance: MAX_BALANCE });
     const session = await other.connectJob();
     await session.query(`begin isolation level ${level}`);
-    await session.query("select count(*) from ledger.assets");
-    await call(other, "wallet_spend", { wallet_id, amount: 10, idem_key: newKey() });
+    await session.query('select count(*) from ledger.assets');
+    await call(other, 'wallet_spend', { wallet_id, amount: 10, idem_key: newKey() });
 
-    const refused = await refusal(call(session, "wallet_top_up", { wallet_id, amount: 5, idem_key: newKey() }));
+    const refused = await refusal(call(session, 'wallet_top_up', { wallet_id, amount: 5, idem_key: newKey() }));
 
-    await session.query("rollback");
-    expect(refused.code).toBe("40001");
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
   });
 
-  it("is reached where nothing has moved (WLLIM)", async () => {
+  it('is reached where nothing has moved (WLLIM)', async () => {
     const wallet_id = await newWallet(other, await newAsset(other));
     await forceHead(other, wallet_id, { balance: MAX_BALANCE });
     const session = await other.connectJob();
     await session.query(`begin isolation level ${level}`);
 
-    const refused = await refusal(call(session, "wallet_top_up", { wallet_id, amount: 5, idem_key: newKey() }));
+    const refused = await refusal(call(session, 'wallet_top_up', { wallet_id, amount: 5, idem_key: newKey() }));
 
-    await session.query("rollback");
-    expect(refused.code).toBe("WLLIM");
+    await session.query('rollback');
+    expect(refused.code).toBe('WLLIM');
     expect(await rowsOf(other, wallet_id)).toEqual({ transfers: 0, entries: 1 });
   });
 });

@@ -1,90 +1,122 @@
 /** One server and one migrated template database for all test files; each file clones the template (see helpers.ts). */
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-import { compile } from "graphile-migrate";
-import pg from "pg";
-import { startEmbedded } from "../../src/embedded.ts";
-import { migrate } from "../../src/migrate.ts";
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compile } from 'graphile-migrate';
+import pg from 'pg';
+import { startEmbedded } from '../../src/embedded.ts';
+import { migrate } from '../../src/migrate.ts';
 
-interface Server { url: string; kind: string; stop: () => Promise<void> }
+interface Server {
+  url: string;
+  kind: string;
+  stop: () => Promise<void>;
+}
 
 declare global {
   var stopTestServer: (() => Promise<void>) | undefined;
 }
 
-const PREFIX = "wallet_test";
-const ROOT = new URL("../../", import.meta.url).pathname;
+const PREFIX = 'wallet_test';
+const ROOT = new URL('../../', import.meta.url).pathname;
 // Nothing of a test outlives it.
-const FORGETFUL = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" };
+const FORGETFUL = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 const DOCKER_ANSWER_MS = 3_000;
 const DOCKER_START_MS = 120_000;
 
 export default async function globalSetup(): Promise<void> {
   const server = await findServer();
-  const run = `${PREFIX}_${randomBytes(4).toString("hex")}`;
+  const run = `${PREFIX}_${randomBytes(4).toString('hex')}`;
   // The name of this session tells other runs which databases are in use.
-  const admin = new pg.Client({ connectionString: server.url, application_name: run, options: "-c idle_session_timeout=0" });
-  admin.on("error", () => undefined);
-  await admin.connect();
-  await dropLeftovers(admin);
-  await createLogins(admin);
-
-  const template = `${run}_template`;
-  await admin.query(`create database ${template}`);
-  const url = withDatabase(server.url, template);
-  await migrate(url);
-  await applyCurrent(url);
-  await admin.query(`alter database ${template} is_template true allow_connections false`);
-
-  process.env.TEST_SERVER_URL = server.url;
-  process.env.TEST_TEMPLATE = template;
-  const { rows } = await admin.query<{ version: string; room: number }>(
-    "select current_setting('server_version') as version, current_setting('max_connections')::int as room");
-  const [about] = rows;
-  process.env.TEST_CONNECTIONS = String(about?.room ?? 100);
-  console.log(`\nPostgreSQL for the tests: ${server.kind}, version ${about?.version ?? "unknown"}`);
-
+  const admin = new pg.Client({
+    connectionString: server.url,
+    application_name: run,
+    options: '-c idle_session_timeout=0',
+  });
+  admin.on('error', () => undefined);
   globalThis.stopTestServer = async () => {
-    await dropDatabases(admin, `${run}_`);
     const { rows: others } = await admin.query(
-      "select from pg_stat_activity where application_name like $1 and application_name <> $2", [`${PREFIX}\\_%`, run]);
+      'select from pg_stat_activity where application_name like $1 and application_name <> $2',
+      [`${PREFIX}\\_%`, run],
+    );
+    await dropDatabases(admin, `${run}_`);
     await admin.end();
-    // The next run adopts a server that is left running for another.
+    // The next run takes over a server that is left running for another.
     if (others.length === 0) await server.stop();
   };
+  try {
+    await admin.connect();
+    await prepare(admin, server.url, run);
+  } catch (error) {
+    await globalThis.stopTestServer().catch(() => server.stop());
+    throw error;
+  }
+  const { rows } = await admin.query<{ version: string; room: string }>(
+    "select current_setting('server_version') as version, current_setting('max_connections') as room",
+  );
+  process.env.TEST_SERVER_URL = server.url;
+  process.env.TEST_TEMPLATE = `${run}_template`;
+  process.env.TEST_CONNECTIONS = rows[0]?.room;
+  console.log(`\nPostgreSQL for the tests: ${server.kind}, version ${rows[0]?.version ?? 'unknown'}`);
+}
+
+async function prepare(admin: pg.Client, serverUrl: string, run: string): Promise<void> {
+  const template = `${run}_template`;
+  const url = new URL(serverUrl);
+  url.pathname = `/${template}`;
+  await dropLeftovers(admin);
+  await createLogins(admin);
+  await admin.query(`create database ${template}`);
+  await migrate(url.href);
+  await applyCurrent(url.href);
+  await admin.query(`alter database ${template} is_template true allow_connections false`);
 }
 
 async function findServer(): Promise<Server> {
   const given = process.env.TEST_DATABASE_URL;
-  if (given) return { url: given, kind: "TEST_DATABASE_URL", stop: () => Promise.resolve() };
-  return await startContainer() ?? await startLocal();
+  if (given) return { url: given, kind: 'TEST_DATABASE_URL', stop: () => Promise.resolve() };
+  return (await startContainer()) ?? (await startLocal());
 }
 
 async function startLocal(): Promise<Server> {
-  const server = await startEmbedded({ dataDir: `${ROOT}.data/test`, database: "postgres", settings: FORGETFUL });
-  return { url: server.url, kind: "embedded", stop: () => server.stop() };
+  const server = await startEmbedded({ dataDir: `${ROOT}.data/test`, database: 'postgres', settings: FORGETFUL });
+  return { url: server.url, kind: 'embedded', stop: () => server.stop() };
 }
 
 /** A container where a Docker engine answers; undefined where none does, or where it cannot start one. */
 async function startContainer(): Promise<Server | undefined> {
-  const { getContainerRuntimeClient } = await import("testcontainers");
-  const answers = await within(DOCKER_ANSWER_MS, getContainerRuntimeClient().then(() => true, () => false));
+  const { getContainerRuntimeClient } = await import('testcontainers');
+  const answers = await within(
+    DOCKER_ANSWER_MS,
+    getContainerRuntimeClient().then(
+      () => true,
+      () => false,
+    ),
+  );
   if (!answers) return undefined;
-  const { PostgreSqlContainer } = await import("@testcontainers/postgresql");
-  const settings = Object.entries({ max_connections: "300", ...FORGETFUL }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  const start = () => within(DOCKER_START_MS, new PostgreSqlContainer("postgres:18").withCommand(["postgres", ...settings]).start());
-  // Testcontainers wants a cleaner beside the container, whose image may be out of reach; we stop ours ourselves.
-  const container = await start().catch(() => {
-    process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
-    return start();
-  }).catch((error: unknown) => {
+  const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
+  const settings = Object.entries({ max_connections: '300', ...FORGETFUL }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
+  // Reused: the container of a killed run is taken over by the next one, without a cleaner beside it.
+  const starting = new PostgreSqlContainer('postgres:18')
+    .withCommand(['postgres', ...settings])
+    .withReuse()
+    .start();
+  const container = await within(DOCKER_START_MS, starting).catch((error: unknown) => {
     console.log(`\nDocker answers but starts no postgres:18: ${String(error)}`);
     return undefined;
   });
-  return container && {
-    url: container.getConnectionUri(), kind: "Testcontainers", stop: async () => { await container.stop(); },
-  };
+  return (
+    container && {
+      url: container.getConnectionUri(),
+      kind: 'Testcontainers',
+      stop: async () => {
+        await container.stop();
+      },
+    }
+  );
 }
 
 async function within<T>(limit: number, promise: Promise<T>): Promise<T | undefined> {
@@ -97,12 +129,16 @@ async function dropLeftovers(admin: pg.Client): Promise<void> {
     `select distinct substring(datname from '^${PREFIX}_[0-9a-f]{8}') as run
      from pg_database
      where datname ~ '^${PREFIX}_[0-9a-f]{8}_'
-       and substring(datname from '^${PREFIX}_[0-9a-f]{8}') not in (select application_name from pg_stat_activity)`);
+       and substring(datname from '^${PREFIX}_[0-9a-f]{8}') not in (select application_name from pg_stat_activity)`,
+  );
   for (const { run } of rows) await dropDatabases(admin, `${run}_`);
 }
 
 async function dropDatabases(admin: pg.Client, prefix: string): Promise<void> {
-  const { rows } = await admin.query<{ datname: string }>("select datname from pg_database where starts_with(datname, $1)", [prefix]);
+  const { rows } = await admin.query<{ datname: string }>(
+    'select datname from pg_database where starts_with(datname, $1)',
+    [prefix],
+  );
   for (const { datname } of rows) {
     await admin.query(`alter database ${datname} is_template false`);
     await admin.query(`drop database if exists ${datname} with (force)`);
@@ -128,15 +164,9 @@ async function createLogins(admin: pg.Client): Promise<void> {
 
 /** What is being worked on and not yet committed as a migration is tested too. */
 async function applyCurrent(url: string): Promise<void> {
-  const current = await readFile(`${ROOT}db/migrations/current.sql`, "utf8");
+  const current = await readFile(`${ROOT}db/migrations/current.sql`, 'utf8');
   const compiled = await compile({ connectionString: url, migrationsFolder: `${ROOT}db/migrations` }, current);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(`begin;\n${compiled}\n;commit`).finally(() => client.end());
-}
-
-function withDatabase(url: string, name: string): string {
-  const changed = new URL(url);
-  changed.pathname = `/${name}`;
-  return changed.href;
 }

@@ -1,7 +1,7 @@
 /** What the tests of the ledger share: a database of their own, sessions as the callers have them, wallets, refusals. */
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import pg from "pg";
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 
 /** A pool or a connection. */
 export interface Session {
@@ -25,29 +25,35 @@ export interface Receipt {
   created_at: string;
 }
 
-export interface Refusal { code: string; message: string; detail: Record<string, unknown>; hint: string }
+export interface Refusal {
+  code: string;
+  message: string;
+  detail: Record<string, unknown>;
+  hint: string;
+}
 
-export type GatewayRole = "player" | "service" | "operator" | "auditor";
+export type GatewayRole = 'player' | 'service' | 'operator' | 'auditor';
 
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, String);
 
 /** One clone of the template for the tests of one describe block. */
 export class Database {
-  readonly name = `${environment("TEST_TEMPLATE").replace(/template$/, "")}${randomUUID().slice(0, 8)}`;
+  readonly name = `${environment('TEST_TEMPLATE').replace(/template$/, '')}${randomUUID().slice(0, 8)}`;
   /** Sessions of a superuser. */
-  readonly pool = new pg.Pool({ ...this.settings(), max: 4 });
+  readonly pool = new pg.Pool({ connectionString: this.url, types, max: 4 });
   asset: Promise<string> | undefined;
   #open: { end: () => Promise<void> }[] = [this.pool];
 
   constructor() {
-    this.pool.on("error", () => undefined);
+    this.pool.on('error', () => undefined);
   }
 
-  settings(): pg.ClientConfig {
-    const url = new URL(environment("TEST_SERVER_URL"));
+  /** For a process of its own, such as the gateway; logs in as an administrator. */
+  get url(): string {
+    const url = new URL(environment('TEST_SERVER_URL'));
     url.pathname = `/${this.name}`;
-    return { connectionString: url.href, types };
+    return url.href;
   }
 
   query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>> {
@@ -56,8 +62,8 @@ export class Database {
 
   /** A superuser's own connection. */
   async connect(): Promise<pg.Client> {
-    const client = new pg.Client(this.settings());
-    client.on("error", () => undefined);
+    const client = new pg.Client({ connectionString: this.url, types });
+    client.on('error', () => undefined);
     await client.connect();
     this.#open.push(client);
     return client;
@@ -72,7 +78,7 @@ export class Database {
 
   /** A connection as the gateway has it while it serves a request. */
   async connectAs(role: GatewayRole, sub?: string): Promise<pg.Client> {
-    const client = await this.connectLogin("wallet_gateway");
+    const client = await this.connectLogin('wallet_gateway');
     await client.query(`set role wallet_${role}`);
     if (sub !== undefined) await client.query("select set_config('jwt.claims.sub', $1, false)", [sub]);
     return client;
@@ -80,17 +86,23 @@ export class Database {
 
   /** A connection of a trusted SQL job: a login that is a member of wallet_job. */
   connectJob(): Promise<pg.Client> {
-    return this.connectLogin("wallet_test_job");
+    return this.connectLogin('wallet_test_job');
   }
 
   /** Up to `count` sessions of a trusted SQL job, as far as the server has room for them beside another test file's. */
   jobPool(count: number): pg.Pool {
-    const room = Number(environment("TEST_CONNECTIONS")) - 60;
+    const room = Number(environment('TEST_CONNECTIONS')) - 60;
     const pool = new pg.Pool({
-      ...this.settings(), max: Math.min(count, room),
-      verify: (client, done) => { client.query("set session authorization wallet_test_job").then(() => { done(); }, done); },
+      connectionString: this.url,
+      types,
+      max: Math.max(2, Math.min(count, room)),
+      verify: (client, done) => {
+        client.query('set session authorization wallet_test_job').then(() => {
+          done();
+        }, done);
+      },
     });
-    pool.on("error", () => undefined);
+    pool.on('error', () => undefined);
     this.#open.push(pool);
     return pool;
   }
@@ -110,25 +122,27 @@ export class Database {
 export function createDatabase(): Database {
   const db = new Database();
   const administer = async (sql: string) => {
-    const admin = new pg.Client({ connectionString: environment("TEST_SERVER_URL") });
+    const admin = new pg.Client({ connectionString: environment('TEST_SERVER_URL') });
     await admin.connect();
     await admin.query(sql).finally(() => admin.end());
   };
   beforeAll(async () => {
-    const clone = () => administer(`create database ${db.name} template ${environment("TEST_TEMPLATE")}`);
+    const clone = () => administer(`create database ${db.name} template ${environment('TEST_TEMPLATE')}`);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await clone();
         return;
       } catch (error) {
         // 55006: somebody else is just copying the template.
-        if (!(error instanceof pg.DatabaseError && error.code === "55006" && attempt < 50)) throw error;
+        if (!(error instanceof pg.DatabaseError && error.code === '55006' && attempt < 50)) throw error;
         await sleep(100);
       }
     }
   });
   let shared = 0;
-  beforeEach(() => { shared = db.open; });
+  beforeEach(() => {
+    shared = db.open;
+  });
   afterEach(() => db.close(shared));
   afterAll(async () => {
     await db.close();
@@ -138,15 +152,26 @@ export function createDatabase(): Database {
 }
 
 /** Calls a function of the ledger with named arguments; one that is left out takes its default. */
-export async function callAll<R extends object = Receipt>(session: Session, name: string, args: Record<string, unknown>): Promise<R[]> {
+export async function callAll<R extends object = Receipt>(
+  session: Session,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<R[]> {
   const given = Object.entries(args).filter(([, value]) => value !== undefined);
-  const list = given.map(([key], index) => `${key} => $${index + 1}`).join(", ");
-  const { rows } = await session.query<R & pg.QueryResultRow>(`select * from ledger.${name}(${list})`, given.map(([, value]) => value));
+  const list = given.map(([key], index) => `${key} => $${index + 1}`).join(', ');
+  const { rows } = await session.query<R & pg.QueryResultRow>(
+    `select * from ledger.${name}(${list})`,
+    given.map(([, value]) => value),
+  );
   return rows;
 }
 
 /** The one row of the answer. */
-export async function call<R extends object = Receipt>(session: Session, name: string, args: Record<string, unknown>): Promise<R> {
+export async function call<R extends object = Receipt>(
+  session: Session,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<R> {
   const [row, ...more] = await callAll<R>(session, name, args);
   if (!row || more.length > 0) throw new Error(`${name} answered ${more.length + (row ? 1 : 0)} rows`);
   return row;
@@ -155,24 +180,37 @@ export async function call<R extends object = Receipt>(session: Session, name: s
 /** The error a call was refused with; fails where it was not. */
 export async function refusal(promise: Promise<unknown>): Promise<Refusal> {
   const error = await promise.then(
-    (answer: unknown) => { throw new Error(`not refused, but answered ${JSON.stringify(answer)}`); },
+    (answer: unknown) => {
+      throw new Error(`not refused, but answered ${JSON.stringify(answer)}`);
+    },
     (thrown: unknown) => thrown,
   );
   if (!(error instanceof pg.DatabaseError)) throw error;
-  const { code = "", message, detail = "{}", hint = "" } = error;
-  return { code, message, hint, detail: code.startsWith("WL") ? JSON.parse(detail) as Record<string, unknown> : {} };
+  const { code = '', message, detail = '{}', hint = '' } = error;
+  return { code, message, hint, detail: code.startsWith('WL') ? (JSON.parse(detail) as Record<string, unknown>) : {} };
 }
 
 /** One row of a table of refusals: what is asked breaks the rule of `code` and every later one that can be broken with it. */
-export interface RefusalCase { code: string; what: string; arrange: () => Promise<Record<string, unknown>>; detail: Record<string, unknown> }
+export interface RefusalCase {
+  code: string;
+  what: string;
+  arrange: () => Promise<Record<string, unknown>>;
+  detail: Record<string, unknown>;
+}
 
-export const UNKNOWN_WALLET = "00000000-0000-8000-8000-000000000000";
+export const UNKNOWN_WALLET = '00000000-0000-8000-8000-000000000000';
 /** As high as balances and lifetime totals go. */
-export const MAX_BALANCE = "9000000000000000000";
-export const BAD_AMOUNTS = ["0", "-1", "1000000000000001", "9223372036854775807", null];
-export const UNREADABLE_AMOUNTS = [["abc", "22P02"], ["NaN", "22P02"], ["1.5", "22P02"], ["", "22P02"], ["9223372036854775808", "22003"]];
-export const BAD_KEYS = ["", "x".repeat(201), null];
-export const BAD_METADATA = [null, "null", "[]", "1", '"text"', JSON.stringify({ a: "x".repeat(8192) })];
+export const MAX_BALANCE = '9000000000000000000';
+export const BAD_AMOUNTS = ['0', '-1', '1000000000000001', '9223372036854775807', null];
+export const UNREADABLE_AMOUNTS = [
+  ['abc', '22P02'],
+  ['NaN', '22P02'],
+  ['1.5', '22P02'],
+  ['', '22P02'],
+  ['9223372036854775808', '22003'],
+];
+export const BAD_KEYS = ['', 'x'.repeat(201), null];
+export const BAD_METADATA = [null, 'null', '[]', '1', '"text"', JSON.stringify({ a: 'x'.repeat(8192) })];
 
 export const newKey = (): string => `key-${randomUUID()}`;
 export const newOwner = (): string => `player-${randomUUID()}`;
@@ -186,35 +224,45 @@ export async function someAsset(db: Database): Promise<string> {
 /** A new asset with its house accounts, for tests that look at sums. */
 export async function newAsset(db: Session): Promise<string> {
   const code = `T${randomUUID().slice(0, 8)}`;
-  await call(db, "asset_create", { code, name: "For a test" });
+  await call(db, 'asset_create', { code, name: 'For a test' });
   return code;
 }
 
 /** A new owner's wallet, with what it has been given. */
 export async function newWallet(
-  db: Session, asset: string, has: { bought?: number; bonus?: number; owner?: string } = {},
+  db: Session,
+  asset: string,
+  has: { bought?: number; bonus?: number; owner?: string } = {},
 ): Promise<string> {
-  const { id } = await call<{ id: string }>(db, "wallet_open", { owner_id: has.owner ?? newOwner(), asset_code: asset });
-  if (has.bought) await call(db, "wallet_top_up", { wallet_id: id, amount: has.bought, idem_key: newKey() });
-  if (has.bonus) await call(db, "wallet_bonus", { wallet_id: id, amount: has.bonus, idem_key: newKey() });
+  const { id } = await call<{ id: string }>(db, 'wallet_open', {
+    owner_id: has.owner ?? newOwner(),
+    asset_code: asset,
+  });
+  if (has.bought) await call(db, 'wallet_top_up', { wallet_id: id, amount: has.bought, idem_key: newKey() });
+  if (has.bonus) await call(db, 'wallet_bonus', { wallet_id: id, amount: has.bonus, idem_key: newKey() });
   return id;
 }
 
 /** The id of a stripe of a house account. */
 export async function houseWallet(db: Session, asset: string, house: string, stripe: number): Promise<string> {
-  const { rows: [row] } = await db.query<{ id: string }>(
-    "select id from ledger.wallets where asset_code = $1 and house = $2::ledger.house_account and stripe = $3", [asset, house, stripe]);
+  const {
+    rows: [row],
+  } = await db.query<{ id: string }>(
+    'select id from ledger.wallets where asset_code = $1 and house = $2::ledger.house_account and stripe = $3',
+    [asset, house, stripe],
+  );
   if (!row) throw new Error(`no ${house} of ${asset}`);
   return row.id;
 }
 
 /** Sets a wallet's status past the guards, with its event, so that the ledger stays sound. */
-export async function setStatus(db: Database, wallet: string, status: "open" | "frozen" | "closed"): Promise<void> {
+export async function setStatus(db: Database, wallet: string, status: 'open' | 'frozen' | 'closed'): Promise<void> {
   await writing(db, async (client) => {
-    await client.query("update ledger.wallets set status = $2::ledger.wallet_status where id = $1", [wallet, status]);
+    await client.query('update ledger.wallets set status = $2::ledger.wallet_status where id = $1', [wallet, status]);
     await client.query(
       "insert into ledger.wallet_events (wallet_id, kind, reason, actor) values ($1, $2::ledger.wallet_event_kind, 'for a test', 'db:test')",
-      [wallet, status === "open" ? "reopened" : status]);
+      [wallet, status === 'open' ? 'reopened' : status],
+    );
   });
 }
 
@@ -222,12 +270,12 @@ export async function setStatus(db: Database, wallet: string, status: "open" | "
 export async function writing(db: Database, write: (client: Session) => Promise<unknown>): Promise<void> {
   const client = await db.pool.connect();
   try {
-    await client.query("begin");
+    await client.query('begin');
     await client.query("select set_config('ledger.posting', 'on', true)");
     await write(client);
-    await client.query("commit");
+    await client.query('commit');
   } catch (error) {
-    await client.query("rollback");
+    await client.query('rollback');
     throw error;
   } finally {
     client.release();
@@ -236,33 +284,50 @@ export async function writing(db: Database, write: (client: Session) => Promise<
 
 /** Puts an entry with these balances on top of a wallet, by hand: the ledger is not sound afterwards. */
 export async function forceHead(db: Database, wallet: string, head: Partial<Record<string, string>>): Promise<void> {
-  const facts = { balance: "0", bonus_balance: "0", held_balance: "0", topped_up_total: "0", granted_total: "0", spent_total: "0", ...head };
-  await writing(db, (client) => client.query(
-    `insert into ledger.entries
-     select (jsonb_populate_record(null::ledger.entries, $2::jsonb || jsonb_build_object('wallet_id', $1::uuid,
+  const facts = {
+    balance: '0',
+    bonus_balance: '0',
+    held_balance: '0',
+    topped_up_total: '0',
+    granted_total: '0',
+    spent_total: '0',
+    ...head,
+  };
+  await writing(db, (client) =>
+    client.query(
+      `insert into ledger.entries
+     select (jsonb_populate_record(null::ledger.entries, jsonb_build_object('wallet_id', $1::uuid,
        'seq', (select coalesce(max(seq), 0) + 1 from ledger.entries where wallet_id = $1::uuid),
        'transfer_id', uuidv7(), 'kind', 'top_up', 'side', 'credit', 'amount', 0, 'bonus_amount', 0, 'held_amount', 0,
-       'hash', sha256(''), 'created_at', clock_timestamp()))).*`, [wallet, facts]));
+       'hash', sha256(''), 'created_at', clock_timestamp()) || $2::jsonb)).*`,
+      [wallet, facts],
+    ),
+  );
 }
 
 /** How many transfers a wallet acted in and how many entries it has; of all wallets where none is named. */
 export async function rowsOf(db: Session, wallet?: string): Promise<{ transfers: number; entries: number }> {
-  const { rows: [counts] } = await db.query<{ transfers: number; entries: number }>(
+  const {
+    rows: [counts],
+  } = await db.query<{ transfers: number; entries: number }>(
     `select (select count(*)::int from ledger.transfers where $1::uuid is null or wallet_id = $1) as transfers,
-       (select count(*)::int from ledger.entries where $1::uuid is null or wallet_id = $1) as entries`, [wallet]);
-  if (!counts) throw new Error("no counts");
+       (select count(*)::int from ledger.entries where $1::uuid is null or wallet_id = $1) as entries`,
+    [wallet],
+  );
+  if (!counts) throw new Error('no counts');
   return counts;
 }
 
 /** The whole ledger proves sound, and debits and credits have the same sum in every asset. */
 export async function expectSound(db: Session): Promise<void> {
-  expect(await callAll(db, "ledger_verify", {})).toEqual([]);
+  expect(await callAll(db, 'ledger_verify', {})).toEqual([]);
   const { rows } = await db.query(
-    "select asset_code, sum(debit), sum(credit) from ledger.ledger_trial_balance() group by asset_code having sum(debit) <> sum(credit)");
+    'select asset_code, sum(debit), sum(credit) from ledger.ledger_trial_balance() group by asset_code having sum(debit) <> sum(credit)',
+  );
   expect(rows).toEqual([]);
 }
 
-export function environment(name: string): string {
+function environment(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set: global-setup.ts sets it`);
   return value;

@@ -1,16 +1,29 @@
-import type pg from "pg";
-import { call, createDatabase, expectSound, newAsset, newKey, newWallet, refusal, type Session, writing } from "./helpers.ts";
+import type pg from 'pg';
+import {
+  call,
+  createDatabase,
+  expectSound,
+  newAsset,
+  newKey,
+  newWallet,
+  refusal,
+  type Session,
+  writing,
+} from './helpers.ts';
 
-const TABLES = ["assets", "wallets", "wallet_events", "transfers", "entries"];
+const TABLES = ['assets', 'wallets', 'wallet_events', 'transfers', 'entries'];
 
 const db = createDatabase();
-let wallet = "";
+let wallet = '';
 
 /** Everything the ledger holds, as one text. */
 async function contents(): Promise<string> {
-  const { rows: [row] } = await db.query<{ all: string }>(
-    `select md5(concat(${TABLES.map((table) => `(select string_agg(t::text, ';' order by t::text) from ledger.${table} t)`).join(", ")})) as all`);
-  return row?.all ?? "";
+  const {
+    rows: [row],
+  } = await db.query<{ all: string }>(
+    `select md5(concat(${TABLES.map((table) => `(select string_agg(t::text, ';' order by t::text) from ledger.${table} t)`).join(', ')})) as all`,
+  );
+  return row?.all ?? '';
 }
 
 /** Ways to write by hand: all fail before a row is looked at. */
@@ -27,132 +40,223 @@ const attempts = TABLES.flatMap((table) => [
   `merge into ledger.${table} t using (select 1) s on true when matched then update set created_at = now()`,
   `copy ledger.${table} from stdin`,
 ]).concat([
-  "truncate ledger.wallet_events",
-  "truncate ledger.assets, ledger.wallets, ledger.wallet_events, ledger.transfers, ledger.entries restart identity cascade",
+  'truncate ledger.wallet_events',
+  'truncate ledger.assets, ledger.wallets, ledger.wallet_events, ledger.transfers, ledger.entries restart identity cascade',
   "insert into ledger.assets (code, name) values ('X', 'X') on conflict (code) do update set name = excluded.name",
-  "insert into ledger.entries select * from ledger.entries limit 1 on conflict (wallet_id, seq) do update set balance = 1",
-  "insert into ledger.transfers select * from ledger.transfers limit 1 on conflict (id) do update set amount = 1",
+  'insert into ledger.entries select * from ledger.entries limit 1 on conflict (wallet_id, seq) do update set balance = 1',
+  'insert into ledger.transfers select * from ledger.transfers limit 1 on conflict (id) do update set amount = 1',
   "update ledger.wallets set status = 'frozen'",
   "update ledger.wallets set owner_id = 'mallory'",
-  "with gone as (delete from ledger.entries returning *) select * from gone",
+  'with gone as (delete from ledger.entries returning *) select * from gone',
 ]);
 
 beforeAll(async () => {
   wallet = await newWallet(db, await newAsset(db), { bought: 100, bonus: 10 });
-  await call(db, "wallet_spend", { wallet_id: wallet, amount: 20, idem_key: newKey() });
+  await call(db, 'wallet_spend', { wallet_id: wallet, amount: 20, idem_key: newKey() });
 });
 
 const roles: Record<string, () => Promise<pg.Client>> = {
-  "a superuser": () => db.connect(),
-  "the owner": async () => {
+  'a superuser': () => db.connect(),
+  'the owner': async () => {
     const session = await db.connect();
-    await session.query("set role wallet_owner");
+    await session.query('set role wallet_owner');
     return session;
   },
-  "a player": () => db.connectAs("player", "p"),
-  "a service": () => db.connectAs("service", "s"),
-  "an operator": () => db.connectAs("operator", "o"),
-  "an auditor": () => db.connectAs("auditor", "a"),
-  "a job": () => db.connectJob(),
-  "the gateway's login": () => db.connectLogin("wallet_gateway"),
-  "a stranger": () => db.connectLogin("wallet_test_stranger"),
+  'a player': () => db.connectAs('player', 'p'),
+  'a service': () => db.connectAs('service', 's'),
+  'an operator': () => db.connectAs('operator', 'o'),
+  'an auditor': () => db.connectAs('auditor', 'a'),
+  'a job': () => db.connectJob(),
+  "the gateway's login": () => db.connectLogin('wallet_gateway'),
+  'a stranger': () => db.connectLogin('wallet_test_stranger'),
 };
 
-describe.each(Object.keys(roles))("written by hand, %s", (role) => {
+describe.each(Object.keys(roles))('written by hand, %s', (role) => {
   let session: Session;
-  let before = "";
+  let before = '';
   beforeAll(async () => {
     session = await (roles[role] as () => Promise<pg.Client>)();
     before = await contents();
   });
 
-  it.each(attempts)("is refused: %s (42501)", async (sql) => {
-    expect(await refusal(session.query(sql))).toMatchObject({ code: "42501" });
+  it.each(attempts)('is refused: %s (42501)', async (sql) => {
+    expect(await refusal(session.query(sql))).toMatchObject({ code: '42501' });
   });
 
-  it("has changed nothing", async () => {
+  it.each(TABLES)('is refused where the setting that opens the guards is known too: %s (42501)', async (table) => {
+    if (role === 'a superuser' || role === 'the owner') return;
+    await session.query("select set_config('ledger.posting', 'on', false)");
+
+    expect(
+      await refusal(session.query(`insert into ledger.${table} select * from ledger.${table} limit 1`)),
+    ).toMatchObject({
+      code: '42501',
+    });
+  });
+
+  it('has changed nothing', async () => {
     expect(await contents()).toBe(before);
     await expectSound(db);
   });
 });
 
-describe("the guards", () => {
+describe('the guards', () => {
   it.each([
-    ["transfers", "a function of the ledger writes it", "insert into ledger.transfers select * from ledger.transfers limit 1"],
-    ["entries", "nothing is taken back", "delete from ledger.entries"],
-  ])("say of %s what to do instead: %s", async (table, _what, sql) => {
+    [
+      'transfers',
+      'a function of the ledger writes it',
+      'insert into ledger.transfers select * from ledger.transfers limit 1',
+    ],
+    ['entries', 'nothing is taken back', 'delete from ledger.entries'],
+  ])('say of %s what to do instead: %s', async (table, _what, sql) => {
     const refused = await refusal(db.query(sql));
 
     expect(refused.message).toContain(`ledger.${table}`);
-    expect(refused.hint).not.toBe("");
+    expect(refused.hint).not.toBe('');
   });
 
-  it.each(TABLES)("keep what is in %s even where writing is open", async (table) => {
+  it.each(TABLES)('keep what is in %s even where writing is open', async (table) => {
     for (const sql of [`delete from ledger.${table}`, `truncate ledger.${table} cascade`]) {
-      expect(await refusal(writing(db, (session) => session.query(sql)))).toMatchObject({ code: "42501" });
+      expect(await refusal(writing(db, (session) => session.query(sql)))).toMatchObject({ code: '42501' });
     }
   });
 
-  it.each(TABLES.filter((table) => table !== "wallets"))("change nothing in %s even where writing is open", async (table) => {
-    expect(await refusal(writing(db, (session) => session.query(`update ledger.${table} set created_at = now()`)))).toMatchObject({ code: "42501" });
-  });
+  it.each(TABLES.filter((table) => table !== 'wallets'))(
+    'change nothing in %s even where writing is open',
+    async (table) => {
+      expect(
+        await refusal(writing(db, (session) => session.query(`update ledger.${table} set created_at = now()`))),
+      ).toMatchObject({ code: '42501' });
+    },
+  );
 
   it.each([
-    "id = uuidv7()", "owner_id = 'mallory'", "asset_code = 'X'", "created_at = now()", "stripe = 1", "normal_side = 'debit'", "house = 'treasury'",
+    'id = uuidv7()',
+    "owner_id = 'mallory'",
+    "asset_code = 'X'",
+    'created_at = now()',
+    'stripe = 1',
+    "normal_side = 'debit'",
+    "house = 'treasury'",
     "status = 'frozen', owner_id = 'mallory'",
   ])("let only a wallet's status change, even where writing is open: %s", async (change) => {
-    expect(await refusal(writing(db, (session) => session.query(`update ledger.wallets set ${change} where id = '${wallet}'`))))
-      .toMatchObject({ code: "42501" });
+    expect(
+      await refusal(
+        writing(db, (session) => session.query(`update ledger.wallets set ${change} where id = '${wallet}'`)),
+      ),
+    ).toMatchObject({ code: '42501' });
   });
 
-  it("stay in place for whoever switches them off without being a superuser", async () => {
+  it('stay in place for whoever switches them off without being a superuser', async () => {
     const owner = await db.connect();
-    await owner.query("set session authorization wallet_test_job");
+    await owner.query('set session authorization wallet_test_job');
 
-    expect(await refusal(owner.query("set session_replication_role = replica"))).toMatchObject({ code: "42501" });
-    expect(await refusal(owner.query("alter table ledger.entries disable trigger user"))).toMatchObject({ code: "42501" });
+    expect(await refusal(owner.query('set session_replication_role = replica'))).toMatchObject({ code: '42501' });
+    expect(await refusal(owner.query('alter table ledger.entries disable trigger user'))).toMatchObject({
+      code: '42501',
+    });
   });
 });
 
-describe("constraints, even where writing is open,", () => {
+describe('constraints, even where writing is open,', () => {
   /** The newest entry of the wallet with other facts, one number on. */
-  const next = (facts: object) => writing(db, (session) => session.query(
-    `insert into ledger.entries select (jsonb_populate_record(e, jsonb_build_object('seq', e.seq + 1) || $2::jsonb)).*
-     from ledger.entries e where wallet_id = $1 order by seq desc limit 1`, [wallet, facts]));
+  const next = (facts: object) =>
+    writing(db, (session) =>
+      session.query(
+        `insert into ledger.entries select (jsonb_populate_record(e, jsonb_build_object('seq', e.seq + 1) || $2::jsonb)).*
+     from ledger.entries e where wallet_id = $1 order by seq desc limit 1`,
+        [wallet, facts],
+      ),
+    );
 
   it.each([
-    { what: "a negative balance", facts: { balance: -1, bonus_balance: 0 }, constraint: /^entries_(balance_is_not_negative|bonus_balance_is_part_of_balance|held_balance_is_part_of_balance)$/ },
-    { what: "a negative bonus balance", facts: { bonus_balance: -1 }, constraint: /^entries_bonus_balance_is_part_of_balance$/ },
-    { what: "more bonus credits than credits", facts: { balance: 5, bonus_balance: 6 }, constraint: /^entries_bonus_balance_is_part_of_balance$/ },
-    { what: "a negative held balance", facts: { held_balance: -1 }, constraint: /^entries_held_balance_is_part_of_balance$/ },
-    { what: "more credits held than there are", facts: { balance: 5, bonus_balance: 0, held_balance: 6 }, constraint: /^entries_held_balance_is_part_of_balance$/ },
-  ])("refuse $what (23514)", async ({ facts, constraint }) => {
+    {
+      what: 'a negative balance',
+      facts: { balance: -1, bonus_balance: 0 },
+      constraint:
+        /^entries_(balance_is_not_negative|bonus_balance_is_part_of_balance|held_balance_is_part_of_balance)$/,
+    },
+    {
+      what: 'a negative bonus balance',
+      facts: { bonus_balance: -1 },
+      constraint: /^entries_bonus_balance_is_part_of_balance$/,
+    },
+    {
+      what: 'more bonus credits than credits',
+      facts: { balance: 5, bonus_balance: 6 },
+      constraint: /^entries_bonus_balance_is_part_of_balance$/,
+    },
+    {
+      what: 'a negative held balance',
+      facts: { held_balance: -1 },
+      constraint: /^entries_held_balance_is_part_of_balance$/,
+    },
+    {
+      what: 'more credits held than there are',
+      facts: { balance: 5, bonus_balance: 0, held_balance: 6 },
+      constraint: /^entries_held_balance_is_part_of_balance$/,
+    },
+  ])('refuse $what (23514)', async ({ facts, constraint }) => {
     const error: unknown = await next(facts).catch((thrown: unknown) => thrown);
 
-    expect(error).toMatchObject({ code: "23514", constraint: expect.stringMatching(constraint) as string });
+    expect(error).toMatchObject({ code: '23514', constraint: expect.stringMatching(constraint) as string });
   });
 
-  it("refuse a second entry with the same number in a wallet (23505)", async () => {
-    await expect(next({ seq: 1 })).rejects.toMatchObject({ code: "23505", constraint: "entries_pkey" });
+  it('refuse a second entry with the same number in a wallet (23505)', async () => {
+    await expect(next({ seq: 1 })).rejects.toMatchObject({ code: '23505', constraint: 'entries_pkey' });
   });
 
-  it("refuse a second transfer with the same key in a wallet (23505)", async () => {
-    const second = writing(db, (session) => session.query(
-      `insert into ledger.transfers select (jsonb_populate_record(t, jsonb_build_object('id', uuidv7()))).*
-       from ledger.transfers t where wallet_id = $1 limit 1`, [wallet]));
+  it('refuse a second transfer with the same key in a wallet (23505)', async () => {
+    const second = writing(db, (session) =>
+      session.query(
+        `insert into ledger.transfers select (jsonb_populate_record(t, jsonb_build_object('id', uuidv7()))).*
+       from ledger.transfers t where wallet_id = $1 limit 1`,
+        [wallet],
+      ),
+    );
 
-    await expect(second).rejects.toMatchObject({ code: "23505", constraint: "transfers_wallet_id_idem_key_key" });
+    await expect(second).rejects.toMatchObject({ code: '23505', constraint: 'transfers_wallet_id_idem_key_key' });
   });
 
   it.each([
-    ["a second wallet of an owner", "(id, owner_id, asset_code, normal_side) select id, owner_id, asset_code, normal_side from ledger.wallets where house is null limit 1", "23505"],
-    ["a wallet of nobody", "(id, asset_code, normal_side) select uuidv7(), code, 'credit' from ledger.assets limit 1", "23514"],
-    ["a wallet on the wrong side", "(id, owner_id, asset_code, normal_side) select uuidv7(), 'x', code, 'debit' from ledger.assets limit 1", "23514"],
-    ["a house wallet without a stripe", "(id, house, asset_code, normal_side) select uuidv7(), 'revenue', code, 'credit' from ledger.assets limit 1", "23514"],
-    ["a stripe number 33", "(id, house, stripe, asset_code, normal_side) select uuidv7(), 'revenue', 33, code, 'credit' from ledger.assets limit 1", "23514"],
-    ["a wallet of an unknown asset", "(id, owner_id, asset_code, normal_side) values (uuidv7(), 'x', 'no-such-asset', 'credit')", "23503"],
-    ["a frozen house wallet", "(id, house, stripe, asset_code, normal_side, status) select uuidv7(), 'revenue', 3, code, 'credit', 'frozen' from ledger.assets limit 1", "23514"],
-  ])("refuse %s", async (_what, values, code) => {
-    expect(await refusal(writing(db, (session) => session.query(`insert into ledger.wallets ${values}`)))).toMatchObject({ code });
+    [
+      'a second wallet of an owner',
+      '(id, owner_id, asset_code, normal_side) select id, owner_id, asset_code, normal_side from ledger.wallets where house is null limit 1',
+      '23505',
+    ],
+    [
+      'a wallet of nobody',
+      "(id, asset_code, normal_side) select uuidv7(), code, 'credit' from ledger.assets limit 1",
+      '23514',
+    ],
+    [
+      'a wallet on the wrong side',
+      "(id, owner_id, asset_code, normal_side) select uuidv7(), 'x', code, 'debit' from ledger.assets limit 1",
+      '23514',
+    ],
+    [
+      'a house wallet without a stripe',
+      "(id, house, asset_code, normal_side) select uuidv7(), 'revenue', code, 'credit' from ledger.assets limit 1",
+      '23514',
+    ],
+    [
+      'a stripe number 33',
+      "(id, house, stripe, asset_code, normal_side) select uuidv7(), 'revenue', 33, code, 'credit' from ledger.assets limit 1",
+      '23514',
+    ],
+    [
+      'a wallet of an unknown asset',
+      "(id, owner_id, asset_code, normal_side) values (uuidv7(), 'x', 'no-such-asset', 'credit')",
+      '23503',
+    ],
+    [
+      'a frozen house wallet',
+      "(id, house, stripe, asset_code, normal_side, status) select uuidv7(), 'revenue', 3, code, 'credit', 'frozen' from ledger.assets limit 1",
+      '23514',
+    ],
+  ])('refuse %s', async (_what, values, code) => {
+    expect(
+      await refusal(writing(db, (session) => session.query(`insert into ledger.wallets ${values}`))),
+    ).toMatchObject({ code });
   });
 });

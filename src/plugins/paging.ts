@@ -13,7 +13,10 @@ export const PagingPlugin: GraphileConfig.Plugin = {
         const { offset, ...others } = args;
         // Skipping rows means reading them; and no answer may grow with the ledger.
         if (!offset || !others.first) return args;
-        return { ...others, first: { ...others.first, description: FIRST, defaultValue: MAX_PAGE, applyPlan: applyFirst } };
+        return {
+          ...others,
+          first: { ...others.first, description: FIRST, defaultValue: MAX_PAGE, applyPlan: applyFirst },
+        };
       },
       GraphQLObjectType_fields_field_args_arg: {
         after: ['PgConnectionArgOrderByDefaultValuePlugin'],

@@ -20,7 +20,9 @@ export const RefusalsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-interface Refusal { errors: { extensions?: object }[] }
+interface Refusal {
+  errors: { extensions?: object }[];
+}
 
 /** No data at all (null is data) means that nothing was executed. */
 function isRefusal(answer: unknown): answer is Refusal {

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:07dde4fd2bc6845f5433a13af4d9fd6230407190
+--! Hash: sha1:25404f43d8ae40b71ec9177fa03dec988d0b2d38
 --! Message: wallet-ledger
 
 -- The wallet ledger: roles, types, tables, guards, functions, policies and grants.
@@ -117,8 +117,9 @@ create index wallets_owner_id_idx on ledger.wallets (owner_id) where owner_id is
 
 comment on table ledger.wallets is $$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries it.$$;
 comment on column ledger.wallets.id is 'Derived from owner and asset (see walletId), so nobody needs to look it up.';
-comment on column ledger.wallets.owner_id is
-  'The player''s account number: 1 to 200 characters, opaque and unchanging; null for the house. Never an e-mail address or a name.';
+comment on column ledger.wallets.owner_id is $$@isIndexed
+@behavior -orderBy
+The player's account number: 1 to 200 characters, opaque and unchanging; null for the house. Never an e-mail address or a name.$$;
 comment on column ledger.wallets.asset_code is 'The asset whose credits the wallet holds.';
 comment on column ledger.wallets.normal_side is
   'The side that raises the balance: credit for players, revenue and breakage, debit for the treasury and promotions.';
@@ -274,19 +275,31 @@ create type ledger.receipt as (
 );
 comment on type ledger.receipt is
   'What a booking did, and the acting wallet as that booking left it. Repeating the call with the same key returns the same receipt.';
-comment on column ledger.receipt.transfer_id is 'The movement.';
-comment on column ledger.receipt.wallet_id is 'The wallet the call acted for.';
-comment on column ledger.receipt.seq is 'The wallet''s entry for it.';
-comment on column ledger.receipt.kind is 'What the movement is.';
-comment on column ledger.receipt.amount is 'The amount moved, in minor units.';
-comment on column ledger.receipt.bonus_amount is 'The part of it that was bonus credits, in minor units.';
-comment on column ledger.receipt.balance is 'Balance after it, in minor units.';
-comment on column ledger.receipt.bonus_balance is 'The part of the balance that is bonus credits.';
-comment on column ledger.receipt.held_balance is 'The part of the balance that is reserved.';
-comment on column ledger.receipt.available is 'What could be spent after it: the balance less what is reserved.';
+comment on column ledger.receipt.transfer_id is $$@notNull
+The movement.$$;
+comment on column ledger.receipt.wallet_id is $$@notNull
+The wallet the call acted for.$$;
+comment on column ledger.receipt.seq is $$@notNull
+The wallet's entry for it.$$;
+comment on column ledger.receipt.kind is $$@notNull
+What the movement is.$$;
+comment on column ledger.receipt.amount is $$@notNull
+The amount moved, in minor units.$$;
+comment on column ledger.receipt.bonus_amount is $$@notNull
+The part of it that was bonus credits, in minor units.$$;
+comment on column ledger.receipt.balance is $$@notNull
+Balance after it, in minor units.$$;
+comment on column ledger.receipt.bonus_balance is $$@notNull
+The part of the balance that is bonus credits.$$;
+comment on column ledger.receipt.held_balance is $$@notNull
+The part of the balance that is reserved.$$;
+comment on column ledger.receipt.available is $$@notNull
+What could be spent after it: the balance less what is reserved.$$;
 comment on column ledger.receipt.hold_id is 'The hold it opened, captured or released, if any.';
-comment on column ledger.receipt.replayed is 'True where the key had been used before and nothing was booked now.';
-comment on column ledger.receipt.created_at is 'When it was booked.';
+comment on column ledger.receipt.replayed is $$@notNull
+True where the key had been used before and nothing was booked now.$$;
+comment on column ledger.receipt.created_at is $$@notNull
+When it was booked.$$;
 
 create type ledger.wallet_balance as (
   balance bigint,
@@ -297,12 +310,18 @@ create type ledger.wallet_balance as (
   as_of timestamptz
 );
 comment on type ledger.wallet_balance is 'A wallet''s balances at one moment, in minor units.';
-comment on column ledger.wallet_balance.balance is 'All credits, reserved and bonus credits included.';
-comment on column ledger.wallet_balance.bonus_balance is 'The part of the balance that is bonus credits.';
-comment on column ledger.wallet_balance.held_balance is 'The part of the balance that is reserved.';
-comment on column ledger.wallet_balance.available is 'What can be spent.';
-comment on column ledger.wallet_balance.seq is 'The newest entry counted; 0 for a wallet without entries.';
-comment on column ledger.wallet_balance.as_of is 'The moment the balances are of.';
+comment on column ledger.wallet_balance.balance is $$@notNull
+All credits, reserved and bonus credits included.$$;
+comment on column ledger.wallet_balance.bonus_balance is $$@notNull
+The part of the balance that is bonus credits.$$;
+comment on column ledger.wallet_balance.held_balance is $$@notNull
+The part of the balance that is reserved.$$;
+comment on column ledger.wallet_balance.available is $$@notNull
+What can be spent.$$;
+comment on column ledger.wallet_balance.seq is $$@notNull
+The newest entry counted; 0 for a wallet without entries.$$;
+comment on column ledger.wallet_balance.as_of is $$@notNull
+The moment the balances are of.$$;
 
 create type ledger.trial_balance as (
   asset_code text,
@@ -311,10 +330,14 @@ create type ledger.trial_balance as (
   credit numeric
 );
 comment on type ledger.trial_balance is 'One account''s side of the trial balance, in minor units.';
-comment on column ledger.trial_balance.asset_code is 'The asset.';
-comment on column ledger.trial_balance.account is 'players, treasury, promotions, revenue or breakage.';
-comment on column ledger.trial_balance.debit is 'Balance, if the account is debit-normal; otherwise 0.';
-comment on column ledger.trial_balance.credit is 'Balance, if the account is credit-normal; otherwise 0.';
+comment on column ledger.trial_balance.asset_code is $$@notNull
+The asset.$$;
+comment on column ledger.trial_balance.account is $$@notNull
+players, treasury, promotions, revenue or breakage.$$;
+comment on column ledger.trial_balance.debit is $$@notNull
+Balance, if the account is debit-normal; otherwise 0.$$;
+comment on column ledger.trial_balance.credit is $$@notNull
+Balance, if the account is credit-normal; otherwise 0.$$;
 
 create type ledger.finding as (
   rule text,
@@ -324,7 +347,8 @@ create type ledger.finding as (
   detail jsonb
 );
 comment on type ledger.finding is 'A place where the ledger''s rows break one of its rules.';
-comment on column ledger.finding.rule is 'The rule that is broken.';
+comment on column ledger.finding.rule is $$@notNull
+The rule that is broken.$$;
 comment on column ledger.finding.wallet_id is 'The wallet, if it is about one.';
 comment on column ledger.finding.seq is 'The entry, if it is about one.';
 comment on column ledger.finding.transfer_id is 'The transfer, if it is about one.';
@@ -1388,8 +1412,8 @@ as $$
   select coalesce((select e.balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_balance(ledger.wallets) is
-  'All credits of the wallet now, in minor units, reserved and bonus credits included.';
+comment on function ledger.wallets_balance(ledger.wallets) is $$@notNull
+All credits of the wallet now, in minor units, reserved and bonus credits included.$$;
 
 revoke all on function ledger.wallets_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_balance(ledger.wallets)
@@ -1404,8 +1428,8 @@ as $$
   select coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_bonus_balance(ledger.wallets) is
-  'The part of the balance that is bonus credits, in minor units.';
+comment on function ledger.wallets_bonus_balance(ledger.wallets) is $$@notNull
+The part of the balance that is bonus credits, in minor units.$$;
 
 revoke all on function ledger.wallets_bonus_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_bonus_balance(ledger.wallets)
@@ -1420,8 +1444,8 @@ as $$
   select coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_held_balance(ledger.wallets) is
-  'The part of the balance that is reserved, in minor units.';
+comment on function ledger.wallets_held_balance(ledger.wallets) is $$@notNull
+The part of the balance that is reserved, in minor units.$$;
 
 revoke all on function ledger.wallets_held_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_held_balance(ledger.wallets)
@@ -1436,8 +1460,8 @@ as $$
   select coalesce((select e.balance - e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_available(ledger.wallets) is
-  'What can be spent now, in minor units: the balance less what is reserved.';
+comment on function ledger.wallets_available(ledger.wallets) is $$@notNull
+What can be spent now, in minor units: the balance less what is reserved.$$;
 
 revoke all on function ledger.wallets_available(ledger.wallets) from public;
 grant execute on function ledger.wallets_available(ledger.wallets)

@@ -1,93 +1,114 @@
-import { call, createDatabase, forceHead, houseWallet, newAsset, newKey, newOwner, newWallet, refusal, setStatus, someAsset, UNKNOWN_WALLET } from "../helpers.ts";
+import {
+  call,
+  createDatabase,
+  forceHead,
+  houseWallet,
+  newAsset,
+  newKey,
+  newOwner,
+  newWallet,
+  refusal,
+  setStatus,
+  someAsset,
+  UNKNOWN_WALLET,
+} from '../helpers.ts';
 
-interface Balance { balance: string; bonus_balance: string; held_balance: string; available: string; seq: string; as_of: string }
+interface Balance {
+  balance: string;
+  bonus_balance: string;
+  held_balance: string;
+  available: string;
+  seq: string;
+  as_of: string;
+}
 
 const db = createDatabase();
 
-describe("wallet_balance", () => {
-  it("answers nothing but zeros for a wallet without entries", async () => {
+describe('wallet_balance', () => {
+  it('answers nothing but zeros for a wallet without entries', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 
-    expect(await call<Balance>(db, "wallet_balance", { wallet_id: wallet })).toEqual({
-      balance: "0", bonus_balance: "0", held_balance: "0", available: "0", seq: "0", as_of: expect.any(String) as string,
+    expect(await call<Balance>(db, 'wallet_balance', { wallet_id: wallet })).toEqual({
+      balance: '0',
+      bonus_balance: '0',
+      held_balance: '0',
+      available: '0',
+      seq: '0',
+      as_of: expect.any(String) as string,
     });
   });
 
-  it("answers what the newest entry says", async () => {
+  it('answers what the newest entry says', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
-    await call(db, "wallet_spend", { wallet_id: wallet, amount: 3, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 3, idem_key: newKey() });
 
-    expect(await call<Balance>(db, "wallet_balance", { wallet_id: wallet }))
-      .toMatchObject({ balance: "12", bonus_balance: "2", held_balance: "0", available: "12", seq: "3" });
+    expect(await call<Balance>(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({
+      balance: '12',
+      bonus_balance: '2',
+      held_balance: '0',
+      available: '12',
+      seq: '3',
+    });
   });
 
-  it("counts what is held as balance, but not as available", async () => {
+  it('counts what is held as balance, but not as available', async () => {
     const wallet = await newWallet(db, await someAsset(db));
-    await forceHead(db, wallet, { balance: "10", held_balance: "4" });
+    await forceHead(db, wallet, { balance: '10', held_balance: '4' });
 
-    expect(await call<Balance>(db, "wallet_balance", { wallet_id: wallet })).toMatchObject({ balance: "10", held_balance: "4", available: "6" });
+    expect(await call<Balance>(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({
+      balance: '10',
+      held_balance: '4',
+      available: '6',
+    });
   });
 
-  it("says when it looked", async () => {
+  it('says when it looked', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 
     const before = Date.now();
-    const { as_of } = await call<Balance>(db, "wallet_balance", { wallet_id: wallet });
+    const { as_of } = await call<Balance>(db, 'wallet_balance', { wallet_id: wallet });
 
     expect(Math.abs(new Date(as_of).getTime() - before)).toBeLessThan(60_000);
   });
 
-  it.each(["frozen", "closed"] as const)("answers for a %s wallet", async (status) => {
+  it.each(['frozen', 'closed'] as const)('answers for a %s wallet', async (status) => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     await setStatus(db, wallet, status);
 
-    expect(await call<Balance>(db, "wallet_balance", { wallet_id: wallet })).toMatchObject({ balance: "10" });
+    expect(await call<Balance>(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '10' });
   });
 
   it("answers the owner's own wallet to a player, and refuses another's (WLNOW)", async () => {
     const owner = newOwner();
-    const [own, other] = [await newWallet(db, await someAsset(db), { owner, bought: 10 }), await newWallet(db, await someAsset(db), { bought: 10 })];
-    const player = await db.connectAs("player", owner);
+    const [own, other] = [
+      await newWallet(db, await someAsset(db), { owner, bought: 10 }),
+      await newWallet(db, await someAsset(db), { bought: 10 }),
+    ];
+    const player = await db.connectAs('player', owner);
 
-    expect(await call<Balance>(player, "wallet_balance", { wallet_id: own })).toMatchObject({ balance: "10" });
-    expect(await refusal(call(player, "wallet_balance", { wallet_id: other }))).toMatchObject({ code: "WLNOW", detail: { wallet_id: other } });
+    expect(await call<Balance>(player, 'wallet_balance', { wallet_id: own })).toMatchObject({ balance: '10' });
+    expect(await refusal(call(player, 'wallet_balance', { wallet_id: other }))).toMatchObject({
+      code: 'WLNOW',
+      detail: { wallet_id: other },
+    });
   });
 
-  it.each([[UNKNOWN_WALLET], [null]])("refuses the wallet %s (WLNOW)", async (wallet_id) => {
-    expect(await refusal(call(db, "wallet_balance", { wallet_id }))).toMatchObject({ code: "WLNOW", detail: { wallet_id } });
+  it.each([[UNKNOWN_WALLET], [null]])('refuses the wallet %s (WLNOW)', async (wallet_id) => {
+    expect(await refusal(call(db, 'wallet_balance', { wallet_id }))).toMatchObject({
+      code: 'WLNOW',
+      detail: { wallet_id },
+    });
   });
 
-  it.each(["treasury", "promotions", "revenue", "breakage"])("refuses a wallet of the house's %s, to an auditor too (WLNOW)", async (house) => {
-    const wallet_id = await houseWallet(db, await newAsset(db), house, 0);
+  it.each(['treasury', 'promotions', 'revenue', 'breakage'])(
+    "refuses a wallet of the house's %s, to an auditor too (WLNOW)",
+    async (house) => {
+      const wallet_id = await houseWallet(db, await newAsset(db), house, 0);
 
-    expect(await refusal(call(db, "wallet_balance", { wallet_id }))).toMatchObject({ code: "WLNOW" });
-    expect(await refusal(call(await db.connectAs("auditor", "a"), "wallet_balance", { wallet_id }))).toMatchObject({ code: "WLNOW" });
-  });
-});
-
-describe("the computed columns of wallets", () => {
-  it("say what wallet_balance says", async () => {
-    const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
-    await forceHead(db, wallet, { balance: "20", bonus_balance: "7", held_balance: "4" });
-
-    const { rows } = await db.query(
-      `select ledger.wallets_balance(w) as balance, ledger.wallets_bonus_balance(w) as bonus_balance,
-         ledger.wallets_held_balance(w) as held_balance, ledger.wallets_available(w) as available
-       from ledger.wallets w where id = $1`, [wallet]);
-
-    const { balance, bonus_balance, held_balance, available } = await call<Balance>(db, "wallet_balance", { wallet_id: wallet });
-    expect(rows).toEqual([{ balance, bonus_balance, held_balance, available }]);
-    expect(rows).toEqual([{ balance: "20", bonus_balance: "7", held_balance: "4", available: "16" }]);
-  });
-
-  it("are zero for a wallet without entries", async () => {
-    const wallet = await newWallet(db, await someAsset(db));
-
-    const { rows } = await db.query(
-      `select ledger.wallets_balance(w) as balance, ledger.wallets_bonus_balance(w) as bonus_balance,
-         ledger.wallets_held_balance(w) as held_balance, ledger.wallets_available(w) as available
-       from ledger.wallets w where id = $1`, [wallet]);
-
-    expect(rows).toEqual([{ balance: "0", bonus_balance: "0", held_balance: "0", available: "0" }]);
-  });
+      expect(await refusal(call(db, 'wallet_balance', { wallet_id }))).toMatchObject({ code: 'WLNOW' });
+      expect(await refusal(call(await db.connectAs('auditor', 'a'), 'wallet_balance', { wallet_id }))).toMatchObject({
+        code: 'WLNOW',
+      });
+    },
+  );
 });

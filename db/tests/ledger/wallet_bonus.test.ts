@@ -1,65 +1,110 @@
 import {
-  BAD_AMOUNTS, BAD_KEYS, BAD_METADATA, call, callAll, createDatabase, expectSound, forceHead, houseWallet, MAX_BALANCE, newAsset, newKey, newWallet,
-  refusal, type RefusalCase, rowsOf, setStatus, someAsset, UNKNOWN_WALLET, UNREADABLE_AMOUNTS,
-} from "../helpers.ts";
+  BAD_AMOUNTS,
+  BAD_KEYS,
+  BAD_METADATA,
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  forceHead,
+  houseWallet,
+  MAX_BALANCE,
+  newAsset,
+  newKey,
+  newWallet,
+  refusal,
+  type RefusalCase,
+  rowsOf,
+  setStatus,
+  someAsset,
+  UNKNOWN_WALLET,
+  UNREADABLE_AMOUNTS,
+} from '../helpers.ts';
 
-describe("wallet_bonus", () => {
+describe('wallet_bonus', () => {
   const db = createDatabase();
 
   it("books from promotions to the wallet's bonus credits", async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 40 });
 
-    const receipt = await call(db, "wallet_bonus", { wallet_id: wallet, amount: 25, idem_key: newKey(), metadata: { campaign: "easter" } });
+    const receipt = await call(db, 'wallet_bonus', {
+      wallet_id: wallet,
+      amount: 25,
+      idem_key: newKey(),
+      metadata: { campaign: 'easter' },
+    });
 
     expect(receipt).toMatchObject({
-      wallet_id: wallet, seq: "2", kind: "bonus", amount: "25", bonus_amount: "25", balance: "65", bonus_balance: "25", held_balance: "0",
-      available: "65", hold_id: null, replayed: false,
+      wallet_id: wallet,
+      seq: '2',
+      kind: 'bonus',
+      amount: '25',
+      bonus_amount: '25',
+      balance: '65',
+      bonus_balance: '25',
+      held_balance: '0',
+      available: '65',
+      hold_id: null,
+      replayed: false,
     });
-    expect(await callAll(db, "ledger_trial_balance", { asset_code: asset })).toMatchObject([
-      { account: "treasury", debit: "40" }, { account: "promotions", debit: "25" }, { account: "revenue" }, { account: "breakage" },
-      { account: "players", credit: "65" },
+    expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+      { account: 'treasury', debit: '40' },
+      { account: 'promotions', debit: '25' },
+      { account: 'revenue' },
+      { account: 'breakage' },
+      { account: 'players', credit: '65' },
     ]);
     await expectSound(db);
   });
 
-  it("counts what was granted, not what was bought", async () => {
+  it('counts what was granted, not what was bought', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 1, bonus: 2 });
 
-    await call(db, "wallet_bonus", { wallet_id: wallet, amount: 3, idem_key: newKey() });
+    await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 3, idem_key: newKey() });
 
     const { rows } = await db.query(
-      "select topped_up_total, granted_total, spent_total from ledger.entries where wallet_id = $1 order by seq desc limit 1", [wallet]);
-    expect(rows).toEqual([{ topped_up_total: "1", granted_total: "5", spent_total: "0" }]);
+      'select topped_up_total, granted_total, spent_total from ledger.entries where wallet_id = $1 order by seq desc limit 1',
+      [wallet],
+    );
+    expect(rows).toEqual([{ topped_up_total: '1', granted_total: '5', spent_total: '0' }]);
   });
 
-  it("books into a frozen wallet", async () => {
+  it('books into a frozen wallet', async () => {
     const wallet = await newWallet(db, await someAsset(db));
-    await setStatus(db, wallet, "frozen");
+    await setStatus(db, wallet, 'frozen');
 
-    expect(await call(db, "wallet_bonus", { wallet_id: wallet, amount: 3, idem_key: newKey() })).toMatchObject({ bonus_balance: "3" });
+    expect(await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 3, idem_key: newKey() })).toMatchObject({
+      bonus_balance: '3',
+    });
   });
 
-  it("replays the receipt of then, after other movements", async () => {
+  it('replays the receipt of then, after other movements', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 5 });
-    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), expires_at: null, metadata: { campaign: "easter" } };
-    const first = await call(db, "wallet_bonus", request);
-    await call(db, "wallet_spend", { wallet_id: wallet, amount: 12, idem_key: newKey() });
-    await setStatus(db, wallet, "closed");
+    const request = {
+      wallet_id: wallet,
+      amount: 10,
+      idem_key: newKey(),
+      expires_at: null,
+      metadata: { campaign: 'easter' },
+    };
+    const first = await call(db, 'wallet_bonus', request);
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 12, idem_key: newKey() });
+    await setStatus(db, wallet, 'closed');
 
-    const again = await call(db, "wallet_bonus", { ...request, expires_at: undefined });
+    const again = await call(db, 'wallet_bonus', { ...request, expires_at: undefined });
 
-    expect(first).toMatchObject({ balance: "15", bonus_balance: "10" });
+    expect(first).toMatchObject({ balance: '15', bonus_balance: '10' });
     expect(again).toEqual({ ...first, replayed: true });
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it("gives one transfer to many callers with one key at once", async () => {
+  it('gives one transfer to many callers with one key at once', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const pool = db.jobPool(16);
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
 
-    const receipts = await Promise.all(Array.from({ length: 32 }, () => call(pool, "wallet_bonus", request)));
+    const receipts = await Promise.all(Array.from({ length: 32 }, () => call(pool, 'wallet_bonus', request)));
 
     const first = receipts.find((receipt) => !receipt.replayed);
     expect(receipts.filter((receipt) => receipt.replayed)).toEqual(Array(31).fill({ ...first, replayed: true }));
@@ -67,96 +112,165 @@ describe("wallet_bonus", () => {
   });
 
   it.each([
-    { field: "amount", other: { amount: 11 }, first: "10", again: "11" },
-    { field: "metadata", other: { metadata: { campaign: "may" } }, first: '{"campaign": "easter"}', again: '{"campaign": "may"}' },
-  ])("names $field where a key comes again with another (WLKEY)", async ({ field, other, first, again }) => {
+    { field: 'amount', other: { amount: 11 }, first: '10', again: '11' },
+    {
+      field: 'metadata',
+      other: { metadata: { campaign: 'may' } },
+      first: '{"campaign": "easter"}',
+      again: '{"campaign": "may"}',
+    },
+  ])('names $field where a key comes again with another (WLKEY)', async ({ field, other, first, again }) => {
     const wallet = await newWallet(db, await someAsset(db));
-    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { campaign: "easter" } };
-    await call(db, "wallet_bonus", request);
+    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { campaign: 'easter' } };
+    await call(db, 'wallet_bonus', request);
 
-    expect(await refusal(call(db, "wallet_bonus", { ...request, ...other }))).toMatchObject({ code: "WLKEY", detail: { field, first, again } });
+    expect(await refusal(call(db, 'wallet_bonus', { ...request, ...other }))).toMatchObject({
+      code: 'WLKEY',
+      detail: { field, first, again },
+    });
   });
 
-  it("names the kind where a key comes again through another function (WLKEY)", async () => {
+  it('names the kind where a key comes again through another function (WLKEY)', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
-    await call(db, "wallet_top_up", request);
+    await call(db, 'wallet_top_up', request);
 
-    expect(await refusal(call(db, "wallet_bonus", request))).toMatchObject({ code: "WLKEY", detail: { field: "kind", first: "top_up", again: "bonus" } });
+    expect(await refusal(call(db, 'wallet_bonus', request))).toMatchObject({
+      code: 'WLKEY',
+      detail: { field: 'kind', first: 'top_up', again: 'bonus' },
+    });
   });
 });
 
-describe("wallet_bonus, in order of precedence,", () => {
+describe('wallet_bonus, in order of precedence,', () => {
   const db = createDatabase();
 
   /** Full, and its key is taken; closed too, if wanted. */
   async function hopeless(closed: boolean): Promise<{ wallet_id: string; idem_key: string }> {
     const wallet_id = await newWallet(db, await someAsset(db));
     const idem_key = newKey();
-    await call(db, "wallet_bonus", { wallet_id, amount: 1, idem_key });
+    await call(db, 'wallet_bonus', { wallet_id, amount: 1, idem_key });
     await forceHead(db, wallet_id, { balance: MAX_BALANCE, granted_total: MAX_BALANCE });
-    if (closed) await setStatus(db, wallet_id, "closed");
+    if (closed) await setStatus(db, wallet_id, 'closed');
     return { wallet_id, idem_key };
   }
 
   const table: RefusalCase[] = [
     ...BAD_AMOUNTS.flatMap((amount) => [
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for no wallet, without a key`, detail: { amount },
-        arrange: () => Promise.resolve({ wallet_id: null, amount, idem_key: "", expires_at: "2000-01-01", metadata: "[]" }) },
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for a hopeless wallet`, detail: { amount },
-        arrange: async () => ({ ...await hopeless(true), amount, metadata: null }) },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for no wallet, without a key`,
+        detail: { amount },
+        arrange: () =>
+          Promise.resolve({ wallet_id: null, amount, idem_key: '', expires_at: '2000-01-01', metadata: '[]' }),
+      },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for a hopeless wallet`,
+        detail: { amount },
+        arrange: async () => ({ ...(await hopeless(true)), amount, metadata: null }),
+      },
     ]),
-    { code: "WLARG", what: "no wallet", detail: { argument: "wallet_id" },
-      arrange: () => Promise.resolve({ wallet_id: null, amount: 1, idem_key: newKey() }) },
-    ...BAD_KEYS.map((idem_key) => (
-      { code: "WLARG", what: `a key of ${idem_key?.length ?? "no"} characters for an unknown wallet`, detail: { argument: "idem_key" },
-        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key }) })),
-    ...["2000-01-01", "2999-12-31", "infinity"].flatMap((expires_at) => [
-      { code: "WLARG", what: `an expiry (${expires_at}) for an unknown wallet`, detail: { argument: "expires_at" },
-        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), expires_at }) },
-      { code: "WLARG", what: `an expiry (${expires_at}) for a hopeless wallet`, detail: { argument: "expires_at" },
-        arrange: async () => ({ ...await hopeless(true), amount: 2, expires_at }) },
+    {
+      code: 'WLARG',
+      what: 'no wallet',
+      detail: { argument: 'wallet_id' },
+      arrange: () => Promise.resolve({ wallet_id: null, amount: 1, idem_key: newKey() }),
+    },
+    ...BAD_KEYS.map((idem_key) => ({
+      code: 'WLARG',
+      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet`,
+      detail: { argument: 'idem_key' },
+      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key }),
+    })),
+    ...['2000-01-01', '2999-12-31', 'infinity'].flatMap((expires_at) => [
+      {
+        code: 'WLARG',
+        what: `an expiry (${expires_at}) for an unknown wallet`,
+        detail: { argument: 'expires_at' },
+        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), expires_at }),
+      },
+      {
+        code: 'WLARG',
+        what: `an expiry (${expires_at}) for a hopeless wallet`,
+        detail: { argument: 'expires_at' },
+        arrange: async () => ({ ...(await hopeless(true)), amount: 2, expires_at }),
+      },
     ]),
     ...BAD_METADATA.flatMap((metadata) => [
-      { code: "WLARG", what: `the metadata ${metadata?.slice(0, 10) ?? "NULL"} for an unknown wallet`, detail: { argument: "metadata" },
-        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), metadata }) },
-      { code: "WLARG", what: `the metadata ${metadata?.slice(0, 10) ?? "NULL"} for a hopeless wallet`, detail: { argument: "metadata" },
-        arrange: async () => ({ ...await hopeless(true), amount: 2, metadata }) },
+      {
+        code: 'WLARG',
+        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet`,
+        detail: { argument: 'metadata' },
+        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), metadata }),
+      },
+      {
+        code: 'WLARG',
+        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for a hopeless wallet`,
+        detail: { argument: 'metadata' },
+        arrange: async () => ({ ...(await hopeless(true)), amount: 2, metadata }),
+      },
     ]),
-    { code: "WLNOW", what: "an unknown wallet", detail: { wallet_id: UNKNOWN_WALLET },
-      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }) },
-    { code: "WLNOW", what: "a house wallet", detail: {},
-      arrange: async () => ({ wallet_id: await houseWallet(db, await someAsset(db), "promotions", 3), amount: 1, idem_key: newKey() }) },
-    { code: "WLKEY", what: "a taken key of a closed, full wallet", detail: { field: "amount", first: "1", again: "2" },
-      arrange: async () => ({ ...await hopeless(true), amount: 2 }) },
-    { code: "WLCLS", what: "a closed, full wallet", detail: {},
-      arrange: async () => ({ ...await hopeless(true), amount: 2, idem_key: newKey() }) },
-    { code: "WLLIM", what: "a full wallet", detail: { max: MAX_BALANCE, left: "0" },
-      arrange: async () => ({ ...await hopeless(false), amount: 2, idem_key: newKey() }) },
+    {
+      code: 'WLNOW',
+      what: 'an unknown wallet',
+      detail: { wallet_id: UNKNOWN_WALLET },
+      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
+    },
+    {
+      code: 'WLNOW',
+      what: 'a house wallet',
+      detail: {},
+      arrange: async () => ({
+        wallet_id: await houseWallet(db, await someAsset(db), 'promotions', 3),
+        amount: 1,
+        idem_key: newKey(),
+      }),
+    },
+    {
+      code: 'WLKEY',
+      what: 'a taken key of a closed, full wallet',
+      detail: { field: 'amount', first: '1', again: '2' },
+      arrange: async () => ({ ...(await hopeless(true)), amount: 2 }),
+    },
+    {
+      code: 'WLCLS',
+      what: 'a closed, full wallet',
+      detail: {},
+      arrange: async () => ({ ...(await hopeless(true)), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLLIM',
+      what: 'a full wallet',
+      detail: { max: MAX_BALANCE, left: '0' },
+      arrange: async () => ({ ...(await hopeless(false)), amount: 2, idem_key: newKey() }),
+    },
   ];
 
-  it.each(table)("refuses $what ($code)", async ({ code, arrange, detail }) => {
+  it.each(table)('refuses $what ($code)', async ({ code, arrange, detail }) => {
     const request = await arrange();
     const before = await rowsOf(db);
 
-    const refused = await refusal(call(db, "wallet_bonus", request));
+    const refused = await refusal(call(db, 'wallet_bonus', request));
 
     expect(refused).toMatchObject({ code, detail });
-    expect(refused.hint).not.toBe("");
+    expect(refused.hint).not.toBe('');
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it.each(UNREADABLE_AMOUNTS)("cannot read the amount %s (%s)", async (amount, code) => {
+  it.each(UNREADABLE_AMOUNTS)('cannot read the amount %s (%s)', async (amount, code) => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
-    expect(await refusal(call(db, "wallet_bonus", { wallet_id, amount, idem_key: newKey() }))).toMatchObject({ code });
+    expect(await refusal(call(db, 'wallet_bonus', { wallet_id, amount, idem_key: newKey() }))).toMatchObject({ code });
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it("counts what was granted in a lifetime towards the limit (WLLIM)", async () => {
+  it('counts what was granted in a lifetime towards the limit (WLLIM)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet_id, { granted_total: MAX_BALANCE });
 
-    expect(await refusal(call(db, "wallet_bonus", { wallet_id, amount: 1, idem_key: newKey() }))).toMatchObject({ code: "WLLIM" });
+    expect(await refusal(call(db, 'wallet_bonus', { wallet_id, amount: 1, idem_key: newKey() }))).toMatchObject({
+      code: 'WLLIM',
+    });
   });
 });

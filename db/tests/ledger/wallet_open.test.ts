@@ -1,34 +1,63 @@
-import { call, createDatabase, expectSound, newAsset, newOwner, refusal, type Session, setStatus, someAsset } from "../helpers.ts";
+import {
+  call,
+  createDatabase,
+  expectSound,
+  newAsset,
+  newOwner,
+  refusal,
+  type Session,
+  setStatus,
+  someAsset,
+} from '../helpers.ts';
 
-interface Wallet { id: string; owner_id: string; asset_code: string; normal_side: string; house: null; stripe: null; status: string; created_at: string }
+interface Wallet {
+  id: string;
+  owner_id: string;
+  asset_code: string;
+  normal_side: string;
+  house: null;
+  stripe: null;
+  status: string;
+  created_at: string;
+}
 
 const db = createDatabase();
-const open = (owner_id: string | null, asset_code: string | null, session: Session = db) => call<Wallet>(session, "wallet_open", { owner_id, asset_code });
-const eventsOf = async (id: string) => (await db.query("select kind, actor, reason from ledger.wallet_events where wallet_id = $1 order by id", [id])).rows;
+const open = (owner_id: string | null, asset_code: string | null, session: Session = db) =>
+  call<Wallet>(session, 'wallet_open', { owner_id, asset_code });
+const eventsOf = async (id: string) =>
+  (await db.query('select kind, actor, reason from ledger.wallet_events where wallet_id = $1 order by id', [id])).rows;
 
-describe("wallet_open", () => {
-  it("opens the wallet whose id follows from owner and asset", async () => {
+describe('wallet_open', () => {
+  it('opens the wallet whose id follows from owner and asset', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
 
     const wallet = await open(owner, asset);
 
-    const { rows: [derived] } = await db.query<{ id: string }>("select ledger.wallet_id($1, $2) as id", [owner, asset]);
+    const {
+      rows: [derived],
+    } = await db.query<{ id: string }>('select ledger.wallet_id($1, $2) as id', [owner, asset]);
     expect(wallet).toEqual({
-      id: derived?.id, owner_id: owner, asset_code: asset, normal_side: "credit", house: null, stripe: null, status: "open",
+      id: derived?.id,
+      owner_id: owner,
+      asset_code: asset,
+      normal_side: 'credit',
+      house: null,
+      stripe: null,
+      status: 'open',
       created_at: expect.any(String) as string,
     });
     await expectSound(db);
   });
 
-  it("leaves an event that says who opened it", async () => {
-    const service = await db.connectAs("service", "shop");
+  it('leaves an event that says who opened it', async () => {
+    const service = await db.connectAs('service', 'shop');
 
     const { id } = await open(newOwner(), await someAsset(db), service);
 
-    expect(await eventsOf(id)).toEqual([{ kind: "opened", actor: "service:shop", reason: null }]);
+    expect(await eventsOf(id)).toEqual([{ kind: 'opened', actor: 'service:shop', reason: null }]);
   });
 
-  it("answers the same wallet when it is repeated", async () => {
+  it('answers the same wallet when it is repeated', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
     const first = await open(owner, asset);
 
@@ -36,22 +65,22 @@ describe("wallet_open", () => {
     expect(await eventsOf(first.id)).toHaveLength(1);
   });
 
-  it("answers a frozen wallet as it is", async () => {
+  it('answers a frozen wallet as it is', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
     const { id } = await open(owner, asset);
-    await setStatus(db, id, "frozen");
+    await setStatus(db, id, 'frozen');
 
-    expect(await open(owner, asset)).toMatchObject({ id, status: "frozen" });
+    expect(await open(owner, asset)).toMatchObject({ id, status: 'frozen' });
   });
 
-  it("gives many callers at once one wallet with one event", async () => {
+  it('gives many callers at once one wallet with one event', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
-    const sessions = await Promise.all(Array.from({ length: 8 }, () => db.connectAs("service", "shop")));
+    const sessions = await Promise.all(Array.from({ length: 8 }, () => db.connectAs('service', 'shop')));
 
     const wallets = await Promise.all(sessions.map((session) => open(owner, asset, session)));
 
     expect(wallets).toEqual(Array(8).fill(wallets[0]));
-    expect(await eventsOf(wallets[0]?.id ?? "")).toHaveLength(1);
+    expect(await eventsOf(wallets[0]?.id ?? '')).toHaveLength(1);
   });
 
   it("keeps one owner's wallets of two assets apart", async () => {
@@ -62,31 +91,58 @@ describe("wallet_open", () => {
     expect(one.id).not.toBe(two.id);
   });
 
-  it.each(["x", "x".repeat(200), "ü".repeat(200), " spaced ", "O'Brien; drop table"])("takes the owner %s", async (owner) => {
-    expect(await open(owner, await someAsset(db))).toMatchObject({ owner_id: owner });
-  });
+  it.each(['x', 'x'.repeat(200), 'ü'.repeat(200), ' spaced ', "O'Brien; drop table"])(
+    'takes the owner %s',
+    async (owner) => {
+      expect(await open(owner, await someAsset(db))).toMatchObject({ owner_id: owner });
+    },
+  );
 
   const refusals: { code: string; what: string; owner: string | null; asset: string | null; detail: object }[] = [
-    { code: "WLARG", what: "no owner of an unknown asset", owner: null, asset: "no-such-asset", detail: { argument: "owner_id" } },
-    { code: "WLARG", what: "an empty owner of an unknown asset", owner: "", asset: "no-such-asset", detail: { argument: "owner_id" } },
-    { code: "WLARG", what: "an owner of 201 characters", owner: "x".repeat(201), asset: "no-such-asset", detail: { argument: "owner_id" } },
-    { code: "WLARG", what: "no asset", owner: "p", asset: null, detail: { argument: "asset_code" } },
-    { code: "WLNOA", what: "an unknown asset", owner: "p", asset: "no-such-asset", detail: { asset_code: "no-such-asset" } },
-    { code: "WLNOA", what: "an empty asset", owner: "p", asset: "", detail: { asset_code: "" } },
+    {
+      code: 'WLARG',
+      what: 'no owner of an unknown asset',
+      owner: null,
+      asset: 'no-such-asset',
+      detail: { argument: 'owner_id' },
+    },
+    {
+      code: 'WLARG',
+      what: 'an empty owner of an unknown asset',
+      owner: '',
+      asset: 'no-such-asset',
+      detail: { argument: 'owner_id' },
+    },
+    {
+      code: 'WLARG',
+      what: 'an owner of 201 characters',
+      owner: 'x'.repeat(201),
+      asset: 'no-such-asset',
+      detail: { argument: 'owner_id' },
+    },
+    { code: 'WLARG', what: 'no asset', owner: 'p', asset: null, detail: { argument: 'asset_code' } },
+    {
+      code: 'WLNOA',
+      what: 'an unknown asset',
+      owner: 'p',
+      asset: 'no-such-asset',
+      detail: { asset_code: 'no-such-asset' },
+    },
+    { code: 'WLNOA', what: 'an empty asset', owner: 'p', asset: '', detail: { asset_code: '' } },
   ];
-  it.each(refusals)("refuses $what ($code)", async ({ code, owner, asset, detail }) => {
+  it.each(refusals)('refuses $what ($code)', async ({ code, owner, asset, detail }) => {
     const refused = await refusal(open(owner, asset));
 
     expect(refused).toMatchObject({ code, detail });
-    expect(refused.hint).not.toBe("");
+    expect(refused.hint).not.toBe('');
   });
 
-  it("refuses a closed wallet (WLCLS)", async () => {
+  it('refuses a closed wallet (WLCLS)', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
     const { id } = await open(owner, asset);
-    await setStatus(db, id, "closed");
+    await setStatus(db, id, 'closed');
 
-    expect(await refusal(open(owner, asset))).toMatchObject({ code: "WLCLS", detail: { wallet_id: id } });
+    expect(await refusal(open(owner, asset))).toMatchObject({ code: 'WLCLS', detail: { wallet_id: id } });
     await expectSound(db);
   });
 });

@@ -1,74 +1,114 @@
 import {
-  BAD_AMOUNTS, BAD_KEYS, BAD_METADATA, call, callAll, createDatabase, expectSound, forceHead, houseWallet, MAX_BALANCE, newAsset, newKey, newWallet,
-  refusal, type RefusalCase, rowsOf, setStatus, someAsset, UNKNOWN_WALLET, UNREADABLE_AMOUNTS,
-} from "../helpers.ts";
+  BAD_AMOUNTS,
+  BAD_KEYS,
+  BAD_METADATA,
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  forceHead,
+  houseWallet,
+  MAX_BALANCE,
+  newAsset,
+  newKey,
+  newWallet,
+  refusal,
+  type RefusalCase,
+  rowsOf,
+  setStatus,
+  someAsset,
+  UNKNOWN_WALLET,
+  UNREADABLE_AMOUNTS,
+} from '../helpers.ts';
 
-describe("wallet_spend", () => {
+describe('wallet_spend', () => {
   const db = createDatabase();
 
-  it("books from the wallet to revenue", async () => {
+  it('books from the wallet to revenue', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 40 });
 
-    const receipt = await call(db, "wallet_spend", { wallet_id: wallet, amount: 15, idem_key: newKey(), metadata: { item: "hat" } });
+    const receipt = await call(db, 'wallet_spend', {
+      wallet_id: wallet,
+      amount: 15,
+      idem_key: newKey(),
+      metadata: { item: 'hat' },
+    });
 
     expect(receipt).toMatchObject({
-      wallet_id: wallet, seq: "2", kind: "spend", amount: "15", bonus_amount: "0", balance: "25", bonus_balance: "0", held_balance: "0",
-      available: "25", hold_id: null, replayed: false,
+      wallet_id: wallet,
+      seq: '2',
+      kind: 'spend',
+      amount: '15',
+      bonus_amount: '0',
+      balance: '25',
+      bonus_balance: '0',
+      held_balance: '0',
+      available: '25',
+      hold_id: null,
+      replayed: false,
     });
-    expect(await callAll(db, "ledger_trial_balance", { asset_code: asset })).toMatchObject([
-      { account: "treasury", debit: "40" }, { account: "promotions" }, { account: "revenue", credit: "15" }, { account: "breakage" },
-      { account: "players", credit: "25" },
+    expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+      { account: 'treasury', debit: '40' },
+      { account: 'promotions' },
+      { account: 'revenue', credit: '15' },
+      { account: 'breakage' },
+      { account: 'players', credit: '25' },
     ]);
     await expectSound(db);
   });
 
   it.each([
-    { bought: 10, bonus: 5, spent: 3, bonus_amount: "3", balance: "12", bonus_balance: "2" },
-    { bought: 10, bonus: 5, spent: 5, bonus_amount: "5", balance: "10", bonus_balance: "0" },
-    { bought: 10, bonus: 5, spent: 8, bonus_amount: "5", balance: "7", bonus_balance: "0" },
-    { bought: 10, bonus: 5, spent: 15, bonus_amount: "5", balance: "0", bonus_balance: "0" },
-    { bought: 0, bonus: 5, spent: 5, bonus_amount: "5", balance: "0", bonus_balance: "0" },
-  ])("takes bonus credits first: $spent of $bought bought and $bonus granted", async ({ bought, bonus, spent, ...left }) => {
-    const wallet = await newWallet(db, await someAsset(db), { bought, bonus });
+    { bought: 10, bonus: 5, spent: 3, bonus_amount: '3', balance: '12', bonus_balance: '2' },
+    { bought: 10, bonus: 5, spent: 5, bonus_amount: '5', balance: '10', bonus_balance: '0' },
+    { bought: 10, bonus: 5, spent: 8, bonus_amount: '5', balance: '7', bonus_balance: '0' },
+    { bought: 10, bonus: 5, spent: 15, bonus_amount: '5', balance: '0', bonus_balance: '0' },
+    { bought: 0, bonus: 5, spent: 5, bonus_amount: '5', balance: '0', bonus_balance: '0' },
+  ])(
+    'takes bonus credits first: $spent of $bought bought and $bonus granted',
+    async ({ bought, bonus, spent, ...left }) => {
+      const wallet = await newWallet(db, await someAsset(db), { bought, bonus });
 
-    const receipt = await call(db, "wallet_spend", { wallet_id: wallet, amount: spent, idem_key: newKey() });
+      const receipt = await call(db, 'wallet_spend', { wallet_id: wallet, amount: spent, idem_key: newKey() });
 
-    expect(receipt).toMatchObject({ amount: String(spent), ...left });
-    await expectSound(db);
-  });
+      expect(receipt).toMatchObject({ amount: String(spent), ...left });
+      await expectSound(db);
+    },
+  );
 
-  it("counts what was spent, bonus credits included", async () => {
+  it('counts what was spent, bonus credits included', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
 
-    await call(db, "wallet_spend", { wallet_id: wallet, amount: 8, idem_key: newKey() });
-    await call(db, "wallet_spend", { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 8, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
 
     const { rows } = await db.query(
-      "select topped_up_total, granted_total, spent_total from ledger.entries where wallet_id = $1 order by seq desc limit 1", [wallet]);
-    expect(rows).toEqual([{ topped_up_total: "10", granted_total: "5", spent_total: "9" }]);
+      'select topped_up_total, granted_total, spent_total from ledger.entries where wallet_id = $1 order by seq desc limit 1',
+      [wallet],
+    );
+    expect(rows).toEqual([{ topped_up_total: '10', granted_total: '5', spent_total: '9' }]);
   });
 
-  it("replays the receipt of then, after other movements, for a wallet that is empty and frozen by now", async () => {
+  it('replays the receipt of then, after other movements, for a wallet that is empty and frozen by now', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10, bonus: 2 });
-    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { item: "hat" } };
-    const first = await call(db, "wallet_spend", request);
-    await call(db, "wallet_spend", { wallet_id: wallet, amount: 2, idem_key: newKey() });
-    await setStatus(db, wallet, "frozen");
+    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { item: 'hat' } };
+    const first = await call(db, 'wallet_spend', request);
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 2, idem_key: newKey() });
+    await setStatus(db, wallet, 'frozen');
 
-    const again = await call(db, "wallet_spend", request);
+    const again = await call(db, 'wallet_spend', request);
 
-    expect(first).toMatchObject({ balance: "2", bonus_amount: "2", replayed: false });
+    expect(first).toMatchObject({ balance: '2', bonus_amount: '2', replayed: false });
     expect(again).toEqual({ ...first, replayed: true });
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 4, entries: 4 });
   });
 
-  it("gives one transfer to many callers with one key at once", async () => {
+  it('gives one transfer to many callers with one key at once', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const pool = db.jobPool(16);
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
 
-    const receipts = await Promise.all(Array.from({ length: 32 }, () => call(pool, "wallet_spend", request)));
+    const receipts = await Promise.all(Array.from({ length: 32 }, () => call(pool, 'wallet_spend', request)));
 
     const first = receipts.find((receipt) => !receipt.replayed);
     expect(receipts.filter((receipt) => receipt.replayed)).toEqual(Array(31).fill({ ...first, replayed: true }));
@@ -76,103 +116,194 @@ describe("wallet_spend", () => {
   });
 
   it.each([
-    { field: "amount", other: { amount: 11 }, first: "10", again: "11" },
-    { field: "metadata", other: { metadata: { item: "cap" } }, first: '{"item": "hat"}', again: '{"item": "cap"}' },
-    { field: "amount", other: { amount: 99, metadata: {} }, first: "10", again: "99" },
-  ])("names $field where a key comes again with another (WLKEY)", async ({ field, other, first, again }) => {
+    { field: 'amount', other: { amount: 11 }, first: '10', again: '11' },
+    { field: 'metadata', other: { metadata: { item: 'cap' } }, first: '{"item": "hat"}', again: '{"item": "cap"}' },
+    { field: 'amount', other: { amount: 99, metadata: {} }, first: '10', again: '99' },
+  ])('names $field where a key comes again with another (WLKEY)', async ({ field, other, first, again }) => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
-    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { item: "hat" } };
-    await call(db, "wallet_spend", request);
+    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { item: 'hat' } };
+    await call(db, 'wallet_spend', request);
 
-    expect(await refusal(call(db, "wallet_spend", { ...request, ...other }))).toMatchObject({ code: "WLKEY", detail: { field, first, again } });
+    expect(await refusal(call(db, 'wallet_spend', { ...request, ...other }))).toMatchObject({
+      code: 'WLKEY',
+      detail: { field, first, again },
+    });
   });
 
-  it("names the kind where a key comes again through another function (WLKEY)", async () => {
+  it('names the kind where a key comes again through another function (WLKEY)', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
-    await call(db, "wallet_top_up", request);
+    await call(db, 'wallet_top_up', request);
 
-    expect(await refusal(call(db, "wallet_spend", request))).toMatchObject({ code: "WLKEY", detail: { field: "kind", first: "top_up", again: "spend" } });
+    expect(await refusal(call(db, 'wallet_spend', request))).toMatchObject({
+      code: 'WLKEY',
+      detail: { field: 'kind', first: 'top_up', again: 'spend' },
+    });
   });
 });
 
-describe("wallet_spend, in order of precedence,", () => {
+describe('wallet_spend, in order of precedence,', () => {
   const db = createDatabase();
 
   /** Empty, its key taken, and where wanted at the limit of what it may ever spend and not open. */
-  async function hopeless(status: "open" | "frozen" | "closed", spent_total = MAX_BALANCE): Promise<{ wallet_id: string; idem_key: string }> {
+  async function hopeless(
+    status: 'open' | 'frozen' | 'closed',
+    spent_total = MAX_BALANCE,
+  ): Promise<{ wallet_id: string; idem_key: string }> {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
     const idem_key = newKey();
-    await call(db, "wallet_spend", { wallet_id, amount: 1, idem_key });
+    await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key });
     await forceHead(db, wallet_id, { spent_total });
-    if (status !== "open") await setStatus(db, wallet_id, status);
+    if (status !== 'open') await setStatus(db, wallet_id, status);
     return { wallet_id, idem_key };
   }
 
   const table: RefusalCase[] = [
     ...BAD_AMOUNTS.flatMap((amount) => [
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for no wallet, without a key`, detail: { amount },
-        arrange: () => Promise.resolve({ wallet_id: null, amount, idem_key: "", metadata: "[]" }) },
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for a hopeless wallet`, detail: { amount },
-        arrange: async () => ({ ...await hopeless("closed"), amount, metadata: null }) },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for no wallet, without a key`,
+        detail: { amount },
+        arrange: () => Promise.resolve({ wallet_id: null, amount, idem_key: '', metadata: '[]' }),
+      },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for a hopeless wallet`,
+        detail: { amount },
+        arrange: async () => ({ ...(await hopeless('closed')), amount, metadata: null }),
+      },
     ]),
-    { code: "WLARG", what: "no wallet", detail: { argument: "wallet_id" },
-      arrange: () => Promise.resolve({ wallet_id: null, amount: 1, idem_key: newKey() }) },
-    ...BAD_KEYS.map((idem_key) => (
-      { code: "WLARG", what: `a key of ${idem_key?.length ?? "no"} characters for an unknown wallet`, detail: { argument: "idem_key" },
-        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key }) })),
+    {
+      code: 'WLARG',
+      what: 'no wallet',
+      detail: { argument: 'wallet_id' },
+      arrange: () => Promise.resolve({ wallet_id: null, amount: 1, idem_key: newKey() }),
+    },
+    ...BAD_KEYS.map((idem_key) => ({
+      code: 'WLARG',
+      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet`,
+      detail: { argument: 'idem_key' },
+      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key }),
+    })),
     ...BAD_METADATA.flatMap((metadata) => [
-      { code: "WLARG", what: `the metadata ${metadata?.slice(0, 10) ?? "NULL"} for an unknown wallet`, detail: { argument: "metadata" },
-        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), metadata }) },
-      { code: "WLARG", what: `the metadata ${metadata?.slice(0, 10) ?? "NULL"} for a hopeless wallet`, detail: { argument: "metadata" },
-        arrange: async () => ({ ...await hopeless("frozen"), amount: 2, metadata }) },
+      {
+        code: 'WLARG',
+        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet`,
+        detail: { argument: 'metadata' },
+        arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), metadata }),
+      },
+      {
+        code: 'WLARG',
+        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for a hopeless wallet`,
+        detail: { argument: 'metadata' },
+        arrange: async () => ({ ...(await hopeless('frozen')), amount: 2, metadata }),
+      },
     ]),
-    { code: "WLNOW", what: "an unknown wallet", detail: { wallet_id: UNKNOWN_WALLET },
-      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }) },
-    { code: "WLNOW", what: "an empty house wallet", detail: {},
-      arrange: async () => ({ wallet_id: await houseWallet(db, await someAsset(db), "revenue", 3), amount: 1, idem_key: newKey() }) },
-    { code: "WLKEY", what: "a taken key of a closed, empty wallet at its limit", detail: { field: "amount", first: "1", again: "2" },
-      arrange: async () => ({ ...await hopeless("closed"), amount: 2 }) },
-    { code: "WLKEY", what: "a taken key of a frozen, empty wallet at its limit", detail: { field: "amount", first: "1", again: "2" },
-      arrange: async () => ({ ...await hopeless("frozen"), amount: 2 }) },
-    { code: "WLCLS", what: "a closed, empty wallet at its limit", detail: {},
-      arrange: async () => ({ ...await hopeless("closed"), amount: 2, idem_key: newKey() }) },
-    { code: "WLFRZ", what: "a frozen, empty wallet at its limit", detail: {},
-      arrange: async () => ({ ...await hopeless("frozen"), amount: 2, idem_key: newKey() }) },
-    { code: "WLLIM", what: "an empty wallet at its limit", detail: { max: MAX_BALANCE, left: "0" },
-      arrange: async () => ({ ...await hopeless("open"), amount: 2, idem_key: newKey() }) },
-    { code: "WLFND", what: "an empty wallet", detail: { available: "0", requested: "2" },
-      arrange: async () => ({ ...await hopeless("open", "1"), amount: 2, idem_key: newKey() }) },
-    { code: "WLFND", what: "a wallet that never held anything", detail: { available: "0", requested: "1000000000000000" },
-      arrange: async () => ({ wallet_id: await newWallet(db, await someAsset(db)), amount: "1000000000000000", idem_key: newKey() }) },
-    { code: "WLFND", what: "one more than bought and bonus credits together", detail: { available: "15", requested: "16" },
-      arrange: async () => ({ wallet_id: await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 }), amount: 16, idem_key: newKey() }) },
+    {
+      code: 'WLNOW',
+      what: 'an unknown wallet',
+      detail: { wallet_id: UNKNOWN_WALLET },
+      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
+    },
+    {
+      code: 'WLNOW',
+      what: 'an empty house wallet',
+      detail: {},
+      arrange: async () => ({
+        wallet_id: await houseWallet(db, await someAsset(db), 'revenue', 3),
+        amount: 1,
+        idem_key: newKey(),
+      }),
+    },
+    {
+      code: 'WLKEY',
+      what: 'a taken key of a closed, empty wallet at its limit',
+      detail: { field: 'amount', first: '1', again: '2' },
+      arrange: async () => ({ ...(await hopeless('closed')), amount: 2 }),
+    },
+    {
+      code: 'WLKEY',
+      what: 'a taken key of a frozen, empty wallet at its limit',
+      detail: { field: 'amount', first: '1', again: '2' },
+      arrange: async () => ({ ...(await hopeless('frozen')), amount: 2 }),
+    },
+    {
+      code: 'WLCLS',
+      what: 'a closed, empty wallet at its limit',
+      detail: {},
+      arrange: async () => ({ ...(await hopeless('closed')), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLFRZ',
+      what: 'a frozen, empty wallet at its limit',
+      detail: {},
+      arrange: async () => ({ ...(await hopeless('frozen')), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLLIM',
+      what: 'an empty wallet at its limit',
+      detail: { max: MAX_BALANCE, left: '0' },
+      arrange: async () => ({ ...(await hopeless('open')), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLFND',
+      what: 'an empty wallet',
+      detail: { available: '0', requested: '2' },
+      arrange: async () => ({ ...(await hopeless('open', '1')), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLFND',
+      what: 'a wallet that never held anything',
+      detail: { available: '0', requested: '1000000000000000' },
+      arrange: async () => ({
+        wallet_id: await newWallet(db, await someAsset(db)),
+        amount: '1000000000000000',
+        idem_key: newKey(),
+      }),
+    },
+    {
+      code: 'WLFND',
+      what: 'one more than bought and bonus credits together',
+      detail: { available: '15', requested: '16' },
+      arrange: async () => ({
+        wallet_id: await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 }),
+        amount: 16,
+        idem_key: newKey(),
+      }),
+    },
   ];
 
-  it.each(table)("refuses $what ($code)", async ({ code, arrange, detail }) => {
+  it.each(table)('refuses $what ($code)', async ({ code, arrange, detail }) => {
     const request = await arrange();
     const before = await rowsOf(db);
 
-    const refused = await refusal(call(db, "wallet_spend", request));
+    const refused = await refusal(call(db, 'wallet_spend', request));
 
     expect(refused).toMatchObject({ code, detail });
-    expect(refused.hint).not.toBe("");
+    expect(refused.hint).not.toBe('');
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it.each(UNREADABLE_AMOUNTS)("cannot read the amount %s (%s)", async (amount, code) => {
+  it.each(UNREADABLE_AMOUNTS)('cannot read the amount %s (%s)', async (amount, code) => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
 
-    expect(await refusal(call(db, "wallet_spend", { wallet_id, amount, idem_key: newKey() }))).toMatchObject({ code });
+    expect(await refusal(call(db, 'wallet_spend', { wallet_id, amount, idem_key: newKey() }))).toMatchObject({ code });
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it("does not touch what is held (WLFND)", async () => {
+  it('does not touch what is held (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    await forceHead(db, wallet_id, { balance: "10", held_balance: "4" });
+    await forceHead(db, wallet_id, { balance: '10', held_balance: '4' });
 
-    expect(await refusal(call(db, "wallet_spend", { wallet_id, amount: 7, idem_key: newKey() })))
-      .toMatchObject({ code: "WLFND", message: "insufficient funds: 6 available, 7 requested", detail: { wallet_id, available: "6", requested: "7" } });
-    expect(await call(db, "wallet_spend", { wallet_id, amount: 6, idem_key: newKey() })).toMatchObject({ balance: "4", held_balance: "4", available: "0" });
+    expect(await refusal(call(db, 'wallet_spend', { wallet_id, amount: 7, idem_key: newKey() }))).toMatchObject({
+      code: 'WLFND',
+      message: 'insufficient funds: 6 available, 7 requested',
+      detail: { wallet_id, available: '6', requested: '7' },
+    });
+    expect(await call(db, 'wallet_spend', { wallet_id, amount: 6, idem_key: newKey() })).toMatchObject({
+      balance: '4',
+      held_balance: '4',
+      available: '0',
+    });
   });
 });

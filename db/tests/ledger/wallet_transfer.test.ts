@@ -1,142 +1,256 @@
 import {
-  BAD_AMOUNTS, BAD_KEYS, BAD_METADATA, call, callAll, createDatabase, expectSound, forceHead, houseWallet, MAX_BALANCE, newAsset, newKey, newWallet,
-  refusal, type RefusalCase, rowsOf, setStatus, someAsset, UNKNOWN_WALLET, UNREADABLE_AMOUNTS,
-} from "../helpers.ts";
+  BAD_AMOUNTS,
+  BAD_KEYS,
+  BAD_METADATA,
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  forceHead,
+  houseWallet,
+  MAX_BALANCE,
+  newAsset,
+  newKey,
+  newWallet,
+  refusal,
+  type RefusalCase,
+  rowsOf,
+  setStatus,
+  someAsset,
+  UNKNOWN_WALLET,
+  UNREADABLE_AMOUNTS,
+} from '../helpers.ts';
 
-describe("wallet_transfer", () => {
+describe('wallet_transfer', () => {
   const db = createDatabase();
 
-  it("books from one wallet to the other and answers the one they leave", async () => {
+  it('books from one wallet to the other and answers the one they leave', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset, { bought: 1 })];
 
-    const receipt = await call(db, "wallet_transfer", { from_wallet: from, to_wallet: to, amount: 15, idem_key: newKey(), metadata: { gift: true } });
+    const receipt = await call(db, 'wallet_transfer', {
+      from_wallet: from,
+      to_wallet: to,
+      amount: 15,
+      idem_key: newKey(),
+      metadata: { gift: true },
+    });
 
     expect(receipt).toMatchObject({
-      wallet_id: from, seq: "2", kind: "transfer", amount: "15", bonus_amount: "0", balance: "25", bonus_balance: "0", available: "25", replayed: false,
+      wallet_id: from,
+      seq: '2',
+      kind: 'transfer',
+      amount: '15',
+      bonus_amount: '0',
+      balance: '25',
+      bonus_balance: '0',
+      available: '25',
+      replayed: false,
     });
-    expect(await call(db, "wallet_balance", { wallet_id: to })).toMatchObject({ balance: "16", seq: "2" });
-    expect(await callAll(db, "ledger_trial_balance", { asset_code: asset })).toMatchObject([
-      { account: "treasury", debit: "41" }, { account: "promotions" }, { account: "revenue" }, { account: "breakage" }, { account: "players", credit: "41" },
+    expect(await call(db, 'wallet_balance', { wallet_id: to })).toMatchObject({ balance: '16', seq: '2' });
+    expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+      { account: 'treasury', debit: '41' },
+      { account: 'promotions' },
+      { account: 'revenue' },
+      { account: 'breakage' },
+      { account: 'players', credit: '41' },
     ]);
     await expectSound(db);
   });
 
-  it("works in both directions, whichever id is lower", async () => {
+  it('works in both directions, whichever id is lower', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset, { bought: 5 })];
 
-    const there = await call(db, "wallet_transfer", { from_wallet: one, to_wallet: two, amount: 5, idem_key: newKey() });
-    const back = await call(db, "wallet_transfer", { from_wallet: two, to_wallet: one, amount: 10, idem_key: newKey() });
+    const there = await call(db, 'wallet_transfer', {
+      from_wallet: one,
+      to_wallet: two,
+      amount: 5,
+      idem_key: newKey(),
+    });
+    const back = await call(db, 'wallet_transfer', {
+      from_wallet: two,
+      to_wallet: one,
+      amount: 10,
+      idem_key: newKey(),
+    });
 
-    expect([there, back]).toMatchObject([{ wallet_id: one, balance: "0" }, { wallet_id: two, balance: "0" }]);
+    expect([there, back]).toMatchObject([
+      { wallet_id: one, balance: '0' },
+      { wallet_id: two, balance: '0' },
+    ]);
     await expectSound(db);
   });
 
   it.each([
-    { bought: 10, bonus: 5, sent: 3, bonus_amount: "3", left: { balance: "12", bonus_balance: "2" }, arrived: { balance: "3", bonus_balance: "3" } },
-    { bought: 10, bonus: 5, sent: 8, bonus_amount: "5", left: { balance: "7", bonus_balance: "0" }, arrived: { balance: "8", bonus_balance: "5" } },
-    { bought: 10, bonus: 5, sent: 15, bonus_amount: "5", left: { balance: "0", bonus_balance: "0" }, arrived: { balance: "15", bonus_balance: "5" } },
-  ])("takes bonus credits first, and they stay bonus credits: $sent of $bought and $bonus", async ({ bought, bonus, sent, bonus_amount, left, arrived }) => {
-    const asset = await someAsset(db);
-    const [from, to] = [await newWallet(db, asset, { bought, bonus }), await newWallet(db, asset)];
+    {
+      bought: 10,
+      bonus: 5,
+      sent: 3,
+      bonus_amount: '3',
+      left: { balance: '12', bonus_balance: '2' },
+      arrived: { balance: '3', bonus_balance: '3' },
+    },
+    {
+      bought: 10,
+      bonus: 5,
+      sent: 8,
+      bonus_amount: '5',
+      left: { balance: '7', bonus_balance: '0' },
+      arrived: { balance: '8', bonus_balance: '5' },
+    },
+    {
+      bought: 10,
+      bonus: 5,
+      sent: 15,
+      bonus_amount: '5',
+      left: { balance: '0', bonus_balance: '0' },
+      arrived: { balance: '15', bonus_balance: '5' },
+    },
+  ])(
+    'takes bonus credits first, and they stay bonus credits: $sent of $bought and $bonus',
+    async ({ bought, bonus, sent, bonus_amount, left, arrived }) => {
+      const asset = await someAsset(db);
+      const [from, to] = [await newWallet(db, asset, { bought, bonus }), await newWallet(db, asset)];
 
-    const receipt = await call(db, "wallet_transfer", { from_wallet: from, to_wallet: to, amount: sent, idem_key: newKey() });
+      const receipt = await call(db, 'wallet_transfer', {
+        from_wallet: from,
+        to_wallet: to,
+        amount: sent,
+        idem_key: newKey(),
+      });
 
-    expect(receipt).toMatchObject({ bonus_amount, ...left });
-    expect(await call(db, "wallet_balance", { wallet_id: to })).toMatchObject(arrived);
-    await expectSound(db);
-  });
+      expect(receipt).toMatchObject({ bonus_amount, ...left });
+      expect(await call(db, 'wallet_balance', { wallet_id: to })).toMatchObject(arrived);
+      await expectSound(db);
+    },
+  );
 
-  it("is neither bought nor granted nor spent", async () => {
+  it('is neither bought nor granted nor spent', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10, bonus: 5 }), await newWallet(db, asset)];
 
-    await call(db, "wallet_transfer", { from_wallet: from, to_wallet: to, amount: 8, idem_key: newKey() });
+    await call(db, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount: 8, idem_key: newKey() });
 
-    const totals = "select topped_up_total, granted_total, spent_total from ledger.entries where wallet_id = $1 order by seq desc limit 1";
-    expect((await db.query(totals, [from])).rows).toEqual([{ topped_up_total: "10", granted_total: "5", spent_total: "0" }]);
-    expect((await db.query(totals, [to])).rows).toEqual([{ topped_up_total: "0", granted_total: "0", spent_total: "0" }]);
+    const totals =
+      'select topped_up_total, granted_total, spent_total from ledger.entries where wallet_id = $1 order by seq desc limit 1';
+    expect((await db.query(totals, [from])).rows).toEqual([
+      { topped_up_total: '10', granted_total: '5', spent_total: '0' },
+    ]);
+    expect((await db.query(totals, [to])).rows).toEqual([
+      { topped_up_total: '0', granted_total: '0', spent_total: '0' },
+    ]);
   });
 
-  it("arrives in a frozen wallet", async () => {
+  it('arrives in a frozen wallet', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset)];
-    await setStatus(db, to, "frozen");
+    await setStatus(db, to, 'frozen');
 
-    expect(await call(db, "wallet_transfer", { from_wallet: from, to_wallet: to, amount: 15, idem_key: newKey() })).toMatchObject({ balance: "25" });
+    expect(
+      await call(db, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount: 15, idem_key: newKey() }),
+    ).toMatchObject({ balance: '25' });
     await expectSound(db);
   });
 
-  it("replays the receipt of then, after other movements, for wallets that are not open any more", async () => {
+  it('replays the receipt of then, after other movements, for wallets that are not open any more', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10, bonus: 2 }), await newWallet(db, asset)];
     const request = { from_wallet: from, to_wallet: to, amount: 10, idem_key: newKey(), metadata: { gift: true } };
-    const first = await call(db, "wallet_transfer", request);
-    await call(db, "wallet_spend", { wallet_id: from, amount: 2, idem_key: newKey() });
-    await setStatus(db, from, "frozen");
-    await setStatus(db, to, "closed");
+    const first = await call(db, 'wallet_transfer', request);
+    await call(db, 'wallet_spend', { wallet_id: from, amount: 2, idem_key: newKey() });
+    await setStatus(db, from, 'frozen');
+    await setStatus(db, to, 'closed');
 
-    const again = await call(db, "wallet_transfer", request);
+    const again = await call(db, 'wallet_transfer', request);
 
-    expect(first).toMatchObject({ balance: "2", bonus_amount: "2" });
+    expect(first).toMatchObject({ balance: '2', bonus_amount: '2' });
     expect(again).toEqual({ ...first, replayed: true });
     expect(await rowsOf(db, to)).toEqual({ transfers: 0, entries: 1 });
   });
 
-  it("gives one transfer to many callers with one key at once", async () => {
+  it('gives one transfer to many callers with one key at once', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
     const pool = db.jobPool(16);
     const request = { from_wallet: from, to_wallet: to, amount: 10, idem_key: newKey() };
 
-    const receipts = await Promise.all(Array.from({ length: 32 }, () => call(pool, "wallet_transfer", request)));
+    const receipts = await Promise.all(Array.from({ length: 32 }, () => call(pool, 'wallet_transfer', request)));
 
     const first = receipts.find((receipt) => !receipt.replayed);
     expect(receipts.filter((receipt) => receipt.replayed)).toEqual(Array(31).fill({ ...first, replayed: true }));
     expect(await rowsOf(db, to)).toEqual({ transfers: 0, entries: 1 });
   });
 
-  it("keeps the keys of both directions apart", async () => {
+  it('keeps the keys of both directions apart', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset, { bought: 5 })];
 
-    const there = await call(db, "wallet_transfer", { from_wallet: one, to_wallet: two, amount: 5, idem_key: "same" });
-    const back = await call(db, "wallet_transfer", { from_wallet: two, to_wallet: one, amount: 5, idem_key: "same" });
+    const there = await call(db, 'wallet_transfer', { from_wallet: one, to_wallet: two, amount: 5, idem_key: 'same' });
+    const back = await call(db, 'wallet_transfer', { from_wallet: two, to_wallet: one, amount: 5, idem_key: 'same' });
 
     expect([there, back]).toMatchObject([{ replayed: false }, { replayed: false }]);
   });
 
-  it("names the field where a key comes again with another request (WLKEY)", async () => {
+  it('names the field where a key comes again with another request (WLKEY)', async () => {
     const asset = await someAsset(db);
-    const [from, to, third] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset), await newWallet(db, asset)];
+    const [from, to, third] = [
+      await newWallet(db, asset, { bought: 10 }),
+      await newWallet(db, asset),
+      await newWallet(db, asset),
+    ];
     const request = { from_wallet: from, to_wallet: to, amount: 10, idem_key: newKey(), metadata: { gift: true } };
-    await call(db, "wallet_transfer", request);
-    const again = (other: object) => refusal(call(db, "wallet_transfer", { ...request, ...other }));
+    await call(db, 'wallet_transfer', request);
+    const again = (other: object) => refusal(call(db, 'wallet_transfer', { ...request, ...other }));
 
-    expect(await again({ to_wallet: third })).toMatchObject({ code: "WLKEY", detail: { field: "to_wallet", first: to, again: third } });
-    expect(await again({ amount: 11 })).toMatchObject({ code: "WLKEY", detail: { field: "amount", first: "10", again: "11" } });
-    expect(await again({ metadata: {} })).toMatchObject({ code: "WLKEY", detail: { field: "metadata", first: '{"gift": true}', again: "{}" } });
-    expect(await refusal(call(db, "wallet_spend", { wallet_id: from, amount: 10, idem_key: request.idem_key, metadata: request.metadata })))
-      .toMatchObject({ code: "WLKEY", detail: { field: "kind", first: "transfer", again: "spend" } });
+    expect(await again({ to_wallet: third })).toMatchObject({
+      code: 'WLKEY',
+      detail: { field: 'to_wallet', first: to, again: third },
+    });
+    expect(await again({ amount: 11 })).toMatchObject({
+      code: 'WLKEY',
+      detail: { field: 'amount', first: '10', again: '11' },
+    });
+    expect(await again({ metadata: {} })).toMatchObject({
+      code: 'WLKEY',
+      detail: { field: 'metadata', first: '{"gift": true}', again: '{}' },
+    });
+    expect(
+      await refusal(
+        call(db, 'wallet_spend', {
+          wallet_id: from,
+          amount: 10,
+          idem_key: request.idem_key,
+          metadata: request.metadata,
+        }),
+      ),
+    ).toMatchObject({ code: 'WLKEY', detail: { field: 'kind', first: 'transfer', again: 'spend' } });
     await expectSound(db);
   });
 });
 
-describe("wallet_transfer, in order of precedence,", () => {
+describe('wallet_transfer, in order of precedence,', () => {
   const db = createDatabase();
 
-  interface Hopeless { from: "open" | "frozen" | "closed"; to: "open" | "frozen" | "closed"; full?: boolean }
+  interface Hopeless {
+    from: 'open' | 'frozen' | 'closed';
+    to: 'open' | 'frozen' | 'closed';
+    full?: boolean;
+  }
 
   /** From an empty wallet whose key is taken, to one that is full unless it is not to be. */
-  async function hopeless({ from, to, full = true }: Hopeless): Promise<{ from_wallet: string; to_wallet: string; idem_key: string }> {
+  async function hopeless({
+    from,
+    to,
+    full = true,
+  }: Hopeless): Promise<{ from_wallet: string; to_wallet: string; idem_key: string }> {
     const asset = await someAsset(db);
     const [from_wallet, to_wallet] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
     const idem_key = newKey();
-    await call(db, "wallet_transfer", { from_wallet, to_wallet, amount: 1, idem_key });
+    await call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 1, idem_key });
     if (full) await forceHead(db, to_wallet, { balance: MAX_BALANCE });
-    if (from !== "open") await setStatus(db, from_wallet, from);
-    if (to !== "open") await setStatus(db, to_wallet, to);
+    if (from !== 'open') await setStatus(db, from_wallet, from);
+    if (to !== 'open') await setStatus(db, to_wallet, to);
     return { from_wallet, to_wallet, idem_key };
   }
   const anyWallet = async () => newWallet(db, await someAsset(db));
@@ -144,96 +258,226 @@ describe("wallet_transfer, in order of precedence,", () => {
 
   const table: RefusalCase[] = [
     ...BAD_AMOUNTS.flatMap((amount) => [
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for an unknown wallet to itself, without a key`, detail: { amount },
-        arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount, idem_key: "", metadata: "[]" }) },
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for no wallets`, detail: { amount },
-        arrange: () => Promise.resolve({ from_wallet: null, to_wallet: null, amount, idem_key: "", metadata: "[]" }) },
-      { code: "WLAMT", what: `the amount ${amount ?? "null"} for hopeless wallets`, detail: { amount },
-        arrange: async () => ({ ...await hopeless({ from: "frozen", to: "closed" }), amount, metadata: null }) },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for an unknown wallet to itself, without a key`,
+        detail: { amount },
+        arrange: () =>
+          Promise.resolve({
+            from_wallet: UNKNOWN_WALLET,
+            to_wallet: UNKNOWN_WALLET,
+            amount,
+            idem_key: '',
+            metadata: '[]',
+          }),
+      },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for no wallets`,
+        detail: { amount },
+        arrange: () => Promise.resolve({ from_wallet: null, to_wallet: null, amount, idem_key: '', metadata: '[]' }),
+      },
+      {
+        code: 'WLAMT',
+        what: `the amount ${amount ?? 'null'} for hopeless wallets`,
+        detail: { amount },
+        arrange: async () => ({ ...(await hopeless({ from: 'frozen', to: 'closed' })), amount, metadata: null }),
+      },
     ]),
-    { code: "WLARG", what: "no wallet to leave", detail: { argument: "from_wallet" },
-      arrange: () => Promise.resolve({ from_wallet: null, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }) },
-    { code: "WLARG", what: "no wallet to arrive in", detail: { argument: "to_wallet" },
-      arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: null, amount: 1, idem_key: newKey() }) },
-    ...BAD_KEYS.map((idem_key) => (
-      { code: "WLARG", what: `a key of ${idem_key?.length ?? "no"} characters for an unknown wallet to itself`, detail: { argument: "idem_key" },
-        arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key }) })),
+    {
+      code: 'WLARG',
+      what: 'no wallet to leave',
+      detail: { argument: 'from_wallet' },
+      arrange: () => Promise.resolve({ from_wallet: null, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
+    },
+    {
+      code: 'WLARG',
+      what: 'no wallet to arrive in',
+      detail: { argument: 'to_wallet' },
+      arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: null, amount: 1, idem_key: newKey() }),
+    },
+    ...BAD_KEYS.map((idem_key) => ({
+      code: 'WLARG',
+      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet to itself`,
+      detail: { argument: 'idem_key' },
+      arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key }),
+    })),
     ...BAD_METADATA.flatMap((metadata) => [
-      { code: "WLARG", what: `the metadata ${metadata?.slice(0, 10) ?? "NULL"} for an unknown wallet to itself`, detail: { argument: "metadata" },
-        arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), metadata }) },
-      { code: "WLARG", what: `the metadata ${metadata?.slice(0, 10) ?? "NULL"} for hopeless wallets`, detail: { argument: "metadata" },
-        arrange: async () => ({ ...await hopeless({ from: "frozen", to: "closed" }), amount: 2, metadata }) },
+      {
+        code: 'WLARG',
+        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet to itself`,
+        detail: { argument: 'metadata' },
+        arrange: () =>
+          Promise.resolve({
+            from_wallet: UNKNOWN_WALLET,
+            to_wallet: UNKNOWN_WALLET,
+            amount: 1,
+            idem_key: newKey(),
+            metadata,
+          }),
+      },
+      {
+        code: 'WLARG',
+        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for hopeless wallets`,
+        detail: { argument: 'metadata' },
+        arrange: async () => ({ ...(await hopeless({ from: 'frozen', to: 'closed' })), amount: 2, metadata }),
+      },
     ]),
-    { code: "WLSLF", what: "an unknown wallet to itself", detail: { wallet_id: UNKNOWN_WALLET },
-      arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }) },
-    { code: "WLSLF", what: "a house wallet to itself", detail: {},
-      arrange: async () => { const house = await anyHouse("treasury"); return { from_wallet: house, to_wallet: house, amount: 1, idem_key: newKey() }; } },
-    { code: "WLSLF", what: "a frozen, empty wallet to itself with a taken key", detail: {},
+    {
+      code: 'WLSLF',
+      what: 'an unknown wallet to itself',
+      detail: { wallet_id: UNKNOWN_WALLET },
+      arrange: () =>
+        Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
+    },
+    {
+      code: 'WLSLF',
+      what: 'a house wallet to itself',
+      detail: {},
       arrange: async () => {
-        const { from_wallet, idem_key } = await hopeless({ from: "frozen", to: "open" });
+        const house = await anyHouse('treasury');
+        return { from_wallet: house, to_wallet: house, amount: 1, idem_key: newKey() };
+      },
+    },
+    {
+      code: 'WLSLF',
+      what: 'a frozen, empty wallet to itself with a taken key',
+      detail: {},
+      arrange: async () => {
+        const { from_wallet, idem_key } = await hopeless({ from: 'frozen', to: 'open' });
         return { from_wallet, to_wallet: from_wallet, amount: 2, idem_key };
-      } },
-    { code: "WLNOW", what: "from an unknown wallet", detail: { wallet_id: UNKNOWN_WALLET },
-      arrange: async () => ({ from_wallet: UNKNOWN_WALLET, to_wallet: await anyWallet(), amount: 1, idem_key: newKey() }) },
-    { code: "WLNOW", what: "from a hopeless wallet with a taken key to an unknown one", detail: { wallet_id: UNKNOWN_WALLET },
-      arrange: async () => ({ ...await hopeless({ from: "closed", to: "open" }), to_wallet: UNKNOWN_WALLET, amount: 2 }) },
-    { code: "WLNOW", what: "from a house wallet of another asset", detail: {},
-      arrange: async () => ({ ...await hopeless({ from: "open", to: "closed" }), from_wallet: await anyHouse("revenue"), amount: 2 }) },
-    { code: "WLNOW", what: "from a hopeless wallet with a taken key to a house wallet of another asset", detail: {},
-      arrange: async () => ({ ...await hopeless({ from: "closed", to: "open" }), to_wallet: await anyHouse("treasury"), amount: 2 }) },
-    { code: "WLAST", what: "from a hopeless wallet with a taken key to a closed one of another asset", detail: {},
+      },
+    },
+    {
+      code: 'WLNOW',
+      what: 'from an unknown wallet',
+      detail: { wallet_id: UNKNOWN_WALLET },
+      arrange: async () => ({
+        from_wallet: UNKNOWN_WALLET,
+        to_wallet: await anyWallet(),
+        amount: 1,
+        idem_key: newKey(),
+      }),
+    },
+    {
+      code: 'WLNOW',
+      what: 'from a hopeless wallet with a taken key to an unknown one',
+      detail: { wallet_id: UNKNOWN_WALLET },
+      arrange: async () => ({
+        ...(await hopeless({ from: 'closed', to: 'open' })),
+        to_wallet: UNKNOWN_WALLET,
+        amount: 2,
+      }),
+    },
+    {
+      code: 'WLNOW',
+      what: 'from a house wallet of another asset',
+      detail: {},
+      arrange: async () => ({
+        ...(await hopeless({ from: 'open', to: 'closed' })),
+        from_wallet: await anyHouse('revenue'),
+        amount: 2,
+      }),
+    },
+    {
+      code: 'WLNOW',
+      what: 'from a hopeless wallet with a taken key to a house wallet of another asset',
+      detail: {},
+      arrange: async () => ({
+        ...(await hopeless({ from: 'closed', to: 'open' })),
+        to_wallet: await anyHouse('treasury'),
+        amount: 2,
+      }),
+    },
+    {
+      code: 'WLAST',
+      what: 'from a hopeless wallet with a taken key to a closed one of another asset',
+      detail: {},
       arrange: async () => {
         const to_wallet = await newWallet(db, await newAsset(db));
-        await setStatus(db, to_wallet, "closed");
-        return { ...await hopeless({ from: "closed", to: "open" }), to_wallet, amount: 2 };
-      } },
-    { code: "WLKEY", what: "a taken key, from a closed, empty wallet to a closed, full one", detail: { field: "amount", first: "1", again: "2" },
-      arrange: async () => ({ ...await hopeless({ from: "closed", to: "closed" }), amount: 2 }) },
-    { code: "WLFRZ", what: "from a frozen, empty wallet to a full one", detail: {},
-      arrange: async () => ({ ...await hopeless({ from: "frozen", to: "open" }), amount: 2, idem_key: newKey() }) },
-    { code: "WLCLS", what: "from a closed, empty wallet to a full one", detail: {},
-      arrange: async () => ({ ...await hopeless({ from: "closed", to: "frozen" }), amount: 2, idem_key: newKey() }) },
-    { code: "WLCLS", what: "from an empty wallet to a closed, full one", detail: {},
-      arrange: async () => ({ ...await hopeless({ from: "open", to: "closed" }), amount: 2, idem_key: newKey() }) },
-    { code: "WLLIM", what: "from an empty wallet to a full one", detail: { max: MAX_BALANCE, left: "0" },
-      arrange: async () => ({ ...await hopeless({ from: "open", to: "frozen" }), amount: 2, idem_key: newKey() }) },
-    { code: "WLFND", what: "from an empty wallet", detail: { available: "0", requested: "2" },
-      arrange: async () => ({ ...await hopeless({ from: "open", to: "open", full: false }), amount: 2, idem_key: newKey() }) },
+        await setStatus(db, to_wallet, 'closed');
+        return { ...(await hopeless({ from: 'closed', to: 'open' })), to_wallet, amount: 2 };
+      },
+    },
+    {
+      code: 'WLKEY',
+      what: 'a taken key, from a closed, empty wallet to a closed, full one',
+      detail: { field: 'amount', first: '1', again: '2' },
+      arrange: async () => ({ ...(await hopeless({ from: 'closed', to: 'closed' })), amount: 2 }),
+    },
+    {
+      code: 'WLFRZ',
+      what: 'from a frozen, empty wallet to a full one',
+      detail: {},
+      arrange: async () => ({ ...(await hopeless({ from: 'frozen', to: 'open' })), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLCLS',
+      what: 'from a closed, empty wallet to a full one',
+      detail: {},
+      arrange: async () => ({ ...(await hopeless({ from: 'closed', to: 'frozen' })), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLCLS',
+      what: 'from an empty wallet to a closed, full one',
+      detail: {},
+      arrange: async () => ({ ...(await hopeless({ from: 'open', to: 'closed' })), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLLIM',
+      what: 'from an empty wallet to a full one',
+      detail: { max: MAX_BALANCE, left: '0' },
+      arrange: async () => ({ ...(await hopeless({ from: 'open', to: 'frozen' })), amount: 2, idem_key: newKey() }),
+    },
+    {
+      code: 'WLFND',
+      what: 'from an empty wallet',
+      detail: { available: '0', requested: '2' },
+      arrange: async () => ({
+        ...(await hopeless({ from: 'open', to: 'open', full: false })),
+        amount: 2,
+        idem_key: newKey(),
+      }),
+    },
   ];
 
-  it.each(table)("refuses $what ($code)", async ({ code, arrange, detail }) => {
+  it.each(table)('refuses $what ($code)', async ({ code, arrange, detail }) => {
     const request = await arrange();
     const before = await rowsOf(db);
 
-    const refused = await refusal(call(db, "wallet_transfer", request));
+    const refused = await refusal(call(db, 'wallet_transfer', request));
 
     expect(refused).toMatchObject({ code, detail });
-    expect(refused.hint).not.toBe("");
+    expect(refused.hint).not.toBe('');
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it.each(UNREADABLE_AMOUNTS)("cannot read the amount %s (%s)", async (amount, code) => {
+  it.each(UNREADABLE_AMOUNTS)('cannot read the amount %s (%s)', async (amount, code) => {
     const asset = await someAsset(db);
     const [from_wallet, to_wallet] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
 
-    expect(await refusal(call(db, "wallet_transfer", { from_wallet, to_wallet, amount, idem_key: newKey() }))).toMatchObject({ code });
+    expect(
+      await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount, idem_key: newKey() })),
+    ).toMatchObject({ code });
     expect(await rowsOf(db, from_wallet)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it("names both assets where they differ (WLAST)", async () => {
+  it('names both assets where they differ (WLAST)', async () => {
     const [one, two] = [await newAsset(db), await newAsset(db)];
     const [from_wallet, to_wallet] = [await newWallet(db, one, { bought: 10 }), await newWallet(db, two)];
 
-    expect(await refusal(call(db, "wallet_transfer", { from_wallet, to_wallet, amount: 1, idem_key: newKey() })))
-      .toMatchObject({ code: "WLAST", detail: { from_asset: one, to_asset: two } });
+    expect(
+      await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 1, idem_key: newKey() })),
+    ).toMatchObject({ code: 'WLAST', detail: { from_asset: one, to_asset: two } });
   });
 
-  it("does not touch what is held (WLFND)", async () => {
+  it('does not touch what is held (WLFND)', async () => {
     const asset = await someAsset(db);
     const [from_wallet, to_wallet] = [await newWallet(db, asset), await newWallet(db, asset)];
-    await forceHead(db, from_wallet, { balance: "10", held_balance: "4" });
+    await forceHead(db, from_wallet, { balance: '10', held_balance: '4' });
 
-    expect(await refusal(call(db, "wallet_transfer", { from_wallet, to_wallet, amount: 7, idem_key: newKey() })))
-      .toMatchObject({ code: "WLFND", detail: { wallet_id: from_wallet, available: "6", requested: "7" } });
+    expect(
+      await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 7, idem_key: newKey() })),
+    ).toMatchObject({ code: 'WLFND', detail: { wallet_id: from_wallet, available: '6', requested: '7' } });
   });
 });

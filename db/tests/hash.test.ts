@@ -1,0 +1,200 @@
+/** The chain of hashes, computed again from the format that the comments of transfer_bytes and entry_hash describe. */
+import { createHash } from 'node:crypto';
+import { call, createDatabase, expectSound, newAsset, newWallet } from './helpers.ts';
+
+interface Transfer {
+  id: string;
+  wallet_id: string;
+  debit_wallet_id: string;
+  credit_wallet_id: string;
+  reverses: null;
+  hold_id: null;
+  debit_seq: string;
+  credit_seq: string;
+  requested_amount: string;
+  amount: string;
+  bonus_amount: string;
+  expires_at: null;
+  created_at: string;
+  kind: string;
+  idem_key: string;
+  metadata: string;
+  actor: string;
+}
+interface Entry {
+  wallet_id: string;
+  seq: string;
+  transfer_id: string;
+  kind: string;
+  side: string;
+  amount: string;
+  bonus_amount: string;
+  held_amount: string;
+  balance: string;
+  bonus_balance: string;
+  held_balance: string;
+  topped_up_total: string;
+  granted_total: string;
+  spent_total: string;
+  created_at: string;
+  hash: string;
+}
+
+const OID = { bytea: 17, bigint: 20, timestamptz: 1184, uuid: 2950 };
+const POSTGRES_EPOCH_MS = Date.UTC(2000, 0, 1);
+
+function int4(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}
+
+function int8(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(value);
+  return bytes;
+}
+
+const uuid = (text: string): Buffer => Buffer.from(text.replaceAll('-', ''), 'hex');
+const bigint = (text: string): Buffer => int8(BigInt(text));
+const text = (value: string): Buffer => Buffer.from(value, 'utf8');
+
+/** From "2026-01-31T12:34:56.123456" in UTC. */
+function timestamptz(iso: string): Buffer {
+  const milliseconds = Date.parse(`${iso.slice(0, 19)}Z`) - POSTGRES_EPOCH_MS;
+  return int8(BigInt(milliseconds) * 1000n + BigInt(iso.slice(20)));
+}
+
+/** PostgreSQL's binary array: dimensions, whether a null is in it, type, length, lower bound; then each element after its length. */
+function array(oid: number, elements: (Buffer | null)[]): Buffer {
+  const header = [1, elements.includes(null) ? 1 : 0, oid, elements.length, 1].map(int4);
+  return Buffer.concat([
+    ...header,
+    ...elements.flatMap((element) => (element === null ? [int4(-1)] : [int4(element.length), element])),
+  ]);
+}
+
+const optional = <T>(value: T | null, encode: (value: T) => Buffer): Buffer | null =>
+  value === null ? null : encode(value);
+
+function transferBytes(t: Transfer): Buffer {
+  return Buffer.concat([
+    array(OID.uuid, [
+      uuid(t.id),
+      uuid(t.wallet_id),
+      uuid(t.debit_wallet_id),
+      uuid(t.credit_wallet_id),
+      optional(t.reverses, uuid),
+      optional(t.hold_id, uuid),
+    ]),
+    array(OID.bigint, [t.debit_seq, t.credit_seq, t.requested_amount, t.amount, t.bonus_amount].map(bigint)),
+    array(OID.timestamptz, [optional(t.expires_at, timestamptz), timestamptz(t.created_at)]),
+    array(OID.bytea, [text(t.kind), text(t.idem_key), text(t.metadata), text(t.actor)]),
+  ]);
+}
+
+function entryHash(previous: Buffer, e: Entry, transfer: Transfer): Buffer {
+  return createHash('sha256')
+    .update(
+      Buffer.concat([
+        previous,
+        array(OID.uuid, [uuid(e.wallet_id), uuid(e.transfer_id)]),
+        array(
+          OID.bigint,
+          [
+            e.seq,
+            e.amount,
+            e.bonus_amount,
+            e.held_amount,
+            e.balance,
+            e.bonus_balance,
+            e.held_balance,
+            e.topped_up_total,
+            e.granted_total,
+            e.spent_total,
+          ].map(bigint),
+        ),
+        array(OID.bytea, [text(e.kind), text(e.side), timestamptz(e.created_at)]),
+        transferBytes(transfer),
+      ]),
+    )
+    .digest();
+}
+
+/** JSON as a caller may write it, and as PostgreSQL prints it: keys by length, then by bytes; numbers as they were, but without exponent. */
+const METADATA = [
+  { sent: '{}', printed: '{}' },
+  { sent: '{"b":1.0,"a":1e2,"longer":-0.50}', printed: '{"a": 100, "b": 1.0, "longer": -0.50}' },
+  {
+    sent: '{"ü":"名前 😀","quote":"\\"\\\\/","line":"a\\nb","escaped":"\\u00e9"}',
+    printed: '{"ü": "名前 😀", "line": "a\\nb", "quote": "\\"\\\\/", "escaped": "é"}',
+  },
+  { sent: '{"a":{"z":[1,2.50,{"x":null}],"y":true},"a":{"z":[]}}', printed: '{"a": {"z": []}}' },
+  {
+    sent: '{"n":12345678901234567890.123456789,"nested":{"list":[[],{},[null,false]]}}',
+    printed: '{"n": 12345678901234567890.123456789, "nested": {"list": [[], {}, [null, false]]}}',
+  },
+];
+
+describe('the chain of hashes', () => {
+  const db = createDatabase();
+
+  it('is what the documented bytes give, for every wallet of a small ledger', async () => {
+    const asset = await newAsset(db);
+    const [one, two] = [await newWallet(db, asset, { owner: 'ünï' }), await newWallet(db, asset)];
+    const service = await db.connectAs('service', 'shöp "1"');
+    for (const [index, { sent }] of METADATA.entries()) {
+      const request = { amount: 1000 + index, metadata: sent };
+      await call(service, 'wallet_top_up', { wallet_id: one, idem_key: `top-up ${index} 'ß'`, ...request });
+      await call(service, 'wallet_bonus', { wallet_id: one, idem_key: `bonus ${index}`, ...request });
+      await call(db, 'wallet_transfer', {
+        from_wallet: one,
+        to_wallet: two,
+        idem_key: `transfer ${index}`,
+        ...request,
+      });
+      await call(db, 'wallet_spend', { wallet_id: two, idem_key: `spend ${index}`, ...request });
+    }
+
+    const utc = `to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') as created_at`;
+    const { rows: transfers } = await db.query<Transfer>(
+      `select *, metadata::text as metadata, ${utc} from ledger.transfers`,
+    );
+    const { rows: entries } = await db.query<Entry>(
+      `select *, encode(hash, 'hex') as hash, ${utc} from ledger.entries order by wallet_id, seq`,
+    );
+    const computed: string[] = [];
+    let previous = Buffer.alloc(32);
+    for (const entry of entries) {
+      if (entry.seq === '1') previous = Buffer.alloc(32);
+      const transfer = transfers.find(({ id }) => id === entry.transfer_id);
+      if (!transfer) throw new Error('no transfer');
+      previous = Buffer.from(entryHash(previous, entry, transfer));
+      computed.push(previous.toString('hex'));
+    }
+
+    expect(entries).toHaveLength(2 * 4 * METADATA.length);
+    expect(entries.map(({ hash }) => hash)).toEqual(computed);
+    expect(new Set(transfers.map(({ metadata }) => metadata))).toEqual(new Set(METADATA.map(({ printed }) => printed)));
+    await expectSound(db);
+  });
+
+  it.each(METADATA)('has metadata as PostgreSQL prints it: $sent', async ({ sent, printed }) => {
+    const { rows } = await db.query('select $1::jsonb::text as printed', [sent]);
+
+    expect(rows).toEqual([{ printed }]);
+  });
+
+  it('tells what is absent from what is empty, and where one text ends from where the next begins', async () => {
+    const { rows } = await db.query<{ bytes: string }>(
+      `select encode(ledger_private.transfer_bytes(jsonb_populate_record(t, facts)), 'hex') as bytes
+       from (select row(null, null, '', 'spend', null, null, null, null, null, 1, 0, null, null, null, '{}', '', now())::ledger.transfers as t) x,
+         unnest(array['{}', '{"idem_key": null}', '{"idem_key": "a", "actor": "b"}', '{"idem_key": "ab"}', '{"actor": "ab"}',
+           '{"reverses": "00000000-0000-0000-0000-000000000000"}', '{"hold_id": "00000000-0000-0000-0000-000000000000"}',
+           '{"debit_seq": 0}', '{"credit_seq": 0}', '{"requested_amount": 0}', '{"expires_at": "2000-01-01Z"}']::jsonb[]) facts`,
+    );
+
+    expect(rows).toHaveLength(11);
+    expect(new Set(rows.map(({ bytes }) => bytes)).size).toBe(11);
+  });
+});

@@ -1,0 +1,189 @@
+/** Style as a test: the files of db/ against each other and against the catalogue. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createDatabase } from './helpers.ts';
+
+const DB = new URL('../', import.meta.url);
+const SCHEMAS = ['ledger', 'ledger_private'];
+const MAX_LINE = 150;
+const MAX_BODY_LINES = 100;
+const KEYWORDS =
+  /\b(SELECT|FROM|WHERE|INSERT|INTO|UPDATE|DELETE|VALUES|CREATE|ALTER|DROP|TABLE|FUNCTION|RETURNS|BEGIN|END|IF|CASE|AND|OR|NOT|NULL|GRANT|AS|IS)\b/;
+
+const read = (path: string): string => readFileSync(new URL(path, DB), 'utf8');
+const list = (folder: string, pattern: RegExp): string[] =>
+  readdirSync(new URL(folder, DB), { recursive: true, encoding: 'utf8' })
+    .filter((path) => pattern.test(path))
+    .map((path) => `${folder}${path}`);
+
+const functionFiles = SCHEMAS.flatMap((schema) => list(`functions/${schema}/`, /./));
+const committed = list('migrations/committed/', /\.sql$/);
+const sqlFiles = [...functionFiles, 'migrations/current.sql'];
+/** What is left of SQL without comments and texts, line by line. */
+const codeOf = (sql: string): string[] =>
+  sql
+    .replace(/^comment on [^;]*? is\s+(\$\$[\s\S]*?\$\$|'(?:[^']|'')*');/gm, (text) => text.replace(/[^\n]/g, ''))
+    .replace(/--.*$/gm, '')
+    .replace(/'(?:[^'\n]|'')*'/g, "''")
+    .split('\n');
+
+const db = createDatabase();
+const rowsOf = async (sql: string): Promise<Record<string, unknown>[]> => (await db.query(sql)).rows;
+const IN_SCHEMAS = "in ('ledger'::regnamespace, 'ledger_private'::regnamespace)";
+
+describe('the files of the functions', () => {
+  it('are one for each function, by its name', async () => {
+    const functions = await rowsOf(
+      `select pronamespace::regnamespace || '/' || proname as name from pg_proc where pronamespace ${IN_SCHEMAS}`,
+    );
+
+    expect(functionFiles.map((path) => path.replace('functions/', '').replace(/\.sql$/, '')).sort()).toEqual(
+      functions.map(({ name }) => name).sort(),
+    );
+  });
+
+  it.each(functionFiles)('%s holds that function alone, with its comment and its grants', (path) => {
+    const sql = read(path);
+    const name = path
+      .replace('functions/', '')
+      .replace('/', '.')
+      .replace(/\.sql$/, '');
+    const starts = (pattern: string) => [...sql.matchAll(new RegExp(`^${pattern}`, 'gm'))].map((match) => match[1]);
+
+    expect(starts('create or replace function ([a-z_0-9.]+)\\(')).toEqual([name]);
+    expect(starts('comment on function ([a-z_0-9.]+)\\(')).toEqual([name]);
+    expect(starts('revoke all on function ([a-z_0-9.]+)\\(')).toEqual([name]);
+    expect(starts('grant execute on function ([a-z_0-9.]+)\\(').every((granted) => granted === name)).toBe(true);
+    expect(sql).toMatch(/^(immutable|stable|volatile|returns trigger)$/m);
+  });
+
+  it('are each included in a migration', () => {
+    const migrations = [...committed, 'migrations/current.sql'].map(read).join('\n');
+    const included = [...migrations.matchAll(/^--! ?[Ii]nclude[d]? (\S+\.sql)$/gm)].map(
+      (match) => `functions/${match[1] ?? ''}`,
+    );
+
+    expect([...new Set(included)].sort()).toEqual(expect.arrayContaining([...functionFiles].sort()));
+  });
+
+  it('are reached through a link beside the migrations, where nothing else lies', () => {
+    expect(read('migrations/fixtures/ledger/wallet_id.sql')).toBe(read('functions/ledger/wallet_id.sql'));
+    expect(readdirSync(new URL('migrations/', DB)).sort()).toEqual(['committed', 'current.sql', 'fixtures']);
+  });
+
+  it('of the schema ledger have a test each', () => {
+    const untested = functionFiles
+      .filter((path) => path.startsWith('functions/ledger/'))
+      .map((path) => path.replace('functions/', 'tests/').replace(/\.sql$/, '.test.ts'))
+      .filter((path) => !existsSync(new URL(path, DB)));
+
+    expect(untested).toEqual([]);
+  });
+});
+
+describe('an include line', () => {
+  it.each([...sqlFiles, ...committed])('of %s is not indented, which would make it a comment', (path) => {
+    expect(read(path)).not.toMatch(/^[ \t]+--!/m);
+  });
+});
+
+describe('a line', () => {
+  it.each([...sqlFiles, ...list('tests/', /\.ts$/)])(
+    `of %s has at most ${MAX_LINE} characters, no tab and nothing at its end`,
+    (path) => {
+      const text = read(path);
+      const lines = text.split('\n').map((line, index) => ({ line, number: index + 1 }));
+
+      expect(lines.filter(({ line }) => line.length > MAX_LINE || /\t|\s$/.test(line))).toEqual([]);
+      expect(text).toMatch(/[^\n]\n$/);
+    },
+  );
+
+  it.each(sqlFiles)('of %s has its keywords in lower case', (path) => {
+    expect(codeOf(read(path)).filter((line) => KEYWORDS.test(line))).toEqual([]);
+  });
+});
+
+describe('the catalogue', () => {
+  it('has no function twice under one name', async () => {
+    expect(
+      await rowsOf(
+        `select proname from pg_proc where pronamespace ${IN_SCHEMAS} group by pronamespace, proname having count(*) > 1`,
+      ),
+    ).toEqual([]);
+  });
+
+  it('explains every function', async () => {
+    expect(
+      await rowsOf(`select oid::regprocedure as name from pg_proc
+      where pronamespace ${IN_SCHEMAS} and coalesce(obj_description(oid, 'pg_proc'), '') = ''`),
+    ).toEqual([]);
+  });
+
+  it('explains both schemas and every table and type of ledger', async () => {
+    expect(
+      await rowsOf(`select nspname as name from pg_namespace
+        where nspname in ('ledger', 'ledger_private') and obj_description(oid, 'pg_namespace') is null
+      union all select relname from pg_class
+        where relnamespace = 'ledger'::regnamespace and relkind in ('r', 'v', 'm', 'p') and obj_description(oid, 'pg_class') is null
+      union all select t.typname from pg_type t left join pg_class c on c.oid = t.typrelid
+        where t.typnamespace = 'ledger'::regnamespace and (t.typtype in ('e', 'd') or c.relkind = 'c')
+          and obj_description(t.oid, 'pg_type') is null`),
+    ).toEqual([]);
+  });
+
+  it('explains every column of a table and every attribute of a composite type of ledger', async () => {
+    expect(
+      await rowsOf(`select c.relname as relation, a.attname as name from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where c.relnamespace = 'ledger'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'c') and a.attnum > 0 and not a.attisdropped
+        and coalesce(col_description(c.oid, a.attnum), '') = ''`),
+    ).toEqual([]);
+  });
+
+  it('pins the search_path of every function with the rights of its owner', async () => {
+    expect(
+      await rowsOf(`select oid::regprocedure as name, proconfig from pg_proc
+      where pronamespace ${IN_SCHEMAS} and prosecdef and not coalesce('search_path=pg_catalog, pg_temp' = any (proconfig), false)`),
+    ).toEqual([]);
+  });
+
+  it('gives no helper the rights of its owner', async () => {
+    expect(
+      await rowsOf(
+        "select oid::regprocedure as name from pg_proc where pronamespace = 'ledger_private'::regnamespace and prosecdef",
+      ),
+    ).toEqual([]);
+  });
+
+  it('lets the public execute nothing', async () => {
+    expect(
+      await rowsOf(
+        `select oid::regprocedure as name from pg_proc where pronamespace ${IN_SCHEMAS} and has_function_privilege('public', oid, 'execute')`,
+      ),
+    ).toEqual([]);
+  });
+
+  it("makes everything the owner role's", async () => {
+    expect(
+      await rowsOf(`select oid::regprocedure::text as name from pg_proc where pronamespace ${IN_SCHEMAS} and proowner <> 'wallet_owner'::regrole
+      union all select oid::regclass::text from pg_class where relnamespace ${IN_SCHEMAS} and relowner <> 'wallet_owner'::regrole
+      union all select oid::regtype::text from pg_type where typnamespace ${IN_SCHEMAS} and typowner <> 'wallet_owner'::regrole
+      union all select nspname from pg_namespace where nspname in ('ledger', 'ledger_private') and nspowner <> 'wallet_owner'::regrole`),
+    ).toEqual([]);
+  });
+
+  it('names every constraint and index after its table', async () => {
+    expect(
+      await rowsOf(`select conrelid::regclass as relation, conname as name from pg_constraint join pg_class c on c.oid = conrelid
+        where connamespace ${IN_SCHEMAS} and not starts_with(conname, relname || '_')
+      union all select indrelid::regclass, i.relname from pg_index join pg_class i on i.oid = indexrelid join pg_class t on t.oid = indrelid
+        where i.relnamespace ${IN_SCHEMAS} and not starts_with(i.relname, t.relname || '_')`),
+    ).toEqual([]);
+  });
+
+  it(`has no function body of more than ${MAX_BODY_LINES} lines`, async () => {
+    expect(
+      await rowsOf(`select oid::regprocedure as name from pg_proc
+      where pronamespace ${IN_SCHEMAS} and regexp_count(prosrc, E'\\n') > ${MAX_BODY_LINES}`),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,21 @@
+/** `npm run schema`: writes the GraphQL schema to schema.graphql, so that a change of the API shows in its history. */
+import '../graphile-env.ts';
+import { writeFile } from 'node:fs/promises';
+import { makeSchema } from 'postgraphile';
+import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
+import { readConfig } from '../config.ts';
+import { openDatabase } from '../database.ts';
+import { createPreset } from '../graphile.config.ts';
+import { run } from './run.ts';
+
+await run(async () => {
+  const database = await openDatabase(readConfig(process.env));
+  try {
+    const { schema } = await makeSchema(createPreset({ pool: database.pool }));
+    const sdl = printSchema(lexicographicSortSchema(schema)).replaceAll(/ +$/gm, '');
+    await writeFile(new URL('../../schema.graphql', import.meta.url), `${sdl}\n`);
+  } finally {
+    await database.close();
+  }
+  return 0;
+});
