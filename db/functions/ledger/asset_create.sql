@@ -49,7 +49,8 @@ begin
 end
 $$;
 
-comment on function ledger.asset_create(text, text, int) is $$@resultFieldName asset
+comment on function ledger.asset_create(text, text, int) is
+$$@resultFieldName asset
 Creates an asset and its house accounts. Repeating the call with the same facts changes nothing.
 
 - code: 1 to 64 letters, digits, dots, dashes or underscores.

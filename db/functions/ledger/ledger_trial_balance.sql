@@ -17,7 +17,8 @@ as $$
   order by w.asset_code, w.house nulls last
 $$;
 
-comment on function ledger.ledger_trial_balance(text) is $$The trial balance: per asset and account the balance on its normal side. Within an asset, debits and credits have the same sum.
+comment on function ledger.ledger_trial_balance(text) is
+$$The trial balance: per asset and account the balance on its normal side. Within an asset, debits and credits have the same sum.
 
 - assetCode: one asset; all of them if left out.$$;
 

@@ -23,7 +23,8 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_verify(uuid) is $$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
+comment on function ledger.ledger_verify(uuid) is
+$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
 means that it is sound.
 
 - walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
@@ -38,7 +39,7 @@ Rules:
 - entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
-- wallet_id: a wallet's id is the one derived from its owner
+- wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
 - wallet_status: a wallet's status is what its newest event says
 - asset_sum: within an asset, debits and credits have the same sum$$;
 

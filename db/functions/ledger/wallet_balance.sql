@@ -24,7 +24,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_balance(uuid) is $$A wallet's balances now, in minor units.
+comment on function ledger.wallet_balance(uuid) is
+$$A wallet's balances now, in minor units.
 
 - walletId: a player's wallet that the caller may see.
 

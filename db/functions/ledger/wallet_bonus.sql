@@ -16,7 +16,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is
+$$@resultFieldName receipt
 Grants free credits: from promotions to the wallet, where they count as bonus credits and are spent before bought ones.
 
 - walletId: the player's wallet.

@@ -19,7 +19,8 @@ as $$
   order by e.seq
 $$;
 
-comment on function ledger.wallet_history(uuid) is $$@behavior -*
+comment on function ledger.wallet_history(uuid) is
+$$@behavior -*
 The full history of a wallet that the caller may see, oldest first. Of a transfer received, a player sees the entry alone: counterparty, key,
 actor and metadata are the sender's and come as null.$$;
 

@@ -10,7 +10,8 @@ as $$
   ])))
 $$;
 
-comment on function ledger.wallet_id(text, text) is $$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
+comment on function ledger.wallet_id(text, text) is
+$$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
 
 - ownerId: the player's account number, 1 to 200 characters.
 - assetCode: the asset, such as GOLD.$$;

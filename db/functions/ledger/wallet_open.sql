@@ -45,7 +45,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_open(text, text) is $$@resultFieldName wallet
+comment on function ledger.wallet_open(text, text) is
+$$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
 - ownerId: the player's account number, 1 to 200 characters, opaque and unchanging; never an e-mail address.

@@ -10,7 +10,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is
+$$@resultFieldName receipt
 Books a purchase in the game or shop: from the wallet to revenue, bonus credits first.
 
 - walletId: the player's wallet.

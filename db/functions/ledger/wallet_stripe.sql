@@ -6,7 +6,8 @@ as $$
   select ((uuid_hash(id)::bigint + 2147483648) >> 27)::int
 $$;
 
-comment on function ledger.wallet_stripe(uuid) is $$@behavior -*
+comment on function ledger.wallet_stripe(uuid) is
+$$@behavior -*
 Which of the 32 stripes of a house account a wallet's movements are booked against: the rank of its hash among 32 equal ranges, the
 same ranges by which the ledger can be distributed over machines.$$;
 

@@ -10,7 +10,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is
+$$@resultFieldName receipt
 Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
 
 - walletId: the player's wallet.

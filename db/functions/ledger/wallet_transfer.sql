@@ -16,7 +16,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is
+$$@resultFieldName receipt
 Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits.
 The receipt is that of the wallet they leave.
 

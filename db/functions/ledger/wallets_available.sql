@@ -6,7 +6,8 @@ as $$
   select coalesce((select e.balance - e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_available(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_available(ledger.wallets) is
+$$@notNull
 What can be spent now, in minor units: the balance less what is reserved.$$;
 
 revoke all on function ledger.wallets_available(ledger.wallets) from public;

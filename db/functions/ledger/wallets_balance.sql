@@ -6,7 +6,8 @@ as $$
   select coalesce((select e.balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_balance(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_balance(ledger.wallets) is
+$$@notNull
 All credits of the wallet now, in minor units, reserved and bonus credits included.$$;
 
 revoke all on function ledger.wallets_balance(ledger.wallets) from public;

@@ -6,7 +6,8 @@ as $$
   select coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_bonus_balance(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_bonus_balance(ledger.wallets) is
+$$@notNull
 The part of the balance that is bonus credits, in minor units.$$;
 
 revoke all on function ledger.wallets_bonus_balance(ledger.wallets) from public;

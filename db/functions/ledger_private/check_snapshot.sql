@@ -23,7 +23,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_snapshot(ledger.entries) is $$To be called with the entry that would have been next, just before a refusal that depends on the log: above READ COMMITTED
+comment on function ledger_private.check_snapshot(ledger.entries) is
+$$To be called with the entry that would have been next, just before a refusal that depends on the log: above READ COMMITTED
 it turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave an empty entry behind.$$;
 
 revoke all on function ledger_private.check_snapshot(ledger.entries) from public;

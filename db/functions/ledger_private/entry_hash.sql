@@ -15,7 +15,8 @@ as $$
   )
 $$;
 
-comment on function ledger_private.entry_hash(bytea, ledger.entries, bytea) is $$SHA-256 over the hash of the wallet's entry before (32 zero bytes for the first), every fact of this entry (arrays of uuid, of bigint and of
+comment on function ledger_private.entry_hash(bytea, ledger.entries, bytea) is
+$$SHA-256 over the hash of the wallet's entry before (32 zero bytes for the first), every fact of this entry (arrays of uuid, of bigint and of
 bytea, in the format that transfer_bytes describes) and the bytes of its transfer. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries, bytea) from public;

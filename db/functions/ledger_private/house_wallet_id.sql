@@ -24,3 +24,4 @@ comment on function ledger_private.house_wallet_id(text, ledger.house_account, i
   'The id of one stripe of a house account: derived, like a player''s, from a text that no player''s id is derived from.';
 
 revoke all on function ledger_private.house_wallet_id(text, ledger.house_account, int) from public;
+grant execute on function ledger_private.house_wallet_id(text, ledger.house_account, int) to wallet_auditor;

@@ -104,7 +104,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb) is $$Books one movement between the acting wallet and another player's wallet, or the house account that the kind decides where
+comment on function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb) is
+$$Books one movement between the acting wallet and another player's wallet, or the house account that the kind decides where
 counterparty_id is null: checks, locks, key, status, limits, funds, in the documented order of refusals, then the rows.$$;
 
 revoke all on function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb) from public;

@@ -9,7 +9,7 @@ begin
   perform ledger_private.check_snapshot(entry);
   perform ledger_private.refuse('WLLIM',
     format('limit exceeded: a balance or lifetime total would be %s', v_reached),
-    jsonb_build_object('limit', 'max_balance', 'max', '9000000000000000000',
+    jsonb_build_object('wallet_id', entry.wallet_id, 'limit', 'max_balance', 'max', '9000000000000000000',
       'left', greatest(9000000000000000000 - v_reached + entry.amount, 0)::text),
     'No balance and no lifetime total goes above 9000000000000000000 minor units.');
 end

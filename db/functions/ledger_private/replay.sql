@@ -44,7 +44,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.replay(ledger.transfers, ledger.transfer_kind, uuid, bigint, timestamptz, jsonb) is $$The receipt of a key's first request, with the balances of then, for a request that repeats it; or WLKEY, naming the first
+comment on function ledger_private.replay(ledger.transfers, ledger.transfer_kind, uuid, bigint, timestamptz, jsonb) is
+$$The receipt of a key's first request, with the balances of then, for a request that repeats it; or WLKEY, naming the first
 field that differs and both its values.$$;
 
 revoke all on function ledger_private.replay(ledger.transfers, ledger.transfer_kind, uuid, bigint, timestamptz, jsonb)

@@ -16,7 +16,8 @@ as $$
     ])
 $$;
 
-comment on function ledger_private.transfer_bytes(ledger.transfers) is $$Every fact of a transfer as bytes, for hashing: four arrays (uuid, bigint, timestamptz, bytea) in PostgreSQL's binary format, one after the
+comment on function ledger_private.transfer_bytes(ledger.transfers) is
+$$Every fact of a transfer as bytes, for hashing: four arrays (uuid, bigint, timestamptz, bytea) in PostgreSQL's binary format, one after the
 other. That format has a header of fixed width and, before each element, its length (-1 for null), so no two different transfers have
 the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC, the kind is its name, texts are UTF-8, JSON is as
 PostgreSQL prints jsonb. The order is for ever.$$;

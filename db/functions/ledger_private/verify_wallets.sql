@@ -8,7 +8,7 @@ as $$
   cross join lateral (
     select 'wallet_id', jsonb_build_object('owner_id', w.owner_id, 'house', w.house, 'stripe', w.stripe)
       where case when w.house is null then w.id <> ledger.wallet_id(w.owner_id, w.asset_code)
-        else w.stripe < 32 and w.stripe <> ledger.wallet_stripe(w.id) end
+        else w.id <> ledger_private.house_wallet_id(w.asset_code, w.house, w.stripe) end
     union all
     select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
       from (select max(e.id::text)::uuid as id from ledger.wallet_events e where e.wallet_id = w.id) newest
@@ -17,10 +17,17 @@ as $$
         is distinct from w.status::text
   ) as f (rule, detail)
   where verify_wallets.wallet_id is null or w.id = verify_wallets.wallet_id
+  union all
+  select 'wallet_id', null, null, null, jsonb_build_object('asset_code', a.code, 'house', h.account, 'stripe', s.stripe)
+  from ledger.assets a, unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
+  where verify_wallets.wallet_id is null
+    and not exists (
+      select from ledger.wallets w where w.asset_code = a.code and w.house = h.account and w.stripe = s.stripe
+    )
 $$;
 
 comment on function ledger_private.verify_wallets(uuid) is
-  'Findings in one wallet, or in all: the id derived from the owner, the status what its newest event says.';
+  'Findings in one wallet, or in all: the id derived from owner or account, the status what its newest event says, no part of the house missing.';
 
 revoke all on function ledger_private.verify_wallets(uuid) from public;
 grant execute on function ledger_private.verify_wallets(uuid) to wallet_auditor;

@@ -30,7 +30,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) is $$Writes a transfer, the acting wallet's entry and the other's, whose hashes come in as those of the heads that they follow, and
+comment on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) is
+$$Writes a transfer, the acting wallet's entry and the other's, whose hashes come in as those of the heads that they follow, and
 returns the receipt.$$;
 
 revoke all on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) from public;

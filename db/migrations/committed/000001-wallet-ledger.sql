@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:25404f43d8ae40b71ec9177fa03dec988d0b2d38
+--! Hash: sha1:f3d93a0de28c4ca52e09b6aef8678069d12ad430
 --! Message: wallet-ledger
 
 -- The wallet ledger: roles, types, tables, guards, functions, policies and grants.
@@ -371,7 +371,22 @@ create type ledger.history_line as (
   actor text,
   metadata jsonb
 );
-comment on type ledger.history_line is 'One line of a wallet''s exported history.';
+comment on type ledger.history_line is 'One line of a wallet''s exported history, amounts in minor units.';
+comment on column ledger.history_line.seq is 'Number of the line within its wallet.';
+comment on column ledger.history_line.created_at is 'When it was booked.';
+comment on column ledger.history_line.kind is 'What the movement is.';
+comment on column ledger.history_line.side is 'Debit or credit.';
+comment on column ledger.history_line.amount is 'The amount moved, in minor units.';
+comment on column ledger.history_line.bonus_amount is 'The part of it that was bonus credits.';
+comment on column ledger.history_line.held_amount is 'Change of the reserved credits.';
+comment on column ledger.history_line.balance is 'Balance after this line.';
+comment on column ledger.history_line.bonus_balance is 'The part of the balance that is bonus credits.';
+comment on column ledger.history_line.held_balance is 'The part of the balance that is reserved.';
+comment on column ledger.history_line.transfer_id is 'The movement that this line is one side of.';
+comment on column ledger.history_line.counterparty is 'The other side: a house account by name, a player by wallet id.';
+comment on column ledger.history_line.idem_key is 'The idempotency key of the call.';
+comment on column ledger.history_line.actor is 'Who called.';
+comment on column ledger.history_line.metadata is 'The caller''s own facts.';
 
 -- Functions -----------------------------------------------------------------------------------------------------------
 
@@ -436,7 +451,8 @@ as $$
     ])
 $$;
 
-comment on function ledger_private.transfer_bytes(ledger.transfers) is $$Every fact of a transfer as bytes, for hashing: four arrays (uuid, bigint, timestamptz, bytea) in PostgreSQL's binary format, one after the
+comment on function ledger_private.transfer_bytes(ledger.transfers) is
+$$Every fact of a transfer as bytes, for hashing: four arrays (uuid, bigint, timestamptz, bytea) in PostgreSQL's binary format, one after the
 other. That format has a header of fixed width and, before each element, its length (-1 for null), so no two different transfers have
 the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC, the kind is its name, texts are UTF-8, JSON is as
 PostgreSQL prints jsonb. The order is for ever.$$;
@@ -453,7 +469,8 @@ as $$
   select ((uuid_hash(id)::bigint + 2147483648) >> 27)::int
 $$;
 
-comment on function ledger.wallet_stripe(uuid) is $$@behavior -*
+comment on function ledger.wallet_stripe(uuid) is
+$$@behavior -*
 Which of the 32 stripes of a house account a wallet's movements are booked against: the rank of its hash among 32 equal ranges, the
 same ranges by which the ledger can be distributed over machines.$$;
 
@@ -473,7 +490,8 @@ as $$
   ])))
 $$;
 
-comment on function ledger.wallet_id(text, text) is $$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
+comment on function ledger.wallet_id(text, text) is
+$$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
 
 - ownerId: the player's account number, 1 to 200 characters.
 - assetCode: the asset, such as GOLD.$$;
@@ -500,7 +518,8 @@ as $$
   )
 $$;
 
-comment on function ledger_private.entry_hash(bytea, ledger.entries, bytea) is $$SHA-256 over the hash of the wallet's entry before (32 zero bytes for the first), every fact of this entry (arrays of uuid, of bigint and of
+comment on function ledger_private.entry_hash(bytea, ledger.entries, bytea) is
+$$SHA-256 over the hash of the wallet's entry before (32 zero bytes for the first), every fact of this entry (arrays of uuid, of bigint and of
 bytea, in the format that transfer_bytes describes) and the bytes of its transfer. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries, bytea) from public;
@@ -573,6 +592,7 @@ comment on function ledger_private.house_wallet_id(text, ledger.house_account, i
   'The id of one stripe of a house account: derived, like a player''s, from a text that no player''s id is derived from.';
 
 revoke all on function ledger_private.house_wallet_id(text, ledger.house_account, int) from public;
+grant execute on function ledger_private.house_wallet_id(text, ledger.house_account, int) to wallet_auditor;
 --! EndIncluded ledger_private/house_wallet_id.sql
 --! Included ledger_private/check_request.sql
 create or replace function ledger_private.check_request(
@@ -684,7 +704,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_snapshot(ledger.entries) is $$To be called with the entry that would have been next, just before a refusal that depends on the log: above READ COMMITTED
+comment on function ledger_private.check_snapshot(ledger.entries) is
+$$To be called with the entry that would have been next, just before a refusal that depends on the log: above READ COMMITTED
 it turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave an empty entry behind.$$;
 
 revoke all on function ledger_private.check_snapshot(ledger.entries) from public;
@@ -722,7 +743,7 @@ begin
   perform ledger_private.check_snapshot(entry);
   perform ledger_private.refuse('WLLIM',
     format('limit exceeded: a balance or lifetime total would be %s', v_reached),
-    jsonb_build_object('limit', 'max_balance', 'max', '9000000000000000000',
+    jsonb_build_object('wallet_id', entry.wallet_id, 'limit', 'max_balance', 'max', '9000000000000000000',
       'left', greatest(9000000000000000000 - v_reached + entry.amount, 0)::text),
     'No balance and no lifetime total goes above 9000000000000000000 minor units.');
 end
@@ -793,7 +814,8 @@ $$;
 
 comment on function ledger_private.next_entry(
   ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint
-) is $$The entry that follows a wallet's head (null for a wallet without entries). Its hash is still the head's: what write() chains it to.$$;
+) is
+$$The entry that follows a wallet's head (null for a wallet without entries). Its hash is still the head's: what write() chains it to.$$;
 
 revoke all on function ledger_private.next_entry(
   ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint
@@ -868,7 +890,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.replay(ledger.transfers, ledger.transfer_kind, uuid, bigint, timestamptz, jsonb) is $$The receipt of a key's first request, with the balances of then, for a request that repeats it; or WLKEY, naming the first
+comment on function ledger_private.replay(ledger.transfers, ledger.transfer_kind, uuid, bigint, timestamptz, jsonb) is
+$$The receipt of a key's first request, with the balances of then, for a request that repeats it; or WLKEY, naming the first
 field that differs and both its values.$$;
 
 revoke all on function ledger_private.replay(ledger.transfers, ledger.transfer_kind, uuid, bigint, timestamptz, jsonb)
@@ -907,7 +930,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) is $$Writes a transfer, the acting wallet's entry and the other's, whose hashes come in as those of the heads that they follow, and
+comment on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) is
+$$Writes a transfer, the acting wallet's entry and the other's, whose hashes come in as those of the heads that they follow, and
 returns the receipt.$$;
 
 revoke all on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) from public;
@@ -1019,7 +1043,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb) is $$Books one movement between the acting wallet and another player's wallet, or the house account that the kind decides where
+comment on function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb) is
+$$Books one movement between the acting wallet and another player's wallet, or the house account that the kind decides where
 counterparty_id is null: checks, locks, key, status, limits, funds, in the documented order of refusals, then the rows.$$;
 
 revoke all on function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb) from public;
@@ -1134,7 +1159,8 @@ begin
 end
 $$;
 
-comment on function ledger.asset_create(text, text, int) is $$@resultFieldName asset
+comment on function ledger.asset_create(text, text, int) is
+$$@resultFieldName asset
 Creates an asset and its house accounts. Repeating the call with the same facts changes nothing.
 
 - code: 1 to 64 letters, digits, dots, dashes or underscores.
@@ -1194,7 +1220,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_open(text, text) is $$@resultFieldName wallet
+comment on function ledger.wallet_open(text, text) is
+$$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
 - ownerId: the player's account number, 1 to 200 characters, opaque and unchanging; never an e-mail address.
@@ -1218,7 +1245,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is
+$$@resultFieldName receipt
 Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
 
 - walletId: the player's wallet.
@@ -1252,7 +1280,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is
+$$@resultFieldName receipt
 Grants free credits: from promotions to the wallet, where they count as bonus credits and are spent before bought ones.
 
 - walletId: the player's wallet.
@@ -1282,7 +1311,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is
+$$@resultFieldName receipt
 Books a purchase in the game or shop: from the wallet to revenue, bonus credits first.
 
 - walletId: the player's wallet.
@@ -1317,7 +1347,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is $$@resultFieldName receipt
+comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is
+$$@resultFieldName receipt
 Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits.
 The receipt is that of the wallet they leave.
 
@@ -1363,7 +1394,8 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_balance(uuid) is $$A wallet's balances now, in minor units.
+comment on function ledger.wallet_balance(uuid) is
+$$A wallet's balances now, in minor units.
 
 - walletId: a player's wallet that the caller may see.
 
@@ -1395,7 +1427,8 @@ as $$
   order by e.seq
 $$;
 
-comment on function ledger.wallet_history(uuid) is $$@behavior -*
+comment on function ledger.wallet_history(uuid) is
+$$@behavior -*
 The full history of a wallet that the caller may see, oldest first. Of a transfer received, a player sees the entry alone: counterparty, key,
 actor and metadata are the sender's and come as null.$$;
 
@@ -1412,7 +1445,8 @@ as $$
   select coalesce((select e.balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_balance(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_balance(ledger.wallets) is
+$$@notNull
 All credits of the wallet now, in minor units, reserved and bonus credits included.$$;
 
 revoke all on function ledger.wallets_balance(ledger.wallets) from public;
@@ -1428,7 +1462,8 @@ as $$
   select coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_bonus_balance(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_bonus_balance(ledger.wallets) is
+$$@notNull
 The part of the balance that is bonus credits, in minor units.$$;
 
 revoke all on function ledger.wallets_bonus_balance(ledger.wallets) from public;
@@ -1444,7 +1479,8 @@ as $$
   select coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_held_balance(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_held_balance(ledger.wallets) is
+$$@notNull
 The part of the balance that is reserved, in minor units.$$;
 
 revoke all on function ledger.wallets_held_balance(ledger.wallets) from public;
@@ -1460,7 +1496,8 @@ as $$
   select coalesce((select e.balance - e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
 $$;
 
-comment on function ledger.wallets_available(ledger.wallets) is $$@notNull
+comment on function ledger.wallets_available(ledger.wallets) is
+$$@notNull
 What can be spent now, in minor units: the balance less what is reserved.$$;
 
 revoke all on function ledger.wallets_available(ledger.wallets) from public;
@@ -1487,7 +1524,8 @@ as $$
   order by w.asset_code, w.house nulls last
 $$;
 
-comment on function ledger.ledger_trial_balance(text) is $$The trial balance: per asset and account the balance on its normal side. Within an asset, debits and credits have the same sum.
+comment on function ledger.ledger_trial_balance(text) is
+$$The trial balance: per asset and account the balance on its normal side. Within an asset, debits and credits have the same sum.
 
 - assetCode: one asset; all of them if left out.$$;
 
@@ -1619,7 +1657,7 @@ as $$
   cross join lateral (
     select 'wallet_id', jsonb_build_object('owner_id', w.owner_id, 'house', w.house, 'stripe', w.stripe)
       where case when w.house is null then w.id <> ledger.wallet_id(w.owner_id, w.asset_code)
-        else w.stripe < 32 and w.stripe <> ledger.wallet_stripe(w.id) end
+        else w.id <> ledger_private.house_wallet_id(w.asset_code, w.house, w.stripe) end
     union all
     select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
       from (select max(e.id::text)::uuid as id from ledger.wallet_events e where e.wallet_id = w.id) newest
@@ -1628,10 +1666,17 @@ as $$
         is distinct from w.status::text
   ) as f (rule, detail)
   where verify_wallets.wallet_id is null or w.id = verify_wallets.wallet_id
+  union all
+  select 'wallet_id', null, null, null, jsonb_build_object('asset_code', a.code, 'house', h.account, 'stripe', s.stripe)
+  from ledger.assets a, unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
+  where verify_wallets.wallet_id is null
+    and not exists (
+      select from ledger.wallets w where w.asset_code = a.code and w.house = h.account and w.stripe = s.stripe
+    )
 $$;
 
 comment on function ledger_private.verify_wallets(uuid) is
-  'Findings in one wallet, or in all: the id derived from the owner, the status what its newest event says.';
+  'Findings in one wallet, or in all: the id derived from owner or account, the status what its newest event says, no part of the house missing.';
 
 revoke all on function ledger_private.verify_wallets(uuid) from public;
 grant execute on function ledger_private.verify_wallets(uuid) to wallet_auditor;
@@ -1693,7 +1738,8 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_verify(uuid) is $$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
+comment on function ledger.ledger_verify(uuid) is
+$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
 means that it is sound.
 
 - walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
@@ -1708,7 +1754,7 @@ Rules:
 - entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
-- wallet_id: a wallet's id is the one derived from its owner
+- wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
 - wallet_status: a wallet's status is what its newest event says
 - asset_sum: within an asset, debits and credits have the same sum$$;
 
