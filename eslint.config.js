@@ -8,6 +8,7 @@ export default defineConfig(
   { languageOptions: { parserOptions: { projectService: true } } },
   {
     rules: {
+      '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       eqeqeq: 'error',
     },

@@ -122,7 +122,7 @@ function serverAccount(dataDir: string): Account {
   }
   for (const user of [...owners, 'postgres', 'nobody']) {
     // A mounted folder may belong to a number without an account here, which initdb refuses.
-    const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, user], { encoding: 'utf8' }).stdout?.trim());
+    const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, user]).stdout.toString().trim());
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) };
   }
   throw new Error(
@@ -372,7 +372,7 @@ async function attach(
 
 async function takeLock(admin: pg.Client, limit: number): Promise<boolean> {
   for (const deadline = Date.now() + limit; ; await sleep(PAUSE_MS)) {
-    const { rows } = await admin.query<{ taken: boolean }>('SELECT pg_try_advisory_lock($1::bigint) AS taken', [
+    const { rows } = await admin.query<{ taken: boolean }>('select pg_try_advisory_lock($1::bigint) as taken', [
       OWNER_LOCK,
     ]);
     if (rows[0]?.taken) return true;
@@ -381,9 +381,11 @@ async function takeLock(admin: pg.Client, limit: number): Promise<boolean> {
 }
 
 async function createDatabase(admin: pg.Client, name: string): Promise<void> {
-  if ((await admin.query('SELECT FROM pg_database WHERE datname = $1', [name])).rowCount) return;
-  await admin.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`).catch((error: pg.DatabaseError) => {
-    if (!['42P04', '23505'].includes(error.code ?? '')) throw error; // somebody else has just created it
+  if ((await admin.query('select from pg_database where datname = $1', [name])).rowCount) return;
+  await admin.query(`create database ${pg.escapeIdentifier(name)}`).catch((error: unknown) => {
+    const { code } = error as pg.DatabaseError;
+    // Somebody else has just created it.
+    if (code !== '42P04' && code !== '23505') throw error;
   });
 }
 
@@ -407,7 +409,8 @@ async function run(place: Place, tool: string, args: string[], timeout: number):
 /** The telling lines of a log or of a failed command, as one. */
 function cause(from: unknown): string {
   const failed = from as { stderr?: string; message?: string };
-  const text = typeof from === 'string' ? from : failed.stderr?.trim() || failed.message || String(from);
+  const text =
+    typeof from === 'string' ? from : ([failed.stderr?.trim(), failed.message, String(from)].find(Boolean) ?? '');
   const lines = text.split('\n').filter((line) => line.trim());
   const telling = lines.filter((line) => /FATAL|PANIC|HINT|DETAIL|error:|could not/.test(line)).slice(-5);
   return (telling.length > 0 ? telling : lines.slice(-1))

@@ -8,8 +8,12 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL('../db/migrations', import.meta.
 const LOCK_LIMIT_MS = 60_000;
 const POOL_LINGER_MS = 250;
 
+// What goes well is told by whoever called.
+const QUIET = new Set<string>(['info', 'debug']);
+
 const logger = new Logger(() => (level, message) => {
-  if (level === 'error' || level === 'warning') console.error(message);
+  if (QUIET.has(level)) return;
+  console.error(message);
 });
 
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */

@@ -46,7 +46,7 @@ async function start(): Promise<Gateway> {
     const server = createServer(app.app);
     const url = `http://localhost:${await listen(server, config.port)}`;
     console.log(`Listening on ${url}`);
-    if (createDevelopmentToken) await printWelcome(url, database.localUrl, await createDevelopmentToken());
+    if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
     return { server, app, database };
   } catch (error) {
     await database.close();
