@@ -1,10 +1,11 @@
 /** The HTTP surface: health, authentication, GraphQL, downloads. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator } from './auth.ts';
+import { BodyError, jsonBody } from './body.ts';
 import { ConfigError, type AuthConfig } from './config.ts';
 import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
@@ -26,6 +27,7 @@ export interface App {
 }
 
 const READY_WITHIN_MS = 2_000;
+const MAX_BODY_BYTES = 100_000;
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
@@ -49,6 +51,7 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
   });
   app.use(['/graphql', '/wallets'], createAuthenticator(auth));
+  app.use('/graphql', acceptable, jsonBody(MAX_BODY_BYTES));
   app.use(historyRouter(database.historyPool));
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
@@ -76,6 +79,15 @@ async function schemaOf(pgl: PostGraphileInstance): Promise<void> {
   }
 }
 
+/** Grafserv takes a header that it cannot read for trouble of its own. */
+const acceptable: RequestHandler = (req, res, next) => {
+  if (req.accepts(['json', 'application/graphql-response+json', 'html']) === false) {
+    sendError(res, 406, 'BAD_REQUEST', 'Accept application/json');
+    return;
+  }
+  next();
+};
+
 async function answers(pool: Pool): Promise<boolean> {
   const timeout = sleep(READY_WITHIN_MS, false, { ref: false });
   const answer = pool.query('select 1').then(
@@ -91,6 +103,10 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   const { code, status } = error as { code?: unknown; status?: unknown };
   // A client that went away before the end asks for no answer and is no trouble of ours.
   if (code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+  if (error instanceof BodyError) {
+    sendError(res, 400, 'INVALID_ARGUMENT', error.message);
+    return;
+  }
   if (typeof status === 'number' && status >= 400 && status < 500) {
     sendError(res, status, 'BAD_REQUEST', 'The request cannot be read');
     return;

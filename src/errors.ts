@@ -35,6 +35,7 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   40001: { code: 'RETRY', message: 'retry: another call came in between' },
   '40P01': { code: 'RETRY', message: 'retry: another call came in between' },
   '55P03': { code: 'RETRY', message: 'retry: the wallet is busy' },
+  '57P01': { code: 'RETRY', message: 'retry: the database ended the connection' },
   57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
 };
 

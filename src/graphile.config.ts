@@ -19,8 +19,6 @@ export interface PresetOptions {
   createRuruToken?: (() => Promise<string>) | undefined;
 }
 
-const MAX_REQUEST_BYTES = 100_000;
-
 export function createPreset({ pool, createRuruToken }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
@@ -53,7 +51,6 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
     grafserv: {
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
-      maxRequestLength: MAX_REQUEST_BYTES,
       maskError,
     },
   };

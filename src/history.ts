@@ -46,6 +46,8 @@ const ROWS_AT_ONCE = 100;
 const LINES_AT_ONCE = 100;
 /** A client that reads nothing for so long is gone. */
 const STALL_MS = 60_000;
+/** One that reads a little now and then must not keep the connection, and the snapshot, for ever either. */
+const DOWNLOAD_MS = 15 * 60_000;
 
 const OID_TIMESTAMPTZ = 1184;
 const OID_JSONB = 3802;
@@ -101,7 +103,7 @@ async function sendHistory(client: PoolClient, id: string, format: Format, req: 
   client.once('error', lost.reject);
   try {
     // On an error, also the reader's going away, the pipeline destroys both ends: an answer cut short never looks complete.
-    await Promise.race([pipeline(rows, format(), res), lost.promise]);
+    await Promise.race([pipeline(rows, format(), res, { signal: AbortSignal.timeout(DOWNLOAD_MS) }), lost.promise]);
   } finally {
     client.off('error', lost.reject);
   }

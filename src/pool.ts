@@ -10,7 +10,8 @@ export interface PoolOptions {
 }
 
 const LOGIN = 'wallet_gateway';
-const LOCK_TIMEOUT_MS = 5_000;
+/** Short: whoever waits for a wallet keeps a connection from everybody else. */
+const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 const WAIT_FOR_CLIENT_MS = 30_000;
 

@@ -376,6 +376,31 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     expect(refused.code).toBe('40001');
   });
 
+  it.each([
+    { refusal: 'WLFRZ', status: 'frozen' as const, which: 'acting' },
+    { refusal: 'WLCLS', status: 'closed' as const, which: 'receiving' },
+  ])('is not told $refusal for a key that was used meanwhile for something else (40001)', async ({ status, which }) => {
+    const asset = await newAsset(db);
+    const [from_wallet, first, to_wallet] = [
+      await newWallet(db, asset, { bought: 5 }),
+      await newWallet(db, asset),
+      await newWallet(db, asset),
+    ];
+    const idem_key = newKey();
+    await setStatus(db, which === 'acting' ? from_wallet : to_wallet, status);
+    const session = await oldSnapshot();
+    // Credits arrive in a frozen wallet; an open one may send them.
+    await (which === 'acting'
+      ? call(db, 'wallet_top_up', { wallet_id: from_wallet, amount: 1, idem_key })
+      : call(db, 'wallet_transfer', { from_wallet, to_wallet: first, amount: 1, idem_key }));
+
+    const refused = await refusal(call(session, 'wallet_transfer', { from_wallet, to_wallet, amount: 1, idem_key }));
+
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
+    await expectSound(db);
+  });
+
   it('is not told that a wallet is frozen that has been reopened meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     await setStatus(db, wallet_id, 'frozen');

@@ -97,6 +97,7 @@ function entryHash(previous: Buffer, e: Entry, transfer: Transfer): Buffer {
   return createHash('sha256')
     .update(
       Buffer.concat([
+        Buffer.from('ledger.entry.v1'),
         previous,
         array(OID.uuid, [uuid(e.wallet_id), uuid(e.transfer_id)]),
         array(

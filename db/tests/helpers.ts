@@ -260,7 +260,8 @@ export async function setStatus(db: Database, wallet: string, status: 'open' | '
   await writing(db, async (client) => {
     await client.query('update ledger.wallets set status = $2::ledger.wallet_status where id = $1', [wallet, status]);
     await client.query(
-      "insert into ledger.wallet_events (wallet_id, kind, reason, actor) values ($1, $2::ledger.wallet_event_kind, 'for a test', 'db:test')",
+      `insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor)
+         select $1, max(seq) + 1, $2::ledger.wallet_event_kind, 'for a test', 'db:test' from ledger.wallet_events where wallet_id = $1`,
       [wallet, status === 'open' ? 'reopened' : status],
     );
   });

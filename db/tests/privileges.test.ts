@@ -454,4 +454,14 @@ describe("the house's wallets", () => {
       ),
     ).toMatchObject({ code: 'WLNOW' });
   });
+
+  it('a service reads one wallet without reading all of them: its policies hold no EXISTS, which becomes a hash table', async () => {
+    const { rows } = await db.query<{ tablename: string; qual: string }>(
+      `select tablename, qual from pg_policies
+       where schemaname = 'ledger' and 'wallet_service' = any(roles) and tablename <> 'wallets' order by tablename`,
+    );
+
+    expect(rows.map(({ tablename }) => tablename)).toEqual(['entries', 'transfers', 'wallet_events']);
+    expect(rows.filter(({ qual }) => /exists/i.test(qual))).toEqual([]);
+  });
 });

@@ -1,10 +1,15 @@
-/** Refuses queries whose answer, or whose planning, multiplies: thousands of rows times thousands, fragments in fragments. */
+/** Refuses queries whose answer, or whose planning, multiplies: lists in lists, aliases, fragments in fragments. */
 import 'postgraphile/grafserv';
 import { GraphQLError, isObjectType, Kind, OperationTypeNode } from 'postgraphile/graphql';
-import type { ASTVisitor, GraphQLSchema, SelectionSetNode, ValidationContext } from 'postgraphile/graphql';
+import type { ASTVisitor, FieldNode, GraphQLSchema, SelectionSetNode, ValidationContext } from 'postgraphile/graphql';
+import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts';
 
+/** Objects in the answer, if every list fills its page. */
+const MAX_OBJECTS = 25_000;
 /** Fields and fragments, counted as often as they are used. An IDE's introspection has a few hundred. */
 const MAX_SELECTIONS = 2000;
+/** Fields in fields. An IDE's introspection has 15. */
+const MAX_DEPTH = 20;
 
 export const LimitsPlugin: GraphileConfig.Plugin = {
   name: 'LimitsPlugin',
@@ -19,24 +24,43 @@ export const LimitsPlugin: GraphileConfig.Plugin = {
   },
 };
 
+/** Where in a query we are: how deep, how many objects this selection is made for, and the page of the list around it. */
+interface Place {
+  depth: number;
+  objects: number;
+  page: number;
+}
+
 function LimitsRule(context: ValidationContext): ASTVisitor {
   const lists = listFields(context.getSchema());
-  let count = 0;
+  let selections = 0;
+  let objects = 0;
 
-  /** `inside`: the lists around. Its result tells whether to go on: the first error is enough. */
-  function walk({ selections }: SelectionSetNode, inside: readonly string[]): boolean {
-    return selections.every((node) => {
-      count += 1;
-      if (count > MAX_SELECTIONS) return refuse(`a query has at most ${MAX_SELECTIONS} fields, fragments spread out`);
-      if (node.kind === Kind.FRAGMENT_SPREAD) {
-        const fragment = context.getFragment(node.name.value);
-        return !fragment || walk(fragment.selectionSet, inside);
-      }
-      if (node.kind === Kind.INLINE_FRAGMENT) return walk(node.selectionSet, inside);
-      const name = node.name.value;
-      if (inside.includes(name)) return refuse(`"${name}" cannot be read inside itself`);
-      return !node.selectionSet || walk(node.selectionSet, lists.has(name) ? [...inside, name] : inside);
+  /** Its result tells whether to go on: the first error is enough. */
+  function walk(selectionSet: SelectionSetNode, place: Place): boolean {
+    return selectionSet.selections.every((node) => {
+      selections += 1;
+      if (selections > MAX_SELECTIONS)
+        return refuse(`a query has at most ${MAX_SELECTIONS} fields, fragments spread out`);
+      if (node.kind === Kind.INLINE_FRAGMENT) return walk(node.selectionSet, place);
+      if (node.kind === Kind.FIELD) return walkField(node, place);
+      const fragment = context.getFragment(node.name.value);
+      return !fragment || walk(fragment.selectionSet, place);
     });
+  }
+
+  function walkField(field: FieldNode, { depth, objects: around, page }: Place): boolean {
+    if (!field.selectionSet) return true;
+    const name = field.name.value;
+    const here = name === 'nodes' || name === 'edges' ? around * page : around;
+    objects += here;
+    if (objects > MAX_OBJECTS) {
+      return refuse(
+        `a query asks for at most ${MAX_OBJECTS} objects: ask for smaller pages, by number and not by variable`,
+      );
+    }
+    if (depth === MAX_DEPTH) return refuse(`a query is at most ${MAX_DEPTH} fields deep`);
+    return walk(field.selectionSet, { depth: depth + 1, objects: here, page: lists.has(name) ? pageOf(field) : 1 });
   }
 
   function refuse(message: string): false {
@@ -48,9 +72,17 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
     OperationDefinition({ operation, selectionSet }) {
       // GraphQL's own rules let it pass although the schema has none.
       if (operation === OperationTypeNode.SUBSCRIPTION) refuse('there are no subscriptions');
-      else walk(selectionSet, []);
+      else walk(selectionSet, { depth: 1, objects: 1, page: 1 });
     },
   };
+}
+
+/** A variable's value is not known yet: it counts as the most that it can be. */
+function pageOf({ arguments: args = [] }: FieldNode): number {
+  const first = args.find(({ name }) => name.value === 'first')?.value;
+  if (!first) return DEFAULT_PAGE;
+  if (first.kind === Kind.NULL) return DEFAULT_PAGE;
+  return first.kind === Kind.INT ? Math.min(Number(first.value), MAX_PAGE) : MAX_PAGE;
 }
 
 /** The fields that are read a page at a time. */

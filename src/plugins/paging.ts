@@ -2,7 +2,8 @@
 import { lambda, type ConnectionStep, type FieldArg, type Step } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 
-const MAX_PAGE = 1000;
+export const DEFAULT_PAGE = 100;
+export const MAX_PAGE = 1000;
 
 export const PagingPlugin: GraphileConfig.Plugin = {
   name: 'PagingPlugin',
@@ -15,7 +16,7 @@ export const PagingPlugin: GraphileConfig.Plugin = {
         if (!offset || !others.first) return args;
         return {
           ...others,
-          first: { ...others.first, description: FIRST, defaultValue: MAX_PAGE, applyPlan: applyFirst },
+          first: { ...others.first, description: FIRST, defaultValue: DEFAULT_PAGE, applyPlan: applyFirst },
         };
       },
       GraphQLObjectType_fields_field_args_arg: {
@@ -42,7 +43,7 @@ function applyFirst(_parent: Step, connection: ConnectionStep<Step>, arg: FieldA
 }
 
 function checkFirst(first: unknown): number {
-  if (first === null || first === undefined) return MAX_PAGE;
+  if (first === null || first === undefined) return DEFAULT_PAGE;
   if (typeof first === 'number' && first >= 0 && first <= MAX_PAGE) return first;
   throw new GraphQLError(`first must be a number from 0 to ${MAX_PAGE}`, { extensions: { code: 'INVALID_ARGUMENT' } });
 }

@@ -42,8 +42,8 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning id
   )
-  insert into ledger.wallet_events (wallet_id, kind, actor)
-    select opened.id, 'opened', ledger_private.actor() from opened;
+  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
+    select opened.id, 1, 'opened', ledger_private.actor() from opened;
   perform set_config('ledger.posting', '', true);
   return v_asset;
 end

@@ -39,7 +39,9 @@ Rules:
 - entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
+- transfer_facts: key, amounts and bonus part are those that the transfer's kind demands
 - wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
+- wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
 - asset_sum: within an asset, debits and credits have the same sum$$;
 

@@ -1,30 +1,32 @@
-create or replace function ledger_private.check_snapshot(entry ledger.entries)
+create or replace function ledger_private.check_snapshot(wallet_ids uuid[])
 returns void
 language plpgsql
 volatile
 as $$
+declare
+  v_wallet_id uuid;
 begin
   if current_setting('transaction_isolation') = 'read committed' then
     return;
   end if;
-  -- Above READ COMMITTED the head may be older than the lock. An empty entry in its place finds out: PostgreSQL answers
-  -- 40001 where another transaction has written that entry. The refusal that follows takes this one back.
-  entry.amount := 0;
-  entry.bonus_amount := 0;
-  entry.balance := 0;
-  entry.bonus_balance := 0;
-  entry.held_balance := 0;
-  entry.hash := sha256('');
+  -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL answers
+  -- 40001 where another transaction has written that entry. The refusal that follows takes the empty ones back.
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.entries values (entry.*) on conflict on constraint entries_pkey do nothing;
-  if not found then
-    raise exception using errcode = '40001', message = 'could not serialize access: the wallet has moved on';
-  end if;
+  foreach v_wallet_id in array array_remove(wallet_ids, null) loop
+    insert into ledger.entries
+      select v_wallet_id, coalesce(max(e.seq), 0) + 1, uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
+      from ledger.entries e
+      where e.wallet_id = v_wallet_id
+      on conflict on constraint entries_pkey do nothing;
+    if not found then
+      raise exception using errcode = '40001', message = 'could not serialize access: a wallet has moved on';
+    end if;
+  end loop;
 end
 $$;
 
-comment on function ledger_private.check_snapshot(ledger.entries) is
-$$To be called with the entry that would have been next, just before a refusal that depends on the log: above READ COMMITTED
-it turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave an empty entry behind.$$;
+comment on function ledger_private.check_snapshot(uuid[]) is
+$$To be called with the locked wallets just before a refusal that depends on what was booked before: above READ COMMITTED it
+turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave empty entries behind.$$;
 
-revoke all on function ledger_private.check_snapshot(ledger.entries) from public;
+revoke all on function ledger_private.check_snapshot(uuid[]) from public;

@@ -53,6 +53,7 @@ begin
     return ledger_private.replay(v_first, kind, counterparty_id, amount, expires_at, metadata);
   end if;
   if v_wallet.status <> 'open' or v_other.status <> 'open' then
+    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
     perform ledger_private.check_status(v_wallet, v_leaving);
     perform ledger_private.check_status(v_other, false);
   end if;
@@ -70,9 +71,11 @@ begin
   end if;
   if v_other_entry.balance > c_max
     or greatest(v_entry.balance, v_entry.topped_up_total, v_entry.granted_total, v_entry.spent_total) > c_max then
+    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
     perform ledger_private.refuse_limit(case when v_other_entry.balance > c_max then v_other_entry else v_entry end);
   end if;
   if v_entry.balance < v_entry.held_balance then
+    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
     perform ledger_private.refuse_funds(v_entry);
   end if;
 
@@ -88,6 +91,7 @@ begin
     v_other_entry := ledger_private.next_entry(
       v_other, v_other_head, case when v_leaving then 'credit'::ledger.entry_side else 'debit' end, v_id, kind, amount, v_bonus, 0);
     if v_other_entry.balance > c_max then
+      perform ledger_private.check_snapshot(array[wallet_id, v_other.id]);
       perform ledger_private.refuse_limit(v_other_entry);
     end if;
   end if;

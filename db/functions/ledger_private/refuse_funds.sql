@@ -1,12 +1,11 @@
 create or replace function ledger_private.refuse_funds(entry ledger.entries)
 returns void
 language plpgsql
-volatile
+immutable
 as $$
 declare
   v_available bigint := entry.balance + entry.amount - entry.held_balance;
 begin
-  perform ledger_private.check_snapshot(entry);
   perform ledger_private.refuse('WLFND',
     format('insufficient funds: %s available, %s requested', v_available, entry.amount),
     jsonb_build_object('wallet_id', entry.wallet_id, 'available', v_available::text, 'requested', entry.amount::text),

@@ -1,12 +1,11 @@
 create or replace function ledger_private.refuse_limit(entry ledger.entries)
 returns void
 language plpgsql
-volatile
+immutable
 as $$
 declare
   v_reached bigint := greatest(entry.balance, entry.topped_up_total, entry.granted_total, entry.spent_total);
 begin
-  perform ledger_private.check_snapshot(entry);
   perform ledger_private.refuse('WLLIM',
     format('limit exceeded: a balance or lifetime total would be %s', v_reached),
     jsonb_build_object('wallet_id', entry.wallet_id, 'limit', 'max_balance', 'max', '9000000000000000000',

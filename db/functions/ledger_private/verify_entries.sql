@@ -8,8 +8,8 @@ as $$
     from ledger.entries e
     where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
   ), expected as (
-    select k.e, k.head, w.id as wallet_id, t, coalesce((k.head).seq, 0) + 1 as seq,
-      case when (k.e).side = w.normal_side then 1 else -1 end as sign
+    select k.e, k.head, w.id as wallet_id, t, coalesce((k.head).seq, 0)::numeric + 1 as seq,
+      case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign
     from walked k
     left join ledger.wallets w on w.id = (k.e).wallet_id
     left join ledger.transfers t on t.id = (k.e).transfer_id
@@ -26,10 +26,10 @@ as $$
         is distinct from (
           coalesce((x.head).balance, 0) + x.sign * (x.e).amount,
           coalesce((x.head).bonus_balance, 0) + x.sign * (x.e).bonus_amount,
-          coalesce((x.head).held_balance, 0) + (x.e).held_amount,
-          coalesce((x.head).topped_up_total, 0) + case when (x.e).kind = 'top_up' then (x.e).amount else 0 end,
-          coalesce((x.head).granted_total, 0) + case when (x.e).kind = 'bonus' then (x.e).amount else 0 end,
-          coalesce((x.head).spent_total, 0) + case when (x.e).kind in ('spend', 'capture') then (x.e).amount else 0 end)
+          coalesce((x.head).held_balance, 0)::numeric + (x.e).held_amount,
+          coalesce((x.head).topped_up_total, 0)::numeric + case when (x.e).kind = 'top_up' then (x.e).amount else 0 end,
+          coalesce((x.head).granted_total, 0)::numeric + case when (x.e).kind = 'bonus' then (x.e).amount else 0 end,
+          coalesce((x.head).spent_total, 0)::numeric + case when (x.e).kind in ('spend', 'capture') then (x.e).amount else 0 end)
         or not (x.e).balance >= greatest((x.e).bonus_balance, (x.e).held_balance)
         or least((x.e).bonus_balance, (x.e).held_balance) < 0
     union all

@@ -13,7 +13,7 @@ as $$
       select e.transfer_id from ledger.entries e where e.wallet_id = verify_transfers.wallet_id
     )
   ), legs as (
-    select t.id, t.kind, t.wallet_id, l.side, l.leg_wallet_id, l.leg_seq,
+    select t, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
       case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id
     from chosen t
     cross join lateral (values
@@ -24,29 +24,41 @@ as $$
     where l.leg_wallet_id is not null or t.kind not in ('hold', 'release')
       or num_nonnulls(t.debit_wallet_id, t.credit_wallet_id) = 0
   )
-  select f.rule, l.wallet_id, l.leg_seq, l.id, f.detail
+  select f.rule, (l.t).wallet_id, l.leg_seq, (l.t).id, f.detail
   from legs l
   left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
+  left join ledger.entries head on head.wallet_id = l.leg_wallet_id and head.seq = l.leg_seq - 1 and l.acting
   left join ledger.wallets w on w.id = l.leg_wallet_id
   left join ledger.wallets o on o.id = l.other_wallet_id
   cross join lateral (
     select 'transfer_reference', jsonb_build_object('side', l.side, 'entry', l.leg_seq, 'wallet_id', l.leg_wallet_id)
-      where e.transfer_id is distinct from l.id or e.side is distinct from l.side or w.id is null
+      where e.transfer_id is distinct from (l.t).id or e.side is distinct from l.side or w.id is null
     union all
-    select 'transfer_sides', jsonb_build_object('side', l.side, 'account', w.house, 'asset_code', w.asset_code)
+    -- The acting wallet is a player's, on the side that the kind demands; the other is in the account that the kind
+    -- decides, there in the acting wallet's stripe or in the batches'.
+    select 'transfer_sides', jsonb_build_object('side', l.side, 'account', w.house, 'stripe', w.stripe, 'asset_code', w.asset_code)
       where w.asset_code <> o.asset_code
-        -- The acting wallet is a player's, on the side that its kind demands; the other is the account the kind decides.
-        or l.wallet_id = l.leg_wallet_id and (w.house is not null
-          or l.kind in ('top_up', 'bonus') and l.side <> 'credit'
-          or l.kind in ('spend', 'transfer', 'capture', 'expiry') and l.side <> 'debit')
-        or l.wallet_id <> l.leg_wallet_id and l.wallet_id is distinct from l.other_wallet_id
-        or l.wallet_id <> l.leg_wallet_id and l.kind <> 'reversal'
-          and w.house is distinct from ledger_private.house_account(l.kind)
+        or not l.acting and (l.t).wallet_id is distinct from l.other_wallet_id
+        or l.acting and (w.house is not null or l.side::text <> case when (l.t).kind in ('top_up', 'bonus') then 'credit' else 'debit' end)
+        or not l.acting and w.house is distinct from ledger_private.house_account((l.t).kind)
+        or not l.acting and w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32)
+    union all
+    select 'transfer_facts', to_jsonb(l.t) - 'metadata' - 'idem_key'
+      where l.acting and ((l.t).kind not in ('top_up', 'bonus', 'spend', 'transfer')
+        or (l.t).idem_key is null
+        or num_nonnulls((l.t).reverses, (l.t).hold_id, (l.t).expires_at) > 0
+        or (l.t).amount not between 1 and 1000000000000000
+        or (l.t).requested_amount is distinct from (l.t).amount
+        or (l.t).bonus_amount <> case (l.t).kind
+          when 'top_up' then 0
+          when 'bonus' then (l.t).amount
+          else least((l.t).amount, coalesce(head.bonus_balance, 0)) end)
   ) as f (rule, detail)
 $$;
 
 comment on function ledger_private.verify_transfers(uuid) is
-  'Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts and of the asset that the kind demands.';
+$$Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts, of the asset and with the facts that
+the kind demands. A kind that nothing books yet is a finding.$$;
 
 revoke all on function ledger_private.verify_transfers(uuid) from public;
 grant execute on function ledger_private.verify_transfers(uuid) to wallet_auditor;

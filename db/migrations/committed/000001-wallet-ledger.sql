@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:f3d93a0de28c4ca52e09b6aef8678069d12ad430
+--! Hash: sha1:afdb91c519e115f8f2e06271e2e647f61fb73041
 --! Message: wallet-ledger
 
 -- The wallet ledger: roles, types, tables, guards, functions, policies and grants.
@@ -18,10 +18,12 @@ begin
   if not exists (select from pg_roles where rolname = 'wallet_gateway') then
     create role wallet_gateway login noinherit;
   end if;
-  -- A migrating login that is no superuser must be able to act as the owner.
-  if not pg_has_role(current_user, 'wallet_owner', 'set') then
-    execute format('grant wallet_owner to %I', current_user);
-  end if;
+  -- A migrating login that is no superuser acts as the owner here, and later seeds and verifies.
+  foreach v_role in array array['wallet_owner', 'wallet_operator', 'wallet_auditor'] loop
+    if not pg_has_role(current_user, v_role, 'set') then
+      execute format('grant %I to %I with inherit false, set true', v_role, current_user);
+    end if;
+  end loop;
 end
 $roles$;
 
@@ -131,19 +133,19 @@ comment on column ledger.wallets.created_at is 'When the wallet was opened.';
 
 create table ledger.wallet_events (
   wallet_id uuid not null references ledger.wallets (id),
-  id uuid not null default uuidv7(),
+  seq int not null,
   kind ledger.wallet_event_kind not null,
   reason text,
   actor text not null,
   created_at timestamptz not null default clock_timestamp(),
-  primary key (wallet_id, id)
+  primary key (wallet_id, seq)
 );
 
 comment on table ledger.wallet_events is $$@behavior -query:resource:connection -query:resource:list -query:resource:single
 What happened to a wallet's status: who, when and why. Append-only.$$;
 comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is $$@foreignFieldName events$$;
 comment on column ledger.wallet_events.wallet_id is 'The wallet.';
-comment on column ledger.wallet_events.id is 'Time-ordered id of the event.';
+comment on column ledger.wallet_events.seq is 'Number of the event within its wallet: 1, 2, 3 and so on.';
 comment on column ledger.wallet_events.kind is 'What happened.';
 comment on column ledger.wallet_events.reason is 'Why, in the words of whoever did it.';
 comment on column ledger.wallet_events.actor is 'Who: the token''s role and subject, or db: and the database login.';
@@ -507,7 +509,8 @@ language sql
 stable
 as $$
   select sha256(
-    coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    'ledger.entry.v1'::bytea
+    || coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
     || array_send(array[entry.wallet_id, entry.transfer_id])
     || array_send(array[
       entry.seq, entry.amount, entry.bonus_amount, entry.held_amount, entry.balance, entry.bonus_balance, entry.held_balance,
@@ -519,8 +522,8 @@ as $$
 $$;
 
 comment on function ledger_private.entry_hash(bytea, ledger.entries, bytea) is
-$$SHA-256 over the hash of the wallet's entry before (32 zero bytes for the first), every fact of this entry (arrays of uuid, of bigint and of
-bytea, in the format that transfer_bytes describes) and the bytes of its transfer. The order is for ever.$$;
+$$SHA-256 over the text ledger.entry.v1, the hash of the wallet's entry before (32 zero bytes for the first), every fact of this
+entry (arrays of uuid, of bigint and of bytea, in the format that transfer_bytes describes) and the bytes of its transfer. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries, bytea) from public;
 grant execute on function ledger_private.entry_hash(bytea, ledger.entries, bytea) to wallet_auditor;
@@ -679,36 +682,38 @@ comment on function ledger_private.check_status(ledger.wallets, boolean) is
 revoke all on function ledger_private.check_status(ledger.wallets, boolean) from public;
 --! EndIncluded ledger_private/check_status.sql
 --! Included ledger_private/check_snapshot.sql
-create or replace function ledger_private.check_snapshot(entry ledger.entries)
+create or replace function ledger_private.check_snapshot(wallet_ids uuid[])
 returns void
 language plpgsql
 volatile
 as $$
+declare
+  v_wallet_id uuid;
 begin
   if current_setting('transaction_isolation') = 'read committed' then
     return;
   end if;
-  -- Above READ COMMITTED the head may be older than the lock. An empty entry in its place finds out: PostgreSQL answers
-  -- 40001 where another transaction has written that entry. The refusal that follows takes this one back.
-  entry.amount := 0;
-  entry.bonus_amount := 0;
-  entry.balance := 0;
-  entry.bonus_balance := 0;
-  entry.held_balance := 0;
-  entry.hash := sha256('');
+  -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL answers
+  -- 40001 where another transaction has written that entry. The refusal that follows takes the empty ones back.
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.entries values (entry.*) on conflict on constraint entries_pkey do nothing;
-  if not found then
-    raise exception using errcode = '40001', message = 'could not serialize access: the wallet has moved on';
-  end if;
+  foreach v_wallet_id in array array_remove(wallet_ids, null) loop
+    insert into ledger.entries
+      select v_wallet_id, coalesce(max(e.seq), 0) + 1, uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
+      from ledger.entries e
+      where e.wallet_id = v_wallet_id
+      on conflict on constraint entries_pkey do nothing;
+    if not found then
+      raise exception using errcode = '40001', message = 'could not serialize access: a wallet has moved on';
+    end if;
+  end loop;
 end
 $$;
 
-comment on function ledger_private.check_snapshot(ledger.entries) is
-$$To be called with the entry that would have been next, just before a refusal that depends on the log: above READ COMMITTED
-it turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave an empty entry behind.$$;
+comment on function ledger_private.check_snapshot(uuid[]) is
+$$To be called with the locked wallets just before a refusal that depends on what was booked before: above READ COMMITTED it
+turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave empty entries behind.$$;
 
-revoke all on function ledger_private.check_snapshot(ledger.entries) from public;
+revoke all on function ledger_private.check_snapshot(uuid[]) from public;
 --! EndIncluded ledger_private/check_snapshot.sql
 --! Included ledger_private/refuse_wallet.sql
 create or replace function ledger_private.refuse_wallet(wallet_id uuid)
@@ -735,12 +740,11 @@ grant execute on function ledger_private.refuse_wallet(uuid)
 create or replace function ledger_private.refuse_limit(entry ledger.entries)
 returns void
 language plpgsql
-volatile
+immutable
 as $$
 declare
   v_reached bigint := greatest(entry.balance, entry.topped_up_total, entry.granted_total, entry.spent_total);
 begin
-  perform ledger_private.check_snapshot(entry);
   perform ledger_private.refuse('WLLIM',
     format('limit exceeded: a balance or lifetime total would be %s', v_reached),
     jsonb_build_object('wallet_id', entry.wallet_id, 'limit', 'max_balance', 'max', '9000000000000000000',
@@ -758,12 +762,11 @@ revoke all on function ledger_private.refuse_limit(ledger.entries) from public;
 create or replace function ledger_private.refuse_funds(entry ledger.entries)
 returns void
 language plpgsql
-volatile
+immutable
 as $$
 declare
   v_available bigint := entry.balance + entry.amount - entry.held_balance;
 begin
-  perform ledger_private.check_snapshot(entry);
   perform ledger_private.refuse('WLFND',
     format('insufficient funds: %s available, %s requested', v_available, entry.amount),
     jsonb_build_object('wallet_id', entry.wallet_id, 'available', v_available::text, 'requested', entry.amount::text),
@@ -992,6 +995,7 @@ begin
     return ledger_private.replay(v_first, kind, counterparty_id, amount, expires_at, metadata);
   end if;
   if v_wallet.status <> 'open' or v_other.status <> 'open' then
+    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
     perform ledger_private.check_status(v_wallet, v_leaving);
     perform ledger_private.check_status(v_other, false);
   end if;
@@ -1009,9 +1013,11 @@ begin
   end if;
   if v_other_entry.balance > c_max
     or greatest(v_entry.balance, v_entry.topped_up_total, v_entry.granted_total, v_entry.spent_total) > c_max then
+    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
     perform ledger_private.refuse_limit(case when v_other_entry.balance > c_max then v_other_entry else v_entry end);
   end if;
   if v_entry.balance < v_entry.held_balance then
+    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
     perform ledger_private.refuse_funds(v_entry);
   end if;
 
@@ -1027,6 +1033,7 @@ begin
     v_other_entry := ledger_private.next_entry(
       v_other, v_other_head, case when v_leaving then 'credit'::ledger.entry_side else 'debit' end, v_id, kind, amount, v_bonus, 0);
     if v_other_entry.balance > c_max then
+      perform ledger_private.check_snapshot(array[wallet_id, v_other.id]);
       perform ledger_private.refuse_limit(v_other_entry);
     end if;
   end if;
@@ -1152,8 +1159,8 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning id
   )
-  insert into ledger.wallet_events (wallet_id, kind, actor)
-    select opened.id, 'opened', ledger_private.actor() from opened;
+  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
+    select opened.id, 1, 'opened', ledger_private.actor() from opened;
   perform set_config('ledger.posting', '', true);
   return v_asset;
 end
@@ -1204,7 +1211,7 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
-    insert into ledger.wallet_events (wallet_id, kind, actor) values (v_wallet.id, 'opened', ledger_private.actor());
+    insert into ledger.wallet_events (wallet_id, seq, kind, actor) values (v_wallet.id, 1, 'opened', ledger_private.actor());
   end if;
   perform set_config('ledger.posting', '', true);
   if v_wallet.id is not null then
@@ -1543,8 +1550,8 @@ as $$
     from ledger.entries e
     where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
   ), expected as (
-    select k.e, k.head, w.id as wallet_id, t, coalesce((k.head).seq, 0) + 1 as seq,
-      case when (k.e).side = w.normal_side then 1 else -1 end as sign
+    select k.e, k.head, w.id as wallet_id, t, coalesce((k.head).seq, 0)::numeric + 1 as seq,
+      case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign
     from walked k
     left join ledger.wallets w on w.id = (k.e).wallet_id
     left join ledger.transfers t on t.id = (k.e).transfer_id
@@ -1561,10 +1568,10 @@ as $$
         is distinct from (
           coalesce((x.head).balance, 0) + x.sign * (x.e).amount,
           coalesce((x.head).bonus_balance, 0) + x.sign * (x.e).bonus_amount,
-          coalesce((x.head).held_balance, 0) + (x.e).held_amount,
-          coalesce((x.head).topped_up_total, 0) + case when (x.e).kind = 'top_up' then (x.e).amount else 0 end,
-          coalesce((x.head).granted_total, 0) + case when (x.e).kind = 'bonus' then (x.e).amount else 0 end,
-          coalesce((x.head).spent_total, 0) + case when (x.e).kind in ('spend', 'capture') then (x.e).amount else 0 end)
+          coalesce((x.head).held_balance, 0)::numeric + (x.e).held_amount,
+          coalesce((x.head).topped_up_total, 0)::numeric + case when (x.e).kind = 'top_up' then (x.e).amount else 0 end,
+          coalesce((x.head).granted_total, 0)::numeric + case when (x.e).kind = 'bonus' then (x.e).amount else 0 end,
+          coalesce((x.head).spent_total, 0)::numeric + case when (x.e).kind in ('spend', 'capture') then (x.e).amount else 0 end)
         or not (x.e).balance >= greatest((x.e).bonus_balance, (x.e).held_balance)
         or least((x.e).bonus_balance, (x.e).held_balance) < 0
     union all
@@ -1608,7 +1615,7 @@ as $$
       select e.transfer_id from ledger.entries e where e.wallet_id = verify_transfers.wallet_id
     )
   ), legs as (
-    select t.id, t.kind, t.wallet_id, l.side, l.leg_wallet_id, l.leg_seq,
+    select t, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
       case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id
     from chosen t
     cross join lateral (values
@@ -1619,29 +1626,41 @@ as $$
     where l.leg_wallet_id is not null or t.kind not in ('hold', 'release')
       or num_nonnulls(t.debit_wallet_id, t.credit_wallet_id) = 0
   )
-  select f.rule, l.wallet_id, l.leg_seq, l.id, f.detail
+  select f.rule, (l.t).wallet_id, l.leg_seq, (l.t).id, f.detail
   from legs l
   left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
+  left join ledger.entries head on head.wallet_id = l.leg_wallet_id and head.seq = l.leg_seq - 1 and l.acting
   left join ledger.wallets w on w.id = l.leg_wallet_id
   left join ledger.wallets o on o.id = l.other_wallet_id
   cross join lateral (
     select 'transfer_reference', jsonb_build_object('side', l.side, 'entry', l.leg_seq, 'wallet_id', l.leg_wallet_id)
-      where e.transfer_id is distinct from l.id or e.side is distinct from l.side or w.id is null
+      where e.transfer_id is distinct from (l.t).id or e.side is distinct from l.side or w.id is null
     union all
-    select 'transfer_sides', jsonb_build_object('side', l.side, 'account', w.house, 'asset_code', w.asset_code)
+    -- The acting wallet is a player's, on the side that the kind demands; the other is in the account that the kind
+    -- decides, there in the acting wallet's stripe or in the batches'.
+    select 'transfer_sides', jsonb_build_object('side', l.side, 'account', w.house, 'stripe', w.stripe, 'asset_code', w.asset_code)
       where w.asset_code <> o.asset_code
-        -- The acting wallet is a player's, on the side that its kind demands; the other is the account the kind decides.
-        or l.wallet_id = l.leg_wallet_id and (w.house is not null
-          or l.kind in ('top_up', 'bonus') and l.side <> 'credit'
-          or l.kind in ('spend', 'transfer', 'capture', 'expiry') and l.side <> 'debit')
-        or l.wallet_id <> l.leg_wallet_id and l.wallet_id is distinct from l.other_wallet_id
-        or l.wallet_id <> l.leg_wallet_id and l.kind <> 'reversal'
-          and w.house is distinct from ledger_private.house_account(l.kind)
+        or not l.acting and (l.t).wallet_id is distinct from l.other_wallet_id
+        or l.acting and (w.house is not null or l.side::text <> case when (l.t).kind in ('top_up', 'bonus') then 'credit' else 'debit' end)
+        or not l.acting and w.house is distinct from ledger_private.house_account((l.t).kind)
+        or not l.acting and w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32)
+    union all
+    select 'transfer_facts', to_jsonb(l.t) - 'metadata' - 'idem_key'
+      where l.acting and ((l.t).kind not in ('top_up', 'bonus', 'spend', 'transfer')
+        or (l.t).idem_key is null
+        or num_nonnulls((l.t).reverses, (l.t).hold_id, (l.t).expires_at) > 0
+        or (l.t).amount not between 1 and 1000000000000000
+        or (l.t).requested_amount is distinct from (l.t).amount
+        or (l.t).bonus_amount <> case (l.t).kind
+          when 'top_up' then 0
+          when 'bonus' then (l.t).amount
+          else least((l.t).amount, coalesce(head.bonus_balance, 0)) end)
   ) as f (rule, detail)
 $$;
 
 comment on function ledger_private.verify_transfers(uuid) is
-  'Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts and of the asset that the kind demands.';
+$$Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts, of the asset and with the facts that
+the kind demands. A kind that nothing books yet is a finding.$$;
 
 revoke all on function ledger_private.verify_transfers(uuid) from public;
 grant execute on function ledger_private.verify_transfers(uuid) to wallet_auditor;
@@ -1660,12 +1679,21 @@ as $$
         else w.id <> ledger_private.house_wallet_id(w.asset_code, w.house, w.stripe) end
     union all
     select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
-      from (select max(e.id::text)::uuid as id from ledger.wallet_events e where e.wallet_id = w.id) newest
-      left join ledger.wallet_events v on v.wallet_id = w.id and v.id = newest.id
+      from (select max(e.seq) as seq from ledger.wallet_events e where e.wallet_id = w.id) newest
+      left join ledger.wallet_events v on v.wallet_id = w.id and v.seq = newest.seq
       where (case v.kind when 'opened' then 'open' when 'reopened' then 'open' else v.kind::text end)
         is distinct from w.status::text
   ) as f (rule, detail)
   where verify_wallets.wallet_id is null or w.id = verify_wallets.wallet_id
+  union all
+  select 'wallet_reference', w.id, null, null, jsonb_build_object('asset_code', w.asset_code)
+  from ledger.wallets w
+  where (verify_wallets.wallet_id is null or w.id = verify_wallets.wallet_id)
+    and not exists (select from ledger.assets a where a.code = w.asset_code)
+  union all
+  select 'wallet_reference', e.wallet_id, null, null, jsonb_build_object('event', e.seq)
+  from ledger.wallet_events e
+  where verify_wallets.wallet_id is null and not exists (select from ledger.wallets w where w.id = e.wallet_id)
   union all
   select 'wallet_id', null, null, null, jsonb_build_object('asset_code', a.code, 'house', h.account, 'stripe', s.stripe)
   from ledger.assets a, unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
@@ -1676,7 +1704,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets(uuid) is
-  'Findings in one wallet, or in all: the id derived from owner or account, the status what its newest event says, no part of the house missing.';
+  'Findings in one wallet, or in all: the id derived from owner or account, the status what its newest event says, no part of the
+house missing, the asset there, no event without its wallet.';
 
 revoke all on function ledger_private.verify_wallets(uuid) from public;
 grant execute on function ledger_private.verify_wallets(uuid) to wallet_auditor;
@@ -1754,7 +1783,9 @@ Rules:
 - entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
+- transfer_facts: key, amounts and bonus part are those that the transfer's kind demands
 - wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
+- wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
 - asset_sum: within an asset, debits and credits have the same sum$$;
 
@@ -1814,21 +1845,26 @@ create policy services_see_every_player on ledger.wallets for select to wallet_s
   using (house is null);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);
 
--- Whoever sees a wallet sees its history: the sub-selects run under the policies of wallets.
-create policy history_follows_the_wallet on ledger.entries for select
-  to wallet_player, wallet_service, wallet_operator, wallet_job
+-- Whoever sees a wallet sees its history: the sub-selects run under the policies of wallets. For those who see every
+-- player they are scalar, because PostgreSQL would answer an EXISTS by reading all wallets into a hash table; for a
+-- player that table holds the own wallets only, and spares a look-up per row.
+create policy players_see_their_own on ledger.entries for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = entries.wallet_id));
+create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator, wallet_job
+  using ((select true from ledger.wallets w where w.id = entries.wallet_id));
 create policy auditors_see_all on ledger.entries for select to wallet_auditor using (true);
 
 -- Of a transfer received, a player sees the entry alone: the key and the metadata are the sender's.
-create policy transfers_follow_the_acting_wallet on ledger.transfers for select
-  to wallet_player, wallet_service, wallet_operator, wallet_job
+create policy players_see_their_own on ledger.transfers for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = transfers.wallet_id));
+create policy services_see_every_player on ledger.transfers for select to wallet_service, wallet_operator, wallet_job
+  using ((select true from ledger.wallets w where w.id = transfers.wallet_id));
 create policy auditors_see_all on ledger.transfers for select to wallet_auditor using (true);
 
-create policy events_follow_the_wallet on ledger.wallet_events for select
-  to wallet_player, wallet_service, wallet_operator, wallet_job
+create policy players_see_their_own on ledger.wallet_events for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = wallet_events.wallet_id));
+create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job
+  using ((select true from ledger.wallets w where w.id = wallet_events.wallet_id));
 create policy auditors_see_all on ledger.wallet_events for select to wallet_auditor using (true);
 
 reset role;

@@ -40,7 +40,7 @@ describe('asset_create', () => {
     const { rows } = await db.query(
       `select house, normal_side, array_agg(stripe order by stripe) = array(select s::smallint from generate_series(0, 32) s) as complete,
          bool_and(status = 'open' and owner_id is null) as plain,
-         count(v.id)::int as events
+         count(v.seq)::int as events
        from ledger.wallets w left join ledger.wallet_events v on v.wallet_id = w.id and v.kind = 'opened' and v.actor like 'db:%'
        where asset_code = $1 group by house, normal_side order by house`,
       [code],

@@ -116,7 +116,7 @@ describe('ledger_verify', () => {
       { set: 'bonus_amount = bonus_amount - 1', rules: ['entry_balance', 'entry_transfer'] },
       { set: 'held_amount = 1', rules: ['entry_balance'] },
       { set: 'balance = balance + 1', rules: ['entry_balance'] },
-      { set: 'bonus_balance = bonus_balance + 1', rules: ['entry_balance'] },
+      { set: 'bonus_balance = bonus_balance + 1', rules: ['entry_balance', 'transfer_facts'] },
       { set: 'held_balance = held_balance + 1', rules: ['entry_balance'] },
       { set: 'topped_up_total = topped_up_total + 1', rules: ['entry_balance'] },
       { set: 'granted_total = granted_total + 1', rules: ['entry_balance'] },
@@ -167,18 +167,18 @@ describe('ledger_verify', () => {
   describe('finds in a transfer, by the chains of both its wallets,', () => {
     it.each([
       { set: "idem_key = 'other'", rules: [] },
-      { set: 'idem_key = null', rules: [] },
+      { set: 'idem_key = null', rules: ['transfer_facts'] },
       { set: 'metadata = \'{"note": "y"}\'', rules: [] },
       { set: "actor = 'operator:mallory'", rules: [] },
       { set: "created_at = created_at + interval '1 microsecond'", rules: [] },
-      { set: 'expires_at = now()', rules: [] },
-      { set: 'requested_amount = null', rules: [] },
-      { set: 'hold_id = uuidv7()', rules: [] },
-      { set: 'reverses = uuidv7()', rules: [] },
+      { set: 'expires_at = now()', rules: ['transfer_facts'] },
+      { set: 'requested_amount = null', rules: ['transfer_facts'] },
+      { set: 'hold_id = uuidv7()', rules: ['transfer_facts'] },
+      { set: 'reverses = uuidv7()', rules: ['transfer_facts'] },
       { set: "kind = 'spend'", rules: ['entry_transfer', 'transfer_sides'] },
-      { set: 'amount = amount + 1', rules: ['entry_transfer'] },
-      { set: 'bonus_amount = bonus_amount + 1', rules: ['entry_transfer'] },
-      { set: 'debit_seq = 3', rules: ['entry_transfer', 'transfer_reference'] },
+      { set: 'amount = amount + 1', rules: ['entry_transfer', 'transfer_facts'] },
+      { set: 'bonus_amount = bonus_amount + 1', rules: ['entry_transfer', 'transfer_facts'] },
+      { set: 'debit_seq = 3', rules: ['entry_transfer', 'transfer_facts', 'transfer_reference'] },
       { set: 'credit_seq = 1', rules: ['entry_transfer', 'transfer_reference'] },
       { set: 'credit_seq = null', rules: ['entry_transfer', 'transfer_reference'] },
       { set: 'credit_wallet_id = CAROL', rules: ['entry_transfer', 'transfer_reference'] },
@@ -236,7 +236,7 @@ describe('ledger_verify', () => {
       {
         what: "a deleted player's wallet",
         sql: () => `delete from ledger.wallets where id = '${alice}'`,
-        rules: ['asset_sum', 'entry_balance', 'entry_reference', 'transfer_reference'],
+        rules: ['asset_sum', 'entry_balance', 'entry_reference', 'transfer_reference', 'wallet_reference'],
       },
       {
         what: 'an entry put in without a transfer',
@@ -304,6 +304,73 @@ describe('ledger_verify', () => {
     });
   });
 
+  describe("finds a movement forged with the ledger's own helpers,", () => {
+    const forge = ({ kind = 'top_up', key = "'forged'", amount = 500, bonus = 0, stripe = 0 }) => `
+      do $$
+      declare
+        v_id uuid := uuidv7();
+        v_wallet ledger.wallets;
+        v_house ledger.wallets;
+        v_head ledger.entries;
+        v_house_head ledger.entries;
+        v_entry ledger.entries;
+        v_house_entry ledger.entries;
+      begin
+        select * into v_wallet from ledger.wallets where id = '${alice}';
+        select * into v_house from ledger.wallets
+          where asset_code = v_wallet.asset_code and house = 'treasury' and stripe = (ledger.wallet_stripe(v_wallet.id) + ${stripe}) % 32;
+        select * into v_head from ledger.entries where wallet_id = v_wallet.id order by seq desc limit 1;
+        select * into v_house_head from ledger.entries where wallet_id = v_house.id order by seq desc limit 1;
+        v_entry := ledger_private.next_entry(v_wallet, v_head, 'credit', v_id, '${kind}', ${amount}, ${bonus}, 0);
+        v_house_entry := ledger_private.next_entry(v_house, v_house_head, 'debit', v_id, '${kind}', ${amount}, ${bonus}, 0);
+        perform ledger_private.write(
+          row(v_id, v_wallet.id, ${key}, '${kind}', v_house.id, v_house_entry.seq, v_wallet.id, v_entry.seq, ${amount}, ${amount}, ${bonus},
+            null, null, null, '{}', 'service:shop', now())::ledger.transfers,
+          v_entry, v_house_entry);
+      end $$`;
+
+    it('unless it is one that the ledger would have booked itself', async () => {
+      expect((await findingsAfter(forge({}))).raw).toEqual([]);
+    });
+
+    it.each([
+      {
+        what: 'of a kind that nothing books',
+        forged: { kind: 'reversal' },
+        rules: ['transfer_facts', 'transfer_sides'],
+      },
+      { what: 'on the wrong side for its kind', forged: { kind: 'spend' }, rules: ['transfer_sides'] },
+      { what: 'with a bonus part that its kind has not', forged: { bonus: 10 }, rules: ['transfer_facts'] },
+      { what: 'without a key', forged: { key: 'null' }, rules: ['transfer_facts'] },
+      { what: 'of more than may be asked for', forged: { amount: 1_000_000_000_000_001 }, rules: ['transfer_facts'] },
+      { what: "against another wallet's stripe", forged: { stripe: 1 }, rules: ['transfer_sides'] },
+    ])('$what', async ({ forged, rules }) => {
+      const { raw } = await findingsAfter(forge(forged));
+
+      expect(rulesOf(raw)).toEqual(rules);
+    });
+  });
+
+  it('reports balances that run over the end of bigint instead of failing', async () => {
+    const { raw } = await findingsAfter(
+      `update ledger.entries set balance = 9223372036854775807, amount = 9223372036854775807 where wallet_id = '${alice}' and seq = 2`,
+    );
+
+    expect(rulesOf(raw)).toContain('entry_balance');
+  });
+
+  it('finds an asset that is gone and an event without its wallet', async () => {
+    const { raw: gone } = await findingsAfter(
+      `delete from ledger.assets where code = (select asset_code from ledger.wallets where id = '${alice}')`,
+    );
+    const { raw: orphan } = await findingsAfter(
+      `insert into ledger.wallet_events (wallet_id, seq, kind, actor) values ('${UNKNOWN_WALLET}', 1, 'opened', 'x')`,
+    );
+
+    expect(rulesOf(gone)).toEqual(['wallet_reference']);
+    expect(orphan).toMatchObject([{ rule: 'wallet_reference', wallet_id: UNKNOWN_WALLET }]);
+  });
+
   describe('finds in a wallet', () => {
     it.each([
       {
@@ -313,7 +380,8 @@ describe('ledger_verify', () => {
       },
       {
         what: 'an event that the status does not follow',
-        sql: () => `insert into ledger.wallet_events (wallet_id, kind, actor) values ('${alice}', 'closed', 'x')`,
+        sql: () =>
+          `insert into ledger.wallet_events (wallet_id, seq, kind, actor) values ('${alice}', 2, 'closed', 'x')`,
         rules: ['wallet_status'],
       },
       {
@@ -329,12 +397,12 @@ describe('ledger_verify', () => {
       {
         what: 'another asset',
         sql: () => `update ledger.wallets set asset_code = 'OTHER' where id = '${alice}'`,
-        rules: ['asset_sum', 'transfer_sides', 'wallet_id'],
+        rules: ['asset_sum', 'transfer_sides', 'wallet_id', 'wallet_reference'],
       },
       {
         what: 'a house wallet moved to another stripe',
         sql: () => `update ledger.wallets set stripe = (stripe + 1) % 32 where id = '${treasury}'`,
-        rules: ['wallet_id'],
+        rules: ['transfer_sides', 'wallet_id'],
       },
       {
         what: 'a house wallet made the batch stripe',
@@ -365,7 +433,7 @@ describe('ledger_verify', () => {
         sql: () => `delete from ledger.wallets where id = (
           select w.id from ledger.wallets w join ledger.wallets t on t.id = '${treasury}' and t.asset_code = w.asset_code
           where w.house = 'breakage' and w.stripe = 5)`,
-        rules: ['wallet_id'],
+        rules: ['wallet_id', 'wallet_reference'],
       },
     ])('$what', async ({ sql, rules }) => {
       const { rehashed } = await findingsAfter(sql());

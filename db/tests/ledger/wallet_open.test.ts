@@ -25,7 +25,7 @@ const db = createDatabase();
 const open = (owner_id: string | null, asset_code: string | null, session: Session = db) =>
   call<Wallet>(session, 'wallet_open', { owner_id, asset_code });
 const eventsOf = async (id: string) =>
-  (await db.query('select kind, actor, reason from ledger.wallet_events where wallet_id = $1 order by id', [id])).rows;
+  (await db.query('select kind, actor, reason from ledger.wallet_events where wallet_id = $1 order by seq', [id])).rows;
 
 describe('wallet_open', () => {
   it('opens the wallet whose id follows from owner and asset', async () => {
