@@ -16,8 +16,21 @@ export function createRuruPlugin(createToken: () => Promise<string>): GraphileCo
   };
 }
 
-/** The initial headers are those of the first tab, the default headers those of each new one. */
+/**
+ * The initial headers are those of the first tab, the default headers those of each new one. The IDE reads the schema
+ * before it has its headers, hence a fetcher that brings them along.
+ */
 function headersScript(token: string): string {
   const headers = JSON.stringify({ Authorization: `Bearer ${token}` }, null, 2);
-  return `<script>RURU_CONFIG.initialHeaders = RURU_CONFIG.defaultHeaders = ${JSON.stringify(headers)};</script>`;
+  return `<script>
+    RURU_CONFIG.initialHeaders = RURU_CONFIG.defaultHeaders = ${JSON.stringify(headers)};
+    RURU_CONFIG.fetcher = async (request, { headers } = {}) => {
+      const answer = await fetch(RURU_CONFIG.endpoint, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', ...${headers}, ...headers },
+        body: JSON.stringify(request),
+      });
+      return answer.json();
+    };
+  </script>`;
 }
