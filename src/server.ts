@@ -18,6 +18,7 @@ interface Gateway {
 }
 
 const DRAIN_MS = 10_000;
+const SWEEP_MS = 100;
 /** A connection that does not come back must not keep the process. */
 const CLOSE_MS = 2_000;
 
@@ -93,7 +94,12 @@ async function stop({ server, app, database }: Gateway): Promise<void> {
   const deadline = setTimeout(() => {
     server.closeAllConnections();
   }, DRAIN_MS);
+  // A client that keeps its connection would otherwise hold us up after its last answer.
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+  }, SWEEP_MS);
   await closed;
+  clearInterval(sweep);
   clearTimeout(deadline);
   await Promise.race([close(app, database), sleep(CLOSE_MS)]);
 }

@@ -1,0 +1,341 @@
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { jest } from '@jest/globals';
+import express, { type Response } from 'express';
+import {
+  exportJWK,
+  exportSPKI,
+  generateKeyPair,
+  type GenerateKeyPairResult,
+  type JWK,
+  type JWTPayload,
+  SignJWT,
+} from 'jose';
+import { createAuthenticator, identityOf, isRole, isSubject, signToken } from './auth.ts';
+import { AUTH, createGateway, type Env, errorOf, type Gateway } from './testing.ts';
+
+const ISSUER = 'https://issuer.test';
+const AUDIENCE = 'wallet';
+const NOW = Math.floor(Date.now() / 1000);
+const CLAIMS = { sub: 'shop', role: 'service', exp: NOW + 600 };
+
+const key = (secret: string): Uint8Array => new TextEncoder().encode(secret);
+
+function sign(claims: JWTPayload, { secret = AUTH.secret, alg = 'HS256' } = {}): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg }).sign(key(secret));
+}
+
+const base64 = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** The status of a call with this token, and the code of the error if there is one. */
+async function answerTo(gateway: Gateway, authorization: string | undefined): Promise<[number, string]> {
+  const headers = new Headers({ 'Content-Type': 'application/json' });
+  if (authorization !== undefined) headers.set('Authorization', authorization);
+  const body = JSON.stringify({ query: '{ assets(first: 1) { nodes { code } } }' });
+  const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', headers, body });
+  const answer = { status: response.status, body: (await response.json()) as { errors?: [] } };
+  return [answer.status, answer.body.errors ? errorOf(answer).extensions.code : 'ok'];
+}
+
+const REFUSED: [number, string] = [401, 'UNAUTHENTICATED'];
+const TAKEN: [number, string] = [200, 'ok'];
+
+describe('with a secret, a token', () => {
+  const gateway = createGateway();
+
+  it('is taken as signToken makes it, and as npm run token and others may', async () => {
+    for (const role of ['player', 'service', 'operator', 'auditor'] as const) {
+      expect(await answerTo(gateway, `Bearer ${await signToken(AUTH, { role, sub: 'someone' })}`)).toEqual(TAKEN);
+    }
+    expect(await answerTo(gateway, `bearer ${await sign(CLAIMS)}`)).toEqual(TAKEN);
+    expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, sub: 'ü'.repeat(200) })}`)).toEqual(TAKEN);
+    expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, iss: 'any', aud: 'any' })}`)).toEqual(TAKEN);
+    expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, exp: NOW - 2 })}`)).toEqual(TAKEN);
+  });
+
+  it.each([
+    ['no header', () => undefined],
+    ['an empty header', () => ''],
+    ['another scheme', async () => `Basic ${await sign(CLAIMS)}`],
+    ['no scheme', () => sign(CLAIMS)],
+    ['no token', () => 'Bearer '],
+    ['no JWT', () => 'Bearer abc'],
+    ['two tokens', async () => `Bearer ${await sign(CLAIMS)} ${await sign(CLAIMS)}`],
+    ['another key', async () => `Bearer ${await sign(CLAIMS, { secret: 'y'.repeat(32) })}`],
+    [
+      'another algorithm of the same key',
+      async () => `Bearer ${await sign(CLAIMS, { alg: 'HS512', secret: AUTH.secret.repeat(2) })}`,
+    ],
+    ['the algorithm none', () => `Bearer ${base64({ alg: 'none' })}.${base64(CLAIMS)}.`],
+    ['the algorithm None and a signature', () => `Bearer ${base64({ alg: 'None' })}.${base64(CLAIMS)}.AAAA`],
+    [
+      'a claim changed after it was signed',
+      async () => {
+        const [header, , signature] = (await sign({ ...CLAIMS, role: 'player' })).split('.');
+        return `Bearer ${header ?? ''}.${base64(CLAIMS)}.${signature ?? ''}`;
+      },
+    ],
+    ['no signature', async () => `Bearer ${(await sign(CLAIMS)).replace(/[^.]+$/, '')}`],
+    ['a time long past', async () => `Bearer ${await sign({ ...CLAIMS, exp: NOW - 60 })}`],
+    ['a time to come', async () => `Bearer ${await sign({ ...CLAIMS, nbf: NOW + 60 })}`],
+    ['no exp', async () => `Bearer ${await sign({ sub: 'shop', role: 'service' })}`],
+    ['no sub', async () => `Bearer ${await sign({ role: 'service', exp: CLAIMS.exp })}`],
+    ['an empty sub', async () => `Bearer ${await sign({ ...CLAIMS, sub: '' })}`],
+    ['a sub of 201 characters', async () => `Bearer ${await sign({ ...CLAIMS, sub: 'x'.repeat(201) })}`],
+    ['a sub with a NUL', async () => `Bearer ${await sign({ ...CLAIMS, sub: 'a\u0000' })}`],
+    ['no role', async () => `Bearer ${await sign({ sub: 'shop', exp: CLAIMS.exp })}`],
+    ['the role owner', async () => `Bearer ${await sign({ ...CLAIMS, role: 'owner' })}`],
+    ['the role job', async () => `Bearer ${await sign({ ...CLAIMS, role: 'job' })}`],
+    ['the role wallet_service', async () => `Bearer ${await sign({ ...CLAIMS, role: 'wallet_service' })}`],
+    ['the role toString', async () => `Bearer ${await sign({ ...CLAIMS, role: 'toString' })}`],
+    ['several roles', async () => `Bearer ${await sign({ ...CLAIMS, role: ['service'] })}`],
+  ] as [string, () => Promise<string> | string | undefined][])(
+    'is refused with 401 where it has %s',
+    async (_what, header) => {
+      expect(await answerTo(gateway, await header())).toEqual(REFUSED);
+    },
+  );
+
+  it('that is refused is told how to send one', async () => {
+    const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', body: '{}' });
+
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await response.json()).toEqual({
+      errors: [{ message: 'Send a valid token: Authorization: Bearer …', extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+  });
+
+  it('is not taken from the address', async () => {
+    const response = await fetch(`${gateway.url}/graphql?access_token=${await sign(CLAIMS)}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"query": "{ assets { nodes { code } } }"}',
+    });
+
+    expect(response.status).toBe(401);
+  });
+});
+
+describe('with a secret, an issuer and an audience, a token', () => {
+  const gateway = createGateway({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE });
+
+  it.each([
+    ['both', { iss: ISSUER, aud: AUDIENCE }, TAKEN],
+    ['the audience among others', { iss: ISSUER, aud: ['other', AUDIENCE] }, TAKEN],
+    ['no issuer', { aud: AUDIENCE }, REFUSED],
+    ['no audience', { iss: ISSUER }, REFUSED],
+    ['another issuer', { iss: `${ISSUER}/`, aud: AUDIENCE }, REFUSED],
+    ['another audience', { iss: ISSUER, aud: 'other' }, REFUSED],
+  ])('is judged by them: %s', async (_what, claims, answer) => {
+    expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, ...claims })}`)).toEqual(answer);
+  });
+
+  it('of signToken carries them', async () => {
+    const token = await signToken({ ...AUTH, issuer: ISSUER, audience: AUDIENCE }, { role: 'player', sub: 'p' });
+
+    expect(await answerTo(gateway, `Bearer ${token}`)).toEqual(TAKEN);
+  });
+});
+
+/** A server that publishes keys, for the tests of one describe block. */
+class Issuer {
+  keys: JWK[] = [];
+  status = 200;
+  readonly #server: Server = createServer((_req, res) => {
+    res.writeHead(this.status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: this.keys }));
+  });
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  get uri(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/keys`;
+  }
+
+  /** Makes a key pair and publishes its public half. */
+  async newPair(kid: string, alg = 'RS256'): Promise<GenerateKeyPairResult> {
+    const pair = await generateKeyPair(alg, { extractable: true });
+    this.keys.push({ ...(await exportJWK(pair.publicKey)), kid, alg, use: 'sig' });
+    return pair;
+  }
+}
+
+function signWith(pair: GenerateKeyPairResult, kid: string, claims: JWTPayload = {}, alg = 'RS256'): Promise<string> {
+  return new SignJWT({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE, ...claims })
+    .setProtectedHeader({ alg, kid })
+    .sign(pair.privateKey);
+}
+
+/** Started before the gateway that reads its keys. */
+function createIssuer(): { issuer: Issuer; env: Env } {
+  const issuer = new Issuer();
+  const env: Env = { JWT_SECRET: undefined, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
+  beforeAll(async () => {
+    await issuer.start();
+    env.JWKS_URI = issuer.uri;
+  });
+  afterAll(() => {
+    issuer.stop();
+  });
+  return { issuer, env };
+}
+
+describe('with a key set, a token', () => {
+  const { issuer, env } = createIssuer();
+  const gateway = createGateway(env);
+  let pair: GenerateKeyPairResult;
+  beforeAll(async () => {
+    pair = await issuer.newPair('first');
+  });
+
+  it('of its key is taken', async () => {
+    expect(await answerTo(gateway, `Bearer ${await signWith(pair, 'first')}`)).toEqual(TAKEN);
+  });
+
+  it.each([
+    ['another issuer', { iss: 'https://other.test' }],
+    ['another audience', { aud: 'other' }],
+    ['no issuer', { iss: undefined }],
+    ['no audience', { aud: undefined }],
+    ['no exp', { exp: undefined }],
+    ['a time long past', { exp: NOW - 60 }],
+    ['an unknown role', { role: 'admin' }],
+    ['no sub', { sub: undefined }],
+  ])('is refused where it has %s', async (_what, claims) => {
+    expect(await answerTo(gateway, `Bearer ${await signWith(pair, 'first', claims)}`)).toEqual(REFUSED);
+  });
+
+  it('that was signed with the public key as if it were a secret is refused', async () => {
+    const pem = await exportSPKI(pair.publicKey);
+    const claims = base64({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE });
+    for (const secret of [pem, pem.trim(), JSON.stringify(issuer.keys[0]), AUTH.secret]) {
+      const unsigned = `${base64({ alg: 'HS256', kid: 'first' })}.${claims}`;
+      const signature = createHmac('sha256', secret).update(unsigned).digest('base64url');
+
+      expect(await answerTo(gateway, `Bearer ${unsigned}.${signature}`)).toEqual(REFUSED);
+    }
+    expect(await answerTo(gateway, `Bearer ${base64({ alg: 'none', kid: 'first' })}.${claims}.`)).toEqual(REFUSED);
+  });
+
+  it('of a key that nobody published is refused, also under the name of one that is', async () => {
+    const stranger = await generateKeyPair('RS256', { extractable: true });
+
+    expect(await answerTo(gateway, `Bearer ${await signWith(stranger, 'first')}`)).toEqual(REFUSED);
+    expect(await answerTo(gateway, `Bearer ${await signWith(stranger, 'stranger')}`)).toEqual(REFUSED);
+  });
+
+  it('that brings its own key, or says where to fetch it, is refused', async () => {
+    const stranger = await generateKeyPair('RS256', { extractable: true });
+    const jwk = await exportJWK(stranger.publicKey);
+    const token = await new SignJWT({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE })
+      .setProtectedHeader({ alg: 'RS256', kid: 'first', jwk, jku: 'https://stranger.test/keys' })
+      .sign(stranger.privateKey);
+
+    expect(await answerTo(gateway, `Bearer ${token}`)).toEqual(REFUSED);
+  });
+});
+
+describe('with a key set that cannot be read, a token', () => {
+  const { issuer, env } = createIssuer();
+  const gateway = createGateway(env);
+
+  it("is not called bad: that is the service's own trouble, masked and logged, until the set is there", async () => {
+    const pair = await issuer.newPair('first');
+    const header = `Bearer ${await signWith(pair, 'first')}`;
+    issuer.status = 500;
+
+    const before = await answerTo(gateway, header);
+    const log = gateway.child.stderr.trim().split('\n');
+    issuer.status = 200;
+    const after = await answerTo(gateway, header);
+
+    expect(before).toEqual([500, 'INTERNAL']);
+    expect(log).toEqual([expect.stringMatching(/^error \S{36} in POST \/graphql: .*JWKS_URI cannot be read/)]);
+    expect(after).toEqual(TAKEN);
+  });
+});
+
+describe('createAuthenticator', () => {
+  const { issuer } = createIssuer();
+  let service: Server;
+  beforeAll(async () => {
+    const app = express();
+    app.use(
+      createAuthenticator({ kind: 'jwks', jwksUri: new URL(issuer.uri), issuer: ISSUER, audience: AUDIENCE }),
+      (_req, res) => {
+        res.json(identityOf(res));
+      },
+    );
+    service = app.listen(0);
+    await once(service, 'listening');
+  });
+  afterAll(() => {
+    service.close();
+  });
+
+  async function identify(token: string): Promise<[number, unknown]> {
+    const { port } = service.address() as AddressInfo;
+    const headers = { Authorization: `Bearer ${token}`, Connection: 'close' };
+    const response = await fetch(`http://127.0.0.1:${port}/`, { headers });
+    return [response.status, response.ok ? await response.json() : undefined];
+  }
+
+  it('picks up new keys, and lets those that were withdrawn go', async () => {
+    const identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' };
+    const old = await signWith(await issuer.newPair('old', 'ES256'), 'old', {}, 'ES256');
+    expect(await identify(old)).toEqual([200, identity]);
+
+    issuer.keys = [];
+    const young = await signWith(await issuer.newPair('new', 'EdDSA'), 'new', {}, 'EdDSA');
+    const clock = jest.spyOn(Date, 'now');
+    const now = Date.now();
+    try {
+      // It does not ask more often than every half a minute, whatever comes in.
+      expect(await identify(young)).toEqual([401, undefined]);
+      clock.mockReturnValue(now + 31_000);
+
+      expect(await identify(young)).toEqual([200, identity]);
+      expect(await identify(old)).toEqual([401, undefined]);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+});
+
+describe('identityOf', () => {
+  it('fails where nobody was authenticated', () => {
+    const res = Object.create(express.response, { locals: { value: {} } }) as Response;
+
+    expect(() => identityOf(res)).toThrow('Request without an identity');
+  });
+});
+
+describe('isRole and isSubject', () => {
+  it.each(['player', 'service', 'operator', 'auditor'])('know the role %s', (role) => {
+    expect(isRole(role)).toBe(true);
+  });
+
+  it.each(['', 'Player', 'job', 'owner', 'constructor', '__proto__', null, undefined, 1, ['player']])(
+    'know no role %j',
+    (role) => {
+      expect(isRole(role)).toBe(false);
+    },
+  );
+
+  it.each(['a', ' ', 'x'.repeat(200), '🎩'.repeat(200), 'a\nb'])('know the subject %j', (sub) => {
+    expect(isSubject(sub)).toBe(true);
+  });
+
+  it.each(['', 'x'.repeat(201), 'a\u0000', '\ud800', null, undefined, 7, ['a']])('know no subject %j', (sub) => {
+    expect(isSubject(sub)).toBe(false);
+  });
+});

@@ -1,0 +1,232 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildSchema, isInputObjectType, isObjectType } from 'graphql';
+import pg from 'pg';
+import { createDatabase } from '../db/tests/helpers.ts';
+import { AUTH, Child, execute, ROOT } from './testing.ts';
+
+const PASSWORD = 'for a test';
+
+const db = createDatabase();
+
+let committed = '';
+beforeAll(async () => {
+  committed = await readFile(join(ROOT, 'schema.graphql'), 'utf8');
+});
+
+async function printSchema(url: string): Promise<string> {
+  const { code, stdout, stderr } = await execute(process.execPath, ['src/commands/schema.ts', '--print'], {
+    env: { DATABASE_URL: url },
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+/** Gives the login a password for as long as `work` takes: logins belong to the cluster, which may not be ours alone. */
+async function withLogin<T>(login: string, work: (url: string) => Promise<T>): Promise<T> {
+  const { rows } = await db.query<{ rolpassword: string | null }>(
+    'select rolpassword from pg_authid where rolname = $1',
+    [login],
+  );
+  const before = rows[0]?.rolpassword ?? null;
+  const url = new URL(db.url);
+  url.username = login;
+  url.password = PASSWORD;
+  await db.query(`alter role ${login} password ${pg.escapeLiteral(PASSWORD)}`);
+  try {
+    return await work(url.href);
+  } finally {
+    await db.query(`alter role ${login} password ${before === null ? 'null' : pg.escapeLiteral(before)}`);
+  }
+}
+
+function fieldsOf(type: string): string[] {
+  const found = buildSchema(committed).getType(type);
+  return isObjectType(found) ? Object.keys(found.getFields()) : [];
+}
+
+describe('schema.graphql', () => {
+  it('is what npm run schema writes', async () => {
+    expect(await printSchema(db.url)).toBe(committed);
+  });
+
+  it("is the same where the gateway's own login connects, which cannot migrate", async () => {
+    expect(await withLogin('wallet_gateway', printSchema)).toBe(committed);
+  });
+
+  it('is the same on a ledger with rows', async () => {
+    await db.query("select ledger.asset_create('SILVER', 'Silver')");
+
+    expect(await printSchema(db.url)).toBe(committed);
+  });
+
+  it('has these mutations and no others: functions only, none of a table', () => {
+    expect(fieldsOf('Mutation')).toEqual([
+      'assetCreate',
+      'walletBonus',
+      'walletOpen',
+      'walletSpend',
+      'walletTopUp',
+      'walletTransfer',
+    ]);
+    expect(committed).not.toMatch(/^ {2}(create|update|delete|upsert)\w*\(/im);
+    expect(committed).not.toMatch(/^(type|input) (Create|Update|Delete)|Patch\b/m);
+  });
+
+  it('has these queries and no others', () => {
+    expect(fieldsOf('Query')).toEqual([
+      'assets',
+      'entry',
+      'ledgerTrialBalance',
+      'ledgerVerify',
+      'transfer',
+      'transferByIdemKey',
+      'wallet',
+      'walletBalance',
+      'walletId',
+      'wallets',
+    ]);
+  });
+
+  it('shows nothing of the private schema, of stripes as a function, of history lines or of opaque ids', () => {
+    expect(committed).not.toMatch(/ledger_?private/i);
+    expect(committed).not.toMatch(/wallet_?stripe/i);
+    expect(committed).not.toMatch(/walletHistory|HistoryLine/);
+    expect(committed).not.toMatch(/nodeId|rowId|interface Node|totalCount|offset/);
+    expect(committed).not.toMatch(/^ {2}(house_account|check_request|post|actor|refuse|replay)\(/im);
+  });
+
+  it('documents every type, every field, and the refusals of every mutation', () => {
+    const schema = buildSchema(committed);
+    const types = Object.values(schema.getTypeMap()).filter(({ name }) => !name.startsWith('__'));
+    const undocumented = types.filter(isObjectType).flatMap((type) => [
+      ...(type.description ? [] : [type.name]),
+      ...Object.values(type.getFields())
+        .filter(({ description }) => !description)
+        .map(({ name }) => `${type.name}.${name}`),
+    ]);
+
+    // A payload's result says in its type what it is.
+    expect(undocumented.filter((name) => !/Payload\.(receipt|wallet|asset)$/.test(name))).toEqual([]);
+    for (const { name, description } of Object.values(schema.getMutationType()?.getFields() ?? {})) {
+      expect({ name, description }).toEqual({
+        name,
+        description: expect.stringMatching(/Refuses.*INVALID_ARGUMENT/) as string,
+      });
+    }
+  });
+
+  it('has a type in which amounts are text, and no argument of the SQL functions is lost', () => {
+    const schema = buildSchema(committed);
+    const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType);
+    const named = Object.fromEntries(
+      inputs
+        .filter(({ name }) => /^(Wallet|Asset)\w+Input$/.test(name))
+        .map((type) => [
+          type.name,
+          Object.values(type.getFields()).map((field) => `${field.name}: ${String(field.type)}`),
+        ]),
+    );
+
+    expect(named).toEqual({
+      AssetCreateInput: ['clientMutationId: String', 'code: String!', 'name: String!', 'scale: Int'],
+      WalletBonusInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'expiresAt: Datetime',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletOpenInput: ['assetCode: String!', 'clientMutationId: String', 'ownerId: String!'],
+      WalletSpendInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletTopUpInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletTransferInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'fromWallet: UUID!',
+        'idemKey: String!',
+        'metadata: JSON',
+        'toWallet: UUID!',
+      ],
+    });
+  });
+});
+
+describe("a gateway with the gateway's own login", () => {
+  it('serves, and records the token as the actor', async () => {
+    await db.query("select ledger.asset_create('OWN', 'For this test')");
+
+    await withLogin('wallet_gateway', async (url) => {
+      const child = new Child(process.execPath, ['src/server.ts'], {
+        env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
+      });
+      try {
+        const [, address = ''] = await child.prints(/^Listening on (\S+)$/m);
+        const { signToken } = await import('./auth.ts');
+        const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
+        const response = await fetch(`${address}/graphql`, {
+          method: 'POST',
+          headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+          body: JSON.stringify({
+            query:
+              'mutation { walletOpen(input: {ownerId: "o", assetCode: "OWN"}) { wallet { events { nodes { actor } } } } }',
+          }),
+        });
+
+        expect(await response.json()).toEqual({
+          data: { walletOpen: { wallet: { events: { nodes: [{ actor: 'service:shop' }] } } } },
+        });
+      } finally {
+        await child.stop();
+      }
+    });
+  });
+
+  it('is told in one line where the login is another', async () => {
+    await withLogin('wallet_test_stranger', async (url) => {
+      const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
+        env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
+      });
+
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: 'DATABASE_URL must log in as wallet_gateway or as a superuser\n',
+      });
+    });
+  });
+
+  it('is told in one line where the database is not migrated', async () => {
+    const empty = `${db.name}_empty`;
+    await db.query(`create database ${empty}`);
+    try {
+      await withLogin('wallet_gateway', async (url) => {
+        const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
+          env: {
+            NODE_ENV: 'production',
+            JWT_SECRET: AUTH.secret,
+            DATABASE_URL: url.replace(db.name, empty),
+            PORT: '0',
+          },
+        });
+
+        expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, lines: 1 });
+        expect(stderr).toMatch(/migrate/);
+      });
+    } finally {
+      await db.query(`drop database ${empty} with (force)`);
+    }
+  });
+});

@@ -1,0 +1,351 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { chmod, cp, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import pg from 'pg';
+import { createDatabase } from '../db/tests/helpers.ts';
+import { AUTH, Child, type Env, execute, ROOT } from './testing.ts';
+
+const SLOW_MS = 120_000;
+
+/** The project as it is after `npm ci`: nothing of what a service has left behind. */
+async function freshCopy(): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'wallet start ')));
+  // As root, PostgreSQL runs as another user, who has to get in.
+  await chmod(folder, 0o755);
+  const left = new Set(['node_modules', '.data', '.git', 'coverage']);
+  await cp(ROOT, folder, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (path) => !left.has(basename(path)),
+  });
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  return folder;
+}
+
+/** A process that ended counts as gone, also where nobody has asked for its exit code yet. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    const status = `/proc/${pid}/status`;
+    return !existsSync(status) || !/^State:\s+Z/m.test(readFileSync(status, 'utf8'));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function query(url: string, ...statements: string[]): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    let rows: unknown[] = [];
+    for (const statement of statements) ({ rows } = await client.query(statement));
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+describe('npm start in an empty folder', () => {
+  let cwd = '';
+  let service: Child;
+  let databaseUrl = '';
+  let serverPid = 0;
+
+  const npm = (...args: string[]) => execute('npm', ['--silent', ...args], { cwd });
+  const pidFile = () => join(cwd, '.data/postgres/data/postmaster.pid');
+  /** Every row of the log, to see that nothing changes. */
+  const rows = () =>
+    query(
+      databaseUrl,
+      `select 'transfer' as row, t::text from ledger.transfers t union all select 'entry', e::text from ledger.entries e
+       union all select 'event', v::text from ledger.wallet_events v union all select 'asset', a::text from ledger.assets a
+       order by 1, 2`,
+    );
+
+  async function start(): Promise<void> {
+    service = new Child('npm', ['start'], { cwd, env: { PORT: '0' } });
+    // The curl line comes last.
+    await service.prints(/^curl .*\n/m, SLOW_MS);
+    [, databaseUrl = ''] = await service.prints(/^psql +psql '(.*)'$/m);
+    serverPid = Number((await readFile(pidFile(), 'utf8')).split('\n')[0]);
+  }
+
+  async function interrupt(): Promise<{ code: number | null; within: number }> {
+    const started = Date.now();
+    service.signal('SIGINT');
+    const code = await service.exited;
+    return { code, within: Date.now() - started };
+  }
+
+  beforeAll(async () => {
+    cwd = await freshCopy();
+    await start();
+  }, SLOW_MS);
+  afterAll(async () => {
+    await service.stop();
+    // Where root cannot lend the folder, the data are elsewhere.
+    const data = await realpath(join(cwd, '.data/postgres')).catch(() => cwd);
+    await rm(data, { recursive: true, force: true });
+    await rm(cwd, { recursive: true, force: true });
+  }, SLOW_MS);
+
+  it('prints the URL, a token, and a curl line that works as it is pasted', async () => {
+    const [, url = ''] = await service.prints(/^Listening on (http:\/\/localhost:\d+)$/m);
+    const [, token = ''] = await service.prints(/^token +(\S+)$/m);
+    const [curl] = await service.prints(/^curl .*$/m);
+
+    const { code, stdout } = await execute('bash', ['-c', curl]);
+
+    expect(service.stdout).toMatch(new RegExp(`^GraphQL IDE +${url}/$`, 'm'));
+    expect(curl).toContain(url);
+    expect(curl).toContain(token);
+    expect(code).toBe(0);
+    const wallet = { id: expect.any(String) as string, entries: { nodes: expect.any(Array) as unknown[] } };
+    const { data } = JSON.parse(stdout) as { data: { wallets: { nodes: { assetCode: string }[] } } };
+    expect(data.wallets.nodes.toSorted((a, b) => a.assetCode.localeCompare(b.assetCode))).toEqual([
+      { ...wallet, assetCode: 'GEM', balance: '50', bonusBalance: '0', available: '50' },
+      { ...wallet, assetCode: 'GOLD', balance: '1250', bonusBalance: '250', available: '1250' },
+    ]);
+    expect(service.stderr).not.toMatch(/error|warn(?!.*npm)/i);
+  });
+
+  it('serves a token of npm run token', async () => {
+    const [, url = ''] = await service.prints(/^Listening on (\S+)$/m);
+    const { code, stdout } = await npm('run', 'token', '--', '--role', 'player', '--sub', 'bob');
+    const token = stdout.trim().split('\n').at(-1) ?? '';
+
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ query: '{ wallets { nodes { ownerId assetCode balance } } }' }),
+    });
+
+    expect(code).toBe(0);
+    const { data } = (await response.json()) as { data: { wallets: { nodes: { assetCode: string }[] } } };
+    expect(data.wallets.nodes.toSorted((a, b) => a.assetCode.localeCompare(b.assetCode))).toEqual([
+      { ownerId: 'bob', assetCode: 'GEM', balance: '10' },
+      { ownerId: 'bob', assetCode: 'GOLD', balance: '500' },
+    ]);
+  });
+
+  it.each([
+    [['--role', 'owner', '--sub', 'x']],
+    [['--role', 'player']],
+    [['--role', 'player', '--sub', '']],
+    [['--rule']],
+  ])('makes no token of %j, and says why in one line', async (args) => {
+    const { code, stdout, stderr } = await execute(process.execPath, ['src/commands/token.ts', ...args], { cwd });
+
+    expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, stdout: '', lines: 1 });
+    expect(stderr).not.toBe('');
+  });
+
+  it(
+    'lets npm run seed and npm run migrate run beside it, which change nothing',
+    async () => {
+      const before = await rows();
+
+      const codes = [await npm('run', 'seed'), await npm('run', 'seed'), await npm('run', 'migrate')].map(
+        ({ code }) => code,
+      );
+
+      expect(codes).toEqual([0, 0, 0]);
+      expect(before.length).toBeGreaterThan(10);
+      expect(await rows()).toEqual(before);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'lets npm run verify prove the ledger beside it, and find what was changed past the triggers',
+    async () => {
+      const change = (by: string) => [
+        'begin',
+        'set local session_replication_role = replica',
+        `update ledger.entries set balance = balance ${by}
+       where wallet_id = ledger.wallet_id('alice', 'GEM') and seq = 1`,
+        'commit',
+      ];
+
+      const sound = await npm('run', 'verify');
+      await query(databaseUrl, ...change('+ 1'));
+      const tampered = await npm('run', 'verify');
+      await query(databaseUrl, ...change('- 1'));
+      const mended = await npm('run', 'verify');
+
+      expect(sound).toMatchObject({ code: 0, stdout: 'the ledger is sound\n' });
+      expect(tampered.code).toBe(1);
+      const lines = tampered.stdout.trim().split('\n');
+      expect(lines.at(-1)).toBe(`findings: ${lines.length - 1}`);
+      const findings = lines.slice(0, -1).map((line) => JSON.parse(line) as { rule: string; seq: string });
+      expect(findings).toContainEqual(expect.objectContaining({ rule: 'entry_balance', seq: '1' }));
+      expect(findings).toContainEqual(expect.objectContaining({ rule: 'entry_hash', seq: '1' }));
+      expect(mended).toMatchObject({ code: 0, stdout: 'the ledger is sound\n' });
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'does not start twice, and says so in one line',
+    async () => {
+      const second = await execute(process.execPath, ['src/server.ts'], { cwd, env: { PORT: '0' } });
+
+      expect(second.code).toBe(1);
+      expect(second.stdout).toBe('');
+      expect(second.stderr).toMatch(/^Another process is already serving from .+\n$/);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'ends on Ctrl-C with 0 within seconds, and leaves no PostgreSQL behind',
+    async () => {
+      expect(isAlive(serverPid)).toBe(true);
+
+      const { code, within } = await interrupt();
+
+      expect(code).toBe(0);
+      expect(within).toBeLessThan(8_000);
+      expect(service.stderr).not.toMatch(/error|\bat .*:\d+/i);
+      expect(existsSync(pidFile())).toBe(false);
+      expect(isAlive(serverPid)).toBe(false);
+      await expect(query(databaseUrl, 'select 1')).rejects.toThrow(/ECONNREFUSED/);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'leaves a database that npm run verify starts and stops by itself',
+    async () => {
+      const { code, stdout } = await npm('run', 'verify');
+
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'the ledger is sound\n' });
+      expect(existsSync(pidFile())).toBe(false);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'keeps the rows and the secret when it starts again',
+    async () => {
+      const [, token = ''] = await service.prints(/^token +(\S+)$/m);
+      await start();
+      const spent = await query(
+        databaseUrl,
+        "select ledger.wallet_spend(ledger.wallet_id('alice', 'GOLD'), 1, 'before the second start')",
+      );
+      const before = await rows();
+      await interrupt();
+
+      await start();
+
+      expect(spent).toHaveLength(1);
+      expect(await rows()).toEqual(before);
+      const [, url = ''] = await service.prints(/^Listening on (\S+)$/m);
+      const response = await fetch(`${url}/wallets/x/history.csv`, { headers: { Authorization: `Bearer ${token}` } });
+      expect(response.status).toBe(400);
+      expect(await interrupt()).toMatchObject({ code: 0 });
+    },
+    SLOW_MS,
+  );
+});
+
+describe('the server', () => {
+  const db = createDatabase();
+
+  /** Starts what should not start. */
+  async function refuse(env: Env): Promise<string> {
+    const { code, stdout, stderr } = await execute(process.execPath, ['src/server.ts'], {
+      env: { JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url, ...env },
+    });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+    return stderr.trim();
+  }
+
+  it('says in one line that its port is taken', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, resolve));
+    const { port } = other.address() as { port: number };
+
+    const line = await refuse({ PORT: String(port) }).finally(() => other.close());
+
+    expect(line).toMatch(new RegExp(`^Cannot listen on port ${port}: .*EADDRINUSE`));
+  });
+
+  it('says in one line that the database cannot be reached', async () => {
+    expect(await refuse({ DATABASE_URL: 'postgres://somebody:secret-1@127.0.0.1:1/wallet' })).toMatch(
+      /^The database at DATABASE_URL cannot be reached: (?!.*secret-1).*ECONNREFUSED/,
+    );
+  });
+
+  it('says in one line that the host is not known', async () => {
+    expect(await refuse({ DATABASE_URL: 'postgres://somebody@database.invalid/wallet' })).toMatch(
+      /^The database at DATABASE_URL cannot be reached: .*database\.invalid/,
+    );
+  });
+
+  it('says in one line that the database lets it not in', async () => {
+    const url = new URL(db.url);
+    url.username = 'wallet_test_nobody';
+    url.password = 'secret-1';
+
+    expect(await refuse({ DATABASE_URL: url.href })).toMatch(
+      /^The database at DATABASE_URL cannot be reached: (?!.*secret-1).*wallet_test_nobody/,
+    );
+  });
+
+  it('says in one line that there is no such database', async () => {
+    const url = new URL(db.url);
+    url.pathname = '/wallet_test_nothing';
+
+    expect(await refuse({ DATABASE_URL: url.href })).toMatch(/^The database at DATABASE_URL .*wallet_test_nothing/);
+  });
+
+  it.each([
+    ['DATABASE_URL', { DATABASE_URL: 'mysql://localhost/wallet' }, /^DATABASE_URL must start with postgres/],
+    ['PORT', { PORT: 'http' }, /^PORT must be a whole number from 0 to 65535$/],
+    ['POOL_SIZE', { POOL_SIZE: '1' }, /^POOL_SIZE must be a whole number from 2 to 1000$/],
+    ['JWT_SECRET', { JWT_SECRET: 'short' }, /^JWT_SECRET must have 32 bytes or more$/],
+    ['JWT_SECRET', { JWT_SECRET: '', NODE_ENV: 'production' }, /^In production, set JWT_SECRET or JWKS_URI$/],
+    [
+      'JWKS_URI',
+      { JWT_SECRET: '', JWKS_URI: 'https://issuer.invalid/keys' },
+      /^JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE/,
+    ],
+  ])('says in one line what is wrong with %s: %j', async (_name, env: Env, line) => {
+    expect(await refuse(env)).toMatch(line);
+  });
+
+  it('answers the request under way when it is told to end, and ends with 0', async () => {
+    const service = new Child(process.execPath, ['src/server.ts'], {
+      env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url },
+    });
+    const [, url = ''] = await service.prints(/^Listening on (\S+)$/m);
+    const holder = await db.connect();
+    await holder.query('begin; select from ledger.wallets for update');
+    const { signToken } = await import('./auth.ts');
+    const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
+    const [wallet] = (await db.query<{ id: string }>("select ledger.wallet_id('alice', 'GOLD') as id")).rows;
+
+    const answer = fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({
+        query: `mutation { walletSpend(input: {walletId: "${wallet?.id ?? ''}", amount: 1, idemKey: "late"}) { receipt { balance } } }`,
+      }),
+    });
+    for (let waiting: unknown[] = []; waiting.length === 0;) {
+      ({ rows: waiting } = await db.query(
+        "select from pg_stat_activity where datname = current_database() and application_name = 'wallet-gateway' and wait_event_type = 'Lock'",
+      ));
+    }
+    service.signal('SIGTERM');
+    await holder.query('rollback');
+
+    expect(await (await answer).json()).toEqual({ data: { walletSpend: { receipt: { balance: '1249' } } } });
+    expect(await service.exited).toBe(0);
+  });
+});

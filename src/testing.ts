@@ -1,0 +1,243 @@
+/** What the tests of the gateway share: processes that end with the test run, a gateway on a database of its own, calls. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createDatabase, type Database } from '../db/tests/helpers.ts';
+import { signToken, type Role } from './auth.ts';
+import type { SecretAuth } from './config.ts';
+
+export type Env = Record<string, string | undefined>;
+
+export interface GraphqlError {
+  message: string;
+  path?: (string | number)[];
+  extensions: { code: string; detail?: Record<string, unknown>; hint?: string; id?: string };
+}
+
+export interface Answer {
+  status: number;
+  body: { data?: Record<string, unknown> | null; errors?: GraphqlError[] };
+}
+
+export interface GraphqlReceipt {
+  transferId: string;
+  walletId: string;
+  seq: string;
+  kind: string;
+  amount: string;
+  bonusAmount: string;
+  balance: string;
+  bonusBalance: string;
+  heldBalance: string;
+  available: string;
+  holdId: string | null;
+  replayed: boolean;
+  createdAt: string;
+}
+
+export const ROOT = fileURLToPath(new URL('../', import.meta.url));
+export const AUTH: SecretAuth = { kind: 'secret', secret: 'only for tests: not a secret at all' };
+export const RECEIPT = `transferId walletId seq kind amount bonusAmount balance bonusBalance heldBalance available holdId replayed
+  createdAt`;
+
+const START_LIMIT_MS = 60_000;
+
+/** A process in a group of its own, which a guard ends when the test run does, however that comes about. */
+export class Child {
+  stdout = '';
+  stderr = '';
+  readonly exited: Promise<number | null>;
+  readonly #process: ChildProcess;
+
+  constructor(command: string, args: string[], { cwd = ROOT, env = {} }: { cwd?: string; env?: Env } = {}) {
+    this.#process = spawn(command, args, {
+      cwd,
+      env: cleanEnvironment(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    const guard = guardGroup(this.pid);
+    this.exited = once(this.#process, 'close').then(([code]) => {
+      guard.kill('SIGKILL');
+      return code as number | null;
+    });
+  }
+
+  get pid(): number {
+    const { pid } = this.#process;
+    if (pid === undefined) throw new Error('The process did not start');
+    return pid;
+  }
+
+  /** The first match in what it prints; fails where it ends without one. */
+  async prints(pattern: RegExp, limit = START_LIMIT_MS): Promise<RegExpExecArray> {
+    const deadline = Date.now() + limit;
+    for (;;) {
+      const ended = this.#process.exitCode !== null || this.#process.signalCode !== null;
+      const found = pattern.exec(this.stdout);
+      if (found) return found;
+      if (ended || Date.now() > deadline) throw new Error(`No ${pattern.source} in: ${this.stdout}${this.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Signals the whole group, as a terminal does on Ctrl-C. */
+  signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+
+  async stop(): Promise<number | null> {
+    this.signal('SIGTERM');
+    const deadline = setTimeout(() => {
+      this.signal('SIGKILL');
+    }, 15_000);
+    return this.exited.finally(() => {
+      clearTimeout(deadline);
+    });
+  }
+}
+
+/** Runs a command to its end. */
+export async function execute(
+  command: string,
+  args: string[],
+  options: { cwd?: string; env?: Env } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = new Child(command, args, options);
+  const code = await child.exited;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+/** Reads from a pipe that closes when this process dies, and then ends the group. */
+function guardGroup(pid: number): ChildProcess {
+  const guard = spawn(
+    '/bin/sh',
+    ['-c', 'read -r _; kill -s TERM -- "-$0"; sleep 15; kill -s KILL -- "-$0"', String(pid)],
+    {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    },
+  );
+  guard.unref();
+  return guard;
+}
+
+/** Without what configures the gateway, libpq or the test runner itself. */
+function cleanEnvironment(more: Env): Env {
+  const foreign = /^(DATABASE_URL|PORT|POOL_SIZE|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
+  const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  return { ...Object.fromEntries(inherited), ...more };
+}
+
+/** A gateway and its database, for the tests of one describe block. */
+export class Gateway {
+  readonly db: Database;
+  readonly #env: Env;
+  #child: Child | undefined;
+  #url = '';
+
+  constructor(db: Database, env: Env) {
+    this.db = db;
+    this.#env = env;
+  }
+
+  get child(): Child {
+    if (!this.#child) throw new Error('The gateway is not running');
+    return this.#child;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  async start(): Promise<void> {
+    this.#child = new Child(process.execPath, ['src/server.ts'], {
+      env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: this.db.url, PORT: '0', ...this.#env },
+    });
+    const [, url = ''] = await this.#child.prints(/^Listening on (\S+)$/m);
+    this.#url = url;
+  }
+
+  async stop(): Promise<number | null> {
+    return this.#child?.stop() ?? null;
+  }
+
+  /** A caller with a good token. */
+  as(role: Role, sub = `${role}-1`): Caller {
+    return new Caller(this, signToken(AUTH, { role, sub }));
+  }
+
+  /** A caller with this token, or with none. */
+  with(token: string | undefined): Caller {
+    return new Caller(this, Promise.resolve(token));
+  }
+}
+
+export class Caller {
+  readonly #gateway: Gateway;
+  readonly #token: Promise<string | undefined>;
+
+  constructor(gateway: Gateway, token: Promise<string | undefined>) {
+    this.#gateway = gateway;
+    this.#token = token;
+  }
+
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const token = await this.#token;
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set('Authorization', `Bearer ${token}`);
+    return fetch(`${this.#gateway.url}${path}`, { ...init, headers });
+  }
+
+  async post(query: string, variables: Record<string, unknown> = {}): Promise<Answer> {
+    const response = await this.fetch('/graphql', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    });
+    return { status: response.status, body: (await response.json()) as Answer['body'] };
+  }
+
+  /** The data of an answer; fails where there are errors. */
+  async data<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
+    const { status, body } = await this.post(query, variables);
+    if (status !== 200 || body.errors) throw new Error(`${status} ${JSON.stringify(body)}`);
+    return body.data as T;
+  }
+
+  /** Calls a mutation with a variable as its input. */
+  mutate(name: string, input: Record<string, unknown>, payload = `receipt { ${RECEIPT} }`): Promise<Answer> {
+    const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
+    return this.post(`mutation ($input: ${type}!) { ${name}(input: $input) { ${payload} } }`, { input });
+  }
+
+  /** The receipt of a mutation; fails where there is none. */
+  async receipt(name: string, input: Record<string, unknown>): Promise<GraphqlReceipt> {
+    const { body } = await this.mutate(name, input);
+    const payload = body.data?.[name] as { receipt: GraphqlReceipt } | null | undefined;
+    if (!payload) throw new Error(JSON.stringify(body));
+    return payload.receipt;
+  }
+}
+
+/** For use in a describe block: started before its tests, stopped after them and before its database is dropped. */
+export function createGateway(env: Env = {}): Gateway {
+  // Hooks run in the order in which they are made.
+  afterAll(() => gateway.stop());
+  const gateway = new Gateway(createDatabase(), env);
+  beforeAll(() => gateway.start(), START_LIMIT_MS);
+  return gateway;
+}
+
+/** The one error of an answer, with what callers are told of it. */
+export function errorOf({ body }: Answer): GraphqlError {
+  const [error, ...more] = body.errors ?? [];
+  if (!error || more.length > 0) throw new Error(`not one error: ${JSON.stringify(body)}`);
+  return error;
+}
