@@ -318,7 +318,25 @@ describe('a value that cannot be read', () => {
     ['no GraphQL', 'hello'],
     ['nothing', ''],
     ['a subscription', 'subscription { wallets { nodes { id } } }'],
-    ['a list inside itself', '{ wallets { nodes { entries { nodes { wallet { entries { nodes { seq } } } } } } } }'],
+    ['lists in lists', '{ wallets { nodes { entries { nodes { wallet { entries { nodes { seq } } } } } } } }'],
+    ['two large pages in each other', '{ wallets(first: 500) { nodes { entries(first: 500) { nodes { seq } } } } }'],
+    [
+      'a page of unknown size in another',
+      'query ($first: Int) { wallets { nodes { entries(first: $first) { nodes { seq } } } } }',
+    ],
+    [
+      'one list many times',
+      `{ ${Array.from({ length: 30 }, (_, n) => `l${n}: wallets(first: 1000) { nodes { id } }`).join(' ')} }`,
+    ],
+    [
+      'one list many times by fragments',
+      `{ ...a ...a ...a } fragment a on Query { x: wallets { nodes { entries { nodes { seq } } } } }`,
+    ],
+    [
+      '22 fields deep',
+      `{ wallet(id: "${UNKNOWN_WALLET}") { entries { nodes { ${'transfer { debitEntry { '.repeat(10)} seq ${'} } '.repeat(10)} } } } }`,
+    ],
+    ['2001 fields', `{ ${Array.from({ length: 2001 }, (_, n) => `f${n}: __typename`).join(' ')} }`],
   ])('is refused with 400 where the document is %s', async (_what, query) => {
     const answer = await service.post(query);
 
@@ -326,6 +344,17 @@ describe('a value that cannot be read', () => {
     expect(answer.body).not.toHaveProperty('data');
     for (const { extensions } of answer.body.errors ?? []) expect(extensions.code).toBe('BAD_REQUEST');
     expect(answer.body.errors).not.toHaveLength(0);
+  });
+
+  it.each([
+    ['lists in a list', '{ wallets(first: 20) { nodes { entries(first: 50) { nodes { transfer { id } } } } } }'],
+    ['the largest page', `{ wallet(id: "${UNKNOWN_WALLET}") { entries(first: 1000) { nodes { transfer { id } } } } }`],
+    ['lists without a size', '{ wallets { nodes { entries { nodes { seq transfer { id } } } } } }'],
+  ])('is answered where it asks for %s', async (_what, query) => {
+    const answer = await service.post(query);
+
+    expect(answer.status).toBe(200);
+    expect(answer.body).not.toHaveProperty('errors');
   });
 
   it.each([
