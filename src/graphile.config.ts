@@ -5,6 +5,7 @@ import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
+import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { LimitsPlugin } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { PagingPlugin } from './plugins/paging.ts';
@@ -24,6 +25,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
     plugins: [
       NamesPlugin,
+      ArgumentsPlugin,
       ScalarsPlugin,
       PagingPlugin,
       LimitsPlugin,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildSchema, isInputObjectType, isObjectType } from 'graphql';
+import { buildSchema, getNamedType, isInputObjectType, isObjectType } from 'graphql';
 import pg from 'pg';
 import { createDatabase } from '../db/tests/helpers.ts';
 import { AUTH, Child, execute, ROOT } from './testing.ts';
@@ -52,6 +52,42 @@ describe('schema.graphql', () => {
 
   it("is the same where the gateway's own login connects, which cannot migrate", async () => {
     expect(await withLogin('wallet_gateway', printSchema)).toBe(committed);
+  });
+
+  it('describes every mutation, every type of rows, and every argument and field of them', () => {
+    const schema = buildSchema(committed);
+    const mutations = Object.values(schema.getMutationType()?.getFields() ?? {});
+    const inputs = mutations.flatMap(({ args }) => args.map(({ type }) => getNamedType(type)));
+    const rows = [
+      'Asset',
+      'Entry',
+      'Finding',
+      'Receipt',
+      'Transfer',
+      'TrialBalance',
+      'Wallet',
+      'WalletBalance',
+      'WalletEvent',
+    ];
+    const described = [
+      ...mutations,
+      ...inputs.flatMap((type) => (isInputObjectType(type) ? Object.values(type.getFields()) : [])),
+      ...['walletId', 'walletBalance', 'ledgerTrialBalance', 'ledgerVerify'].flatMap(
+        (name) =>
+          schema
+            .getQueryType()
+            ?.getFields()
+            [name]?.args.filter((arg) => arg.name !== 'after') ?? [],
+      ),
+      ...rows.map((name) => schema.getType(name)),
+      ...rows.flatMap((name) => {
+        const type = schema.getType(name);
+        return isObjectType(type) ? Object.values(type.getFields()) : [];
+      }),
+    ];
+
+    expect(described.length).toBeGreaterThan(100);
+    expect(described.filter((item) => !item?.description).map((item) => item?.name)).toEqual([]);
   });
 
   it('is the same on a ledger with rows', async () => {
