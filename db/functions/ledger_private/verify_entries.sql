@@ -7,48 +7,48 @@ as $$
     select e, lag(e) over (partition by e.wallet_id order by e.seq) as head
     from ledger.entries e
     where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
-  ), expected as (
-    select k.e, k.head, w.id as wallet_id, t, coalesce((k.head).seq, 0)::numeric + 1 as seq,
-      case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign
+  ), joined as (
+    -- In numeric, because a tampered amount must not end the proof by an overflow.
+    select k.e, k.head, t, w.id as wallet_id, case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign
     from walked k
     left join ledger.wallets w on w.id = (k.e).wallet_id
     left join ledger.transfers t on t.id = (k.e).transfer_id
-  )
-  select f.rule, (x.e).wallet_id, (x.e).seq, (x.e).transfer_id, f.detail
-  from expected x
-  cross join lateral (
-    select 'entry_seq', jsonb_build_object('expected', x.seq)
-      where (x.e).seq <> x.seq
-    union all
-    select 'entry_balance', jsonb_build_object('after', to_jsonb(x.head) - 'hash')
-      where ((x.e).balance, (x.e).bonus_balance, (x.e).held_balance,
-          (x.e).topped_up_total, (x.e).granted_total, (x.e).spent_total)
+  ), judged as (
+    select j.e, j.head, j.t, j.wallet_id,
+      (j.e).seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
+      ((j.e).balance, (j.e).bonus_balance, (j.e).held_balance, (j.e).topped_up_total, (j.e).granted_total, (j.e).spent_total)
         is distinct from (
-          coalesce((x.head).balance, 0) + x.sign * (x.e).amount,
-          coalesce((x.head).bonus_balance, 0) + x.sign * (x.e).bonus_amount,
-          coalesce((x.head).held_balance, 0)::numeric + (x.e).held_amount,
-          coalesce((x.head).topped_up_total, 0)::numeric + case when (x.e).kind = 'top_up' then (x.e).amount else 0 end,
-          coalesce((x.head).granted_total, 0)::numeric + case when (x.e).kind = 'bonus' then (x.e).amount else 0 end,
-          coalesce((x.head).spent_total, 0)::numeric + case when (x.e).kind in ('spend', 'capture') then (x.e).amount else 0 end)
-        or not (x.e).balance >= greatest((x.e).bonus_balance, (x.e).held_balance)
-        or least((x.e).bonus_balance, (x.e).held_balance) < 0
-    union all
-    select 'entry_time', jsonb_build_object('after', (x.head).created_at)
-      where (x.e).created_at < (x.head).created_at
-    union all
-    select 'entry_hash', jsonb_build_object('found', encode((x.e).hash, 'hex'))
-      where (x.e).hash is distinct from
-        ledger_private.entry_hash((x.head).hash, x.e, ledger_private.transfer_bytes(x.t))
-    union all
-    select 'entry_reference', jsonb_build_object('wallet_found', x.wallet_id is not null, 'transfer_found', (x.t).id is not null)
-      where x.wallet_id is null or (x.t).id is null
-    union all
-    select 'entry_transfer', jsonb_build_object('transfer', to_jsonb(x.t) - 'metadata' - 'idem_key')
-      where (x.t).id is not null and ((x.e).kind, (x.e).amount, (x.e).bonus_amount, (x.e).wallet_id, (x.e).seq)
-        is distinct from ((x.t).kind, (x.t).amount, (x.t).bonus_amount,
-          case (x.e).side when 'debit' then (x.t).debit_wallet_id else (x.t).credit_wallet_id end,
-          case (x.e).side when 'debit' then (x.t).debit_seq else (x.t).credit_seq end)
-  ) as f (rule, detail)
+          coalesce((j.head).balance, 0) + j.sign * (j.e).amount,
+          coalesce((j.head).bonus_balance, 0) + j.sign * (j.e).bonus_amount,
+          coalesce((j.head).held_balance, 0)::numeric + (j.e).held_amount,
+          coalesce((j.head).topped_up_total, 0)::numeric + case when (j.e).kind = 'top_up' then (j.e).amount else 0 end,
+          coalesce((j.head).granted_total, 0)::numeric + case when (j.e).kind = 'bonus' then (j.e).amount else 0 end,
+          coalesce((j.head).spent_total, 0)::numeric + case when (j.e).kind in ('spend', 'capture') then (j.e).amount else 0 end)
+        or (j.e).balance < greatest((j.e).bonus_balance, (j.e).held_balance)
+        or least((j.e).bonus_balance, (j.e).held_balance) < 0 as breaks_balance,
+      coalesce((j.e).created_at < (j.head).created_at, false) as breaks_time,
+      (j.e).hash is distinct from
+        ledger_private.entry_hash((j.head).hash, j.e, ledger_private.transfer_bytes(j.t)) as breaks_hash,
+      j.wallet_id is null or (j.t).id is null as breaks_reference,
+      (j.t).id is not null and ((j.e).kind, (j.e).amount, (j.e).bonus_amount, (j.e).wallet_id, (j.e).seq)
+        is distinct from ((j.t).kind, (j.t).amount, (j.t).bonus_amount,
+          case (j.e).side when 'debit' then (j.t).debit_wallet_id else (j.t).credit_wallet_id end,
+          case (j.e).side when 'debit' then (j.t).debit_seq else (j.t).credit_seq end) as breaks_transfer
+    from joined j
+  )
+  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, f.detail
+  from judged g
+  cross join lateral (values
+    ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
+    ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash')),
+    ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
+    ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.e).hash, 'hex'))),
+    ('entry_reference', g.breaks_reference,
+      jsonb_build_object('wallet_found', g.wallet_id is not null, 'transfer_found', (g.t).id is not null)),
+    ('entry_transfer', g.breaks_transfer, jsonb_build_object('transfer', to_jsonb(g.t) - 'metadata' - 'idem_key'))
+  ) as f (rule, broken, detail)
+  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_transfer)
+    and f.broken
 $$;
 
 comment on function ledger_private.verify_entries(uuid) is

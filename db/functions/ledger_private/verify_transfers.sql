@@ -23,28 +23,17 @@ as $$
     -- Only a reservation has one side.
     where l.leg_wallet_id is not null or t.kind not in ('hold', 'release')
       or num_nonnulls(t.debit_wallet_id, t.credit_wallet_id) = 0
-  )
-  select f.rule, (l.t).wallet_id, l.leg_seq, (l.t).id, f.detail
-  from legs l
-  left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
-  left join ledger.entries head on head.wallet_id = l.leg_wallet_id and head.seq = l.leg_seq - 1 and l.acting
-  left join ledger.wallets w on w.id = l.leg_wallet_id
-  left join ledger.wallets o on o.id = l.other_wallet_id
-  cross join lateral (
-    select 'transfer_reference', jsonb_build_object('side', l.side, 'entry', l.leg_seq, 'wallet_id', l.leg_wallet_id)
-      where e.transfer_id is distinct from (l.t).id or e.side is distinct from l.side or w.id is null
-    union all
-    -- The acting wallet is a player's, on the side that the kind demands; the other is in the account that the kind
-    -- decides, there in the acting wallet's stripe or in the batches'.
-    select 'transfer_sides', jsonb_build_object('side', l.side, 'account', w.house, 'stripe', w.stripe, 'asset_code', w.asset_code)
-      where w.asset_code <> o.asset_code
-        or not l.acting and (l.t).wallet_id is distinct from l.other_wallet_id
-        or l.acting and (w.house is not null or l.side::text <> case when (l.t).kind in ('top_up', 'bonus') then 'credit' else 'debit' end)
-        or not l.acting and w.house is distinct from ledger_private.house_account((l.t).kind)
-        or not l.acting and w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32)
-    union all
-    select 'transfer_facts', to_jsonb(l.t) - 'metadata' - 'idem_key'
-      where l.acting and ((l.t).kind not in ('top_up', 'bonus', 'spend', 'transfer')
+  ), judged as (
+    select l.*, w.house, w.stripe, w.asset_code,
+      e.transfer_id is distinct from (l.t).id or e.side is distinct from l.side or w.id is null as breaks_reference,
+      -- The acting wallet is a player's, on the side that the kind demands; the other is in the account that the kind
+      -- decides, there in the acting wallet's stripe or in the batches'.
+      l.leg_wallet_id is not null and (coalesce(w.asset_code <> o.asset_code, false) or case when l.acting
+        then w.house is not null or l.side::text <> case when (l.t).kind in ('top_up', 'bonus') then 'credit' else 'debit' end
+        else (l.t).wallet_id is distinct from l.other_wallet_id
+          or w.house is distinct from ledger_private.house_account((l.t).kind)
+          or coalesce(w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32), false) end) as breaks_sides,
+      coalesce(l.acting, false) and ((l.t).kind not in ('top_up', 'bonus', 'spend', 'transfer')
         or (l.t).idem_key is null
         or num_nonnulls((l.t).reverses, (l.t).hold_id, (l.t).expires_at) > 0
         or (l.t).amount not between 1 and 1000000000000000
@@ -52,8 +41,23 @@ as $$
         or (l.t).bonus_amount <> case (l.t).kind
           when 'top_up' then 0
           when 'bonus' then (l.t).amount
-          else least((l.t).amount, coalesce(head.bonus_balance, 0)) end)
-  ) as f (rule, detail)
+          else least((l.t).amount, coalesce(head.bonus_balance, 0)) end) as breaks_facts
+    from legs l
+    left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
+    left join ledger.entries head on head.wallet_id = l.leg_wallet_id and head.seq = l.leg_seq - 1 and l.acting
+    left join ledger.wallets w on w.id = l.leg_wallet_id
+    left join ledger.wallets o on o.id = l.other_wallet_id
+  )
+  select f.rule, (g.t).wallet_id, g.leg_seq, (g.t).id, f.detail
+  from judged g
+  cross join lateral (values
+    ('transfer_reference', g.breaks_reference,
+      jsonb_build_object('side', g.side, 'entry', g.leg_seq, 'wallet_id', g.leg_wallet_id)),
+    ('transfer_sides', g.breaks_sides,
+      jsonb_build_object('side', g.side, 'account', g.house, 'stripe', g.stripe, 'asset_code', g.asset_code)),
+    ('transfer_facts', g.breaks_facts, to_jsonb(g.t) - 'metadata' - 'idem_key')
+  ) as f (rule, broken, detail)
+  where (g.breaks_reference or g.breaks_sides or g.breaks_facts) and f.broken
 $$;
 
 comment on function ledger_private.verify_transfers(uuid) is
