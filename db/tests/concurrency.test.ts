@@ -401,6 +401,29 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await expectSound(db);
   });
 
+  it('books what arrives in a frozen wallet, and nothing else', async () => {
+    const asset = await newAsset(db);
+    const [from_wallet, frozen] = [
+      await newWallet(db, asset, { bought: 5 }),
+      await newWallet(db, asset, { bought: 5 }),
+    ];
+    await setStatus(db, frozen, 'frozen');
+    const session = await oldSnapshot();
+
+    const receipts = [
+      await call(session, 'wallet_top_up', { wallet_id: frozen, amount: 2, idem_key: newKey() }),
+      await call(session, 'wallet_transfer', { from_wallet, to_wallet: frozen, amount: 3, idem_key: newKey() }),
+    ];
+    await session.query('commit');
+
+    expect(receipts).toMatchObject([
+      { seq: '2', balance: '7' },
+      { seq: '2', balance: '2' },
+    ]);
+    expect(await rowsOf(db, frozen)).toMatchObject({ entries: 3 });
+    await expectSound(db);
+  });
+
   it('is not told that a wallet is frozen that has been reopened meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     await setStatus(db, wallet_id, 'frozen');

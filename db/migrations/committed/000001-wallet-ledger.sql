@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d8eddc06a4daf060d72b810370adee6bb4bdca00
+--! Hash: sha1:3266392ce0dd3c250b7b86cc97fb48cd4e227105
 --! Message: wallet-ledger
 
 -- The wallet ledger: roles, types, tables, guards, functions, policies and grants.
@@ -694,24 +694,29 @@ begin
     return;
   end if;
   -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL answers
-  -- 40001 where another transaction has written that entry. The refusal that follows takes the empty ones back.
-  perform set_config('ledger.posting', 'on', true);
-  foreach v_wallet_id in array array_remove(wallet_ids, null) loop
-    insert into ledger.entries
-      select v_wallet_id, coalesce(max(e.seq), 0) + 1, uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
-      from ledger.entries e
-      where e.wallet_id = v_wallet_id
-      on conflict on constraint entries_pkey do nothing;
-    if not found then
-      raise exception using errcode = '40001', message = 'could not serialize access: a wallet has moved on';
-    end if;
-  end loop;
+  -- 40001 where another transaction has written that entry. The exception takes the empty ones back.
+  begin
+    perform set_config('ledger.posting', 'on', true);
+    foreach v_wallet_id in array array_remove(wallet_ids, null) loop
+      insert into ledger.entries
+        select v_wallet_id, coalesce(max(e.seq), 0) + 1, uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
+        from ledger.entries e
+        where e.wallet_id = v_wallet_id
+        on conflict on constraint entries_pkey do nothing;
+      if not found then
+        raise exception using errcode = '40001', message = 'could not serialize access: a wallet has moved on';
+      end if;
+    end loop;
+    raise exception using errcode = 'raise_exception', message = 'the snapshot is not stale';
+  exception when raise_exception then
+    return;
+  end;
 end
 $$;
 
 comment on function ledger_private.check_snapshot(uuid[]) is
-$$To be called with the locked wallets just before a refusal that depends on what was booked before: above READ COMMITTED it
-turns a refusal out of an old snapshot into 40001. The caller must refuse afterwards: it may leave empty entries behind.$$;
+$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
+refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
 
 revoke all on function ledger_private.check_snapshot(uuid[]) from public;
 --! EndIncluded ledger_private/check_snapshot.sql
