@@ -42,6 +42,12 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
 /** Errors of the libraries that have no code, known by their text. */
 const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = [
   { text: /^timeout exceeded when trying to connect/, code: 'RETRY', message: 'retry: the service is busy' },
+  // pg's words for a connection that broke under a call; whether that was booked, its key will tell.
+  {
+    text: /^(Connection terminated|Client has encountered a connection error)/,
+    code: 'RETRY',
+    message: 'retry: the connection to the database was lost',
+  },
   {
     text: /^Invalid ('after' )?cursor/,
     code: 'INVALID_ARGUMENT',

@@ -80,9 +80,10 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
 /** A variable's value is not known yet: it counts as the most that it can be. */
 function pageOf({ arguments: args = [] }: FieldNode): number {
   const first = args.find(({ name }) => name.value === 'first')?.value;
-  if (!first) return DEFAULT_PAGE;
-  if (first.kind === Kind.NULL) return DEFAULT_PAGE;
-  return first.kind === Kind.INT ? Math.min(Number(first.value), MAX_PAGE) : MAX_PAGE;
+  if (!first || first.kind === Kind.NULL) return DEFAULT_PAGE;
+  // A size that is none is refused later, and must not make room for others here.
+  const size = first.kind === Kind.INT ? Number(first.value) : MAX_PAGE;
+  return size >= 0 && size <= MAX_PAGE ? size : MAX_PAGE;
 }
 
 /** The fields that are read a page at a time. */
