@@ -17,15 +17,13 @@ begin
     where e.wallet_id = wallet_balance.wallet_id
     order by e.seq desc
     limit 1;
-  return row(
-    coalesce(v_head.balance, 0), coalesce(v_head.bonus_balance, 0), coalesce(v_head.held_balance, 0),
-    coalesce(v_head.balance - v_head.held_balance, 0), coalesce(v_head.seq, 0), statement_timestamp()
-  )::ledger.wallet_balance;
+  return ledger_private.balance_of(v_head, statement_timestamp());
 end
 $$;
 
 comment on function ledger.wallet_balance(uuid) is
-$$A wallet's balances now, in minor units.
+$$A wallet's balances now, in minor units. The balance is that of its newest entry; available leaves out bonus credits that have expired since,
+unless a hold pins them.
 
 - walletId: a player's wallet that the caller may see.
 

@@ -24,11 +24,13 @@ Grants free credits: from promotions to the wallet, where they count as bonus cr
 - amount: minor units, 1 to 1000000000000000.
 - idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
   arguments returns the same receipt and books nothing.
-- expiresAt: must be left out: bonus credits do not expire yet.
+- expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of bonus credits, those
+  that expire first are spent first.
 - metadata: a JSON object of at most 8192 bytes, such as the campaign.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
-IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
+IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_CLOSED (WLCLS),
+LIMIT_EXCEEDED (WLLIM).$$;
 
 revoke all on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) from public;
 grant execute on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb)

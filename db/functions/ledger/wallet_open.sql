@@ -19,8 +19,7 @@ begin
       jsonb_build_object('argument', 'asset_code'), 'Name the asset, such as GOLD.');
   end if;
   if not exists (select from ledger.assets a where a.code = wallet_open.asset_code) then
-    perform ledger_private.refuse('WLNOA', format('asset not found: %s', asset_code),
-      jsonb_build_object('asset_code', asset_code), 'An operator creates assets with asset_create(code, name, scale).');
+    perform ledger_private.refuse_asset(asset_code);
   end if;
 
   perform set_config('ledger.posting', 'on', true);

@@ -12,7 +12,8 @@ $$;
 
 comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is
 $$@resultFieldName receipt
-Books a purchase in the game or shop: from the wallet to revenue, bonus credits first.
+Books a purchase in the game or shop: from the wallet to revenue, bonus credits first, and of these the earliest
+expiry first.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.

@@ -18,7 +18,8 @@ $$;
 
 comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is
 $$@resultFieldName receipt
-Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits.
+Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits
+and keep their expiry.
 The receipt is that of the wallet they leave.
 
 - fromWallet: the wallet they leave.

@@ -20,7 +20,7 @@ begin
         where e.wallet_id = v_wallet_id
         on conflict on constraint entries_pkey do nothing;
       if not found then
-        raise exception using errcode = '40001', message = 'could not serialize access: a wallet has moved on';
+        perform ledger_private.refuse_stale();
       end if;
     end loop;
     raise exception using errcode = 'raise_exception', message = 'the snapshot is not stale';

@@ -6,11 +6,12 @@ create or replace function ledger_private.next_entry(
   kind ledger.transfer_kind,
   amount bigint,
   bonus_amount bigint,
-  held_amount bigint
+  held_amount bigint,
+  at_time timestamptz
 )
 returns ledger.entries
 language sql
-volatile
+immutable
 as $$
   select row(
     wallet.id,
@@ -29,15 +30,15 @@ as $$
     coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end,
     head.hash,
     -- A wallet's time never runs backwards, even if the server's clock does.
-    greatest(clock_timestamp(), head.created_at)
+    greatest(at_time, head.created_at)
   )::ledger.entries
 $$;
 
 comment on function ledger_private.next_entry(
-  ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint
+  ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint, timestamptz
 ) is
 $$The entry that follows a wallet's head (null for a wallet without entries). Its hash is still the head's: what write() chains it to.$$;
 
 revoke all on function ledger_private.next_entry(
-  ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint
+  ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint, timestamptz
 ) from public;

@@ -1,19 +1,17 @@
-create or replace function ledger_private.refuse_funds(entry ledger.entries)
+create or replace function ledger_private.refuse_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
 returns void
 language plpgsql
 immutable
 as $$
-declare
-  v_available bigint := entry.balance + entry.amount - entry.held_balance;
 begin
   perform ledger_private.refuse('WLFND',
-    format('insufficient funds: %s available, %s requested', v_available, entry.amount),
-    jsonb_build_object('wallet_id', entry.wallet_id, 'available', v_available::text, 'requested', entry.amount::text),
+    format('insufficient funds: %s available, %s requested', available, requested),
+    jsonb_build_object('wallet_id', wallet_id, 'available', available::text, 'requested', requested::text) || facts,
     'Ask for no more than is available, or top the wallet up first.');
 end
 $$;
 
-comment on function ledger_private.refuse_funds(ledger.entries) is
-  'Refuses with WLFND an entry that would take more out of a wallet than is available.';
+comment on function ledger_private.refuse_funds(uuid, bigint, bigint, jsonb) is
+  'Refuses with WLFND to take more out of a wallet, or out of a hold, than is available there.';
 
-revoke all on function ledger_private.refuse_funds(ledger.entries) from public;
+revoke all on function ledger_private.refuse_funds(uuid, bigint, bigint, jsonb) from public;

@@ -1,20 +1,19 @@
-create or replace function ledger_private.refuse_limit(entry ledger.entries)
+create or replace function ledger_private.refuse_limit(wallet_id uuid, name text, max bigint, used numeric)
 returns void
 language plpgsql
 immutable
 as $$
 declare
-  v_reached bigint := greatest(entry.balance, entry.topped_up_total, entry.granted_total, entry.spent_total);
+  v_left text := greatest(max - used, 0)::text;
 begin
   perform ledger_private.refuse('WLLIM',
-    format('limit exceeded: a balance or lifetime total would be %s', v_reached),
-    jsonb_build_object('wallet_id', entry.wallet_id, 'limit', 'max_balance', 'max', '9000000000000000000',
-      'left', greatest(9000000000000000000 - v_reached + entry.amount, 0)::text),
-    'No balance and no lifetime total goes above 9000000000000000000 minor units.');
+    format('limit exceeded: %s is %s, %s left', name, max, v_left),
+    jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', v_left),
+    'Ask for no more than is left, or wait until the limit leaves more.');
 end
 $$;
 
-comment on function ledger_private.refuse_limit(ledger.entries) is
-  'Refuses with WLLIM an entry that would take a wallet above what the ledger counts to.';
+comment on function ledger_private.refuse_limit(uuid, text, bigint, numeric) is
+  'Refuses with WLLIM what would go above a limit: its name, how high it is, and what is left of it.';
 
-revoke all on function ledger_private.refuse_limit(ledger.entries) from public;
+revoke all on function ledger_private.refuse_limit(uuid, text, bigint, numeric) from public;

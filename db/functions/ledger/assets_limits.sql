@@ -1,0 +1,13 @@
+create or replace function ledger.assets_limits(asset ledger.assets)
+returns ledger.asset_limits
+language sql
+stable
+as $$
+  select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1
+$$;
+
+comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set.';
+
+revoke all on function ledger.assets_limits(ledger.assets) from public;
+grant execute on function ledger.assets_limits(ledger.assets)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,0 +1,16 @@
+create or replace function ledger.holds_closing(hold ledger.holds)
+returns ledger.transfers
+language sql
+stable
+as $$
+  select t
+  from ledger.transfers t
+  where t.wallet_id = hold.wallet_id and t.hold_id = hold.id and t.kind <> 'hold'
+$$;
+
+comment on function ledger.holds_closing(ledger.holds) is
+  'The movement that ended the hold: a capture or a release; null while it is open.';
+
+revoke all on function ledger.holds_closing(ledger.holds) from public;
+grant execute on function ledger.holds_closing(ledger.holds)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

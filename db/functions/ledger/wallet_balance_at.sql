@@ -1,0 +1,38 @@
+create or replace function ledger.wallet_balance_at(wallet_id uuid, at_time timestamptz)
+returns ledger.wallet_balance
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_created_at timestamptz;
+begin
+  if at_time is null then
+    perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.');
+  end if;
+  select w.created_at into v_created_at from ledger.wallets w where w.id = wallet_balance_at.wallet_id and w.house is null;
+  if not found then
+    perform ledger_private.refuse_wallet(wallet_id);
+  end if;
+  if at_time < v_created_at then
+    perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.',
+      jsonb_build_object('at_time', at_time, 'created_at', v_created_at));
+  end if;
+  return ledger_private.balance_of(ledger_private.entry_at(wallet_id, at_time), least(at_time, statement_timestamp()));
+end
+$$;
+
+comment on function ledger.wallet_balance_at(uuid, timestamptz) is
+$$A wallet's balances at an instant: those of the newest entry booked at or before it, in minor units. Available leaves out bonus credits that had
+expired by then. An instant in the future counts as now.
+
+- walletId: a player's wallet that the caller may see.
+- atTime: an instant from when the wallet was opened.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG) for no instant, WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT (WLARG) for an instant before
+the wallet existed.$$;
+
+revoke all on function ledger.wallet_balance_at(uuid, timestamptz) from public;
+grant execute on function ledger.wallet_balance_at(uuid, timestamptz)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,0 +1,64 @@
+create or replace function ledger.wallet_explain(wallet_id uuid)
+returns setof ledger.balance_part
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_head ledger.entries;
+begin
+  if not exists (select from ledger.wallets w where w.id = wallet_explain.wallet_id and w.house is null) then
+    perform ledger_private.refuse_wallet(wallet_id);
+  end if;
+  select e.* into v_head from ledger.entries e where e.wallet_id = wallet_explain.wallet_id order by e.seq desc limit 1;
+
+  return query
+    with held as (
+      select h.* from ledger_private.open_holds o join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+        where o.wallet_id = wallet_explain.wallet_id
+    ), pinned as (
+      select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
+        from held h join ledger.bonus_lot_draws d on d.wallet_id = h.wallet_id and d.seq = h.seq
+    ), lots as (
+      select l.seq, l.expires_at, ledger_private.free_part(v_head, 0, 'lot', l.seq, l.expires_at) as free
+        from ledger_private.open_lots o
+        join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+        where o.wallet_id = wallet_explain.wallet_id
+    ), parts (source, amount, hold_id, expires_at, seq) as (
+      select 'paid'::ledger.credit_source,
+          v_head.balance - v_head.bonus_balance - coalesce((select sum(h.amount - h.bonus_amount) from held h), 0), null::uuid,
+          null::timestamptz, null::bigint
+      union all
+      select 'bonus', v_head.bonus_balance - coalesce((select sum(h.bonus_amount) from held h), 0)
+          - coalesce((select sum(l.free) from lots l), 0), null, null, null
+      union all
+      select 'expiring_bonus', l.free, null, l.expires_at, l.seq from lots l
+      union all
+      select 'paid', h.amount - h.bonus_amount, h.id, null, null from held h
+      union all
+      select 'bonus', h.bonus_amount - coalesce((select sum(p.amount) from pinned p where p.hold_id = h.id), 0), h.id, null, null from held h
+      union all
+      select 'expiring_bonus', p.amount, p.hold_id, p.expires_at, p.lot_seq from pinned p
+    )
+    select p.source, p.amount::bigint,
+        case when p.hold_id is null and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount else 0 end::bigint,
+        p.expires_at, e.transfer_id, p.hold_id
+      from parts p
+      left join ledger.entries e on e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq
+      where p.amount > 0
+      order by p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
+end
+$$;
+
+comment on function ledger.wallet_explain(uuid) is
+$$Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
+hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available.
+
+- walletId: a player's wallet that the caller may see.
+
+Refuses with WALLET_NOT_FOUND (WLNOW).$$;
+
+revoke all on function ledger.wallet_explain(uuid) from public;
+grant execute on function ledger.wallet_explain(uuid)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,0 +1,30 @@
+create or replace function ledger.wallets_holds(wallet ledger.wallets, open boolean default null)
+returns setof ledger.holds
+language sql
+stable
+as $$
+  select h.*
+  from ledger.holds h
+  where h.wallet_id = wallet.id and wallets_holds.open is null
+  union all
+  -- From the list of open ones: all that there ever were may be many more.
+  select h.*
+  from ledger_private.open_holds o
+  join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+  where o.wallet_id = wallet.id and wallets_holds.open
+  union all
+  select h.*
+  from ledger.holds h
+  where h.wallet_id = wallet.id and not wallets_holds.open
+    and not exists (select from ledger_private.open_holds o where o.wallet_id = h.wallet_id and o.hold_id = h.id)
+  order by seq desc
+$$;
+
+comment on function ledger.wallets_holds(ledger.wallets, boolean) is
+$$The wallet's holds, newest first.
+
+- open: true for those that are open, false for those that have been captured or released or have expired; all if left out.$$;
+
+revoke all on function ledger.wallets_holds(ledger.wallets, boolean) from public;
+grant execute on function ledger.wallets_holds(ledger.wallets, boolean)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,0 +1,24 @@
+create or replace function ledger_private.balance_of(head ledger.entries, at_time timestamptz)
+returns ledger.wallet_balance
+language plpgsql
+stable
+as $$
+declare
+  v_due bigint := 0;
+begin
+  if head.bonus_balance > 0 then
+    v_due := ledger_private.due_amount(head, at_time);
+  end if;
+  return row(
+    coalesce(head.balance, 0), coalesce(head.bonus_balance, 0), coalesce(head.held_balance, 0),
+    coalesce(head.balance - head.held_balance - v_due, 0), coalesce(head.seq, 0), at_time
+  )::ledger.wallet_balance;
+end
+$$;
+
+comment on function ledger_private.balance_of(ledger.entries, timestamptz) is
+  'A wallet''s balances at an instant, from the newest entry that it had then.';
+
+revoke all on function ledger_private.balance_of(ledger.entries, timestamptz) from public;
+grant execute on function ledger_private.balance_of(ledger.entries, timestamptz)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,0 +1,54 @@
+create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
+returns ledger.wallets
+language plpgsql
+volatile
+as $$
+declare
+  v_wallet ledger.wallets;
+  v_head ledger.entries;
+begin
+  if wallet_id is null then
+    perform ledger_private.refuse_argument('wallet_id', 'Name the wallet by its id.');
+  end if;
+  if reason is null or char_length(reason) not between 1 and 1000 then
+    perform ledger_private.refuse_argument('reason', 'Say why, in 1 to 1000 characters.');
+  end if;
+  select w.* into v_wallet from ledger.wallets w where w.id = change_status.wallet_id and w.house is null for no key update;
+  if not found then
+    perform ledger_private.refuse_wallet(wallet_id);
+  end if;
+  if v_wallet.status = change_status.status then
+    return v_wallet;
+  end if;
+  if change_status.status = 'frozen' then
+    perform ledger_private.check_status(v_wallet, false);
+  end if;
+  if change_status.status = 'closed' then
+    perform ledger_private.settle(array[wallet_id], clock_timestamp());
+    select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id order by e.seq desc limit 1;
+    -- What is reserved is part of the balance.
+    if v_head.balance > 0 then
+      perform ledger_private.check_snapshot(array[wallet_id]);
+      perform ledger_private.refuse_argument('wallet_id', 'Only an empty wallet is closed: spend, transfer or reverse what is left.',
+        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text));
+    end if;
+  end if;
+
+  perform set_config('ledger.posting', 'on', true);
+  update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id returning w.* into v_wallet;
+  insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor)
+    select change_status.wallet_id, max(e.seq) + 1,
+        (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind,
+        change_status.reason, ledger_private.actor()
+      from ledger.wallet_events e
+      where e.wallet_id = change_status.wallet_id;
+  perform set_config('ledger.posting', '', true);
+  return v_wallet;
+end
+$$;
+
+comment on function ledger_private.change_status(uuid, ledger.wallet_status, text) is
+$$Changes a wallet's status and leaves an event, or returns the wallet as it is where it has that status. Refuses with WLARG, WLNOW, WLCLS
+to freeze a closed wallet, WLARG to close one that is not empty.$$;
+
+revoke all on function ledger_private.change_status(uuid, ledger.wallet_status, text) from public;

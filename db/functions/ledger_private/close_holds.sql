@@ -1,0 +1,21 @@
+create or replace function ledger_private.close_holds(transfers ledger.transfers[], draws ledger.bonus_lot_draws[])
+returns void
+language plpgsql
+volatile
+as $$
+begin
+  perform set_config('ledger.posting', 'on', true);
+  delete from ledger_private.open_holds o
+    using unnest(transfers) t
+    where o.wallet_id = t.wallet_id and o.hold_id = t.hold_id;
+  perform set_config('ledger.posting', '', true);
+  if draws is not null then
+    perform ledger_private.write_lots('{}', draws);
+  end if;
+end
+$$;
+
+comment on function ledger_private.close_holds(ledger.transfers[], ledger.bonus_lot_draws[]) is
+  'Takes the holds that these movements end off the list of open ones, and writes what that does to the lots which they pinned.';
+
+revoke all on function ledger_private.close_holds(ledger.transfers[], ledger.bonus_lot_draws[]) from public;

@@ -1,0 +1,20 @@
+create or replace function ledger_private.due_lots(wallet_ids uuid[], at_time timestamptz)
+returns table (wallet_id uuid, asset_code text, lots ledger.bonus_lots[], free bigint)
+language sql
+stable
+as $$
+  select w.id, w.asset_code, array_agg(row(l.wallet_id, l.seq, l.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
+    sum(s.balance - s.held_balance)::bigint
+  from unnest(wallet_ids) u (wallet_id)
+  join ledger.wallets w on w.id = u.wallet_id
+  cross join lateral ledger_private.head(u.wallet_id) e
+  join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at) and o.due_at is not null
+  join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+  cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+  group by w.id, w.asset_code
+$$;
+
+comment on function ledger_private.due_lots(uuid[], timestamptz) is
+  'Of these wallets, those with lots that are due: what is free in each lot, as its amount, and in all of them.';
+
+revoke all on function ledger_private.due_lots(uuid[], timestamptz) from public;

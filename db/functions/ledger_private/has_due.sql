@@ -1,0 +1,19 @@
+create or replace function ledger_private.has_due(wallet_ids uuid[], at_time timestamptz)
+returns boolean
+language sql
+stable
+as $$
+  select exists (
+    select from unnest(wallet_ids) u (wallet_id)
+    cross join lateral ledger_private.head(u.wallet_id) head
+    where exists (select from ledger_private.open_holds o
+        where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, head.created_at))
+      or exists (select from ledger_private.open_lots o
+        where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, head.created_at) and o.due_at is not null)
+  )
+$$;
+
+comment on function ledger_private.has_due(uuid[], timestamptz) is
+  'Whether any of these wallets has a hold or a lot that is due: by the clock, or by the wallet''s own time where that is ahead.';
+
+revoke all on function ledger_private.has_due(uuid[], timestamptz) from public;

@@ -1,0 +1,49 @@
+create or replace function ledger_private.write_lots(lots ledger.bonus_lots[], draws ledger.bonus_lot_draws[])
+returns void
+language plpgsql
+volatile
+-- A plan for each number of rows would cost more than it gains.
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  perform set_config('ledger.posting', 'on', true);
+  insert into ledger.bonus_lots select * from unnest(lots);
+  insert into ledger.bonus_lot_draws
+    select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, d.amount, d.held_amount,
+        s.balance - sum(d.amount) over earlier, s.held_balance + sum(d.held_amount) over earlier
+      from (
+        select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, sum(d.amount) as amount, sum(d.held_amount) as held_amount
+        from unnest(draws) d
+        group by d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id
+      ) d
+      join ledger.bonus_lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+      -- As left by what was written before this call, whose own draws follow one another.
+      cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+      window earlier as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq);
+
+  with changed as (
+    select l.wallet_id, l.seq, l.expires_at from unnest(lots) l
+    union
+    select d.wallet_id, d.lot_seq, d.expires_at from unnest(draws) d
+  ), state as (
+    select l.wallet_id, l.expires_at, l.seq, s.balance, case when s.balance > s.held_balance then l.expires_at end as due_at
+      from changed
+      join ledger.bonus_lots l using (wallet_id, seq, expires_at)
+      cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+  ), closed as (
+    delete from ledger_private.open_lots o using state s
+      where s.balance = 0 and o.wallet_id = s.wallet_id and o.expires_at = s.expires_at and o.lot_seq = s.seq
+  )
+  insert into ledger_private.open_lots as o
+    select s.wallet_id, s.expires_at, s.seq, s.due_at from state s where s.balance > 0
+    on conflict on constraint open_lots_pkey do update set due_at = excluded.due_at
+      where o.due_at is distinct from excluded.due_at;
+  perform set_config('ledger.posting', '', true);
+end
+$$;
+
+comment on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) is
+$$Writes new lots and what was drawn from lots, new ones included, and keeps the list of open lots. The balances of the draws are worked out
+here; they come in as null.$$;
+
+revoke all on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) from public;
