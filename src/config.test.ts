@@ -7,6 +7,7 @@ describe('readConfig', () => {
   it('needs nothing in development', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
+      workerDatabaseUrl: undefined,
       port: 5678,
       poolSize: 10,
       production: false,
@@ -17,6 +18,7 @@ describe('readConfig', () => {
   it('counts an empty variable as unset', () => {
     const empty = {
       DATABASE_URL: '',
+      WORKER_DATABASE_URL: '',
       PORT: ' ',
       POOL_SIZE: '',
       JWT_SECRET: '',
@@ -31,6 +33,7 @@ describe('readConfig', () => {
   it('reads everything', () => {
     const config = readConfig({
       DATABASE_URL: 'postgresql://u:p@db:5432/wallet?sslmode=disable',
+      WORKER_DATABASE_URL: 'postgres://w:p@db/wallet',
       PORT: '0',
       POOL_SIZE: '2',
       NODE_ENV: 'production',
@@ -41,6 +44,7 @@ describe('readConfig', () => {
 
     expect(config).toEqual({
       databaseUrl: 'postgresql://u:p@db:5432/wallet?sslmode=disable',
+      workerDatabaseUrl: 'postgres://w:p@db/wallet',
       port: 0,
       poolSize: 2,
       production: true,
@@ -75,6 +79,7 @@ describe('readConfig', () => {
     [{ DATABASE_URL: 'mysql://localhost/wallet' }, 'DATABASE_URL'],
     [{ DATABASE_URL: 'localhost:5432/wallet' }, 'DATABASE_URL'],
     [{ DATABASE_URL: 'postgres:wallet' }, 'DATABASE_URL'],
+    [{ WORKER_DATABASE_URL: 'db:5432/wallet' }, 'WORKER_DATABASE_URL'],
     [{ PORT: 'http' }, 'PORT'],
     [{ PORT: '-1' }, 'PORT'],
     [{ PORT: '65536' }, 'PORT'],

@@ -16,8 +16,10 @@ export type AuthConfig = SecretAuth | JwksAuth;
 export interface Config {
   /** Undefined: an embedded PostgreSQL. */
   databaseUrl: string | undefined;
+  /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
+  workerDatabaseUrl: string | undefined;
   port: number;
-  /** Connections in total, downloads included. */
+  /** Connections for calls and downloads together. */
   poolSize: number;
   production: boolean;
   /** Undefined in development only: there the service keeps a secret of its own. */
@@ -38,7 +40,8 @@ export function readConfig(env: Env): Readonly<Config> {
   const auth = readAuth(env);
   if (production && !auth) throw new ConfigError('In production, set JWT_SECRET or JWKS_URI');
   return Object.freeze({
-    databaseUrl: readDatabaseUrl(env),
+    databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
+    workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
@@ -47,10 +50,10 @@ export function readConfig(env: Env): Readonly<Config> {
   });
 }
 
-function readDatabaseUrl(env: Env): string | undefined {
-  const url = text(env, 'DATABASE_URL');
+function readDatabaseUrl(env: Env, name: string): string | undefined {
+  const url = text(env, name);
   if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
-    throw new ConfigError('DATABASE_URL must start with postgres:// or postgresql://');
+    throw new ConfigError(`${name} must start with postgres:// or postgresql://`);
   }
   return url;
 }

@@ -12,6 +12,8 @@ export interface Database {
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
+  /** Where the worker may log in, if anywhere. */
+  workerUrl: string | undefined;
   close(): Promise<void>;
 }
 
@@ -24,13 +26,15 @@ export async function openDatabase(config: Config): Promise<Database> {
   const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
   try {
     const url = config.databaseUrl ?? local?.url ?? '';
-    if (await isSuperuser(url)) await prepare(url);
+    const superuser = await isSuperuser(url);
+    if (superuser) await prepare(url);
     const pools = await openPools(url, config.poolSize);
     const close = async (): Promise<void> => {
       await Promise.all([pools.pool.end(), pools.historyPool.end()]);
       await local?.stop();
     };
-    return { localUrl: local?.url, ...pools, close };
+    const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
+    return { localUrl: local?.url, ...pools, workerUrl, close };
   } catch (error) {
     await local?.stop();
     throw error;
@@ -41,12 +45,19 @@ async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; h
   const historySize = Math.ceil(poolSize / 5);
   const pool = createPool({
     url,
+    login: 'wallet_gateway',
     size: poolSize - historySize,
     name: 'wallet-gateway',
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
-  const historyPool = createPool({ url, size: historySize, name: 'wallet-history', statementTimeoutMs: 0 });
+  const historyPool = createPool({
+    url,
+    login: 'wallet_gateway',
+    size: historySize,
+    name: 'wallet-history',
+    statementTimeoutMs: 0,
+  });
   try {
     await checkPool(pool);
   } catch (error) {

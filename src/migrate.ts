@@ -1,8 +1,9 @@
-/** Brings a database to the newest committed migration. */
+/** Brings a database to the newest committed migration, and the worker's queue in it up to date. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Logger } from '@graphile/logger';
 import { migrate as graphileMigrate } from 'graphile-migrate';
+import { installQueue } from './queue.ts';
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../db/migrations', import.meta.url));
 const LOCK_LIMIT_MS = 60_000;
@@ -18,6 +19,11 @@ const logger = new Logger(() => (level, message) => {
 
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */
 export async function migrate(url: string): Promise<void> {
+  await migrateLedger(url);
+  await installQueue(url);
+}
+
+async function migrateLedger(url: string): Promise<void> {
   for (const deadline = Date.now() + LOCK_LIMIT_MS; ; await sleep(500)) {
     try {
       await graphileMigrate({ connectionString: url, migrationsFolder: MIGRATIONS_FOLDER, logger });

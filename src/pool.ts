@@ -1,21 +1,24 @@
-/** Pools of connections that act as the gateway's login, whoever opened them. */
+/** Pools of connections that act as one login, whoever opened them. */
 import pg from 'pg';
 import { ConfigError } from './config.ts';
 
+/** The gateway's and the worker's. */
+export type Login = 'wallet_gateway' | 'wallet_worker';
+
 export interface PoolOptions {
   url: string;
+  login: Login;
   size: number;
   name: string;
   statementTimeoutMs: number;
 }
 
-const LOGIN = 'wallet_gateway';
 /** Short: whoever waits for a wallet keeps a connection from everybody else. */
 const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 const WAIT_FOR_CLIENT_MS = 30_000;
 
-export function createPool({ url, size, name, statementTimeoutMs }: PoolOptions): pg.Pool {
+export function createPool({ url, login, size, name, statementTimeoutMs }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -26,7 +29,7 @@ export function createPool({ url, size, name, statementTimeoutMs }: PoolOptions)
     connectionTimeoutMillis: WAIT_FOR_CLIENT_MS,
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
-    onConnect: becomeGateway,
+    onConnect: (client) => become(client, login),
   });
   // An error without a listener ends the process.
   pool.on('error', (error) => {
@@ -51,17 +54,17 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
 }
 
 /**
- * The ledger believes a token's claims only where the gateway logged in. A superuser may take that login on; for the
- * gateway's own login the statement changes nothing; others may not. The time zone decides how timestamps are written.
+ * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
+ * itself the statement changes nothing; others may not. The time zone decides how timestamps are written.
  */
-async function becomeGateway(client: pg.ClientBase): Promise<void> {
-  await client.query(`set session authorization ${LOGIN}; set time zone 'UTC'`);
+async function become(client: pg.ClientBase, login: Login): Promise<void> {
+  await client.query(`set session authorization ${login}; set time zone 'UTC'`);
 }
 
 /** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
 export function explain(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
-  if (code === '42501') return `DATABASE_URL must log in as ${LOGIN} or as a superuser`;
-  if (code === '22023') return `The database has no role ${LOGIN}: migrate it first`;
+  if (code === '42501') return 'DATABASE_URL must log in as wallet_gateway or as a superuser';
+  if (code === '22023') return 'The database has no role wallet_gateway: migrate it first';
   return `The database at DATABASE_URL cannot be reached: ${message || (code ?? 'no reason given')}`;
 }

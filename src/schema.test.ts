@@ -1,11 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildSchema, getNamedType, isInputObjectType, isObjectType } from 'graphql';
-import pg from 'pg';
 import { createDatabase } from '../db/tests/helpers.ts';
-import { AUTH, Child, execute, ROOT } from './testing.ts';
-
-const PASSWORD = 'for a test';
+import { AUTH, Child, execute, ROOT, withLogin } from './testing.ts';
 
 const db = createDatabase();
 
@@ -22,24 +19,6 @@ async function printSchema(url: string): Promise<string> {
   return stdout;
 }
 
-/** Gives the login a password for as long as `work` takes: logins belong to the cluster, which may not be ours alone. */
-async function withLogin<T>(login: string, work: (url: string) => Promise<T>): Promise<T> {
-  const { rows } = await db.query<{ rolpassword: string | null }>(
-    'select rolpassword from pg_authid where rolname = $1',
-    [login],
-  );
-  const before = rows[0]?.rolpassword ?? null;
-  const url = new URL(db.url);
-  url.username = login;
-  url.password = PASSWORD;
-  await db.query(`alter role ${login} password ${pg.escapeLiteral(PASSWORD)}`);
-  try {
-    return await work(url.href);
-  } finally {
-    await db.query(`alter role ${login} password ${before === null ? 'null' : pg.escapeLiteral(before)}`);
-  }
-}
-
 function fieldsOf(type: string): string[] {
   const found = buildSchema(committed).getType(type);
   return isObjectType(found) ? Object.keys(found.getFields()) : [];
@@ -51,7 +30,7 @@ describe('schema.graphql', () => {
   });
 
   it("is the same where the gateway's own login connects, which cannot migrate", async () => {
-    expect(await withLogin('wallet_gateway', printSchema)).toBe(committed);
+    expect(await withLogin(db, 'wallet_gateway', printSchema)).toBe(committed);
   });
 
   it('describes every mutation, every type of rows, and every argument and field of them', () => {
@@ -205,7 +184,7 @@ describe("a gateway with the gateway's own login", () => {
   it('serves, and records the token as the actor', async () => {
     await db.query("select ledger.asset_create('OWN', 'For this test')");
 
-    await withLogin('wallet_gateway', async (url) => {
+    await withLogin(db, 'wallet_gateway', async (url) => {
       const child = new Child(process.execPath, ['src/server.ts'], {
         env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
       });
@@ -225,6 +204,8 @@ describe("a gateway with the gateway's own login", () => {
         expect(await response.json()).toEqual({
           data: { walletOpen: { wallet: { events: { nodes: [{ actor: 'service:shop' }] } } } },
         });
+        expect(child.stdout).toMatch(/^No worker in this process: it needs WORKER_DATABASE_URL$/m);
+        expect(child.stderr).toBe('');
       } finally {
         await child.stop();
       }
@@ -232,7 +213,7 @@ describe("a gateway with the gateway's own login", () => {
   });
 
   it('is told in one line where the login is another', async () => {
-    await withLogin('wallet_test_stranger', async (url) => {
+    await withLogin(db, 'wallet_test_stranger', async (url) => {
       const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
         env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
       });
@@ -248,7 +229,7 @@ describe("a gateway with the gateway's own login", () => {
     const empty = `${db.name}_empty`;
     await db.query(`create database ${empty}`);
     try {
-      await withLogin('wallet_gateway', async (url) => {
+      await withLogin(db, 'wallet_gateway', async (url) => {
         const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
           env: {
             NODE_ENV: 'production',

@@ -1,4 +1,4 @@
-/** Starts the gateway, and stops it without dropping a request. */
+/** Starts the gateway and its worker, and stops them without dropping a request. */
 import './graphile-env.ts';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -10,11 +10,13 @@ import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { developmentSecret } from './local.ts';
 import { printWelcome } from './welcome.ts';
+import { startWorker, type Worker } from './worker.ts';
 
 interface Gateway {
   server: Server;
   app: App;
   database: Database;
+  worker: Worker | undefined;
 }
 
 const DRAIN_MS = 10_000;
@@ -48,11 +50,18 @@ async function start(): Promise<Gateway> {
     const url = `http://localhost:${await listen(server, config.port)}`;
     console.log(`Listening on ${url}`);
     if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
-    return { server, app, database };
+    return { server, app, database, worker: startWorkerFor(database) };
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+/** Some service has to book what is due, but not every one. */
+function startWorkerFor({ workerUrl }: Database): Worker | undefined {
+  if (workerUrl !== undefined) return startWorker(workerUrl);
+  console.log('No worker in this process: it needs WORKER_DATABASE_URL');
+  return undefined;
 }
 
 /** Development needs no configuration; production has been refused without a secret of its own. */
@@ -87,8 +96,9 @@ function stopSignal(): Promise<void> {
 }
 
 /** Takes no new connection, lets the requests under way end, and cuts what has not ended by the deadline. */
-async function stop({ server, app, database }: Gateway): Promise<void> {
+async function stop({ server, app, database, worker }: Gateway): Promise<void> {
   app.drain();
+  const workerStopped = worker?.stop();
   const closed = once(server, 'close');
   server.close();
   const deadline = setTimeout(() => {
@@ -101,6 +111,7 @@ async function stop({ server, app, database }: Gateway): Promise<void> {
   await closed;
   clearInterval(sweep);
   clearTimeout(deadline);
+  await workerStopped;
   await Promise.race([close(app, database), sleep(CLOSE_MS)]);
 }
 

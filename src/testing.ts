@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
 import { createDatabase, type Database } from '../db/tests/helpers.ts';
 import { signToken, type Role } from './auth.ts';
 import type { SecretAuth } from './config.ts';
@@ -41,6 +42,7 @@ export const RECEIPT = `transferId walletId seq kind amount bonusAmount balance 
   createdAt`;
 
 const START_LIMIT_MS = 60_000;
+const PASSWORD = 'for a test';
 
 /** A process in a group of its own, which a guard ends when the test run does, however that comes about. */
 export class Child {
@@ -114,6 +116,24 @@ export async function execute(
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
 
+/** Gives the login a password for as long as `work` takes: logins belong to the cluster, which may not be ours alone. */
+export async function withLogin<T>(db: Database, login: string, work: (url: string) => Promise<T>): Promise<T> {
+  const { rows } = await db.query<{ rolpassword: string | null }>(
+    'select rolpassword from pg_authid where rolname = $1',
+    [login],
+  );
+  const before = rows[0]?.rolpassword ?? null;
+  const url = new URL(db.url);
+  url.username = login;
+  url.password = PASSWORD;
+  await db.query(`alter role ${login} password ${pg.escapeLiteral(PASSWORD)}`);
+  try {
+    return await work(url.href);
+  } finally {
+    await db.query(`alter role ${login} password ${before === null ? 'null' : pg.escapeLiteral(before)}`);
+  }
+}
+
 /** Reads from a pipe that closes when this process dies, and then ends the group. */
 function guardGroup(pid: number): ChildProcess {
   const guard = spawn(
@@ -130,7 +150,8 @@ function guardGroup(pid: number): ChildProcess {
 
 /** Without what configures the gateway, libpq or the test runner itself. */
 function cleanEnvironment(more: Env): Env {
-  const foreign = /^(DATABASE_URL|PORT|POOL_SIZE|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
+  const foreign =
+    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return { ...Object.fromEntries(inherited), ...more };
 }
