@@ -4,17 +4,10 @@ language sql
 stable
 as $$
   select e.seq, e.created_at, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
-    e.held_balance, e.transfer_id,
-    -- The house is named by its account; which stripe of it took part is nobody's concern.
-    case when t.id is null then null
-      when w.house is null and ledger_private.house_account(e.kind) is not null
-        then ledger_private.house_account(e.kind)::text
-      when e.side = 'debit' then t.credit_wallet_id::text
-      else t.debit_wallet_id::text end,
-    t.idem_key, t.actor, t.metadata
+    e.held_balance, e.transfer_id, ledger_private.counterparty(e, t, o.kind), t.idem_key, t.actor, t.metadata
   from ledger.entries e
-  join ledger.wallets w on w.id = e.wallet_id
   left join ledger.transfers t on t.id = e.transfer_id
+  left join ledger.transfers o on o.id = t.reverses
   where e.wallet_id = wallet_history.wallet_id
   order by e.seq
 $$;
