@@ -49,7 +49,7 @@ const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = 
     message: 'retry: the connection to the database was lost',
   },
   {
-    text: /^Invalid ('after' )?cursor/,
+    text: /^Invalid ('(after|before)' )?cursor/,
     code: 'INVALID_ARGUMENT',
     message: 'invalid argument: the cursor is not one of this list',
   },

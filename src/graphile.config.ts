@@ -44,8 +44,8 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
     pgServices: [makePgService({ pool, schemas: ['ledger'], pubsub: false })],
     gather: { pgStrictFunctions: true },
     schema: {
-      // Only functions write; and lists are read forwards, in either order.
-      defaultBehavior: '-resource:insert -resource:update -resource:delete -resource:connection:backwards',
+      // Only functions write.
+      defaultBehavior: '-resource:insert -resource:update -resource:delete',
       dontSwallowErrors: true,
       sortExport: true,
     },

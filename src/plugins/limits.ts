@@ -1,7 +1,14 @@
 /** Refuses queries whose answer, or whose planning, multiplies: lists in lists, aliases, fragments in fragments. */
 import 'postgraphile/grafserv';
 import { GraphQLError, isObjectType, Kind, OperationTypeNode } from 'postgraphile/graphql';
-import type { ASTVisitor, FieldNode, GraphQLSchema, SelectionSetNode, ValidationContext } from 'postgraphile/graphql';
+import type {
+  ASTVisitor,
+  FieldNode,
+  GraphQLSchema,
+  SelectionSetNode,
+  ValidationContext,
+  ValueNode,
+} from 'postgraphile/graphql';
 import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts';
 
 /** Objects in the answer, if every list fills its page. */
@@ -77,12 +84,17 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** A variable's value is not known yet: it counts as the most that it can be. */
+/** A page that is given both sizes is refused later, and must not make room for others here: it counts as the larger. */
 function pageOf({ arguments: args = [] }: FieldNode): number {
-  const first = args.find(({ name }) => name.value === 'first')?.value;
-  if (!first || first.kind === Kind.NULL) return DEFAULT_PAGE;
-  // A size that is none is refused later, and must not make room for others here.
-  const size = first.kind === Kind.INT ? Number(first.value) : MAX_PAGE;
+  const sizes = args
+    .filter(({ name, value }) => (name.value === 'first' || name.value === 'last') && value.kind !== Kind.NULL)
+    .map(({ value }) => sizeOf(value));
+  return sizes.length > 0 ? Math.max(...sizes) : DEFAULT_PAGE;
+}
+
+/** A variable's value is not known yet: it counts as the most that it can be, as does a size that is none. */
+function sizeOf(value: ValueNode): number {
+  const size = value.kind === Kind.INT ? Number(value.value) : MAX_PAGE;
   return size >= 0 && size <= MAX_PAGE ? size : MAX_PAGE;
 }
 
