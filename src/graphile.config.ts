@@ -6,6 +6,7 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
+import { FiltersPlugin } from './plugins/filters.ts';
 import { LimitsPlugin } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { PagingPlugin } from './plugins/paging.ts';
@@ -28,6 +29,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       ArgumentsPlugin,
       ScalarsPlugin,
       PagingPlugin,
+      FiltersPlugin,
       LimitsPlugin,
       RefusalsPlugin,
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),

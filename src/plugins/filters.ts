@@ -1,0 +1,75 @@
+/** Which of a wallet's entries to list: those of some kinds, of some time. */
+import type { PgSelectQueryBuilder, PgSelectSingleStep, PgSelectStep } from 'postgraphile/@dataplan/pg';
+import { sql, type SQL, type SQLRawValue } from 'postgraphile/@dataplan/pg/pg-sql2';
+import { lambda, type ConnectionStep, type FieldArg, type Step } from 'postgraphile/grafast';
+import { GraphQLList, GraphQLNonNull } from 'postgraphile/graphql';
+
+type Condition = (entries: SQL, value: SQLRawValue) => SQL;
+type Connection = ConnectionStep<Step>;
+
+export const FiltersPlugin: GraphileConfig.Plugin = {
+  name: 'FiltersPlugin',
+  version: '1.0.0',
+  schema: {
+    hooks: {
+      GraphQLObjectType_fields_field_args(args, build, { scope: { fieldName }, Self }) {
+        if (Self.name !== 'Wallet' || fieldName !== 'entries') return args;
+        const kind = build.getInputTypeByName('TransferKind');
+        const time = build.getInputTypeByName('Datetime');
+        const filters = {
+          kinds: {
+            type: new GraphQLList(new GraphQLNonNull(kind)),
+            description: 'Only movements of these kinds; none at all where the list is empty.',
+            applyPlan: applyKinds,
+          },
+          from: { type: time, description: 'Only what was booked then or later.', applyPlan: applyFrom },
+          to: { type: time, description: 'Only what was booked before then.', applyPlan: applyTo },
+        };
+        return build.extend(args, filters, 'Adding the filters of entries');
+      },
+    },
+  },
+};
+
+function applyKinds(_$wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
+  addCondition(selectOf($connection), arg, (entries, kinds) =>
+    // None of the rows has to be read to know that none is meant.
+    Array.isArray(kinds) && kinds.length === 0
+      ? sql.false
+      : sql`${entries}.kind = any (${sql.value(kinds)}::ledger.transfer_kind[])`,
+  );
+}
+
+// A wallet's time never runs backwards and its numbers have no gaps: a time is a number, and the condition on it one of
+// the primary key. The wallet's id is a parameter here, not a column, so that the number is looked up once.
+
+function applyFrom($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
+  const $select = selectOf($connection);
+  const walletId = $select.placeholder($wallet.get('id'));
+  addCondition($select, arg, (entries, time) => sql`${entries}.seq > ${seqBefore(walletId, time)}`);
+}
+
+function applyTo($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
+  const $select = selectOf($connection);
+  const walletId = $select.placeholder($wallet.get('id'));
+  addCondition($select, arg, (entries, time) => sql`${entries}.seq <= ${seqBefore(walletId, time)}`);
+}
+
+function seqBefore(walletId: SQL, time: SQLRawValue): SQL {
+  return sql`ledger_private.seq_before(${walletId}, ${sql.value(time)}::timestamptz)`;
+}
+
+function selectOf($connection: Connection): PgSelectStep {
+  return $connection.getSubplan() as unknown as PgSelectStep;
+}
+
+/** Only when the query runs is it known whether a variable has a value. */
+function addCondition($select: PgSelectStep, arg: FieldArg, condition: Condition): void {
+  $select.apply(
+    lambda(arg.getRaw(), (value: SQLRawValue | undefined) =>
+      value === null || value === undefined
+        ? null
+        : (query: PgSelectQueryBuilder) => query.where(condition(query.alias, value)),
+    ),
+  );
+}
