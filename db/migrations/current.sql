@@ -4,6 +4,10 @@ begin
   if not exists (select from pg_roles where rolname = 'wallet_worker') then
     create role wallet_worker login;
   end if;
+  -- A migrating login that is no superuser installs the worker's queue for it.
+  if not pg_has_role(current_user, 'wallet_worker', 'set') then
+    execute format('grant wallet_worker to %I with inherit false, set true', current_user);
+  end if;
 end
 $roles$;
 
@@ -276,7 +280,12 @@ drop function ledger_private.write(ledger.transfers, ledger.entries, ledger.entr
 --!include ledger_private/check_expiry.sql
 --!include ledger_private/check_replay.sql
 --!include ledger_private/replay.sql
+--!include ledger_private/house_account.sql
 --!include ledger_private/seq_at.sql
+--!include ledger_private/seq_before.sql
+--!include ledger_private/counterparty.sql
+--!include ledger/entries_counterparty.sql
+--!include ledger/wallet_history.sql
 --!include ledger_private/entry_at.sql
 --!include ledger_private/head.sql
 --!include ledger_private/check_limits.sql

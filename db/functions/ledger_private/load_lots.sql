@@ -2,7 +2,10 @@ create or replace function ledger_private.load_lots(transfers ledger.transfers[]
 returns ledger_private.lot[]
 language sql
 stable
+-- One plan for all numbers of rows: another for each would cost more than it gains.
 set plan_cache_mode = force_generic_plan
+-- Nor may one that was made while the tables were small outlive that.
+set enable_seqscan = off
 as $$
   with recursive demands as (
     select t.number, t.debit_wallet_id as wallet_id, sum(t.bonus_amount) as need

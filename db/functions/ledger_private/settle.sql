@@ -4,6 +4,8 @@ language plpgsql
 volatile
 -- A plan for each number of wallets would cost more than it gains.
 set plan_cache_mode = force_generic_plan
+-- Nor may one that was made while the tables were small outlive that.
+set enable_seqscan = off
 as $$
 begin
   if not ledger_private.has_due(wallet_ids, at_time) then

@@ -4,6 +4,8 @@ language plpgsql
 volatile
 -- A plan for each number of rows would cost more than it gains.
 set plan_cache_mode = force_generic_plan
+-- Nor may one that was made while the tables were small outlive that.
+set enable_seqscan = off
 as $$
 begin
   perform set_config('ledger.posting', 'on', true);
