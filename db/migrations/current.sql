@@ -350,6 +350,13 @@ drop function ledger_private.write(ledger.transfers, ledger.entries, ledger.entr
 --!include ledger/holds_status.sql
 --!include ledger/asset_limit_set.sql
 --!include ledger/assets_limits.sql
+--!include ledger_private/verify_entries.sql
+--!include ledger_private/verify_transfers.sql
+--!include ledger_private/verify_reversals.sql
+--!include ledger_private/verify_holds.sql
+--!include ledger_private/verify_lots.sql
+--!include ledger_private/verify_draws.sql
+--!include ledger/ledger_verify.sql
 
 -- Guards --------------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,10 @@ begin
 
   return query select f.* from ledger_private.verify_entries(ledger_verify.wallet_id) f;
   return query select f.* from ledger_private.verify_transfers(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_reversals(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_holds(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_lots(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_draws(ledger_verify.wallet_id) f;
   return query select f.* from ledger_private.verify_wallets(ledger_verify.wallet_id) f;
   if ledger_verify.wallet_id is null then
     return query select f.* from ledger_private.verify_sums() f;
@@ -39,7 +43,15 @@ Rules:
 - entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
-- transfer_facts: key, amounts and bonus part are those that the transfer's kind demands
+- transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
+- transfer_reversed: no more of a transfer was reversed than it moved, paid credits first
+- hold_reference: a hold is what its transfer placed, and ended later, if it has ended
+- lot_reference: each expiring bonus made a lot, and so did each expiry in a transfer
+- lot_balance: what was drawn from a lot adds up, and lots hold no more than the wallet's bonus credits
+- lot_draws: an entry drew from lots what its kind demands, and the end of a hold freed what it had reserved
+- lot_order: the earliest expiry was drawn first
+- lot_expiry: what was due was booked by the wallet's next entry
+- work_list: the lists of open holds and lots are true
 - wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says

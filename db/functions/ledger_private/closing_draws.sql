@@ -19,3 +19,4 @@ $$What the end of a hold does to the lots that it pinned: frees all of each, and
 the number of the wallet's entry that ends it.$$;
 
 revoke all on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) from public;
+grant execute on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) to wallet_auditor;

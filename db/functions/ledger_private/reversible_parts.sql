@@ -43,3 +43,4 @@ $$What is left to reverse of a movement: paid credits, bonus credits that do not
 (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.transfers) from public;
+grant execute on function ledger_private.reversible_parts(ledger.transfers) to wallet_auditor;

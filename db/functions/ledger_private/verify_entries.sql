@@ -9,10 +9,15 @@ as $$
     where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
   ), joined as (
     -- In numeric, because a tampered amount must not end the proof by an overflow.
-    select k.e, k.head, t, w.id as wallet_id, case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign
+    select k.e, k.head, t, h, w.id as wallet_id, case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign,
+      (k.e).wallet_id = t.wallet_id as acting,
+      -- What of the wallet's bonus credits was reserved before this entry.
+      coalesce(sum(case when (k.e).wallet_id <> t.wallet_id then 0 when t.kind = 'hold' then t.bonus_amount else -h.bonus_amount end)
+        over (partition by (k.e).wallet_id order by (k.e).seq rows between unbounded preceding and 1 preceding), 0) as held_bonus
     from walked k
     left join ledger.wallets w on w.id = (k.e).wallet_id
     left join ledger.transfers t on t.id = (k.e).transfer_id
+    left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
   ), judged as (
     select j.e, j.head, j.t, j.wallet_id,
       (j.e).seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
@@ -27,13 +32,24 @@ as $$
         or (j.e).balance < greatest((j.e).bonus_balance, (j.e).held_balance)
         or least((j.e).bonus_balance, (j.e).held_balance) < 0 as breaks_balance,
       coalesce((j.e).created_at < (j.head).created_at, false) as breaks_time,
-      (j.e).hash is distinct from
-        ledger_private.entry_hash((j.head).hash, j.e, ledger_private.transfer_bytes(j.t)) as breaks_hash,
+      (j.e).hash is distinct from ledger_private.entry_hash(
+        (j.head).hash, ledger_private.entry_bytes(j.e, ledger_private.transfer_bytes(j.t))) as breaks_hash,
       j.wallet_id is null or (j.t).id is null as breaks_reference,
-      (j.t).id is not null and ((j.e).kind, (j.e).amount, (j.e).bonus_amount, (j.e).wallet_id, (j.e).seq)
-        is distinct from ((j.t).kind, (j.t).amount, (j.t).bonus_amount,
+      (j.t).id is not null and ((j.e).kind, (j.e).wallet_id, (j.e).seq, (j.e).held_amount, (j.e).amount, (j.e).bonus_amount)
+        is distinct from ((j.t).kind,
           case (j.e).side when 'debit' then (j.t).debit_wallet_id else (j.t).credit_wallet_id end,
-          case (j.e).side when 'debit' then (j.t).debit_seq else (j.t).credit_seq end) as breaks_transfer
+          case (j.e).side when 'debit' then (j.t).debit_seq else (j.t).credit_seq end,
+          case when not j.acting then 0 when (j.t).kind = 'hold' then (j.t).amount else coalesce(-(j.h).amount, 0) end,
+          -- A reservation moves nothing.
+          case when (j.t).kind in ('hold', 'release') then 0 else (j.t).amount end,
+          case when (j.t).kind in ('hold', 'release') then 0 else (j.t).bonus_amount end) as breaks_transfer,
+      -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
+      coalesce(j.acting and (j.t).kind <> 'reversal' and (j.t).bonus_amount <> case
+        when (j.t).kind = 'top_up' then 0
+        when (j.t).kind in ('bonus', 'expiry') then (j.t).amount
+        when (j.t).kind = 'capture' then least((j.t).amount, (j.h).bonus_amount)
+        when (j.t).kind = 'release' then (j.h).bonus_amount
+        else least((j.t).amount, coalesce((j.head).bonus_balance, 0) - j.held_bonus) end, false) as breaks_bonus
     from joined j
   )
   select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, f.detail
@@ -45,9 +61,11 @@ as $$
     ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.e).hash, 'hex'))),
     ('entry_reference', g.breaks_reference,
       jsonb_build_object('wallet_found', g.wallet_id is not null, 'transfer_found', (g.t).id is not null)),
-    ('entry_transfer', g.breaks_transfer, jsonb_build_object('transfer', to_jsonb(g.t) - 'metadata' - 'idem_key'))
+    ('entry_transfer', g.breaks_transfer, jsonb_build_object('transfer', to_jsonb(g.t) - 'metadata' - 'idem_key')),
+    ('transfer_facts', g.breaks_bonus, to_jsonb(g.t) - 'metadata' - 'idem_key')
   ) as f (rule, broken, detail)
-  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_transfer)
+  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_transfer
+      or g.breaks_bonus)
     and f.broken
 $$;
 

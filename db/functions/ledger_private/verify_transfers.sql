@@ -13,38 +13,52 @@ as $$
       select e.transfer_id from ledger.entries e where e.wallet_id = verify_transfers.wallet_id
     )
   ), legs as (
-    select t, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
-      case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id
+    select t, o, h, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
+      case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id,
+      -- The side on which the acting wallet has to be.
+      case
+        when t.kind in ('top_up', 'bonus', 'release') then 'credit'::ledger.entry_side
+        when t.kind <> 'reversal' or o.credit_wallet_id = t.wallet_id then 'debit'
+        else 'credit' end as acting_side
     from chosen t
+    left join ledger.transfers o on o.id = t.reverses and o.wallet_id = t.wallet_id
+    left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
     cross join lateral (values
       ('debit'::ledger.entry_side, t.debit_wallet_id, t.debit_seq),
       ('credit', t.credit_wallet_id, t.credit_seq)
     ) as l (side, leg_wallet_id, leg_seq)
-    -- Only a reservation has one side.
-    where l.leg_wallet_id is not null or t.kind not in ('hold', 'release')
-      or num_nonnulls(t.debit_wallet_id, t.credit_wallet_id) = 0
+    -- A reservation has one side, and nothing else has.
+    where l.leg_wallet_id is not null or t.kind not in ('hold', 'release') or num_nonnulls(t.debit_wallet_id, t.credit_wallet_id) = 0
   ), judged as (
     select l.*, w.house, w.stripe, w.asset_code,
       e.transfer_id is distinct from (l.t).id or e.side is distinct from l.side or w.id is null as breaks_reference,
       -- The acting wallet is a player's, on the side that the kind demands; the other is in the account that the kind
-      -- decides, there in the acting wallet's stripe or in the batches'.
+      -- decides, there in the acting wallet's stripe or in the batches'; of a reversal, the original's very wallet.
       l.leg_wallet_id is not null and (coalesce(w.asset_code <> o.asset_code, false) or case when l.acting
-        then w.house is not null or l.side::text <> case when (l.t).kind in ('top_up', 'bonus') then 'credit' else 'debit' end
+        then w.house is not null or l.side <> l.acting_side
         else (l.t).wallet_id is distinct from l.other_wallet_id
-          or w.house is distinct from ledger_private.house_account((l.t).kind)
-          or coalesce(w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32), false) end) as breaks_sides,
-      coalesce(l.acting, false) and ((l.t).kind not in ('top_up', 'bonus', 'spend', 'transfer')
-        or (l.t).idem_key is null
-        or num_nonnulls((l.t).reverses, (l.t).hold_id, (l.t).expires_at) > 0
-        or (l.t).amount not between 1 and 1000000000000000
-        or (l.t).requested_amount is distinct from (l.t).amount
-        or (l.t).bonus_amount <> case (l.t).kind
-          when 'top_up' then 0
-          when 'bonus' then (l.t).amount
-          else least((l.t).amount, coalesce(head.bonus_balance, 0)) end) as breaks_facts
+          or (l.t).kind in ('hold', 'release')
+          or case when (l.t).kind = 'reversal'
+            then l.leg_wallet_id is distinct from case l.side when 'debit' then (l.o).credit_wallet_id else (l.o).debit_wallet_id end
+            else w.house is distinct from ledger_private.house_account((l.t).kind)
+              or coalesce(w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32), false) end end) as breaks_sides,
+      coalesce(l.acting, false) and (
+        ((l.t).idem_key is null) <> ((l.t).kind = 'expiry' or (l.t).kind = 'release' and (l.t).idem_key is null
+          and coalesce((l.h).expires_at <= (l.t).created_at, false))
+        or (l.t).amount not between 1 and case (l.t).kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+        or (l.t).requested_amount is distinct from case
+          when (l.t).kind in ('release', 'expiry') or (l.t).kind in ('capture', 'reversal') and (l.t).requested_amount is null then null
+          else (l.t).amount end
+        or ((l.t).kind = 'reversal') <> ((l.t).reverses is not null)
+        or ((l.t).kind in ('hold', 'capture', 'release')) <> ((l.t).hold_id is not null)
+        or ((l.t).kind = 'hold') <> coalesce((l.t).hold_id = (l.t).id, false)
+        or (l.t).expires_at is not null and ((l.t).kind not in ('bonus', 'hold') or (l.t).expires_at <= (l.t).created_at)
+        or (l.t).kind = 'capture' and (l.t).amount > (l.h).amount
+        or ((l.t).kind = 'release' or (l.t).kind = 'capture' and (l.t).requested_amount is null)
+          and (l.t).amount is distinct from (l.h).amount
+        or (l.t).created_at is distinct from e.created_at) as breaks_facts
     from legs l
     left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
-    left join ledger.entries head on head.wallet_id = l.leg_wallet_id and head.seq = l.leg_seq - 1 and l.acting
     left join ledger.wallets w on w.id = l.leg_wallet_id
     left join ledger.wallets o on o.id = l.other_wallet_id
   )
@@ -62,7 +76,7 @@ $$;
 
 comment on function ledger_private.verify_transfers(uuid) is
 $$Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts, of the asset and with the facts that
-the kind demands. A kind that nothing books yet is a finding.$$;
+the kind demands. (Its bonus part, verify_entries() proves.)$$;
 
 revoke all on function ledger_private.verify_transfers(uuid) from public;
 grant execute on function ledger_private.verify_transfers(uuid) to wallet_auditor;

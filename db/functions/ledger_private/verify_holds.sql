@@ -1,0 +1,52 @@
+create or replace function ledger_private.verify_holds(wallet_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with placed as (
+    select t.* from ledger.transfers t
+    where t.kind = 'hold' and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
+  ), holds as (
+    select h.* from ledger.holds h where verify_holds.wallet_id is null or h.wallet_id = verify_holds.wallet_id
+  ), closings as (
+    select t.*, case when t.kind = 'release' then t.credit_seq else t.debit_seq end as seq from ledger.transfers t
+    where t.kind in ('capture', 'release') and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
+  ), open_holds as (
+    select o.* from ledger_private.open_holds o where verify_holds.wallet_id is null or o.wallet_id = verify_holds.wallet_id
+  )
+  select 'hold_reference', coalesce(h.wallet_id, t.wallet_id), coalesce(h.seq, t.debit_seq), coalesce(h.id, t.id), to_jsonb(h)
+  from placed t
+  full join holds h on h.wallet_id = t.wallet_id and h.id = t.id
+  where (h.seq, h.amount, h.bonus_amount, h.expires_at, h.created_at)
+    is distinct from (t.debit_seq, t.amount, t.bonus_amount, t.expires_at, t.created_at)
+  union all
+  select 'hold_reference', c.wallet_id, c.seq, c.id, jsonb_build_object('hold_id', c.hold_id)
+  from closings c
+  left join holds h on h.wallet_id = c.wallet_id and h.id = c.hold_id
+  where h.id is null or c.seq <= h.seq
+  union all
+  -- What the end of a hold did to the lots that it pinned.
+  select 'lot_draws', c.wallet_id, c.seq, c.id, jsonb_build_object('found', to_jsonb(m.d), 'expected', to_jsonb(m.x))
+  from closings c
+  cross join lateral (
+    select x, d
+    from ledger_private.closing_draws(c.wallet_id, c.hold_id, c.seq, case c.kind when 'capture' then c.bonus_amount else 0 end) x
+    full join (select d.* from ledger.bonus_lot_draws d where d.wallet_id = c.wallet_id and d.seq = c.seq) d
+      on d.lot_seq = x.lot_seq and d.expires_at = x.expires_at
+    where (d.hold_id, d.amount, d.held_amount) is distinct from (x.hold_id, x.amount, x.held_amount)
+  ) m (x, d)
+  union all
+  select 'work_list', coalesce(o.wallet_id, h.wallet_id), h.seq, coalesce(o.hold_id, h.id), to_jsonb(o)
+  from open_holds o
+  full join (
+    select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
+  ) h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+  where o.hold_id is null or h.id is null or o.expires_at is distinct from h.expires_at
+$$;
+
+comment on function ledger_private.verify_holds(uuid) is
+$$Findings in the holds of one wallet, or in all: each placed by its transfer, ended by one that came later and freed all its lots, and the list of
+open ones true.$$;
+
+revoke all on function ledger_private.verify_holds(uuid) from public;
+grant execute on function ledger_private.verify_holds(uuid) to wallet_auditor;

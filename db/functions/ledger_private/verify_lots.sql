@@ -1,0 +1,76 @@
+create or replace function ledger_private.verify_lots(wallet_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with lots as (
+    select l.* from ledger.bonus_lots l where verify_lots.wallet_id is null or l.wallet_id = verify_lots.wallet_id
+  ), draws as (
+    select d.*, lag(d.balance) over lot as balance_before, lag(d.held_balance) over lot as held_before
+    from ledger.bonus_lot_draws d
+    where verify_lots.wallet_id is null or d.wallet_id = verify_lots.wallet_id
+    window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
+  ), expected as (
+    -- A lot for each expiring bonus, and at the receiver for each expiry among the lots that a transfer drew from.
+    select e.wallet_id, e.seq, coalesce(t.expires_at, d.expires_at) as expires_at,
+      case e.kind when 'bonus' then t.amount else sum(d.amount) end as amount
+    from ledger.entries e
+    join ledger.transfers t on t.id = e.transfer_id
+    left join ledger.bonus_lot_draws d on e.kind = 'transfer' and d.wallet_id = t.debit_wallet_id and d.seq = t.debit_seq
+    where (verify_lots.wallet_id is null or e.wallet_id = verify_lots.wallet_id) and e.side = 'credit' and e.bonus_amount > 0
+      and (e.kind = 'bonus' and t.expires_at is not null or e.kind = 'transfer' and d.wallet_id is not null)
+    group by e.wallet_id, e.seq, e.kind, t.expires_at, t.amount, d.expires_at
+  ), changes as (
+    select l.wallet_id, l.seq, l.amount from lots l
+    union all
+    select d.wallet_id, d.seq, -d.amount from draws d
+  ), totals as (
+    select c.wallet_id, c.seq, sum(sum(c.amount)) over (partition by c.wallet_id order by c.seq) as amount
+    from changes c
+    group by c.wallet_id, c.seq
+  ), state as (
+    select l.wallet_id, l.seq, l.expires_at, s.balance, s.balance - s.held_balance as free
+    from lots l
+    cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+  )
+  select 'lot_reference', coalesce(l.wallet_id, x.wallet_id), coalesce(l.seq, x.seq), null::uuid,
+    jsonb_build_object('expires_at', coalesce(l.expires_at, x.expires_at), 'amount', l.amount, 'expected', x.amount)
+  from lots l
+  full join expected x on x.wallet_id = l.wallet_id and x.seq = l.seq and x.expires_at = l.expires_at
+  where l.amount is distinct from x.amount
+  union all
+  select 'lot_balance', d.wallet_id, d.seq, null, to_jsonb(d)
+  from draws d
+  left join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+  where l.seq is null or d.seq <= l.seq
+    or d.balance is distinct from coalesce(d.balance_before, l.amount)::numeric - d.amount
+    or d.held_balance is distinct from coalesce(d.held_before, 0)::numeric + d.held_amount
+    or d.balance > l.amount or d.held_balance not between 0 and d.balance
+  union all
+  -- What does not expire is the rest, and never less than nothing.
+  select 'lot_balance', o.wallet_id, o.seq, e.transfer_id, jsonb_build_object('lots', o.amount, 'bonus_balance', e.bonus_balance)
+  from totals o
+  left join ledger.entries e on e.wallet_id = o.wallet_id and e.seq = o.seq
+  where e.seq is null or o.amount > e.bonus_balance
+  union all
+  -- By the newest entry, all that was due was booked.
+  select 'lot_expiry', s.wallet_id, s.seq, null, jsonb_build_object('expires_at', s.expires_at, 'free', s.free)
+  from state s
+  cross join lateral ledger_private.head(s.wallet_id) e
+  where s.free > 0 and s.expires_at <= e.created_at
+  union all
+  select 'work_list', coalesce(o.wallet_id, s.wallet_id), coalesce(o.lot_seq, s.seq), null, to_jsonb(o)
+  from (
+    select o.* from ledger_private.open_lots o where verify_lots.wallet_id is null or o.wallet_id = verify_lots.wallet_id
+  ) o
+  full join (select s.* from state s where s.balance > 0) s
+    on s.wallet_id = o.wallet_id and s.expires_at = o.expires_at and s.seq = o.lot_seq
+  where o.lot_seq is null or s.seq is null or o.due_at is distinct from case when s.free > 0 then s.expires_at end
+$$;
+
+comment on function ledger_private.verify_lots(uuid) is
+$$Findings in the lots of one wallet, or in all: each made by its entry, what was drawn adding up, no more in them than the wallet's bonus credits,
+nothing left that was due, and the list of open ones true.$$;
+
+revoke all on function ledger_private.verify_lots(uuid) from public;
+grant execute on function ledger_private.verify_lots(uuid) to wallet_auditor;
