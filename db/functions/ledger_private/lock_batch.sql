@@ -20,7 +20,7 @@ end
 $$;
 
 comment on function ledger_private.lock_batch(ledger.transfers[], timestamptz) is
-$$Locks what a batch moves, in the one order that all calls keep: the house's stripes for batches, then players, each by ascending id. Breakage is among
-them only where something is due.$$;
+$$Locks what a batch moves, in the one order that all calls keep: the house's stripes for batches, then players, each by ascending id. Breakage is
+among them only where something is due.$$;
 
 revoke all on function ledger_private.lock_batch(ledger.transfers[], timestamptz) from public;

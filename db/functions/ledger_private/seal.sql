@@ -32,7 +32,7 @@ end
 $$;
 
 comment on function ledger_private.seal(ledger.transfers, ledger.entries, ledger.entries) is
-$$A movement as it will be written: its sides from the acting wallet's entry and the other's (null if it has none), its time that of the first, and both
-entries with their own hashes. These come in as the hashes of the heads that they follow.$$;
+$$A movement as it will be written: its sides from the acting wallet's entry and the other's (null if it has none), its time that of the first, and
+both entries with their own hashes. These come in as the hashes of the heads that they follow.$$;
 
 revoke all on function ledger_private.seal(ledger.transfers, ledger.entries, ledger.entries) from public;

@@ -19,7 +19,7 @@ end
 $$;
 
 comment on function ledger_private.settle(uuid[], timestamptz, int) is
-$$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage, in each
-wallet's stripe or in the one that is named. A stripe of breakage is locked before any other part of the house.$$;
+$$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage, in
+each wallet's stripe or in the one that is named. A stripe of breakage is locked before any other part of the house.$$;
 
 revoke all on function ledger_private.settle(uuid[], timestamptz, int) from public;
