@@ -330,9 +330,9 @@ drop function ledger_private.write(ledger.transfers, ledger.entries, ledger.entr
 --!include ledger/wallet_balance_at.sql
 --!include ledger/wallet_explain.sql
 --!include ledger/wallets_available.sql
---!include ledger/wallets_holds.sql
 --!include ledger/holds_closing.sql
 --!include ledger/holds_status.sql
+--!include ledger/wallets_holds.sql
 --!include ledger/asset_limit_set.sql
 --!include ledger/assets_limits.sql
 --!include ledger_private/verify_entries.sql

@@ -11,12 +11,12 @@ as $$
   select h.*
   from ledger_private.open_holds o
   join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
-  where o.wallet_id = wallet.id and wallets_holds.open
+  where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h) = 'open'
   union all
   select h.*
   from ledger.holds h
   where h.wallet_id = wallet.id and not wallets_holds.open
-    and not exists (select from ledger_private.open_holds o where o.wallet_id = h.wallet_id and o.hold_id = h.id)
+    and ledger.holds_status(h) <> 'open'
   order by seq desc
 $$;
 

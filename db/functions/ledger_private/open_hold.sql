@@ -14,7 +14,8 @@ begin
     perform ledger_private.refuse('WLHLD',
       format('hold not open: %s', hold_id),
       jsonb_build_object('wallet_id', wallet_id, 'hold_id', hold_id, 'status', ledger_private.closing_status(v_closing),
-        'transfer_id', v_closing.id),
+        -- Its expiry may be booked by this very call, which leaves nothing behind.
+        'transfer_id', case when v_closing.idem_key is not null then v_closing.id end),
       'A hold is captured or released once; place a new one.');
   end if;
   select h.* into strict v_hold from ledger.holds h where h.wallet_id = open_hold.wallet_id and h.id = open_hold.hold_id;
