@@ -26,9 +26,10 @@ begin
   if change_status.status = 'closed' then
     perform ledger_private.settle(array[wallet_id], clock_timestamp());
     select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id order by e.seq desc limit 1;
+    -- Nothing is written after the head here, so a stale one would not collide: a wallet that has been filled meanwhile would be closed.
+    perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
-      perform ledger_private.check_snapshot(array[wallet_id]);
       perform ledger_private.refuse_argument('wallet_id', 'Only an empty wallet is closed: spend, transfer or reverse what is left.',
         jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text));
     end if;
