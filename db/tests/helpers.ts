@@ -333,3 +333,32 @@ function environment(name: string): string {
   if (!value) throw new Error(`${name} is not set: global-setup.ts sets it`);
   return value;
 }
+
+/** Waits until the server process of a session waits for a lock. */
+export async function waitsForLock(db: Session, session: pg.Client): Promise<void> {
+  const pid = (session as pg.Client & { processID: number }).processID;
+  for (let attempt = 0; attempt < 500; attempt += 1) {
+    const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
+    if (rows.length > 0) return;
+    await sleep(10);
+  }
+  throw new Error('the session does not wait');
+}
+
+/** Waits until the database's clock has passed an instant. */
+export async function passed(db: Session, instant: string): Promise<void> {
+  const { rows } = await db.query<{ left: string }>(
+    'select greatest(extract(epoch from $1::timestamptz - clock_timestamp()) * 1000, 0) as left',
+    [instant],
+  );
+  await sleep(Number(rows[0]?.left ?? 0) + 1);
+}
+
+/** The instant that many milliseconds from now, by the database's clock. */
+export async function inMs(db: Session, milliseconds: number): Promise<string> {
+  const { rows } = await db.query<{ instant: string }>(
+    "select (clock_timestamp() + $1 * interval '1 ms')::text as instant",
+    [milliseconds],
+  );
+  return rows[0]?.instant ?? '';
+}
