@@ -3,10 +3,12 @@ import {
   createDatabase,
   forceHead,
   houseWallet,
+  inMs,
   newAsset,
   newKey,
   newOwner,
   newWallet,
+  passed,
   refusal,
   setStatus,
   someAsset,
@@ -59,6 +61,39 @@ describe('wallet_balance', () => {
       balance: '10',
       held_balance: '4',
       available: '6',
+    });
+  });
+
+  it('leaves expired credits out of what is available, from their instant on and before they are booked', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
+    const expires_at = await inMs(db, 150);
+    await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
+    await call(db, 'wallet_spend', { wallet_id, amount: 2, idem_key: newKey() });
+
+    const before = await call<Balance>(db, 'wallet_balance', { wallet_id });
+    await passed(db, expires_at);
+    const after = await call<Balance>(db, 'wallet_balance', { wallet_id });
+
+    expect(before).toMatchObject({ balance: '13', bonus_balance: '3', available: '13', seq: '3' });
+    expect(after).toMatchObject({ balance: '13', bonus_balance: '3', available: '10', seq: '3' });
+    expect(await refusal(call(db, 'wallet_spend', { wallet_id, amount: 11, idem_key: newKey() }))).toMatchObject({
+      code: 'WLFND',
+      detail: { available: '10' },
+    });
+  });
+
+  it('counts expired credits that a hold pins as held, and no second time', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
+    const expires_at = await inMs(db, 100);
+    await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
+    await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
+    await passed(db, expires_at);
+
+    expect(await call<Balance>(db, 'wallet_balance', { wallet_id })).toMatchObject({
+      balance: '15',
+      bonus_balance: '5',
+      held_balance: '4',
+      available: '10',
     });
   });
 
