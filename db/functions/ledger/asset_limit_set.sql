@@ -15,6 +15,7 @@ as $$
 declare
   v_newest ledger.asset_limits;
   v_limits ledger.asset_limits;
+  v_same boolean;
   v_argument text := case
     when asset_code is null then 'asset_code'
     when max_spend not between 0 and 9000000000000000000 then 'max_spend'
@@ -37,13 +38,24 @@ begin
   select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;
   v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
     ledger_private.actor(), clock_timestamp());
-  if (v_newest.max_spend, v_newest.max_balance, v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
-    is not distinct from (max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend) and v_newest.seq is not null then
+  v_same := v_newest.seq is not null
+    and (v_newest.max_spend, v_newest.max_balance, v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
+      is not distinct from (max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend);
+  -- Above READ COMMITTED the newest may be older than the lock: then the row collides with the one that has been set since. One
+  -- that changes nothing is taken back.
+  begin
+    perform set_config('ledger.posting', 'on', true);
+    insert into ledger.asset_limits values (v_limits.*) on conflict on constraint asset_limits_pkey do nothing;
+    if not found then
+      perform ledger_private.refuse_stale();
+    end if;
+    if v_same then
+      raise exception using errcode = 'raise_exception', message = 'these limits are in force';
+    end if;
+    perform set_config('ledger.posting', '', true);
+  exception when raise_exception then
     return v_newest;
-  end if;
-  perform set_config('ledger.posting', 'on', true);
-  insert into ledger.asset_limits values (v_limits.*);
-  perform set_config('ledger.posting', '', true);
+  end;
   return v_limits;
 end
 $$;
