@@ -53,16 +53,20 @@ begin
   end if;
   v_plan := ledger_private.reversal_plan(v_original, v_transfer.amount,
     case when not v_giving then v_prepared.head end, case when v_giving then v_prepared.head else v_other_head end);
+  v_transfer.id := uuidv7();
+  v_transfer.bonus_amount := v_plan.bonus_amount;
+  v_entry := ledger_private.next_entry(v_prepared.wallet, v_prepared.head, case when v_giving then 'debit'::ledger.entry_side else 'credit' end,
+    v_transfer.id, 'reversal', v_transfer.amount, v_transfer.bonus_amount, 0, v_prepared.at_time);
+  -- The limits of the asset are for new movements; what the ledger counts to is for all.
+  if v_entry.balance > 9000000000000000000 then
+    perform ledger_private.check_snapshot(array[wallet_id]);
+    perform ledger_private.refuse_overflow(v_entry);
+  end if;
   if v_plan.missing > 0 then
     perform ledger_private.check_snapshot(array[wallet_id, v_other.id]);
     perform ledger_private.refuse_funds(case when v_giving then wallet_id else v_other.id end,
       v_transfer.amount - v_plan.missing, v_transfer.amount, jsonb_build_object('missing', v_plan.missing::text));
   end if;
-
-  v_transfer.id := uuidv7();
-  v_transfer.bonus_amount := v_plan.bonus_amount;
-  v_entry := ledger_private.next_entry(v_prepared.wallet, v_prepared.head, case when v_giving then 'debit'::ledger.entry_side else 'credit' end,
-    v_transfer.id, 'reversal', v_transfer.amount, v_transfer.bonus_amount, 0, v_prepared.at_time);
   v_transfer.created_at := v_prepared.at_time;
   v_expired := ledger_private.lock_breakage(v_prepared.wallet, v_plan.draws, v_entry.created_at);
   v_other_entry := ledger_private.opposite_entry(v_other.id, case when v_giving then 'credit'::ledger.entry_side else 'debit' end, v_transfer);
@@ -93,8 +97,8 @@ reserved, a bonus what is left of its own lot, a transfer what it gave and the r
 - metadata: a JSON object of at most 8192 bytes, such as the reason.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), TRANSFER_NOT_FOUND (WLNOT),
-IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), INSUFFICIENT_FUNDS (WLFND) where the credits
-are gone, with the amount that is missing.$$;
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only
+where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
 
 revoke all on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) from public;
 grant execute on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) to wallet_operator;
