@@ -23,12 +23,14 @@ begin
   end if;
   if request.hold_id is not null
     and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
+    perform ledger_private.check_snapshot(array[request.wallet_id]);
     perform ledger_private.refuse('WLNOH', format('hold not found: %s', request.hold_id),
       jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
       'Name a hold of this wallet by the hold_id of its receipt.');
   end if;
   if request.reverses is not null
     and not exists (select from ledger.transfers t where t.id = request.reverses and t.wallet_id = request.wallet_id) then
+    perform ledger_private.check_snapshot(array[request.wallet_id]);
     perform ledger_private.refuse('WLNOT', format('transfer not found: %s', request.reverses),
       jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.reverses),
       'Name a transfer that this wallet acted in by the transfer_id of its receipt.');
