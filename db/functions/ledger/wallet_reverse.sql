@@ -39,6 +39,10 @@ begin
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
+  -- It was committed while this call waited for the wallet: what its other side asks for was not locked.
+  if v_original.id is null then
+    perform ledger_private.refuse_stale();
+  end if;
 
   select v_original.amount - coalesce(sum(r.amount), 0) into v_left
     from ledger.transfers r
@@ -63,7 +67,7 @@ begin
     perform ledger_private.refuse_overflow(v_entry);
   end if;
   if v_plan.missing > 0 then
-    perform ledger_private.check_snapshot(array[wallet_id, v_other.id]);
+    perform ledger_private.check_snapshot(array[wallet_id, case when v_other.house is null then v_other.id end]);
     perform ledger_private.refuse_funds(case when v_giving then wallet_id else v_other.id end,
       v_transfer.amount - v_plan.missing, v_transfer.amount, jsonb_build_object('missing', v_plan.missing::text));
   end if;
