@@ -1,0 +1,765 @@
+/** Reversals where another feature is at work on the same credits, or another caller. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import {
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  newAsset,
+  newKey,
+  newWallet,
+  partsOf,
+  type Receipt,
+  refusal,
+  rowsOf,
+  type Session,
+  someAsset,
+} from './helpers.ts';
+
+const IN_2100 = '2100-06-01T00:00:00Z';
+const IN_2101 = '2101-06-01T00:00:00Z';
+
+const db = createDatabase();
+
+const topUp = (session: Session, wallet_id: string, amount: number) =>
+  call(session, 'wallet_top_up', { wallet_id, amount, idem_key: newKey() });
+const bonus = (session: Session, wallet_id: string, amount: number, expires_at?: string) =>
+  call(session, 'wallet_bonus', { wallet_id, amount, expires_at, idem_key: newKey() });
+const spend = (session: Session, wallet_id: string, amount: number) =>
+  call(session, 'wallet_spend', { wallet_id, amount, idem_key: newKey() });
+const transfer = (session: Session, from_wallet: string, to_wallet: string, amount: number) =>
+  call(session, 'wallet_transfer', { from_wallet, to_wallet, amount, idem_key: newKey() });
+const hold = (session: Session, wallet_id: string, amount: number) =>
+  call(session, 'wallet_hold', { wallet_id, amount, idem_key: newKey() });
+const capture = (session: Session, { wallet_id, hold_id }: Receipt, amount?: number) =>
+  call(session, 'wallet_capture', { wallet_id, hold_id, amount, idem_key: newKey() });
+const release = (session: Session, { wallet_id, hold_id }: Receipt) =>
+  call(session, 'wallet_release', { wallet_id, hold_id, idem_key: newKey() });
+const reverse = (session: Session, { wallet_id, transfer_id }: Receipt, amount?: number) =>
+  call(session, 'wallet_reverse', { wallet_id, transfer_id, amount, idem_key: newKey() });
+const changeStatus = (name: 'freeze' | 'close' | 'reopen', wallet_id: string) =>
+  call<object>(db, `wallet_${name}`, { wallet_id, reason: 'for a test' });
+
+/** An expiry that is near, by the server's clock. */
+async function soon(): Promise<string> {
+  const { rows } = await db.query<{ soon: string }>("select clock_timestamp() + interval '400 ms' as soon");
+  return rows[0]?.soon ?? '';
+}
+
+async function past(instant: string): Promise<void> {
+  await db.query('select pg_sleep_until($1)', [instant]);
+}
+
+/** What a wallet's newest entries were, the oldest first, and in how many transactions they came. */
+async function newest(wallet: string, count: number): Promise<unknown> {
+  const { rows } = await db.query<{ kind: string; amount: string; xmin: string }>(
+    `select kind, amount, xmin from ledger.entries where wallet_id = $1
+       and seq > (select max(seq) - $2 from ledger.entries where wallet_id = $1) order by seq`,
+    [wallet, count],
+  );
+  return {
+    entries: rows.map(({ kind, amount }) => [kind, amount]),
+    commits: new Set(rows.map(({ xmin }) => xmin)).size,
+  };
+}
+
+/** What the house has of an asset, by account. */
+async function house(asset: string): Promise<Record<string, number>> {
+  const lines = await callAll<{ account: string; debit: string; credit: string }>(db, 'ledger_trial_balance', {
+    asset_code: asset,
+  });
+  return Object.fromEntries(
+    lines
+      .filter(({ account }) => account !== 'players')
+      .map(({ account, debit, credit }) => [account, Number(debit) + Number(credit)]),
+  );
+}
+
+async function postBatch(session: Session, requests: object[]): Promise<Receipt[]> {
+  const { rows } = await session.query<Receipt>(
+    `select * from ledger.wallet_post_batch(array(
+       select r from jsonb_array_elements($1::jsonb) j, jsonb_populate_record(null::ledger.wallet_request, j) r))`,
+    [JSON.stringify(requests.map((request) => ({ idem_key: newKey(), metadata: {}, ...request })))],
+  );
+  return rows;
+}
+
+/** Sessions of an operator; calls go to them in turn. */
+async function operators(count: number): Promise<() => Session> {
+  const sessions = await Promise.all(Array.from({ length: count }, () => db.connectAs('operator', 'op')));
+  let turn = 0;
+  return () => {
+    turn += 1;
+    return sessions[turn % count] as Session;
+  };
+}
+
+/** How often each outcome came: a receipt, or the code of an error. */
+async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  const codeOf = (error: unknown) => (error instanceof pg.DatabaseError ? (error.code ?? '') : String(error));
+  for (const outcome of await Promise.all(calls.map((one) => one.then(() => 'receipt', codeOf))))
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return counts;
+}
+
+async function waitsForLock(session: pg.Client): Promise<void> {
+  const pid = (session as pg.Client & { processID: number }).processID;
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
+    if (rows.length > 0) return;
+    await sleep(20);
+  }
+  throw new Error('the session does not wait');
+}
+
+describe('partial refund after expiry', () => {
+  it('books what goes to the expired lot to breakage, in the same commit', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { bought: 10 });
+    const expiry = await soon();
+    await bonus(db, wallet_id, 10, expiry);
+    const spent = await spend(db, wallet_id, 15);
+    await past(expiry);
+    const request = { wallet_id, transfer_id: spent.transfer_id, amount: 8, idem_key: newKey() };
+
+    const first = await call(db, 'wallet_reverse', request);
+    const entries = await newest(wallet_id, 2);
+    const between = [await house(asset), await call(db, 'wallet_balance', { wallet_id })];
+    const rest = await reverse(db, spent);
+
+    expect(first).toMatchObject({ amount: '8', bonus_amount: '3', balance: '13', bonus_balance: '3' });
+    expect(entries).toEqual({
+      entries: [
+        ['reversal', '8'],
+        ['expiry', '3'],
+      ],
+      commits: 1,
+    });
+    expect(between).toMatchObject([
+      { revenue: 7, breakage: 3 },
+      { balance: '10', bonus_balance: '0', available: '10' },
+    ]);
+    expect(rest).toMatchObject({ amount: '7', bonus_amount: '7', balance: '17' });
+    expect(await house(asset)).toMatchObject({ revenue: 0, breakage: 10 });
+    expect(await partsOf(db, wallet_id)).toEqual({ paid: 10 });
+    expect(await call(db, 'wallet_reverse', request)).toEqual({ ...first, replayed: true });
+    await expectSound(db);
+  });
+
+  it('books nothing to breakage that goes to paid credits or to a lot that has not expired', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { bought: 10 });
+    const expiry = await soon();
+    await bonus(db, wallet_id, 4, expiry);
+    await bonus(db, wallet_id, 3, IN_2100);
+    const spent = await spend(db, wallet_id, 9);
+    await past(expiry);
+
+    await reverse(db, spent, 5);
+    expect(await newest(wallet_id, 1)).toMatchObject({ entries: [['reversal', '5']] });
+    expect(await house(asset)).toMatchObject({ revenue: 4, breakage: 0 });
+    await reverse(db, spent);
+
+    expect(await partsOf(db, wallet_id)).toEqual({ paid: 10, 2100: 3 });
+    expect(await house(asset)).toMatchObject({ revenue: 0, breakage: 4 });
+    await expectSound(db);
+  });
+
+  it('of a capture that spent pinned credits past their date', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { bought: 5 });
+    const expiry = await soon();
+    await bonus(db, wallet_id, 10, expiry);
+    const held = await hold(db, wallet_id, 12);
+    await past(expiry);
+    const captured = await capture(db, held, 11);
+
+    await reverse(db, captured, 3);
+
+    expect(await newest(wallet_id, 2)).toEqual({
+      entries: [
+        ['reversal', '3'],
+        ['expiry', '2'],
+      ],
+      commits: 1,
+    });
+    expect(await partsOf(db, wallet_id)).toEqual({ paid: 5 });
+    expect(await house(asset)).toMatchObject({ revenue: 8, breakage: 2 });
+    await expectSound(db);
+  });
+
+  it('of a bonus finds nothing left: it has gone to breakage (WLFND)', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { bought: 10, bonus: 10 });
+    const expiry = await soon();
+    const granted = await bonus(db, wallet_id, 10, expiry);
+    await past(expiry);
+
+    expect(await refusal(reverse(db, granted, 4))).toMatchObject({
+      code: 'WLFND',
+      detail: { wallet_id, available: '0', requested: '4', missing: '4' },
+    });
+    expect(await house(asset)).toMatchObject({ promotions: 20, breakage: 0 });
+    await callAll(db, 'wallet_expire_due', {});
+    expect(await refusal(reverse(db, granted, 4))).toMatchObject({ code: 'WLFND', detail: { missing: '4' } });
+    expect(await house(asset)).toMatchObject({ promotions: 20, breakage: 10 });
+    await expectSound(db);
+  });
+});
+
+describe('chargeback with mixed credits', () => {
+  it('takes paid credits only, whichever purchase they are from, and never bonus credits (WLFND)', async () => {
+    const asset = await newAsset(db);
+    const wallet = await newWallet(db, asset);
+    const one = await topUp(db, wallet, 10);
+    await bonus(db, wallet, 6);
+    await bonus(db, wallet, 4, IN_2100);
+    const two = await topUp(db, wallet, 10);
+    await spend(db, wallet, 12); // 10 bonus credits and 2 paid ones
+    await bonus(db, wallet, 7);
+
+    expect(await reverse(db, one)).toMatchObject({ amount: '10', bonus_amount: '0', balance: '15' });
+    expect(await refusal(reverse(db, two))).toMatchObject({
+      code: 'WLFND',
+      detail: { wallet_id: wallet, available: '8', requested: '10', missing: '2' },
+    });
+    await reverse(db, two, 8);
+    expect(await partsOf(db, wallet)).toEqual({ bonus: 7 });
+    await topUp(db, wallet, 5);
+    await reverse(db, two);
+
+    expect(await partsOf(db, wallet)).toEqual({ paid: 3, bonus: 7 });
+    expect(await house(asset)).toEqual({ treasury: 5, promotions: 17, revenue: 12, breakage: 0 });
+    await expectSound(db);
+  });
+
+  it('succeeds after the refund of what was bought with it', async () => {
+    const wallet = await newWallet(db, await someAsset(db), { bonus: 3 });
+    const bought = await topUp(db, wallet, 10);
+    const spent = await spend(db, wallet, 13);
+    expect(await refusal(reverse(db, bought))).toMatchObject({ code: 'WLFND', detail: { available: '0' } });
+
+    await reverse(db, spent, 10);
+    await reverse(db, bought);
+
+    expect(await partsOf(db, wallet)).toEqual({});
+    expect(await reverse(db, spent)).toMatchObject({ balance: '3', bonus_balance: '3' });
+    await expectSound(db);
+  });
+});
+
+describe('reversal of a batch posting', () => {
+  it('books against the part of the house that the batch was booked against', async () => {
+    const asset = await newAsset(db);
+    const [wallet_id, other] = [await newWallet(db, asset, { bought: 3, bonus: 2 }), await newWallet(db, asset)];
+    const posted = await postBatch(db, [
+      { kind: 'bonus', wallet_id, amount: 8, expires_at: IN_2100 },
+      { kind: 'top_up', wallet_id, amount: 10 },
+      { kind: 'spend', wallet_id, amount: 6 },
+      { kind: 'transfer', wallet_id, counterparty_id: other, amount: 9 },
+      { kind: 'bonus', wallet_id, amount: 5 },
+    ]);
+
+    for (const original of [...posted].reverse()) {
+      await reverse(db, original, 1);
+      const { rows } = await db.query(
+        `select (r.debit_wallet_id, r.credit_wallet_id) = (o.credit_wallet_id, o.debit_wallet_id) as swapped,
+           coalesce((select max(stripe) from ledger.wallets where id in (r.debit_wallet_id, r.credit_wallet_id)), -1) as stripe
+         from ledger.transfers o join ledger.transfers r on r.reverses = o.id where o.id = $1`,
+        [original.transfer_id],
+      );
+      expect(rows).toEqual([{ swapped: true, stripe: original.kind === 'transfer' ? -1 : 32 }]);
+    }
+    await expectSound(db);
+  });
+
+  it('books what goes to an expired lot to breakage', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset);
+    const expires_at = await soon();
+    const [, spent] = await postBatch(db, [
+      { kind: 'bonus', wallet_id, amount: 8, expires_at },
+      { kind: 'spend', wallet_id, amount: 6 },
+    ]);
+    await past(expires_at);
+
+    await reverse(db, spent!, 5);
+
+    expect(await newest(wallet_id, 2)).toEqual({
+      entries: [
+        ['reversal', '5'],
+        ['expiry', '5'],
+      ],
+      commits: 1,
+    });
+    expect(await house(asset)).toMatchObject({ revenue: 1, breakage: 7 });
+    await expectSound(db);
+  });
+
+  it('waits for a running batch before it locks the player: no deadlock', async () => {
+    const asset = await newAsset(db);
+    const [wallet_id, other] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const [bought] = await postBatch(db, [{ kind: 'top_up', wallet_id, amount: 10 }]);
+    const [batch, operator] = [await db.connectJob(), await db.connectAs('operator', 'op')];
+    await batch.query('begin');
+    await postBatch(batch, [{ kind: 'top_up', wallet_id: other, amount: 1 }]);
+
+    const reversal = reverse(operator, bought!);
+    await waitsForLock(operator);
+    await batch.query("set lock_timeout = '2s'");
+    const [second] = await postBatch(batch, [{ kind: 'top_up', wallet_id, amount: 5 }]);
+    await batch.query('commit');
+
+    expect(second).toMatchObject({ balance: '15' });
+    expect(await reversal).toMatchObject({ balance: '5' });
+    await expectSound(db);
+  });
+
+  it('among batches and single calls of the same wallets: no deadlock', async () => {
+    const asset = await newAsset(db);
+    const wallets = await Promise.all(Array.from({ length: 4 }, () => newWallet(db, asset, { bought: 50 })));
+    const posted = await postBatch(
+      db,
+      wallets.flatMap((wallet_id, index) => [
+        { kind: 'top_up', wallet_id, amount: 50 },
+        { kind: 'bonus', wallet_id, amount: 20, expires_at: IN_2100 },
+        { kind: 'spend', wallet_id, amount: 30 },
+        { kind: 'transfer', wallet_id, counterparty_id: wallets[(index + 1) % 4], amount: 10 },
+      ]),
+    );
+    const next = await operators(12);
+
+    const counts = await outcomes([
+      ...Array.from({ length: 12 }, (_, turn) =>
+        postBatch(
+          next(),
+          wallets.flatMap((wallet_id, index) => [
+            { kind: 'transfer', wallet_id, counterparty_id: wallets[(index + 1 + (turn % 3)) % 4], amount: 1 },
+            { kind: 'spend', wallet_id, amount: 1 },
+            { kind: 'top_up', wallet_id, amount: 2 },
+          ]),
+        ),
+      ),
+      ...posted.flatMap((original) => [reverse(next(), original, 1), reverse(next(), original, 2)]),
+      ...wallets.map((wallet) => spend(next(), wallet, 1)),
+    ]);
+
+    expect(counts.receipt).toBeGreaterThan(12 + posted.length);
+    expect(Object.keys(counts).filter((outcome) => !['receipt', 'WLFND'].includes(outcome))).toEqual([]);
+    await expectSound(db);
+  });
+});
+
+describe('refund to a frozen wallet', () => {
+  it('books, and so does what is taken back from one', async () => {
+    const asset = await someAsset(db);
+    const [wallet, other] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const bought = await topUp(db, wallet, 10);
+    const granted = await bonus(db, wallet, 10, IN_2100);
+    const spent = await spend(db, wallet, 3);
+    const captured = await capture(db, await hold(db, wallet, 2));
+    const sent = await transfer(db, wallet, other, 4);
+    await changeStatus('freeze', wallet);
+    await changeStatus('freeze', other);
+
+    const receipts: Receipt[] = [];
+    for (const original of [sent, captured, spent, granted, bought]) receipts.push(await reverse(db, original));
+
+    expect(receipts.map(({ balance }) => balance)).toEqual(['15', '17', '20', '10', '0']);
+    expect(await call(db, 'wallet_balance', { wallet_id: other })).toMatchObject({ balance: '0', seq: '2' });
+    await expectSound(db);
+  });
+});
+
+describe('refund to a closed wallet', () => {
+  it('is refused until the wallet is reopened (WLCLS)', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
+    const spent = await spend(db, wallet_id, 10);
+    await changeStatus('close', wallet_id);
+    const before = await rowsOf(db, wallet_id);
+
+    expect(await refusal(reverse(db, spent))).toMatchObject({ code: 'WLCLS', detail: { wallet_id } });
+    expect(await rowsOf(db, wallet_id)).toEqual(before);
+    await changeStatus('reopen', wallet_id);
+
+    expect(await reverse(db, spent)).toMatchObject({ balance: '10' });
+    await expectSound(db);
+  });
+
+  it('of a transfer, whichever of the two is closed (WLCLS)', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+    const sent = await transfer(db, from, to, 10);
+    const spent = await spend(db, to, 10);
+    await changeStatus('close', to);
+    expect(await refusal(reverse(db, sent))).toMatchObject({ code: 'WLCLS', detail: { wallet_id: to } });
+    await changeStatus('reopen', to);
+    expect(await refusal(reverse(db, sent))).toMatchObject({ code: 'WLFND', detail: { wallet_id: to } });
+    await reverse(db, spent);
+    await changeStatus('close', from);
+
+    expect(await refusal(reverse(db, sent))).toMatchObject({ code: 'WLCLS', detail: { wallet_id: from } });
+    await changeStatus('reopen', from);
+    expect(await reverse(db, sent)).toMatchObject({ balance: '10' });
+    await expectSound(db);
+  });
+});
+
+describe('a refund while a hold pins the lot', () => {
+  it('frees nothing of the hold', async () => {
+    const wallet = await newWallet(db, await someAsset(db));
+    await bonus(db, wallet, 10, IN_2100);
+    const spent = await spend(db, wallet, 4);
+    const held = await hold(db, wallet, 6);
+
+    await reverse(db, spent, 3);
+
+    expect(await partsOf(db, wallet)).toEqual({ 2100: 3, '2100 held': 6 });
+    await release(db, held);
+    expect(await partsOf(db, wallet)).toEqual({ 2100: 9 });
+    await expectSound(db);
+  });
+
+  it.each([
+    { end: 'release', breakage: 10, revenue: 0 },
+    { end: 'capture', breakage: 5, revenue: 5 },
+  ])('past its date goes to breakage, what is pinned only with the $end', async ({ end, breakage, revenue }) => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset);
+    const expiry = await soon();
+    await bonus(db, wallet_id, 10, expiry);
+    const spent = await spend(db, wallet_id, 4);
+    const held = await hold(db, wallet_id, 5);
+    await past(expiry);
+
+    const refund = await reverse(db, spent);
+
+    // What was free in the lot goes before the refund, what the refund gives back after it.
+    expect(refund).toMatchObject({ balance: '9', held_balance: '5' });
+    expect(await newest(wallet_id, 3)).toEqual({
+      entries: [
+        ['expiry', '1'],
+        ['reversal', '4'],
+        ['expiry', '4'],
+      ],
+      commits: 1,
+    });
+    expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '5', available: '0' });
+    expect(await house(asset)).toMatchObject({ breakage: 5 });
+    await (end === 'release' ? release : capture)(db, held);
+    expect(await house(asset)).toMatchObject({ breakage, revenue });
+    expect(await partsOf(db, wallet_id)).toEqual({});
+    await expectSound(db);
+  });
+});
+
+describe('transfer reversal', () => {
+  /** Of 4 paid and 6 expiring credits, which the receiver has, beside 5 and 5 of its own. */
+  async function sentWith(expires_at: string): Promise<{ from: string; to: string; sent: Receipt }> {
+    const asset = await someAsset(db);
+    const [from, to] = [
+      await newWallet(db, asset, { bought: 10 }),
+      await newWallet(db, asset, { bought: 5, bonus: 5 }),
+    ];
+    await bonus(db, from, 6, expires_at);
+    return { from, to, sent: await transfer(db, from, to, 10) };
+  }
+
+  it.each([
+    { what: 'spent', use: spend, rest: { paid: 5, bonus: 5 } },
+    { what: 'reserved', use: hold, rest: { paid: 5, bonus: 5, '2100 held': 4 } },
+    {
+      what: 'sent on',
+      use: async (session: Session, to: string) => transfer(session, to, await newWallet(db, await someAsset(db)), 4),
+      rest: { paid: 5, bonus: 5 },
+    },
+  ])('takes what it gave where the receiver has $what part of it (WLFND)', async ({ use, rest }) => {
+    const { from, to, sent } = await sentWith(IN_2100);
+    await use(db, to, 4);
+
+    expect(await refusal(reverse(db, sent))).toMatchObject({
+      code: 'WLFND',
+      detail: { wallet_id: to, available: '6', requested: '10', missing: '4' },
+    });
+    expect(await reverse(db, sent, 6)).toMatchObject({ wallet_id: from, bonus_amount: '2', balance: '12' });
+
+    expect(await partsOf(db, from)).toEqual({ paid: 10, 2100: 2 });
+    expect(await partsOf(db, to)).toEqual(rest);
+    await expectSound(db);
+  });
+
+  it.each([false, true])('takes nothing that has expired (WLFND): pinned by a hold: %s', async (pinned) => {
+    const expiry = await soon();
+    const { from, to, sent } = await sentWith(expiry);
+    if (pinned) await hold(db, to, 2);
+    await past(expiry);
+
+    expect(await refusal(reverse(db, sent))).toMatchObject({
+      code: 'WLFND',
+      detail: { wallet_id: to, available: '4', requested: '10', missing: '6' },
+    });
+    await reverse(db, sent, 4);
+
+    expect(await partsOf(db, from)).toEqual({ paid: 10 });
+    expect(await call(db, 'wallet_balance', { wallet_id: to })).toMatchObject({ balance: pinned ? '12' : '10' });
+    await expectSound(db);
+  });
+
+  it('of two lots with one expiry, which arrived as one, gives each its own', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const one = await bonus(db, from, 4, IN_2100);
+    const two = await bonus(db, from, 6, IN_2100);
+    const sent = await transfer(db, from, to, 9);
+    const lots = (wallet_id: string) =>
+      callAll<{ transfer_id: string; amount: string }>(db, 'wallet_explain', { wallet_id }).then((parts) =>
+        parts.map(({ transfer_id, amount }) => [transfer_id, amount]),
+      );
+    expect(await lots(to)).toEqual([[sent.transfer_id, '9']]);
+
+    await reverse(db, sent, 7); // the 5 of the later lot, and 2 of the earlier one
+
+    expect(await lots(from)).toEqual([
+      [one.transfer_id, '2'],
+      [two.transfer_id, '6'],
+    ]);
+    expect(await lots(to)).toEqual([[sent.transfer_id, '2']]);
+    await spend(db, to, 1);
+    expect(await refusal(reverse(db, sent))).toMatchObject({ code: 'WLFND', detail: { available: '1', missing: '1' } });
+    await reverse(db, sent, 1);
+    expect(await lots(from)).toEqual([
+      [one.transfer_id, '3'],
+      [two.transfer_id, '6'],
+    ]);
+    expect(await lots(to)).toEqual([]);
+    await expectSound(db);
+  });
+
+  it('down a chain, the last one first', async () => {
+    const asset = await someAsset(db);
+    const [a, b, c] = [
+      await newWallet(db, asset, { bought: 3 }),
+      await newWallet(db, asset),
+      await newWallet(db, asset),
+    ];
+    await bonus(db, a, 4, IN_2101);
+    const first = await transfer(db, a, b, 7);
+    const second = await transfer(db, b, c, 5);
+    expect(await refusal(reverse(db, first))).toMatchObject({ code: 'WLFND', detail: { available: '2' } });
+
+    await reverse(db, second);
+    await reverse(db, first);
+
+    expect(await Promise.all([a, b, c].map((wallet) => partsOf(db, wallet)))).toEqual([{ paid: 3, 2101: 4 }, {}, {}]);
+    await expectSound(db);
+  });
+});
+
+describe('reversals at once', () => {
+  it('24 refunds of a part: as many as the original allows, the others are told (WLREV)', async () => {
+    const wallet = await newWallet(db, await someAsset(db), { bought: 20 });
+    await bonus(db, wallet, 10, IN_2100);
+    const spent = await spend(db, wallet, 30);
+    const next = await operators(24);
+
+    const counts = await outcomes(Array.from({ length: 24 }, () => reverse(next(), spent, 3)));
+
+    expect(counts).toEqual({ receipt: 10, WLREV: 14 });
+    expect(await partsOf(db, wallet)).toEqual({ paid: 20, 2100: 10 });
+    await expectSound(db);
+  });
+
+  it('8 refunds of all that is left: one receipt (WLREV)', async () => {
+    const wallet = await newWallet(db, await someAsset(db), { bought: 20 });
+    const spent = await spend(db, wallet, 20);
+    const next = await operators(8);
+
+    const counts = await outcomes(Array.from({ length: 8 }, () => reverse(next(), spent)));
+
+    expect(counts).toEqual({ receipt: 1, WLREV: 7 });
+    expect(await partsOf(db, wallet)).toEqual({ paid: 20 });
+  });
+
+  it('chargebacks against spends: the wallet pays for as many as it can, once (WLFND)', async () => {
+    const wallet = await newWallet(db, await someAsset(db));
+    const bought = await topUp(db, wallet, 100);
+    const next = await operators(16);
+
+    const counts = await outcomes(
+      Array.from({ length: 32 }, (_, index) => (index % 2 ? reverse(next(), bought, 5) : spend(next(), wallet, 10))),
+    );
+
+    expect(Object.keys(counts).sort()).toEqual(['WLFND', 'receipt']);
+    const { rows } = await db.query<{ booked: string }>(
+      "select sum(amount) as booked from ledger.entries where wallet_id = $1 and side = 'debit'",
+      [wallet],
+    );
+    expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({
+      balance: String(100 - Number(rows[0]?.booked)),
+    });
+    await expectSound(db);
+  });
+
+  it('of transfers, against transfers both ways: no deadlock, sums conserved', async () => {
+    const asset = await newAsset(db);
+    const [a, b] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset, { bought: 100 })];
+    for (const wallet of [a, b]) await bonus(db, wallet, 50, IN_2100);
+    const originals: Receipt[] = [];
+    for (let turn = 0; turn < 12; turn += 1) originals.push(await transfer(db, turn % 2 ? a : b, turn % 2 ? b : a, 10));
+    const next = await operators(16);
+
+    const counts = await outcomes(
+      originals.flatMap((original, turn) => [
+        reverse(next(), original, 6),
+        transfer(next(), turn % 3 ? a : b, turn % 3 ? b : a, 7),
+        reverse(next(), original),
+        transfer(next(), turn % 3 ? b : a, turn % 3 ? a : b, 4),
+      ]),
+    );
+
+    expect(Object.keys(counts).filter((outcome) => !['receipt', 'WLFND', 'WLREV'].includes(outcome))).toEqual([]);
+    expect(counts.receipt).toBeGreaterThan(24);
+    const balances = await Promise.all([a, b].map((wallet_id) => call(db, 'wallet_balance', { wallet_id })));
+    expect(balances.reduce((sum, { balance }) => sum + Number(balance), 0)).toBe(300);
+    await expectSound(db);
+  });
+
+  it('of many originals in parts, on the same two wallets: all of them', async () => {
+    const asset = await newAsset(db);
+    const [a, b] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset, { bought: 40 })];
+    for (const [index, wallet] of [a, b].entries()) await bonus(db, wallet, 30, index ? IN_2100 : IN_2101);
+    const before = [await partsOf(db, a), await partsOf(db, b)];
+    const originals: Receipt[] = [];
+    for (const wallet of [a, b])
+      originals.push(
+        await bonus(db, wallet, 6),
+        await spend(db, wallet, 12),
+        await capture(db, await hold(db, wallet, 12)),
+        await spend(db, wallet, 12),
+      );
+    const next = await operators(16);
+
+    // The bonus credits that were granted first have been spent: they are there again once the spends are taken back.
+    const [granted, spent] = [
+      originals.filter(({ kind }) => kind === 'bonus'),
+      originals.filter(({ kind }) => kind !== 'bonus'),
+    ];
+    expect(await outcomes(spent.flatMap((one) => Array.from({ length: 6 }, () => reverse(next(), one, 2))))).toEqual({
+      receipt: 36,
+    });
+    expect(await outcomes(granted.flatMap((one) => Array.from({ length: 3 }, () => reverse(next(), one, 2))))).toEqual({
+      receipt: 6,
+    });
+
+    expect([await partsOf(db, a), await partsOf(db, b)]).toEqual(before);
+    await expectSound(db);
+  });
+
+  it('is told to try again where the original commits meanwhile (40001)', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db));
+    const [service, operator] = [await db.connectJob(), await db.connectAs('operator', 'op')];
+    await service.query('begin');
+    const bought = await topUp(service, wallet_id, 10);
+
+    const early = refusal(reverse(operator, bought));
+    await waitsForLock(operator);
+    await service.query('commit');
+
+    expect((await early).code).toBe('40001');
+    expect(await reverse(operator, bought)).toMatchObject({ balance: '0' });
+    await expectSound(db);
+  });
+});
+
+describe.each(['repeatable read', 'serializable'])('a reversal in a %s transaction', (level) => {
+  /** A session whose snapshot is older than everything that happens from now on. */
+  async function oldSnapshot(): Promise<pg.Client> {
+    const session = await db.connectAs('operator', 'op');
+    await session.query(`begin isolation level ${level}`);
+    await session.query('select count(*) from ledger.assets');
+    return session;
+  }
+
+  it('books where nothing has moved', async () => {
+    const wallet = await newWallet(db, await newAsset(db), { bought: 10 });
+    const spent = await spend(db, wallet, 10);
+    const session = await oldSnapshot();
+
+    const receipts = [await reverse(session, spent, 4), await reverse(session, spent)];
+    await session.query('commit');
+
+    expect(receipts).toMatchObject([{ balance: '4' }, { balance: '10' }]);
+    await expectSound(db);
+  });
+
+  it.each([
+    { what: 'less than is left', amount: 3 },
+    { what: 'more than is left by now', amount: 7 },
+    { what: 'more than was ever left', amount: 11 },
+  ])('learns that another part was reversed meanwhile (40001): $what', async ({ amount }) => {
+    const wallet = await newWallet(db, await newAsset(db), { bought: 10 });
+    const spent = await spend(db, wallet, 10);
+    const session = await oldSnapshot();
+    await reverse(db, spent, 5);
+
+    const refused = await refusal(reverse(session, spent, amount));
+
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
+    await expectSound(db);
+  });
+
+  it('learns of a movement that it cannot see yet (40001), and is refused one that is not there (WLNOT)', async () => {
+    const wallet = await newWallet(db, await newAsset(db), { bought: 10 });
+    const session = await oldSnapshot();
+    const spent = await spend(db, wallet, 10);
+    const refused = await refusal(reverse(session, spent));
+    await session.query('rollback');
+    const another = await oldSnapshot();
+    const unknown = await refusal(reverse(another, { ...spent, transfer_id: wallet }));
+    await another.query('rollback');
+
+    expect(refused.code).toBe('40001');
+    expect(unknown.code).toBe('WLNOT');
+  });
+
+  it('learns that the receiver has moved on (40001)', async () => {
+    const asset = await newAsset(db);
+    const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+    const sent = await transfer(db, from, to, 10);
+    await spend(db, to, 5);
+    const session = await oldSnapshot();
+    await topUp(db, to, 5);
+
+    const refused = await refusal(reverse(session, sent));
+
+    await session.query('rollback');
+    expect(refused.code).toBe('40001');
+  });
+
+  it('is refused for want of funds whatever others do on the same part of the house (WLFND)', async () => {
+    const asset = await newAsset(db);
+    const { rows } = await db.query<{ one: string; two: string }>(
+      `select min(owner) as one, max(owner) as two
+       from (select 'p-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('p-' || n, $1)) as stripe from generate_series(1, 100) n) o
+       group by stripe having count(*) > 1 limit 1`,
+      [asset],
+    );
+    const [one, two] = [
+      await newWallet(db, asset, { owner: rows[0]?.one }),
+      await newWallet(db, asset, { owner: rows[0]?.two }),
+    ];
+    const bought = await topUp(db, one, 10);
+    await spend(db, one, 10);
+    const session = await oldSnapshot();
+    await topUp(db, two, 1);
+
+    const refused = await refusal(reverse(session, bought));
+
+    await session.query('rollback');
+    expect(refused).toMatchObject({ code: 'WLFND', detail: { available: '0', missing: '10' } });
+    await expectSound(db);
+  });
+});
