@@ -36,6 +36,7 @@ begin
     -v_hold.amount, v_prepared.at_time);
   perform ledger_private.check_own_limits(v_wallet, v_entry);
   if v_transfer.amount > v_hold.amount then
+    perform ledger_private.check_snapshot(array[wallet_id]);
     perform ledger_private.refuse_funds(wallet_id, v_hold.amount, v_transfer.amount, jsonb_build_object('hold_id', hold_id));
   end if;
 

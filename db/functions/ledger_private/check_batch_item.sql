@@ -26,7 +26,7 @@ begin
     return false;
   end if;
   if request.expires_at is not null then
-    perform ledger_private.check_expiry(request.expires_at, wallet_time);
+    perform ledger_private.check_expiry(wallet.id, request.expires_at, wallet_time);
   end if;
   if wallet.status <> 'open' or other.status <> 'open' then
     perform ledger_private.check_snapshot(array[wallet.id, other.id]);

@@ -1,7 +1,7 @@
 create or replace function ledger_private.open_hold(wallet_id uuid, hold_id uuid)
 returns ledger.holds
 language plpgsql
-stable
+volatile
 as $$
 declare
   v_hold ledger.holds;
@@ -11,6 +11,7 @@ begin
     from ledger.transfers t
     where t.wallet_id = open_hold.wallet_id and t.hold_id = open_hold.hold_id and t.kind <> 'hold';
   if found then
+    perform ledger_private.check_snapshot(array[wallet_id]);
     perform ledger_private.refuse('WLHLD',
       format('hold not open: %s', hold_id),
       jsonb_build_object('wallet_id', wallet_id, 'hold_id', hold_id, 'status', ledger_private.closing_status(v_closing),

@@ -60,7 +60,7 @@ begin
     select e.* into v_other_head from ledger.entries e where e.wallet_id = counterparty_id order by e.seq desc limit 1;
   end if;
   if expires_at is not null then
-    perform ledger_private.check_expiry(expires_at, greatest(v_transfer.created_at, v_head.created_at));
+    perform ledger_private.check_expiry(wallet_id, expires_at, greatest(v_transfer.created_at, v_head.created_at));
   end if;
   if v_wallet.status <> 'open' or v_other.status <> 'open' then
     perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);

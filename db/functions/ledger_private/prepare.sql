@@ -43,7 +43,7 @@ begin
   end if;
   v_prepared.at_time := clock_timestamp();
   select e.* into v_head from ledger.entries e where e.wallet_id = request.wallet_id order by e.seq desc limit 1;
-  perform ledger_private.check_expiry(request.expires_at, greatest(v_prepared.at_time, v_head.created_at));
+  perform ledger_private.check_expiry(request.wallet_id, request.expires_at, greatest(v_prepared.at_time, v_head.created_at));
   if v_wallet.status <> 'open' or v_other.status <> 'open' then
     perform ledger_private.check_snapshot(array[request.wallet_id, v_other.id]);
     perform ledger_private.check_status(v_wallet, leaving);
