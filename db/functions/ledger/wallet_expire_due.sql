@@ -26,6 +26,9 @@ begin
   -- Who is at work on a wallet books what is due there.
   v_due := array(
     select w.id from ledger.wallets w where w.id = any (v_due) order by w.id for no key update skip locked);
+  -- Another sweep may have been first.
+  v_due := array(
+    select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets) d join unnest(v_due) u (wallet_id) using (wallet_id));
   perform ledger_private.settle(v_due, v_now, 32);
   return cardinality(v_due);
 end
@@ -34,8 +37,7 @@ $$;
 comment on function ledger.wallet_expire_due(int) is
 $$@behavior -*
 Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to breakage. Skips wallets that
-others are at work on; those book it themselves. Returns how many wallets it settled: call it again, in a transaction of its own, until that is
-less than max_wallets.
+others are at work on; those book it themselves. Returns how many wallets it settled: call it again, in a transaction of its own, until that is 0.
 
 - maxWallets: how many wallets at most, 1 to 100000.
 
