@@ -6,7 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now timestamptz := clock_timestamp();
+  v_now timestamptz;
   v_requests ledger.transfers[];
   v_plan ledger_private.batch_plan;
   v_receipts ledger.receipt[];
@@ -15,8 +15,8 @@ begin
     perform ledger_private.refuse_argument('requests', 'Send a list of at most 10000 requests.',
       jsonb_build_object('length', cardinality(requests), 'max', 10000));
   end if;
+  v_now := ledger_private.lock_batch(requests);
   v_requests := ledger_private.batch_requests(requests, v_now);
-  perform ledger_private.lock_batch(v_requests, v_now);
   v_plan := ledger_private.plan_batch(v_requests, v_now);
   perform ledger_private.write_all(v_plan.transfers, v_plan.entries);
   if cardinality(v_plan.moving) > 0 then
