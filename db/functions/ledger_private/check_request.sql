@@ -34,7 +34,7 @@ begin
   end if;
   perform ledger_private.refuse_argument(v_broken, case v_broken
       when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, a new one for each new request.'
-      when 'kind' then 'Name what is to be booked.'
+      when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
       when 'counterparty_id' then 'Only a transfer names a second wallet.'
       when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
       when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
