@@ -339,6 +339,39 @@ export async function partsOf(db: Session, wallet: string): Promise<Record<strin
   return Object.fromEntries(rows.map(({ part, amount }) => [part, amount]));
 }
 
+/** An item of a batch; what is left out is null. */
+export interface WalletRequest {
+  kind?: string | null;
+  wallet_id?: string | null;
+  counterparty_id?: string | null;
+  amount?: number | string | null;
+  idem_key?: string | null;
+  expires_at?: string | null;
+  metadata?: object | string | null;
+}
+
+/** Calls wallet_post_batch. */
+export async function postBatch(session: Session, requests: WalletRequest[]): Promise<Receipt[]> {
+  const column = (name: keyof WalletRequest) => requests.map((request) => request[name] ?? null);
+  const { rows } = await session.query<Receipt & pg.QueryResultRow>(
+    `select * from ledger.wallet_post_batch(array(
+       select row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata)::ledger.wallet_request
+         from unnest($1::ledger.transfer_kind[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz[], $7::jsonb[])
+           with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, place)
+         order by place))`,
+    [
+      column('kind'),
+      column('wallet_id'),
+      column('counterparty_id'),
+      column('amount'),
+      column('idem_key'),
+      column('expires_at'),
+      column('metadata').map((value) => (typeof value === 'object' && value ? JSON.stringify(value) : value)),
+    ],
+  );
+  return rows;
+}
+
 function environment(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set: global-setup.ts sets it`);

@@ -1,0 +1,829 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  BAD_AMOUNTS,
+  BAD_KEYS,
+  BAD_METADATA,
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  forceHead,
+  houseWallet,
+  inMs,
+  MAX_BALANCE,
+  newAsset,
+  newKey,
+  newWallet,
+  postBatch,
+  type Receipt,
+  refusal,
+  type RefusalCase,
+  rowsOf,
+  setStatus,
+  someAsset,
+  UNKNOWN_WALLET,
+  type WalletRequest,
+} from '../helpers.ts';
+
+const EARLY = '2101-01-01T00:00:00Z';
+const LATE = '2102-01-01T00:00:00Z';
+
+const topUp = (wallet_id: string, amount: number, more: WalletRequest = {}): WalletRequest => ({
+  kind: 'top_up',
+  wallet_id,
+  amount,
+  idem_key: newKey(),
+  ...more,
+});
+const bonus = (wallet_id: string, amount: number, more: WalletRequest = {}): WalletRequest => ({
+  ...topUp(wallet_id, amount, more),
+  kind: 'bonus',
+});
+const spend = (wallet_id: string, amount: number, more: WalletRequest = {}): WalletRequest => ({
+  ...topUp(wallet_id, amount, more),
+  kind: 'spend',
+});
+const transfer = (from: string, to: string, amount: number, more: WalletRequest = {}): WalletRequest => ({
+  ...topUp(from, amount, more),
+  kind: 'transfer',
+  counterparty_id: to,
+});
+
+describe('wallet_post_batch', () => {
+  const db = createDatabase();
+
+  /** The parts of a wallet's balance: how many, and until when. */
+  async function parts(wallet_id: string): Promise<unknown[]> {
+    const rows = await callAll<{ source: string; amount: string; expires_at: string | null }>(db, 'wallet_explain', {
+      wallet_id,
+    });
+    return rows.map(({ source, amount, expires_at }) => [
+      source,
+      Number(amount),
+      expires_at && new Date(expires_at).toISOString().slice(0, 10),
+    ]);
+  }
+
+  async function entriesOf(wallet_id: string): Promise<unknown[]> {
+    const { rows } = await db.query(
+      'select seq, kind, side, amount, bonus_amount, balance from ledger.entries where wallet_id = $1 order by seq',
+      [wallet_id],
+    );
+    return rows;
+  }
+
+  it('books each item upon the balances that those before it leave, and answers in their order', async () => {
+    const asset = await newAsset(db);
+    const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 1 })];
+    const requests = [
+      topUp(one, 100, { metadata: { order: 7 } }),
+      bonus(one, 30),
+      spend(one, 50),
+      transfer(one, two, 60),
+      spend(two, 61),
+      topUp(two, 5),
+    ];
+
+    const receipts = await postBatch(db, requests);
+
+    expect(receipts).toMatchObject([
+      { wallet_id: one, seq: '1', kind: 'top_up', amount: '100', bonus_amount: '0', balance: '100', replayed: false },
+      { wallet_id: one, seq: '2', kind: 'bonus', bonus_amount: '30', balance: '130', bonus_balance: '30' },
+      { wallet_id: one, seq: '3', kind: 'spend', bonus_amount: '30', balance: '80', bonus_balance: '0' },
+      { wallet_id: one, seq: '4', kind: 'transfer', bonus_amount: '0', balance: '20', available: '20' },
+      { wallet_id: two, seq: '3', kind: 'spend', amount: '61', balance: '0', held_balance: '0', hold_id: null },
+      { wallet_id: two, seq: '4', kind: 'top_up', amount: '5', balance: '5', replayed: false },
+    ]);
+    const { rows } = await db.query('select id, idem_key, metadata from ledger.transfers where wallet_id in ($1, $2)', [
+      one,
+      two,
+    ]);
+    for (const [index, { transfer_id }] of receipts.entries())
+      expect(rows).toContainEqual({
+        id: transfer_id,
+        idem_key: requests[index]?.idem_key,
+        metadata: requests[index]?.metadata ?? {},
+      });
+    expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+      { account: 'treasury', debit: '106' },
+      { account: 'promotions', debit: '30' },
+      { account: 'revenue', credit: '111' },
+      { account: 'breakage', credit: '0' },
+      { account: 'players', credit: '25' },
+    ]);
+    await expectSound(db);
+  });
+
+  it("books the house's side apart from that of single calls", async () => {
+    const asset = await newAsset(db);
+    const wallet = await newWallet(db, asset);
+
+    await postBatch(db, [topUp(wallet, 10), bonus(wallet, 4), spend(wallet, 6), topUp(wallet, 1)]);
+
+    expect(await entriesOf(await houseWallet(db, asset, 'treasury', 32))).toMatchObject([
+      { seq: '1', amount: '10', side: 'debit', balance: '10' },
+      { seq: '2', amount: '1', side: 'debit', balance: '11' },
+    ]);
+    expect(await entriesOf(await houseWallet(db, asset, 'promotions', 32))).toMatchObject([{ balance: '4' }]);
+    expect(await entriesOf(await houseWallet(db, asset, 'revenue', 32))).toMatchObject([
+      { side: 'credit', balance: '6', bonus_amount: '4' },
+    ]);
+  });
+
+  it('books for several assets', async () => {
+    const [first, second] = [await newAsset(db), await newAsset(db)];
+    const [one, two] = [await newWallet(db, first), await newWallet(db, second)];
+
+    await postBatch(db, [topUp(one, 3), topUp(two, 4), spend(one, 1), spend(two, 1)]);
+
+    for (const [asset, bought] of [
+      [first, '3'],
+      [second, '4'],
+    ])
+      expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+        { account: 'treasury', debit: bought },
+        {},
+        { account: 'revenue', credit: '1' },
+        {},
+        { account: 'players' },
+      ]);
+    await expectSound(db);
+  });
+
+  it('books nothing for an empty list', async () => {
+    const before = await rowsOf(db);
+
+    expect(await postBatch(db, [])).toEqual([]);
+    expect(await rowsOf(db)).toEqual(before);
+  });
+
+  it('takes 10000 items', async () => {
+    const wallet = await newWallet(db, await someAsset(db));
+    const request = topUp(wallet, 1);
+
+    const receipts = await postBatch(db, Array<WalletRequest>(10_000).fill(request));
+
+    expect(receipts).toHaveLength(10_000);
+    expect(await rowsOf(db, wallet)).toEqual({ transfers: 1, entries: 1 });
+  });
+
+  it('takes no metadata for empty metadata', async () => {
+    const wallet = await newWallet(db, await someAsset(db));
+    const request = topUp(wallet, 5, { metadata: null });
+
+    const [receipt] = await postBatch(db, [request]);
+
+    expect(await call(db, 'wallet_top_up', { wallet_id: wallet, amount: 5, idem_key: request.idem_key })).toEqual({
+      ...receipt,
+      replayed: true,
+    });
+  });
+
+  describe('with expiring credits', () => {
+    it('spends the earliest expiry first, of lots of the same batch and of older ones', async () => {
+      const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
+      await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: LATE });
+
+      const receipts = await postBatch(db, [
+        bonus(wallet, 20),
+        bonus(wallet, 7, { expires_at: EARLY }),
+        spend(wallet, 9),
+        bonus(wallet, 3, { expires_at: EARLY }),
+        spend(wallet, 4),
+      ]);
+
+      expect(receipts.map(({ bonus_amount }) => bonus_amount)).toEqual(['20', '7', '9', '3', '4']);
+      expect(await parts(wallet)).toEqual([
+        ['expiring_bonus', 2, '2102-01-01'],
+        ['bonus', 20, null],
+        ['paid', 10, null],
+      ]);
+      await expectSound(db);
+    });
+
+    it('moves them on from wallet to wallet, with their expiries', async () => {
+      const asset = await someAsset(db);
+      const [a, b, c] = [
+        await newWallet(db, asset, { bought: 10 }),
+        await newWallet(db, asset),
+        await newWallet(db, asset),
+      ];
+      await call(db, 'wallet_bonus', { wallet_id: a, amount: 5, idem_key: newKey(), expires_at: EARLY });
+
+      const receipts = await postBatch(db, [
+        bonus(b, 2, { expires_at: LATE }),
+        bonus(a, 4, { expires_at: LATE }),
+        transfer(a, b, 8),
+        transfer(b, c, 7),
+        transfer(c, a, 1),
+      ]);
+
+      expect(receipts.slice(2)).toMatchObject([
+        { bonus_amount: '8', bonus_balance: '1', balance: '11' },
+        { bonus_amount: '7', bonus_balance: '3', balance: '3' },
+        { bonus_amount: '1', bonus_balance: '6', balance: '6' },
+      ]);
+      expect(await parts(a)).toEqual([
+        ['expiring_bonus', 1, '2101-01-01'],
+        ['expiring_bonus', 1, '2102-01-01'],
+        ['paid', 10, null],
+      ]);
+      expect(await parts(b)).toEqual([['expiring_bonus', 3, '2102-01-01']]);
+      expect(await parts(c)).toEqual([
+        ['expiring_bonus', 4, '2101-01-01'],
+        ['expiring_bonus', 2, '2102-01-01'],
+      ]);
+      await expectSound(db);
+    });
+
+    it('leaves to a hold what it pins', async () => {
+      const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
+      await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: EARLY });
+      await call(db, 'wallet_hold', { wallet_id: wallet, amount: 3, idem_key: newKey() });
+
+      const receipts = await postBatch(db, [spend(wallet, 4), spend(wallet, 8)]);
+
+      expect(receipts).toMatchObject([
+        { bonus_amount: '2', bonus_balance: '3', available: '8' },
+        { bonus_amount: '0', bonus_balance: '3', held_balance: '3', available: '0' },
+      ]);
+      await expectSound(db);
+    });
+
+    it("books what is due in its wallets first, against the batches' part of breakage", async () => {
+      const asset = await newAsset(db);
+      const [one, two] = [
+        await newWallet(db, asset, { bought: 10 }),
+        await newWallet(db, asset, { bought: 10, bonus: 1 }),
+      ];
+      const soon = await inMs(db, 250);
+      await call(db, 'wallet_bonus', { wallet_id: one, amount: 5, idem_key: newKey(), expires_at: soon });
+      await call(db, 'wallet_hold', { wallet_id: two, amount: 8, idem_key: newKey(), expires_at: soon });
+      await sleep(300);
+
+      const receipts = await postBatch(db, [spend(one, 1), transfer(two, one, 11)]);
+
+      expect(receipts).toMatchObject([
+        { seq: '4', balance: '9', bonus_amount: '0' },
+        { seq: '5', balance: '0', bonus_amount: '1', held_balance: '0' },
+      ]);
+      expect(await entriesOf(one)).toMatchObject([{}, {}, { kind: 'expiry', amount: '5' }, {}, { balance: '20' }]);
+      expect(await entriesOf(two)).toMatchObject([{}, {}, {}, { kind: 'release' }, {}]);
+      expect(await entriesOf(await houseWallet(db, asset, 'breakage', 32))).toMatchObject([
+        { kind: 'expiry', amount: '5' },
+      ]);
+      await expectSound(db);
+    });
+
+    it('cannot spend what has expired (WLFND), also where it expires while the batch waits for the wallet', async () => {
+      const asset = await newAsset(db);
+      const wallet = await newWallet(db, asset);
+      const [blocker, waiter] = [await db.connectJob(), await db.connectJob()];
+      await call(db, 'wallet_bonus', {
+        wallet_id: wallet,
+        amount: 5,
+        idem_key: newKey(),
+        expires_at: await inMs(db, 300),
+      });
+      await blocker.query('begin');
+      await call(blocker, 'wallet_bonus', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+
+      const waiting = refusal(postBatch(waiter, [spend(wallet, 6)]));
+      await sleep(350);
+      await blocker.query('commit');
+
+      expect(await waiting).toMatchObject({ code: 'WLFND', detail: { available: '1', requested: '6', index: 0 } });
+      await expectSound(db);
+    });
+
+    it('gives up rather than wait for breakage where something fell due while it waited (55P03)', async () => {
+      const asset = await newAsset(db);
+      const [wallet, other] = [await newWallet(db, asset), await newWallet(db, asset)];
+      const [blocker, sweep, waiter] = [await db.connectJob(), await db.connectJob(), await db.connectJob()];
+      const give = async (wallet_id: string, ms: number) =>
+        call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at: await inMs(db, ms) });
+      await give(other, 50);
+      await give(wallet, 400);
+      await blocker.query('begin');
+      await call(blocker, 'wallet_bonus', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      const requests = [spend(wallet, 1)];
+      const waiting = refusal(postBatch(waiter, requests));
+      await sleep(100);
+      await sweep.query('begin');
+      await sweep.query('select ledger.wallet_expire_due()');
+      await sleep(350);
+      await blocker.query('commit');
+
+      expect(await waiting).toMatchObject({ code: '55P03' });
+      await sweep.query('commit');
+      expect(await postBatch(waiter, requests)).toMatchObject([{ balance: '0', replayed: false }]);
+      await expectSound(db);
+    });
+  });
+
+  describe('again', () => {
+    /** One item of each kind. */
+    async function oneOfEach(): Promise<{ wallet: string; other: string; requests: WalletRequest[] }> {
+      const asset = await newAsset(db);
+      const [wallet, other] = [await newWallet(db, asset), await newWallet(db, asset)];
+      return {
+        wallet,
+        other,
+        requests: [
+          topUp(wallet, 10, { metadata: { order: 1 } }),
+          bonus(wallet, 5, { expires_at: LATE }),
+          spend(wallet, 3),
+          transfer(wallet, other, 4),
+        ],
+      };
+    }
+
+    it('replays the receipts of then, after other movements, for wallets that are not open any more', async () => {
+      const { wallet, other, requests } = await oneOfEach();
+      const first = await postBatch(db, requests);
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 8, idem_key: newKey() });
+      await setStatus(db, wallet, 'closed');
+      await setStatus(db, other, 'frozen');
+      const before = await rowsOf(db);
+
+      const again = await postBatch(db, requests.toReversed());
+
+      expect(again).toEqual(first.map((receipt) => ({ ...receipt, replayed: true })).toReversed());
+      expect(await rowsOf(db)).toEqual(before);
+    });
+
+    it('books what is new among what is not', async () => {
+      const { wallet, requests } = await oneOfEach();
+      const first = await postBatch(db, requests.slice(0, 2));
+
+      const receipts = await postBatch(db, [spend(wallet, 1), ...requests.toReversed(), topUp(wallet, 2)]);
+
+      expect(receipts).toMatchObject([
+        { seq: '3', balance: '14', replayed: false },
+        { seq: '4', kind: 'transfer', balance: '10', replayed: false },
+        { seq: '5', kind: 'spend', balance: '7', replayed: false },
+        { ...first[1], replayed: true },
+        { ...first[0], replayed: true },
+        { seq: '6', balance: '9', replayed: false },
+      ]);
+      await expectSound(db);
+    });
+
+    it('books an item that comes twice in one batch once', async () => {
+      const wallet = await newWallet(db, await someAsset(db));
+      const request = topUp(wallet, 10, { metadata: { order: 1 } });
+
+      const receipts = await postBatch(db, [request, spend(wallet, 4), { ...request }, request]);
+
+      const [first] = receipts;
+      expect(receipts).toMatchObject([
+        { seq: '1', balance: '10', replayed: false },
+        { seq: '2', balance: '6', replayed: false },
+        { ...first, replayed: true },
+        { ...first, replayed: true },
+      ]);
+      expect(await rowsOf(db, wallet)).toEqual({ transfers: 2, entries: 2 });
+    });
+
+    it('keeps the keys of wallets apart', async () => {
+      const asset = await someAsset(db);
+      const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
+
+      expect(
+        await postBatch(db, [topUp(one, 1, { idem_key: 'same' }), topUp(two, 2, { idem_key: 'same' })]),
+      ).toMatchObject([
+        { balance: '1', replayed: false },
+        { balance: '2', replayed: false },
+      ]);
+    });
+
+    it.each([
+      { field: 'kind', other: { kind: 'bonus' }, detail: { first: 'top_up', again: 'bonus' } },
+      { field: 'amount', other: { amount: 11 }, detail: { first: '10', again: '11' } },
+      { field: 'metadata', other: { metadata: {} }, detail: { first: '{"order": 1}', again: '{}' } },
+    ])('names $field where a key comes twice in one batch with another (WLKEY)', async ({ field, other, detail }) => {
+      const wallet = await newWallet(db, await someAsset(db));
+      const request = topUp(wallet, 10, { metadata: { order: 1 } });
+
+      expect(
+        await refusal(postBatch(db, [request, topUp(wallet, 1), request, { ...request, ...other }])),
+      ).toMatchObject({ code: 'WLKEY', detail: { index: 3, field, idem_key: request.idem_key, ...detail } });
+      expect(await rowsOf(db, wallet)).toEqual({ transfers: 0, entries: 0 });
+    });
+
+    it.each([
+      { field: 'kind', place: 2, other: { kind: 'top_up' }, detail: { first: 'spend', again: 'top_up' } },
+      { field: 'to_wallet', place: 3, other: {}, detail: {} },
+      { field: 'amount', place: 0, other: { amount: 11 }, detail: { first: '10', again: '11' } },
+      { field: 'expires_at', place: 1, other: { expires_at: null }, detail: { again: null } },
+      { field: 'metadata', place: 0, other: { metadata: null }, detail: { first: '{"order": 1}', again: '{}' } },
+    ])('names $field where a key comes again with another (WLKEY)', async ({ field, place, other, detail }) => {
+      const { wallet, requests } = await oneOfEach();
+      await postBatch(db, requests);
+      const third = await newWallet(db, await someAsset(db));
+      const counterparty = field === 'to_wallet' ? await sameAsset(wallet) : undefined;
+      const again = { ...requests[place], ...other, ...(counterparty && { counterparty_id: counterparty }) };
+
+      expect(await refusal(postBatch(db, [topUp(third, 1), again]))).toMatchObject({
+        code: 'WLKEY',
+        detail: { index: 1, field, ...detail, ...(counterparty && { again: counterparty }) },
+      });
+      expect(await rowsOf(db, third)).toEqual({ transfers: 0, entries: 0 });
+    });
+
+    async function sameAsset(wallet: string): Promise<string> {
+      const { rows } = await db.query<{ asset_code: string }>('select asset_code from ledger.wallets where id = $1', [
+        wallet,
+      ]);
+      return newWallet(db, rows[0]?.asset_code ?? '');
+    }
+
+    it('knows what single calls have booked, and they know what it has', async () => {
+      const { wallet, other, requests } = await oneOfEach();
+      const single = ({ kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata }: WalletRequest) =>
+        call(
+          db,
+          `wallet_${kind ?? ''}`,
+          kind === 'transfer'
+            ? { from_wallet: wallet_id, to_wallet: counterparty_id, amount, idem_key }
+            : { wallet_id, amount, idem_key, expires_at, metadata },
+        );
+      const singles: Receipt[] = [];
+      for (const request of requests) singles.push(await single(request));
+      const more = [
+        topUp(wallet, 1),
+        bonus(wallet, 2, { expires_at: EARLY }),
+        spend(wallet, 1),
+        transfer(wallet, other, 1),
+      ];
+
+      const batch = await postBatch(db, [...requests, ...more]);
+
+      expect(batch.slice(0, 4)).toEqual(singles.map((receipt) => ({ ...receipt, replayed: true })));
+      for (const [index, request] of more.entries())
+        expect(await single(request)).toEqual({ ...batch[index + 4], replayed: true });
+    });
+
+    it('replays a bonus whose expiry has passed, and books nothing then, not even what is due', async () => {
+      const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
+      const requests = [bonus(wallet, 5, { expires_at: await inMs(db, 150) }), spend(wallet, 1)];
+      const first = await postBatch(db, requests);
+      await sleep(200);
+      const before = await rowsOf(db);
+
+      expect(await postBatch(db, requests)).toEqual(first.map((receipt) => ({ ...receipt, replayed: true })));
+      expect(await rowsOf(db)).toEqual(before);
+
+      const [, , fresh] = await postBatch(db, [...requests, topUp(wallet, 2)]);
+      expect(fresh).toMatchObject({ seq: '5', balance: '3', bonus_balance: '0' });
+      await expectSound(db);
+    });
+
+    it('books a batch that was refused once there is enough', async () => {
+      const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
+      const requests = [spend(wallet, 1), spend(wallet, 5)];
+      expect(await refusal(postBatch(db, requests))).toMatchObject({ code: 'WLFND', detail: { index: 1 } });
+      await call(db, 'wallet_top_up', { wallet_id: wallet, amount: 5, idem_key: newKey() });
+
+      expect(await postBatch(db, requests)).toMatchObject([{ replayed: false }, { balance: '0', replayed: false }]);
+    });
+  });
+
+  describe('with limits', () => {
+    it.each([
+      { limit: 'max_daily_top_up', max: 30, item: topUp },
+      { limit: 'max_daily_bonus', max: 10, item: bonus },
+      { limit: 'max_daily_spend', max: 10, item: spend },
+    ])('counts each item towards $limit (WLLIM)', async ({ limit, max, item }) => {
+      const asset = await newAsset(db);
+      const wallet = await newWallet(db, asset, { bought: 3, bonus: 3 });
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 3, idem_key: newKey() });
+      await postBatch(db, [topUp(wallet, 20)]);
+      await call(db, 'asset_limit_set', { asset_code: asset, [limit]: max });
+      const items = [item(wallet, 4), item(wallet, 3)];
+
+      const refused = await refusal(postBatch(db, [...items, item(wallet, 1)]));
+
+      expect(refused).toMatchObject({ code: 'WLLIM', detail: { index: 2, limit, max: String(max), left: '0' } });
+      expect(await postBatch(db, items)).toHaveLength(2);
+    });
+
+    it('judges balances as they are at each item (WLLIM)', async () => {
+      const asset = await newAsset(db);
+      const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
+      await call(db, 'asset_limit_set', { asset_code: asset, max_balance: 10 });
+
+      expect(await postBatch(db, [topUp(one, 10), spend(one, 5), bonus(one, 5), transfer(one, two, 10)])).toHaveLength(
+        4,
+      );
+      expect(await refusal(postBatch(db, [topUp(one, 1), transfer(one, two, 1)]))).toMatchObject({
+        code: 'WLLIM',
+        detail: { index: 1, wallet_id: two, limit: 'max_balance', max: '10', left: '0' },
+      });
+    });
+
+    it('keeps the limits of each asset', async () => {
+      const [limited, free] = [await newAsset(db), await newAsset(db)];
+      const [one, two] = [await newWallet(db, limited), await newWallet(db, free)];
+      await call(db, 'asset_limit_set', { asset_code: limited, max_balance: 10 });
+
+      expect(await refusal(postBatch(db, [topUp(two, 11), topUp(one, 11)]))).toMatchObject({
+        code: 'WLLIM',
+        detail: { index: 1, wallet_id: one },
+      });
+    });
+  });
+
+  it.each(['repeatable read', 'serializable'])(
+    'learns in a %s transaction that a wallet has moved on (40001)',
+    async (level) => {
+      const asset = await newAsset(db);
+      const [one, two] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset)];
+      const session = await db.connectJob();
+      const refusedOf = async (requests: WalletRequest[], meanwhile: WalletRequest[]) => {
+        await session.query(`begin isolation level ${level}`);
+        await session.query('select count(*) from ledger.assets');
+        await postBatch(db, meanwhile);
+        const { code } = await refusal(postBatch(session, requests));
+        await session.query('rollback');
+        return code;
+      };
+      const again = topUp(one, 3);
+
+      expect(await refusedOf([topUp(two, 1), spend(one, 1)], [topUp(one, 1)])).toBe('40001');
+      expect(await refusedOf([transfer(one, two, 1)], [topUp(two, 1)])).toBe('40001');
+      expect(await refusedOf([spend(one, 50)], [topUp(one, 1)])).toBe('40001');
+      expect(await refusedOf([again], [again])).toBe('40001');
+      expect(await postBatch(session, [spend(one, 10), again])).toMatchObject([{ balance: '0' }, { replayed: true }]);
+      await expectSound(db);
+    },
+  );
+});
+
+describe('wallet_post_batch refuses', () => {
+  const db = createDatabase();
+
+  it('all of it where one item fails, and names the first that does', async () => {
+    const asset = await someAsset(db);
+    const [one, two] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+    const before = await rowsOf(db);
+
+    const refused = await refusal(
+      postBatch(db, [topUp(two, 5), spend(one, 4), spend(one, 7), transfer(two, UNKNOWN_WALLET, 1), topUp(two, 0)]),
+    );
+
+    expect(refused).toMatchObject({
+      code: 'WLFND',
+      message: 'insufficient funds: 6 available, 7 requested',
+      detail: { index: 2, wallet_id: one, available: '6', requested: '7' },
+    });
+    expect(refused.hint).not.toBe('');
+    expect(await rowsOf(db)).toEqual(before);
+  });
+
+  it.each([
+    ['no list', 'null', null],
+    ['10001 items', 'array_fill(null::ledger.wallet_request, array[10001])', 10001],
+    ['a list of lists', 'array_fill(null::ledger.wallet_request, array[2, 2])', 4],
+  ])('%s (WLARG)', async (_what, requests, length) => {
+    expect(await refusal(db.query(`select * from ledger.wallet_post_batch(${requests})`))).toMatchObject({
+      code: 'WLARG',
+      detail: { argument: 'requests', length, max: 10000 },
+    });
+  });
+
+  it('an item that is null (WLARG)', async () => {
+    expect(
+      await refusal(db.query('select * from ledger.wallet_post_batch(array[null]::ledger.wallet_request[])')),
+    ).toMatchObject({ code: 'WLARG', detail: { index: 0, argument: 'kind' } });
+  });
+
+  it.each(['hold', 'capture', 'release', 'reversal', 'expiry', null])('the kind %s (WLARG)', async (kind) => {
+    const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
+
+    expect(await refusal(postBatch(db, [topUp(wallet, 1), topUp(wallet, 1, { kind })]))).toMatchObject({
+      code: 'WLARG',
+      detail: { index: 1, argument: 'kind' },
+      hint: 'A batch books top_up, bonus, spend and transfer.',
+    });
+    expect(await refusal(postBatch(db, [topUp(wallet, 0, { kind })]))).toMatchObject({ code: 'WLAMT' });
+  });
+
+  it.each(['top_up', 'bonus', 'spend'])('a second wallet in a %s (WLARG)', async (kind) => {
+    const asset = await someAsset(db);
+    const [wallet, other] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+
+    expect(
+      await refusal(postBatch(db, [topUp(wallet, 1), topUp(wallet, 1, { kind, counterparty_id: other })])),
+    ).toMatchObject({ code: 'WLARG', detail: { index: 1, argument: 'counterparty_id' } });
+  });
+
+  it.each(['top_up', 'spend', 'transfer'])('an expiry of a %s (WLARG)', async (kind) => {
+    const asset = await someAsset(db);
+    const [wallet, other] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+    const counterparty_id = kind === 'transfer' ? other : null;
+
+    expect(await refusal(postBatch(db, [topUp(wallet, 1, { kind, counterparty_id, expires_at: LATE })]))).toMatchObject(
+      { code: 'WLARG', detail: { index: 0, argument: 'expires_at' } },
+    );
+  });
+
+  describe('in order of precedence,', () => {
+    interface Hopeless {
+      from?: 'open' | 'frozen' | 'closed';
+      to?: 'open' | 'frozen' | 'closed';
+      full?: boolean;
+    }
+
+    /** A transfer with a key that is taken, from an empty wallet to one that is full unless it is not to be. */
+    async function hopeless({ from = 'open', to = 'open', full = true }: Hopeless = {}) {
+      const asset = await someAsset(db);
+      const [one, two] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
+      const request = transfer(one, two, 1);
+      await postBatch(db, [request]);
+      if (full) await forceHead(db, two, { balance: MAX_BALANCE });
+      await setStatus(db, one, from);
+      await setStatus(db, two, to);
+      return request;
+    }
+    const unknown = transfer(UNKNOWN_WALLET, UNKNOWN_WALLET, 1);
+    const house = async () => houseWallet(db, await newAsset(db), 'treasury', 32);
+
+    const table: (Omit<RefusalCase, 'arrange'> & { arrange: () => Promise<WalletRequest> })[] = [
+      ...BAD_AMOUNTS.flatMap((amount) => [
+        {
+          code: 'WLAMT',
+          what: `the amount ${amount ?? 'null'} for an unknown wallet to itself, without a key`,
+          detail: { amount },
+          arrange: () => Promise.resolve({ ...unknown, amount, idem_key: '', metadata: '[]', expires_at: 'infinity' }),
+        },
+        {
+          code: 'WLAMT',
+          what: `the amount ${amount ?? 'null'} for hopeless wallets`,
+          detail: { amount },
+          arrange: async () => ({ ...(await hopeless({ from: 'frozen', to: 'closed' })), amount, idem_key: null }),
+        },
+      ]),
+      {
+        code: 'WLARG',
+        what: 'no wallet',
+        detail: { argument: 'wallet_id' },
+        arrange: () => Promise.resolve(topUp('', 1, { wallet_id: null })),
+      },
+      {
+        code: 'WLARG',
+        what: 'no wallet to leave',
+        detail: { argument: 'from_wallet' },
+        arrange: () => Promise.resolve({ ...unknown, wallet_id: null }),
+      },
+      {
+        code: 'WLARG',
+        what: 'no wallet to arrive in',
+        detail: { argument: 'to_wallet' },
+        arrange: () => Promise.resolve({ ...unknown, counterparty_id: null }),
+      },
+      ...BAD_KEYS.map((idem_key) => ({
+        code: 'WLARG',
+        what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet to itself`,
+        detail: { argument: 'idem_key' },
+        arrange: () => Promise.resolve({ ...unknown, idem_key }),
+      })),
+      ...['infinity', '-infinity'].map((expires_at) => ({
+        code: 'WLARG',
+        what: `the expiry ${expires_at} for an unknown wallet`,
+        detail: { argument: 'expires_at' },
+        arrange: () => Promise.resolve(bonus(UNKNOWN_WALLET, 1, { expires_at })),
+      })),
+      ...BAD_METADATA.filter((metadata) => metadata !== null).map((metadata) => ({
+        code: 'WLARG',
+        what: `the metadata ${metadata.slice(0, 10)} for an unknown wallet to itself`,
+        detail: { argument: 'metadata' },
+        arrange: () => Promise.resolve({ ...unknown, metadata }),
+      })),
+      {
+        code: 'WLSLF',
+        what: 'an unknown wallet to itself',
+        detail: { wallet_id: UNKNOWN_WALLET },
+        arrange: () => Promise.resolve(unknown),
+      },
+      {
+        code: 'WLSLF',
+        what: 'a frozen, empty wallet to itself with a taken key',
+        detail: {},
+        arrange: async () => {
+          const request = await hopeless({ from: 'frozen' });
+          return { ...request, counterparty_id: request.wallet_id, amount: 2 };
+        },
+      },
+      {
+        code: 'WLNOW',
+        what: 'an unknown wallet',
+        detail: { wallet_id: UNKNOWN_WALLET },
+        arrange: () => Promise.resolve(spend(UNKNOWN_WALLET, 1)),
+      },
+      {
+        code: 'WLNOW',
+        what: 'a house wallet, that of batches too',
+        detail: {},
+        arrange: async () => spend(await house(), 1),
+      },
+      {
+        code: 'WLNOW',
+        what: 'from a house wallet of another asset',
+        detail: {},
+        arrange: async () => ({ ...(await hopeless({ to: 'closed' })), wallet_id: await house(), amount: 2 }),
+      },
+      {
+        code: 'WLNOW',
+        what: 'from a hopeless wallet with a taken key to an unknown one',
+        detail: { wallet_id: UNKNOWN_WALLET },
+        arrange: async () => ({
+          ...(await hopeless({ from: 'closed' })),
+          counterparty_id: UNKNOWN_WALLET,
+          amount: 2,
+        }),
+      },
+      {
+        code: 'WLNOW',
+        what: 'from a hopeless wallet with a taken key to a house wallet of another asset',
+        detail: {},
+        arrange: async () => ({ ...(await hopeless({ from: 'closed' })), counterparty_id: await house(), amount: 2 }),
+      },
+      {
+        code: 'WLAST',
+        what: 'from a hopeless wallet with a taken key to a closed one of another asset',
+        detail: {},
+        arrange: async () => {
+          const other = await newWallet(db, await newAsset(db));
+          await setStatus(db, other, 'closed');
+          return { ...(await hopeless({ from: 'closed' })), counterparty_id: other, amount: 2 };
+        },
+      },
+      {
+        code: 'WLKEY',
+        what: 'a taken key, from a closed, empty wallet to a closed, full one',
+        detail: { field: 'amount', first: '1', again: '2' },
+        arrange: async () => ({ ...(await hopeless({ from: 'closed', to: 'closed' })), amount: 2 }),
+      },
+      {
+        code: 'WLARG',
+        what: 'an expiry that has passed for a closed, full wallet',
+        detail: { argument: 'expires_at' },
+        arrange: async () => {
+          const { counterparty_id } = await hopeless({ to: 'closed' });
+          return bonus(counterparty_id ?? '', 1, { expires_at: '2000-01-01' });
+        },
+      },
+      {
+        code: 'WLFRZ',
+        what: 'from a frozen, empty wallet to a closed, full one',
+        detail: {},
+        arrange: async () => ({
+          ...(await hopeless({ from: 'frozen', to: 'closed' })),
+          amount: 2,
+          idem_key: newKey(),
+        }),
+      },
+      {
+        code: 'WLCLS',
+        what: 'from a closed, empty wallet to a full one',
+        detail: {},
+        arrange: async () => ({
+          ...(await hopeless({ from: 'closed', to: 'frozen' })),
+          amount: 2,
+          idem_key: newKey(),
+        }),
+      },
+      {
+        code: 'WLCLS',
+        what: 'from an empty wallet to a closed, full one',
+        detail: {},
+        arrange: async () => ({ ...(await hopeless({ to: 'closed' })), amount: 2, idem_key: newKey() }),
+      },
+      {
+        code: 'WLLIM',
+        what: 'from an empty wallet to a full, frozen one',
+        detail: { max: MAX_BALANCE, left: '0' },
+        arrange: async () => ({ ...(await hopeless({ to: 'frozen' })), amount: 2, idem_key: newKey() }),
+      },
+      {
+        code: 'WLFND',
+        what: 'from an empty wallet',
+        detail: { available: '0', requested: '2' },
+        arrange: async () => ({ ...(await hopeless({ full: false })), amount: 2, idem_key: newKey() }),
+      },
+    ];
+
+    it.each(table)('$what ($code)', async ({ code, arrange, detail }) => {
+      const request = await arrange();
+      const harmless = topUp(await newWallet(db, await someAsset(db)), 1);
+      const before = await rowsOf(db);
+
+      const refused = await refusal(postBatch(db, [harmless, request, topUp(UNKNOWN_WALLET, 0)]));
+
+      expect(refused).toMatchObject({ code, detail: { index: 1, ...detail } });
+      expect(refused.hint).not.toBe('');
+      expect(await rowsOf(db)).toEqual(before);
+    });
+  });
+});
