@@ -7,6 +7,7 @@ import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
+import { InputsPlugin } from './plugins/inputs.ts';
 import { LimitsPlugin } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { PagingPlugin } from './plugins/paging.ts';
@@ -27,6 +28,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
     plugins: [
       NamesPlugin,
       ArgumentsPlugin,
+      InputsPlugin,
       ScalarsPlugin,
       PagingPlugin,
       FiltersPlugin,
@@ -49,6 +51,8 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       // Only functions write.
       defaultBehavior: '-resource:insert -resource:update -resource:delete',
       dontSwallowErrors: true,
+      // They return rows.
+      pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
     grafast: { context },

@@ -27,9 +27,11 @@ create table ledger.holds (
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
 A reservation of credits. Append-only: it is open until a capture or a release names it.$$;
-comment on constraint holds_wallet_id_fkey on ledger.holds is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
+comment on constraint holds_wallet_id_fkey on ledger.holds is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@forwardDescription The wallet whose credits it reserves.$$;
 comment on constraint holds_wallet_id_seq_key on ledger.holds is $$@behavior -query:resource:single -singularRelation:resource:single$$;
 comment on constraint holds_transfer_fkey on ledger.holds is $$@fieldName transfer
+@forwardDescription The movement that placed it.
 @behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward$$;
 comment on column ledger.holds.wallet_id is 'The wallet whose credits it reserves.';
 comment on column ledger.holds.id is 'The hold, and the transfer that placed it.';
@@ -46,9 +48,16 @@ alter table ledger.transfers
   add constraint transfers_hold_fkey foreign key (wallet_id, hold_id) references ledger.holds (wallet_id, id) not enforced,
   add constraint transfers_reverses_fkey foreign key (reverses) references ledger.transfers (id) not enforced;
 comment on constraint transfers_hold_fkey on ledger.transfers is $$@fieldName hold
+@forwardDescription The hold that this one opened, captured or released.
 @behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 comment on constraint transfers_reverses_fkey on ledger.transfers is $$@fieldName reversedTransfer
-@foreignFieldName reversals$$;
+@forwardDescription The movement that this one reverses.
+@foreignFieldName reversals
+@backwardDescription What has been taken back of it: its reversals, oldest first.
+@isIndexed$$;
+comment on table ledger.transfers is $$@behavior -query:resource:connection -query:resource:list -filter -order
+One movement of credits, booked as one debit and one credit entry of the same amount; a hold or a release, which only reserves or frees, as one
+entry of the wallet. Append-only.$$;
 comment on column ledger.transfers.amount is
   'The amount moved, or reserved by a hold and freed by a release, in minor units of the asset.';
 

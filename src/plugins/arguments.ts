@@ -1,5 +1,8 @@
-/** SQL has no comments on arguments: a function's comment lists them, and each argument gets its line as description. */
-import { getNamedType, isInputObjectType, type GraphQLField } from 'postgraphile/graphql';
+/**
+ * SQL has no comments on arguments: a function's comment lists them, and each argument gets its line as description. What
+ * a mutation answers is described by its type.
+ */
+import { getNamedType, isInputObjectType, isObjectType, type GraphQLField } from 'postgraphile/graphql';
 
 export const ArgumentsPlugin: GraphileConfig.Plugin = {
   name: 'ArgumentsPlugin',
@@ -7,8 +10,11 @@ export const ArgumentsPlugin: GraphileConfig.Plugin = {
   schema: {
     hooks: {
       finalize(schema) {
-        for (const type of [schema.getQueryType(), schema.getMutationType()]) {
-          for (const field of Object.values(type?.getFields() ?? {})) describeArguments(field);
+        for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
+          for (const field of Object.values(type.getFields())) {
+            describeArguments(field);
+            field.description ??= getNamedType(field.type).description;
+          }
         }
         return schema;
       },
@@ -16,13 +22,15 @@ export const ArgumentsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** A mutation's arguments are the fields of its one argument. */
-function describeArguments({ description, args }: GraphQLField<unknown, unknown>): void {
+/** A mutation's arguments are the fields of its one argument; those that find a row are columns of it. */
+function describeArguments({ description, args, type }: GraphQLField<unknown, unknown>): void {
   const lines = new Map(listedArguments(description ?? ''));
   const input = args.find(({ name }) => name === 'input');
   const inputType = input && getNamedType(input.type);
+  const rowType = getNamedType(type);
+  const columns = isObjectType(rowType) ? rowType.getFields() : {};
   for (const argument of isInputObjectType(inputType) ? Object.values(inputType.getFields()) : args) {
-    argument.description ??= lines.get(argument.name);
+    argument.description ??= lines.get(argument.name) ?? columns[argument.name]?.description;
   }
 }
 

@@ -1,6 +1,14 @@
 /** Refuses queries whose answer, or whose planning, multiplies: lists in lists, aliases, fragments in fragments. */
 import 'postgraphile/grafserv';
-import { GraphQLError, isObjectType, Kind, OperationTypeNode } from 'postgraphile/graphql';
+import {
+  getNullableType,
+  GraphQLError,
+  isIntrospectionType,
+  isListType,
+  isObjectType,
+  Kind,
+  OperationTypeNode,
+} from 'postgraphile/graphql';
 import type {
   ASTVisitor,
   FieldNode,
@@ -17,6 +25,8 @@ const MAX_OBJECTS = 25_000;
 const MAX_SELECTIONS = 2000;
 /** Fields in fields. An IDE's introspection has 15. */
 const MAX_DEPTH = 20;
+/** Of a list that has no pages: as many receipts as a batch has requests. */
+const MAX_UNPAGED = 10_000;
 
 export const LimitsPlugin: GraphileConfig.Plugin = {
   name: 'LimitsPlugin',
@@ -59,7 +69,9 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
   function walkField(field: FieldNode, { depth, objects: around, page }: Place): boolean {
     if (!field.selectionSet) return true;
     const name = field.name.value;
-    const here = name === 'nodes' || name === 'edges' ? around * page : around;
+    const isPage = name === 'nodes' || name === 'edges';
+    const plainSize = lists.plain.get(name);
+    const here = around * (isPage ? page : plainSize === undefined ? 1 : pageOf(field, plainSize));
     objects += here;
     if (objects > MAX_OBJECTS) {
       return refuse(
@@ -67,7 +79,7 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
       );
     }
     if (depth === MAX_DEPTH) return refuse(`a query is at most ${MAX_DEPTH} fields deep`);
-    return walk(field.selectionSet, { depth: depth + 1, objects: here, page: lists.has(name) ? pageOf(field) : 1 });
+    return walk(field.selectionSet, { depth: depth + 1, objects: here, page: lists.paged.has(name) ? pageOf(field, DEFAULT_PAGE) : 1 });
   }
 
   function refuse(message: string): false {
@@ -85,11 +97,11 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
 }
 
 /** A page that is given both sizes is refused later, and must not make room for others here: it counts as the larger. */
-function pageOf({ arguments: args = [] }: FieldNode): number {
+function pageOf({ arguments: args = [] }: FieldNode, otherwise: number): number {
   const sizes = args
     .filter(({ name, value }) => (name.value === 'first' || name.value === 'last') && value.kind !== Kind.NULL)
     .map(({ value }) => sizeOf(value));
-  return sizes.length > 0 ? Math.max(...sizes) : DEFAULT_PAGE;
+  return sizes.length > 0 ? Math.max(...sizes) : otherwise;
 }
 
 /** A variable's value is not known yet: it counts as the most that it can be, as does a size that is none. */
@@ -98,10 +110,16 @@ function sizeOf(value: ValueNode): number {
   return size >= 0 && size <= MAX_PAGE ? size : MAX_PAGE;
 }
 
-/** The fields that are read a page at a time. */
-function listFields(schema: GraphQLSchema): Set<string> {
-  const fields = Object.values(schema.getTypeMap())
-    .filter(isObjectType)
-    .flatMap((type) => Object.values(type.getFields()));
-  return new Set(fields.filter(({ args }) => args.some(({ name }) => name === 'first')).map(({ name }) => name));
+/** The fields that are read a page at a time, and those that are lists themselves with what they hold where no size is given. */
+function listFields(schema: GraphQLSchema): { paged: Set<string>; plain: Map<string, number> } {
+  const paged = new Set<string>();
+  const plain = new Map<string, number>();
+  const types = Object.values(schema.getTypeMap()).filter((type) => !isIntrospectionType(type));
+  for (const { name, args, type } of types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()))) {
+    const hasSize = args.some((arg) => arg.name === 'first');
+    if (!isListType(getNullableType(type))) {
+      if (hasSize) paged.add(name);
+    } else if (name !== 'nodes' && name !== 'edges') plain.set(name, hasSize ? MAX_PAGE : MAX_UNPAGED);
+  }
+  return { paged, plain };
 }

@@ -1,4 +1,4 @@
-/** How lists are read: a page at a time, by cursor, in both directions; a wallet's entries newest first. */
+/** How lists are read: a page at a time, by cursor, in both directions; a wallet's entries and holds newest first. */
 import type { PgSelectQueryBuilder, PgSelectStep } from 'postgraphile/@dataplan/pg';
 import { access, constant, get, lambda, type ConnectionStep, type FieldArgs, type Step } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
@@ -9,22 +9,35 @@ export const MAX_PAGE = 1000;
 type Connection = ConnectionStep<Step>;
 
 const PAGE_ARGS = ['first', 'last', 'after', 'before'];
+/** A wallet's lists whose rows have a number within the wallet, which alone is their order. */
+const NUMBERED = ['entries', 'holds'];
 
 export const PagingPlugin: GraphileConfig.Plugin = {
   name: 'PagingPlugin',
   version: '1.0.0',
   schema: {
     hooks: {
-      GraphQLObjectType_fields_field(field, _build, { scope: { fieldName, isPgFieldConnection }, Self }) {
+      GraphQLObjectType_fields_field(field, _build, { scope, Self }) {
         const { plan } = field;
-        if (!isPgFieldConnection || !plan) return field;
-        const isEntries = Self.name === 'Wallet' && fieldName === 'entries';
+        if (!plan) return field;
+        if (scope.isPgFieldSimpleCollection) {
+          return {
+            ...field,
+            plan($parent: Step, args: FieldArgs, info) {
+              const $select = plan($parent, args, info) as PgSelectStep;
+              $select.setFirst(lambda(rawOf(args, 'first'), plainSizeOf));
+              return $select;
+            },
+          };
+        }
+        if (!scope.isPgFieldConnection) return field;
+        const isNumbered = Self.name === 'Wallet' && NUMBERED.includes(scope.fieldName);
         return {
           ...field,
           plan($parent: Step, args: FieldArgs, info) {
             const $connection = plan($parent, args, info) as Connection;
             applySize($connection, args);
-            if (isEntries) {
+            if (isNumbered) {
               checkCursors($connection, get($parent, 'id'), args);
               args.autoApply($connection);
               orderByDefault($connection);
@@ -37,9 +50,10 @@ export const PagingPlugin: GraphileConfig.Plugin = {
         const { offset, first, last, ...others } = args;
         // Skipping rows means reading them; and no answer may grow with the ledger.
         if (!offset || !first) return args;
+        const isPlain = !('after' in args);
         return {
           ...others,
-          first: { type: first.type, description: last ? FIRST : FIRST_ONLY },
+          first: { type: first.type, description: isPlain ? FIRST_PLAIN : last ? FIRST : FIRST_ONLY },
           ...(last && { last: { type: last.type, description: LAST } }),
         };
       },
@@ -64,6 +78,7 @@ export const PagingPlugin: GraphileConfig.Plugin = {
   },
 };
 
+const FIRST_PLAIN = `How many to read at most: 0 to ${MAX_PAGE}, ${MAX_PAGE} where it is left out.`;
 const FIRST_ONLY = `How many to read at most: 0 to ${MAX_PAGE}, ${DEFAULT_PAGE} where it is left out.`;
 const FIRST = `How many to read at most, from the start or after a cursor: 0 to ${MAX_PAGE}, ${DEFAULT_PAGE} where neither first nor last is given.`;
 const LAST = `How many to read at most, from the end or before a cursor: 0 to ${MAX_PAGE}; not together with first.`;
@@ -77,14 +92,14 @@ const ENTRY_ORDERS = {
 };
 
 function entryOrder(direction: 'ASC' | 'DESC') {
-  return { extensions: { grafast: { apply: (query: PgSelectQueryBuilder) => orderEntries(query, direction) } } };
+  return { extensions: { grafast: { apply: (query: PgSelectQueryBuilder) => orderByNumber(query, direction) } } };
 }
 
 /**
  * The number comes first: with the wallet's id before it, the index would be read from the wallet's end up to the place
  * of a cursor. The id is there to tell whose cursor it is.
  */
-function orderEntries(query: PgSelectQueryBuilder, direction: 'ASC' | 'DESC'): void {
+function orderByNumber(query: PgSelectQueryBuilder, direction: 'ASC' | 'DESC'): void {
   // The first order leaves nothing for another to decide.
   if (query.getMetaRaw('isOrdered')) return;
   query.setMeta('isOrdered', true);
@@ -96,7 +111,7 @@ function orderEntries(query: PgSelectQueryBuilder, direction: 'ASC' | 'DESC'): v
 /** Where orderBy is null or empty, which only the running query knows: after it has been applied. */
 function orderByDefault($connection: Connection): void {
   const $select = $connection.getSubplan() as unknown as PgSelectStep;
-  const newestFirst = (query: PgSelectQueryBuilder) => orderEntries(query, 'DESC');
+  const newestFirst = (query: PgSelectQueryBuilder) => orderByNumber(query, 'DESC');
   $select.apply(lambda(constant(null), () => newestFirst));
 }
 
@@ -120,6 +135,11 @@ function sizeOf([first, last, after, before]: unknown[]): { first?: number; last
   if (isGiven(first)) return { first: checkSize('first', first) };
   // What comes before a cursor ends there.
   return isGiven(before) && !isGiven(after) ? { last: DEFAULT_PAGE } : { first: DEFAULT_PAGE };
+}
+
+/** A list without cursors is read as a whole, as far as that is allowed. */
+function plainSizeOf(first: unknown): number {
+  return isGiven(first) ? checkSize('first', first) : MAX_PAGE;
 }
 
 function checkSize(name: string, size: unknown): number {

@@ -52,7 +52,9 @@ end
 $$;
 
 comment on function ledger.wallet_explain(uuid) is
-$$Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
+$$@behavior -queryField:resource:connection +queryField:resource:list
+@listSuffix omit
+Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
 hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available.
 
 - walletId: a player's wallet that the caller may see.

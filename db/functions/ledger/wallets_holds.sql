@@ -21,7 +21,8 @@ as $$
 $$;
 
 comment on function ledger.wallets_holds(ledger.wallets, boolean) is
-$$The wallet's holds, newest first.
+$$@behavior +resource:connection:backwards
+The wallet's holds, newest first.
 
 - open: true for those that are open, false for those that have been captured or released or have expired; all if left out.$$;
 
