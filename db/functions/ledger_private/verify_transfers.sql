@@ -56,7 +56,7 @@ as $$
         or (l.t).kind = 'capture' and (l.t).amount > (l.h).amount
         or ((l.t).kind = 'release' or (l.t).kind = 'capture' and (l.t).requested_amount is null)
           and (l.t).amount is distinct from (l.h).amount
-        or (l.t).created_at is distinct from e.created_at) as breaks_facts
+        or coalesce(e.transfer_id = (l.t).id and e.created_at <> (l.t).created_at, false)) as breaks_facts
     from legs l
     left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
     left join ledger.wallets w on w.id = l.leg_wallet_id

@@ -37,7 +37,7 @@ const REHASH = `do $$
       v_hash := case when v_entry.wallet_id = v_wallet then v_hash end;
       v_wallet := v_entry.wallet_id;
       select * into v_transfer from ledger.transfers where id = v_entry.transfer_id;
-      v_hash := ledger_private.entry_hash(v_hash, v_entry, ledger_private.transfer_bytes(v_transfer));
+      v_hash := ledger_private.entry_hash(v_hash, ledger_private.entry_bytes(v_entry, ledger_private.transfer_bytes(v_transfer)));
       update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
     end loop;
   end $$`;
@@ -114,7 +114,7 @@ describe('ledger_verify', () => {
     it.each([
       { set: 'amount = amount + 1', rules: ['entry_balance', 'entry_transfer'] },
       { set: 'bonus_amount = bonus_amount - 1', rules: ['entry_balance', 'entry_transfer'] },
-      { set: 'held_amount = 1', rules: ['entry_balance'] },
+      { set: 'held_amount = 1', rules: ['entry_balance', 'entry_transfer'] },
       { set: 'balance = balance + 1', rules: ['entry_balance'] },
       { set: 'bonus_balance = bonus_balance + 1', rules: ['entry_balance', 'transfer_facts'] },
       { set: 'held_balance = held_balance + 1', rules: ['entry_balance'] },
@@ -122,16 +122,26 @@ describe('ledger_verify', () => {
       { set: 'granted_total = granted_total + 1', rules: ['entry_balance'] },
       { set: 'spent_total = spent_total - 1', rules: ['entry_balance'] },
       { set: "kind = 'capture'", rules: ['entry_transfer'] },
-      { set: "kind = 'expiry'", rules: ['entry_balance', 'entry_transfer'] },
+      { set: "kind = 'expiry'", rules: ['entry_balance', 'entry_transfer', 'lot_draws'] },
       { set: "side = 'credit'", rules: ['entry_balance', 'entry_transfer', 'transfer_reference'] },
       { set: 'transfer_id = uuidv7()', rules: ['entry_reference', 'transfer_reference'] },
       {
         set: 'wallet_id = uuidv7()',
-        rules: ['entry_balance', 'entry_reference', 'entry_seq', 'entry_transfer', 'transfer_reference'],
+        rules: [
+          'entry_balance',
+          'entry_reference',
+          'entry_seq',
+          'entry_transfer',
+          'transfer_facts',
+          'transfer_reference',
+        ],
       },
-      { set: 'seq = 30', rules: ['entry_balance', 'entry_seq', 'entry_time', 'entry_transfer', 'transfer_reference'] },
-      { set: "created_at = created_at - interval '1 hour'", rules: ['entry_time'] },
-      { set: "created_at = created_at + interval '1 hour'", rules: ['entry_time'] },
+      {
+        set: 'seq = 30',
+        rules: ['entry_balance', 'entry_seq', 'entry_time', 'entry_transfer', 'transfer_facts', 'transfer_reference'],
+      },
+      { set: "created_at = created_at - interval '1 hour'", rules: ['entry_time', 'transfer_facts'] },
+      { set: "created_at = created_at + interval '1 hour'", rules: ['entry_time', 'transfer_facts'] },
       { set: "hash = sha256('')", rules: [] },
     ])('$set', async ({ set, rules }) => {
       const { raw, rehashed } = await findingsAfter(
@@ -170,7 +180,7 @@ describe('ledger_verify', () => {
       { set: 'idem_key = null', rules: ['transfer_facts'] },
       { set: 'metadata = \'{"note": "y"}\'', rules: [] },
       { set: "actor = 'operator:mallory'", rules: [] },
-      { set: "created_at = created_at + interval '1 microsecond'", rules: [] },
+      { set: "created_at = created_at + interval '1 microsecond'", rules: ['transfer_facts'] },
       { set: 'expires_at = now()', rules: ['transfer_facts'] },
       { set: 'requested_amount = null', rules: ['transfer_facts'] },
       { set: 'hold_id = uuidv7()', rules: ['transfer_facts'] },
@@ -178,7 +188,7 @@ describe('ledger_verify', () => {
       { set: "kind = 'spend'", rules: ['entry_transfer', 'transfer_sides'] },
       { set: 'amount = amount + 1', rules: ['entry_transfer', 'transfer_facts'] },
       { set: 'bonus_amount = bonus_amount + 1', rules: ['entry_transfer', 'transfer_facts'] },
-      { set: 'debit_seq = 3', rules: ['entry_transfer', 'transfer_facts', 'transfer_reference'] },
+      { set: 'debit_seq = 3', rules: ['entry_transfer', 'transfer_reference'] },
       { set: 'credit_seq = 1', rules: ['entry_transfer', 'transfer_reference'] },
       { set: 'credit_seq = null', rules: ['entry_transfer', 'transfer_reference'] },
       { set: 'credit_wallet_id = CAROL', rules: ['entry_transfer', 'transfer_reference'] },
@@ -211,7 +221,7 @@ describe('ledger_verify', () => {
       {
         what: 'an inner deletion',
         sql: () => `delete from ledger.entries where wallet_id = '${alice}' and seq = 3`,
-        rules: ['entry_balance', 'entry_seq', 'transfer_reference'],
+        rules: ['entry_balance', 'entry_seq', 'transfer_facts', 'transfer_reference'],
       },
       {
         what: 'a deletion at the end',
@@ -271,7 +281,7 @@ describe('ledger_verify', () => {
                 `update ledger.entries set seq = ${to ?? 0} where wallet_id = '${alice}' and seq = ${from ?? 0}`,
             )
             .join(';'),
-        rules: ['asset_sum', 'entry_balance', 'entry_time', 'entry_transfer', 'transfer_reference'],
+        rules: ['asset_sum', 'entry_balance', 'entry_time', 'entry_transfer', 'transfer_facts', 'transfer_reference'],
       },
     ])('$what', async ({ sql, rules }) => {
       const { raw, rehashed } = await findingsAfter(sql());
@@ -321,8 +331,8 @@ describe('ledger_verify', () => {
           where asset_code = v_wallet.asset_code and house = 'treasury' and stripe = (ledger.wallet_stripe(v_wallet.id) + ${stripe}) % 32;
         select * into v_head from ledger.entries where wallet_id = v_wallet.id order by seq desc limit 1;
         select * into v_house_head from ledger.entries where wallet_id = v_house.id order by seq desc limit 1;
-        v_entry := ledger_private.next_entry(v_wallet, v_head, 'credit', v_id, '${kind}', ${amount}, ${bonus}, 0);
-        v_house_entry := ledger_private.next_entry(v_house, v_house_head, 'debit', v_id, '${kind}', ${amount}, ${bonus}, 0);
+        v_entry := ledger_private.next_entry(v_wallet, v_head, 'credit', v_id, '${kind}', ${amount}, ${bonus}, 0, clock_timestamp());
+        v_house_entry := ledger_private.next_entry(v_house, v_house_head, 'debit', v_id, '${kind}', ${amount}, ${bonus}, 0, clock_timestamp());
         perform ledger_private.write(
           row(v_id, v_wallet.id, ${key}, '${kind}', v_house.id, v_house_entry.seq, v_wallet.id, v_entry.seq, ${amount}, ${amount}, ${bonus},
             null, null, null, '{}', 'service:shop', now())::ledger.transfers,
@@ -337,7 +347,7 @@ describe('ledger_verify', () => {
       {
         what: 'of a kind that nothing books',
         forged: { kind: 'reversal' },
-        rules: ['transfer_facts', 'transfer_sides'],
+        rules: ['transfer_facts', 'transfer_reversed', 'transfer_sides'],
       },
       { what: 'on the wrong side for its kind', forged: { kind: 'spend' }, rules: ['transfer_sides'] },
       { what: 'with a bonus part that its kind has not', forged: { bonus: 10 }, rules: ['transfer_facts'] },
