@@ -28,19 +28,48 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.wallet_bonus': FLOWS,
   'ledger.wallet_spend': FLOWS,
   'ledger.wallet_transfer': FLOWS,
+  'ledger.wallet_hold': FLOWS,
+  'ledger.wallet_capture': FLOWS,
+  'ledger.wallet_release': FLOWS,
+  'ledger.wallet_post_batch': FLOWS,
+  'ledger.wallet_reverse': ['operator'],
+  'ledger.wallet_freeze': ['operator'],
+  'ledger.wallet_close': ['operator'],
+  'ledger.wallet_reopen': ['operator'],
+  'ledger.asset_limit_set': ['operator'],
+  'ledger.wallet_expire_due': ['job'],
   'ledger.wallet_id': READERS,
   'ledger.wallet_balance': READERS,
+  'ledger.wallet_balance_at': READERS,
+  'ledger.wallet_explain': READERS,
   'ledger.wallet_history': READERS,
   'ledger.entries_counterparty': READERS,
   'ledger.wallets_balance': READERS,
   'ledger.wallets_bonus_balance': READERS,
   'ledger.wallets_held_balance': READERS,
   'ledger.wallets_available': READERS,
+  'ledger.wallets_holds': READERS,
+  'ledger.holds_status': READERS,
+  'ledger.holds_closing': READERS,
+  'ledger.assets_limits': READERS,
   'ledger.ledger_trial_balance': ['auditor'],
   'ledger.ledger_verify': ['auditor'],
   'ledger.wallet_stripe': ['auditor'],
 };
-const TABLES = ['assets', 'wallets', 'wallet_events', 'transfers', 'entries'];
+/** Each with a column that an update could name. */
+const TABLES: Record<string, string> = {
+  'ledger.assets': 'created_at',
+  'ledger.asset_limits': 'created_at',
+  'ledger.wallets': 'created_at',
+  'ledger.wallet_events': 'created_at',
+  'ledger.transfers': 'created_at',
+  'ledger.entries': 'created_at',
+  'ledger.holds': 'created_at',
+  'ledger.bonus_lots': 'amount',
+  'ledger.bonus_lot_draws': 'amount',
+  'ledger_private.open_holds': 'expires_at',
+  'ledger_private.open_lots': 'due_at',
+};
 
 const CALLS: Record<string, string> = {
   asset_create: "'NEW', 'New'",
@@ -48,11 +77,23 @@ const CALLS: Record<string, string> = {
   wallet_id: "'p', 'NEW'",
   wallet_stripe: 'uuidv7()',
   wallet_balance: 'uuidv7()',
+  wallet_balance_at: "uuidv7(), 'infinity'",
+  wallet_explain: 'uuidv7()',
   wallet_history: 'uuidv7()',
   wallet_top_up: "uuidv7(), 1, 'k'",
   wallet_bonus: "uuidv7(), 1, 'k'",
   wallet_spend: "uuidv7(), 1, 'k'",
   wallet_transfer: "uuidv7(), uuidv7(), 1, 'k'",
+  wallet_hold: "uuidv7(), 1, 'k'",
+  wallet_capture: "uuidv7(), uuidv7(), 'k'",
+  wallet_release: "uuidv7(), uuidv7(), 'k'",
+  wallet_reverse: "uuidv7(), uuidv7(), 'k'",
+  wallet_post_batch: "array[row('top_up', uuidv7(), null, 1, 'k', null, '{}')::ledger.wallet_request]",
+  wallet_freeze: "uuidv7(), 'why'",
+  wallet_close: "uuidv7(), 'why'",
+  wallet_reopen: "uuidv7(), 'why'",
+  wallet_expire_due: '',
+  asset_limit_set: "'NEW', 1",
   ledger_trial_balance: '',
   ledger_verify: '',
   entries_counterparty: 'null::ledger.entries',
@@ -60,6 +101,10 @@ const CALLS: Record<string, string> = {
   wallets_bonus_balance: 'null::ledger.wallets',
   wallets_held_balance: 'null::ledger.wallets',
   wallets_available: 'null::ledger.wallets',
+  wallets_holds: 'null::ledger.wallets',
+  holds_status: 'null::ledger.holds',
+  holds_closing: 'null::ledger.holds',
+  assets_limits: 'null::ledger.assets',
 };
 
 const connect: Record<Actor, (sub?: string) => Promise<pg.Client>> = {
@@ -97,25 +142,28 @@ describe.each(ACTORS)('%s', (actor) => {
     expect(result).toMatch(MAY_EXECUTE[`ledger.${name}`]?.includes(actor) ? /^(ok|WLNOW|WLNOA)$/ : /^42501$/);
   });
 
-  it.each(TABLES)('reads %s only with a role of the ledger, and never writes it (42501)', async (table) => {
-    const results = {
-      select: await outcome(session, `select * from ledger.${table}`),
-      insert: await outcome(session, `insert into ledger.${table} select * from ledger.${table} limit 0`),
-      update: await outcome(session, `update ledger.${table} set created_at = now() where false`),
-      delete: await outcome(session, `delete from ledger.${table} where false`),
-      truncate: await outcome(session, `truncate ledger.${table} cascade`),
-      lock: await outcome(session, `lock ledger.${table} in access exclusive mode`),
-    };
+  it.each(Object.entries(TABLES))(
+    'reads %s only with a role of the ledger, and never writes it (42501)',
+    async (table, column) => {
+      const results = {
+        select: await outcome(session, `select * from ${table}`),
+        insert: await outcome(session, `insert into ${table} select * from ${table} limit 0`),
+        update: await outcome(session, `update ${table} set ${column} = ${column} where false`),
+        delete: await outcome(session, `delete from ${table} where false`),
+        truncate: await outcome(session, `truncate ${table} cascade`),
+        lock: await outcome(session, `lock ${table} in access exclusive mode`),
+      };
 
-    expect(results).toEqual({
-      select: READERS.includes(actor) ? 'ok' : '42501',
-      insert: '42501',
-      update: '42501',
-      delete: '42501',
-      truncate: '42501',
-      lock: '42501',
-    });
-  });
+      expect(results).toEqual({
+        select: READERS.includes(actor) ? 'ok' : '42501',
+        insert: '42501',
+        update: '42501',
+        delete: '42501',
+        truncate: '42501',
+        lock: '42501',
+      });
+    },
+  );
 
   it("may not make anything of its own in the ledger's schemas (42501)", async () => {
     for (const schema of ['ledger', 'ledger_private']) {
@@ -164,7 +212,8 @@ describe('grants, read from the catalogue,', () => {
     const { rows } = await db.query<{ grantee: string; privileges: string[] }>(
       `select a.grantee::regrole::text as grantee, array_agg(distinct a.privilege_type) as privileges
        from pg_class c cross join lateral aclexplode(c.relacl) a
-       where relnamespace = 'ledger'::regnamespace and relkind = 'r' and a.grantee <> c.relowner group by 1 order by 1`,
+       where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind = 'r' and a.grantee <> c.relowner
+       group by 1 order by 1`,
     );
 
     expect(rows.map(({ grantee }) => grantee)).toEqual([
@@ -216,12 +265,20 @@ describe('grants, read from the catalogue,', () => {
     expect(rows).toEqual([]);
   });
 
-  it("protect every table that holds a wallet's rows by row-level security", async () => {
-    const { rows } = await db.query<{ relname: string }>(
-      "select relname from pg_class where relnamespace = 'ledger'::regnamespace and relkind = 'r' and relrowsecurity order by 1",
+  it("protect every table that holds a wallet's rows by row-level security, the owner's own reading aside", async () => {
+    const { rows } = await db.query<{ name: string; protected: boolean }>(
+      `select oid::regclass::text as name, relrowsecurity as protected from pg_class
+       where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind in ('r', 'v', 'm', 'p', 'f')`,
     );
 
-    expect(rows.map(({ relname }) => relname)).toEqual(['entries', 'transfers', 'wallet_events', 'wallets']);
+    expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(TABLES).sort());
+    // What concerns no wallet is there for all to read.
+    expect(
+      rows
+        .filter((row) => !row.protected)
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['ledger.asset_limits', 'ledger.assets']);
   });
 });
 
@@ -267,6 +324,11 @@ describe('rows', () => {
       amount: 2,
       idem_key: newKey(),
     }));
+    // Each has a lot, which a hold pins.
+    for (const wallet_id of [own, other]) {
+      await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at: '2999-12-31' });
+      await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at: '2999-12-31' });
+    }
   });
 
   /** What the session sees of this asset. */
@@ -280,7 +342,12 @@ describe('rows', () => {
          (select count(*)::int from ledger.entries where wallet_id in ($2, $3)) as entries,
          (select count(*)::int from ledger.entries e where wallet_id not in ($2, $3)) as other_entries,
          (select count(*)::int from ledger.transfers
-           where $2 in (debit_wallet_id, credit_wallet_id) or $3 in (debit_wallet_id, credit_wallet_id)) as transfers`,
+           where $2 in (debit_wallet_id, credit_wallet_id) or $3 in (debit_wallet_id, credit_wallet_id)) as transfers,
+         (select count(*)::int from ledger.holds) as holds,
+         (select count(*)::int from ledger.bonus_lots) as lots,
+         (select count(*)::int from ledger.bonus_lot_draws) as draws,
+         (select count(*)::int from ledger_private.open_holds) as open_holds,
+         (select count(*)::int from ledger_private.open_lots) as open_lots`,
       [asset, own, other],
     );
     return counts ?? {};
@@ -293,9 +360,14 @@ describe('rows', () => {
         wallets: 2,
         house: 0,
         events: 2,
-        entries: 6,
+        entries: 10,
         other_entries: 0,
-        transfers: 4,
+        transfers: 8,
+        holds: 2,
+        lots: 2,
+        draws: 2,
+        open_holds: 2,
+        open_lots: 2,
       });
     }
   });
@@ -305,9 +377,14 @@ describe('rows', () => {
       wallets: 2,
       house: 132,
       events: 2,
-      entries: 6,
-      other_entries: 2,
-      transfers: 4,
+      entries: 10,
+      other_entries: 4,
+      transfers: 8,
+      holds: 2,
+      lots: 2,
+      draws: 2,
+      open_holds: 2,
+      open_lots: 2,
     });
   });
 
@@ -316,9 +393,14 @@ describe('rows', () => {
       wallets: 1,
       house: 0,
       events: 1,
-      entries: 3,
+      entries: 5,
       other_entries: 0,
-      transfers: 2,
+      transfers: 4,
+      holds: 1,
+      lots: 1,
+      draws: 1,
+      open_holds: 1,
+      open_lots: 1,
     });
   });
 
@@ -343,11 +425,8 @@ describe('rows', () => {
     ['almost right', ' '],
   ])('are not seen by a player whose subject is %s', async (_what, sub) => {
     const session = await db.connectAs('player', sub);
-    for (const table of ['wallets', 'wallet_events', 'entries', 'transfers']) {
-      expect({ table, rows: (await session.query(`select from ledger.${table}`)).rowCount }).toEqual({
-        table,
-        rows: 0,
-      });
+    for (const table of Object.keys(TABLES).filter((name) => !name.startsWith('ledger.asset'))) {
+      expect({ table, rows: (await session.query(`select from ${table}`)).rowCount }).toEqual({ table, rows: 0 });
     }
   });
 
@@ -375,6 +454,39 @@ describe('rows', () => {
     expect(rows).toEqual([{ balance: '0' }]);
   });
 
+  it("show nothing of another's wallet through the functions that list holds and parts of a balance", async () => {
+    const player = await connect.player(owner);
+    const wallet = "jsonb_populate_record(null::ledger.wallets, jsonb_build_object('id', $1::uuid))";
+
+    for (const open of ['true', 'false', 'null'])
+      expect((await player.query(`select from ledger.wallets_holds(${wallet}, ${open})`, [other])).rowCount).toBe(0);
+    expect((await player.query(`select ledger.wallets_available(${wallet}) as available`, [other])).rows).toEqual([
+      { available: '0' },
+    ]);
+    for (const [name, args] of [
+      ['wallet_explain', {}],
+      ['wallet_balance_at', { at_time: 'infinity' }],
+    ] as const)
+      expect(await refusal(callAll(player, name, { wallet_id: other, ...args }))).toMatchObject({ code: 'WLNOW' });
+  });
+
+  it("show nothing of what became of another's hold, nor whether there is one", async () => {
+    const player = await connect.player(owner);
+    const { hold_id } = await call(db, 'wallet_hold', { wallet_id: other, amount: 1, idem_key: newKey() });
+    const closing = await call(db, 'wallet_capture', { wallet_id: other, hold_id, idem_key: newKey() });
+    const fates = async (session: Session) =>
+      (
+        await session.query<{ id: string | null }>(
+          `select (ledger.holds_closing(jsonb_populate_record(null::ledger.holds, jsonb_build_object('wallet_id', $1::uuid, 'id', id)))).id
+           from unnest($2::uuid[]) id`,
+          [other, [hold_id, UNKNOWN_WALLET]],
+        )
+      ).rows.map(({ id }) => id);
+
+    expect(await fates(db)).toEqual([closing.transfer_id, null]);
+    expect(await fates(player)).toEqual([null, null]);
+  });
+
   it('do not leak to a function that a player puts into the query', async () => {
     const player = await connect.player(owner);
     await player.query(`create function pg_temp.spy(text) returns boolean language plpgsql cost 0.0001 as
@@ -391,9 +503,11 @@ describe('rows', () => {
 describe("the house's wallets", () => {
   let asset = '';
   let player = '';
+  let bought = '';
   beforeAll(async () => {
     asset = await newAsset(db);
-    player = await newWallet(db, asset, { bought: 10, bonus: 10 });
+    player = await newWallet(db, asset, { bonus: 10 });
+    ({ transfer_id: bought } = await call(db, 'wallet_top_up', { wallet_id: player, amount: 10, idem_key: newKey() }));
     await call(db, 'wallet_spend', { wallet_id: player, amount: 5, idem_key: newKey() });
   });
 
@@ -404,7 +518,16 @@ describe("the house's wallets", () => {
     wallet_top_up: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
     wallet_bonus: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
     wallet_spend: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
+    wallet_hold: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
+    wallet_capture: (wallet_id) => ({ wallet_id, hold_id: UNKNOWN_WALLET, idem_key: newKey() }),
+    wallet_release: (wallet_id) => ({ wallet_id, hold_id: UNKNOWN_WALLET, idem_key: newKey() }),
+    wallet_reverse: (wallet_id) => ({ wallet_id, transfer_id: bought, idem_key: newKey() }),
+    wallet_freeze: (wallet_id) => ({ wallet_id, reason: 'why' }),
+    wallet_close: (wallet_id) => ({ wallet_id, reason: 'why' }),
+    wallet_reopen: (wallet_id) => ({ wallet_id, reason: 'why' }),
     wallet_balance: (wallet_id) => ({ wallet_id }),
+    wallet_balance_at: (wallet_id) => ({ wallet_id, at_time: 'infinity' }),
+    wallet_explain: (wallet_id) => ({ wallet_id }),
     ledger_verify: (wallet_id) => ({ wallet_id }),
   };
 
@@ -435,6 +558,18 @@ describe("the house's wallets", () => {
         await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 1, idem_key: newKey() })),
       ).toMatchObject({ code: 'WLNOW' });
     }
+    for (const item of [
+      `row('top_up', '${id}', null, 1, 'k', null, '{}')`,
+      `row('bonus', '${id}', null, 1, 'k', null, '{}')`,
+      `row('spend', '${id}', null, 1, 'k', null, '{}')`,
+      `row('transfer', '${id}', '${player}', 1, 'k', null, '{}')`,
+      `row('transfer', '${player}', '${id}', 1, 'k', null, '{}')`,
+    ]) {
+      expect([
+        item,
+        await refusal(db.query(`select from ledger.wallet_post_batch(array[${item}::ledger.wallet_request])`)),
+      ]).toMatchObject([item, { code: 'WLNOW', detail: { wallet_id: id, index: 0 } }]);
+    }
   });
 
   it.each(accounts)('have no history for those who act: $house, stripe $stripe', async ({ house, stripe }) => {
@@ -460,10 +595,19 @@ describe("the house's wallets", () => {
   it('a service reads one wallet without reading all of them: its policies hold no EXISTS, which becomes a hash table', async () => {
     const { rows } = await db.query<{ tablename: string; qual: string }>(
       `select tablename, qual from pg_policies
-       where schemaname = 'ledger' and 'wallet_service' = any(roles) and tablename <> 'wallets' order by tablename`,
+       where schemaname in ('ledger', 'ledger_private') and 'wallet_service' = any(roles) and tablename <> 'wallets' order by tablename`,
     );
 
-    expect(rows.map(({ tablename }) => tablename)).toEqual(['entries', 'transfers', 'wallet_events']);
+    expect(rows.map(({ tablename }) => tablename)).toEqual([
+      'bonus_lot_draws',
+      'bonus_lots',
+      'entries',
+      'holds',
+      'open_holds',
+      'open_lots',
+      'transfers',
+      'wallet_events',
+    ]);
     expect(rows.filter(({ qual }) => /exists/i.test(qual))).toEqual([]);
   });
 });
