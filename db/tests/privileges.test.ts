@@ -504,7 +504,14 @@ describe("the house's wallets", () => {
   let asset = '';
   let player = '';
   let bought = '';
+  let sessions: Record<string, Session> = {};
   beforeAll(async () => {
+    sessions = {
+      superuser: db,
+      operator: await connect.operator(),
+      job: await connect.job(),
+      auditor: await connect.auditor(),
+    };
     asset = await newAsset(db);
     player = await newWallet(db, asset, { bonus: 10 });
     ({ transfer_id: bought } = await call(db, 'wallet_top_up', { wallet_id: player, amount: 10, idem_key: newKey() }));
@@ -533,21 +540,16 @@ describe("the house's wallets", () => {
 
   it.each(accounts)('cannot be named as an argument: $house, stripe $stripe (WLNOW)', async ({ house, stripe }) => {
     const id = await houseWallet(db, asset, house, stripe);
-    const sessions = [await connect.operator(), await connect.job(), await connect.auditor(), await db.connect()];
 
-    for (const session of sessions) {
+    for (const [actor, session] of Object.entries(sessions)) {
       for (const [name, args] of Object.entries(calls)) {
-        expect([name, (await refusal(callAll(session, name, args(id)))).code]).toEqual([
+        if (actor !== 'superuser' && !MAY_EXECUTE[`ledger.${name}`]?.includes(actor as Actor)) continue;
+        expect([actor, name, await refusal(callAll(session, name, args(id)))]).toMatchObject([
+          actor,
           name,
-          expect.stringMatching(/^(WLNOW|42501)$/),
+          { code: 'WLNOW', detail: { wallet_id: id } },
         ]);
       }
-    }
-    for (const [name, args] of Object.entries(calls)) {
-      expect([name, await refusal(callAll(db, name, args(id)))]).toMatchObject([
-        name,
-        { code: 'WLNOW', detail: { wallet_id: id } },
-      ]);
     }
     for (const [from_wallet, to_wallet] of [
       [id, player],
