@@ -8,10 +8,28 @@ import {
   newWallet,
   refusal,
   type Session,
+  UNKNOWN_WALLET,
   writing,
 } from './helpers.ts';
 
-const TABLES = ['assets', 'wallets', 'wallet_events', 'transfers', 'entries'];
+/** What is never changed or removed, each with a column that an update could name. */
+const LOG: Record<string, string> = {
+  'ledger.assets': 'created_at',
+  'ledger.asset_limits': 'created_at',
+  'ledger.wallets': 'created_at',
+  'ledger.wallet_events': 'created_at',
+  'ledger.transfers': 'created_at',
+  'ledger.entries': 'created_at',
+  'ledger.holds': 'created_at',
+  'ledger.bonus_lots': 'expires_at',
+  'ledger.bonus_lot_draws': 'expires_at',
+};
+/** What the functions keep of open holds and lots: rows come and go, but not by hand. */
+const WORK_LISTS: Record<string, string> = {
+  'ledger_private.open_holds': 'expires_at',
+  'ledger_private.open_lots': 'due_at',
+};
+const TABLES = { ...LOG, ...WORK_LISTS };
 
 const db = createDatabase();
 let wallet = '';
@@ -21,38 +39,50 @@ async function contents(): Promise<string> {
   const {
     rows: [row],
   } = await db.query<{ all: string }>(
-    `select md5(concat(${TABLES.map((table) => `(select string_agg(t::text, ';' order by t::text) from ledger.${table} t)`).join(', ')})) as all`,
+    `select md5(concat(${Object.keys(TABLES)
+      .map((table) => `(select string_agg(t::text, ';' order by t::text) from ${table} t)`)
+      .join(', ')})) as all`,
   );
   return row?.all ?? '';
 }
 
 /** Ways to write by hand: all fail before a row is looked at. */
-const attempts = TABLES.flatMap((table) => [
-  `insert into ledger.${table} select * from ledger.${table} limit 1`,
-  `insert into ledger.${table} select * from ledger.${table} limit 0`,
-  `insert into ledger.${table} select * from ledger.${table} limit 1 on conflict do nothing`,
-  `update ledger.${table} set created_at = now()`,
-  `update ledger.${table} set created_at = created_at where false`,
-  `delete from ledger.${table}`,
-  `delete from ledger.${table} where false`,
-  `truncate ledger.${table} cascade`,
-  `merge into ledger.${table} t using (select 1) s on true when matched then delete`,
-  `merge into ledger.${table} t using (select 1) s on true when matched then update set created_at = now()`,
-  `copy ledger.${table} from stdin`,
-]).concat([
-  'truncate ledger.wallet_events',
-  'truncate ledger.assets, ledger.wallets, ledger.wallet_events, ledger.transfers, ledger.entries restart identity cascade',
-  "insert into ledger.assets (code, name) values ('X', 'X') on conflict (code) do update set name = excluded.name",
-  'insert into ledger.entries select * from ledger.entries limit 1 on conflict (wallet_id, seq) do update set balance = 1',
-  'insert into ledger.transfers select * from ledger.transfers limit 1 on conflict (id) do update set amount = 1',
-  "update ledger.wallets set status = 'frozen'",
-  "update ledger.wallets set owner_id = 'mallory'",
-  'with gone as (delete from ledger.entries returning *) select * from gone',
-]);
+const attempts = Object.entries(TABLES)
+  .flatMap(([table, column]) => [
+    `insert into ${table} select * from ${table} limit 1`,
+    `insert into ${table} select * from ${table} limit 0`,
+    `insert into ${table} select * from ${table} limit 1 on conflict do nothing`,
+    `update ${table} set ${column} = now()`,
+    `update ${table} set ${column} = ${column} where false`,
+    `delete from ${table}`,
+    `delete from ${table} where false`,
+    `truncate ${table} cascade`,
+    `merge into ${table} t using (select 1) s on true when matched then delete`,
+    `merge into ${table} t using (select 1) s on true when matched then update set ${column} = now()`,
+    `copy ${table} from stdin`,
+  ])
+  .concat([
+    'truncate ledger.wallet_events',
+    'truncate ledger_private.open_holds, ledger_private.open_lots',
+    'truncate ledger.assets, ledger.wallets, ledger.wallet_events, ledger.transfers, ledger.entries restart identity cascade',
+    "insert into ledger.assets (code, name) values ('X', 'X') on conflict (code) do update set name = excluded.name",
+    'insert into ledger.entries select * from ledger.entries limit 1 on conflict (wallet_id, seq) do update set balance = 1',
+    'insert into ledger.transfers select * from ledger.transfers limit 1 on conflict (id) do update set amount = 1',
+    "update ledger.wallets set status = 'frozen'",
+    "update ledger.wallets set owner_id = 'mallory'",
+    'with gone as (delete from ledger.entries returning *) select * from gone',
+  ]);
 
 beforeAll(async () => {
-  wallet = await newWallet(db, await newAsset(db), { bought: 100, bonus: 10 });
+  const asset = await newAsset(db);
+  wallet = await newWallet(db, asset, { bought: 100, bonus: 10 });
   await call(db, 'wallet_spend', { wallet_id: wallet, amount: 20, idem_key: newKey() });
+  await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 20, idem_key: newKey(), expires_at: '2999-12-31' });
+  await call(db, 'wallet_spend', { wallet_id: wallet, amount: 5, idem_key: newKey() });
+  const { hold_id } = await call(db, 'wallet_hold', { wallet_id: wallet, amount: 5, idem_key: newKey() });
+  await call(db, 'wallet_release', { wallet_id: wallet, hold_id, idem_key: newKey() });
+  await call(db, 'wallet_hold', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: '2999-12-31' });
+  await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1000 });
 });
 
 const roles: Record<string, () => Promise<pg.Client>> = {
@@ -83,16 +113,17 @@ describe.each(Object.keys(roles))('written by hand, %s', (role) => {
     expect(await refusal(session.query(sql))).toMatchObject({ code: '42501' });
   });
 
-  it.each(TABLES)('is refused where the setting that opens the guards is known too: %s (42501)', async (table) => {
-    if (role === 'a superuser' || role === 'the owner') return;
-    await session.query("select set_config('ledger.posting', 'on', false)");
+  it.each(Object.keys(TABLES))(
+    'is refused where the setting that opens the guards is known too: %s (42501)',
+    async (table) => {
+      if (role === 'a superuser' || role === 'the owner') return;
+      await session.query("select set_config('ledger.posting', 'on', false)");
 
-    expect(
-      await refusal(session.query(`insert into ledger.${table} select * from ledger.${table} limit 1`)),
-    ).toMatchObject({
-      code: '42501',
-    });
-  });
+      expect(await refusal(session.query(`insert into ${table} select * from ${table} limit 1`))).toMatchObject({
+        code: '42501',
+      });
+    },
+  );
 
   it('has changed nothing', async () => {
     expect(await contents()).toBe(before);
@@ -103,32 +134,39 @@ describe.each(Object.keys(roles))('written by hand, %s', (role) => {
 describe('the guards', () => {
   it.each([
     [
-      'transfers',
+      'ledger.transfers',
       'a function of the ledger writes it',
       'insert into ledger.transfers select * from ledger.transfers limit 1',
     ],
-    ['entries', 'nothing is taken back', 'delete from ledger.entries'],
+    ['ledger.entries', 'nothing is taken back', 'delete from ledger.entries'],
+    ['ledger_private.open_holds', 'the functions keep it', 'delete from ledger_private.open_holds'],
   ])('say of %s what to do instead: %s', async (table, _what, sql) => {
     const refused = await refusal(db.query(sql));
 
-    expect(refused.message).toContain(`ledger.${table}`);
+    expect(refused.message).toContain(table);
     expect(refused.hint).not.toBe('');
   });
 
-  it.each(TABLES)('keep what is in %s even where writing is open', async (table) => {
-    for (const sql of [`delete from ledger.${table}`, `truncate ledger.${table} cascade`]) {
+  it.each(Object.keys(LOG))('keep what is in %s even where writing is open', async (table) => {
+    for (const sql of [`delete from ${table}`, `truncate ${table} cascade`]) {
       expect(await refusal(writing(db, (session) => session.query(sql)))).toMatchObject({ code: '42501' });
     }
   });
 
-  it.each(TABLES.filter((table) => table !== 'wallets'))(
+  it.each(Object.entries(LOG).filter(([table]) => table !== 'ledger.wallets'))(
     'change nothing in %s even where writing is open',
-    async (table) => {
+    async (table, column) => {
       expect(
-        await refusal(writing(db, (session) => session.query(`update ledger.${table} set created_at = now()`))),
+        await refusal(writing(db, (session) => session.query(`update ${table} set ${column} = now()`))),
       ).toMatchObject({ code: '42501' });
     },
   );
+
+  it.each(Object.keys(WORK_LISTS))('do not let %s be emptied at a stroke even where writing is open', async (table) => {
+    expect(await refusal(writing(db, (session) => session.query(`truncate ${table}`)))).toMatchObject({
+      code: '42501',
+    });
+  });
 
   it.each([
     'id = uuidv7()',
@@ -216,6 +254,44 @@ describe('constraints, even where writing is open,', () => {
     );
 
     await expect(second).rejects.toMatchObject({ code: '23505', constraint: 'transfers_wallet_id_idem_key_key' });
+  });
+
+  it('refuse a second end of a hold (23505)', async () => {
+    const second = writing(db, (session) =>
+      session.query(
+        `insert into ledger.transfers
+         select (jsonb_populate_record(t, jsonb_build_object('id', uuidv7(), 'idem_key', 'again', 'kind', 'capture'))).*
+         from ledger.transfers t where wallet_id = $1 and kind = 'release'`,
+        [wallet],
+      ),
+    );
+
+    await expect(second).rejects.toMatchObject({ code: '23505', constraint: 'transfers_hold_closed_once_idx' });
+  });
+
+  it.each([
+    { table: 'holds', facts: { seq: 100, id: UNKNOWN_WALLET, amount: 0, bonus_amount: 0 }, code: '23514' },
+    { table: 'holds', facts: { seq: 100, id: UNKNOWN_WALLET, amount: 5, bonus_amount: 6 }, code: '23514' },
+    { table: 'holds', facts: { seq: 100, id: UNKNOWN_WALLET, bonus_amount: -1 }, code: '23514' },
+    { table: 'holds', facts: { id: UNKNOWN_WALLET }, code: '23505' },
+    { table: 'holds', facts: { seq: 100 }, code: '23505' },
+    { table: 'bonus_lots', facts: { seq: 100, amount: 0 }, code: '23514' },
+    { table: 'bonus_lots', facts: {}, code: '23505' },
+    { table: 'bonus_lot_draws', facts: { seq: 100, balance: -1, held_balance: 0 }, code: '23514' },
+    { table: 'bonus_lot_draws', facts: { seq: 100, balance: 5, held_balance: 6 }, code: '23514' },
+    { table: 'bonus_lot_draws', facts: { seq: 100, held_balance: -1 }, code: '23514' },
+    { table: 'bonus_lot_draws', facts: {}, code: '23505' },
+    { table: 'asset_limits', facts: {}, code: '23505' },
+    { table: 'asset_limits', facts: { asset_code: 'no-such-asset' }, code: '23503' },
+  ])('refuse in $table $facts ($code)', async ({ table, facts, code }) => {
+    const forged = writing(db, (session) =>
+      session.query(
+        `insert into ledger.${table} select (jsonb_populate_record(t, $1::jsonb)).* from ledger.${table} t limit 1`,
+        [facts],
+      ),
+    );
+
+    expect(await refusal(forged)).toMatchObject({ code });
   });
 
   it.each([
