@@ -1,23 +1,23 @@
 /** The chain of hashes, computed again from the format that the comments of transfer_bytes and entry_hash describe. */
 import { createHash } from 'node:crypto';
-import { call, createDatabase, expectSound, newAsset, newWallet } from './helpers.ts';
+import { call, createDatabase, expectSound, inMs, newAsset, newWallet, passed, type Session } from './helpers.ts';
 
 interface Transfer {
   id: string;
   wallet_id: string;
-  debit_wallet_id: string;
-  credit_wallet_id: string;
-  reverses: null;
-  hold_id: null;
-  debit_seq: string;
-  credit_seq: string;
-  requested_amount: string;
+  debit_wallet_id: string | null;
+  credit_wallet_id: string | null;
+  reverses: string | null;
+  hold_id: string | null;
+  debit_seq: string | null;
+  credit_seq: string | null;
+  requested_amount: string | null;
   amount: string;
   bonus_amount: string;
-  expires_at: null;
+  expires_at: string | null;
   created_at: string;
   kind: string;
-  idem_key: string;
+  idem_key: string | null;
   metadata: string;
   actor: string;
 }
@@ -82,14 +82,17 @@ function transferBytes(t: Transfer): Buffer {
     array(OID.uuid, [
       uuid(t.id),
       uuid(t.wallet_id),
-      uuid(t.debit_wallet_id),
-      uuid(t.credit_wallet_id),
+      optional(t.debit_wallet_id, uuid),
+      optional(t.credit_wallet_id, uuid),
       optional(t.reverses, uuid),
       optional(t.hold_id, uuid),
     ]),
-    array(OID.bigint, [t.debit_seq, t.credit_seq, t.requested_amount, t.amount, t.bonus_amount].map(bigint)),
+    array(
+      OID.bigint,
+      [t.debit_seq, t.credit_seq, t.requested_amount, t.amount, t.bonus_amount].map((value) => optional(value, bigint)),
+    ),
     array(OID.timestamptz, [optional(t.expires_at, timestamptz), timestamptz(t.created_at)]),
-    array(OID.bytea, [text(t.kind), text(t.idem_key), text(t.metadata), text(t.actor)]),
+    array(OID.bytea, [text(t.kind), optional(t.idem_key, text), text(t.metadata), text(t.actor)]),
   ]);
 }
 
@@ -137,6 +140,29 @@ const METADATA = [
   },
 ];
 
+/** What every entry of the ledger has as its hash, and what it has by the documented bytes. */
+async function hashes(db: Session): Promise<{ kinds: Record<string, number>; found: string[]; computed: string[] }> {
+  const utc = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') as ${column}`;
+  const { rows: transfers } = await db.query<Transfer>(
+    `select *, metadata::text as metadata, ${utc('expires_at')}, ${utc('created_at')} from ledger.transfers`,
+  );
+  const { rows: entries } = await db.query<Entry>(
+    `select *, encode(hash, 'hex') as hash, ${utc('created_at')} from ledger.entries order by wallet_id, seq`,
+  );
+  const computed: string[] = [];
+  const kinds: Record<string, number> = {};
+  let previous = Buffer.alloc(32);
+  for (const entry of entries) {
+    if (entry.seq === '1') previous = Buffer.alloc(32);
+    const transfer = transfers.find(({ id }) => id === entry.transfer_id);
+    if (!transfer) throw new Error('no transfer');
+    previous = Buffer.from(entryHash(previous, entry, transfer));
+    computed.push(previous.toString('hex'));
+    kinds[entry.kind] = (kinds[entry.kind] ?? 0) + 1;
+  }
+  return { kinds, found: entries.map(({ hash }) => hash), computed };
+}
+
 describe('the chain of hashes', () => {
   const db = createDatabase();
 
@@ -157,26 +183,74 @@ describe('the chain of hashes', () => {
       await call(db, 'wallet_spend', { wallet_id: two, idem_key: `spend ${index}`, ...request });
     }
 
-    const utc = `to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') as created_at`;
-    const { rows: transfers } = await db.query<Transfer>(
-      `select *, metadata::text as metadata, ${utc} from ledger.transfers`,
+    const { found, computed } = await hashes(db);
+    const { rows: printed } = await db.query<{ metadata: string }>(
+      'select distinct metadata::text as metadata from ledger.transfers',
     );
-    const { rows: entries } = await db.query<Entry>(
-      `select *, encode(hash, 'hex') as hash, ${utc} from ledger.entries order by wallet_id, seq`,
-    );
-    const computed: string[] = [];
-    let previous = Buffer.alloc(32);
-    for (const entry of entries) {
-      if (entry.seq === '1') previous = Buffer.alloc(32);
-      const transfer = transfers.find(({ id }) => id === entry.transfer_id);
-      if (!transfer) throw new Error('no transfer');
-      previous = Buffer.from(entryHash(previous, entry, transfer));
-      computed.push(previous.toString('hex'));
-    }
 
-    expect(entries).toHaveLength(2 * 4 * METADATA.length);
-    expect(entries.map(({ hash }) => hash)).toEqual(computed);
-    expect(new Set(transfers.map(({ metadata }) => metadata))).toEqual(new Set(METADATA.map(({ printed }) => printed)));
+    expect(found).toHaveLength(2 * 4 * METADATA.length);
+    expect(found).toEqual(computed);
+    expect(new Set(printed.map(({ metadata }) => metadata))).toEqual(new Set(METADATA.map(({ printed }) => printed)));
+    await expectSound(db);
+  });
+
+  it('is that for every kind: with one side, with a hold, an expiry and what it reverses, without key and amount', async () => {
+    const asset = await newAsset(db);
+    const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const before = await hashes(db);
+    const due = await inMs(db, 250);
+    let keys = 0;
+    const book = (name: string, args: object) => {
+      keys += 1;
+      return call(db, name, { wallet_id: one, idem_key: `key ${keys}`, ...args });
+    };
+
+    const { transfer_id: bought } = await book('wallet_top_up', { amount: 100 });
+    await book('wallet_bonus', { amount: 20, expires_at: '2999-12-31 12:34:56.789012+02' });
+    await book('wallet_bonus', { amount: 30, expires_at: due });
+    const { hold_id: captured } = await book('wallet_hold', { amount: 40, expires_at: '2999-12-31 23:59:59.999999Z' });
+    const { hold_id: released } = await book('wallet_hold', { amount: 10, metadata: { order: 7 } });
+    await book('wallet_hold', { amount: 5, expires_at: due });
+    const { transfer_id: spent } = await book('wallet_capture', { hold_id: captured });
+    await book('wallet_reverse', { transfer_id: spent, amount: 33 });
+    await book('wallet_release', { hold_id: released });
+    await book('wallet_reverse', { transfer_id: bought, amount: 20 });
+    await call(db, 'wallet_transfer', { from_wallet: one, to_wallet: two, amount: 25, idem_key: 'transfer' });
+    await passed(db, due);
+    await call<object>(db, 'wallet_expire_due', {});
+    await db.query(
+      `select from ledger.wallet_post_batch(array[
+         row('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31 00:00:00.5Z', '{"a": 1}')::ledger.wallet_request,
+         row('transfer', $1::uuid, $2::uuid, 3, 'batch 2', null, null)::ledger.wallet_request,
+         row('spend', $2::uuid, null, 2, 'batch 3', null, '{}')::ledger.wallet_request])`,
+      [one, two],
+    );
+
+    const { kinds, found, computed } = await hashes(db);
+    const { rows: absent } = await db.query(
+      `select bool_or(debit_seq is null) as debit, bool_or(credit_seq is null) as credit, bool_or(requested_amount is null) as requested,
+         bool_or(idem_key is null and kind = 'release') as freed, bool_or(idem_key is null and kind = 'expiry') as expired,
+         bool_or(hold_id is not null) as hold, bool_or(reverses is not null) as reverses, bool_or(expires_at is not null) as expires
+       from ledger.transfers`,
+    );
+
+    expect(found).toEqual(computed);
+    expect(found.length).toBeGreaterThan(before.found.length);
+    expect(Object.keys(kinds).sort()).toEqual(
+      ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry'].sort(),
+    );
+    expect(absent).toEqual([
+      {
+        debit: true,
+        credit: true,
+        requested: true,
+        freed: true,
+        expired: true,
+        hold: true,
+        reverses: true,
+        expires: true,
+      },
+    ]);
     await expectSound(db);
   });
 
