@@ -6,7 +6,6 @@ import {
   callAll,
   createDatabase,
   expectSound,
-  newAsset,
   newKey,
   newWallet,
   partsOf,
@@ -64,18 +63,21 @@ async function newest(wallet: string, count: number): Promise<unknown> {
   };
 }
 
-/** What the house has of an asset, by account. */
-async function house(asset: string): Promise<Record<string, number>> {
-  const lines = await callAll<{ account: string; debit: string; credit: string }>(db, 'ledger_trial_balance', {
-    asset_code: asset,
-  });
-  return Object.fromEntries(
-    lines
-      .filter(({ account }) => account !== 'players')
-      .map(({ account, debit, credit }) => [account, Number(debit) + Number(credit)]),
-  );
+/** Tells what the house's accounts have booked of the shared asset since. */
+async function watchHouse(): Promise<() => Promise<Record<string, number>>> {
+  const asset = await someAsset(db);
+  const read = async () => {
+    const lines = await callAll<{ account: string; debit: string; credit: string }>(db, 'ledger_trial_balance', {
+      asset_code: asset,
+    });
+    return new Map(lines.map(({ account, debit, credit }) => [account, Number(debit) + Number(credit)]));
+  };
+  const before = await read();
+  return async () =>
+    Object.fromEntries([...(await read())].map(([account, amount]) => [account, amount - (before.get(account) ?? 0)]));
 }
 
+/** Books requests as one batch; answers their receipts. */
 async function postBatch(session: Session, requests: object[]): Promise<Receipt[]> {
   const { rows } = await session.query<Receipt>(
     `select * from ledger.wallet_post_batch(array(
@@ -83,6 +85,12 @@ async function postBatch(session: Session, requests: object[]): Promise<Receipt[
     [JSON.stringify(requests.map((request) => ({ idem_key: newKey(), metadata: {}, ...request })))],
   );
   return rows;
+}
+
+async function postBatchOf(session: Session, request: object): Promise<Receipt> {
+  const [receipt] = await postBatch(session, [request]);
+  if (!receipt) throw new Error('no receipt');
+  return receipt;
 }
 
 /** Sessions of an operator; calls go to them in turn. */
@@ -116,7 +124,7 @@ async function waitsForLock(session: pg.Client): Promise<void> {
 
 describe('partial refund after expiry', () => {
   it('books what goes to the expired lot to breakage, in the same commit', async () => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet_id = await newWallet(db, asset, { bought: 10 });
     const expiry = await soon();
     await bonus(db, wallet_id, 10, expiry);
@@ -126,7 +134,7 @@ describe('partial refund after expiry', () => {
 
     const first = await call(db, 'wallet_reverse', request);
     const entries = await newest(wallet_id, 2);
-    const between = [await house(asset), await call(db, 'wallet_balance', { wallet_id })];
+    const between = [await house(), await call(db, 'wallet_balance', { wallet_id })];
     const rest = await reverse(db, spent);
 
     expect(first).toMatchObject({ amount: '8', bonus_amount: '3', balance: '13', bonus_balance: '3' });
@@ -142,14 +150,14 @@ describe('partial refund after expiry', () => {
       { balance: '10', bonus_balance: '0', available: '10' },
     ]);
     expect(rest).toMatchObject({ amount: '7', bonus_amount: '7', balance: '17' });
-    expect(await house(asset)).toMatchObject({ revenue: 0, breakage: 10 });
+    expect(await house()).toMatchObject({ revenue: 0, breakage: 10 });
     expect(await partsOf(db, wallet_id)).toEqual({ paid: 10 });
     expect(await call(db, 'wallet_reverse', request)).toEqual({ ...first, replayed: true });
     await expectSound(db);
   });
 
   it('books nothing to breakage that goes to paid credits or to a lot that has not expired', async () => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet_id = await newWallet(db, asset, { bought: 10 });
     const expiry = await soon();
     await bonus(db, wallet_id, 4, expiry);
@@ -159,16 +167,16 @@ describe('partial refund after expiry', () => {
 
     await reverse(db, spent, 5);
     expect(await newest(wallet_id, 1)).toMatchObject({ entries: [['reversal', '5']] });
-    expect(await house(asset)).toMatchObject({ revenue: 4, breakage: 0 });
+    expect(await house()).toMatchObject({ revenue: 4, breakage: 0 });
     await reverse(db, spent);
 
     expect(await partsOf(db, wallet_id)).toEqual({ paid: 10, 2100: 3 });
-    expect(await house(asset)).toMatchObject({ revenue: 0, breakage: 4 });
+    expect(await house()).toMatchObject({ revenue: 0, breakage: 4 });
     await expectSound(db);
   });
 
   it('of a capture that spent pinned credits past their date', async () => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet_id = await newWallet(db, asset, { bought: 5 });
     const expiry = await soon();
     await bonus(db, wallet_id, 10, expiry);
@@ -186,12 +194,12 @@ describe('partial refund after expiry', () => {
       commits: 1,
     });
     expect(await partsOf(db, wallet_id)).toEqual({ paid: 5 });
-    expect(await house(asset)).toMatchObject({ revenue: 8, breakage: 2 });
+    expect(await house()).toMatchObject({ revenue: 8, breakage: 2 });
     await expectSound(db);
   });
 
   it('of a bonus finds nothing left: it has gone to breakage (WLFND)', async () => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet_id = await newWallet(db, asset, { bought: 10, bonus: 10 });
     const expiry = await soon();
     const granted = await bonus(db, wallet_id, 10, expiry);
@@ -201,17 +209,17 @@ describe('partial refund after expiry', () => {
       code: 'WLFND',
       detail: { wallet_id, available: '0', requested: '4', missing: '4' },
     });
-    expect(await house(asset)).toMatchObject({ promotions: 20, breakage: 0 });
+    expect(await house()).toMatchObject({ promotions: 20, breakage: 0 });
     await callAll(db, 'wallet_expire_due', {});
     expect(await refusal(reverse(db, granted, 4))).toMatchObject({ code: 'WLFND', detail: { missing: '4' } });
-    expect(await house(asset)).toMatchObject({ promotions: 20, breakage: 10 });
+    expect(await house()).toMatchObject({ promotions: 20, breakage: 10 });
     await expectSound(db);
   });
 });
 
 describe('chargeback with mixed credits', () => {
   it('takes paid credits only, whichever purchase they are from, and never bonus credits (WLFND)', async () => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet = await newWallet(db, asset);
     const one = await topUp(db, wallet, 10);
     await bonus(db, wallet, 6);
@@ -231,7 +239,7 @@ describe('chargeback with mixed credits', () => {
     await reverse(db, two);
 
     expect(await partsOf(db, wallet)).toEqual({ paid: 3, bonus: 7 });
-    expect(await house(asset)).toEqual({ treasury: 5, promotions: 17, revenue: 12, breakage: 0 });
+    expect(await house()).toEqual({ treasury: 5, promotions: 17, revenue: 12, breakage: 0, players: 10 });
     await expectSound(db);
   });
 
@@ -252,7 +260,7 @@ describe('chargeback with mixed credits', () => {
 
 describe('reversal of a batch posting', () => {
   it('books against the part of the house that the batch was booked against', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset, { bought: 3, bonus: 2 }), await newWallet(db, asset)];
     const posted = await postBatch(db, [
       { kind: 'bonus', wallet_id, amount: 8, expires_at: IN_2100 },
@@ -276,16 +284,14 @@ describe('reversal of a batch posting', () => {
   });
 
   it('books what goes to an expired lot to breakage', async () => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet_id = await newWallet(db, asset);
     const expires_at = await soon();
-    const [, spent] = await postBatch(db, [
-      { kind: 'bonus', wallet_id, amount: 8, expires_at },
-      { kind: 'spend', wallet_id, amount: 6 },
-    ]);
+    await postBatchOf(db, { kind: 'bonus', wallet_id, amount: 8, expires_at });
+    const spent = await postBatchOf(db, { kind: 'spend', wallet_id, amount: 6 });
     await past(expires_at);
 
-    await reverse(db, spent!, 5);
+    await reverse(db, spent, 5);
 
     expect(await newest(wallet_id, 2)).toEqual({
       entries: [
@@ -294,22 +300,22 @@ describe('reversal of a batch posting', () => {
       ],
       commits: 1,
     });
-    expect(await house(asset)).toMatchObject({ revenue: 1, breakage: 7 });
+    expect(await house()).toMatchObject({ revenue: 1, breakage: 7 });
     await expectSound(db);
   });
 
   it('waits for a running batch before it locks the player: no deadlock', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset), await newWallet(db, asset)];
-    const [bought] = await postBatch(db, [{ kind: 'top_up', wallet_id, amount: 10 }]);
+    const bought = await postBatchOf(db, { kind: 'top_up', wallet_id, amount: 10 });
     const [batch, operator] = [await db.connectJob(), await db.connectAs('operator', 'op')];
     await batch.query('begin');
     await postBatch(batch, [{ kind: 'top_up', wallet_id: other, amount: 1 }]);
 
-    const reversal = reverse(operator, bought!);
+    const reversal = reverse(operator, bought);
     await waitsForLock(operator);
     await batch.query("set lock_timeout = '2s'");
-    const [second] = await postBatch(batch, [{ kind: 'top_up', wallet_id, amount: 5 }]);
+    const second = await postBatchOf(batch, { kind: 'top_up', wallet_id, amount: 5 });
     await batch.query('commit');
 
     expect(second).toMatchObject({ balance: '15' });
@@ -318,7 +324,7 @@ describe('reversal of a batch posting', () => {
   });
 
   it('among batches and single calls of the same wallets: no deadlock', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const wallets = await Promise.all(Array.from({ length: 4 }, () => newWallet(db, asset, { bought: 50 })));
     const posted = await postBatch(
       db,
@@ -426,7 +432,7 @@ describe('a refund while a hold pins the lot', () => {
     { end: 'release', breakage: 10, revenue: 0 },
     { end: 'capture', breakage: 5, revenue: 5 },
   ])('past its date goes to breakage, what is pinned only with the $end', async ({ end, breakage, revenue }) => {
-    const asset = await newAsset(db);
+    const [asset, house] = [await someAsset(db), await watchHouse()];
     const wallet_id = await newWallet(db, asset);
     const expiry = await soon();
     await bonus(db, wallet_id, 10, expiry);
@@ -447,9 +453,9 @@ describe('a refund while a hold pins the lot', () => {
       commits: 1,
     });
     expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '5', available: '0' });
-    expect(await house(asset)).toMatchObject({ breakage: 5 });
+    expect(await house()).toMatchObject({ breakage: 5 });
     await (end === 'release' ? release : capture)(db, held);
-    expect(await house(asset)).toMatchObject({ breakage, revenue });
+    expect(await house()).toMatchObject({ breakage, revenue });
     expect(await partsOf(db, wallet_id)).toEqual({});
     await expectSound(db);
   });
@@ -603,7 +609,7 @@ describe('reversals at once', () => {
   });
 
   it('of transfers, against transfers both ways: no deadlock, sums conserved', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const [a, b] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset, { bought: 100 })];
     for (const wallet of [a, b]) await bonus(db, wallet, 50, IN_2100);
     const originals: Receipt[] = [];
@@ -627,7 +633,7 @@ describe('reversals at once', () => {
   });
 
   it('of many originals in parts, on the same two wallets: all of them', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const [a, b] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset, { bought: 40 })];
     for (const [index, wallet] of [a, b].entries()) await bonus(db, wallet, 30, index ? IN_2100 : IN_2101);
     const before = [await partsOf(db, a), await partsOf(db, b)];
@@ -683,7 +689,7 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
   }
 
   it('books where nothing has moved', async () => {
-    const wallet = await newWallet(db, await newAsset(db), { bought: 10 });
+    const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const spent = await spend(db, wallet, 10);
     const session = await oldSnapshot();
 
@@ -699,7 +705,7 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
     { what: 'more than is left by now', amount: 7 },
     { what: 'more than was ever left', amount: 11 },
   ])('learns that another part was reversed meanwhile (40001): $what', async ({ amount }) => {
-    const wallet = await newWallet(db, await newAsset(db), { bought: 10 });
+    const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const spent = await spend(db, wallet, 10);
     const session = await oldSnapshot();
     await reverse(db, spent, 5);
@@ -712,7 +718,7 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
   });
 
   it('learns of a movement that it cannot see yet (40001), and is refused one that is not there (WLNOT)', async () => {
-    const wallet = await newWallet(db, await newAsset(db), { bought: 10 });
+    const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const session = await oldSnapshot();
     const spent = await spend(db, wallet, 10);
     const refused = await refusal(reverse(session, spent));
@@ -726,7 +732,7 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
   });
 
   it('learns that the receiver has moved on (40001)', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
     const sent = await transfer(db, from, to, 10);
     await spend(db, to, 5);
@@ -740,7 +746,7 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
   });
 
   it('is refused for want of funds whatever others do on the same part of the house (WLFND)', async () => {
-    const asset = await newAsset(db);
+    const asset = await someAsset(db);
     const { rows } = await db.query<{ one: string; two: string }>(
       `select min(owner) as one, max(owner) as two
        from (select 'p-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('p-' || n, $1)) as stripe from generate_series(1, 100) n) o
