@@ -769,3 +769,160 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
     await expectSound(db);
   });
 });
+
+describe('200 random movements of three wallets, reversed in parts', () => {
+  /** mulberry32: the same seed, the same steps. */
+  function randomFrom(seed: number): (below: number) => number {
+    let state = seed;
+    return (below) => {
+      state = (state + 0x6d2b79f5) | 0;
+      let t = Math.imul(state ^ (state >>> 15), 1 | state);
+      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+      return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
+    };
+  }
+
+  interface Original {
+    receipt: Receipt;
+    to?: string;
+    left: number;
+    bonusLeft: number;
+  }
+
+  it('add up after each: the parts to the balance, the reversals to no more than the original', async () => {
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    let step = 0;
+    try {
+      const random = randomFrom(seed);
+      const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
+      const asset = await someAsset(db);
+      const wallets = await Promise.all([newWallet(db, asset), newWallet(db, asset), newWallet(db, asset)]);
+      const expected = new Map(wallets.map((wallet) => [wallet, { balance: 0, bonus: 0, held: 0 }]));
+      const originals: Original[] = [];
+      const holds: Receipt[] = [];
+      const book = (wallet: string, sign: number, { amount, bonus_amount }: Receipt) => {
+        const state = expected.get(wallet) ?? { balance: 0, bonus: 0, held: 0 };
+        state.balance += sign * Number(amount);
+        state.bonus += sign * Number(bonus_amount);
+      };
+      const booked = (receipt: Receipt, sign: number, to?: string) => {
+        book(receipt.wallet_id, sign, receipt);
+        if (to) book(to, -sign, receipt);
+        originals.push({ receipt, to, left: Number(receipt.amount), bonusLeft: Number(receipt.bonus_amount) });
+      };
+      const reserve = (wallet: string, amount: number) => {
+        const state = expected.get(wallet);
+        if (state) state.held += amount;
+      };
+      /** What a call answers, or undefined where there are not enough credits. */
+      const ifEnough = async (calling: Promise<Receipt>): Promise<Receipt | undefined> => {
+        try {
+          return await calling;
+        } catch (error) {
+          if (error instanceof pg.DatabaseError && error.code === 'WLFND') return undefined;
+          throw error;
+        }
+      };
+
+      const takeBack = async () => {
+        if (originals.length === 0) return;
+        const original = pick(originals);
+        const { receipt, to } = original;
+        const amount = 1 + random(Math.min(original.left + 2, 1 + random(60)));
+        let answer = await reverse(db, receipt, amount).catch((error: unknown) => error);
+        if (amount > original.left) {
+          expect(answer).toMatchObject({ code: 'WLREV' });
+          return;
+        }
+        if (answer instanceof pg.DatabaseError) {
+          // Of what is there, as much as it says can be taken; and only what players spent is always there.
+          expect(answer.code).toBe('WLFND');
+          expect(['spend', 'capture']).not.toContain(receipt.kind);
+          const facts = JSON.parse(answer.detail ?? '') as { available: string; missing: string };
+          expect(Number(facts.available) + Number(facts.missing)).toBe(amount);
+          if (facts.available === '0') return;
+          answer = await reverse(db, receipt, Number(facts.available));
+        }
+        const part = answer as Receipt;
+        original.left -= Number(part.amount);
+        original.bonusLeft -= Number(part.bonus_amount);
+        expect(original.bonusLeft).toBeGreaterThanOrEqual(0);
+        expect(original.left).toBeGreaterThanOrEqual(original.bonusLeft);
+        const taken = ['top_up', 'bonus'].includes(receipt.kind);
+        book(receipt.wallet_id, taken ? -1 : 1, part);
+        if (to) book(to, -1, part);
+      };
+      const endHold = async () => {
+        const [placed] = holds.splice(random(holds.length), 1);
+        if (!placed) return;
+        if (random(3) > 0) booked(await capture(db, placed, 1 + random(Number(placed.amount))), -1);
+        else await release(db, placed);
+        reserve(placed.wallet_id, -Number(placed.amount));
+      };
+      const moves: ((wallet: string, amount: number) => Promise<void>)[] = [
+        async (wallet, amount) => {
+          booked(await topUp(db, wallet, amount), 1);
+        },
+        async (wallet, amount) => {
+          booked(await bonus(db, wallet, amount, pick([undefined, IN_2100, IN_2101, '2102-06-01T00:00:00Z'])), 1);
+        },
+        async (wallet, amount) => {
+          const spent = await ifEnough(spend(db, wallet, amount));
+          if (spent) booked(spent, -1);
+        },
+        async (wallet, amount) => {
+          const to = pick(wallets.filter((other) => other !== wallet));
+          const sent = await ifEnough(transfer(db, wallet, to, amount));
+          if (sent) booked(sent, -1, to);
+        },
+        async (wallet, amount) => {
+          const placed = await ifEnough(hold(db, wallet, amount));
+          if (placed) {
+            holds.push(placed);
+            reserve(wallet, amount);
+          }
+        },
+        endHold,
+        takeBack,
+        takeBack,
+        takeBack,
+      ];
+
+      for (step = 1; step <= 200; step += 1) {
+        await pick(step < 12 ? moves.slice(0, 2) : moves)(pick(wallets), 1 + random(50));
+        const { rows } = await db.query<Record<string, string>>(
+          `select w.id, b.balance, b.bonus_balance, b.held_balance, b.available, p.*
+           from unnest($1::uuid[]) w (id), lateral ledger.wallet_balance(w.id) b, lateral (
+             select coalesce(sum(amount), 0) as parts, coalesce(sum(available), 0) as parts_available, coalesce(min(amount), 1) > 0 as positive,
+               coalesce(sum(amount) filter (where source <> 'paid'), 0) as parts_bonus, coalesce(sum(amount) filter (where hold_id is not null), 0) as parts_held
+             from ledger.wallet_explain(w.id)) p`,
+          [wallets],
+        );
+        expect(rows).toEqual(
+          wallets.map((id) => {
+            const { balance, bonus: bonus_balance, held } = expected.get(id) ?? { balance: -1, bonus: -1, held: -1 };
+            return {
+              id,
+              balance: String(balance),
+              bonus_balance: String(bonus_balance),
+              held_balance: String(held),
+              available: String(balance - held),
+              parts: String(balance),
+              parts_available: String(balance - held),
+              positive: true,
+              parts_bonus: String(bonus_balance),
+              parts_held: String(held),
+            };
+          }),
+        );
+      }
+      // What players have spent is given back to the last credit, whatever else was taken back meanwhile.
+      for (const { receipt, left, bonusLeft } of originals)
+        if (['spend', 'capture'].includes(receipt.kind) && left > 0)
+          expect(await reverse(db, receipt)).toMatchObject({ amount: String(left), bonus_amount: String(bonusLeft) });
+      await expectSound(db);
+    } catch (error) {
+      throw new Error(`seed ${seed}, step ${step}`, { cause: error });
+    }
+  }, 90_000);
+});
