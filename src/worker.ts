@@ -92,7 +92,7 @@ async function runUntil(signal: AbortSignal, pool: Pool): Promise<void> {
 async function expireDue(_payload: unknown, helpers: JobHelpers): Promise<void> {
   const deadline = Date.now() + RUN_LIMIT_MS;
   let total = 0;
-  for (let settled = BATCH_SIZE; settled >= BATCH_SIZE && !helpers.abortSignal.aborted && Date.now() < deadline;) {
+  for (let settled = 1; settled > 0 && !helpers.abortSignal.aborted && Date.now() < deadline;) {
     const { rows } = await helpers.query<{ settled: string }>('select ledger.wallet_expire_due($1) as settled', [
       BATCH_SIZE,
     ]);
