@@ -2,6 +2,10 @@ create or replace function ledger_private.close_holds(transfers ledger.transfers
 returns void
 language plpgsql
 volatile
+-- A plan for each number of rows would cost more than it gains.
+set plan_cache_mode = force_generic_plan
+-- Nor may one that was made while the tables were small outlive that.
+set enable_seqscan = off
 as $$
 begin
   perform set_config('ledger.posting', 'on', true);
@@ -9,7 +13,7 @@ begin
     using unnest(transfers) t
     where o.wallet_id = t.wallet_id and o.hold_id = t.hold_id;
   perform set_config('ledger.posting', '', true);
-  if draws is not null then
+  if cardinality(draws) > 0 then
     perform ledger_private.write_lots('{}', draws);
   end if;
 end
