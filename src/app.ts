@@ -4,7 +4,7 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import type { Pool } from 'pg';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
-import { createAuthenticator } from './auth.ts';
+import { createAuthenticator, identityOf, type Role } from './auth.ts';
 import { BodyError, jsonBody } from './body.ts';
 import { ConfigError, type AuthConfig } from './config.ts';
 import type { Database } from './database.ts';
@@ -28,6 +28,11 @@ export interface App {
 
 const READY_WITHIN_MS = 2_000;
 const MAX_BODY_BYTES = 100_000;
+/** Of those who may post batches: a thousand for each of ten thousand requests. */
+const MAX_BATCH_BYTES = 10_000_000;
+/** A document is parsed as a whole and remembered; what is large comes as variables. */
+const MAX_DOCUMENT_LENGTH = 100_000;
+const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
@@ -51,7 +56,7 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
   });
   app.use(['/graphql', '/wallets'], createAuthenticator(auth));
-  app.use('/graphql', acceptable, jsonBody(MAX_BODY_BYTES));
+  app.use('/graphql', acceptable, graphqlBody());
   app.use(historyRouter(database.historyPool));
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
@@ -88,6 +93,27 @@ const acceptable: RequestHandler = (req, res, next) => {
   next();
 };
 
+/** Who is calling decides how much is read at all. */
+function graphqlBody(): RequestHandler[] {
+  const usual = jsonBody(MAX_BODY_BYTES);
+  const large = jsonBody(MAX_BATCH_BYTES);
+  return [
+    (req, res, next) => {
+      const read = BATCHERS.includes(identityOf(res).role) ? large : usual;
+      read(req, res, next);
+    },
+    (req, res, next) => {
+      const { query } = (req.body ?? {}) as { query?: unknown };
+      if (typeof query === 'string' && query.length > MAX_DOCUMENT_LENGTH) {
+        const most = `at most ${MAX_DOCUMENT_LENGTH} characters`;
+        sendError(res, 413, 'BAD_REQUEST', `The document has ${most}: send what is large as variables`);
+        return;
+      }
+      next();
+    },
+  ];
+}
+
 async function answers(pool: Pool): Promise<boolean> {
   const timeout = sleep(READY_WITHIN_MS, false, { ref: false });
   const answer = pool.query('select 1').then(
@@ -108,7 +134,7 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
     return;
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {
-    sendError(res, status, 'BAD_REQUEST', 'The request cannot be read');
+    sendError(res, status, 'BAD_REQUEST', status === 413 ? 'The request is too large' : 'The request cannot be read');
     return;
   }
   const shown = publicError(error, `${req.method} ${req.path}`);

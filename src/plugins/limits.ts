@@ -79,7 +79,11 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
       );
     }
     if (depth === MAX_DEPTH) return refuse(`a query is at most ${MAX_DEPTH} fields deep`);
-    return walk(field.selectionSet, { depth: depth + 1, objects: here, page: lists.paged.has(name) ? pageOf(field, DEFAULT_PAGE) : 1 });
+    return walk(field.selectionSet, {
+      depth: depth + 1,
+      objects: here,
+      page: lists.paged.has(name) ? pageOf(field, DEFAULT_PAGE) : 1,
+    });
   }
 
   function refuse(message: string): false {
