@@ -346,10 +346,12 @@ drop function ledger_private.write(ledger.transfers, ledger.entries, ledger.entr
 --!include ledger/assets_limits.sql
 --!include ledger_private/verify_entries.sql
 --!include ledger_private/verify_transfers.sql
+--!include ledger_private/reversal_draws.sql
 --!include ledger_private/verify_reversals.sql
 --!include ledger_private/verify_holds.sql
 --!include ledger_private/verify_lots.sql
 --!include ledger_private/verify_draws.sql
+--!include ledger_private/verify_order.sql
 --!include ledger/ledger_verify.sql
 
 -- Guards --------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ begin
   return query select f.* from ledger_private.verify_holds(ledger_verify.wallet_id) f;
   return query select f.* from ledger_private.verify_lots(ledger_verify.wallet_id) f;
   return query select f.* from ledger_private.verify_draws(ledger_verify.wallet_id) f;
+  return query select f.* from ledger_private.verify_order(ledger_verify.wallet_id) f;
   return query select f.* from ledger_private.verify_wallets(ledger_verify.wallet_id) f;
   if ledger_verify.wallet_id is null then
     return query select f.* from ledger_private.verify_sums() f;
@@ -36,7 +37,7 @@ means that it is sound.
 Rules:
 
 - entry_seq: a wallet's entries are numbered without gaps
-- entry_balance: balances and totals continue from the entry before
+- entry_balance: balances and totals continue from the entry before, and cover what holds reserve
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
@@ -46,11 +47,12 @@ Rules:
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
 - transfer_reversed: no more of a transfer was reversed than it moved, paid credits first
 - hold_reference: a hold is what its transfer placed, and ended later, if it has ended
+- hold_expiry: a hold that was due was freed by the wallet's next entries
 - lot_reference: each expiring bonus made a lot, and so did each expiry in a transfer
-- lot_balance: what was drawn from a lot adds up, and lots hold no more than the wallet's bonus credits
+- lot_balance: what was drawn from a lot adds up, and in lots is no more than the wallet's bonus credits
 - lot_draws: an entry drew from lots what its kind demands, and the end of a hold freed what it had reserved
-- lot_order: the earliest expiry was drawn first
-- lot_expiry: what was due was booked by the wallet's next entry
+- lot_order: the earliest expiry was drawn first, and credits that do not expire last
+- lot_expiry: a lot that was due was booked by the wallet's next entries
 - work_list: the lists of open holds and lots are true
 - wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
 - wallet_reference: the asset of a wallet and the wallet of an event are there

@@ -3,21 +3,28 @@ returns setof ledger.finding
 language sql
 stable
 as $$
-  with walked as (
-    select e, lag(e) over (partition by e.wallet_id order by e.seq) as head
+  with reserved as (
+    -- What holds and their ends do to the bonus credits that are reserved.
+    select t.wallet_id, coalesce(t.debit_seq, t.credit_seq) as seq, h.amount, h.bonus_amount, h.expires_at,
+      case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change, t.kind = 'release' and t.idem_key is null as settling
+    from ledger.transfers t
+    left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
+    where t.kind in ('hold', 'capture', 'release') and (verify_entries.wallet_id is null or t.wallet_id = verify_entries.wallet_id)
+  ), walked as (
+    select e, lag(e) over wallet as head, h, coalesce(sum(h.change) over wallet, 0) as held_bonus,
+      -- What was due by then, the wallet had to have booked by now.
+      max(case when h.settling then null else e.created_at end) over wallet as due_by
     from ledger.entries e
+    left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
     where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
+    window wallet as (partition by e.wallet_id order by e.seq)
   ), joined as (
     -- In numeric, because a tampered amount must not end the proof by an overflow.
-    select k.e, k.head, t, h, w.id as wallet_id, case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign,
-      (k.e).wallet_id = t.wallet_id as acting,
-      -- What of the wallet's bonus credits was reserved before this entry.
-      coalesce(sum(case when (k.e).wallet_id <> t.wallet_id then 0 when t.kind = 'hold' then t.bonus_amount else -h.bonus_amount end)
-        over (partition by (k.e).wallet_id order by (k.e).seq rows between unbounded preceding and 1 preceding), 0) as held_bonus
+    select k.*, t, w.id as wallet_id, case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign,
+      (k.e).wallet_id = t.wallet_id as acting
     from walked k
     left join ledger.wallets w on w.id = (k.e).wallet_id
     left join ledger.transfers t on t.id = (k.e).transfer_id
-    left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
   ), judged as (
     select j.e, j.head, j.t, j.wallet_id,
       (j.e).seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
@@ -30,7 +37,9 @@ as $$
           coalesce((j.head).granted_total, 0)::numeric + case when (j.e).kind = 'bonus' then (j.e).amount else 0 end,
           coalesce((j.head).spent_total, 0)::numeric + case when (j.e).kind in ('spend', 'capture') then (j.e).amount else 0 end)
         or (j.e).balance < greatest((j.e).bonus_balance, (j.e).held_balance)
-        or least((j.e).bonus_balance, (j.e).held_balance) < 0 as breaks_balance,
+        or least((j.e).bonus_balance, (j.e).held_balance) < 0
+        -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
+        or j.held_bonus not between (j.e).bonus_balance::numeric + (j.e).held_balance - (j.e).balance and (j.e).bonus_balance as breaks_balance,
       coalesce((j.e).created_at < (j.head).created_at, false) as breaks_time,
       (j.e).hash is distinct from ledger_private.entry_hash(
         (j.head).hash, ledger_private.entry_bytes(j.e, ledger_private.transfer_bytes(j.t))) as breaks_hash,
@@ -49,7 +58,8 @@ as $$
         when (j.t).kind in ('bonus', 'expiry') then (j.t).amount
         when (j.t).kind = 'capture' then least((j.t).amount, (j.h).bonus_amount)
         when (j.t).kind = 'release' then (j.h).bonus_amount
-        else least((j.t).amount, coalesce((j.head).bonus_balance, 0) - j.held_bonus) end, false) as breaks_bonus
+        else least((j.t).amount, coalesce((j.head).bonus_balance, 0) - j.held_bonus + coalesce((j.h).change, 0)) end, false) as breaks_bonus,
+      coalesce(j.acting and (j.t).kind in ('capture', 'release') and (j.h).expires_at <= j.due_by, false) as breaks_hold
     from joined j
   )
   select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, f.detail
@@ -62,10 +72,11 @@ as $$
     ('entry_reference', g.breaks_reference,
       jsonb_build_object('wallet_found', g.wallet_id is not null, 'transfer_found', (g.t).id is not null)),
     ('entry_transfer', g.breaks_transfer, jsonb_build_object('transfer', to_jsonb(g.t) - 'metadata' - 'idem_key')),
-    ('transfer_facts', g.breaks_bonus, to_jsonb(g.t) - 'metadata' - 'idem_key')
+    ('transfer_facts', g.breaks_bonus, to_jsonb(g.t) - 'metadata' - 'idem_key'),
+    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.t).hold_id))
   ) as f (rule, broken, detail)
   where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_transfer
-      or g.breaks_bonus)
+      or g.breaks_bonus or g.breaks_hold)
     and f.broken
 $$;
 

@@ -11,7 +11,9 @@ as $$
   ), closings as (
     select t.*, case when t.kind = 'release' then t.credit_seq else t.debit_seq end as seq from ledger.transfers t
     where t.kind in ('capture', 'release') and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
-  ), open_holds as (
+  ), open as (
+    select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
+  ), listed as (
     select o.* from ledger_private.open_holds o where verify_holds.wallet_id is null or o.wallet_id = verify_holds.wallet_id
   )
   select 'hold_reference', coalesce(h.wallet_id, t.wallet_id), coalesce(h.seq, t.debit_seq), coalesce(h.id, t.id), to_jsonb(h)
@@ -36,11 +38,15 @@ as $$
     where (d.hold_id, d.amount, d.held_amount) is distinct from (x.hold_id, x.amount, x.held_amount)
   ) m (x, d)
   union all
+  -- Nothing that was due by the newest entry is open. (When it was ended, verify_entries() proves.)
+  select 'hold_expiry', h.wallet_id, h.seq, h.id, jsonb_build_object('expires_at', h.expires_at)
+  from open h
+  cross join lateral ledger_private.head(h.wallet_id) e
+  where h.expires_at <= e.created_at
+  union all
   select 'work_list', coalesce(o.wallet_id, h.wallet_id), h.seq, coalesce(o.hold_id, h.id), to_jsonb(o)
-  from open_holds o
-  full join (
-    select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
-  ) h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+  from listed o
+  full join open h on h.wallet_id = o.wallet_id and h.id = o.hold_id
   where o.hold_id is null or h.id is null or o.expires_at is distinct from h.expires_at
 $$;
 

@@ -3,36 +3,68 @@ returns setof ledger.finding
 language sql
 stable
 as $$
-  with reversed as (
-    select o, (select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq)
-        from ledger_private.reversible_parts(o) p where p.amount < 0) as exceeded
-    from ledger.transfers o
-    where o.id in (
-      select r.reverses from ledger.transfers r
-      where r.reverses is not null and (verify_reversals.wallet_id is null or r.wallet_id = verify_reversals.wallet_id))
-  ), parts as (
-    -- A spend or capture gives all its paid credits back before the first bonus one.
-    select r.id, r.wallet_id, r.bonus_amount, o.kind as original_kind, o.id as original_id,
-      o.amount - o.bonus_amount - sum(r.amount - r.bonus_amount) over (
-        partition by r.reverses order by case when r.debit_wallet_id = r.wallet_id then r.debit_seq else r.credit_seq end) as paid_left
+  with chosen as (
+    select r, r.wallet_id, r.id, case when r.debit_wallet_id = r.wallet_id then r.debit_seq else r.credit_seq end as seq
     from ledger.transfers r
-    left join ledger.transfers o on o.id = r.reverses and o.wallet_id = r.wallet_id
-    where r.kind = 'reversal' and (verify_reversals.wallet_id is null or r.wallet_id = verify_reversals.wallet_id)
+    where r.kind = 'reversal'
+      and (verify_reversals.wallet_id is null or r.wallet_id = verify_reversals.wallet_id or r.id in (
+        select e.transfer_id from ledger.entries e where e.wallet_id = verify_reversals.wallet_id and e.kind = 'reversal'))
+  ), reversals as (
+    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
+      o.kind = 'transfer' as between_players,
+      case when o.debit_wallet_id = o.wallet_id then o.debit_seq else o.credit_seq end as original_seq
+    from chosen c
+    left join ledger.transfers o on o.id = (c.r).reverses and o.wallet_id = c.wallet_id
+    window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
+  ), judged as (
+    select v.*,
+      -- Paid credits go back first; what of it is bonus credits follows from what was reversed before.
+      (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0)) as too_much_bonus,
+      v.reversed - v.reversed_bonus < p.paid as paid_left
+    from reversals v
+    cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
   )
-  select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).id, jsonb_build_object('exceeded', v.exceeded)
-  from reversed v
-  where v.exceeded is not null
+  select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).id, jsonb_build_object('exceeded', x.parts)
+  from (select distinct on ((r.o).id) r.o from reversals r where (r.o).id is not null) v
+  cross join lateral (
+    select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p where p.amount < 0
+  ) x (parts)
+  where x.parts is not null
   union all
-  select 'transfer_reversed', p.wallet_id, null, p.id, jsonb_build_object('original', p.original_id, 'kind', p.original_kind)
-  from parts p
-  where p.original_id is null
-    or p.original_kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer')
-    or p.original_kind in ('spend', 'capture') and p.bonus_amount > 0 and p.paid_left > 0
+  select 'transfer_reversed', j.wallet_id, j.seq, j.id, jsonb_build_object('original', j.o, 'reversed', j.reversed)
+  from judged j
+  where case
+    when (j.o).id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
+    when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
+    when not j.between_players then j.too_much_bonus <> 0
+    -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
+    when (j.r).bonus_amount > 0 and j.paid_left then exists (
+      select from ledger.entries e
+      where e.wallet_id = (j.r).debit_wallet_id and e.seq = (j.r).debit_seq
+        and e.balance - e.bonus_balance > case when e.held_balance = 0 then 0 else e.held_balance - (
+          select coalesce(sum(h.bonus_amount), 0)
+          from ledger.holds h
+          where h.wallet_id = e.wallet_id and h.seq < e.seq and not exists (
+            select from ledger.transfers c
+            where c.wallet_id = h.wallet_id and c.hold_id = h.id and c.kind <> 'hold' and coalesce(c.debit_seq, c.credit_seq) < e.seq)) end)
+    else false end
+  union all
+  select 'lot_draws', d.wallet_id, d.seq, j.id,
+    jsonb_build_object('lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount, 'expected', d.expected)
+  from judged j
+  cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
+  where d.amount is distinct from d.expected
+  union all
+  select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount, 'bonus_amount', (j.r).bonus_amount)
+  from judged j
+  cross join lateral (
+    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).debit_wallet_id and d.seq = (j.r).debit_seq) d (amount)
+  where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
 comment on function ledger_private.verify_reversals(uuid) is
-$$Findings in the reversals of one wallet, or in all: the original there and of a kind that can be reversed, no more reversed than it moved, of no
-source, and paid credits given back first.$$;
+$$Findings in the reversals that touch one wallet, or in all: the original there, earlier and of a kind that can be reversed, no more reversed than it
+moved, of no source, paid credits given back first, and lots drawn from and given back to as the original's were.$$;
 
 revoke all on function ledger_private.verify_reversals(uuid) from public;
 grant execute on function ledger_private.verify_reversals(uuid) to wallet_auditor;

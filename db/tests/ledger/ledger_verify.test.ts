@@ -122,7 +122,7 @@ describe('ledger_verify', () => {
       { set: 'granted_total = granted_total + 1', rules: ['entry_balance'] },
       { set: 'spent_total = spent_total - 1', rules: ['entry_balance'] },
       { set: "kind = 'capture'", rules: ['entry_transfer'] },
-      { set: "kind = 'expiry'", rules: ['entry_balance', 'entry_transfer', 'lot_draws'] },
+      { set: "kind = 'expiry'", rules: ['entry_balance', 'entry_transfer'] },
       { set: "side = 'credit'", rules: ['entry_balance', 'entry_transfer', 'transfer_reference'] },
       { set: 'transfer_id = uuidv7()', rules: ['entry_reference', 'transfer_reference'] },
       {
