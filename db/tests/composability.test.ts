@@ -3,10 +3,12 @@ import {
   call,
   createDatabase,
   expectSound,
+  inMs,
   newAsset,
   newKey,
   newOwner,
   newWallet,
+  passed,
   type Receipt,
   refusal,
   rowsOf,
@@ -159,35 +161,179 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it.each(['wallet_top_up', 'wallet_bonus', 'wallet_spend', 'wallet_transfer', 'wallet_open', 'asset_create'])(
-    'finds the guard of the tables closed again after %s, and after its repetition (42501)',
-    async (name) => {
-      const asset = await someAsset(db);
-      const [wallet, friend] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
-      const booking = { amount: 4, idem_key: newKey() };
-      const request = {
-        wallet_open: { owner_id: newOwner(), asset_code: asset },
-        asset_create: { code: `A${Date.now()}`, name: 'n' },
-        wallet_transfer: { from_wallet: wallet, to_wallet: friend, ...booking },
-      }[name] ?? { wallet_id: wallet, ...booking };
+  it('holds, grants and captures in one transaction, and leaves no hold behind where it is rolled back', async () => {
+    const owner = newOwner();
+    const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 6, bonus: 4 });
+    const job = await db.connectJob();
+    const sellReserved = async () => {
+      await job.query('begin');
+      const { hold_id } = await call(job, 'wallet_hold', { wallet_id, amount: 8, idem_key: newKey() });
+      await job.query("insert into public.granted_items (owner_id, item) values ($1, 'sword')", [owner]);
+      return call(job, 'wallet_capture', { wallet_id, hold_id, amount: 5, idem_key: newKey() });
+    };
+
+    await sellReserved();
+    await job.query('rollback');
+    expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '10', available: '10', seq: '2' });
+    expect(await itemsOf(owner)).toBe(0);
+    const receipt = await sellReserved();
+    await job.query('commit');
+
+    expect(receipt).toMatchObject({ balance: '5', bonus_balance: '0', held_balance: '0', available: '5', seq: '4' });
+    expect(await itemsOf(owner)).toBe(1);
+    await expectSound(db);
+  });
+
+  it('keeps a hold of an earlier transaction where it does not capture it after all (WLFND)', async () => {
+    const owner = newOwner();
+    const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
+    const job = await db.connectJob();
+    const { hold_id } = await call(job, 'wallet_hold', { wallet_id, amount: 8, idem_key: newKey() });
+
+    await job.query('begin');
+    await job.query("insert into public.granted_items (owner_id, item) values ($1, 'sword')", [owner]);
+    expect(
+      await refusal(call(job, 'wallet_capture', { wallet_id, hold_id, amount: 9, idem_key: newKey() })),
+    ).toMatchObject({ code: 'WLFND' });
+    await job.query('rollback');
+    expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ held_balance: '8', available: '2' });
+    await call(job, 'wallet_release', { wallet_id, hold_id, idem_key: newKey() });
+
+    expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ held_balance: '0', available: '10' });
+    expect(await itemsOf(owner)).toBe(0);
+    await expectSound(db);
+  });
+
+  it('takes an expiry that it booked back with its rollback, and books it again', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
+    const expires_at = await inMs(db, 100);
+    await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
+    const job = await db.connectJob();
+    await passed(db, expires_at);
+
+    await job.query('begin');
+    expect(await call(job, 'wallet_spend', { wallet_id, amount: 4, idem_key: newKey() })).toMatchObject({ seq: '4' });
+    await job.query('rollback');
+
+    expect(await call(job, 'wallet_spend', { wallet_id, amount: 4, idem_key: newKey() })).toMatchObject({
+      seq: '4',
+      balance: '6',
+    });
+    await expectSound(db);
+  });
+
+  describe('finds the guard of the tables closed again (42501)', () => {
+    /** What is called, and what of it has to be there before. */
+    const requests: Record<string, (asset: string) => Promise<Record<string, unknown>>> = {
+      asset_create: () => Promise.resolve({ code: newKey().slice(0, 20), name: 'n' }),
+      asset_limit_set: (asset) => Promise.resolve({ asset_code: asset, max_spend: 1000 }),
+      wallet_open: (asset) => Promise.resolve({ owner_id: newOwner(), asset_code: asset }),
+      wallet_top_up: async (asset) => booking(await newWallet(db, asset)),
+      wallet_bonus: async (asset) => ({ ...booking(await newWallet(db, asset)), expires_at: '2999-12-31' }),
+      wallet_spend: async (asset) => booking(await withLot(asset)),
+      wallet_transfer: async (asset) => ({
+        from_wallet: await withLot(asset),
+        to_wallet: await newWallet(db, asset),
+        amount: 4,
+        idem_key: newKey(),
+      }),
+      wallet_hold: async (asset) => booking(await withLot(asset)),
+      wallet_capture: (asset) => held(asset),
+      wallet_release: (asset) => held(asset),
+      wallet_reverse: async (asset) => {
+        const wallet_id = await withLot(asset);
+        const { transfer_id } = await call(db, 'wallet_spend', booking(wallet_id));
+        return { wallet_id, transfer_id, idem_key: newKey() };
+      },
+      wallet_freeze: async (asset) => ({ wallet_id: await newWallet(db, asset), reason: 'why' }),
+      wallet_close: async (asset) => ({ wallet_id: await withDue(asset), reason: 'why' }),
+      wallet_reopen: async (asset) => {
+        const wallet_id = await newWallet(db, asset);
+        await call<object>(db, 'wallet_close', { wallet_id, reason: 'why' });
+        return { wallet_id, reason: 'why' };
+      },
+      wallet_expire_due: async (asset) => {
+        await withDue(asset);
+        return {};
+      },
+    };
+    const booking = (wallet_id: string) => ({ wallet_id, amount: 4, idem_key: newKey() });
+    /** A wallet of ten paid credits and a lot of three. */
+    async function withLot(asset: string): Promise<string> {
+      const wallet_id = await newWallet(db, asset, { bought: 10 });
+      await call(db, 'wallet_bonus', { wallet_id, amount: 3, idem_key: newKey(), expires_at: '2999-12-31' });
+      return wallet_id;
+    }
+    /** A wallet with nothing but what is due: a lot and a hold of it. */
+    async function withDue(asset: string): Promise<string> {
+      const wallet_id = await newWallet(db, asset);
+      const expires_at = await inMs(db, 100);
+      await call(db, 'wallet_bonus', { ...booking(wallet_id), expires_at });
+      await call(db, 'wallet_hold', { wallet_id, amount: 2, idem_key: newKey(), expires_at });
+      await passed(db, expires_at);
+      return wallet_id;
+    }
+    async function held(asset: string): Promise<Record<string, unknown>> {
+      const wallet_id = await withLot(asset);
+      const { hold_id } = await call(db, 'wallet_hold', booking(wallet_id));
+      return { wallet_id, hold_id, idem_key: newKey() };
+    }
+
+    it.each(Object.entries(requests))('after %s, and after its repetition', async (name, arrange) => {
+      const request = await arrange(await newAsset(db));
       const admin = await db.connect();
       await admin.query('begin');
 
       for (const attempt of ['first', 'repeated']) {
         await call(admin, name, request);
+        for (const table of ['ledger.transfers', 'ledger_private.open_holds', 'ledger_private.open_lots']) {
+          await admin.query('savepoint forgery');
+          const refused = await refusal(admin.query(`insert into ${table} select * from ${table} limit 0`));
+          await admin.query('rollback to savepoint forgery');
+          expect([attempt, table, refused.code]).toEqual([attempt, table, '42501']);
+        }
+      }
+      await admin.query('rollback');
+    });
+
+    it('after wallet_post_batch, and after its repetition', async () => {
+      const asset = await newAsset(db);
+      const [wallet, friend] = [await withLot(asset), await newWallet(db, asset)];
+      const admin = await db.connect();
+      await admin.query('begin');
+
+      for (const attempt of ['first', 'repeated']) {
+        await admin.query(
+          `select from ledger.wallet_post_batch(array[
+             row('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31', '{}')::ledger.wallet_request,
+             row('transfer', $1::uuid, $2::uuid, 5, 'batch 2', null, '{}')::ledger.wallet_request])`,
+          [wallet, friend],
+        );
         await admin.query('savepoint forgery');
         const refused = await refusal(
-          admin.query('insert into ledger.transfers select * from ledger.transfers limit 0'),
+          admin.query('insert into ledger.bonus_lots select * from ledger.bonus_lots limit 0'),
         );
         await admin.query('rollback to savepoint forgery');
         expect([attempt, refused.code]).toEqual([attempt, '42501']);
       }
       await admin.query('rollback');
-    },
-  );
+    });
+  });
 });
 
 describe('the three doors over SQL', () => {
+  /** A hold that is captured in part, one that is released, and what a second end is answered. */
+  async function reserve(session: pg.Client, wallet_id: string): Promise<unknown[]> {
+    const first = await call(session, 'wallet_hold', { wallet_id, amount: 3, idem_key: 'h1' });
+    const second = await call(session, 'wallet_hold', { wallet_id, amount: 1, idem_key: 'h2' });
+    return [
+      first,
+      await call(session, 'wallet_capture', { wallet_id, hold_id: first.hold_id, amount: 2, idem_key: 'c' }),
+      await call(session, 'wallet_release', { wallet_id, hold_id: second.hold_id, idem_key: 'r' }),
+      await refusal(call(session, 'wallet_release', { wallet_id, hold_id: first.hold_id, idem_key: 'r1' })),
+    ];
+  }
+
   it('give receipts of one shape and the same refusals', async () => {
     const asset = await newAsset(db);
     const sessions = {
@@ -206,6 +352,7 @@ describe('the three doors over SQL', () => {
         await call(session, 'wallet_spend', { wallet_id: wallet, amount: 7, idem_key: 's' }),
         await call(session, 'wallet_transfer', { from_wallet: wallet, to_wallet: friend, amount: 3, idem_key: 'x' }),
         await call(session, 'wallet_top_up', { wallet_id: wallet, amount: 10, idem_key: 't', metadata: { a: 1 } }),
+        ...(await reserve(session, wallet)),
         await refusal(call(session, 'wallet_spend', { wallet_id: wallet, amount: 99, idem_key: 'f' })),
         await refusal(call(session, 'wallet_spend', { wallet_id: wallet, amount: 0, idem_key: 'f' })),
         await refusal(
@@ -214,9 +361,12 @@ describe('the three doors over SQL', () => {
       ];
       answers.push(
         JSON.parse(
-          JSON.stringify(steps, (key, value: unknown) =>
-            ['transfer_id', 'wallet_id', 'created_at'].includes(key) ? typeof value : value,
-          ),
+          JSON.stringify(steps, (key, value: unknown) => {
+            if (key === 'created_at') return typeof value;
+            return typeof value === 'string'
+              ? value.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'an id')
+              : value;
+          }),
         ),
       );
     }
@@ -229,6 +379,10 @@ describe('the three doors over SQL', () => {
       { balance: '8' },
       { balance: '5' },
       { balance: '10', replayed: true },
+      { balance: '5', held_balance: '3' },
+      { balance: '3', held_balance: '1' },
+      { balance: '3', held_balance: '0' },
+      { code: 'WLHLD', detail: { status: 'captured' } },
       { code: 'WLFND' },
       { code: 'WLAMT' },
       { code: 'WLKEY' },
