@@ -6,6 +6,7 @@ import {
   houseWallet,
   newKey,
   newWallet,
+  postBatch,
   type Session,
   someAsset,
   UNKNOWN_WALLET,
@@ -118,14 +119,9 @@ export async function empty(db: Session, { wallet, hold }: Movable): Promise<voi
 }
 
 const batch = (kind: string, from: keyof Movable, to?: keyof Movable) => (session: Session, movable: Movable) =>
-  session
-    .query(`select * from ledger.wallet_post_batch(array[row($1, $2, $3, 1, $4, null, '{}')::ledger.wallet_request])`, [
-      kind,
-      movable[from],
-      to && movable[to],
-      newKey(),
-    ])
-    .then(({ rows }) => rows);
+  postBatch(session, [
+    { kind, wallet_id: movable[from], counterparty_id: to ? movable[to] : null, amount: 1, idem_key: newKey() },
+  ]);
 
 const single =
   (name: string, args: (movable: Movable) => Record<string, unknown>) => (session: Session, movable: Movable) =>

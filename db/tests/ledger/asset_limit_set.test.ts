@@ -9,6 +9,7 @@ import {
   newKey,
   newWallet,
   passed,
+  postBatch,
   refusal,
   rowsOf,
   someAsset,
@@ -58,15 +59,17 @@ const hold = async (wallet_id: string, amount: number) =>
   (await book('wallet_hold', { wallet_id, amount })).hold_id ?? '';
 const capture = (wallet_id: string, hold_id: string, amount?: number) =>
   book('wallet_capture', { wallet_id, hold_id, amount });
-const batch = async (...items: [kind: string, wallet: string, amount: number, other?: string][]) =>
-  (
-    await db.query(
-      `select r.* from ledger.wallet_post_batch(array(
-         select row((i->>0)::ledger.transfer_kind, (i->>1)::uuid, (i->>3)::uuid, (i->>2)::bigint, 'key-' || uuidv7(), null, '{}')::ledger.wallet_request
-         from jsonb_array_elements($1::jsonb) with ordinality as x (i, place) order by place)) r`,
-      [JSON.stringify(items)],
-    )
-  ).rows;
+const batch = (...items: [kind: string, wallet_id: string, amount: number, counterparty_id?: string][]) =>
+  postBatch(
+    db,
+    items.map(([kind, wallet_id, amount, counterparty_id]) => ({
+      kind,
+      wallet_id,
+      amount,
+      counterparty_id: counterparty_id ?? null,
+      idem_key: newKey(),
+    })),
+  );
 
 /** Sets when some of a wallet's entries were booked, past the guards: the ledger is sound again once they are set back. */
 async function setTimes(wallet: string, times: { seq: number; created_at: string }[]): Promise<void> {
