@@ -206,7 +206,7 @@ describe("a job's own transaction", () => {
 
   it('takes an expiry that it booked back with its rollback, and books it again', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     const job = await db.connectJob();
     await passed(db, expires_at);
@@ -267,7 +267,7 @@ describe("a job's own transaction", () => {
     /** A wallet with nothing but what is due: a lot and a hold of it. */
     async function withDue(asset: string): Promise<string> {
       const wallet_id = await newWallet(db, asset);
-      const expires_at = await inMs(db, 100);
+      const expires_at = await inMs(db, 400);
       await call(db, 'wallet_bonus', { ...booking(wallet_id), expires_at });
       await call(db, 'wallet_hold', { wallet_id, amount: 2, idem_key: newKey(), expires_at });
       await passed(db, expires_at);

@@ -198,7 +198,7 @@ describe('the chain of hashes', () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const before = await hashes(db);
-    const due = await inMs(db, 250);
+    const due = await inMs(db, 1000);
     let keys = 0;
     const book = (name: string, args: object) => {
       keys += 1;

@@ -336,7 +336,7 @@ describe('max_balance', () => {
 
   it('does not count what has expired', async () => {
     const wallet = await newWallet(db, await limited({ max_balance: 100 }), { bought: 60 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await book('wallet_bonus', { wallet_id: wallet, amount: 40, expires_at });
     await passed(db, expires_at);
 

@@ -66,7 +66,7 @@ describe('wallet_balance', () => {
 
   it('leaves expired credits out of what is available, from their instant on and before they are booked', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 150);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_spend', { wallet_id, amount: 2, idem_key: newKey() });
 
@@ -84,7 +84,7 @@ describe('wallet_balance', () => {
 
   it('counts expired credits that a hold pins as held, and no second time', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
     await passed(db, expires_at);

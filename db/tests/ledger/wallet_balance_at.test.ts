@@ -84,7 +84,7 @@ describe('wallet_balance_at', () => {
 
   it('answers the newest of the entries that share one instant', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await passed(db, expires_at);
     // The expiry and the spend behind it are booked at one instant.
@@ -160,7 +160,7 @@ describe('wallet_balance_at', () => {
 describe('available at an instant', () => {
   it('leaves out a lot from the instant of its expiry, though it was booked only later', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 150);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
     await call(db, 'wallet_bonus', { wallet_id, amount: 2, idem_key: newKey(), expires_at: '2999-01-01' });
     await passed(db, expires_at);
@@ -176,7 +176,7 @@ describe('available at an instant', () => {
 
   it('counts of a lot what was left in it then', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 150);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
     await call(db, 'wallet_bonus', { wallet_id, amount: 9, idem_key: newKey() });
     const { created_at } = await call(db, 'wallet_spend', { wallet_id, amount: 3, idem_key: newKey() });
@@ -188,7 +188,7 @@ describe('available at an instant', () => {
 
   it('counts what a hold pinned past its date as held then, and never as lost', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 150);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
     await passed(db, expires_at);
@@ -205,7 +205,7 @@ describe('available at an instant', () => {
   it('counts what arrived by a transfer until its own expiry', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 1 })];
-    const expires_at = await inMs(db, 150);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id: from, amount: 7, idem_key: newKey(), expires_at });
     await call(db, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount: 4, idem_key: newKey() });
     await passed(db, expires_at);
@@ -217,7 +217,7 @@ describe('available at an instant', () => {
 
   it('is the same at the door of wallet_balance now', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
     await passed(db, expires_at);
@@ -319,7 +319,7 @@ describe('wallet_balance_at, in order of precedence,', () => {
   it('leaves out expired credits under the eyes of every reader', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
     await passed(db, expires_at);
 

@@ -59,7 +59,7 @@ describe('wallet_close', () => {
   it('books expired credits first, so that they do not keep the wallet open', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset);
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_bonus', { wallet_id, amount: 6, idem_key: newKey(), expires_at });
     await passed(db, expires_at);
@@ -78,7 +78,7 @@ describe('wallet_close', () => {
 
   it('frees a due hold first, and books what it pinned past its date', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
     await passed(db, expires_at);
@@ -113,7 +113,7 @@ describe('wallet_close', () => {
 
   it('books nothing where it refuses, not even what is due (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await passed(db, expires_at);
 
@@ -123,7 +123,7 @@ describe('wallet_close', () => {
 
   it('does not close upon a hold that pins expired credits (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
     await passed(db, expires_at);

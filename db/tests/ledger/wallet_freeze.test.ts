@@ -144,7 +144,7 @@ describe('a frozen wallet', () => {
     { by: 'the sweep', touch: () => call<object>(db, 'wallet_expire_due', {}) },
   ])('has what is due booked by $by: a hold is freed, a lot goes to breakage', async ({ touch }) => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 150);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at });
     await freeze(wallet_id);
@@ -165,7 +165,7 @@ describe('a frozen wallet', () => {
 
   it('books nothing of what is due where it refuses', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 400);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await freeze(wallet_id);
     await passed(db, expires_at);
