@@ -1,6 +1,9 @@
 -- Holds, expiring bonuses, reversals, batches, statuses, limits, balances at any time.
 set local role wallet_owner;
 
+comment on table ledger.wallet_events is $$@behavior -query:resource:connection -query:resource:list -query:resource:single
+What happened to a wallet's status: who, when and why. Append-only. Players do not see it.$$;
+
 -- Types and tables ----------------------------------------------------------------------------------------------------
 
 create type ledger.hold_status as enum ('open', 'captured', 'released', 'expired');
@@ -385,16 +388,23 @@ create trigger _200_guard_truncate before truncate on ledger_private.open_lots
 
 -- Privileges ----------------------------------------------------------------------------------------------------------
 
+-- Why a wallet was frozen, and by whom, is not for its player to read.
+drop policy players_see_their_own on ledger.wallet_events;
+
 grant select on ledger.holds, ledger.bonus_lots, ledger.bonus_lot_draws, ledger.asset_limits, ledger_private.open_holds, ledger_private.open_lots
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 grant usage on type ledger.hold_status, ledger.credit_source, ledger.balance_part, ledger.wallet_request
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
+alter table ledger.asset_limits enable row level security;
 alter table ledger.holds enable row level security;
 alter table ledger.bonus_lots enable row level security;
 alter table ledger.bonus_lot_draws enable row level security;
 alter table ledger_private.open_holds enable row level security;
 alter table ledger_private.open_lots enable row level security;
+
+-- Who set a limit is not for players either; they meet it in a refusal.
+create policy staff_sees_all on ledger.asset_limits for select to wallet_service, wallet_operator, wallet_auditor, wallet_job using (true);
 
 create policy players_see_their_own on ledger.holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = holds.wallet_id));

@@ -62,8 +62,8 @@ $$;
 
 comment on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) is
 $$@resultFieldName limits
-Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged again; reversals never are.
-Setting the limits that are in force changes nothing.
+Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged again;
+reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
 
 - assetCode: the asset, such as GOLD.
 - maxSpend: the largest single spend or capture, in minor units.

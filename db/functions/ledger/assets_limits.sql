@@ -6,7 +6,7 @@ as $$
   select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1
 $$;
 
-comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set.';
+comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set, and for players.';
 
 revoke all on function ledger.assets_limits(ledger.assets) from public;
 grant execute on function ledger.assets_limits(ledger.assets)
