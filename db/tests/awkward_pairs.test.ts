@@ -28,7 +28,7 @@ interface Line {
 }
 
 const db = createDatabase();
-const SOON_MS = 200;
+const SOON_MS = 400;
 
 const history = (wallet_id: string): Promise<Line[]> => callAll<Line>(db, 'wallet_history', { wallet_id });
 const explain = (wallet_id: string) => callAll<object>(db, 'wallet_explain', { wallet_id });

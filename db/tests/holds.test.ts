@@ -203,7 +203,7 @@ describe('what falls due', () => {
 
   it('is booked once by many sweeps at once, and each wallet is counted by one of them', async () => {
     const asset = await newAsset(db);
-    const expires_at = await inMs(db, 300);
+    const expires_at = await inMs(db, 400);
     const wallets = await Promise.all(times(30, () => newWallet(db, asset, { bought: 1 })));
     await Promise.all(wallets.map((wallet_id) => grant(wallet_id, 5, expires_at)));
     await passed(db, expires_at);
@@ -218,7 +218,7 @@ describe('what falls due', () => {
 
   it('is left to who is at work on the wallet: the sweep skips it, and books it afterwards', async () => {
     const asset = await newAsset(db);
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 400);
     const [busy, idle] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset, { bought: 1 })];
     for (const wallet_id of [busy, idle]) await grant(wallet_id, 5, expires_at);
     await passed(db, expires_at);
@@ -239,7 +239,7 @@ describe('what falls due', () => {
 
   it('makes no call wait for a sweep of other wallets that has not committed', async () => {
     const asset = await newAsset(db);
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 400);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 5 })];
     await grant(one, 5, expires_at);
     const hold_id = await hold(two, 5);
@@ -248,7 +248,7 @@ describe('what falls due', () => {
     await sweeper.query('begin');
     expect(await sweep(sweeper)).toBe(1);
     // Due only now, and booked by the call that meets it.
-    const soon = await inMs(db, 150);
+    const soon = await inMs(db, 400);
     await grant(two, 5, soon);
     await passed(db, soon);
     await job.query("set lock_timeout = '2s'");
@@ -263,7 +263,7 @@ describe('what falls due', () => {
 
   it('and two calls on one wallet: the second finds it booked', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 400);
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 9, expires_at);
     await passed(db, expires_at);
@@ -316,7 +316,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
 
   it('books what is due', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 400);
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 8, expires_at);
     const session = await oldSnapshot();
@@ -385,7 +385,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
 
   it('is not told that a hold is closed, or that an expiry has passed, for a key that was used meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 400);
     const closed = await hold(wallet_id, 8);
     await call(db, 'wallet_release', { wallet_id, hold_id: closed, idem_key: newKey() });
     const [bonus, placed] = [
@@ -410,7 +410,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
 
   it('learns that what is due in it has been booked meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 400);
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 7, expires_at);
     const session = await oldSnapshot();

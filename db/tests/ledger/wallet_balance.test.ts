@@ -97,6 +97,20 @@ describe('wallet_balance', () => {
     });
   });
 
+  it("leaves expired credits out of a player's own available too", async () => {
+    const owner = newOwner();
+    const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
+    const player = await db.connectAs('player', owner);
+    const expires_at = await inMs(db, 500);
+    await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
+    await passed(db, expires_at);
+
+    expect(await call<Balance>(player, 'wallet_balance', { wallet_id })).toMatchObject({
+      balance: '15',
+      available: '10',
+    });
+  });
+
   it('says when it looked', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 

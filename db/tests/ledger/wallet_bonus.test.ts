@@ -8,10 +8,12 @@ import {
   expectSound,
   forceHead,
   houseWallet,
+  inMs,
   MAX_BALANCE,
   newAsset,
   newKey,
   newWallet,
+  passed,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -114,17 +116,37 @@ describe('wallet_bonus', () => {
   it.each([
     { field: 'amount', other: { amount: 11 }, first: '10', again: '11' },
     {
+      field: 'expires_at',
+      other: { expires_at: '2998-01-01T00:00:00Z' },
+      first: '2999-01-01T00:00:00+00:00',
+      again: '2998-01-01T00:00:00+00:00',
+    },
+    {
+      field: 'expires_at',
+      other: { expires_at: '2000-01-01' },
+      first: '2999-01-01T00:00:00+00:00',
+      again: '2000-01-01T00:00:00+00:00',
+    },
+    { field: 'expires_at', other: { expires_at: null }, first: '2999-01-01T00:00:00+00:00', again: null },
+    {
       field: 'metadata',
       other: { metadata: { campaign: 'may' } },
       first: '{"campaign": "easter"}',
       again: '{"campaign": "may"}',
     },
   ])('names $field where a key comes again with another (WLKEY)', async ({ field, other, first, again }) => {
-    const wallet = await newWallet(db, await someAsset(db));
-    const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { campaign: 'easter' } };
-    await call(db, 'wallet_bonus', request);
+    const session = await db.connect();
+    await session.query("set timezone = 'UTC'");
+    const request = {
+      wallet_id: await newWallet(db, await someAsset(db)),
+      amount: 10,
+      idem_key: newKey(),
+      expires_at: '2999-01-01T00:00:00Z',
+      metadata: { campaign: 'easter' },
+    };
+    await call(session, 'wallet_bonus', request);
 
-    expect(await refusal(call(db, 'wallet_bonus', { ...request, ...other }))).toMatchObject({
+    expect(await refusal(call(session, 'wallet_bonus', { ...request, ...other }))).toMatchObject({
       code: 'WLKEY',
       detail: { field, first, again },
     });
@@ -139,6 +161,87 @@ describe('wallet_bonus', () => {
       code: 'WLKEY',
       detail: { field: 'kind', first: 'top_up', again: 'bonus' },
     });
+  });
+});
+
+describe('wallet_bonus with an expiry', () => {
+  const db = createDatabase();
+  const history = (wallet_id: string) => callAll<object>(db, 'wallet_history', { wallet_id });
+
+  it('grants credits that can be spent until then', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
+    const expires_at = await inMs(db, 3_600_000);
+
+    const receipt = await call(db, 'wallet_bonus', { wallet_id, amount: 10, idem_key: newKey(), expires_at });
+
+    expect(receipt).toMatchObject({ bonus_amount: '10', balance: '15', bonus_balance: '10', available: '15' });
+    const { rows } = await db.query('select expires_at from ledger.transfers where id = $1', [receipt.transfer_id]);
+    expect(rows).toEqual([{ expires_at }]);
+    expect(await call(db, 'wallet_spend', { wallet_id, amount: 12, idem_key: newKey() })).toMatchObject({
+      bonus_amount: '10',
+      balance: '3',
+    });
+    await expectSound(db);
+  });
+
+  it('grants credits that are gone from then on, and booked to breakage by the next touch', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { bought: 5 });
+    const expires_at = await inMs(db, 500);
+    await call(db, 'wallet_bonus', { wallet_id, amount: 10, idem_key: newKey(), expires_at });
+    await passed(db, expires_at);
+
+    const receipt = await call(db, 'wallet_bonus', { wallet_id, amount: 1, idem_key: newKey() });
+
+    expect(receipt).toMatchObject({ seq: '4', balance: '6', bonus_balance: '1' });
+    expect((await history(wallet_id)).slice(2)).toMatchObject([
+      { kind: 'expiry', amount: '10', bonus_amount: '10', balance: '5', counterparty: 'breakage', idem_key: null },
+      { kind: 'bonus', amount: '1', balance: '6' },
+    ]);
+    await expectSound(db);
+  });
+
+  it('replays late, after the expiry has passed and was booked', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
+    const request = { wallet_id, amount: 10, idem_key: newKey(), expires_at: await inMs(db, 500) };
+    const first = await call(db, 'wallet_bonus', request);
+    await passed(db, request.expires_at);
+
+    const due = await call(db, 'wallet_bonus', request);
+    await call(db, 'wallet_expire_due', {});
+    const booked = await call(db, 'wallet_bonus', request);
+
+    expect(first).toMatchObject({ balance: '15', replayed: false });
+    expect([due, booked]).toEqual(Array(2).fill({ ...first, replayed: true }));
+    expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 3, entries: 3 });
+    await expectSound(db);
+  });
+
+  it('refuses an expiry that is now or was once, and says what now is (WLARG)', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db));
+
+    for (const expires_at of [await inMs(db, 0), '2000-01-01T00:00:00Z']) {
+      const refused = await refusal(call(db, 'wallet_bonus', { wallet_id, amount: 1, idem_key: newKey(), expires_at }));
+      expect(refused).toMatchObject({ code: 'WLARG', detail: { argument: 'expires_at' } });
+      expect(new Date(String(refused.detail.expires_at)).getTime()).toBe(new Date(expires_at).getTime());
+      expect(Math.abs(new Date(String(refused.detail.now)).getTime() - Date.now())).toBeLessThan(60_000);
+    }
+    expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 0, entries: 0 });
+  });
+
+  it('keeps lots of one expiry apart, and draws the older one first', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db));
+    const expires_at = await inMs(db, 3_600_000);
+    const grant = (amount: number) => call(db, 'wallet_bonus', { wallet_id, amount, idem_key: newKey(), expires_at });
+    await grant(3);
+    const { transfer_id } = await grant(4);
+
+    await call(db, 'wallet_spend', { wallet_id, amount: 5, idem_key: newKey() });
+
+    expect(await callAll(db, 'wallet_explain', { wallet_id })).toMatchObject([
+      { amount: '2', expires_at, transfer_id },
+    ]);
+    await expectSound(db);
   });
 });
 
@@ -183,16 +286,16 @@ describe('wallet_bonus, in order of precedence,', () => {
       detail: { argument: 'idem_key' },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key }),
     })),
-    ...['2000-01-01', '2999-12-31', 'infinity'].flatMap((expires_at) => [
+    ...['infinity', '-infinity'].flatMap((expires_at) => [
       {
         code: 'WLARG',
-        what: `an expiry (${expires_at}) for an unknown wallet`,
+        what: `the expiry ${expires_at} for an unknown wallet`,
         detail: { argument: 'expires_at' },
         arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), expires_at }),
       },
       {
         code: 'WLARG',
-        what: `an expiry (${expires_at}) for a hopeless wallet`,
+        what: `the expiry ${expires_at} for a hopeless wallet`,
         detail: { argument: 'expires_at' },
         arrange: async () => ({ ...(await hopeless(true)), amount: 2, expires_at }),
       },
@@ -213,9 +316,10 @@ describe('wallet_bonus, in order of precedence,', () => {
     ]),
     {
       code: 'WLNOW',
-      what: 'an unknown wallet',
+      what: 'an unknown wallet, and an expiry that has passed',
       detail: { wallet_id: UNKNOWN_WALLET },
-      arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
+      arrange: () =>
+        Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), expires_at: '2000-01-01' }),
     },
     {
       code: 'WLNOW',
@@ -229,9 +333,15 @@ describe('wallet_bonus, in order of precedence,', () => {
     },
     {
       code: 'WLKEY',
-      what: 'a taken key of a closed, full wallet',
+      what: 'a taken key of a closed, full wallet, with an expiry that has passed',
       detail: { field: 'amount', first: '1', again: '2' },
-      arrange: async () => ({ ...(await hopeless(true)), amount: 2 }),
+      arrange: async () => ({ ...(await hopeless(true)), amount: 2, expires_at: '2000-01-01' }),
+    },
+    {
+      code: 'WLARG',
+      what: 'an expiry that has passed for a closed, full wallet',
+      detail: { argument: 'expires_at' },
+      arrange: async () => ({ ...(await hopeless(true)), amount: 2, idem_key: newKey(), expires_at: '2000-01-01' }),
     },
     {
       code: 'WLCLS',

@@ -214,7 +214,7 @@ describe('wallet_capture', () => {
   });
 
   it('refuses a hold from its expiry on, booked or not (WLHLD), and a late retry of a capture before it replays', async () => {
-    const expires_at = await inMs(db, 300);
+    const expires_at = await inMs(db, 500);
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, held: 8, expires_at });
     const captured = await withHold(db, await someAsset(db), { bought: 10, held: 8, expires_at });
     const request = { ...captured, idem_key: newKey() };

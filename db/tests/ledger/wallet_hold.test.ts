@@ -142,7 +142,7 @@ describe('wallet_hold', () => {
 
   it('frees what is due first: an expired hold, then expired credits, which are not reserved again (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 300);
+    const expires_at = await inMs(db, 500);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 12, idem_key: newKey(), expires_at });
     await passed(db, expires_at);
@@ -175,7 +175,7 @@ describe('wallet_hold', () => {
       wallet_id,
       amount: 8,
       idem_key: newKey(),
-      expires_at: await inMs(db, 200),
+      expires_at: await inMs(db, 500),
       metadata: { order: 7 },
     };
     const first = await call(db, 'wallet_hold', request);

@@ -8,10 +8,12 @@ import {
   expectSound,
   forceHead,
   houseWallet,
+  inMs,
   MAX_BALANCE,
   newAsset,
   newKey,
   newWallet,
+  passed,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -139,6 +141,111 @@ describe('wallet_spend', () => {
       code: 'WLKEY',
       detail: { field: 'kind', first: 'top_up', again: 'spend' },
     });
+  });
+});
+
+describe('wallet_spend of credits that expire', () => {
+  const db = createDatabase();
+  const HOUR_MS = 3_600_000;
+  const grant = (wallet_id: string, amount: number, expires_at?: string) =>
+    call(db, 'wallet_bonus', { wallet_id, amount, idem_key: newKey(), expires_at });
+  const spend = (wallet_id: string, amount: number) =>
+    call(db, 'wallet_spend', { wallet_id, amount, idem_key: newKey() });
+
+  it.each([
+    { spent: 3, left: ['early 2', 'late 7', 'bonus 11', 'paid 13'] },
+    { spent: 5, left: ['late 7', 'bonus 11', 'paid 13'] },
+    { spent: 6, left: ['late 6', 'bonus 11', 'paid 13'] },
+    { spent: 12, left: ['bonus 11', 'paid 13'] },
+    { spent: 20, left: ['bonus 3', 'paid 13'] },
+    { spent: 23, left: ['paid 13'] },
+    { spent: 35, left: ['paid 1'] },
+    { spent: 36, left: [] },
+  ])(
+    'takes the earliest expiry first, then bonus credits without one, then paid ones: $spent',
+    async ({ spent, left }) => {
+      const wallet_id = await newWallet(db, await someAsset(db), { bought: 13, bonus: 11 });
+      const [early, late] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS)];
+      await grant(wallet_id, 7, late);
+      await grant(wallet_id, 5, early);
+
+      const receipt = await spend(wallet_id, spent);
+
+      expect(receipt).toMatchObject({ bonus_amount: String(Math.min(spent, 23)), balance: String(36 - spent) });
+      const parts = await callAll<{ source: string; amount: string; expires_at: string }>(db, 'wallet_explain', {
+        wallet_id,
+      });
+      expect(
+        parts.map(({ source, amount, expires_at }) => {
+          const name = source === 'expiring_bonus' ? (expires_at === early ? 'early' : 'late') : source;
+          return `${name} ${amount}`;
+        }),
+      ).toEqual(left);
+      await expectSound(db);
+    },
+  );
+
+  it('comes to the same in many small spends', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 2, bonus: 2 });
+    for (const hours of [3, 1, 2]) await grant(wallet_id, 2, await inMs(db, hours * HOUR_MS));
+
+    const bonus: string[] = [];
+    for (let left = 10; left > 0; left -= 1) bonus.push((await spend(wallet_id, 1)).bonus_amount);
+
+    expect(bonus).toEqual([...Array<string>(8).fill('1'), '0', '0']);
+    const { rows } = await db.query(
+      `select d.lot_seq from ledger.bonus_lot_draws d where d.wallet_id = $1 order by d.seq`,
+      [wallet_id],
+    );
+    expect(rows.map(({ lot_seq }: { lot_seq?: string }) => lot_seq)).toEqual(['4', '4', '5', '5', '3', '3']);
+    await expectSound(db);
+  });
+
+  it('does not touch lots that a hold pins', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
+    const [early, late] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS)];
+    await grant(wallet_id, 5, early);
+    await grant(wallet_id, 5, late);
+    const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
+
+    await spend(wallet_id, 3);
+
+    expect(await callAll(db, 'wallet_explain', { wallet_id })).toMatchObject([
+      { source: 'expiring_bonus', amount: '3', expires_at: late, hold_id: null },
+      { source: 'paid', amount: '5' },
+      { source: 'expiring_bonus', amount: '4', expires_at: early, hold_id },
+    ]);
+    await expectSound(db);
+  });
+
+  it('does not take what has expired, by being early to the sweep (WLFND)', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
+    const expires_at = await inMs(db, 500);
+    await grant(wallet_id, 10, expires_at);
+    await passed(db, expires_at);
+
+    const refused = await refusal(spend(wallet_id, 6));
+
+    expect(refused).toMatchObject({ code: 'WLFND', detail: { available: '5', requested: '6' } });
+    // A refusal leaves nothing behind, the expiry neither.
+    expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 2, entries: 2 });
+    expect(await spend(wallet_id, 5)).toMatchObject({ seq: '4', bonus_amount: '0', balance: '0' });
+    await expectSound(db);
+  });
+
+  it('replays over an expiry in between', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
+    const expires_at = await inMs(db, 500);
+    await grant(wallet_id, 10, expires_at);
+    const request = { wallet_id, amount: 4, idem_key: newKey() };
+    const first = await call(db, 'wallet_spend', request);
+    await passed(db, expires_at);
+    await call(db, 'wallet_expire_due', {});
+
+    expect(await call(db, 'wallet_spend', request)).toEqual({ ...first, replayed: true });
+    expect(first).toMatchObject({ balance: '11', bonus_balance: '6' });
+    expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '5', bonus_balance: '0' });
+    await expectSound(db);
   });
 });
 
@@ -292,8 +399,8 @@ describe('wallet_spend, in order of precedence,', () => {
   });
 
   it('does not touch what is held (WLFND)', async () => {
-    const wallet_id = await newWallet(db, await someAsset(db));
-    await forceHead(db, wallet_id, { balance: '10', held_balance: '4' });
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
+    await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
 
     expect(await refusal(call(db, 'wallet_spend', { wallet_id, amount: 7, idem_key: newKey() }))).toMatchObject({
       code: 'WLFND',

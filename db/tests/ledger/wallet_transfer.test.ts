@@ -8,6 +8,7 @@ import {
   expectSound,
   forceHead,
   houseWallet,
+  inMs,
   MAX_BALANCE,
   newAsset,
   newKey,
@@ -225,6 +226,93 @@ describe('wallet_transfer', () => {
         }),
       ),
     ).toMatchObject({ code: 'WLKEY', detail: { field: 'kind', first: 'transfer', again: 'spend' } });
+    await expectSound(db);
+  });
+});
+
+describe('wallet_transfer of credits that expire', () => {
+  const db = createDatabase();
+  const HOUR_MS = 3_600_000;
+  const grant = (wallet_id: string, amount: number, expires_at: string) =>
+    call(db, 'wallet_bonus', { wallet_id, amount, idem_key: newKey(), expires_at });
+  const send = (from_wallet: string, to_wallet: string, amount: number) =>
+    call(db, 'wallet_transfer', { from_wallet, to_wallet, amount, idem_key: newKey() });
+  const explain = (wallet_id: string) => callAll<object>(db, 'wallet_explain', { wallet_id });
+
+  it('keeps their expiry, and takes the earliest first', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset, { bought: 10, bonus: 5 }), await newWallet(db, asset)];
+    const [early, late] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS)];
+    await grant(from, 7, late);
+    await grant(from, 3, early);
+
+    const receipt = await send(from, to, 5);
+    await send(from, to, 11);
+
+    expect(receipt).toMatchObject({ bonus_amount: '5', bonus_balance: '10' });
+    expect(await explain(to)).toMatchObject([
+      { source: 'expiring_bonus', amount: '3', expires_at: early, transfer_id: receipt.transfer_id },
+      { source: 'expiring_bonus', amount: '2', expires_at: late, transfer_id: receipt.transfer_id },
+      { source: 'expiring_bonus', amount: '5', expires_at: late },
+      { source: 'bonus', amount: '5' },
+      { source: 'paid', amount: '1' },
+    ]);
+    expect(await explain(from)).toMatchObject([{ source: 'paid', amount: '9' }]);
+    await expectSound(db);
+  });
+
+  it('makes one lot of parts of one expiry', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const [early, late] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS)];
+    for (const [amount, expires_at] of [
+      [3, late],
+      [1, early],
+      [4, late],
+      [2, early],
+    ] as const)
+      await grant(from, amount, expires_at);
+
+    const { transfer_id } = await send(from, to, 9);
+
+    expect(await explain(to)).toMatchObject([
+      { amount: '3', expires_at: early, transfer_id },
+      { amount: '6', expires_at: late, transfer_id },
+    ]);
+    expect(await explain(from)).toMatchObject([{ amount: '1', expires_at: late }]);
+    await expectSound(db);
+  });
+
+  it('spends what arrived by its expiry, among what was there', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset), await newWallet(db, asset, { bonus: 4 })];
+    const [first, second, third] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS), await inMs(db, 3 * HOUR_MS)];
+    await grant(to, 5, first);
+    await grant(to, 5, third);
+    await grant(from, 5, second);
+    await send(from, to, 5);
+
+    await call(db, 'wallet_spend', { wallet_id: to, amount: 8, idem_key: newKey() });
+
+    expect(await explain(to)).toMatchObject([
+      { amount: '2', expires_at: second },
+      { amount: '5', expires_at: third },
+      { source: 'bonus', amount: '4' },
+    ]);
+    await expectSound(db);
+  });
+
+  it('goes there and back with the same expiry', async () => {
+    const asset = await someAsset(db);
+    const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const expires_at = await inMs(db, HOUR_MS);
+    await grant(one, 5, expires_at);
+
+    await send(one, two, 5);
+    const { transfer_id } = await send(two, one, 3);
+
+    expect(await explain(one)).toMatchObject([{ source: 'expiring_bonus', amount: '3', expires_at, transfer_id }]);
+    expect(await explain(two)).toMatchObject([{ source: 'expiring_bonus', amount: '2', expires_at }]);
     await expectSound(db);
   });
 });
@@ -473,8 +561,8 @@ describe('wallet_transfer, in order of precedence,', () => {
 
   it('does not touch what is held (WLFND)', async () => {
     const asset = await someAsset(db);
-    const [from_wallet, to_wallet] = [await newWallet(db, asset), await newWallet(db, asset)];
-    await forceHead(db, from_wallet, { balance: '10', held_balance: '4' });
+    const [from_wallet, to_wallet] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+    await call(db, 'wallet_hold', { wallet_id: from_wallet, amount: 4, idem_key: newKey() });
 
     expect(
       await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 7, idem_key: newKey() })),

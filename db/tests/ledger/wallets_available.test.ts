@@ -1,4 +1,4 @@
-import { call, createDatabase, forceHead, newWallet, someAsset } from '../helpers.ts';
+import { call, createDatabase, forceHead, inMs, newKey, newWallet, passed, someAsset } from '../helpers.ts';
 
 const db = createDatabase();
 
@@ -21,5 +21,19 @@ describe('wallets_available', () => {
 
   it('is zero for a wallet without entries', async () => {
     expect(await available(await newWallet(db, await someAsset(db)))).toBe('0');
+  });
+
+  it('leaves out what has expired before that is booked, unless a hold pins it', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
+    const expires_at = await inMs(db, 500);
+    await call(db, 'wallet_bonus', { wallet_id, amount: 8, idem_key: newKey(), expires_at });
+    await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey() });
+    const before = await available(wallet_id);
+    await passed(db, expires_at);
+
+    const due = await available(wallet_id);
+    await call(db, 'wallet_expire_due', {});
+
+    expect([before, due, await available(wallet_id)]).toEqual(['15', '10', '10']);
   });
 });
