@@ -135,12 +135,13 @@ async function dropLeftovers(admin: pg.Client): Promise<void> {
 }
 
 async function dropDatabases(admin: pg.Client, prefix: string): Promise<void> {
-  const { rows } = await admin.query<{ datname: string }>(
-    'select datname from pg_database where starts_with(datname, $1)',
+  const { rows } = await admin.query<{ datname: string; datistemplate: boolean }>(
+    'select datname, datistemplate from pg_database where starts_with(datname, $1)',
     [prefix],
   );
-  for (const { datname } of rows) {
-    await admin.query(`alter database ${datname} is_template false`);
+  for (const { datname, datistemplate } of rows) {
+    // One that a killed run was dropping can be dropped, but no longer altered.
+    if (datistemplate) await admin.query(`alter database ${datname} is_template false`);
     await admin.query(`drop database if exists ${datname} with (force)`);
   }
 }
