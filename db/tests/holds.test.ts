@@ -171,12 +171,12 @@ describe('what falls due', () => {
   it('is spent or expires, never both: 20 spends against sweeps while lots fall due', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(times(4, () => newWallet(db, asset, { bought: 100 })));
-    const ends = [await inMs(db, 400), await inMs(db, 450), await inMs(db, 500)];
+    const ends = [await inMs(db, 1000), await inMs(db, 1050), await inMs(db, 1100)];
     await Promise.all(wallets.flatMap((wallet_id) => ends.map((end) => grant(wallet_id, 60, end))));
     await Promise.all(wallets.map((wallet_id) => hold(wallet_id, 30, ends[1])));
     const pool = db.jobPool(20);
     const codes = new Set<string>();
-    const until = Date.now() + 700;
+    const until = Date.now() + 1400;
 
     await Promise.all([
       ...times(16, async (index) => {
@@ -203,8 +203,8 @@ describe('what falls due', () => {
 
   it('is booked once by many sweeps at once, and each wallet is counted by one of them', async () => {
     const asset = await newAsset(db);
-    const expires_at = await inMs(db, 400);
     const wallets = await Promise.all(times(30, () => newWallet(db, asset, { bought: 1 })));
+    const expires_at = await inMs(db, 1000);
     await Promise.all(wallets.map((wallet_id) => grant(wallet_id, 5, expires_at)));
     await passed(db, expires_at);
     const pool = db.jobPool(8);
@@ -218,8 +218,8 @@ describe('what falls due', () => {
 
   it('is left to who is at work on the wallet: the sweep skips it, and books it afterwards', async () => {
     const asset = await newAsset(db);
-    const expires_at = await inMs(db, 400);
     const [busy, idle] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset, { bought: 1 })];
+    const expires_at = await inMs(db, 400);
     for (const wallet_id of [busy, idle]) await grant(wallet_id, 5, expires_at);
     await passed(db, expires_at);
     const [other, job] = [await db.connect(), await db.connectJob()];
@@ -239,10 +239,10 @@ describe('what falls due', () => {
 
   it('makes no call wait for a sweep of other wallets that has not committed', async () => {
     const asset = await newAsset(db);
-    const expires_at = await inMs(db, 400);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 5 })];
-    await grant(one, 5, expires_at);
     const hold_id = await hold(two, 5);
+    const expires_at = await inMs(db, 400);
+    await grant(one, 5, expires_at);
     await passed(db, expires_at);
     const [sweeper, job] = [await db.connectJob(), await db.connectJob()];
     await sweeper.query('begin');
@@ -385,14 +385,14 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
 
   it('is not told that a hold is closed, or that an expiry has passed, for a key that was used meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 400);
     const closed = await hold(wallet_id, 8);
     await call(db, 'wallet_release', { wallet_id, hold_id: closed, idem_key: newKey() });
+    const sessions = [await oldSnapshot(), await oldSnapshot(), await oldSnapshot()] as const;
+    const expires_at = await inMs(db, 400);
     const [bonus, placed] = [
       { wallet_id, amount: 1, idem_key: newKey(), expires_at },
       { wallet_id, amount: 1, idem_key: newKey(), expires_at },
     ];
-    const sessions = [await oldSnapshot(), await oldSnapshot(), await oldSnapshot()] as const;
     await call(db, 'wallet_bonus', bonus);
     await call(db, 'wallet_hold', placed);
     await passed(db, expires_at);

@@ -16,7 +16,7 @@ import {
   someAsset,
 } from '../helpers.ts';
 
-const SOON_MS = 400;
+const SOON_MS = 600;
 
 const sweep = async (session: Session, max_wallets?: number): Promise<number> =>
   Number((await call<{ wallet_expire_due: string }>(session, 'wallet_expire_due', { max_wallets })).wallet_expire_due);
