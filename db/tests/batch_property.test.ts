@@ -1,5 +1,4 @@
 /** What a batch does is what single calls in its order do: random batches against both, seeded, so that each can be had again. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import {
   call,
@@ -10,6 +9,7 @@ import {
   inMs,
   newAsset,
   newWallet,
+  passed,
   postBatch,
   type Receipt,
   refusal,
@@ -61,7 +61,7 @@ class World {
   readonly wallets: string[] = [];
   /** Those that are open and do not expire. */
   readonly holds: Receipt[] = [];
-  #due = 0;
+  #due = '';
   readonly client: pg.Client;
   readonly asset: string;
 
@@ -91,17 +91,18 @@ class World {
     { amount, due, held, holdExpires }: { amount: number; due: boolean; held: boolean; holdExpires: boolean },
   ): Promise<void> {
     for (let ms = 40; ; ms *= 2) {
-      const expires_at = due ? inMs(ms) : LATE;
+      const expires_at = due ? await inMs(this.client, ms) : LATE;
       const holdUntil = due && holdExpires ? expires_at : null;
       await this.client.query('begin');
       try {
         await this.single({ kind: 'bonus', from, amount, idem_key: keys.given, expires_at });
         const request = { wallet_id: this.wallets[from], amount: 25, idem_key: keys.held, expires_at: holdUntil };
         const hold = held && (await call(this.client, 'wallet_hold', request));
-        if (Date.parse(expires_at) <= Date.now()) throw new Error('too slow');
+        const { rows: early } = await this.client.query('select where clock_timestamp() < $1', [expires_at]);
+        if (early.length === 0) throw new Error('too slow');
         await this.client.query('commit');
         if (hold && !holdUntil) this.holds.push(hold);
-        if (due) this.#due = Date.parse(expires_at);
+        if (due) this.#due = expires_at;
         return;
       } catch (error) {
         await this.client.query('rollback');
@@ -111,7 +112,8 @@ class World {
   }
 
   async fallDue(): Promise<void> {
-    if (this.#due > Date.now()) await sleep(this.#due - Date.now() + 5);
+    if (this.#due) await passed(this.client, this.#due);
+    this.#due = '';
   }
 
   /** Names instead of ids, which are different in the twin. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -14,14 +13,17 @@ import {
   newAsset,
   newKey,
   newWallet,
+  passed,
   postBatch,
   type Receipt,
   refusal,
   type RefusalCase,
   rowsOf,
+  type Session,
   setStatus,
   someAsset,
   UNKNOWN_WALLET,
+  waitsForLock,
   type WalletRequest,
 } from '../helpers.ts';
 
@@ -48,6 +50,24 @@ const transfer = (from: string, to: string, amount: number, more: WalletRequest 
   kind: 'transfer',
   counterparty_id: to,
 });
+
+/** Gives these wallets bonus credits that have expired when it returns; nothing has booked that yet. */
+async function giveDue(db: Session, wallets: string[], amount: number): Promise<void> {
+  for (let ms = 50; ; ms *= 2) {
+    const expires_at = await inMs(db, ms);
+    try {
+      await postBatch(
+        db,
+        wallets.map((wallet) => bonus(wallet, amount, { expires_at })),
+      );
+      await passed(db, expires_at);
+      return;
+    } catch (error) {
+      // A slow machine needs longer.
+      if (ms > 5000) throw error;
+    }
+  }
+}
 
 describe('wallet_post_batch', () => {
   const db = createDatabase();
@@ -256,10 +276,10 @@ describe('wallet_post_batch', () => {
         await newWallet(db, asset, { bought: 10 }),
         await newWallet(db, asset, { bought: 10, bonus: 1 }),
       ];
-      const soon = await inMs(db, 250);
-      await call(db, 'wallet_bonus', { wallet_id: one, amount: 5, idem_key: newKey(), expires_at: soon });
+      const soon = await inMs(db, 200);
       await call(db, 'wallet_hold', { wallet_id: two, amount: 8, idem_key: newKey(), expires_at: soon });
-      await sleep(300);
+      await giveDue(db, [one], 5);
+      await passed(db, soon);
 
       const receipts = await postBatch(db, [spend(one, 1), transfer(two, one, 11)]);
 
@@ -275,48 +295,47 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('cannot spend what has expired (WLFND), also where it expires while the batch waits for the wallet', async () => {
-      const asset = await newAsset(db);
-      const wallet = await newWallet(db, asset);
-      const [blocker, waiter] = [await db.connectJob(), await db.connectJob()];
-      await call(db, 'wallet_bonus', {
-        wallet_id: wallet,
-        amount: 5,
-        idem_key: newKey(),
-        expires_at: await inMs(db, 300),
-      });
+    /** A session that is giving a wallet credits which expire soon, and has yet to commit that; and when they do. */
+    async function givingSoon(wallet: string): Promise<{ blocker: Session; expires_at: string }> {
+      const blocker = await db.connectJob();
+      const expires_at = await inMs(db, 300);
       await blocker.query('begin');
-      await call(blocker, 'wallet_bonus', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await call(blocker, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at });
+      return { blocker, expires_at };
+    }
+
+    it('cannot spend what expires while it waits for the wallet (WLFND)', async () => {
+      const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
+      const { blocker, expires_at } = await givingSoon(wallet);
+      const waiter = await db.connectJob();
 
       const waiting = refusal(postBatch(waiter, [spend(wallet, 6)]));
-      await sleep(350);
+      await waitsForLock(db, waiter);
+      await passed(db, expires_at);
       await blocker.query('commit');
 
       expect(await waiting).toMatchObject({ code: 'WLFND', detail: { available: '1', requested: '6', index: 0 } });
       await expectSound(db);
     });
 
-    it('gives up rather than wait for breakage where something fell due while it waited (55P03)', async () => {
+    it('does not wait for breakage where something fell due while it waited (55P03)', async () => {
       const asset = await newAsset(db);
-      const [wallet, other] = [await newWallet(db, asset), await newWallet(db, asset)];
-      const [blocker, sweep, waiter] = [await db.connectJob(), await db.connectJob(), await db.connectJob()];
-      const give = async (wallet_id: string, ms: number) =>
-        call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at: await inMs(db, ms) });
-      await give(other, 50);
-      await give(wallet, 400);
-      await blocker.query('begin');
-      await call(blocker, 'wallet_bonus', { wallet_id: wallet, amount: 1, idem_key: newKey() });
-      const requests = [spend(wallet, 1)];
-      const waiting = refusal(postBatch(waiter, requests));
-      await sleep(100);
+      const [wallet, other] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
+      const [sweep, waiter] = [await db.connectJob(), await db.connectJob()];
+      await giveDue(db, [other], 5);
       await sweep.query('begin');
       await sweep.query('select ledger.wallet_expire_due()');
-      await sleep(350);
+      const { blocker, expires_at } = await givingSoon(wallet);
+      const requests = [spend(wallet, 1)];
+
+      const waiting = refusal(postBatch(waiter, requests));
+      await waitsForLock(db, waiter);
+      await passed(db, expires_at);
       await blocker.query('commit');
 
       expect(await waiting).toMatchObject({ code: '55P03' });
       await sweep.query('commit');
-      expect(await postBatch(waiter, requests)).toMatchObject([{ balance: '0', replayed: false }]);
+      expect(await postBatch(waiter, requests)).toMatchObject([{ balance: '0', bonus_amount: '0' }]);
       await expectSound(db);
     });
   });
@@ -466,9 +485,10 @@ describe('wallet_post_batch', () => {
 
     it('replays a bonus whose expiry has passed, and books nothing then, not even what is due', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
-      const requests = [bonus(wallet, 5, { expires_at: await inMs(db, 150) }), spend(wallet, 1)];
+      const soon = await inMs(db, 300);
+      const requests = [bonus(wallet, 5, { expires_at: soon }), spend(wallet, 1)];
       const first = await postBatch(db, requests);
-      await sleep(200);
+      await passed(db, soon);
       const before = await rowsOf(db);
 
       expect(await postBatch(db, requests)).toEqual(first.map((receipt) => ({ ...receipt, replayed: true })));
@@ -825,5 +845,131 @@ describe('wallet_post_batch refuses', () => {
       expect(refused.hint).not.toBe('');
       expect(await rowsOf(db)).toEqual(before);
     });
+  });
+});
+
+describe('wallet_post_batch, beside other calls,', () => {
+  const db = createDatabase();
+
+  /** Many new wallets at once. */
+  async function manyWallets(asset: string, count: number): Promise<string[]> {
+    const { rows } = await db.query<{ id: string }>(
+      'select (ledger.wallet_open(gen_random_uuid()::text, $1)).id from generate_series(1, $2)',
+      [asset, count],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  it('does not make calls for other wallets of its assets wait, however long it stays open', async () => {
+    const asset = await newAsset(db);
+    const [inside, others] = [await manyWallets(asset, 1000), await manyWallets(asset, 100)];
+    const [batch, other] = [await db.connectJob(), await db.connectAs('operator', 'support')];
+    const [first = '', second = '', third = ''] = others;
+    await giveDue(db, [inside[0] ?? '', third], 5);
+    await batch.query('begin');
+    await postBatch(
+      batch,
+      inside.flatMap((wallet, index) => [
+        topUp(wallet, 10),
+        bonus(wallet, 5, { expires_at: LATE }),
+        spend(wallet, 2),
+        transfer(wallet, inside[(index + 1) % 1000] ?? '', 1),
+      ]),
+    );
+    await other.query("set lock_timeout = '2s'");
+    const key = () => ({ idem_key: newKey() });
+
+    // In every stripe.
+    for (const name of ['wallet_top_up', 'wallet_bonus', 'wallet_spend'])
+      await other.query(`select ledger.${name}(w, 20, gen_random_uuid()::text) from unnest($1::uuid[]) w`, [others]);
+    await call(other, 'wallet_transfer', { from_wallet: first, to_wallet: second, amount: 1, ...key() });
+    const hold = await call(other, 'wallet_hold', { wallet_id: first, amount: 2, ...key() });
+    await call(other, 'wallet_capture', { wallet_id: first, hold_id: hold.hold_id, ...key() });
+    const { hold_id } = await call(other, 'wallet_hold', { wallet_id: first, amount: 2, ...key() });
+    await call(other, 'wallet_release', { wallet_id: first, hold_id, ...key() });
+    await call(other, 'wallet_reverse', { wallet_id: first, transfer_id: hold.transfer_id, ...key() }).catch(
+      () => null,
+    );
+    const bought = await call(other, 'wallet_top_up', { wallet_id: first, amount: 5, ...key() });
+    await call(other, 'wallet_reverse', { wallet_id: first, transfer_id: bought.transfer_id, ...key() });
+    await call(other, 'wallet_spend', { wallet_id: third, amount: 1, ...key() });
+    await call(other, 'wallet_open', { owner_id: newKey(), asset_code: asset });
+
+    await batch.query('commit');
+    const { rows } = await db.query(
+      "select kind, amount from ledger.entries where wallet_id = $1 and kind = 'expiry'",
+      [third],
+    );
+    expect(rows).toEqual([{ kind: 'expiry', amount: '5' }]);
+    await expectSound(db);
+  });
+
+  it('in opposite orders, with single calls and the sweep among them: no deadlock, and nothing is lost', async () => {
+    const asset = await newAsset(db);
+    const wallets = await manyWallets(asset, 20);
+    await postBatch(
+      db,
+      wallets.map((wallet) => topUp(wallet, 1000)),
+    );
+    await giveDue(db, wallets, 7);
+    const pool = db.jobPool(24);
+    const at = (place: number) => wallets[place % 20] ?? '';
+    const ring = (step: number) =>
+      wallets.flatMap((wallet, place) => [transfer(wallet, at(place + step), 3), topUp(wallet, 1), spend(wallet, 1)]);
+    const turns = Array.from({ length: 12 }, (_, turn) => turn);
+
+    const outcomes = await Promise.all(
+      turns.flatMap((turn) => [
+        postBatch(pool, ring(1 + turn)),
+        postBatch(pool, ring(1 + turn).toReversed()),
+        call(pool, 'wallet_transfer', {
+          from_wallet: at(turn),
+          to_wallet: at(turn + 7),
+          amount: 2,
+          idem_key: newKey(),
+        }),
+        call(pool, 'wallet_transfer', {
+          from_wallet: at(turn + 7),
+          to_wallet: at(turn),
+          amount: 2,
+          idem_key: newKey(),
+        }),
+        call(pool, 'wallet_spend', { wallet_id: at(turn), amount: 1, idem_key: newKey() }),
+        call(pool, 'wallet_top_up', { wallet_id: at(turn), amount: 1, idem_key: newKey() }),
+        pool.query('select ledger.wallet_expire_due()'),
+      ]),
+    );
+
+    expect(outcomes).toHaveLength(84);
+    expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+      { account: 'treasury', debit: '20492' },
+      { account: 'promotions', debit: '140' },
+      { account: 'revenue', credit: '492' },
+      { account: 'breakage', credit: '140' },
+      { account: 'players', credit: '20000' },
+    ]);
+    await expectSound(db);
+  });
+
+  it('64 times at once, books once', async () => {
+    const asset = await newAsset(db);
+    const wallets = await manyWallets(asset, 10);
+    const pool = db.jobPool(64);
+    const requests = wallets.flatMap((wallet) => [bonus(wallet, 5, { expires_at: LATE }), spend(wallet, 2)]);
+
+    const answers = await Promise.all(Array.from({ length: 64 }, () => postBatch(pool, requests)));
+
+    const first = answers.filter((receipts) => receipts.every(({ replayed }) => !replayed));
+    const again = answers.filter((receipts) => receipts.every(({ replayed }) => replayed));
+    expect(first).toHaveLength(1);
+    expect(again).toEqual(Array(63).fill(first[0]?.map((receipt) => ({ ...receipt, replayed: true }))));
+    expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toMatchObject([
+      { account: 'treasury' },
+      { account: 'promotions', debit: '50' },
+      { account: 'revenue', credit: '20' },
+      { account: 'breakage' },
+      { account: 'players', credit: '30' },
+    ]);
+    await expectSound(db);
   });
 });
