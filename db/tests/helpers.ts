@@ -406,3 +406,53 @@ export async function inMs(db: Session, milliseconds: number): Promise<string> {
   );
   return rows[0]?.instant ?? '';
 }
+
+/** A row of ledger_verify(). */
+export interface Finding {
+  rule: string;
+  wallet_id: string | null;
+  seq: string | null;
+  transfer_id: string | null;
+  detail: object;
+}
+
+export const rulesOf = (findings: Finding[]): string[] => [...new Set(findings.map(({ rule }) => rule))].sort();
+
+/** Computes all chains of hashes anew, as somebody who knows the format would after tampering. */
+const REHASH = `do $$
+  declare
+    v_entry ledger.entries;
+    v_transfer ledger.transfers;
+    v_wallet uuid;
+    v_hash bytea;
+  begin
+    for v_entry in select * from ledger.entries order by wallet_id, seq loop
+      v_hash := case when v_entry.wallet_id = v_wallet then v_hash end;
+      v_wallet := v_entry.wallet_id;
+      select * into v_transfer from ledger.transfers where id = v_entry.transfer_id;
+      v_hash := ledger_private.entry_hash(v_hash, ledger_private.entry_bytes(v_entry, ledger_private.transfer_bytes(v_transfer)));
+      update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
+    end loop;
+  end $$`;
+
+/** What becomes of a ledger that a superuser has tampered with past the triggers; afterwards all is as before. */
+export async function tamperedWith<T>(
+  db: Database,
+  tamper: string,
+  judge: (look: (wallet?: string) => Promise<Finding[]>, rehash: () => Promise<unknown>) => Promise<T>,
+): Promise<T> {
+  const client = await db.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    const done = await client.query(tamper);
+    if (done.rowCount === 0) throw new Error('nothing was tampered with');
+    return await judge(
+      (wallet) => callAll<Finding>(client, 'ledger_verify', { wallet_id: wallet }),
+      () => client.query(REHASH),
+    );
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}

@@ -74,17 +74,17 @@ begin
     end loop;
     if v_step.in_lots > v_step.free_bonus and not v_short then
       return next row('lot_balance', v_wallet, v_step.seq, v_step.transfer_id,
-        jsonb_build_object('in_lots', v_step.in_lots, 'free_bonus', v_step.free_bonus));
+        jsonb_build_object('in_lots', v_step.in_lots, 'free_bonus', v_step.free_bonus))::ledger.finding;
     end if;
     v_short := v_step.in_lots > v_step.free_bonus;
     continue when v_first > cardinality(v_free);
     if v_first < v_step.emptied then
       return next row('lot_order', v_wallet, v_step.seq, v_step.transfer_id,
-        jsonb_build_object('expires_at', v_expiries[v_first], 'free', v_free[v_first]));
+        jsonb_build_object('expires_at', v_expiries[v_first], 'free', v_free[v_first]))::ledger.finding;
     end if;
     if v_expiries[v_first] <= v_step.due_by then
       return next row('lot_expiry', v_wallet, v_step.seq, v_step.transfer_id,
-        jsonb_build_object('expires_at', v_expiries[v_first], 'free', v_free[v_first]));
+        jsonb_build_object('expires_at', v_expiries[v_first], 'free', v_free[v_first]))::ledger.finding;
       v_free[v_first] := 0; -- Said once.
     end if;
   end loop;

@@ -1,67 +1,29 @@
-import type pg from 'pg';
 import {
   call,
   callAll,
   createDatabase,
   expectSound,
+  type Finding,
   houseWallet,
   newAsset,
   newKey,
   newWallet,
   refusal,
+  rulesOf,
   setStatus,
+  tamperedWith,
   UNKNOWN_WALLET,
 } from '../helpers.ts';
 
-interface Finding {
-  rule: string;
-  wallet_id: string | null;
-  seq: string | null;
-  transfer_id: string | null;
-  detail: object;
-}
-
 const db = createDatabase();
 const verify = (wallet_id?: string) => callAll<Finding>(db, 'ledger_verify', { wallet_id });
-const rulesOf = (findings: Finding[]): string[] => [...new Set(findings.map(({ rule }) => rule))].sort();
-
-/** Computes all chains of hashes anew, as somebody who knows the format would after tampering. */
-const REHASH = `do $$
-  declare
-    v_entry ledger.entries;
-    v_transfer ledger.transfers;
-    v_wallet uuid;
-    v_hash bytea;
-  begin
-    for v_entry in select * from ledger.entries order by wallet_id, seq loop
-      v_hash := case when v_entry.wallet_id = v_wallet then v_hash end;
-      v_wallet := v_entry.wallet_id;
-      select * into v_transfer from ledger.transfers where id = v_entry.transfer_id;
-      v_hash := ledger_private.entry_hash(v_hash, ledger_private.entry_bytes(v_entry, ledger_private.transfer_bytes(v_transfer)));
-      update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
-    end loop;
-  end $$`;
-
-/** Findings in a ledger that a superuser has tampered with past the triggers; afterwards all is as before. */
-async function findingsAfter(tamper: string, scope?: string): Promise<{ raw: Finding[]; rehashed: Finding[] }> {
-  const client = await db.pool.connect();
-  const look = async () => {
-    const { rows } = await client.query<Finding & pg.QueryResultRow>('select * from ledger.ledger_verify($1)', [scope]);
-    return rows;
-  };
-  try {
-    await client.query('begin');
-    await client.query('set local session_replication_role = replica');
-    const done = await client.query(tamper);
-    if (done.rowCount === 0) throw new Error('nothing was tampered with');
-    const raw = await look();
-    await client.query(REHASH);
-    return { raw, rehashed: await look() };
-  } finally {
-    await client.query('rollback');
-    client.release();
-  }
-}
+/** Findings after tampering, before and after the hashes were made up for it. */
+const findingsAfter = (tamper: string, scope?: string) =>
+  tamperedWith(db, tamper, async (look, rehash) => {
+    const raw = await look(scope);
+    await rehash();
+    return { raw, rehashed: await look(scope) };
+  });
 
 /** alice: 1 top_up 100, 2 bonus 20, 3 spend 30, 4 transfer of 10 to bob, 5 spend 5. bob: 1 top_up 5, 2 transfer. carol: 1 top_up 50. */
 let alice = '';

@@ -1,0 +1,935 @@
+/** Each edit of what holds, lots and reversals are made of is a finding, and so is each movement that breaks their rules. */
+import {
+  call,
+  createDatabase,
+  expectSound,
+  type Finding,
+  houseWallet,
+  inMs,
+  newAsset,
+  newKey,
+  newWallet,
+  passed,
+  rulesOf,
+  tamperedWith,
+} from './helpers.ts';
+
+interface Draw {
+  lot: number;
+  expires_at: string;
+  amount?: number;
+  held?: number;
+}
+
+/** Facts of a forged movement that are not what the ledger would make of it. */
+interface Facts {
+  id?: string;
+  other?: string;
+  side?: string;
+  key?: string | null;
+  requested?: number | null;
+  bonus?: number;
+  held?: number;
+  hold?: string;
+  reverses?: string;
+  expires_at?: string;
+  at?: string;
+  lots?: { expires_at: string; amount: number }[];
+  draws?: Draw[];
+  takes?: Draw[];
+}
+
+const db = createDatabase();
+const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+const soon = day(10);
+const late = day(20);
+
+/** Forges a movement with the ledger's own helpers, its lots and what it draws from lots (takes: from the other wallet's) included. */
+const FORGE = `create function pg_temp.forge(p_wallet uuid, p_kind ledger.transfer_kind, p_amount bigint, p jsonb) returns void language plpgsql as $$
+  declare
+    v_id uuid := coalesce((p ->> 'id')::uuid, uuidv7());
+    v_still boolean := p_kind in ('hold', 'release');
+    v_side ledger.entry_side := coalesce(p ->> 'side', case when p_kind in ('top_up', 'bonus', 'release') then 'credit' else 'debit' end);
+    v_at timestamptz := coalesce((p ->> 'at')::timestamptz, clock_timestamp());
+    v_bonus bigint := coalesce((p ->> 'bonus')::bigint, 0);
+    v_wallet ledger.wallets;
+    v_other ledger.wallets;
+    v_hold ledger.holds;
+    v_transfer ledger.transfers;
+    v_entry ledger.entries;
+    v_other_entry ledger.entries;
+    v_sealed ledger_private.sealed;
+  begin
+    select * into v_wallet from ledger.wallets where id = p_wallet;
+    select * into v_hold from ledger.holds where id = (p ->> 'hold')::uuid;
+    v_entry := ledger_private.next_entry(v_wallet, (select e from ledger_private.head(v_wallet.id) e), v_side, v_id, p_kind,
+      case when v_still then 0 else p_amount end, case when v_still then 0 else v_bonus end,
+      coalesce((p ->> 'held')::bigint, case p_kind when 'hold' then p_amount else coalesce(-v_hold.amount, 0) end), v_at);
+    if not v_still then
+      select * into v_other from ledger.wallets
+        where id = coalesce((p ->> 'other')::uuid, ledger_private.house_stripe(v_wallet, ledger_private.house_account(p_kind)));
+      v_other_entry := ledger_private.next_entry(v_other, (select e from ledger_private.head(v_other.id) e),
+        case v_side when 'debit' then 'credit'::ledger.entry_side else 'debit' end, v_id, p_kind, p_amount, v_bonus, 0, v_at);
+    end if;
+    v_transfer := row(v_id, p_wallet, case when p ? 'key' then p ->> 'key' when p_kind <> 'expiry' then 'forged ' || v_id end, p_kind, null, null,
+      null, null, case when p ? 'requested' then (p ->> 'requested')::bigint when p_kind not in ('release', 'expiry') then p_amount end,
+      p_amount, v_bonus, (p ->> 'reverses')::uuid, case p_kind when 'hold' then v_id else (p ->> 'hold')::uuid end,
+      (p ->> 'expires_at')::timestamptz, '{}', 'service:shop', null);
+    v_sealed := ledger_private.write(v_transfer, v_entry, v_other_entry);
+    if p_kind = 'hold' then
+      insert into ledger.holds values (p_wallet, v_id, v_entry.seq, p_amount, v_bonus, v_transfer.expires_at, v_entry.created_at);
+      insert into ledger_private.open_holds values (p_wallet, v_id, v_transfer.expires_at);
+    else
+      delete from ledger_private.open_holds o where o.wallet_id = p_wallet and o.hold_id = v_transfer.hold_id;
+    end if;
+    perform ledger_private.write_lots(
+      array(select row((v_sealed.transfer).credit_wallet_id, (v_sealed.transfer).credit_seq, l.expires_at, l.amount)::ledger.bonus_lots
+        from jsonb_to_recordset(p -> 'lots') as l (expires_at timestamptz, amount bigint)),
+      array(select row(p_wallet, d.lot, d.expires_at, v_entry.seq, (v_sealed.transfer).hold_id, coalesce(d.amount, 0), coalesce(d.held, 0), null, null)
+        ::ledger.bonus_lot_draws from jsonb_to_recordset(p -> 'draws') as d (lot bigint, expires_at timestamptz, amount bigint, held bigint))
+      || array(select row(v_other.id, d.lot, d.expires_at, v_other_entry.seq, null, coalesce(d.amount, 0), coalesce(d.held, 0), null, null)
+        ::ledger.bonus_lot_draws from jsonb_to_recordset(p -> 'takes') as d (lot bigint, expires_at timestamptz, amount bigint, held bigint)));
+  end $$;`;
+const forge = (wallet: string, kind: string, amount: number, facts: Facts = {}): string =>
+  `select pg_temp.forge('${wallet}', '${kind}', ${amount}, '${JSON.stringify(facts)}');`;
+
+/**
+ * Gina: 1 top_up 100, 2 bonus 10 until late, 3 bonus 10 until soon, 4 bonus 10, 5 hold of 5 for a day, of the soon ones.
+ * Finn: 1 top_up 50, 2 bonus 20 until late, 3 bonus 10 until soon, 4 bonus 10, 5 spend 60 (paid: 20), 6 transfer of 10 to Erin,
+ *   7 reversal of 8 of the spend, 8 bonus 10 until late, 9 transfer of 4 of these to Erin.
+ * Erin: 1 transfer of 10, 2 transfer of 4 until late, 3 hold of these 4.
+ * Dana: 1 top_up 100, 2 bonus 30 until late, 3 bonus 20 until soon, 4 bonus 10, 5 hold of 25 (soon 20, late 5), 6 spend 8 (late), 7 capture 15
+ *   (soon), 8 reversal of 3 (late), 9 transfer of 12 to Erin's sister Emma (soon 5, late 7), 10 hold of 4 (late), 11 hold of 6 (late), 12 release,
+ *   13 bonus 7 and 14 hold of 7 for an instant, 15 bonus 2 for an instant, 16 release and 17 expiry of 9 in time, 18 top_up 1.
+ */
+let gina = '';
+let finn = '';
+let erin = '';
+let dana = '';
+let emma = '';
+let ginasHold = '';
+let finnsStripe = 0;
+let asset = '';
+let finns: string[] = [];
+let danas: string[] = [];
+let ginas: string[] = [];
+let erinsHold = '';
+
+const post = (name: string, args: Record<string, unknown>) =>
+  call(db, `wallet_${name}`, { ...args, idem_key: newKey(), metadata: { note: 'x' } });
+
+beforeAll(async () => {
+  asset = await newAsset(db);
+  [gina, finn, erin, dana, emma] = (await Promise.all([1, 2, 3, 4, 5].map(() => newWallet(db, asset)))) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const bonuses = async (wallet_id: string, paid: number, ...lots: [number, string?][]) => {
+    await post('top_up', { wallet_id, amount: paid });
+    for (const [amount, expires_at] of lots) await post('bonus', { wallet_id, amount, expires_at });
+  };
+
+  await bonuses(gina, 100, [10, late], [10, soon], [10]);
+  ginasHold = (await post('hold', { wallet_id: gina, amount: 5, expires_at: day(1) })).transfer_id;
+
+  await bonuses(finn, 50, [20, late], [10, soon], [10]);
+  const spend = await post('spend', { wallet_id: finn, amount: 60 });
+  await post('transfer', { from_wallet: finn, to_wallet: erin, amount: 10 });
+  await post('reverse', { wallet_id: finn, transfer_id: spend.transfer_id, amount: 8 });
+  await post('bonus', { wallet_id: finn, amount: 10, expires_at: late });
+  await post('transfer', { from_wallet: finn, to_wallet: erin, amount: 4 });
+  erinsHold = (await post('hold', { wallet_id: erin, amount: 4 })).transfer_id;
+  const { rows } = await db.query<{ stripe: number }>('select ledger.wallet_stripe($1) as stripe', [finn]);
+  finnsStripe = rows[0]?.stripe ?? -1;
+
+  await bonuses(dana, 100, [30, late], [20, soon], [10]);
+  const hold = await post('hold', { wallet_id: dana, amount: 25, expires_at: day(1) });
+  const bought = await post('spend', { wallet_id: dana, amount: 8 });
+  await post('capture', { wallet_id: dana, hold_id: hold.hold_id, amount: 15 });
+  await post('reverse', { wallet_id: dana, transfer_id: bought.transfer_id, amount: 3 });
+  await post('transfer', { from_wallet: dana, to_wallet: emma, amount: 12 });
+  await post('hold', { wallet_id: dana, amount: 4 });
+  const other = await post('hold', { wallet_id: dana, amount: 6 });
+  await post('release', { wallet_id: dana, hold_id: other.hold_id });
+  const instant = await inMs(db, 400);
+  await post('bonus', { wallet_id: dana, amount: 7, expires_at: instant });
+  await post('hold', { wallet_id: dana, amount: 7, expires_at: instant });
+  await post('bonus', { wallet_id: dana, amount: 2, expires_at: instant });
+  await passed(db, instant);
+  await post('top_up', { wallet_id: dana, amount: 1 });
+
+  const idsOf = async (wallet: string) => {
+    const { rows: entries } = await db.query<{ transfer_id: string }>(
+      'select transfer_id from ledger.entries where wallet_id = $1 order by seq',
+      [wallet],
+    );
+    return ['', ...entries.map((entry) => entry.transfer_id)];
+  };
+  ginas = await idsOf(gina);
+  finns = await idsOf(finn);
+  danas = await idsOf(dana);
+  expect(danas).toHaveLength(19);
+});
+
+interface Forgery {
+  what: string;
+  sql: () => string;
+  /** What is found, and in which wallet. */
+  rules: string[];
+  in: () => string | string[];
+}
+
+const players = () => [gina, finn, erin, dana, emma];
+const keysOf = (findings: Finding[]): string[] => findings.map((finding) => JSON.stringify(finding)).sort();
+
+/** A player's wallet alone has the same findings as the whole ledger has about it, and no others. */
+async function expectSameAlone(whole: Finding[], look: (wallet?: string) => Promise<Finding[]>): Promise<void> {
+  const concerned = players().filter((player) => whole.some(({ wallet_id }) => wallet_id === player));
+  for (const player of [...concerned, players().find((other) => !concerned.includes(other)) ?? '']) {
+    const alone = keysOf(await look(player));
+    expect(keysOf(whole)).toEqual(expect.arrayContaining(alone));
+    expect(alone).toEqual(expect.arrayContaining(keysOf(whole.filter(({ wallet_id }) => wallet_id === player))));
+  }
+}
+
+const gave = (lot: number, expires_at: string, amount: number): Draw[] => [{ lot, expires_at, amount }];
+const held = (lot: number, expires_at: string, amount: number): Draw[] => [{ lot, expires_at, held: amount }];
+const freed = () => forge(gina, 'release', 5, { hold: ginasHold, bonus: 5, draws: held(3, soon, -5) });
+const freedInTime = () =>
+  forge(gina, 'release', 5, { hold: ginasHold, bonus: 5, key: null, at: day(2), draws: held(3, soon, -5) });
+const refund = (amount: number, facts: Facts = {}) =>
+  forge(finn, 'reversal', amount, { reverses: finns[5], side: 'credit', other: revenue, ...facts });
+let revenue = '';
+let treasury = '';
+let promotions = '';
+let breakage = '';
+let batchRevenue = '';
+let ginasPromotions = '';
+const LATER = '00000000-0000-7000-8000-000000000001';
+
+beforeAll(async () => {
+  [revenue, treasury, promotions, breakage] = (await Promise.all(
+    ['revenue', 'treasury', 'promotions', 'breakage'].map((house) => houseWallet(db, asset, house, finnsStripe)),
+  )) as [string, string, string, string];
+  batchRevenue = await houseWallet(db, asset, 'revenue', 32);
+  const { rows } = await db.query<{ stripe: number }>('select ledger.wallet_stripe($1) as stripe', [gina]);
+  ginasPromotions = await houseWallet(db, asset, 'promotions', rows[0]?.stripe ?? -1);
+});
+
+describe('ledger_verify', () => {
+  it('finds nothing in a ledger with movements of all kinds, nor in any wallet of it', async () => {
+    await expectSound(db);
+    for (const player of players())
+      expect((await db.query('select * from ledger.ledger_verify($1)', [player])).rows).toEqual([]);
+  });
+
+  it.each([
+    {
+      what: 'spend',
+      sql: () => forge(gina, 'spend', 12, { bonus: 12, draws: [...gave(3, soon, 5), ...gave(2, late, 7)] }),
+    },
+    {
+      what: 'spend of all that is free',
+      sql: () => forge(gina, 'spend', 125, { bonus: 25, draws: [...gave(3, soon, 5), ...gave(2, late, 10)] }),
+    },
+    {
+      what: 'hold',
+      sql: () => forge(gina, 'hold', 9, { bonus: 9, draws: [...held(3, soon, 5), ...held(2, late, 4)] }),
+    },
+    { what: 'release', sql: () => freed() },
+    { what: 'release in time', sql: () => freedInTime() },
+    {
+      what: 'capture',
+      sql: () =>
+        forge(gina, 'capture', 2, {
+          hold: ginasHold,
+          bonus: 2,
+          draws: [{ lot: 3, expires_at: soon, amount: 2, held: -5 }],
+        }),
+    },
+    {
+      what: 'transfer',
+      sql: () =>
+        forge(gina, 'transfer', 6, {
+          other: emma,
+          bonus: 6,
+          draws: [...gave(3, soon, 5), ...gave(2, late, 1)],
+          lots: [
+            { expires_at: soon, amount: 5 },
+            { expires_at: late, amount: 1 },
+          ],
+        }),
+    },
+    {
+      what: 'bonus',
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: late, lots: [{ expires_at: late, amount: 5 }] }),
+    },
+    {
+      what: 'expiry',
+      sql: () => freedInTime() + forge(gina, 'expiry', 10, { bonus: 10, at: day(11), draws: gave(3, soon, 10) }),
+    },
+    {
+      what: 'refund',
+      sql: () =>
+        refund(12) +
+        refund(15, { bonus: 15, draws: gave(2, late, -5) }) +
+        refund(25, { bonus: 25, requested: null, draws: [...gave(2, late, -15), ...gave(3, soon, -10)] }),
+    },
+    {
+      what: 'reversal of a transfer',
+      sql: () =>
+        forge(finn, 'reversal', 10, { reverses: finns[6], side: 'credit', other: erin, requested: null }) +
+        forge(erin, 'release', 4, { hold: erinsHold, bonus: 4, draws: held(2, late, -4) }) +
+        forge(finn, 'reversal', 3, {
+          reverses: finns[9],
+          side: 'credit',
+          other: erin,
+          bonus: 3,
+          draws: gave(8, late, -3),
+          takes: gave(2, late, 3),
+        }),
+    },
+    {
+      what: 'reversal of a bonus',
+      sql: () =>
+        forge(finn, 'reversal', 6, { reverses: finns[8], other: promotions, bonus: 6, draws: gave(8, late, 6) }),
+    },
+    { what: 'reversal of a top-up', sql: () => forge(finn, 'reversal', 28, { reverses: finns[1], other: treasury }) },
+  ])('finds nothing in a forged $what that is as the ledger would have booked it', async ({ sql }) => {
+    expect(await tamperedWith(db, FORGE + sql(), (look) => look())).toEqual([]);
+  });
+
+  const forgeries: Forgery[] = [
+    // Which credits are taken.
+    {
+      what: 'a spend that drew the later expiry first',
+      sql: () => forge(gina, 'spend', 5, { bonus: 5, draws: gave(2, late, 5) }),
+      rules: ['lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend that left some of the earlier expiry',
+      sql: () => forge(gina, 'spend', 12, { bonus: 12, draws: [...gave(3, soon, 4), ...gave(2, late, 8)] }),
+      rules: ['lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend that left expiring credits and took those without expiry',
+      sql: () => forge(gina, 'spend', 5, { bonus: 5 }),
+      rules: ['lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend that took a part without expiry before the last lot was empty',
+      sql: () => forge(gina, 'spend', 12, { bonus: 12, draws: [...gave(3, soon, 5), ...gave(2, late, 6)] }),
+      rules: ['lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold that pinned the later expiry first',
+      sql: () => forge(gina, 'hold', 5, { bonus: 5, draws: held(2, late, 5) }),
+      rules: ['lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a transfer that gave the later expiry first',
+      sql: () =>
+        forge(gina, 'transfer', 5, {
+          other: emma,
+          bonus: 5,
+          draws: gave(2, late, 5),
+          lots: [{ expires_at: late, amount: 5 }],
+        }),
+      rules: ['lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend of paid credits while bonus credits were free',
+      sql: () => forge(gina, 'spend', 5),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend of bonus credits that were reserved',
+      sql: () => forge(gina, 'spend', 26, { bonus: 26, draws: [...gave(3, soon, 5), ...gave(2, late, 10)] }),
+      rules: ['entry_balance', 'lot_balance', 'transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend that drew more than its bonus part',
+      sql: () => forge(gina, 'spend', 3, { bonus: 3, draws: gave(3, soon, 4) }),
+      rules: ['lot_draws', 'lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend that gave to a lot what it took too much of another',
+      sql: () =>
+        forge(gina, 'spend', 5, { bonus: 5, draws: gave(3, soon, 5) }) +
+        forge(gina, 'spend', 4, { bonus: 4, draws: [...gave(3, soon, -1), ...gave(2, late, 5)] }),
+      rules: ['lot_draws', 'lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend that reserved of a lot',
+      sql: () => forge(gina, 'spend', 5, { bonus: 5, draws: [...gave(3, soon, 5), ...held(2, late, 1)] }),
+      rules: ['lot_draws', 'lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a top-up that drew',
+      sql: () => forge(gina, 'top_up', 5, { draws: gave(3, soon, 5) }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'a transfer that drew from the wallet it reached',
+      sql: () =>
+        forge(finn, 'transfer', 1, {
+          other: gina,
+          bonus: 1,
+          draws: gave(8, late, 1),
+          lots: [{ expires_at: late, amount: 1 }],
+          takes: gave(3, soon, 1),
+        }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+
+    // What lots are made of.
+    {
+      what: 'a lot larger than its bonus',
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: late, lots: [{ expires_at: late, amount: 6 }] }),
+      rules: ['lot_reference'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiring bonus without its lot',
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: late }),
+      rules: ['lot_reference'],
+      in: () => gina,
+    },
+    {
+      what: 'a lot of a bonus that does not expire',
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, lots: [{ expires_at: late, amount: 5 }] }),
+      rules: ['lot_reference'],
+      in: () => gina,
+    },
+    {
+      what: 'a lot with another expiry than its bonus',
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: late, lots: [{ expires_at: soon, amount: 5 }] }),
+      rules: ['lot_reference'],
+      in: () => gina,
+    },
+    {
+      what: 'a lot of a top-up',
+      sql: () => forge(gina, 'top_up', 5, { lots: [{ expires_at: late, amount: 5 }] }),
+      rules: ['lot_reference'],
+      in: () => gina,
+    },
+    {
+      what: 'a bonus that had expired when it was granted',
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: day(-1), lots: [{ expires_at: day(-1), amount: 5 }] }),
+      rules: ['lot_expiry', 'transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a transfer that changed the expiry of what it moved',
+      sql: () =>
+        forge(gina, 'transfer', 5, {
+          other: emma,
+          bonus: 5,
+          draws: gave(3, soon, 5),
+          lots: [{ expires_at: late, amount: 5 }],
+        }),
+      rules: ['lot_reference'],
+      in: () => emma,
+    },
+    {
+      what: 'a transfer that took the expiry from what it moved',
+      sql: () => forge(gina, 'transfer', 5, { other: emma, bonus: 5, draws: gave(3, soon, 5) }),
+      rules: ['lot_reference'],
+      in: () => emma,
+    },
+    {
+      what: 'more in lots than the bonus credits, for credits without expiry were taken that had been spent',
+      sql: () =>
+        forge(gina, 'spend', 25, { bonus: 25, draws: [...gave(3, soon, 5), ...gave(2, late, 10)] }) +
+        forge(gina, 'bonus', 20, { bonus: 20, expires_at: late, lots: [{ expires_at: late, amount: 20 }] }) +
+        forge(gina, 'reversal', 10, { reverses: ginas[4], other: ginasPromotions, bonus: 10 }),
+      rules: ['lot_balance'],
+      in: () => gina,
+    },
+
+    // Expiry.
+    {
+      what: 'an expiry before the date',
+      sql: () => forge(gina, 'expiry', 5, { bonus: 5, draws: gave(3, soon, 5) }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry that took credits that were not due too',
+      sql: () =>
+        freedInTime() +
+        forge(gina, 'expiry', 12, { bonus: 12, at: day(11), draws: [...gave(3, soon, 10), ...gave(2, late, 2)] }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry of more than there was in lots',
+      sql: () => freedInTime() + forge(gina, 'expiry', 12, { bonus: 12, at: day(11), draws: gave(3, soon, 10) }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry of credits that do not expire',
+      sql: () => forge(gina, 'expiry', 5, { bonus: 5 }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry of paid credits',
+      sql: () => forge(gina, 'expiry', 5),
+      rules: ['lot_draws', 'transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry with a key',
+      sql: () =>
+        freedInTime() + forge(gina, 'expiry', 10, { key: 'forged', bonus: 10, at: day(11), draws: gave(3, soon, 10) }),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry to revenue',
+      sql: () =>
+        freedInTime() + forge(gina, 'expiry', 10, { other: revenue, bonus: 10, at: day(11), draws: gave(3, soon, 10) }),
+      rules: ['transfer_sides'],
+      in: () => gina,
+    },
+    {
+      what: 'an expired lot that was left though the wallet moved on',
+      sql: () => freedInTime() + forge(gina, 'top_up', 5, { at: day(11) }),
+      rules: ['lot_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'an expired lot that was booked only after the wallet had moved on',
+      sql: () =>
+        freedInTime() +
+        forge(gina, 'top_up', 5, { at: day(11) }) +
+        forge(gina, 'expiry', 10, { bonus: 10, at: day(12), draws: gave(3, soon, 10) }),
+      rules: ['lot_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'an expiry that left one of the lots that were due',
+      sql: () => freedInTime() + forge(gina, 'expiry', 10, { bonus: 10, at: day(21), draws: gave(3, soon, 10) }),
+      rules: ['lot_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'two expiries where one had to book all',
+      sql: () =>
+        freedInTime() +
+        forge(gina, 'expiry', 10, { bonus: 10, at: day(21), draws: gave(3, soon, 10) }) +
+        forge(gina, 'expiry', 10, { bonus: 10, at: day(21), draws: gave(2, late, 10) }),
+      rules: ['lot_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'a spend of expired credits',
+      sql: () => freedInTime() + forge(gina, 'spend', 10, { bonus: 10, at: day(11), draws: gave(3, soon, 10) }),
+      rules: ['lot_draws', 'lot_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold of expired credits',
+      sql: () => freedInTime() + forge(gina, 'hold', 10, { bonus: 10, at: day(11), draws: held(3, soon, 10) }),
+      rules: ['lot_draws', 'lot_expiry'],
+      in: () => gina,
+    },
+
+    // Holds.
+    {
+      what: 'a release without a key before the expiry of the hold',
+      sql: () => forge(gina, 'release', 5, { hold: ginasHold, bonus: 5, key: null, draws: held(3, soon, -5) }),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a release without a key of a hold that does not expire',
+      sql: () => forge(erin, 'release', 4, { hold: erinsHold, bonus: 4, key: null, draws: held(2, late, -4) }),
+      rules: ['transfer_facts'],
+      in: () => erin,
+    },
+    {
+      what: 'a release by somebody after the expiry of the hold',
+      sql: () => forge(gina, 'release', 5, { hold: ginasHold, bonus: 5, at: day(2), draws: held(3, soon, -5) }),
+      rules: ['hold_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture after the expiry of the hold',
+      sql: () =>
+        forge(gina, 'capture', 5, {
+          hold: ginasHold,
+          bonus: 5,
+          at: day(2),
+          draws: [{ lot: 3, expires_at: soon, amount: 5, held: -5 }],
+        }),
+      rules: ['hold_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture without a key',
+      sql: () =>
+        forge(gina, 'capture', 5, {
+          hold: ginasHold,
+          key: null,
+          bonus: 5,
+          draws: [{ lot: 3, expires_at: soon, amount: 5, held: -5 }],
+        }),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold left open past its expiry though the wallet moved on',
+      sql: () => forge(gina, 'top_up', 5, { at: day(2) }),
+      rules: ['hold_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold that was freed only after the wallet had moved on',
+      sql: () => forge(gina, 'top_up', 5, { at: day(1.5) }) + freedInTime(),
+      rules: ['hold_expiry'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold whose lots were not freed by its release',
+      sql: () => forge(gina, 'release', 5, { hold: ginasHold, bonus: 5 }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold whose lots were freed in part',
+      sql: () => forge(gina, 'release', 5, { hold: ginasHold, bonus: 5, draws: held(3, soon, -3) }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'a release that took credits',
+      sql: () =>
+        forge(gina, 'release', 5, {
+          hold: ginasHold,
+          bonus: 5,
+          draws: [{ lot: 3, expires_at: soon, amount: 5, held: -5 }],
+        }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture of more than the hold',
+      sql: () =>
+        forge(gina, 'capture', 6, {
+          hold: ginasHold,
+          bonus: 5,
+          draws: [{ lot: 3, expires_at: soon, amount: 5, held: -5 }],
+        }),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture of less, which asked for all',
+      sql: () =>
+        forge(gina, 'capture', 4, {
+          hold: ginasHold,
+          requested: null,
+          bonus: 4,
+          draws: [{ lot: 3, expires_at: soon, amount: 4, held: -5 }],
+        }),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture of paid credits while the hold had reserved bonus ones',
+      sql: () => forge(gina, 'capture', 5, { hold: ginasHold, draws: held(3, soon, -5) }),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture that took from another lot',
+      sql: () =>
+        forge(gina, 'capture', 5, { hold: ginasHold, bonus: 5, draws: [...held(3, soon, -5), ...gave(2, late, 5)] }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'a capture that freed less than the hold',
+      sql: () =>
+        forge(gina, 'capture', 5, {
+          hold: ginasHold,
+          held: -4,
+          bonus: 5,
+          draws: [{ lot: 3, expires_at: soon, amount: 5, held: -5 }],
+        }),
+      rules: ['entry_transfer'],
+      in: () => gina,
+    },
+    {
+      what: "a release of another wallet's hold",
+      sql: () => forge(erin, 'release', 4, { hold: ginasHold, held: 0, bonus: 4 }),
+      rules: ['hold_reference', 'transfer_facts'],
+      in: () => erin,
+    },
+    {
+      what: 'a hold that reserved of lots more than its bonus part',
+      sql: () => forge(gina, 'hold', 5, { bonus: 5, draws: [...held(3, soon, 5), ...held(2, late, 1)] }),
+      rules: ['lot_draws', 'lot_order'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold that took credits',
+      sql: () => forge(gina, 'hold', 5, { bonus: 5, draws: gave(3, soon, 5) }),
+      rules: ['lot_draws'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold of paid credits while bonus credits were free',
+      sql: () => forge(gina, 'hold', 5),
+      rules: ['transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold that had expired when it was placed',
+      sql: () => forge(gina, 'hold', 5, { expires_at: day(-1), bonus: 5, draws: held(3, soon, 5) }),
+      rules: ['hold_expiry', 'transfer_facts'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold on the side of a release',
+      sql: () => forge(gina, 'hold', 5, { side: 'credit', bonus: 5, draws: held(3, soon, 5) }),
+      rules: ['hold_reference', 'transfer_sides'],
+      in: () => gina,
+    },
+
+    // Reversals.
+    {
+      what: 'a reversal above the original',
+      sql: () =>
+        forge(erin, 'top_up', 5) + forge(finn, 'reversal', 11, { reverses: finns[6], side: 'credit', other: erin }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'reversals that together are above the original',
+      sql: () =>
+        forge(erin, 'top_up', 5) +
+        [6, 5]
+          .map((amount) => forge(finn, 'reversal', amount, { reverses: finns[6], side: 'credit', other: erin }))
+          .join(''),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund of more paid credits than were spent',
+      sql: () => forge(finn, 'spend', 16, { bonus: 6, draws: gave(8, late, 6) }) + refund(13),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund that gave bonus credits back before paid ones',
+      sql: () => refund(5, { bonus: 5 }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund that gave bonus credits back before paid ones, and all in the end',
+      sql: () =>
+        refund(5, { bonus: 5 }) +
+        refund(12) +
+        refund(35, { bonus: 35, draws: [...gave(2, late, -20), ...gave(3, soon, -10)] }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund to a lot before credits without expiry',
+      sql: () => refund(17, { bonus: 5, draws: gave(2, late, -5) }),
+      rules: ['lot_draws'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund to the earlier expiry first',
+      sql: () => refund(27, { bonus: 15, draws: gave(3, soon, -5) }),
+      rules: ['lot_draws'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund as credits without expiry of what came from lots',
+      sql: () => refund(27, { bonus: 15 }),
+      rules: ['lot_draws', 'transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a refund to a lot that it did not come from',
+      sql: () =>
+        forge(finn, 'spend', 6, { bonus: 6, draws: gave(8, late, 6) }) +
+        refund(17, { bonus: 5, draws: gave(8, late, -5) }),
+      rules: ['lot_draws'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a part that asked for all',
+      sql: () => refund(12, { requested: null }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a reversal',
+      sql: () => forge(finn, 'reversal', 8, { reverses: finns[7], other: revenue }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of an expiry',
+      sql: () =>
+        forge(finn, 'expiry', 6, { id: LATER, bonus: 6, at: day(21), draws: gave(8, late, 6) }) +
+        forge(finn, 'reversal', 6, { reverses: LATER, side: 'credit', other: breakage, bonus: 6, at: day(21) }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal before its original',
+      sql: () =>
+        forge(finn, 'bonus', 6, { bonus: 6 }) +
+        `insert into ledger.transfers select (jsonb_populate_record(t, jsonb_build_object('id', '${LATER}', 'idem_key', 'x'))).*
+           from ledger.transfers t where id = '${finns[6]}';` +
+        forge(finn, 'reversal', 6, { reverses: LATER, side: 'credit', other: erin }) +
+        `delete from ledger.transfers where id = '${LATER}';` +
+        forge(finn, 'transfer', 6, {
+          id: LATER,
+          other: erin,
+          bonus: 6,
+          draws: gave(8, late, 6),
+          lots: [{ expires_at: late, amount: 6 }],
+        }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: "a reversal of another wallet's movement",
+      sql: () => forge(erin, 'reversal', 5, { reverses: finns[5], side: 'credit', other: revenue }),
+      rules: ['transfer_reversed', 'transfer_sides'],
+      in: () => erin,
+    },
+    {
+      what: 'a reversal that reverses nothing',
+      sql: () => forge(finn, 'reversal', 5, { side: 'credit', other: revenue }),
+      rules: ['transfer_facts', 'transfer_reversed', 'transfer_sides'],
+      in: () => finn,
+    },
+    {
+      what: "a reversal against another of the house's wallets",
+      sql: () =>
+        forge(finn, 'spend', 16, { other: batchRevenue, bonus: 6, draws: gave(8, late, 6) }) +
+        refund(5, { other: batchRevenue }),
+      rules: ['transfer_sides'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal on the side of the original',
+      sql: () => refund(5, { side: 'debit', bonus: 0 }),
+      rules: ['transfer_sides'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a top-up that took reserved credits',
+      sql: () =>
+        forge(finn, 'spend', 6, { bonus: 6, draws: gave(8, late, 6) }) +
+        forge(finn, 'hold', 25) +
+        forge(finn, 'bonus', 10, { bonus: 10 }) +
+        forge(finn, 'reversal', 6, { reverses: finns[1], other: treasury }),
+      rules: ['entry_balance'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a bonus that did not take its lot',
+      sql: () =>
+        refund(17, { bonus: 5 }) + forge(finn, 'reversal', 5, { reverses: finns[8], other: promotions, bonus: 5 }),
+      rules: ['lot_draws', 'transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a bonus without expiry that took a lot',
+      sql: () =>
+        refund(17, { bonus: 5 }) +
+        forge(finn, 'reversal', 5, { reverses: finns[4], other: promotions, bonus: 5, draws: gave(8, late, 5) }),
+      rules: ['lot_draws'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a transfer that took bonus credits while paid ones were free',
+      sql: () =>
+        refund(12) +
+        forge(gina, 'spend', 25, { bonus: 25, draws: [...gave(3, soon, 5), ...gave(2, late, 10)] }) +
+        forge(finn, 'transfer', 10, {
+          id: LATER,
+          other: gina,
+          bonus: 6,
+          draws: gave(8, late, 6),
+          lots: [{ expires_at: late, amount: 6 }],
+        }) +
+        forge(finn, 'reversal', 6, {
+          reverses: LATER,
+          side: 'credit',
+          other: gina,
+          bonus: 6,
+          draws: gave(8, late, -6),
+          takes: gave(7, late, 6),
+        }),
+      rules: ['transfer_reversed'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a transfer that gave to a lot what it did not take from one',
+      sql: () =>
+        forge(erin, 'release', 4, { hold: erinsHold, bonus: 4, draws: held(2, late, -4) }) +
+        forge(erin, 'bonus', 4, { bonus: 4 }) +
+        forge(finn, 'reversal', 3, {
+          reverses: finns[9],
+          side: 'credit',
+          other: erin,
+          bonus: 3,
+          draws: gave(8, late, -3),
+        }),
+      rules: ['lot_draws'],
+      in: () => erin,
+    },
+    {
+      what: 'a reversal of a transfer that took from a lot what it did not give to one',
+      sql: () =>
+        forge(erin, 'release', 4, { hold: erinsHold, bonus: 4, draws: held(2, late, -4) }) +
+        forge(finn, 'reversal', 3, {
+          reverses: finns[9],
+          side: 'credit',
+          other: erin,
+          bonus: 3,
+          takes: gave(2, late, 3),
+        }),
+      rules: ['lot_draws', 'transfer_reversed'],
+      in: () => [erin, finn],
+    },
+  ];
+
+  it.each(forgeries)('finds $what', async ({ sql, rules, in: where }) => {
+    await tamperedWith(db, FORGE + sql(), async (look) => {
+      const found = await look();
+      expect(rulesOf(found)).toEqual(rules);
+      expect([...new Set(found.map(({ wallet_id }) => wallet_id))].sort()).toEqual([where()].flat().sort());
+      await expectSameAlone(found, look);
+    });
+  });
+});
