@@ -1,4 +1,5 @@
 /** The same calls give the same receipts and the same refusals through GraphQL, in a SQL job's transaction and in psql. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
   call,
@@ -9,7 +10,6 @@ import {
   newKey,
   newOwner,
   newWallet,
-  rowsOf,
   setStatus,
   someAsset,
   UNKNOWN_WALLET,
@@ -27,8 +27,9 @@ interface Refused {
   detail: unknown;
   hint: string | undefined;
 }
-/** What a door answers; a receipt with the names and the texts of SQL. */
-type Outcome = { row: Record<string, unknown> } | { refused: Refused };
+type Row = Record<string, unknown>;
+/** What a door answers, with the names and the texts of SQL. */
+type Outcome = { rows: Row[] } | { refused: Refused };
 type Door = (call: Call) => Promise<Outcome>;
 
 const CODES: Record<string, string> = {
@@ -37,18 +38,41 @@ const CODES: Record<string, string> = {
   WLSLF: 'SAME_WALLET',
   WLNOW: 'WALLET_NOT_FOUND',
   WLNOA: 'ASSET_NOT_FOUND',
+  WLNOH: 'HOLD_NOT_FOUND',
+  WLNOT: 'TRANSFER_NOT_FOUND',
   WLAST: 'ASSET_MISMATCH',
   WLKEY: 'IDEMPOTENCY_KEY_REUSED',
   WLFRZ: 'WALLET_FROZEN',
   WLCLS: 'WALLET_CLOSED',
+  WLHLD: 'HOLD_NOT_OPEN',
+  WLREV: 'NOT_REVERSIBLE',
   WLLIM: 'LIMIT_EXCEEDED',
   WLFND: 'INSUFFICIENT_FUNDS',
 };
+const WALLET = 'wallet { id ownerId assetCode normalSide house stripe status createdAt }';
 const PAYLOADS: Record<string, string> = {
-  wallet_open: 'wallet { id ownerId assetCode normalSide house stripe status createdAt }',
+  wallet_open: WALLET,
+  wallet_freeze: WALLET,
+  wallet_close: WALLET,
+  wallet_reopen: WALLET,
   asset_create: 'asset { code name scale createdAt }',
+  asset_limit_set:
+    'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend actor createdAt }',
+  wallet_post_batch: `receipts { ${RECEIPT} }`,
 };
-const RECEIPTS = ['wallet_top_up', 'wallet_bonus', 'wallet_spend', 'wallet_transfer'];
+const RECEIPTS = [
+  'wallet_top_up',
+  'wallet_bonus',
+  'wallet_spend',
+  'wallet_transfer',
+  'wallet_hold',
+  'wallet_capture',
+  'wallet_release',
+  'wallet_reverse',
+];
+const STATUSES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
+/** What only operators may, and jobs may not. */
+const OPERATED = ['asset_create', 'asset_limit_set', 'wallet_reverse', ...STATUSES];
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -58,154 +82,357 @@ const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) =
 
 const graphql: Door = async ({ name, args }) => {
   const field = camelCase(name);
-  const input = Object.fromEntries(Object.entries(args).map(([key, value]) => [camelCase(key), value]));
   const answer = await gateway
-    .as(name === 'asset_create' ? 'operator' : 'service', 'shop')
-    .mutate(field, input, PAYLOADS[name] ?? `receipt { ${RECEIPT} }`);
-  const payload = answer.body.data?.[field] as Record<string, Record<string, unknown>> | null | undefined;
-  const [row] = Object.values(payload ?? {});
-  if (row) return { row: Object.fromEntries(Object.entries(row).map(([key, value]) => [snakeCase(key), value])) };
+    .as(OPERATED.includes(name) ? 'operator' : 'service', 'shop')
+    .mutate(field, toInput(args), PAYLOADS[name] ?? `receipt { ${RECEIPT} }`);
+  const payload = answer.body.data?.[field] as Record<string, Row | Row[]> | null | undefined;
+  const [result] = Object.values(payload ?? {});
+  if (result) {
+    const rows = Array.isArray(result) ? result : [result];
+    return {
+      rows: rows.map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [snakeCase(key), value]))),
+    };
+  }
   const { message, extensions } = errorOf(answer);
   expect({ status: answer.status, data: answer.body.data }).toEqual({ status: 200, data: { [field]: null } });
-  return { refused: { code: extensions.code, message, detail: extensions.detail, hint: extensions.hint } };
+  return {
+    refused: { code: extensions.code, message, detail: timeless(extensions.detail ?? {}), hint: extensions.hint },
+  };
 };
+
+function toInput(args: Args): Args {
+  return Object.fromEntries(
+    Object.entries(args).map(([key, value]) => [
+      camelCase(key),
+      key === 'requests' ? (value as Args[]).map(toInput) : value,
+    ]),
+  );
+}
 
 /** One call in a transaction, parameters apart from the statement as drivers send them. */
 const job: Door = async ({ name, args }) => {
   const client = await db.connectJob();
   const given = Object.entries(args);
-  const list = given.map(([key], index) => `${key} => $${index + 1}`).join(', ');
-  return sqlOutcome(client, async () => {
+  const list = given.map(([key], index) => `${key} => ${parameter(key, index + 1)}`).join(', ');
+  return sqlOutcome(name, client, async () => {
     await client.query('begin');
-    const { rows } = await client.query<{ row: Record<string, unknown> }>(
+    const { rows } = await client.query<{ row: Row }>(
       `select to_jsonb(r) as row from ledger.${name}(${list}) r`,
-      given.map(([key, value]) => (key === 'metadata' ? jsonText(value) : value)),
+      given.map(([key, value]) => (key === 'metadata' || key === 'requests' ? jsonText(value) : value)),
     );
     await client.query('commit');
     return rows;
   });
 };
 
+const parameter = (key: string, number: number): string =>
+  key === 'requests'
+    ? `array(select r from jsonb_populate_recordset(null::ledger.wallet_request, $${number}::jsonb) r)`
+    : `$${number}`;
+
 /** A superuser's statement with everything written into it, as typed. */
 const psql: Door = async ({ name, args }) => {
   const client = await db.connect();
   const list = Object.entries(args)
-    .map(([key, value]) => `${key} => ${literal(key === 'metadata' ? jsonText(value) : value)}`)
+    .map(([key, value]) => `${key} => ${literal(key, value)}`)
     .join(', ');
-  return sqlOutcome(client, async () => {
-    const { rows } = await client.query<{ row: Record<string, unknown> }>(
-      `select to_jsonb(r) as row from ledger.${name}(${list}) r`,
-    );
+  return sqlOutcome(name, client, async () => {
+    const { rows } = await client.query<{ row: Row }>(`select to_jsonb(r) as row from ledger.${name}(${list}) r`);
     return rows;
   });
 };
 
 const jsonText = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 
-function literal(value: unknown): string {
+const ITEM = ['kind', 'wallet_id', 'counterparty_id', 'amount', 'idem_key', 'expires_at', 'metadata'];
+
+function literal(key: string, value: unknown): string {
+  if (key === 'requests') {
+    const rows = (value as Args[]).map(
+      (item) => `(${ITEM.map((name) => literal(name, item[name] ?? null)).join(', ')})`,
+    );
+    return `array[${rows.join(', ')}]::ledger.wallet_request[]`;
+  }
   if (value === null) return 'null';
+  if (key === 'metadata') return pg.escapeLiteral(JSON.stringify(value));
   return typeof value === 'string' ? pg.escapeLiteral(value) : JSON.stringify(value);
 }
 
-async function sqlOutcome(
-  client: pg.Client,
-  work: () => Promise<{ row: Record<string, unknown> }[]>,
-): Promise<Outcome> {
+async function sqlOutcome(name: string, client: pg.Client, work: () => Promise<{ row: Row }[]>): Promise<Outcome> {
   await client.query("set time zone 'UTC'");
   try {
-    const [answer] = await work();
-    if (!answer) throw new Error('no row');
-    const texts = Object.entries(answer.row).map(([key, value]) => [key, fromJson(key, value)]);
-    return { row: Object.fromEntries(texts) as Record<string, unknown> };
+    const answer = await work();
+    return {
+      rows: answer.map(({ row }) =>
+        Object.fromEntries(Object.entries(row).map(([key, value]) => [key, fromJson(name, key, value)])),
+      ),
+    };
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;
     await client.query('rollback');
     const { code = '', message, detail = '', hint } = error;
-    return { refused: { code: CODES[code] ?? code, message, detail: JSON.parse(detail), hint } };
+    return { refused: { code: CODES[code] ?? code, message, detail: timeless(JSON.parse(detail) as Row), hint } };
   }
 }
 
+/** Each door asks at a time of its own. */
+function timeless(detail: Row): Row {
+  return 'now' in detail ? { ...detail, now: expect.stringMatching(/^20\d\d-.*\+00:00$/) as string } : detail;
+}
+
 /** As GraphQL writes it: 64-bit numbers as text, times with six digits. */
-function fromJson(key: string, value: unknown): unknown {
+function fromJson(name: string, key: string, value: unknown): unknown {
   if (key === 'created_at') {
     const [, time = '', fraction = '', zone = ''] = /^([^.]+?)(?:\.(\d+))?(\+00:00)$/.exec(value as string) ?? [];
     return `${time}.${fraction.padEnd(6, '0')}${zone}`;
   }
-  return typeof value === 'number' && key !== 'scale' && key !== 'stripe' ? String(value) : value;
+  const isInt = key === 'scale' || key === 'stripe' || (name === 'asset_limit_set' && key === 'seq');
+  return typeof value === 'number' && !isInt ? String(value) : value;
 }
 
+/** Jobs book, and do no more. */
 const doorsOf = (name: string): [string, Door][] =>
-  RECEIPTS.includes(name)
+  OPERATED.includes(name) || name === 'wallet_open'
     ? [
+        ['graphql', graphql],
+        ['psql', psql],
+      ]
+    : [
         ['graphql', graphql],
         ['job', job],
         ['psql', psql],
-      ]
-    : // Jobs do not open wallets or create assets.
-      [
-        ['graphql', graphql],
-        ['psql', psql],
       ];
 
-/** Asks every door for the same; its answer, and who the row of the log says has asked. */
+/** Asks every door for the same. */
 async function askAll({ name, args }: Call): Promise<Record<string, Outcome>> {
   const outcomes: Record<string, Outcome> = {};
   for (const [door, ask] of doorsOf(name)) outcomes[door] = await ask({ name, args });
   return outcomes;
 }
 
+/** The same outcome for every door. */
+const everywhere = (name: string, outcome: Outcome): Record<string, Outcome> =>
+  Object.fromEntries(doorsOf(name).map(([door]) => [door, outcome]));
+
+function rowOf(outcome: Outcome | undefined): Row {
+  if (!outcome || !('rows' in outcome)) throw new Error(JSON.stringify(outcome));
+  const [row, ...more] = outcome.rows;
+  if (!row || more.length > 0) throw new Error(`not one row: ${JSON.stringify(outcome)}`);
+  return row;
+}
+
 async function someWallet(has: { bought?: number; bonus?: number; owner?: string } = {}): Promise<string> {
   return newWallet(db, await someAsset(db), has);
 }
 
-/** A call of the flow that would be booked. */
-async function goodCall(name: string, wallet?: string): Promise<Call & { args: Args }> {
-  const acting = wallet ?? (await someWallet({ bought: 100, bonus: 3 }));
-  const wallets =
-    name === 'wallet_transfer' ? { from_wallet: acting, to_wallet: await someWallet() } : { wallet_id: acting };
-  return { name, args: { ...wallets, amount: 5, idem_key: newKey(), metadata: { item: 'hat' } } };
+/** A call of the flow that would be booked, for this wallet or a new one of this asset. */
+async function goodCall(name: string, { wallet = '', asset = '' } = {}): Promise<Call & { args: Args }> {
+  const code = asset || (await someAsset(db));
+  const acting = wallet || (await newWallet(db, code, { bought: 100, bonus: 3 }));
+  const named = { wallet_id: acting };
+  const common = { idem_key: newKey(), metadata: { item: 'hat' } };
+  switch (name) {
+    case 'wallet_transfer':
+      return { name, args: { from_wallet: acting, to_wallet: await newWallet(db, code), amount: 5, ...common } };
+    case 'wallet_capture':
+      return { name, args: { ...named, hold_id: await place(acting), amount: 5, ...common } };
+    case 'wallet_release':
+      return { name, args: { ...named, hold_id: await place(acting), ...common } };
+    case 'wallet_reverse': {
+      const { transfer_id } = await call(db, 'wallet_spend', { ...named, amount: 5, idem_key: newKey() });
+      return { name, args: { ...named, transfer_id, amount: 5, ...common } };
+    }
+    default:
+      return { name, args: { ...named, amount: 5, ...common } };
+  }
+}
+
+/** A hold of 5. */
+async function place(wallet_id: string, expires_at?: string): Promise<string | null> {
+  return (await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey(), expires_at })).hold_id;
 }
 
 const actingOf = ({ args }: Call): string => String(args.wallet_id ?? args.from_wallet);
 
+/** Nothing has been booked in the wallet but what the call needs. */
+const FACTS: Record<string, Row> = {
+  wallet_hold: { seq: '3', held_balance: '5', hold_id: expect.any(String) as string },
+  wallet_capture: { seq: '4', hold_id: expect.any(String) as string },
+  wallet_release: { seq: '4', hold_id: expect.any(String) as string },
+  wallet_reverse: { seq: '4' },
+};
+
 describe.each(RECEIPTS)('%s', (name) => {
   it('gives the same receipt through every door, and records who came through which', async () => {
-    const receipts: Record<string, unknown>[] = [];
-    const actors: unknown[] = [];
-    for (const [, ask] of doorsOf(name)) {
-      const wallet = await someWallet({ bought: 100, bonus: 3 });
-      const outcome = await ask(await goodCall(name, wallet));
-      if (!('row' in outcome)) throw new Error(JSON.stringify(outcome));
-      const { transfer_id, wallet_id, created_at, ...facts } = outcome.row;
-      expect(wallet_id).toBe(wallet);
+    const receipts: Row[] = [];
+    const actors: Record<string, unknown> = {};
+    for (const [door, ask] of doorsOf(name)) {
+      const request = await goodCall(name);
+      const { transfer_id, wallet_id, hold_id, created_at, ...facts } = rowOf(await ask(request));
+      expect(wallet_id).toBe(actingOf(request));
       expect(created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
-      receipts.push(facts);
+      if (request.args.hold_id) expect(hold_id).toBe(request.args.hold_id);
+      receipts.push({ ...facts, hold_id: hold_id === null ? null : 'a hold' });
+      expect({ ...facts, hold_id }).toMatchObject({
+        ...{ seq: '3', amount: '5', held_balance: '0', hold_id: null, replayed: false },
+        ...FACTS[name],
+      });
       const { rows } = await db.query<{ actor: string }>('select actor from ledger.transfers where id = $1', [
         transfer_id,
       ]);
-      actors.push(rows[0]?.actor);
+      actors[door] = rows[0]?.actor;
     }
 
-    expect(receipts[0]).toMatchObject({ seq: '3', amount: '5', held_balance: '0', hold_id: null, replayed: false });
-    expect(receipts).toEqual([receipts[0], receipts[0], receipts[0]]);
+    expect(receipts).toEqual(receipts.map(() => receipts[0]));
     const { rows } = await db.query<{ superuser: string }>('select session_user as superuser');
-    expect(actors).toEqual(['service:shop', 'db:wallet_test_job', `db:${rows[0]?.superuser ?? ''}`]);
+    expect(actors).toEqual({
+      graphql: OPERATED.includes(name) ? 'operator:shop' : 'service:shop',
+      ...(!OPERATED.includes(name) && { job: 'db:wallet_test_job' }),
+      psql: `db:${rows[0]?.superuser ?? ''}`,
+    });
   });
 
-  it.each(['graphql', 'job', 'psql'])('replays through every door what came through %s', async (door) => {
+  it.each(doorsOf(name))('replays through every door what came through %s', async (_door, ask) => {
     const request = await goodCall(name);
-    const first = await new Map(doorsOf(name)).get(door)?.(request);
-    if (!first || !('row' in first)) throw new Error(JSON.stringify(first));
+    const first = rowOf(await ask(request));
     await call(db, 'wallet_top_up', { wallet_id: actingOf(request), amount: 1, idem_key: newKey() });
 
-    const replayed = { row: { ...first.row, replayed: true } };
-
-    expect(first.row.replayed).toBe(false);
-    expect(await askAll(request)).toEqual({ graphql: replayed, job: replayed, psql: replayed });
+    expect(first.replayed).toBe(false);
+    expect(await askAll(request)).toEqual(everywhere(name, { rows: [{ ...first, replayed: true }] }));
   });
 });
 
-describe('wallet_open and asset_create', () => {
+describe('an expiry and an amount that is left out', () => {
+  it.each(['wallet_bonus', 'wallet_hold'])('replay where it is a %s that has expired since', async (name) => {
+    const expires_at = new Date(Date.now() + 400).toISOString();
+    const { args } = await goodCall(name);
+    const request = { name, args: { ...args, expires_at } };
+    const first = rowOf(await graphql(request));
+
+    await sleep(500);
+
+    expect(await askAll(request)).toEqual(everywhere(name, { rows: [{ ...first, replayed: true }] }));
+  });
+
+  it.each(['wallet_capture', 'wallet_reverse'])('replay where it is a %s of everything', async (name) => {
+    const { args } = await goodCall(name);
+    const request = { name, args: { ...args, amount: null } };
+    const first = rowOf(await graphql(request));
+
+    expect(first.amount).toBe('5');
+    expect(await askAll(request)).toEqual(everywhere(name, { rows: [{ ...first, replayed: true }] }));
+  });
+});
+
+/** A batch of each kind that it may hold, on one wallet. */
+async function goodBatch(): Promise<{ name: string; args: { requests: Args[] } }> {
+  const wallet_id = await someWallet();
+  const item = (kind: string, amount: number, more: Args = {}) => ({
+    kind,
+    wallet_id,
+    amount,
+    idem_key: newKey(),
+    metadata: { note: `a "${kind}", {it's} \\ (so)` },
+    ...more,
+  });
+  const requests = [
+    item('top_up', 100),
+    item('bonus', 10, { expires_at: '2099-01-01T00:00:00Z' }),
+    item('bonus', 5, { metadata: {} }),
+    item('spend', 12),
+    item('transfer', 4, { counterparty_id: await someWallet() }),
+  ];
+  return { name: 'wallet_post_batch', args: { requests } };
+}
+
+describe('wallet_post_batch', () => {
+  it('gives the same receipts through every door, in order, and stores the same', async () => {
+    const outcomes: unknown[] = [];
+    for (const [, ask] of doorsOf('wallet_post_batch')) {
+      const { name, args } = await goodBatch();
+      const outcome = await ask({ name, args });
+      if (!('rows' in outcome)) throw new Error(JSON.stringify(outcome));
+      const { rows: stored } = await db.query(
+        `select t.kind, t.amount, t.bonus_amount, t.expires_at, t.metadata from unnest($1::uuid[]) with ordinality as i (id, n)
+         join ledger.transfers t using (id) order by n`,
+        [outcome.rows.map(({ transfer_id }) => transfer_id)],
+      );
+      expect(outcome.rows.map(({ wallet_id }) => wallet_id)).toEqual(args.requests.map(({ wallet_id }) => wallet_id));
+      expect(stored.map(({ metadata }) => metadata as unknown)).toEqual(args.requests.map(({ metadata }) => metadata));
+      const receipts = outcome.rows.map(({ seq, amount, bonus_amount, balance, bonus_balance, replayed }) => ({
+        ...{ seq, amount, bonus_amount, balance, bonus_balance, replayed },
+      }));
+      outcomes.push({ receipts, stored });
+    }
+
+    expect(outcomes).toEqual(outcomes.map(() => outcomes[0]));
+    expect(outcomes[0]).toMatchObject({
+      receipts: [
+        { seq: '1', balance: '100', bonus_balance: '0' },
+        { seq: '2', balance: '110', bonus_balance: '10' },
+        { seq: '3', balance: '115', bonus_balance: '15' },
+        { seq: '4', balance: '103', bonus_balance: '3', bonus_amount: '12' },
+        { seq: '5', balance: '99', bonus_balance: '0', bonus_amount: '3' },
+      ],
+      stored: [{ kind: 'top_up' }, { kind: 'bonus' }, { kind: 'bonus' }, { kind: 'spend' }, { kind: 'transfer' }],
+    });
+  });
+
+  it.each(doorsOf('wallet_post_batch'))('replays through every door what came through %s', async (_door, ask) => {
+    const request = await goodBatch();
+    const first = await ask(request);
+    if (!('rows' in first)) throw new Error(JSON.stringify(first));
+
+    const rows = first.rows.map((row) => ({ ...row, replayed: true }));
+
+    expect(rows).toHaveLength(5);
+    expect(await askAll(request)).toEqual(everywhere(request.name, { rows }));
+  });
+
+  it('replays single calls, and single calls replay its items, through every door', async () => {
+    const single = await goodCall('wallet_spend');
+    const { name, args } = await goodBatch();
+    const requests = [{ kind: 'spend', ...single.args }, ...args.requests];
+    const first = rowOf(await graphql(single));
+    const batch = await job({ name, args: { requests } });
+    if (!('rows' in batch)) throw new Error(JSON.stringify(batch));
+
+    const item: Args = { ...requests[1] };
+    delete item.kind;
+    const again = await askAll({ name: 'wallet_top_up', args: item });
+
+    expect(batch.rows[0]).toEqual({ ...first, replayed: true });
+    expect(batch.rows.slice(1).map(({ replayed }) => replayed)).toEqual([false, false, false, false, false]);
+    expect(again).toEqual(everywhere('wallet_top_up', { rows: [{ ...batch.rows[1], replayed: true }] }));
+  });
+});
+
+describe('wallet_freeze, wallet_close and wallet_reopen', () => {
+  it.each(STATUSES)('%s answers the same through every door', async (name) => {
+    const status = { wallet_freeze: 'frozen', wallet_close: 'closed', wallet_reopen: 'open' }[name];
+    const answers: Row[] = [];
+    for (const [, ask] of doorsOf(name)) {
+      const wallet_id = await someWallet();
+      if (name === 'wallet_reopen') await call(db, 'wallet_freeze', { wallet_id, reason: 'first' });
+
+      const { id, owner_id, created_at, ...facts } = rowOf(
+        await ask({ name, args: { wallet_id, reason: 'for a test' } }),
+      );
+
+      expect({ id, owner_id, created_at }).toEqual({
+        id: wallet_id,
+        owner_id: expect.any(String) as string,
+        created_at: expect.any(String) as string,
+      });
+      answers.push(facts);
+    }
+
+    expect(answers[0]).toMatchObject({ status, house: null });
+    expect(answers).toEqual(answers.map(() => answers[0]));
+  });
+});
+
+describe('wallet_open, asset_create and asset_limit_set', () => {
   it('answer the same through every door', async () => {
     const owner_id = newOwner();
     const asset = { code: `D${newKey().slice(4, 12)}`, name: 'Doors', scale: 3 };
@@ -213,20 +440,43 @@ describe('wallet_open and asset_create', () => {
     const assets = await askAll({ name: 'asset_create', args: asset });
     const wallets = await askAll({ name: 'wallet_open', args: { owner_id, asset_code: asset.code } });
 
-    expect(assets.graphql).toEqual({ row: { ...asset, created_at: expect.any(String) as string } });
+    const limits = { max_spend: '5', max_balance: null, max_daily_spend: '9000000000000000000' };
+    const set = await askAll({ name: 'asset_limit_set', args: { asset_code: asset.code, ...limits } });
+
+    expect(rowOf(assets.graphql)).toEqual({ ...asset, created_at: expect.any(String) as string });
     expect(assets.psql).toEqual(assets.graphql);
-    expect(wallets.graphql).toMatchObject({ row: { owner_id, asset_code: asset.code, status: 'open', house: null } });
+    expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open', house: null });
     expect(wallets.psql).toEqual(wallets.graphql);
+    // The second one finds them in force.
+    expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });
+    expect(set.psql).toEqual(set.graphql);
   });
 });
 
 interface RefusedCall {
   code: string;
   what: string;
+  /** The item of a batch that fails. */
+  index?: number;
   arrange: () => Promise<Call>;
 }
 
-const LEAVING = ['wallet_spend', 'wallet_transfer'];
+const LEAVING = ['wallet_spend', 'wallet_transfer', 'wallet_hold', 'wallet_capture'];
+/** A limit that a call of 5 would pass; the wallet has bought 100 and been granted 3 within the day. */
+const LIMITS: Record<string, Args> = {
+  wallet_top_up: { max_daily_top_up: 104 },
+  wallet_bonus: { max_daily_bonus: 7 },
+  wallet_spend: { max_spend: 4 },
+  wallet_transfer: { max_balance: 4 },
+  wallet_capture: { max_daily_spend: 4 },
+};
+/** Past what the ledger counts to: who gets there, and with which balances. */
+const OVERFLOWS: Record<string, { who: string; head: Record<string, string> }> = {
+  wallet_top_up: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
+  wallet_bonus: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
+  wallet_spend: { who: 'wallet_id', head: { balance: '9', spent_total: MAX_BALANCE } },
+  wallet_transfer: { who: 'to_wallet', head: { balance: MAX_BALANCE } },
+};
 
 const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
   const acting = name === 'wallet_transfer' ? 'from_wallet' : 'wallet_id';
@@ -239,8 +489,18 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
     await setStatus(db, actingOf(request), status);
     return request;
   };
+  const overflow = OVERFLOWS[name];
+  const hasAmount = name !== 'wallet_release';
+  const others: { field: string; other: () => Promise<unknown> }[] = [
+    ...(hasAmount ? [{ field: 'amount', other: () => Promise.resolve(6) }] : []),
+    { field: 'metadata', other: () => Promise.resolve({ item: 'cap' }) },
+    ...(name === 'wallet_transfer' ? [{ field: 'to_wallet', other: () => someWallet() }] : []),
+    ...(name === 'wallet_bonus' || name === 'wallet_hold'
+      ? [{ field: 'expires_at', other: () => Promise.resolve('2099-01-01T00:00:00Z') }]
+      : []),
+  ];
   return [
-    ...[0, -1, 10 ** 15 + 1, '9223372036854775807'].map((amount) => ({
+    ...(hasAmount ? [0, -1, 10 ** 15 + 1, '9223372036854775807'] : []).map((amount) => ({
       code: 'INVALID_AMOUNT',
       what: `${name} of ${amount}`,
       arrange: but({ amount, idem_key: '', metadata: null }),
@@ -261,57 +521,239 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
       what: `${name} for the house`,
       arrange: async () => but({ [acting]: await houseWallet(db, await someAsset(db), 'treasury', 5) })(),
     },
-    ...[
-      { field: 'kind', other: { kind: true } },
-      { field: 'amount', other: { amount: 6 } },
-      { field: 'metadata', other: { metadata: { item: 'cap' } } },
-      ...(name === 'wallet_transfer' ? [{ field: 'to_wallet', other: { to_wallet: true } }] : []),
-    ].map(({ field, other }) => ({
+    {
+      code: 'IDEMPOTENCY_KEY_REUSED',
+      what: `${name} with a key that comes again with another kind`,
+      arrange: async () => {
+        const first = await goodCall(name === 'wallet_spend' ? 'wallet_top_up' : 'wallet_spend');
+        await call(db, first.name, first.args);
+        const { args } = await goodCall(name, { wallet: actingOf(first) });
+        return { name, args: { ...args, idem_key: first.args.idem_key } };
+      },
+    },
+    ...others.map(({ field, other }) => ({
       code: 'IDEMPOTENCY_KEY_REUSED',
       what: `${name} with a key that comes again with another ${field}`,
       arrange: async () => {
-        const first = await goodCall(
-          field === 'kind' ? (name === 'wallet_spend' ? 'wallet_top_up' : 'wallet_spend') : name,
-        );
+        const first = await goodCall(name);
         await call(db, first.name, first.args);
-        if (field === 'kind') {
-          const { args } = await goodCall(name, actingOf(first));
-          return { name, args: { ...args, idem_key: first.args.idem_key } };
-        }
-        const again = field === 'to_wallet' ? { to_wallet: await someWallet() } : other;
-        return { name, args: { ...first.args, ...again } };
+        return { name, args: { ...first.args, [field]: await other() } };
       },
     })),
     ...(LEAVING.includes(name)
-      ? [
-          { code: 'WALLET_FROZEN', what: `${name} from a frozen wallet`, arrange: notOpen('frozen') },
-          { code: 'INSUFFICIENT_FUNDS', what: `${name} of more than there is`, arrange: but({ amount: 104 }) },
-        ]
+      ? [{ code: 'WALLET_FROZEN', what: `${name} from a frozen wallet`, arrange: notOpen('frozen') }]
+      : []),
+    ...(['wallet_spend', 'wallet_transfer', 'wallet_hold'].includes(name)
+      ? [{ code: 'INSUFFICIENT_FUNDS', what: `${name} of more than there is`, arrange: but({ amount: 104 }) }]
       : []),
     { code: 'WALLET_CLOSED', what: `${name} for a closed wallet`, arrange: notOpen('closed') },
-    {
-      code: 'LIMIT_EXCEEDED',
-      what: `${name} past the highest balance or total`,
-      arrange: async () => {
-        const request = await goodCall(name);
-        if (name === 'wallet_transfer') await forceHead(db, String(request.args.to_wallet), { balance: MAX_BALANCE });
-        else if (name === 'wallet_spend') {
-          await forceHead(db, actingOf(request), { balance: '9', spent_total: MAX_BALANCE });
-        } else await forceHead(db, actingOf(request), { balance: MAX_BALANCE });
-        return request;
-      },
-    },
+    ...(LIMITS[name]
+      ? [
+          {
+            code: 'LIMIT_EXCEEDED',
+            what: `${name} past ${Object.keys(LIMITS[name]).join()} of its asset`,
+            arrange: async () => {
+              const asset = await newAsset(db);
+              const request = await goodCall(name, { asset });
+              await call(db, 'asset_limit_set', { asset_code: asset, ...LIMITS[name] });
+              return request;
+            },
+          },
+        ]
+      : []),
+    ...(overflow
+      ? [
+          {
+            code: 'LIMIT_EXCEEDED',
+            what: `${name} past the highest balance or total`,
+            arrange: async () => {
+              const request = await goodCall(name);
+              await forceHead(db, String(request.args[overflow.who]), overflow.head);
+              return request;
+            },
+          },
+        ]
+      : []),
   ];
 });
 
-const others: RefusedCall[] = [
+/** Calls of a flow with other arguments than good ones. */
+const refusedFlow = (name: string, code: string, what: string, change: (args: Args) => Promise<Args> | Args) => ({
+  code,
+  what: `${name} ${what}`,
+  arrange: async () => {
+    const { args } = await goodCall(name);
+    return { name, args: { ...args, ...(await change(args)) } };
+  },
+});
+
+const refusedHolds: RefusedCall[] = ['wallet_capture', 'wallet_release'].flatMap((name) => [
+  refusedFlow(name, 'HOLD_NOT_FOUND', 'of an unknown hold', () => ({ hold_id: UNKNOWN_WALLET })),
+  refusedFlow(name, 'HOLD_NOT_FOUND', 'of a hold of another wallet', async () => ({
+    hold_id: await place(await someWallet({ bought: 5 })),
+  })),
+  refusedFlow(name, 'IDEMPOTENCY_KEY_REUSED', 'with a key that comes again for another hold', async (args) => {
+    await call(db, name, args);
+    return { hold_id: await place(String(args.wallet_id)) };
+  }),
+  ...['wallet_capture', 'wallet_release'].map((closing) =>
+    refusedFlow(name, 'HOLD_NOT_OPEN', `of a hold after ${closing}`, async ({ wallet_id, hold_id }) => {
+      await call(db, closing, { wallet_id, hold_id, idem_key: newKey() });
+      return {};
+    }),
+  ),
+  refusedFlow(name, 'HOLD_NOT_OPEN', 'of a hold that has expired', async ({ wallet_id }) => {
+    const hold_id = await place(String(wallet_id), new Date(Date.now() + 100).toISOString());
+    await sleep(150);
+    return { hold_id };
+  }),
+]);
+
+const refusedReversals: RefusedCall[] = [
+  refusedFlow('wallet_reverse', 'TRANSFER_NOT_FOUND', 'of an unknown transfer', () => ({
+    transfer_id: UNKNOWN_WALLET,
+  })),
+  refusedFlow('wallet_reverse', 'TRANSFER_NOT_FOUND', 'of a transfer of another wallet', async () => ({
+    transfer_id: (await goodCall('wallet_reverse')).args.transfer_id,
+  })),
+  refusedFlow(
+    'wallet_reverse',
+    'IDEMPOTENCY_KEY_REUSED',
+    'with a key that comes again for another transfer',
+    async (args) => {
+      await call(db, 'wallet_reverse', args);
+      return { transfer_id: (await goodCall('wallet_reverse', { wallet: String(args.wallet_id) })).args.transfer_id };
+    },
+  ),
+  refusedFlow('wallet_reverse', 'NOT_REVERSIBLE', 'of more than is left', async (args) => {
+    await call(db, 'wallet_reverse', { ...args, amount: 1, idem_key: newKey() });
+    return {};
+  }),
+  refusedFlow('wallet_reverse', 'NOT_REVERSIBLE', 'of a reversal', async (args) => ({
+    transfer_id: (await call(db, 'wallet_reverse', { ...args, idem_key: newKey() })).transfer_id,
+  })),
+  refusedFlow('wallet_reverse', 'NOT_REVERSIBLE', 'of a hold', async ({ wallet_id }) => ({
+    transfer_id: await place(String(wallet_id)),
+  })),
+  refusedFlow('wallet_reverse', 'INSUFFICIENT_FUNDS', 'of a top-up that has been spent', async () => {
+    const wallet_id = await someWallet();
+    const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id, amount: 5, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
+    return { wallet_id, transfer_id };
+  }),
+];
+
+/** The third item of a good batch is replaced. */
+const refusedBatch = (code: string, what: string, change: (requests: Args[]) => Promise<Args> | Args): RefusedCall => ({
+  code,
+  what: `wallet_post_batch of an item ${what}`,
+  index: 2,
+  arrange: async () => {
+    const { name, args } = await goodBatch();
+    const requests = [...args.requests];
+    requests[2] = { ...requests[2], ...(await change(requests)) };
+    return { name, args: { requests } };
+  },
+});
+
+const refusedBatches: RefusedCall[] = [
+  refusedBatch('INVALID_AMOUNT', 'of nothing', () => ({ amount: 0, idem_key: '' })),
+  refusedBatch('INVALID_ARGUMENT', 'without a key', () => ({ idem_key: '', wallet_id: UNKNOWN_WALLET })),
+  refusedBatch('INVALID_ARGUMENT', 'that is a hold', () => ({ kind: 'hold' })),
+  refusedBatch('INVALID_ARGUMENT', 'that has expired', () => ({ expires_at: '2020-01-01T00:00:00Z' })),
+  refusedBatch('INVALID_ARGUMENT', 'with the metadata []', () => ({ metadata: [] })),
+  refusedBatch('SAME_WALLET', 'to the same wallet', ([first]) => ({
+    kind: 'transfer',
+    counterparty_id: first?.wallet_id,
+  })),
+  refusedBatch('WALLET_NOT_FOUND', 'for an unknown wallet', () => ({ wallet_id: UNKNOWN_WALLET })),
+  refusedBatch('WALLET_NOT_FOUND', 'for the house', async () => ({
+    wallet_id: await houseWallet(db, await someAsset(db), 'promotions', 32),
+  })),
+  refusedBatch('ASSET_MISMATCH', 'to a wallet of another asset', async () => ({
+    kind: 'transfer',
+    counterparty_id: await newWallet(db, await newAsset(db)),
+  })),
+  refusedBatch('IDEMPOTENCY_KEY_REUSED', 'with the key of an earlier call', async ([first]) => {
+    const { args } = await goodCall('wallet_spend', { wallet: await someWallet({ bought: 9 }) });
+    await call(db, 'wallet_spend', args);
+    return { wallet_id: args.wallet_id, idem_key: args.idem_key, metadata: first?.metadata };
+  }),
+  refusedBatch('WALLET_FROZEN', 'from a frozen wallet', async () => {
+    const wallet_id = await someWallet({ bought: 5 });
+    await call(db, 'wallet_freeze', { wallet_id, reason: 'for a test' });
+    return { kind: 'spend', wallet_id };
+  }),
+  refusedBatch('LIMIT_EXCEEDED', 'past a limit of its asset', async () => {
+    const asset_code = await newAsset(db);
+    await call(db, 'asset_limit_set', { asset_code, max_daily_bonus: 4 });
+    return { wallet_id: await newWallet(db, asset_code) };
+  }),
+  refusedBatch('INSUFFICIENT_FUNDS', 'of more than those before it leave', () => ({ kind: 'spend', amount: 111 })),
   {
     code: 'INVALID_ARGUMENT',
-    what: 'wallet_bonus that expires',
+    what: 'wallet_post_batch of too many items',
     arrange: async () => {
-      const { name, args } = await goodCall('wallet_bonus');
-      return { name, args: { ...args, expires_at: '2099-01-01T00:00:00Z' } };
+      const { name, args } = await goodBatch();
+      return { name, args: { requests: Array.from({ length: 10_001 }, () => args.requests[0] ?? {}) } };
     },
+  },
+];
+
+const refusedStatuses: RefusedCall[] = STATUSES.flatMap((name) => [
+  ...['', 'x'.repeat(1001)].map((reason) => ({
+    code: 'INVALID_ARGUMENT',
+    what: `${name} for a reason of ${reason.length} characters`,
+    arrange: () => Promise.resolve({ name, args: { wallet_id: UNKNOWN_WALLET, reason } }),
+  })),
+  {
+    code: 'WALLET_NOT_FOUND',
+    what: `${name} of an unknown wallet`,
+    arrange: () => Promise.resolve({ name, args: { wallet_id: UNKNOWN_WALLET, reason: 'why not' } }),
+  },
+  {
+    code: 'WALLET_NOT_FOUND',
+    what: `${name} of the house`,
+    arrange: async () => ({
+      name,
+      args: { wallet_id: await houseWallet(db, await someAsset(db), 'revenue', 3), reason: 'why not' },
+    }),
+  },
+]);
+
+const others: RefusedCall[] = [
+  ...['wallet_bonus', 'wallet_hold'].map((name) =>
+    refusedFlow(name, 'INVALID_ARGUMENT', 'with an expiry that has passed', () => ({
+      expires_at: '2020-01-01T00:00:00Z',
+    })),
+  ),
+  refusedFlow('wallet_capture', 'INSUFFICIENT_FUNDS', 'of more than the hold reserved', () => ({ amount: 6 })),
+  {
+    code: 'WALLET_CLOSED',
+    what: 'wallet_freeze of a closed wallet',
+    arrange: async () => {
+      const wallet_id = await someWallet();
+      await call(db, 'wallet_close', { wallet_id, reason: 'for a test' });
+      return { name: 'wallet_freeze', args: { wallet_id, reason: 'for a test' } };
+    },
+  },
+  {
+    code: 'INVALID_ARGUMENT',
+    what: 'wallet_close of a wallet that is not empty',
+    arrange: async () => ({
+      name: 'wallet_close',
+      args: { wallet_id: await someWallet({ bonus: 1 }), reason: 'for a test' },
+    }),
+  },
+  ...[-1, '9000000000000000001'].map((max_balance) => ({
+    code: 'INVALID_ARGUMENT',
+    what: `asset_limit_set of ${max_balance}`,
+    arrange: () => Promise.resolve({ name: 'asset_limit_set', args: { asset_code: 'NONE', max_balance } }),
+  })),
+  {
+    code: 'ASSET_NOT_FOUND',
+    what: 'asset_limit_set of an unknown asset',
+    arrange: () => Promise.resolve({ name: 'asset_limit_set', args: { asset_code: 'NONE', max_spend: 5 } }),
   },
   {
     code: 'SAME_WALLET',
@@ -388,36 +830,69 @@ const others: RefusedCall[] = [
   })),
 ];
 
+/** What callers booked: what is due, the worker books whenever it likes. */
+async function booked(): Promise<unknown> {
+  const { rows } = await db.query(
+    `select count(distinct t.id) as transfers, count(e) as entries from ledger.transfers t
+     left join ledger.entries e on e.transfer_id = t.id where t.idem_key is not null`,
+  );
+  return rows[0];
+}
+
 describe('a refusal', () => {
-  it.each([...everyFlow, ...others])('of $what is the same through every door ($code)', async ({ code, arrange }) => {
-    const request = await arrange();
-    const before = await rowsOf(db);
+  it.each([...everyFlow, ...refusedHolds, ...refusedReversals, ...refusedBatches, ...refusedStatuses, ...others])(
+    'of $what is the same through every door ($code)',
+    async ({ code, arrange, index }) => {
+      const request = await arrange();
+      const before = await booked();
 
-    const { graphql: shown, ...doors } = await askAll(request);
+      const { graphql: shown, ...doors } = await askAll(request);
 
-    expect(shown).toEqual({
-      refused: {
-        code,
-        message: expect.stringMatching(new RegExp(`^${code.toLowerCase().replaceAll('_', ' ')}`)) as string,
-        detail: expect.any(Object) as object,
-        hint: expect.stringMatching(/^.+\.$/) as string,
-      },
-    });
-    for (const [door, outcome] of Object.entries(doors)) expect({ door, ...outcome }).toEqual({ door, ...shown });
-    expect(Object.keys(doors)).toEqual(RECEIPTS.includes(request.name) ? ['job', 'psql'] : ['psql']);
-    expect(await rowsOf(db)).toEqual(before);
-  });
+      expect(shown).toEqual({
+        refused: {
+          code,
+          message: expect.stringMatching(new RegExp(`^${code.toLowerCase().replaceAll('_', ' ')}`)) as string,
+          detail: (index === undefined ? expect.any(Object) : expect.objectContaining({ index })) as object,
+          hint: expect.stringMatching(/^.+\.$/) as string,
+        },
+      });
+      for (const [door, outcome] of Object.entries(doors)) expect({ door, ...outcome }).toEqual({ door, ...shown });
+      expect(await booked()).toEqual(before);
+    },
+  );
 
-  it('of walletBalance is the same as in SQL (WALLET_NOT_FOUND)', async () => {
-    for (const id of [UNKNOWN_WALLET, await houseWallet(db, await someAsset(db), 'promotions', 32)]) {
-      const answer = await gateway.as('auditor').post(`{ walletBalance(walletId: "${id}") { balance } }`);
-      const error = await db.query('select ledger.wallet_balance($1)', [id]).catch((thrown: unknown) => thrown);
+  const AT = '2020-01-01T00:00:00Z';
+  it.each([
+    { name: 'wallet_balance', query: (id: string) => `walletBalance(walletId: "${id}") { balance }`, values: [] },
+    {
+      name: 'wallet_balance_at',
+      query: (id: string) => `walletBalanceAt(walletId: "${id}", atTime: "${AT}") { balance }`,
+      values: [AT],
+    },
+    { name: 'wallet_explain', query: (id: string) => `walletExplain(walletId: "${id}") { amount }`, values: [] },
+  ])('of $name is the same as in SQL', async ({ name, query, values }) => {
+    const client = await db.connect();
+    await client.query("set time zone 'UTC'");
+    const house = await houseWallet(db, await someAsset(db), 'promotions', 32);
+    // Before it was opened.
+    const early = name === 'wallet_balance_at' ? [await someWallet()] : [];
+
+    for (const id of [UNKNOWN_WALLET, house, ...early]) {
+      const answer = await gateway.as('auditor').post(`{ ${query(id)} }`);
+      const parameters = [id, ...values];
+      const error = await client
+        .query(`select * from ledger.${name}(${parameters.map((_, n) => `$${n + 1}`).join(', ')})`, parameters)
+        .catch((thrown: unknown) => thrown);
 
       if (!(error instanceof pg.DatabaseError)) throw new Error('not refused');
-      expect(error.code).toBe('WLNOW');
+      expect(error.code).toBe(early.includes(id) ? 'WLARG' : 'WLNOW');
       expect(errorOf(answer)).toMatchObject({
         message: error.message,
-        extensions: { code: 'WALLET_NOT_FOUND', detail: JSON.parse(error.detail ?? '') as object, hint: error.hint },
+        extensions: {
+          code: CODES[error.code ?? ''],
+          detail: JSON.parse(error.detail ?? '') as object,
+          hint: error.hint,
+        },
       });
     }
   });
