@@ -14,6 +14,7 @@ import { type Answer, createGateway, errorOf } from './testing.ts';
 
 const ROLES: Role[] = ['player', 'service', 'operator', 'auditor'];
 const FLOWS: Role[] = ['service', 'operator'];
+const OPERATORS: Role[] = ['operator'];
 const ALL: Role[] = ROLES;
 
 const gateway = createGateway();
@@ -49,6 +50,17 @@ beforeAll(async () => {
 /** The caller of each role; the player is the owner of the own wallet. */
 const as = (role: Role) => gateway.as(role, role === 'player' ? owner : role);
 
+/** A hold of 1 in the own wallet. */
+const place = async () => (await call(db, 'wallet_hold', { wallet_id: own, amount: 1, idem_key: newKey() })).hold_id;
+/** A top-up of 1 in the own wallet. */
+const topUp = async () =>
+  (await call(db, 'wallet_top_up', { wallet_id: own, amount: 1, idem_key: newKey() })).transfer_id;
+const withStatus = async (name?: 'wallet_freeze' | 'wallet_close') => {
+  const walletId = await newWallet(db, asset);
+  if (name) await call(db, name, { wallet_id: walletId, reason: 'for a test' });
+  return { walletId, reason: 'for a test' };
+};
+
 /** What an answer comes to: "ok", or the error's code. */
 const outcome = (answer: Answer): string => (answer.body.errors ? errorOf(answer).extensions.code : 'ok');
 
@@ -64,13 +76,43 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       () => ({ fromWallet: own, toWallet: other, amount: 1, idemKey: newKey() }),
       'receipt { seq }',
     ],
-    ['assetCreate', ['operator'], () => ({ code: newKey(), name: 'New' }), 'asset { code }'],
-  ] as [string, Role[], () => Record<string, unknown>, string][])(
+    ['walletHold', FLOWS, () => ({ walletId: own, amount: 1, idemKey: newKey() }), 'receipt { seq }'],
+    [
+      'walletCapture',
+      FLOWS,
+      async () => ({ walletId: own, holdId: await place(), idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    [
+      'walletRelease',
+      FLOWS,
+      async () => ({ walletId: own, holdId: await place(), idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    [
+      'walletPostBatch',
+      FLOWS,
+      () => ({ requests: [{ kind: 'top_up', walletId: own, amount: 1, idemKey: newKey() }] }),
+      'receipts { seq }',
+    ],
+    [
+      'walletReverse',
+      OPERATORS,
+      async () => ({ walletId: own, transferId: await topUp(), idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    ['walletFreeze', OPERATORS, () => withStatus(), 'wallet { status }'],
+    ['walletClose', OPERATORS, () => withStatus(), 'wallet { status }'],
+    ['walletReopen', OPERATORS, () => withStatus('wallet_close'), 'wallet { status }'],
+    ['assetCreate', OPERATORS, () => ({ code: newKey(), name: 'New' }), 'asset { code }'],
+    ['assetLimitSet', OPERATORS, async () => ({ assetCode: await newAsset(db), maxSpend: 5 }), 'limits { seq }'],
+  ] as [string, Role[], () => Record<string, unknown> | Promise<Record<string, unknown>>, string][])(
     'calls %s if it is one of %j, and is FORBIDDEN otherwise',
     async (name, allowed, input, payload) => {
+      const given = await input();
       const before = await rowsOf(db);
 
-      const answer = await as(role).mutate(name, input(), payload);
+      const answer = await as(role).mutate(name, given, payload);
 
       const may = allowed.includes(role);
       expect(outcome(answer)).toBe(may ? 'ok' : 'FORBIDDEN');
@@ -92,6 +134,10 @@ describe.each(ROLES)('a token of the role %s', (role) => {
     ],
     ['walletId', ALL, () => '{ walletId(ownerId: "x", assetCode: "GOLD") }'],
     ['walletBalance', ALL, () => `{ walletBalance(walletId: "${own}") { balance } }`],
+    ['walletBalanceAt', ALL, () => `{ walletBalanceAt(walletId: "${own}", atTime: "2099-01-01") { balance } }`],
+    ['walletExplain', ALL, () => `{ walletExplain(walletId: "${own}") { source amount } }`],
+    ['holds', ALL, () => `{ wallet(id: "${own}") { holds { nodes { id status closing { kind } } } } }`],
+    ['limits', ALL, () => '{ assets { nodes { limits { maxSpend actor } } } }'],
     ['ledgerTrialBalance', ['auditor'], () => '{ ledgerTrialBalance { nodes { account } } }'],
     ['ledgerVerify', ['auditor'], () => '{ ledgerVerify { nodes { rule } } }'],
     ['ledgerVerify of a wallet', ['auditor'], () => `{ ledgerVerify(walletId: "${own}") { nodes { rule } } }`],
@@ -110,12 +156,34 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       as(role).mutate('walletSpend', { walletId: treasury, ...key }),
       as(role).mutate('walletTransfer', { fromWallet: treasury, toWallet: own, ...key }),
       as(role).mutate('walletTransfer', { fromWallet: own, toWallet: treasury, ...key }),
+      as(role).mutate('walletHold', { walletId: treasury, ...key }),
+      as(role).mutate('walletCapture', { walletId: treasury, holdId: sent, ...key }),
+      as(role).mutate('walletRelease', { walletId: treasury, holdId: sent, idemKey: newKey() }),
+      as(role).mutate(
+        'walletPostBatch',
+        { requests: [{ kind: 'bonus', walletId: treasury, ...key }] },
+        'receipts { seq }',
+      ),
     ];
-    const balance = await as(role).post(`{ walletBalance(walletId: "${treasury}") { balance } }`);
+    const operated = [
+      as(role).mutate('walletReverse', { walletId: treasury, transferId: sent, ...key }),
+      ...['walletFreeze', 'walletClose', 'walletReopen'].map((name) =>
+        as(role).mutate(name, { walletId: treasury, reason: 'for a test' }, 'wallet { id }'),
+      ),
+    ];
+    const readings = ['walletBalance { balance }', 'walletBalanceAt { balance }', 'walletExplain { amount }'].map(
+      (field) => {
+        const time = field.startsWith('walletBalanceAt') ? ', atTime: "2099-01-01"' : '';
+        return as(role).post(`{ ${field.replace(' ', `(walletId: "${treasury}"${time}) `)} }`);
+      },
+    );
 
     const expected = FLOWS.includes(role) ? 'WALLET_NOT_FOUND' : 'FORBIDDEN';
-    expect((await Promise.all(calls)).map(outcome)).toEqual(Array(5).fill(expected));
-    expect(outcome(balance)).toBe('WALLET_NOT_FOUND');
+    expect((await Promise.all(calls)).map(outcome)).toEqual(Array(9).fill(expected));
+    expect((await Promise.all(operated)).map(outcome)).toEqual(
+      Array(4).fill(OPERATORS.includes(role) ? 'WALLET_NOT_FOUND' : 'FORBIDDEN'),
+    );
+    expect((await Promise.all(readings)).map(outcome)).toEqual(Array(3).fill('WALLET_NOT_FOUND'));
   });
 
   it('is told the same of a wallet that it may not see and of one that is not there', async () => {
@@ -197,6 +265,94 @@ describe('rows over GraphQL', () => {
 
     expect(await as('player').data(query)).toEqual({ transferByIdemKey: null });
     expect(await as('service').data(query)).toEqual({ transferByIdemKey: { id: received } });
+  });
+
+  it("are a player's own holds, parts, balances and reversals, and none of another's", async () => {
+    const player = newOwner();
+    const theirs = await newWallet(db, asset, { owner: player, bought: 10 });
+    const { hold_id } = await call(db, 'wallet_hold', { wallet_id: theirs, amount: 4, idem_key: newKey() });
+    const { transfer_id } = await call(db, 'wallet_spend', { wallet_id: theirs, amount: 2, idem_key: newKey() });
+    const { transfer_id: reversal } = await call(db, 'wallet_reverse', {
+      wallet_id: theirs,
+      transfer_id,
+      idem_key: newKey(),
+    });
+    const query = `{
+      wallet(id: "${theirs}") { available holds(open: true) { nodes { id status transfer { id } wallet { id } } } }
+      hold(walletId: "${theirs}", id: "${hold_id ?? ''}") { amount }
+      transfer(id: "${transfer_id}") { reversals { nodes { id } } }
+      reversal: transfer(id: "${reversal}") { reversedTransfer { id } }
+      walletExplain(walletId: "${theirs}") { source amount available holdId }
+      walletBalanceAt(walletId: "${theirs}", atTime: "2099-01-01") { balance heldBalance } }`;
+
+    const seen = await gateway.as('player', player).data(query);
+    const others = await gateway.as('player', owner).post(query);
+
+    expect(seen).toEqual({
+      wallet: {
+        available: '6',
+        holds: { nodes: [{ id: hold_id, status: 'open', transfer: { id: hold_id }, wallet: { id: theirs } }] },
+      },
+      hold: { amount: '4' },
+      transfer: { reversals: { nodes: [{ id: reversal }] } },
+      reversal: { reversedTransfer: { id: transfer_id } },
+      walletExplain: [
+        { source: 'paid', amount: '6', available: '6', holdId: null },
+        { source: 'paid', amount: '4', available: '0', holdId: hold_id },
+      ],
+      walletBalanceAt: { balance: '10', heldBalance: '4' },
+    });
+    expect(others.body.data).toEqual({
+      wallet: null,
+      hold: null,
+      transfer: null,
+      reversal: null,
+      walletExplain: null,
+      walletBalanceAt: null,
+    });
+    expect(others.body.errors?.map(({ path, extensions }) => [path, extensions.code])).toEqual(
+      expect.arrayContaining([
+        [['walletExplain'], 'WALLET_NOT_FOUND'],
+        [['walletBalanceAt'], 'WALLET_NOT_FOUND'],
+      ]),
+    );
+    for (const role of ['service', 'operator', 'auditor'] as const) {
+      expect(await gateway.as(role).data(query)).toEqual(seen);
+    }
+  });
+
+  it('of a reversed transfer are for the sender alone', async () => {
+    const [sender, receiver] = [newOwner(), newOwner()];
+    const from_wallet = await newWallet(db, asset, { owner: sender, bought: 5 });
+    const to_wallet = await newWallet(db, asset, { owner: receiver });
+    const { transfer_id } = await call(db, 'wallet_transfer', {
+      from_wallet,
+      to_wallet,
+      amount: 5,
+      idem_key: newKey(),
+    });
+    await call(db, 'wallet_reverse', { wallet_id: from_wallet, transfer_id, idem_key: newKey() });
+    const query = (wallet: string) =>
+      `{ wallet(id: "${wallet}") { entries { nodes { kind counterparty transfer { kind reversedTransfer { kind } } } } } }`;
+
+    expect(await gateway.as('player', sender).data(query(from_wallet))).toMatchObject({
+      wallet: {
+        entries: {
+          nodes: [
+            { kind: 'reversal', counterparty: to_wallet, transfer: { reversedTransfer: { kind: 'transfer' } } },
+            { kind: 'transfer', counterparty: to_wallet },
+            { kind: 'top_up' },
+          ],
+        },
+      },
+    });
+    expect(await gateway.as('player', receiver).data(query(to_wallet))).toEqual({
+      wallet: {
+        entries: {
+          nodes: ['reversal', 'transfer'].map((kind) => ({ kind, counterparty: null, transfer: null })),
+        },
+      },
+    });
   });
 
   it.each(['nobody', ' ', 'null', 'treasury', '%', "' or true --"])(
