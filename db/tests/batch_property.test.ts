@@ -172,13 +172,15 @@ class World {
       [this.wallets.slice(0, WALLETS)],
     );
     const { rows: parts } = await this.client.query(
-      `select w.place, p.source, p.amount, p.available, nullif(greatest(p.expires_at, '2100-01-01'), '2100-01-01') as expires_at, t.idem_key as transfer, h.idem_key as hold
+      `select w.place, p.source, p.amount, p.available, nullif(greatest(p.expires_at, '2100-01-01'), '2100-01-01') as expires_at,
+         t.idem_key as transfer, h.idem_key as hold
        from unnest($1::uuid[]) with ordinality w (id, place), ledger.wallet_explain(w.id) with ordinality p
        left join ledger.transfers t on t.id = p.transfer_id left join ledger.transfers h on h.id = p.hold_id order by place, p.ordinality`,
       [this.wallets.slice(0, WALLETS)],
     );
     const { rows: draws } = await this.client.query(
-      `select array_position($1::uuid[], wallet_id) as wallet, lot_seq, greatest(expires_at, '2100-01-01') as expires_at, seq, amount, held_amount, balance, held_balance
+      `select array_position($1::uuid[], wallet_id) as wallet, lot_seq, greatest(expires_at, '2100-01-01') as expires_at,
+         seq, amount, held_amount, balance, held_balance
        from ledger.bonus_lot_draws where wallet_id = any ($1) order by wallet, lot_seq, expires_at, seq`,
       [this.wallets.slice(0, WALLETS)],
     );

@@ -331,7 +331,8 @@ export async function expectSound(db: Session): Promise<void> {
 /** What a wallet's balance is made of, such as { paid: 10, bonus: 5, 2100: 4, '2100 held': 2 }: lots by the year of their expiry. */
 export async function partsOf(db: Session, wallet: string): Promise<Record<string, number>> {
   const { rows } = await db.query<{ part: string; amount: number }>(
-    `select coalesce(extract(year from expires_at at time zone 'utc')::text, source::text) || case when hold_id is null then '' else ' held' end as part,
+    `select coalesce(extract(year from expires_at at time zone 'utc')::text, source::text)
+         || case when hold_id is null then '' else ' held' end as part,
        sum(amount)::int as amount
      from ledger.wallet_explain($1) group by 1`,
     [wallet],

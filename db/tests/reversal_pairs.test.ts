@@ -902,7 +902,8 @@ describe('200 random movements of three wallets, reversed in parts', () => {
           `select w.id, b.balance, b.bonus_balance, b.held_balance, b.available, p.*
            from unnest($1::uuid[]) w (id), lateral ledger.wallet_balance(w.id) b, lateral (
              select coalesce(sum(amount), 0) as parts, coalesce(sum(available), 0) as parts_available, coalesce(min(amount), 1) > 0 as positive,
-               coalesce(sum(amount) filter (where source <> 'paid'), 0) as parts_bonus, coalesce(sum(amount) filter (where hold_id is not null), 0) as parts_held
+               coalesce(sum(amount) filter (where source <> 'paid'), 0) as parts_bonus,
+               coalesce(sum(amount) filter (where hold_id is not null), 0) as parts_held
              from ledger.wallet_explain(w.id)) p`,
           [wallets],
         );

@@ -85,10 +85,12 @@ const FORGE = `create function pg_temp.forge(p_wallet uuid, p_kind ledger.transf
     perform ledger_private.write_lots(
       array(select row((v_sealed.transfer).credit_wallet_id, (v_sealed.transfer).credit_seq, l.expires_at, l.amount)::ledger.bonus_lots
         from jsonb_to_recordset(p -> 'lots') as l (expires_at timestamptz, amount bigint)),
-      array(select row(p_wallet, d.lot, d.expires_at, v_entry.seq, (v_sealed.transfer).hold_id, coalesce(d.amount, 0), coalesce(d.held, 0), null, null)
-        ::ledger.bonus_lot_draws from jsonb_to_recordset(p -> 'draws') as d (lot bigint, expires_at timestamptz, amount bigint, held bigint))
-      || array(select row(v_other.id, d.lot, d.expires_at, v_other_entry.seq, null, coalesce(d.amount, 0), coalesce(d.held, 0), null, null)
-        ::ledger.bonus_lot_draws from jsonb_to_recordset(p -> 'takes') as d (lot bigint, expires_at timestamptz, amount bigint, held bigint)));
+      array(select row(p_wallet, d.lot, d.expires_at, v_entry.seq, (v_sealed.transfer).hold_id, coalesce(d.amount, 0), coalesce(d.held, 0),
+          null, null)::ledger.bonus_lot_draws
+        from jsonb_to_recordset(p -> 'draws') as d (lot bigint, expires_at timestamptz, amount bigint, held bigint))
+      || array(select row(v_other.id, d.lot, d.expires_at, v_other_entry.seq, null, coalesce(d.amount, 0), coalesce(d.held, 0),
+          null, null)::ledger.bonus_lot_draws
+        from jsonb_to_recordset(p -> 'takes') as d (lot bigint, expires_at timestamptz, amount bigint, held bigint)));
   end $$;`;
 const forge = (wallet: string, kind: string, amount: number, facts: Facts = {}): string =>
   `select pg_temp.forge('${wallet}', '${kind}', ${amount}, '${JSON.stringify(facts)}');`;

@@ -51,8 +51,8 @@ $$;
 
 comment on function ledger_private.reversal_draws(ledger.transfers, ledger.transfers, bigint) is
 $$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
-from, the latest expiry first; of a transfer, in both wallets the same of each expiry. bonus_before is how many of the original's bonus credits had been
-reversed before.$$;
+from, the latest expiry first; of a transfer, in both wallets the same of each expiry. bonus_before is how many of the original's bonus credits
+had been reversed before.$$;
 
 revoke all on function ledger_private.reversal_draws(ledger.transfers, ledger.transfers, bigint) from public;
 grant execute on function ledger_private.reversal_draws(ledger.transfers, ledger.transfers, bigint) to wallet_auditor;
