@@ -12,7 +12,7 @@ import {
   someAsset,
   UNKNOWN_WALLET,
 } from '../db/tests/helpers.ts';
-import { createGateway, errorOf } from './testing.ts';
+import { createGateway, errorOf, RECEIPT, type Answer, type Caller, type GraphqlReceipt } from './testing.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
@@ -175,6 +175,494 @@ describe('the flows over GraphQL', () => {
       expect(await rowsOf(db, walletId)).toEqual({ transfers: 2, entries: 2 });
     },
   );
+});
+
+describe('holds over GraphQL', () => {
+  const operator = gateway.as('operator', 'desk');
+
+  interface Hold {
+    id: string;
+    seq: string;
+    status: string;
+  }
+  interface HoldPage {
+    wallet: { holds: { nodes: Hold[]; pageInfo: { hasNextPage: boolean; endCursor: string } } };
+  }
+
+  it('reserve credits, are captured in part, and lead from the one movement to the other', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 20, bonus: 5 });
+    const expiresAt = '2099-01-01T00:00:00.000000+00:00';
+
+    const placed = await service.receipt('walletHold', { walletId, amount: '12', idemKey: 'hold', expiresAt });
+    const captured = await service.receipt('walletCapture', {
+      walletId,
+      holdId: placed.holdId,
+      idemKey: 'capture',
+      amount: '8',
+      metadata: { item: 'hat' },
+    });
+
+    expect(placed).toMatchObject({ kind: 'hold', amount: '12', bonusAmount: '5', balance: '25', heldBalance: '12' });
+    expect(placed).toMatchObject({ available: '13', holdId: placed.transferId });
+    expect(captured).toMatchObject({ kind: 'capture', amount: '8', bonusAmount: '5', balance: '17', heldBalance: '0' });
+    expect(captured.holdId).toBe(placed.holdId);
+    expect(
+      await service.data(
+        `query ($wallet: UUID!, $hold: UUID!, $capture: UUID!) {
+          hold(walletId: $wallet, id: $hold) {
+            amount bonusAmount seq status expiresAt wallet { id } transfer { id idemKey } closing { id kind metadata } }
+          capture: transfer(id: $capture) { hold { id status } }
+          placed: transfer(id: $hold) { kind hold { closing { kind } } creditEntry { seq } debitEntry { heldAmount } } }`,
+        { wallet: walletId, hold: placed.holdId, capture: captured.transferId },
+      ),
+    ).toEqual({
+      hold: {
+        amount: '12',
+        bonusAmount: '5',
+        seq: '3',
+        status: 'captured',
+        expiresAt,
+        wallet: { id: walletId },
+        transfer: { id: placed.transferId, idemKey: 'hold' },
+        closing: { id: captured.transferId, kind: 'capture', metadata: { item: 'hat' } },
+      },
+      capture: { hold: { id: placed.holdId, status: 'captured' } },
+      placed: {
+        kind: 'hold',
+        hold: { closing: { kind: 'capture' } },
+        creditEntry: null,
+        debitEntry: { heldAmount: '12' },
+      },
+    });
+  });
+
+  it('are released, and have a status of their own where they expired', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
+    const { holdId } = await service.receipt('walletHold', { walletId, amount: 4, idemKey: 'a' });
+    await service.receipt('walletHold', {
+      walletId,
+      amount: 4,
+      idemKey: 'b',
+      expiresAt: new Date(Date.now() + 200).toISOString(),
+    });
+
+    const released = await service.receipt('walletRelease', { walletId, holdId, idemKey: 'c' });
+    await sleep(250);
+    await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: 'd' });
+
+    expect(released).toMatchObject({ kind: 'release', amount: '4', heldBalance: '4', available: '6' });
+    expect(
+      await service.data(
+        `{ wallet(id: "${walletId}") { available holds { nodes { status closing { kind idemKey actor } } } } }`,
+      ),
+    ).toMatchObject({
+      wallet: {
+        available: '11',
+        holds: {
+          nodes: [
+            { status: 'expired', closing: { kind: 'release', idemKey: null } },
+            { status: 'released', closing: { kind: 'release', idemKey: 'c', actor: 'service:shop' } },
+          ],
+        },
+      },
+    });
+  });
+
+  it('are listed newest first, the open ones apart, and a new one moves no page', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 100 });
+    const hold = async () => {
+      return (await service.receipt('walletHold', { walletId, amount: 1, idemKey: newKey() })).holdId;
+    };
+    const holds: (string | null)[] = [];
+    for (let nth = 0; nth < 7; nth += 1) holds.push(await hold());
+    for (const nth of [1, 4]) {
+      await service.receipt('walletRelease', { walletId, holdId: holds[nth], idemKey: newKey() });
+    }
+    const query = `query ($id: UUID!, $open: Boolean, $after: Cursor) {
+      wallet(id: $id) { holds(open: $open, first: 2, after: $after) {
+        nodes { id seq status } pageInfo { hasNextPage endCursor } } } }`;
+    /** Which of the holds are on each page. */
+    const pagesOf = async (open: boolean | null): Promise<number[][]> => {
+      const pages: number[][] = [];
+      for (let more = true, after: string | null = null; more;) {
+        const { wallet }: HoldPage = await service.data<HoldPage>(query, { id: walletId, open, after });
+        pages.push(wallet.holds.nodes.map(({ id }) => holds.indexOf(id)));
+        ({ hasNextPage: more, endCursor: after } = wallet.holds.pageInfo);
+        await hold();
+      }
+      return pages;
+    };
+
+    expect(await pagesOf(false)).toEqual([[4, 1]]);
+    // Those that were placed while the pages were read came before the first one.
+    expect(await pagesOf(true)).toEqual([
+      [-1, 6],
+      [5, 3],
+      [2, 0],
+    ]);
+    expect(await pagesOf(null)).toEqual([[-1, -1], [-1, -1], [6, 5], [4, 3], [2, 1], [0]]);
+  });
+
+  it.each(['first: 1001', 'first: -1', 'after: "x"', 'last: 1', 'open: "yes"'])(
+    'are not listed by %s',
+    async (args) => {
+      const walletId = await newWallet(db, await someAsset(db));
+
+      const refused = await service.post(`{ wallet(id: "${walletId}") { holds(${args}) { nodes { id } } } }`);
+
+      expect(errorOf(refused).extensions.code).toBe(/last|open/.test(args) ? 'BAD_REQUEST' : 'INVALID_ARGUMENT');
+    },
+  );
+
+  it("are not listed by another wallet's cursor", async () => {
+    const [one, other] = await Promise.all(
+      [1, 2].map(async () => {
+        const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
+        await service.receipt('walletHold', { walletId, amount: 1, idemKey: newKey() });
+        return walletId;
+      }),
+    );
+    const { wallet } = await service.data<HoldPage>(`{ wallet(id: "${one}") { holds { pageInfo { endCursor } } } }`);
+
+    const refused = await service.post(
+      `{ wallet(id: "${other}") { holds(after: "${wallet.holds.pageInfo.endCursor}") { nodes { id } } } }`,
+    );
+
+    expect(errorOf(refused).message).toBe('invalid argument: the cursor is not one of this list');
+  });
+
+  it('and lots explain a balance, which was another before them', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 20, bonus: 5 });
+    const before = await service.data<{ walletBalance: { asOf: string } }>(
+      `{ walletBalance(walletId: "${walletId}") { asOf } }`,
+    );
+    const expiresAt = '2099-01-01T00:00:00.000000+00:00';
+    const { transferId } = await service.receipt('walletBonus', { walletId, amount: 10, idemKey: 'lot', expiresAt });
+    const { holdId } = await service.receipt('walletHold', { walletId, amount: 12, idemKey: 'hold' });
+
+    const data = await service.data(
+      `query ($id: UUID!, $then: Datetime!) {
+        walletExplain(walletId: $id) { source amount available expiresAt transferId holdId }
+        first: walletExplain(walletId: $id, first: 1) { source }
+        then: walletBalanceAt(walletId: $id, atTime: $then) { balance bonusBalance heldBalance available seq }
+        now: walletBalanceAt(walletId: $id, atTime: "2098-01-01") { balance bonusBalance heldBalance available seq } }`,
+      { id: walletId, then: before.walletBalance.asOf },
+    );
+
+    const none = { expiresAt: null, transferId: null, holdId: null };
+    expect(data).toEqual({
+      // In the order in which they are spent; what is reserved comes after.
+      walletExplain: [
+        { ...none, source: 'bonus', amount: '3', available: '3' },
+        { ...none, source: 'paid', amount: '20', available: '20' },
+        { source: 'expiring_bonus', amount: '10', available: '0', expiresAt, transferId, holdId },
+        { ...none, source: 'bonus', amount: '2', available: '0', holdId },
+      ],
+      first: [{ source: 'bonus' }],
+      then: { balance: '25', bonusBalance: '5', heldBalance: '0', available: '25', seq: '2' },
+      now: { balance: '35', bonusBalance: '15', heldBalance: '12', available: '23', seq: '4' },
+    });
+  });
+
+  it.each(['first: 1001', 'first: -1'])('explain a balance, but not %s', async (args) => {
+    const walletId = await newWallet(db, await someAsset(db));
+
+    const refused = await service.post(`{ walletExplain(walletId: "${walletId}", ${args}) { amount } }`);
+
+    expect(errorOf(refused).extensions.code).toBe('INVALID_ARGUMENT');
+  });
+
+  it('and their captures are reversed by an operator, whole or in parts, linked both ways', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 20, bonus: 5 });
+    const { holdId } = await service.receipt('walletHold', { walletId, amount: 12, idemKey: 'hold' });
+    const { transferId } = await service.receipt('walletCapture', { walletId, holdId, idemKey: 'capture' });
+
+    const part = await operator.receipt('walletReverse', { walletId, transferId, amount: '7', idemKey: 'part' });
+    const rest = await operator.receipt('walletReverse', { walletId, transferId, idemKey: 'rest' });
+    const more = await operator.mutate('walletReverse', { walletId, transferId, idemKey: 'more' });
+
+    expect(part).toMatchObject({ kind: 'reversal', amount: '7', bonusAmount: '0', balance: '20' });
+    expect(rest).toMatchObject({ kind: 'reversal', amount: '5', bonusAmount: '5', balance: '25' });
+    expect(errorOf(more)).toMatchObject({
+      message: 'not reversible: 0 left of 12',
+      extensions: { code: 'NOT_REVERSIBLE', detail: { left: '0', transfer_id: transferId } },
+    });
+    expect(
+      await service.data(`{
+        transfer(id: "${transferId}") {
+          reverses reversedTransfer { id }
+          reversals { nodes { id amount kind } }
+          latest: reversals(last: 1) { nodes { id } pageInfo { hasPreviousPage } } }
+        part: transfer(id: "${part.transferId}") { reverses reversedTransfer { id kind } reversals { nodes { id } } }
+        wallet(id: "${walletId}") { entries(kinds: [reversal]) { nodes { counterparty transfer { reversedTransfer { id } } } } } }`),
+    ).toEqual({
+      transfer: {
+        reverses: null,
+        reversedTransfer: null,
+        reversals: {
+          nodes: [
+            { id: part.transferId, amount: '7', kind: 'reversal' },
+            { id: rest.transferId, amount: '5', kind: 'reversal' },
+          ],
+        },
+        latest: { nodes: [{ id: rest.transferId }], pageInfo: { hasPreviousPage: true } },
+      },
+      part: { reverses: transferId, reversedTransfer: { id: transferId, kind: 'capture' }, reversals: { nodes: [] } },
+      wallet: {
+        entries: {
+          nodes: Array(2).fill({ counterparty: 'revenue', transfer: { reversedTransfer: { id: transferId } } }),
+        },
+      },
+    });
+    await expectSound(db);
+  });
+});
+
+describe("an operator's calls over GraphQL", () => {
+  const operator = gateway.as('operator', 'desk');
+
+  it('freeze, reopen and close a wallet, with a reason and an event each', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
+    const change = async (name: string, reason: string) =>
+      (
+        await operator.mutate(
+          name,
+          { walletId, reason },
+          'wallet { status events(last: 1) { nodes { kind reason actor } } }',
+        )
+      ).body;
+    const event = (kind: string, reason: string) => ({ events: { nodes: [{ kind, reason, actor: 'operator:desk' }] } });
+
+    const frozen = await change('walletFreeze', 'stolen card');
+    const refused = await service.mutate('walletSpend', { walletId, amount: 5, idemKey: 'x' });
+    const credited = await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: 'y' });
+    const reopened = await change('walletReopen', 'all clear');
+    const full = await operator.mutate('walletClose', { walletId, reason: 'gone' }, 'wallet { id }');
+    await service.receipt('walletSpend', { walletId, amount: 6, idemKey: 'z' });
+    const closed = await change('walletClose', 'gone');
+
+    expect(frozen).toEqual({
+      data: { walletFreeze: { wallet: { status: 'frozen', ...event('frozen', 'stolen card') } } },
+    });
+    expect(errorOf(refused).extensions.code).toBe('WALLET_FROZEN');
+    expect(credited.balance).toBe('6');
+    expect(reopened).toEqual({
+      data: { walletReopen: { wallet: { status: 'open', ...event('reopened', 'all clear') } } },
+    });
+    expect(errorOf(full).extensions).toMatchObject({ code: 'INVALID_ARGUMENT', detail: { balance: '6' } });
+    expect(closed).toEqual({ data: { walletClose: { wallet: { status: 'closed', ...event('closed', 'gone') } } } });
+  });
+
+  it("set an asset's limits, which its wallets then keep", async () => {
+    const asset = await newAsset(db);
+    const walletId = await newWallet(db, asset, { bought: 50 });
+    const limits = `limits { seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend actor }`;
+    const query = `{ assets(condition: {code: "${asset}"}) { nodes { ${limits} } } }`;
+    const none = await service.data(query);
+
+    const set = await operator.mutate('assetLimitSet', { assetCode: asset, maxSpend: '10', maxDailySpend: 15 }, limits);
+    await service.receipt('walletSpend', { walletId, amount: 10, idemKey: 'a' });
+    const large = await service.mutate('walletSpend', { walletId, amount: 11, idemKey: 'b' });
+    const daily = await service.mutate('walletSpend', { walletId, amount: 6, idemKey: 'c' });
+
+    const expected = {
+      seq: 1,
+      maxSpend: '10',
+      maxBalance: null,
+      maxDailyTopUp: null,
+      maxDailyBonus: null,
+      maxDailySpend: '15',
+      actor: 'operator:desk',
+    };
+    expect(none).toEqual({ assets: { nodes: [{ limits: null }] } });
+    expect(set.body).toEqual({ data: { assetLimitSet: { limits: expected } } });
+    expect(await service.data(query)).toEqual({ assets: { nodes: [{ limits: expected }] } });
+    expect(errorOf(large).extensions).toMatchObject({ code: 'LIMIT_EXCEEDED', detail: { limit: 'max_spend' } });
+    expect(errorOf(daily).extensions).toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      detail: { limit: 'max_daily_spend', max: '15', left: '5' },
+    });
+  });
+});
+
+describe('a batch over GraphQL', () => {
+  type Item = Record<string, unknown>;
+  const post = (requests: Item[], payload = `receipts { ${RECEIPT} }`) =>
+    service.mutate('walletPostBatch', { requests }, payload);
+  const receiptsOf = ({ body }: Answer): GraphqlReceipt[] => {
+    const payload = body.data?.walletPostBatch as { receipts: GraphqlReceipt[] } | null | undefined;
+    if (!payload) throw new Error(JSON.stringify(body));
+    return payload.receipts;
+  };
+  const bonuses = (walletId: string, count: number, more: Item = {}): Item[] =>
+    Array.from({ length: count }, () => ({ kind: 'bonus', walletId, amount: '2', idemKey: newKey(), ...more }));
+
+  it('is booked and answered in order, and again the same', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const requests = [
+      { kind: 'top_up', walletId: from, amount: '100', idemKey: 'a' },
+      { kind: 'bonus', walletId: from, amount: 10, idemKey: 'b', expiresAt: '2099-01-01T00:00:00Z' },
+      {
+        kind: 'transfer',
+        walletId: from,
+        counterpartyId: to,
+        amount: '30',
+        idemKey: 'c',
+        metadata: { a: ['"', '\\', '{,}'] },
+      },
+      { kind: 'spend', walletId: to, amount: '5', idemKey: 'd', metadata: null },
+    ];
+
+    const first = receiptsOf(await post(requests));
+    const again = receiptsOf(await post([...requests].reverse()));
+
+    expect(first).toMatchObject([
+      { walletId: from, kind: 'top_up', seq: '1', balance: '100', replayed: false },
+      { walletId: from, kind: 'bonus', seq: '2', balance: '110', bonusBalance: '10' },
+      { walletId: from, kind: 'transfer', seq: '3', balance: '80', bonusAmount: '10' },
+      { walletId: to, kind: 'spend', seq: '2', balance: '25', bonusBalance: '5' },
+    ]);
+    expect(again).toEqual([...first].reverse().map((receipt) => ({ ...receipt, replayed: true })));
+    const { transfer } = await service.data<{ transfer: object }>(
+      `{ transfer: transferByIdemKey(walletId: "${from}", idemKey: "c") { metadata actor debitEntry { balance } creditEntry { balance } } }`,
+    );
+    expect(transfer).toEqual({
+      metadata: { a: ['"', '\\', '{,}'] },
+      actor: 'service:shop',
+      debitEntry: { balance: '80' },
+      creditEntry: { balance: '30' },
+    });
+    expect(await rowsOf(db, from)).toEqual({ transfers: 3, entries: 3 });
+    await expectSound(db);
+  });
+
+  it('names the item that fails by its index, and books none', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
+    const requests = [
+      ...bonuses(walletId, 3),
+      { kind: 'spend', walletId, amount: '12', idemKey: newKey() },
+      ...bonuses(walletId, 2),
+    ];
+
+    const refused = await post(requests);
+
+    expect(refused).toMatchObject({ status: 200, body: { data: { walletPostBatch: null } } });
+    expect(errorOf(refused)).toMatchObject({
+      path: ['walletPostBatch'],
+      extensions: { code: 'INSUFFICIENT_FUNDS', detail: { index: 3, available: '11', requested: '12' } },
+    });
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
+  });
+
+  it('of nothing has no receipts', async () => {
+    expect(receiptsOf(await post([]))).toEqual([]);
+  });
+
+  it.each([
+    ['null', [null], 'BAD_REQUEST'],
+    ['a kind that is none', [{ kind: 'gift', walletId: UNKNOWN_WALLET, amount: 1, idemKey: 'a' }], 'BAD_REQUEST'],
+    ['no amount', [{ kind: 'spend', walletId: UNKNOWN_WALLET, idemKey: 'a' }], 'BAD_REQUEST'],
+    [
+      'an amount that is none',
+      [{ kind: 'spend', walletId: UNKNOWN_WALLET, amount: 'x', idemKey: 'a' }],
+      'INVALID_ARGUMENT',
+    ],
+    ['a wallet that is none', [{ kind: 'spend', walletId: 'x', amount: 1, idemKey: 'a' }], 'INVALID_ARGUMENT'],
+  ])('is refused with 400 where an item is %s', async (_what, requests, code) => {
+    const refused = await post(requests as Item[]);
+
+    expect([refused.status, errorOf(refused).extensions.code]).toEqual([400, code]);
+  });
+
+  it('has room for ten thousand requests with metadata, not for more', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const requests = bonuses(walletId, 10_000, {
+      expiresAt: '2099-01-01T00:00:00.000Z',
+      metadata: { campaign: 'spring', note: 'x'.repeat(500) },
+    });
+
+    const receipts = receiptsOf(await post(requests, 'receipts { seq balance }'));
+    const tooMany = await post([...requests, ...bonuses(walletId, 1)], 'receipts { seq }');
+
+    expect(receipts).toHaveLength(10_000);
+    expect(receipts.at(-1)).toEqual({ seq: '10000', balance: '20000' });
+    expect(errorOf(tooMany).extensions).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      detail: { argument: 'requests', length: 10_001, max: 10_000 },
+    });
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 10_000, entries: 10_000 });
+  }, 120_000);
+
+  it('is one of two at most in a request', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const batches = (count: number) =>
+      Array.from(
+        { length: count },
+        (_, nth) =>
+          `b${nth}: walletPostBatch(input: {requests: [{kind: top_up, walletId: "${walletId}", amount: 1, idemKey: "${nth}"}]}) {
+            receipts { seq } }`,
+      ).join('\n');
+
+    const refused = await service.post(`mutation { ${batches(3)} }`);
+
+    expect(refused.status).toBe(400);
+    expect(errorOf(refused).message).toMatch(/at most 25000 objects/);
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 0, entries: 0 });
+    expect(await service.data(`mutation { ${batches(2)} }`)).toEqual({
+      b0: { receipts: [{ seq: '1' }] },
+      b1: { receipts: [{ seq: '2' }] },
+    });
+  });
+});
+
+describe("a request's size", () => {
+  const SMALL = 100_000;
+  const LARGE = 10_000_000;
+  const query = '{ __typename }';
+
+  /** A body of this many bytes. */
+  function bodyOf(size: number): string {
+    const [start, end] = [`{"query": "${query}", "variables": {"pad": "`, '"}}'];
+    return `${start}${'x'.repeat(size - start.length - end.length)}${end}`;
+  }
+
+  async function statusOf(caller: Caller, body: string): Promise<number> {
+    const headers = { 'Content-Type': 'application/json' };
+    const response = await caller.fetch('/graphql', { method: 'POST', body, headers });
+    const text = await response.text();
+    if (response.status === 413) {
+      expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
+    }
+    return response.status;
+  }
+
+  it.each([
+    ['service', LARGE],
+    ['operator', LARGE],
+    ['player', SMALL],
+    ['auditor', SMALL],
+  ] as const)('of a token of the role %s is %d bytes at most', async (role, most) => {
+    const caller = gateway.as(role);
+
+    expect(await statusOf(caller, bodyOf(most))).toBe(200);
+    expect(await statusOf(caller, bodyOf(most + 1))).toBe(413);
+  });
+
+  it('is not looked at without a good token', async () => {
+    for (const token of [undefined, 'no token']) {
+      expect(await statusOf(gateway.with(token), bodyOf(SMALL))).toBe(401);
+      expect(await statusOf(gateway.with(token), bodyOf(LARGE))).toBe(401);
+      expect(await statusOf(gateway.with(token), '{')).toBe(401);
+    }
+  });
+
+  it('is 100,000 characters at most for the document', async () => {
+    const document = (length: number) => JSON.stringify({ query: query.padEnd(length) });
+
+    expect(await statusOf(service, document(SMALL))).toBe(200);
+    expect(await statusOf(service, document(SMALL + 1))).toBe(413);
+  });
 });
 
 describe('an amount over GraphQL', () => {
@@ -341,6 +829,12 @@ describe('a value that cannot be read', () => {
       '22 fields deep',
       `{ wallet(id: "${UNKNOWN_WALLET}") { entries { nodes { ${'transfer { debitEntry { '.repeat(10)} seq ${'} } '.repeat(10)} } } } }`,
     ],
+    [
+      'explanations in lists',
+      `{ ${Array.from({ length: 26 }, (_, n) => `e${n}: walletExplain(walletId: "${UNKNOWN_WALLET}") { amount }`).join(' ')} }`,
+    ],
+    ['holds in wallets', '{ wallets(first: 500) { nodes { holds(first: 500) { nodes { id } } } } }'],
+    ['reversals in entries', '{ wallets { nodes { entries { nodes { transfer { reversals { nodes { id } } } } } } } }'],
     ['2001 fields', `{ ${Array.from({ length: 2001 }, (_, n) => `f${n}: __typename`).join(' ')} }`],
   ])('is refused with 400 where the document is %s', async (_what, query) => {
     const answer = await service.post(query);
