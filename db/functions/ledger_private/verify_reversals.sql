@@ -49,8 +49,8 @@ as $$
             where c.wallet_id = h.wallet_id and c.hold_id = h.id and c.kind <> 'hold' and coalesce(c.debit_seq, c.credit_seq) < e.seq)) end)
     else false end
   union all
-  select 'lot_draws', d.wallet_id, d.seq, j.id,
-    jsonb_build_object('lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount, 'expected', d.expected)
+  select 'lot_draws', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('wallet_id', d.wallet_id, 'lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount, 'expected', d.expected)
   from judged j
   cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
   where d.amount is distinct from d.expected
