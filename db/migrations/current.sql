@@ -74,8 +74,8 @@ create table ledger.bonus_lots (
   constraint bonus_lots_entry_fkey foreign key (wallet_id, seq) references ledger.entries (wallet_id, seq) not enforced
 );
 
--- What a balance at an instant has to leave out.
-create index bonus_lots_wallet_id_expires_at_idx on ledger.bonus_lots (wallet_id, expires_at);
+-- What a balance at an instant has to leave out. (With the number too: a single lot is looked up by it as well, among many of one expiry.)
+create index bonus_lots_wallet_id_expires_at_seq_idx on ledger.bonus_lots (wallet_id, expires_at, seq);
 
 comment on table ledger.bonus_lots is $$@behavior -*
 Bonus credits that arrived with one expiry, by a bonus or a transfer. Append-only. Bonus credits that do not expire are in no lot.$$;
@@ -156,7 +156,7 @@ create table ledger_private.open_holds (
   primary key (wallet_id, hold_id)
 );
 
-create index open_holds_expires_at_idx on ledger_private.open_holds (expires_at) where expires_at is not null;
+create index open_holds_expires_at_idx on ledger_private.open_holds (expires_at);
 comment on table ledger_private.open_holds is 'The holds that are open.';
 
 create table ledger_private.open_lots (
@@ -168,7 +168,8 @@ create table ledger_private.open_lots (
   primary key (wallet_id, expires_at, lot_seq)
 );
 
-create index open_lots_due_at_idx on ledger_private.open_lots (due_at) where due_at is not null;
+-- All of them: where the list was empty when it was last looked at, an index of the due ones alone would be read as a whole for each wallet.
+create index open_lots_due_at_idx on ledger_private.open_lots (due_at);
 comment on table ledger_private.open_lots is 'The lots with credits left in them.';
 
 -- Rows come and go: what is gone must not pile up where the next due ones are looked for.
