@@ -9,9 +9,13 @@ set enable_seqscan = off
 as $$
 begin
   perform set_config('ledger.posting', 'on', true);
+  -- One look-up for each, whatever the list was like when it was last looked at: it is often empty, and then is not.
   delete from ledger_private.open_holds o
     using unnest(transfers) t
-    where o.wallet_id = t.wallet_id and o.hold_id = t.hold_id;
+    cross join lateral (
+      select c.ctid from ledger_private.open_holds c where c.wallet_id = t.wallet_id and c.hold_id = t.hold_id limit 1
+    ) closed
+    where o.ctid = closed.ctid;
   perform set_config('ledger.posting', '', true);
   if cardinality(draws) > 0 then
     perform ledger_private.write_lots('{}', draws);

@@ -33,8 +33,17 @@ begin
       join ledger.bonus_lots l using (wallet_id, seq, expires_at)
       cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
   ), closed as (
-    delete from ledger_private.open_lots o using state s
-      where s.balance = 0 and o.wallet_id = s.wallet_id and o.expires_at = s.expires_at and o.lot_seq = s.seq
+    -- One look-up for each, whatever the list was like when it was last looked at: it is often empty, and then is not.
+    select o.ctid
+      from state s
+      cross join lateral (
+        select o.ctid from ledger_private.open_lots o
+        where o.wallet_id = s.wallet_id and o.expires_at = s.expires_at and o.lot_seq = s.seq
+        limit 1
+      ) o
+      where s.balance = 0
+  ), removed as (
+    delete from ledger_private.open_lots o using closed c where o.ctid = c.ctid
   )
   insert into ledger_private.open_lots as o
     select s.wallet_id, s.expires_at, s.seq, s.due_at from state s where s.balance > 0
