@@ -212,6 +212,8 @@ async function rulesAfter(sql: string): Promise<string> {
   });
 }
 
+const editTransfer = (seq: number): string =>
+  `update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = ${seq})`;
 const gave = (lot: number, expires_at: string, amount: number): Draw[] => [{ lot, expires_at, amount }];
 const held = (lot: number, expires_at: string, amount: number): Draw[] => [{ lot, expires_at, held: amount }];
 const freed = () => forge(gina, 'release', 5, { hold: ginasHold, bonus: 5, draws: held(3, soon, -5) });
@@ -1150,7 +1152,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of an expiring bonus',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 2)',
+      sql: editTransfer(2),
       found: {
         'wallet_id = EMMA': 'transfer_sides',
         'amount = amount + 1': 'entry_transfer lot_reference transfer_facts',
@@ -1168,7 +1170,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of a hold',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 5)',
+      sql: editTransfer(5),
       found: {
         'wallet_id = EMMA': 'entry_transfer hold_reference transfer_sides',
         'amount = amount + 1': 'entry_transfer hold_reference transfer_facts',
@@ -1186,7 +1188,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of a capture',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 7)',
+      sql: editTransfer(7),
       found: {
         'wallet_id = EMMA':
           'entry_balance entry_transfer hold_reference lot_balance transfer_facts transfer_sides work_list',
@@ -1207,7 +1209,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of a reversal',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 8)',
+      sql: editTransfer(8),
       found: {
         'wallet_id = EMMA': 'lot_draws transfer_reversed transfer_sides',
         'amount = amount + 1': 'entry_transfer transfer_facts transfer_reversed',
@@ -1225,7 +1227,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of a transfer of expiring credits',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 9)',
+      sql: editTransfer(9),
       found: {
         'wallet_id = EMMA': 'lot_draws transfer_facts transfer_sides',
         'amount = amount + 1': 'entry_transfer transfer_facts',
@@ -1242,7 +1244,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of a release',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 12)',
+      sql: editTransfer(12),
       found: {
         'wallet_id = EMMA': 'entry_transfer hold_reference transfer_sides work_list',
         'amount = amount + 1': 'transfer_facts',
@@ -1259,7 +1261,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of a release in time',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 16)',
+      sql: editTransfer(16),
       found: {
         'wallet_id = EMMA': 'entry_transfer hold_expiry hold_reference lot_expiry transfer_sides work_list',
         'amount = amount + 1': 'transfer_facts',
@@ -1277,7 +1279,7 @@ describe('ledger_verify', () => {
     },
     {
       of: 'the transfer of an expiry',
-      sql: 'update ledger.transfers set SET where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 17)',
+      sql: editTransfer(17),
       found: {
         'wallet_id = EMMA': 'lot_draws transfer_sides',
         'amount = amount + 1': 'entry_transfer lot_draws transfer_facts',
@@ -1376,12 +1378,16 @@ describe('ledger_verify', () => {
     },
     {
       what: 'a hold that was put in',
-      sql: 'insert into ledger.holds select wallet_id, uuidv7(), 18, 1, 0, null, created_at from ledger.holds where wallet_id = DANA and seq = 5',
+      sql: `insert into ledger.holds select wallet_id, uuidv7(), 18, 1, 0, null, created_at
+        from ledger.holds where wallet_id = DANA and seq = 5`,
       rules: 'hold_reference work_list',
     },
     {
       what: 'two holds that have changed places',
-      sql: 'update ledger.holds set seq = -seq where wallet_id = DANA and seq in (5, 10); update ledger.holds set seq = 15 + seq where wallet_id = DANA and seq < 0',
+      sql: `update ledger.holds set seq = -seq
+        where wallet_id = DANA and seq in (5, 10);
+        update ledger.holds set seq = 15 + seq
+        where wallet_id = DANA and seq < 0`,
       rules: 'hold_reference lot_draws',
     },
     {
@@ -1391,12 +1397,14 @@ describe('ledger_verify', () => {
     },
     {
       what: 'a lot that was put in',
-      sql: 'insert into ledger.bonus_lots select wallet_id, 4, expires_at, 1 from ledger.bonus_lots where wallet_id = DANA and seq = 2',
+      sql: `insert into ledger.bonus_lots select wallet_id, 4, expires_at, 1
+        from ledger.bonus_lots where wallet_id = DANA and seq = 2`,
       rules: 'lot_reference work_list',
     },
     {
       what: 'two lots that have changed places',
-      sql: 'update ledger.bonus_lots l set expires_at = o.expires_at from ledger.bonus_lots o where l.wallet_id = DANA and o.wallet_id = DANA and l.seq in (2, 3) and o.seq = 5 - l.seq',
+      sql: `update ledger.bonus_lots l set expires_at = o.expires_at from ledger.bonus_lots o
+        where l.wallet_id = DANA and o.wallet_id = DANA and l.seq in (2, 3) and o.seq = 5 - l.seq`,
       rules: 'lot_balance lot_reference work_list',
     },
     {
@@ -1416,17 +1424,21 @@ describe('ledger_verify', () => {
     },
     {
       what: 'a draw that was put in',
-      sql: 'insert into ledger.bonus_lot_draws select wallet_id, lot_seq, expires_at, 18, null, 1, 0, balance - 1, held_balance from ledger.bonus_lot_draws where wallet_id = DANA and seq = 12',
+      sql: `insert into ledger.bonus_lot_draws select wallet_id, lot_seq, expires_at, 18, null, 1, 0, balance - 1, held_balance
+        from ledger.bonus_lot_draws where wallet_id = DANA and seq = 12`,
       rules: 'lot_draws',
     },
     {
       what: 'a draw that changes nothing',
-      sql: 'insert into ledger.bonus_lot_draws select wallet_id, lot_seq, expires_at, 18, null, 0, 0, balance, held_balance from ledger.bonus_lot_draws where wallet_id = DANA and seq = 12',
+      sql: `insert into ledger.bonus_lot_draws select wallet_id, lot_seq, expires_at, 18, null, 0, 0, balance, held_balance
+        from ledger.bonus_lot_draws where wallet_id = DANA and seq = 12`,
       rules: 'lot_draws',
     },
     {
       what: 'two draws that have changed places',
-      sql: 'update ledger.bonus_lot_draws set seq = -seq where wallet_id = DANA and lot_seq = 2 and seq in (6, 8); update ledger.bonus_lot_draws set seq = 14 + seq where wallet_id = DANA and seq < 0',
+      sql: `update ledger.bonus_lot_draws set seq = -seq where wallet_id = DANA and lot_seq = 2 and seq in (6, 8);
+        update ledger.bonus_lot_draws set seq = 14 + seq
+        where wallet_id = DANA and seq < 0`,
       rules: 'lot_balance lot_draws',
     },
     {
@@ -1436,7 +1448,8 @@ describe('ledger_verify', () => {
     },
     {
       what: 'a closed hold on the list',
-      sql: 'insert into ledger_private.open_holds select wallet_id, id, expires_at from ledger.holds where wallet_id = DANA and seq = 5',
+      sql: `insert into ledger_private.open_holds select wallet_id, id, expires_at
+        from ledger.holds where wallet_id = DANA and seq = 5`,
       rules: 'work_list',
     },
     {
@@ -1446,37 +1459,50 @@ describe('ledger_verify', () => {
     },
     {
       what: 'an empty lot on the list',
-      sql: 'insert into ledger_private.open_lots select wallet_id, expires_at, seq, expires_at from ledger.bonus_lots where wallet_id = DANA and seq = 15',
+      sql: `insert into ledger_private.open_lots select wallet_id, expires_at, seq, expires_at
+        from ledger.bonus_lots where wallet_id = DANA and seq = 15`,
       rules: 'work_list',
     },
     {
       what: 'the transfer of a bonus that is gone',
-      sql: 'delete from ledger.transfers where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 2)',
+      sql: `delete from ledger.transfers
+        where id = (select transfer_id from ledger.entries
+        where wallet_id = DANA and seq = 2)`,
       rules: 'entry_reference lot_reference',
     },
     {
       what: 'the transfer of a hold that is gone',
-      sql: 'delete from ledger.transfers where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 5)',
+      sql: `delete from ledger.transfers
+        where id = (select transfer_id from ledger.entries
+        where wallet_id = DANA and seq = 5)`,
       rules: 'entry_reference hold_reference lot_draws',
     },
     {
       what: 'the transfer of a capture that is gone',
-      sql: 'delete from ledger.transfers where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 7)',
+      sql: `delete from ledger.transfers
+        where id = (select transfer_id from ledger.entries
+        where wallet_id = DANA and seq = 7)`,
       rules: 'entry_balance entry_reference lot_balance lot_draws transfer_facts work_list',
     },
     {
       what: 'the transfer of a reversal that is gone',
-      sql: 'delete from ledger.transfers where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 8)',
+      sql: `delete from ledger.transfers
+        where id = (select transfer_id from ledger.entries
+        where wallet_id = DANA and seq = 8)`,
       rules: 'entry_reference lot_draws',
     },
     {
       what: 'the transfer of a release that is gone',
-      sql: 'delete from ledger.transfers where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 12)',
+      sql: `delete from ledger.transfers
+        where id = (select transfer_id from ledger.entries
+        where wallet_id = DANA and seq = 12)`,
       rules: 'entry_reference lot_draws work_list',
     },
     {
       what: 'the transfer of an expiry that is gone',
-      sql: 'delete from ledger.transfers where id = (select transfer_id from ledger.entries where wallet_id = DANA and seq = 17)',
+      sql: `delete from ledger.transfers
+        where id = (select transfer_id from ledger.entries
+        where wallet_id = DANA and seq = 17)`,
       rules: 'entry_reference lot_draws',
     },
     {

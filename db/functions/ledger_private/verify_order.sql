@@ -42,7 +42,7 @@ begin
       from ledger.entries e
       left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
       left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
-      where e.wallet_id in (select l.wallet_id from lots l)
+      where e.wallet_id in (select l.wallet_id from lots l) and (verify_order.wallet_id is null or e.wallet_id = verify_order.wallet_id)
       window wallet as (partition by e.wallet_id order by e.seq)
     )
     select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,

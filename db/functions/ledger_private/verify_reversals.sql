@@ -4,11 +4,17 @@ language sql
 stable
 as $$
   with chosen as (
-    select r, r.wallet_id, r.id, case when r.debit_wallet_id = r.wallet_id then r.debit_seq else r.credit_seq end as seq
-    from ledger.transfers r
-    where r.kind = 'reversal'
-      and (verify_reversals.wallet_id is null or r.wallet_id = verify_reversals.wallet_id or r.id in (
-        select e.transfer_id from ledger.entries e where e.wallet_id = verify_reversals.wallet_id and e.kind = 'reversal'))
+    select c.r, (c.r).wallet_id, (c.r).id,
+      case when (c.r).debit_wallet_id = (c.r).wallet_id then (c.r).debit_seq else (c.r).credit_seq end as seq
+    from (
+      select t from ledger.transfers t where t.kind = 'reversal' and verify_reversals.wallet_id is null
+      union all
+      select t from ledger.transfers t where t.kind = 'reversal' and t.id in (
+        select own.id from ledger.transfers own where own.wallet_id = verify_reversals.wallet_id
+        union
+        -- That of a transfer to it is found through its entries.
+        select e.transfer_id from ledger.entries e where e.wallet_id = verify_reversals.wallet_id)
+    ) c (r)
   ), reversals as (
     select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
       o.kind = 'transfer' as between_players,

@@ -5,6 +5,7 @@ import {
   expectSound,
   type Finding,
   houseWallet,
+  inMs,
   newAsset,
   newKey,
   newWallet,
@@ -473,7 +474,19 @@ describe('ledger_verify', () => {
     let posting = true;
     const finished = Promise.all(
       wallets.map(async (wallet_id, index) => {
-        for (let turn = 0; turn < 30; turn += 1) {
+        for (let turn = 0; turn < 12; turn += 1) {
+          await call(pool, 'wallet_bonus', {
+            wallet_id,
+            amount: 4,
+            idem_key: newKey(),
+            expires_at: await inMs(pool, [500, 60_000, 90_000][turn % 3] ?? 0),
+          });
+          const { hold_id } = await call(pool, 'wallet_hold', {
+            wallet_id,
+            amount: 5,
+            idem_key: newKey(),
+            expires_at: turn % 4 === 0 ? await inMs(pool, 500) : null,
+          });
           await call(pool, 'wallet_spend', { wallet_id, amount: 3, idem_key: newKey() });
           await call(pool, 'wallet_transfer', {
             from_wallet: wallet_id,
@@ -481,6 +494,8 @@ describe('ledger_verify', () => {
             amount: 1,
             idem_key: newKey(),
           });
+          if (turn % 4 === 1) await call(pool, 'wallet_release', { wallet_id, hold_id, idem_key: newKey() });
+          if (turn % 4 === 2) await call(pool, 'wallet_capture', { wallet_id, hold_id, idem_key: newKey(), amount: 2 });
         }
       }),
     ).finally(() => {
