@@ -198,7 +198,7 @@ async function expectSameAlone(whole: Finding[], look: (wallet?: string) => Prom
 }
 
 /** The rules that an edit of rows breaks; an edit of transfers or entries breaks a chain of hashes first. */
-async function rulesAfter(sql: string): Promise<string> {
+async function rulesAfter(sql: string, alone = false): Promise<string> {
   const named = Object.entries({ EMMA: emma, DANA: dana, ERIN: erin });
   const edit = named.reduce((text, [name, id]) => text.replaceAll(name, `'${id}'`), sql);
   return tamperedWith(db, edit, async (look, rehash) => {
@@ -207,7 +207,7 @@ async function rulesAfter(sql: string): Promise<string> {
       await rehash();
     }
     const found = await look();
-    await expectSameAlone(found, look);
+    if (alone) await expectSameAlone(found, look);
     return rulesOf(found).join(' ');
   });
 }
@@ -1536,6 +1536,6 @@ describe('ledger_verify', () => {
       rules: 'entry_balance entry_seq lot_draws lot_expiry transfer_reference',
     },
   ])('finds $what', async ({ sql, rules }) => {
-    expect(await rulesAfter(sql)).toBe(rules);
+    expect(await rulesAfter(sql, true)).toBe(rules);
   });
 });
