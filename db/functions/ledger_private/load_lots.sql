@@ -22,12 +22,16 @@ as $$
     from walk w
     cross join lateral (
       select l.seq, l.expires_at, s.balance - s.held_balance as free
-      from ledger_private.open_lots o
+      -- The next one alone, by the order of the index: joined first, each step would look up and sort all that are left.
+      from (
+        select o.*
+        from ledger_private.open_lots o
+        where o.wallet_id = w.wallet_id and (o.expires_at, o.lot_seq) > (w.expires_at, w.seq) and o.due_at is not null
+        order by o.expires_at, o.lot_seq
+        limit 1
+      ) o
       join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
       cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
-      where o.wallet_id = w.wallet_id and (o.expires_at, o.lot_seq) > (w.expires_at, w.seq) and o.due_at is not null
-      order by o.expires_at, o.lot_seq
-      limit 1
     ) n
     where w.need > 0
   )
