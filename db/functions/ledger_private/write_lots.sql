@@ -7,12 +7,15 @@ set plan_cache_mode = force_generic_plan
 -- Nor may one that was made while the tables were small outlive that.
 set enable_seqscan = off
 as $$
+declare
+  v_draws ledger.bonus_lot_draws[];
 begin
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.bonus_lots select * from unnest(lots);
-  insert into ledger.bonus_lot_draws
-    select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, d.amount, d.held_amount,
-        s.balance - sum(d.amount) over earlier, s.held_balance + sum(d.held_amount) over earlier
+  -- Before the first of them is written: looked up in between, a lot's newest would be searched for among all that went before.
+  v_draws := array(
+    select row(d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, d.amount, d.held_amount,
+        s.balance - sum(d.amount) over earlier, s.held_balance + sum(d.held_amount) over earlier)::ledger.bonus_lot_draws
       from (
         select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, sum(d.amount) as amount, sum(d.held_amount) as held_amount
         from unnest(draws) d
@@ -21,7 +24,8 @@ begin
       join ledger.bonus_lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
       -- As left by what was written before this call, whose own draws follow one another.
       cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
-      window earlier as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq);
+      window earlier as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq));
+  insert into ledger.bonus_lot_draws select * from unnest(v_draws);
 
   with changed as (
     select l.wallet_id, l.seq, l.expires_at from unnest(lots) l
