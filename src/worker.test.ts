@@ -1,6 +1,6 @@
-/** Real services and a real queue; what is due is a table, and the ledger's function a stand-in that takes from it. */
+/** Real services and a real queue; mostly what is due is a table, and the ledger's function a stand-in that takes from it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createDatabase, type Database } from '../db/tests/helpers.ts';
+import { call, createDatabase, expectSound, newKey, newWallet, someAsset, type Database } from '../db/tests/helpers.ts';
 import { migrate } from './migrate.ts';
 import { Gateway, withLogin } from './testing.ts';
 
@@ -101,6 +101,21 @@ const workersOf = async (db: Database) =>
     )
   ).rows;
 
+/** A wallet with a hold, and one with a bonus, that are due when it returns. */
+async function someDue(db: Database): Promise<{ holding: string; granted: string }> {
+  const asset = await someAsset(db);
+  const holding = await newWallet(db, asset, { bought: 10 });
+  const granted = await newWallet(db, asset, { bought: 10 });
+  const expires_at = new Date(Date.now() + 500).toISOString();
+  await call(db, 'wallet_hold', { wallet_id: holding, amount: 4, idem_key: newKey(), expires_at });
+  await call(db, 'wallet_bonus', { wallet_id: granted, amount: 5, idem_key: newKey(), expires_at });
+  await eventually('they are due', async () => {
+    const { rows } = await db.query<{ due: boolean }>('select clock_timestamp() > $1 as due', [expires_at]);
+    return rows[0]?.due === true;
+  });
+  return { holding, granted };
+}
+
 describe('migrate', () => {
   const db = createDatabase();
 
@@ -172,8 +187,13 @@ describe("the worker's login", () => {
 
   it('may call wallet_expire_due', async () => {
     const worker = await db.connectLogin('wallet_worker');
+    const settle = async () =>
+      (await worker.query<{ settled: string }>('select ledger.wallet_expire_due(1000) as settled')).rows;
 
-    expect((await worker.query('select ledger.wallet_expire_due(1000) as settled')).rows).toEqual([{ settled: '0' }]);
+    expect(await settle()).toEqual([{ settled: '0' }]);
+    await someDue(db);
+    expect(await settle()).toEqual([{ settled: '2' }]);
+    expect(await settle()).toEqual([{ settled: '0' }]);
   });
 
   it("may write none of the ledger's tables", async () => {
@@ -319,6 +339,52 @@ describe('a service', () => {
     },
     SLOW_MS,
   );
+});
+
+describe('a service, with the real ledger,', () => {
+  const db = createDatabase();
+  const gateway = new Gateway(db, {});
+  // Before the database is dropped: the last of these hooks comes first.
+  afterAll(() => gateway.stop());
+
+  it(
+    "frees a hold and books a bonus to breakage, which no call has touched, as the worker's login",
+    async () => {
+      await gateway.start();
+      const { holding, granted } = await someDue(db);
+
+      await tick(db);
+      await eventually('it is booked', async () => (await booked()).length === 2);
+
+      expect(await booked()).toEqual(
+        expect.arrayContaining([
+          { wallet_id: holding, kind: 'release', amount: '4', idem_key: null, actor: 'db:wallet_worker' },
+          { wallet_id: granted, kind: 'expiry', amount: '5', idem_key: null, actor: 'db:wallet_worker' },
+        ]),
+      );
+      expect(await call(db, 'wallet_balance', { wallet_id: holding })).toMatchObject({
+        balance: '10',
+        held_balance: '0',
+        seq: '3',
+      });
+      expect(await call(db, 'wallet_balance', { wallet_id: granted })).toMatchObject({
+        balance: '10',
+        bonus_balance: '0',
+        seq: '3',
+      });
+      await noJob(db);
+      await gateway.child.prints(/wallets so far: [12]$/m);
+      await expectSound(db);
+    },
+    SLOW_MS,
+  );
+
+  async function booked(): Promise<object[]> {
+    const { rows } = await db.query(
+      'select wallet_id, kind, amount, idem_key, actor from ledger.transfers where idem_key is null',
+    );
+    return rows;
+  }
 });
 
 describe('two services on one database', () => {

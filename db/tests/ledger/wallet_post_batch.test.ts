@@ -200,6 +200,30 @@ describe('wallet_post_batch', () => {
   });
 
   describe('with expiring credits', () => {
+    it('reads what it draws, however many lots of one expiry there are, or draws from one lot', async () => {
+      const [many, one] = [await newWallet(db, await someAsset(db)), await newWallet(db, await someAsset(db))];
+      const expires_at = LATE;
+      await postBatch(db, [
+        ...Array.from({ length: 5000 }, () => bonus(many, 2, { expires_at })),
+        bonus(one, 10_000, { expires_at }),
+      ]);
+      const started = Date.now();
+
+      await postBatch(db, [
+        ...Array.from({ length: 3000 }, () => spend(many, 3)),
+        ...Array.from({ length: 6000 }, () => spend(one, 1)),
+      ]);
+
+      // A tenth of what it took when each looked at all of them.
+      expect(Date.now() - started).toBeLessThan(15_000);
+      const { rows } = await db.query<{ balance: string }>(
+        'select b.balance from unnest($1::uuid[]) w, ledger.wallet_balance(w) b',
+        [[many, one]],
+      );
+      expect(rows.map(({ balance }) => balance)).toEqual(['1000', '4000']);
+      await expectSound(db);
+    }, 60_000);
+
     it('spends the earliest expiry first, of lots of the same batch and of older ones', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
       await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: LATE });
