@@ -8,7 +8,9 @@ as $$
   from unnest(wallet_ids) u (wallet_id)
   join ledger.wallets w on w.id = u.wallet_id
   cross join lateral ledger_private.head(u.wallet_id) e
-  join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at) and o.due_at is not null
+  -- Compared like this, its date is not what it is looked up by (see has_due).
+  join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at)
+    and o.due_at is not distinct from o.expires_at
   join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
   cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
   group by w.id, w.asset_code

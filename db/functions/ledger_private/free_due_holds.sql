@@ -16,7 +16,8 @@ begin
       from unnest(wallet_ids) u (wallet_id)
       join ledger.wallets w on w.id = u.wallet_id
       cross join lateral ledger_private.head(u.wallet_id) e
-      join ledger_private.open_holds o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, e.created_at)
+      -- Compared like this, its date is not what it is looked up by (see has_due).
+      join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
       join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
       order by w.id, h.expires_at, h.seq
   loop

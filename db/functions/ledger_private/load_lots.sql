@@ -26,7 +26,8 @@ as $$
       from (
         select o.*
         from ledger_private.open_lots o
-        where o.wallet_id = w.wallet_id and (o.expires_at, o.lot_seq) > (w.expires_at, w.seq) and o.due_at is not null
+        where o.wallet_id = w.wallet_id and (o.expires_at, o.lot_seq) > (w.expires_at, w.seq)
+          and o.due_at is not distinct from o.expires_at
         order by o.expires_at, o.lot_seq
         limit 1
       ) o
