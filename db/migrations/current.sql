@@ -312,7 +312,7 @@ drop function ledger_private.write(ledger.transfers, ledger.entries, ledger.entr
 --!include ledger_private/settle.sql
 --!include ledger_private/due_wallets.sql
 --!include ledger_private/prepare.sql
---!include ledger_private/house_stripe.sql
+--!include ledger_private/lock_house.sql
 --!include ledger_private/opposite_entry.sql
 --!include ledger_private/lock_breakage.sql
 --!include ledger_private/reversible_parts.sql

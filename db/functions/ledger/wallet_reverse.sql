@@ -73,7 +73,8 @@ begin
   end if;
   v_transfer.created_at := v_prepared.at_time;
   v_expired := ledger_private.lock_breakage(v_prepared.wallet, v_plan.draws, v_entry.created_at);
-  v_other_entry := ledger_private.opposite_entry(v_other.id, case when v_giving then 'credit'::ledger.entry_side else 'debit' end, v_transfer);
+  select w.* into v_other from ledger.wallets w where w.id = v_other.id for no key update;
+  v_other_entry := ledger_private.opposite_entry(v_other, case when v_giving then 'credit'::ledger.entry_side else 'debit' end, v_transfer);
   v_transfer.actor := ledger_private.actor();
   v_sealed := ledger_private.write(v_transfer, v_entry, v_other_entry);
   if cardinality(v_plan.draws) > 0 then

@@ -33,7 +33,7 @@ begin
     perform ledger_private.check_snapshot(array[wallet.id, other.id]);
     perform ledger_private.refuse_overflow(case when v_other_entry.balance > c_max then v_other_entry else v_entry end);
   end if;
-  if limits.asset_code is not null then
+  if num_nonnulls(limits.max_spend, limits.max_balance, limits.max_daily_top_up, limits.max_daily_bonus, limits.max_daily_spend) > 0 then
     perform ledger_private.check_limits(limits, v_entry, day_before);
     perform ledger_private.check_limits(limits, v_other_entry, null);
   end if;

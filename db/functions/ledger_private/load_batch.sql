@@ -50,7 +50,7 @@ begin
   -- A repetition books nothing, not even what is due.
   perform ledger_private.settle(array(select distinct u from unnest(v_fresh) u where u is not null), at_time, 32);
   select array_agg(s.head order by s.place), array_agg(s.limits order by s.place),
-      array_agg(case when (s.limits).asset_code is not null then
+      array_agg(case when num_nonnulls((s.limits).max_daily_top_up, (s.limits).max_daily_bonus, (s.limits).max_daily_spend) > 0 then
         ledger_private.entry_at(s.id, greatest(at_time, (s.head).created_at) - interval '24 hours') end order by s.place),
       array_agg(s.held_bonus order by s.place)
     into v_batch.heads, v_batch.limits, v_batch.day_before, v_batch.held_bonus

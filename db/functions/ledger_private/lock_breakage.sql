@@ -3,11 +3,13 @@ returns boolean
 language plpgsql
 volatile
 as $$
+declare
+  v_breakage ledger.wallets;
 begin
   if not exists (select from unnest(draws) d where d.expires_at <= at_time and d.amount + d.held_amount < 0) then
     return false;
   end if;
-  perform from ledger.wallets w where w.id = ledger_private.house_stripe(wallet, 'breakage') for no key update;
+  v_breakage := ledger_private.lock_house('breakage', wallet);
   return true;
 end
 $$;

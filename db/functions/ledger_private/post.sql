@@ -77,15 +77,16 @@ begin
   end if;
 
   v_judged := ledger_private.judge(
-    v_transfer, v_wallet, v_head, v_other, v_other_head, ledger_private.held_bonus(v_head), v_state.limits,
-    case when (v_state.limits).asset_code is not null then
+    v_transfer, v_wallet, v_head, v_other, v_other_head,
+    case when v_head.held_balance > 0 then ledger_private.held_bonus(v_head) else 0 end, v_state.limits,
+    case when num_nonnulls((v_state.limits).max_daily_top_up, (v_state.limits).max_daily_bonus, (v_state.limits).max_daily_spend) > 0 then
       ledger_private.entry_at(wallet_id, greatest(v_transfer.created_at, v_head.created_at) - interval '24 hours') end);
   v_entry := v_judged.entry;
   v_other_entry := v_judged.other_entry;
   v_transfer.bonus_amount := v_judged.bonus_amount;
   -- The house comes last, so that replays and refusals never wait for it.
   if counterparty_id is null then
-    v_other_entry := ledger_private.opposite_entry(ledger_private.house_stripe(v_wallet, ledger_private.house_account(kind)),
+    v_other_entry := ledger_private.opposite_entry(ledger_private.lock_house(ledger_private.house_account(kind), v_wallet),
       case when v_leaving then 'credit'::ledger.entry_side else 'debit' end, v_transfer);
   end if;
 
