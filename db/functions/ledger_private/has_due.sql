@@ -2,6 +2,8 @@ create or replace function ledger_private.has_due(wallet_ids uuid[], at_time tim
 returns boolean
 language sql
 stable
+-- Nor may a plan that was made while the lists were empty, and reads all of them, outlive that.
+set enable_seqscan = off
 as $$
   -- Written so that only an index by wallet serves: one by date looks cheaper where a list was empty when it was last analyzed.
   select exists (
