@@ -10,8 +10,8 @@ $$;
 
 comment on function ledger.entries_counterparty(ledger.entries) is
 $$The other side of the movement: the house's account (treasury, promotions, revenue or breakage) or the other player's wallet; of a
-reversal, that of the movement it reverses. Null where credits were only reserved or freed, and for a player who received a transfer: who
-sent it is the sender's to tell.$$;
+reversal, that of the movement it reverses. Null where credits were only reserved or freed, and for a player who received a transfer: only
+the sender may tell who sent it.$$;
 
 revoke all on function ledger.entries_counterparty(ledger.entries) from public;
 grant execute on function ledger.entries_counterparty(ledger.entries)

@@ -54,7 +54,7 @@ Rules:
 - lot_order: the earliest expiry was drawn first, and credits that do not expire last
 - lot_expiry: a lot that was due was booked by the wallet's next entries
 - work_list: the lists of open holds and lots are true
-- wallet_id: a wallet's id is the one derived from its owner or house account, and no part of the house is missing
+- wallet_id: the id of a wallet is the one derived from its owner or house account, and no part of the house is missing
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
 - asset_sum: within an asset, debits and credits have the same sum$$;

@@ -21,9 +21,10 @@ begin
   perform ledger_private.write_all(v_plan.transfers, v_plan.entries);
   if cardinality(v_plan.moving) > 0 then
     perform ledger_private.move_lots(v_plan.moving, v_plan.from_numbers, v_plan.to_numbers, v_plan.wallets);
-    -- What arrived may be due already where a wallet's clock runs ahead.
-    perform ledger_private.settle(
-      array(select distinct t.credit_wallet_id from unnest(v_plan.moving) t where t.kind = 'transfer'), v_now, 32);
+    -- Where a wallet's own clock runs ahead, what arrived may have expired there already, and items after it were judged upon it.
+    if ledger_private.has_due(array(select distinct t.credit_wallet_id from unnest(v_plan.moving) t where t.kind = 'transfer'), v_now) then
+      perform ledger_private.refuse_stale();
+    end if;
   end if;
   v_receipts := v_plan.receipts;
   return query select * from unnest(v_receipts);

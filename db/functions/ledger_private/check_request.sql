@@ -6,7 +6,7 @@ as $$
 declare
   -- One expression for all rules: the usual call, which keeps them, should not pay for each.
   v_broken text := case
-    when request.requested_amount is null and request.kind not in ('capture', 'release', 'reversal')
+    when request.requested_amount is null and (request.kind is null or request.kind not in ('capture', 'release', 'reversal'))
       or request.requested_amount not between 1 and 1000000000000000 then 'amount'
     when request.kind is null then 'kind'
     when request.wallet_id is null then case request.kind when 'transfer' then 'from_wallet' else 'wallet_id' end

@@ -10,7 +10,10 @@ stable
 as $$
 declare
   v_held_bonus bigint := ledger_private.held_bonus(taken_from);
-  v_plan ledger_private.reversal_plan := row(0, amount, '{}');
+  v_plan ledger_private.reversal_plan := row(0, amount, null);
+  v_draws ledger.bonus_lot_draws[] := '{}';
+  v_expires_at timestamptz;
+  v_taken bigint := 0; -- by lots of that expiry before
   v_part ledger_private.reversible_part;
   v_take bigint;
 begin
@@ -24,10 +27,12 @@ begin
     v_take := least(v_plan.missing, v_part.amount);
     if taken_from.wallet_id is not null then
       -- The original's lot in that wallet may be spent, reserved or expired by now; it may be for several lots of the giver.
+      if v_part.expires_at is distinct from v_expires_at then
+        v_expires_at := v_part.expires_at;
+        v_taken := 0;
+      end if;
       v_take := least(v_take,
-        ledger_private.free_part(taken_from, v_held_bonus, v_part.source, original.credit_seq, v_part.expires_at)
-        - (select coalesce(sum(d.amount), 0) from unnest(v_plan.draws) d
-          where d.wallet_id = taken_from.wallet_id and d.expires_at = v_part.expires_at));
+        ledger_private.free_part(taken_from, v_held_bonus, v_part.source, original.credit_seq, v_part.expires_at) - v_taken);
     end if;
     continue when v_take <= 0;
     v_plan.missing := v_plan.missing - v_take;
@@ -35,14 +40,16 @@ begin
     v_plan.bonus_amount := v_plan.bonus_amount + v_take;
     continue when v_part.source = 'bonus';
     if given_to.wallet_id is not null then
-      v_plan.draws := v_plan.draws || row(given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null,
-        -v_take, 0, null, null)::ledger.bonus_lot_draws;
+      v_draws[cardinality(v_draws) + 1] := row(
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null);
     end if;
     if taken_from.wallet_id is not null then
-      v_plan.draws := v_plan.draws || row(taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null,
-        v_take, 0, null, null)::ledger.bonus_lot_draws;
+      v_taken := v_taken + v_take;
+      v_draws[cardinality(v_draws) + 1] := row(
+        taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null);
     end if;
   end loop;
+  v_plan.draws := v_draws;
   return v_plan;
 end
 $$;
