@@ -67,7 +67,7 @@ const FORGE = `create function pg_temp.forge(p_wallet uuid, p_kind ledger.transf
       coalesce((p ->> 'held')::bigint, case p_kind when 'hold' then p_amount else coalesce(-v_hold.amount, 0) end), v_at);
     if not v_still then
       select * into v_other from ledger.wallets
-        where id = coalesce((p ->> 'other')::uuid, ledger_private.house_stripe(v_wallet, ledger_private.house_account(p_kind)));
+        where id = coalesce((p ->> 'other')::uuid, (ledger_private.lock_house(ledger_private.house_account(p_kind), v_wallet)).id);
       v_other_entry := ledger_private.next_entry(v_other, (select e from ledger_private.head(v_other.id) e),
         case v_side when 'debit' then 'credit'::ledger.entry_side else 'debit' end, v_id, p_kind, p_amount, v_bonus, 0, v_at);
     end if;

@@ -636,10 +636,10 @@ describe('wallet_post_batch refuses', () => {
     });
   });
 
-  it('an item that is null (WLARG)', async () => {
+  it('an item that is null (WLAMT)', async () => {
     expect(
       await refusal(db.query('select * from ledger.wallet_post_batch(array[null]::ledger.wallet_request[])')),
-    ).toMatchObject({ code: 'WLARG', detail: { index: 0, argument: 'kind' } });
+    ).toMatchObject({ code: 'WLAMT', detail: { index: 0, amount: null } });
   });
 
   it.each(['hold', 'capture', 'release', 'reversal', 'expiry', null])('the kind %s (WLARG)', async (kind) => {
