@@ -65,11 +65,11 @@ const FORGE = `create function pg_temp.forge(p_wallet uuid, p_kind ledger.transf
     v_entry := ledger_private.next_entry(v_wallet, (select e from ledger_private.head(v_wallet.id) e), v_side, v_id, p_kind,
       case when v_still then 0 else p_amount end, case when v_still then 0 else v_bonus end,
       coalesce((p ->> 'held')::bigint, case p_kind when 'hold' then p_amount else coalesce(-v_hold.amount, 0) end), v_at);
-    if not v_still then
+    if not v_still or p ? 'other' then
       select * into v_other from ledger.wallets
         where id = coalesce((p ->> 'other')::uuid, (ledger_private.lock_house(ledger_private.house_account(p_kind), v_wallet)).id);
       v_other_entry := ledger_private.next_entry(v_other, (select e from ledger_private.head(v_other.id) e),
-        case v_side when 'debit' then 'credit'::ledger.entry_side else 'debit' end, v_id, p_kind, p_amount, v_bonus, 0, v_at);
+        case v_side when 'debit' then 'credit'::ledger.entry_side else 'debit' end, v_id, p_kind, v_entry.amount, v_entry.bonus_amount, 0, v_at);
     end if;
     v_transfer := row(v_id, p_wallet, case when p ? 'key' then p ->> 'key' when p_kind <> 'expiry' then 'forged ' || v_id end, p_kind, null, null,
       null, null, case when p ? 'requested' then (p ->> 'requested')::bigint when p_kind not in ('release', 'expiry') then p_amount end,
@@ -482,6 +482,18 @@ describe('ledger_verify', () => {
       in: () => gina,
     },
 
+    {
+      what: 'a spend that drew from a lot that was yet to come',
+      sql: () =>
+        forge(finn, 'bonus', 5, { bonus: 5 }) +
+        forge(finn, 'spend', 11, { bonus: 11, draws: gave(8, late, 6) }) +
+        forge(finn, 'bonus', 5, { bonus: 5, expires_at: late, lots: [{ expires_at: late, amount: 5 }] }) +
+        `insert into ledger.bonus_lot_draws values ('${finn}', 12, '${late}', 11, null, 5, 0, 0, 0);
+         delete from ledger_private.open_lots where wallet_id = '${finn}';`,
+      rules: ['lot_balance'],
+      in: () => finn,
+    },
+
     // Expiry.
     {
       what: 'an expiry before the date',
@@ -735,6 +747,22 @@ describe('ledger_verify', () => {
       in: () => gina,
     },
 
+    {
+      what: 'a hold that another wallet has an entry of',
+      sql: () => forge(gina, 'hold', 5, { other: emma, bonus: 5, draws: held(3, soon, 5) }),
+      rules: ['transfer_sides'],
+      in: () => gina,
+    },
+    {
+      what: 'a hold that was released before it was placed',
+      sql: () =>
+        forge(gina, 'release', 5, { hold: LATER, held: -5, bonus: 5, draws: held(3, soon, -5) }) +
+        forge(gina, 'hold', 5, { id: LATER, bonus: 5, draws: held(3, soon, 5) }) +
+        `delete from ledger_private.open_holds where hold_id = '${LATER}';`,
+      rules: ['hold_reference'],
+      in: () => gina,
+    },
+
     // Reversals.
     {
       what: 'a reversal above the original',
@@ -823,18 +851,7 @@ describe('ledger_verify', () => {
     {
       what: 'a reversal before its original',
       sql: () =>
-        forge(finn, 'bonus', 6, { bonus: 6 }) +
-        `insert into ledger.transfers select (jsonb_populate_record(t, jsonb_build_object('id', '${LATER}', 'idem_key', 'x'))).*
-           from ledger.transfers t where id = '${finns[6]}';` +
-        forge(finn, 'reversal', 6, { reverses: LATER, side: 'credit', other: erin }) +
-        `delete from ledger.transfers where id = '${LATER}';` +
-        forge(finn, 'transfer', 6, {
-          id: LATER,
-          other: erin,
-          bonus: 6,
-          draws: gave(8, late, 6),
-          lots: [{ expires_at: late, amount: 6 }],
-        }),
+        forge(finn, 'reversal', 6, { reverses: LATER, other: treasury }) + forge(finn, 'top_up', 6, { id: LATER }),
       rules: ['transfer_reversed'],
       in: () => finn,
     },
@@ -923,6 +940,22 @@ describe('ledger_verify', () => {
           other: erin,
           bonus: 3,
           draws: gave(8, late, -3),
+        }),
+      rules: ['lot_draws'],
+      in: () => finn,
+    },
+    {
+      what: 'a reversal of a transfer that took more from lots than bonus credits',
+      sql: () =>
+        forge(finn, 'bonus', 5, { bonus: 5 }) +
+        forge(erin, 'release', 4, { hold: erinsHold, bonus: 4, draws: held(2, late, -4) }) +
+        forge(finn, 'reversal', 3, {
+          reverses: finns[9],
+          side: 'credit',
+          other: erin,
+          bonus: 3,
+          draws: gave(8, late, -4),
+          takes: gave(2, late, 4),
         }),
       rules: ['lot_draws'],
       in: () => finn,
