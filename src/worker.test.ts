@@ -294,14 +294,26 @@ describe('a service', () => {
     await tick(db);
     await eventually('the run', async () => (await workersOf(db)).some(({ state }) => state === 'active'));
 
-    await db.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity
-       where application_name = 'wallet-worker' and datname = current_database()`,
-    );
+    // The one at work first: were the others gone too, the end of the job might find no connection to be written over, as below.
+    const cut = (which: string) =>
+      db.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'wallet-worker' and datname = current_database() and ${which}`,
+      );
+    await cut("state = 'active'");
     await db.query('update behaviour set seconds = 0');
     await noJob(db);
-
     expect(await bookingsOf(db)).toEqual([['wallet_worker', 3]]);
+
+    await cut('true');
+    await makeDue(db, 2);
+    await eventually('the worker is back', async () => (await workersOf(db)).length > 0);
+    await tick(db);
+    await noJob(db);
+    expect(await bookingsOf(db)).toEqual([
+      ['wallet_worker', 3],
+      ['wallet_worker', 2],
+    ]);
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
     expect(gateway.child.pid).toBe(pid);
   });
