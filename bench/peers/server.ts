@@ -1,0 +1,17 @@
+/** The peer as a process: DATABASE_URL, JWT_SECRET and POOL_SIZE as the gateway has them. */
+import type { AddressInfo } from 'node:net';
+import { readConfig } from '../../src/config.ts';
+import { createApp } from './app.ts';
+import { connect } from './knex.ts';
+
+const { databaseUrl, auth, port, poolSize } = readConfig(process.env);
+if (databaseUrl === undefined || !auth) throw new Error('Set DATABASE_URL and JWT_SECRET');
+
+const knex = connect(databaseUrl, poolSize);
+const server = createApp(knex, auth).listen(port, () => {
+  console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`);
+});
+process.once('SIGTERM', () => {
+  server.closeAllConnections();
+  server.close(() => void knex.destroy());
+});
