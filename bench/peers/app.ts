@@ -3,7 +3,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import type { Knex } from 'knex';
 import { createAuthenticator, identityOf, type Identity } from '../../src/auth.ts';
 import type { AuthConfig } from '../../src/config.ts';
-import { move, Refusal, walletOf, type Movement, type Receipt } from './wallet.ts';
+import { move, Refusal, walletOf, type Movement, type Options, type Receipt } from './wallet.ts';
 
 type Route = Pick<Movement, 'kind' | 'from' | 'to' | 'accountId'>;
 
@@ -11,7 +11,7 @@ const MAX_AMOUNT = 10n ** 15n;
 const MAX_KEY_LENGTH = 200;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-export function createApp(knex: Knex, auth: AuthConfig): Express {
+export function createApp(knex: Knex, auth: AuthConfig, options: Options): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(createAuthenticator(auth));
@@ -19,7 +19,7 @@ export function createApp(knex: Knex, auth: AuthConfig): Express {
 
   const post = (path: string, routeOf: (body: Record<string, unknown>) => Route): void => {
     app.post(path, async (req, res) => {
-      const receipt = await move(knex, movementOf(req, callerOf(res), routeOf));
+      const receipt = await move(knex, movementOf(req, callerOf(res), routeOf), options);
       res.status(receipt.replayed ? 200 : 201).json(receipt satisfies Receipt);
     });
   };

@@ -1,4 +1,4 @@
-/** The peer as a process: DATABASE_URL, JWT_SECRET and POOL_SIZE as the gateway has them. */
+/** The peer as a process: DATABASE_URL, JWT_SECRET and POOL_SIZE as the gateway has them; LOCK_HOUSE=no for players' locks only. */
 import type { AddressInfo } from 'node:net';
 import { readConfig } from '../../src/config.ts';
 import { createApp } from './app.ts';
@@ -8,7 +8,7 @@ const { databaseUrl, auth, port, poolSize } = readConfig(process.env);
 if (databaseUrl === undefined || !auth) throw new Error('Set DATABASE_URL and JWT_SECRET');
 
 const knex = connect(databaseUrl, poolSize);
-const server = createApp(knex, auth).listen(port, () => {
+const server = createApp(knex, auth, { lockHouse: process.env.LOCK_HOUSE !== 'no' }).listen(port, () => {
   console.log(`Listening on http://localhost:${(server.address() as AddressInfo).port}`);
 });
 process.once('SIGTERM', () => {

@@ -11,77 +11,77 @@ import { connect } from './knex.ts';
 import { createAsset, createSchema } from './schema.ts';
 import type { Receipt, WalletView } from './wallet.ts';
 
-const db = createDatabase();
-let knex: Knex;
-let server: Server;
-let url: string;
+describe.each([true, false])('the peer, lockHouse: %s', (lockHouse) => {
+  const db = createDatabase();
+  let knex: Knex;
+  let server: Server;
+  let url: string;
 
-beforeAll(async () => {
-  knex = connect(db.url, 10);
-  await createSchema(knex);
-  await createAsset(knex, 'GOLD');
-  await createAsset(knex, 'GEM');
-  server = createApp(knex, AUTH).listen(0);
-  url = `http://localhost:${(server.address() as AddressInfo).port}`;
-});
-
-afterAll(async () => {
-  server.closeAllConnections();
-  server.close();
-  await knex.destroy();
-});
-
-interface Answer<T> {
-  status: number;
-  body: T;
-}
-
-async function request<T>(path: string, body?: object, token?: string): Promise<Answer<T>> {
-  const authorization = `Bearer ${token ?? (await signToken(AUTH, { role: 'service', sub: 'test' }))}`;
-  const response = await fetch(`${url}${path}`, {
-    headers: { authorization, 'content-type': 'application/json' },
-    ...(body && { method: 'POST', body: JSON.stringify(body) }),
+  beforeAll(async () => {
+    knex = connect(db.url, 10);
+    await createSchema(knex);
+    await createAsset(knex, 'GOLD');
+    await createAsset(knex, 'GEM');
+    server = createApp(knex, AUTH, { lockHouse }).listen(0);
+    url = `http://localhost:${(server.address() as AddressInfo).port}`;
   });
-  return { status: response.status, body: (await response.json()) as T };
-}
 
-const post = (path: string, body: object): Promise<Answer<Receipt & { code?: string }>> =>
-  request(path, { idempotencyKey: randomUUID(), ...body });
+  afterAll(async () => {
+    server.closeAllConnections();
+    server.close();
+    await knex.destroy();
+  });
 
-async function newAccount(balance: string, asset = 'GOLD'): Promise<string> {
-  const [account] = await knex<{ id: string; type: string; owner_id: string; asset_code: string }>('accounts')
-    .insert({ type: 'player', owner_id: randomUUID(), asset_code: asset })
-    .returning('id');
-  if (!account) throw new Error('no account');
-  if (balance !== '0') await post('/top-ups', { accountId: account.id, amount: balance });
-  return account.id;
-}
+  interface Answer<T> {
+    status: number;
+    body: T;
+  }
 
-async function balanceOf(id: string): Promise<string> {
-  return (await request<WalletView>(`/wallets/${id}`)).body.balance;
-}
+  async function request<T>(path: string, body?: object, token?: string): Promise<Answer<T>> {
+    const authorization = `Bearer ${token ?? (await signToken(AUTH, { role: 'service', sub: 'test' }))}`;
+    const response = await fetch(`${url}${path}`, {
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body && { method: 'POST', body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as T };
+  }
 
-/** How often each status came. */
-function tally(answers: Answer<unknown>[]): Record<number, number> {
-  const counts: Record<number, number> = {};
-  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
-  return counts;
-}
+  const post = (path: string, body: object): Promise<Answer<Receipt & { code?: string }>> =>
+    request(path, { idempotencyKey: randomUUID(), ...body });
 
-async function expectSound(): Promise<void> {
-  const { rows } = await db.query(
-    `select transaction_id from ledger_entries group by transaction_id having sum(amount) <> 0 or count(*) <> 2
+  async function newAccount(balance: string, asset = 'GOLD'): Promise<string> {
+    const [account] = await knex<{ id: string; type: string; owner_id: string; asset_code: string }>('accounts')
+      .insert({ type: 'player', owner_id: randomUUID(), asset_code: asset })
+      .returning('id');
+    if (!account) throw new Error('no account');
+    if (balance !== '0') await post('/top-ups', { accountId: account.id, amount: balance });
+    return account.id;
+  }
+
+  async function balanceOf(id: string): Promise<string> {
+    return (await request<WalletView>(`/wallets/${id}`)).body.balance;
+  }
+
+  /** How often each status came. */
+  function tally(answers: Answer<unknown>[]): Record<number, number> {
+    const counts: Record<number, number> = {};
+    for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+    return counts;
+  }
+
+  async function expectSound(): Promise<void> {
+    const { rows } = await db.query(
+      `select transaction_id from ledger_entries group by transaction_id having sum(amount) <> 0 or count(*) <> 2
      union all
      select a.id from accounts a join ledger_entries e on e.account_id = a.id
        where a.type = 'player' group by a.id having sum(e.amount) < 0`,
-  );
-  expect(rows).toEqual([]);
-}
+    );
+    expect(rows).toEqual([]);
+  }
 
-const times = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> =>
-  Promise.all(Array.from({ length: count }, (_, index) => work(index)));
+  const times = <T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> =>
+    Promise.all(Array.from({ length: count }, (_, index) => work(index)));
 
-describe('the peer', () => {
   it('tops up, spends and transfers, and shows the newest entries', async () => {
     const [alice, bob] = [await newAccount('1000'), await newAccount('0')];
     const spent = await post('/spends', { accountId: alice, amount: '300', metadata: { item: 'sword' } });

@@ -1,6 +1,6 @@
 /**
  * The usual way to write a wallet: the service holds the rules, PostgreSQL the rows. Every write is one Knex transaction
- * that claims the idempotency key, locks both accounts in the order of their ids, adds the balance up from the entries
+ * that claims the idempotency key, locks both accounts in a fixed order, adds the balance up from the entries
  * (so that no second figure can drift from them), checks it, and inserts the transaction, its two entries and the
  * response under the key. READ COMMITTED and row locks are all it needs. A refusal rolls back, so its key stays free.
  */
@@ -42,10 +42,9 @@ export interface WalletView {
   entries: { id: string; transactionId: string; kind: Kind; amount: string; createdAt: Date }[];
 }
 
-interface Account {
-  id: string;
-  asset_code: string;
-  type: AccountType;
+export interface Options {
+  /** Locking every account of a movement is the rule; the house's, of which nothing is checked, may be spared the queue. */
+  lockHouse: boolean;
 }
 
 export class Refusal extends Error {
@@ -62,18 +61,19 @@ export class Refusal extends Error {
 const NEWEST = 20;
 
 /** Books a movement, or returns the receipt of the first time. */
-export function move(knex: Knex, movement: Movement): Promise<Receipt> {
+export function move(knex: Knex, movement: Movement, options: Options): Promise<Receipt> {
   return knex.transaction(async (trx) => {
     const earlier = await claimKey(trx, movement);
     if (earlier) return { ...earlier, replayed: true };
-    const { from, to } = await lockAccounts(trx, movement);
+    const ids = await lockAccounts(trx, movement, options);
     // The key is claimed and the accounts are locked: nobody else can change what is read from here on.
     const before = await balanceOf(trx, movement.accountId);
-    if (from.type === 'player' && before < movement.amount) {
+    const pays = ids.from === movement.accountId;
+    if (pays && before < movement.amount) {
       throw new Refusal(422, 'INSUFFICIENT_FUNDS', `the balance is ${before}`);
     }
-    const balance = from.id === movement.accountId ? before - movement.amount : before + movement.amount;
-    const receipt = await book(trx, movement, { from: from.id, to: to.id, balance });
+    const balance = pays ? before - movement.amount : before + movement.amount;
+    const receipt = await book(trx, movement, { ...ids, balance });
     await trx('idempotency_keys')
       .where({ key: movement.key })
       .update({ response: JSON.stringify(receipt) });
@@ -100,27 +100,39 @@ async function claimKey(trx: Knex.Transaction, movement: Movement): Promise<Rece
   return first.response;
 }
 
-async function lockAccounts(trx: Knex.Transaction, { from, to }: Movement): Promise<{ from: Account; to: Account }> {
+/** Locks the players in the order of their ids, then the house: no two calls can wait for each other. */
+async function lockAccounts(
+  trx: Knex.Transaction,
+  { from, to }: Movement,
+  { lockHouse }: Options,
+): Promise<{ from: string; to: string }> {
   const players = [from, to].flatMap((side) => ('accountId' in side ? [side.accountId] : []));
-  const houses = [from, to].flatMap((side) => ('house' in side ? [side.house] : []));
-  const query = trx<Account>('accounts').whereIn('id', players);
-  for (const type of houses) query.orWhere('id', '=', houseOf(trx, type, players));
-  const locked: Account[] = await query.orderBy('id').forUpdate().select('id', 'asset_code', 'type');
-  const find = (side: Side): Account | undefined =>
-    locked.find(({ id, type }) => ('house' in side ? type === side.house : type === 'player' && id === side.accountId));
-  const [payer, payee] = [find(from), find(to)];
-  if (!payer || !payee) throw new Refusal(404, 'ACCOUNT_NOT_FOUND', 'account not found');
-  if (payer.asset_code !== payee.asset_code) throw new Refusal(422, 'ASSET_MISMATCH', 'the accounts differ in asset');
-  return { from: payer, to: payee };
-}
-
-/** The house account of the player's asset, within the same statement: no round trip of its own. */
-function houseOf(trx: Knex.Transaction, type: AccountType, players: string[]): Knex.QueryBuilder {
-  return trx('accounts as player')
-    .join('accounts as house', 'house.asset_code', 'player.asset_code')
+  const house = [from, to].find((side) => 'house' in side)?.house;
+  const query = trx('accounts as player')
     .whereIn('player.id', players)
-    .where('house.owner_id', `house:${type}`)
-    .select('house.id');
+    .where('player.type', 'player')
+    .orderBy('player.id')
+    .select('player.id as id', 'player.asset_code as assetCode');
+  if (house !== undefined) {
+    // In the same statement, to spare a round trip.
+    query
+      .join('accounts as house', 'house.asset_code', 'player.asset_code')
+      .where('house.owner_id', `house:${house}`)
+      .select('house.id as houseId');
+  }
+  const locked = (await (lockHouse ? query.forUpdate() : query.forUpdate('player'))) as {
+    id: string;
+    assetCode: string;
+    houseId?: string;
+  }[];
+  if (new Set(locked.map(({ assetCode }) => assetCode)).size > 1) {
+    throw new Refusal(422, 'ASSET_MISMATCH', 'the accounts differ in asset');
+  }
+  const idOf = (side: Side): string | undefined =>
+    'house' in side ? locked[0]?.houseId : locked.find(({ id }) => id === side.accountId)?.id;
+  const [fromId, toId] = [idOf(from), idOf(to)];
+  if (fromId === undefined || toId === undefined) throw new Refusal(404, 'ACCOUNT_NOT_FOUND', 'account not found');
+  return { from: fromId, to: toId };
 }
 
 async function balanceOf(knex: Knex, accountId: string): Promise<bigint> {
