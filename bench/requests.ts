@@ -89,10 +89,11 @@ export function createCalls(service: Service, operation: Operation, wallets: str
 }
 
 /** A receipt of a new booking, or a wallet with its newest entries. */
-export function isAnswer(service: Service, operation: Operation, status: number, body: unknown): boolean {
+export function isAnswer(service: Service, operation: Operation, status: number, text: string): boolean {
   const { find, entriesOf, status: expected } = DIALECTS[service];
-  const found = find(body) as { balance?: unknown; replayed?: unknown } | null | undefined;
-  if (status !== expected(operation) || !found || !/^\d+$/.test(String(found.balance))) return false;
+  if (status !== expected(operation)) return false;
+  const found = find(JSON.parse(text)) as { balance?: unknown; replayed?: unknown } | null | undefined;
+  if (!found || typeof found.balance !== 'string' || !/^\d+$/.test(found.balance)) return false;
   if (operation !== 'wallet') return found.replayed === false;
   const entries = entriesOf(found);
   return Array.isArray(entries) && entries.length === NEWEST;
