@@ -26,7 +26,7 @@ interface Dialect {
   status: (operation: Operation) => number;
 }
 
-export const NEWEST = 20;
+const NEWEST = 20;
 const MAX_AMOUNT = 100;
 
 const post = (path: string, body: object): Call => ({ method: 'POST', path, body: JSON.stringify(body) });
