@@ -12,7 +12,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('bonus', wallet_id, null, amount, idem_key, expires_at, metadata);
+  return ledger_private.post('bonus', wallet_id, null, 'promotions', amount, idem_key, expires_at, metadata);
 end
 $$;
 

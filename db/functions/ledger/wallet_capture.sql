@@ -40,10 +40,9 @@ begin
     perform ledger_private.refuse_funds(wallet_id, v_hold.amount, v_transfer.amount, jsonb_build_object('hold_id', hold_id));
   end if;
 
-  v_transfer.created_at := v_prepared.at_time;
   v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_transfer.bonus_amount) d);
   v_expired := ledger_private.lock_breakage(v_wallet, v_draws, v_entry.created_at);
-  v_house_entry := ledger_private.opposite_entry(ledger_private.lock_house('revenue', v_wallet), 'credit', v_transfer);
+  v_house_entry := ledger_private.opposite_entry(ledger_private.lock_house('revenue', v_wallet), v_entry, v_prepared.at_time);
   v_transfer.actor := ledger_private.actor();
   v_sealed := ledger_private.write(v_transfer, v_entry, v_house_entry);
   perform ledger_private.close_holds(array[v_transfer], v_draws);

@@ -71,10 +71,9 @@ begin
     perform ledger_private.refuse_funds(case when v_giving then wallet_id else v_other.id end,
       v_transfer.amount - v_plan.missing, v_transfer.amount, jsonb_build_object('missing', v_plan.missing::text));
   end if;
-  v_transfer.created_at := v_prepared.at_time;
   v_expired := ledger_private.lock_breakage(v_prepared.wallet, v_plan.draws, v_entry.created_at);
   select w.* into v_other from ledger.wallets w where w.id = v_other.id for no key update;
-  v_other_entry := ledger_private.opposite_entry(v_other, case when v_giving then 'credit'::ledger.entry_side else 'debit' end, v_transfer);
+  v_other_entry := ledger_private.opposite_entry(v_other, v_entry, v_prepared.at_time);
   v_transfer.actor := ledger_private.actor();
   v_sealed := ledger_private.write(v_transfer, v_entry, v_other_entry);
   if cardinality(v_plan.draws) > 0 then

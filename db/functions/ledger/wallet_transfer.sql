@@ -12,7 +12,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('transfer', from_wallet, to_wallet, amount, idem_key, null, metadata);
+  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, metadata);
 end
 $$;
 

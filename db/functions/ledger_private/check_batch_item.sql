@@ -16,7 +16,8 @@ begin
   if request.kind not in ('top_up', 'bonus', 'spend', 'transfer') then
     request.kind := null;
   end if;
-  v_checked := ledger_private.check_request(request);
+  v_checked := ledger_private.check_request(request.kind, request.wallet_id, request.credit_wallet_id, null, null, request.amount,
+    request.idem_key, request.expires_at, request.metadata);
   if wallet.id is null or other.id is distinct from request.credit_wallet_id then
     perform ledger_private.refuse_wallet(case when wallet.id is null then request.wallet_id else request.credit_wallet_id end);
   end if;

@@ -1,53 +1,65 @@
-create or replace function ledger_private.check_request(request ledger.transfers)
+create or replace function ledger_private.check_request(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  counterparty_id uuid,
+  hold_id uuid,
+  reverses uuid,
+  amount bigint,
+  idem_key text,
+  expires_at timestamptz,
+  metadata jsonb
+)
 returns boolean
 language plpgsql
 immutable
 as $$
 declare
-  -- One expression for all rules: the usual call, which keeps them, should not pay for each.
-  v_broken text := case
-    when request.requested_amount is null and (request.kind is null or request.kind not in ('capture', 'release', 'reversal'))
-      or request.requested_amount not between 1 and 1000000000000000 then 'amount'
-    when request.kind is null then 'kind'
-    when request.wallet_id is null then case request.kind when 'transfer' then 'from_wallet' else 'wallet_id' end
-    when request.kind = 'transfer' and request.credit_wallet_id is null then 'to_wallet'
-    when request.kind <> 'transfer' and request.credit_wallet_id is not null then 'counterparty_id'
-    when request.kind in ('capture', 'release') and request.hold_id is null then 'hold_id'
-    when request.kind = 'reversal' and request.reverses is null then 'transfer_id'
-    when request.idem_key is null or char_length(request.idem_key) not between 1 and 200 then 'idem_key'
-    when not isfinite(request.expires_at) or request.expires_at is not null and request.kind not in ('bonus', 'hold') then 'expires_at'
-    when request.metadata is null or jsonb_typeof(request.metadata) <> 'object'
-      or octet_length(request.metadata::text) > 8192 then 'metadata'
-    when request.wallet_id = request.credit_wallet_id then 'same'
-  end;
+  v_broken text;
 begin
-  if v_broken is null then
-    return true;
-  elsif v_broken = 'amount' then
-    perform ledger_private.refuse('WLAMT',
-      format('invalid amount: %s', coalesce(request.requested_amount::text, 'null')),
-      jsonb_build_object('amount', request.requested_amount::text, 'min', '1', 'max', '1000000000000000'),
-      'Send a whole number of minor units from 1 to 1000000000000000.');
-  elsif v_broken = 'same' then
-    perform ledger_private.refuse('WLSLF', format('same wallet: %s', request.wallet_id),
-      jsonb_build_object('wallet_id', request.wallet_id), 'Name two different wallets.');
+  -- Rule by rule, what a usual call never comes to left out: each operator of an expression is set up anew in each transaction.
+  if amount is null and (kind is null or kind not in ('capture', 'release', 'reversal')) then
+    v_broken := 'amount';
+  elsif amount not between 1 and 1000000000000000 then
+    v_broken := 'amount';
+  elsif kind is null then
+    v_broken := 'kind';
+  elsif wallet_id is null then
+    v_broken := case kind when 'transfer' then 'from_wallet' else 'wallet_id' end;
+  elsif (kind = 'transfer') <> (counterparty_id is not null) then
+    v_broken := case kind when 'transfer' then 'to_wallet' else 'counterparty_id' end;
+  elsif hold_id is null and kind in ('capture', 'release') then
+    v_broken := 'hold_id';
+  elsif reverses is null and kind = 'reversal' then
+    v_broken := 'transfer_id';
+  elsif idem_key is null or char_length(idem_key) not between 1 and 200 then
+    v_broken := 'idem_key';
+  elsif expires_at is not null then
+    if not isfinite(expires_at) or kind not in ('bonus', 'hold') then
+      v_broken := 'expires_at';
+    end if;
   end if;
-  perform ledger_private.refuse_argument(v_broken, case v_broken
-      when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, a new one for each new request.'
-      when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
-      when 'counterparty_id' then 'Only a transfer names a second wallet.'
-      when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
-      when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
-      when 'hold_id' then 'Name the hold by its id.'
-      when 'transfer_id' then 'Name the transfer by its id.'
-      else 'Name the wallet by its id.'
-    end);
-  return false;
+  if v_broken is null and metadata is distinct from '{}' then
+    if metadata is null or jsonb_typeof(metadata) <> 'object' or octet_length(metadata::text) > 8192 then
+      v_broken := 'metadata';
+    end if;
+  end if;
+  if v_broken is null and counterparty_id is not null then
+    if wallet_id = counterparty_id then
+      v_broken := 'same';
+    end if;
+  end if;
+  if v_broken is not null then
+    perform ledger_private.refuse_request(v_broken, wallet_id, amount);
+  end if;
+  return true;
 end
 $$;
 
-comment on function ledger_private.check_request(ledger.transfers) is
-$$True, or refuses a request that could not be right whatever the ledger holds: WLAMT, then WLARG, then WLSLF. The request has the
-shape of the transfer that it asks for: to_wallet is its credit_wallet_id, a transfer to be reversed its reverses.$$;
+comment on function ledger_private.check_request(
+  ledger.transfer_kind, uuid, uuid, uuid, uuid, bigint, text, timestamptz, jsonb
+) is
+$$True, or refuses a request that could not be right whatever the ledger holds: WLAMT, then WLARG, then WLSLF.$$;
 
-revoke all on function ledger_private.check_request(ledger.transfers) from public;
+revoke all on function ledger_private.check_request(
+  ledger.transfer_kind, uuid, uuid, uuid, uuid, bigint, text, timestamptz, jsonb
+) from public;

@@ -4,7 +4,7 @@ language plpgsql
 volatile
 as $$
 declare
-  v_wallet_id uuid;
+  v_written int;
 begin
   if current_setting('transaction_isolation') = 'read committed' then
     return;
@@ -13,16 +13,16 @@ begin
   -- 40001 where another transaction has written that entry. The exception takes the empty ones back.
   begin
     perform set_config('ledger.posting', 'on', true);
-    foreach v_wallet_id in array array_remove(wallet_ids, null) loop
-      insert into ledger.entries
-        select v_wallet_id, coalesce(max(e.seq), 0) + 1, uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
-        from ledger.entries e
-        where e.wallet_id = v_wallet_id
-        on conflict on constraint entries_pkey do nothing;
-      if not found then
-        perform ledger_private.refuse_stale();
-      end if;
-    end loop;
+    insert into ledger.entries
+      select w.id, coalesce((select max(e.seq) from ledger.entries e where e.wallet_id = w.id), 0) + 1,
+          uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
+        from unnest(wallet_ids) w (id)
+        where w.id is not null
+      on conflict on constraint entries_pkey do nothing;
+    get diagnostics v_written = row_count;
+    if v_written < cardinality(array_remove(wallet_ids, null)) then
+      perform ledger_private.refuse_stale();
+    end if;
     raise exception using errcode = 'raise_exception', message = 'the snapshot is not stale';
   exception when raise_exception then
     return;

@@ -10,34 +10,50 @@ create or replace function ledger_private.next_entry(
   at_time timestamptz
 )
 returns ledger.entries
-language sql
+language plpgsql
 immutable
 as $$
-  select row(
-    wallet.id,
-    coalesce(head.seq, 0) + 1,
-    transfer_id,
-    kind,
-    side,
-    amount,
-    bonus_amount,
-    held_amount,
-    coalesce(head.balance, 0) + case when side = wallet.normal_side then amount else -amount end,
-    coalesce(head.bonus_balance, 0) + case when side = wallet.normal_side then bonus_amount else -bonus_amount end,
-    coalesce(head.held_balance, 0) + held_amount,
-    coalesce(head.topped_up_total, 0) + case when kind = 'top_up' then amount else 0 end,
-    coalesce(head.granted_total, 0) + case when kind = 'bonus' then amount else 0 end,
-    coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end,
-    head.hash,
-    -- A wallet's time never runs backwards, even if the server's clock does.
-    greatest(at_time, head.created_at)
-  )::ledger.entries
+declare
+  v_entry ledger.entries := head;
+begin
+  -- Field by field: one expression for all of them takes twice as long to set up, and that is done anew in each transaction.
+  if v_entry.seq is null then
+    v_entry := row(wallet.id, 0, null, null, null, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, at_time);
+  end if;
+  v_entry.seq := v_entry.seq + 1;
+  v_entry.transfer_id := transfer_id;
+  v_entry.kind := kind;
+  v_entry.side := side;
+  v_entry.amount := amount;
+  v_entry.bonus_amount := bonus_amount;
+  v_entry.held_amount := held_amount;
+  v_entry.held_balance := v_entry.held_balance + held_amount;
+  if side = wallet.normal_side then
+    v_entry.balance := v_entry.balance + amount;
+    v_entry.bonus_balance := v_entry.bonus_balance + bonus_amount;
+  else
+    v_entry.balance := v_entry.balance - amount;
+    v_entry.bonus_balance := v_entry.bonus_balance - bonus_amount;
+  end if;
+  if kind in ('spend', 'capture') then
+    v_entry.spent_total := v_entry.spent_total + amount;
+  elsif kind = 'top_up' then
+    v_entry.topped_up_total := v_entry.topped_up_total + amount;
+  elsif kind = 'bonus' then
+    v_entry.granted_total := v_entry.granted_total + amount;
+  end if;
+  -- A wallet's time never runs backwards, even if the server's clock does.
+  if at_time > v_entry.created_at then
+    v_entry.created_at := at_time;
+  end if;
+  return v_entry;
+end
 $$;
 
 comment on function ledger_private.next_entry(
   ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint, timestamptz
 ) is
-$$The entry that follows a wallet's head (null for a wallet without entries). Its hash is still the head's: what write() chains it to.$$;
+$$The entry that follows a wallet's head (null for a wallet without entries). Its hash is still the head's: what it will be chained to.$$;
 
 revoke all on function ledger_private.next_entry(
   ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint, timestamptz

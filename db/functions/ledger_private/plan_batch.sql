@@ -27,9 +27,11 @@ declare
   v_wallet ledger.wallets;
   v_other ledger.wallets;
   v_head ledger.entries;
+  v_entry ledger.entries;
   v_other_entry ledger.entries;
-  v_judged ledger_private.judged;
-  v_sealed ledger_private.sealed;
+  v_leaving boolean;
+  v_checked boolean;
+  v_bytes bytea;
   v_number int;
   v_other_number int;
   v_index int;
@@ -55,27 +57,30 @@ begin
       continue;
     end if;
 
-    v_judged := ledger_private.judge(v_request, v_wallet, v_head, v_other, v_heads[v_other_number], v_held_bonus[v_number],
+    v_request.bonus_amount := ledger_private.bonus_part(v_request.kind, v_request.amount, v_head.bonus_balance - v_held_bonus[v_number]);
+    v_leaving := v_request.kind in ('spend', 'transfer');
+    v_entry := ledger_private.next_entry(v_wallet, v_head, case when v_leaving then 'debit'::ledger.entry_side else 'credit' end,
+      v_request.id, v_request.kind, v_request.amount, v_request.bonus_amount, 0, at_time);
+    v_other_entry := ledger_private.next_entry(v_wallets[v_other_number], v_heads[v_other_number],
+      case when v_leaving then 'credit'::ledger.entry_side else 'debit' end,
+      v_request.id, v_request.kind, v_request.amount, v_request.bonus_amount, 0, at_time);
+    v_checked := ledger_private.judge(v_entry, case when v_request.kind = 'transfer' then v_other_entry end,
       v_limits[v_number], v_day_before[v_number]);
-    v_request.bonus_amount := v_judged.bonus_amount;
-    v_other_entry := v_judged.other_entry;
-    if v_request.kind <> 'transfer' then
-      v_other_entry := ledger_private.next_entry(v_wallets[v_other_number], v_heads[v_other_number],
-        case v_request.kind when 'spend' then 'credit'::ledger.entry_side else 'debit' end,
-        v_request.id, v_request.kind, v_request.amount, v_request.bonus_amount, 0, at_time);
-      if v_other_entry.balance > 9000000000000000000 then
-        perform ledger_private.refuse_overflow(v_other_entry);
-      end if;
+    if v_other_entry.balance > 9000000000000000000 then
+      perform ledger_private.refuse_overflow(v_other_entry);
     end if;
-    v_sealed := ledger_private.seal(v_request, v_judged.entry, v_other_entry);
-    v_heads[v_number] := v_sealed.entry;
-    v_heads[v_other_number] := v_sealed.other_entry;
-    v_transfers[cardinality(v_transfers) + 1] := v_sealed.transfer;
-    v_entries[cardinality(v_entries) + 1] := v_sealed.entry;
-    v_entries[cardinality(v_entries) + 1] := v_sealed.other_entry;
-    v_receipts[i] := ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+    v_request := ledger_private.sides(v_request, v_entry, v_other_entry);
+    v_bytes := ledger_private.transfer_bytes(v_request);
+    v_entry.hash := ledger_private.link_hash(v_entry, v_bytes);
+    v_other_entry.hash := ledger_private.link_hash(v_other_entry, v_bytes);
+    v_heads[v_number] := v_entry;
+    v_heads[v_other_number] := v_other_entry;
+    v_transfers[cardinality(v_transfers) + 1] := v_request;
+    v_entries[cardinality(v_entries) + 1] := v_entry;
+    v_entries[cardinality(v_entries) + 1] := v_other_entry;
+    v_receipts[i] := ledger_private.receipt(v_request, v_entry, false);
     if v_request.bonus_amount > 0 and (v_request.kind <> 'bonus' or v_request.expires_at is not null) then
-      v_moving[cardinality(v_moving) + 1] := v_sealed.transfer;
+      v_moving[cardinality(v_moving) + 1] := v_request;
       v_from_numbers[cardinality(v_moving)] := v_number;
       v_to_numbers[cardinality(v_moving)] := case when v_request.kind = 'bonus' then v_number else v_other_number end;
     end if;

@@ -4,13 +4,14 @@ language plpgsql
 volatile
 as $$
 declare
+  v_checked boolean;
   v_wallet ledger.wallets;
   v_other ledger.wallets;
   v_head ledger.entries;
-  v_first ledger.transfers;
   v_prepared ledger_private.prepared;
 begin
-  perform ledger_private.check_request(request);
+  v_checked := ledger_private.check_request(request.kind, request.wallet_id, null, request.hold_id, request.reverses, request.requested_amount,
+    request.idem_key, request.expires_at, request.metadata);
   if other_id < request.wallet_id then
     select w.* into v_other from ledger.wallets w where w.id = other_id and w.house is null for no key update;
   end if;
@@ -36,9 +37,8 @@ begin
       'Name a transfer that this wallet acted in by the transfer_id of its receipt.');
   end if;
 
-  select t.* into v_first from ledger.transfers t where t.wallet_id = request.wallet_id and t.idem_key = request.idem_key;
-  if found then
-    v_prepared.receipt := ledger_private.replay(v_first, request);
+  if exists (select from ledger.transfers t where t.wallet_id = request.wallet_id and t.idem_key = request.idem_key) then
+    v_prepared.receipt := ledger_private.replay(request);
     return v_prepared;
   end if;
   v_prepared.at_time := clock_timestamp();

@@ -10,22 +10,11 @@ as $$
 declare
   v_bytes bytea;
 begin
-  if entry.side = 'debit' then
-    transfer.debit_wallet_id := entry.wallet_id;
-    transfer.debit_seq := entry.seq;
-    transfer.credit_wallet_id := other_entry.wallet_id;
-    transfer.credit_seq := other_entry.seq;
-  else
-    transfer.debit_wallet_id := other_entry.wallet_id;
-    transfer.debit_seq := other_entry.seq;
-    transfer.credit_wallet_id := entry.wallet_id;
-    transfer.credit_seq := entry.seq;
-  end if;
-  transfer.created_at := entry.created_at;
+  transfer := ledger_private.sides(transfer, entry, other_entry);
   v_bytes := ledger_private.transfer_bytes(transfer);
-  entry.hash := ledger_private.entry_hash(entry.hash, ledger_private.entry_bytes(entry, v_bytes));
+  entry.hash := ledger_private.link_hash(entry, v_bytes);
   if other_entry.wallet_id is not null then
-    other_entry.hash := ledger_private.entry_hash(other_entry.hash, ledger_private.entry_bytes(other_entry, v_bytes));
+    other_entry.hash := ledger_private.link_hash(other_entry, v_bytes);
   end if;
   return row(transfer, entry, other_entry);
 end

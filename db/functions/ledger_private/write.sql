@@ -8,32 +8,10 @@ language plpgsql
 volatile
 as $$
 declare
-  v_sealed ledger_private.sealed;
-  v_expected int := 1;
-  v_written int;
-  v_guard text;
+  v_sealed ledger_private.sealed := ledger_private.seal(transfer, entry, other_entry);
 begin
-  v_sealed := ledger_private.seal(transfer, entry, other_entry);
-  transfer := v_sealed.transfer;
-  entry := v_sealed.entry;
-
-  -- Opens the guard of the tables for these rows alone. (Assigned, not performed: PERFORM would run a query.)
-  v_guard := set_config('ledger.posting', 'on', true);
-  -- The entries first: where a head was stale (only above READ COMMITTED can it be), they collide here and the caller
-  -- learns that a retry will do, instead of that a key is taken.
-  if other_entry.wallet_id is null then
-    insert into ledger.entries values (entry.*) on conflict on constraint entries_pkey do nothing;
-  else
-    v_expected := 2;
-    other_entry := v_sealed.other_entry;
-    insert into ledger.entries values (entry.*), (other_entry.*) on conflict on constraint entries_pkey do nothing;
-  end if;
-  get diagnostics v_written = row_count;
-  if v_written < v_expected then
-    perform ledger_private.refuse_stale();
-  end if;
-  insert into ledger.transfers values (transfer.*);
-  v_guard := set_config('ledger.posting', '', true);
+  perform ledger_private.write_all(array[v_sealed.transfer], case
+    when other_entry.wallet_id is null then array[v_sealed.entry] else array[v_sealed.entry, v_sealed.other_entry] end);
   return v_sealed;
 end
 $$;
