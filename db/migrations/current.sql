@@ -41,12 +41,15 @@ create or replace trigger _100_guard_insert before insert on ledger.asset_limits
 --!include ledger_private/next_entry.sql
 --!include ledger_private/bonus_part.sql
 --!include ledger_private/judge.sql
+--!include ledger_private/judge_by_limits.sql
 --!include ledger_private/sides.sql
 --!include ledger_private/link_hash.sql
 --!include ledger_private/seal.sql
 --!include ledger_private/write_all.sql
 --!include ledger_private/write.sql
 --!include ledger_private/opposite_entry.sql
+--!include ledger_private/first_expiry.sql
+--!include ledger_private/move_own_lots.sql
 --!include ledger_private/post.sql
 --!include ledger/wallet_top_up.sql
 --!include ledger/wallet_bonus.sql

@@ -13,12 +13,12 @@ language plpgsql
 volatile
 as $$
 declare
+  c_max constant bigint := 9000000000000000000;
   v_leaving boolean := kind in ('spend', 'transfer');
+  v_side ledger.entry_side := case when v_leaving then 'debit'::ledger.entry_side else 'credit' end;
   v_done boolean;
   v_used boolean;
   v_limited boolean;
-  v_limits ledger.asset_limits;
-  v_day_before ledger.entries;
   v_wallet ledger.wallets;
   v_other ledger.wallets;
   v_head ledger.entries;
@@ -26,6 +26,7 @@ declare
   v_id uuid;
   v_now timestamptz;
   v_bonus bigint := 0;
+  v_expiry timestamptz;
   v_entry ledger.entries;
   v_other_entry ledger.entries;
   v_transfer ledger.transfers;
@@ -48,10 +49,8 @@ begin
   if v_other.asset_code <> v_wallet.asset_code then
     perform ledger_private.refuse_assets(v_wallet.asset_code, v_other.asset_code);
   end if;
-
   select exists (select from ledger.transfers t where t.wallet_id = post.wallet_id and t.idem_key = post.idem_key),
-      exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code)
-    into v_used, v_limited;
+    exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
   if v_used then
     return ledger_private.replay(row(null, wallet_id, idem_key, kind, null, null, counterparty_id, null, amount, amount, 0,
       null, null, expires_at, metadata, null, null));
@@ -72,7 +71,8 @@ begin
   end if;
   -- Only who has bonus credits or holds can have anything due.
   if greatest(v_head.bonus_balance, v_head.held_balance, v_other_head.bonus_balance, v_other_head.held_balance) > 0 then
-    if ledger_private.settle(array[wallet_id, counterparty_id], v_now) then
+    v_expiry := least(ledger_private.first_expiry(v_head), ledger_private.first_expiry(v_other_head));
+    if v_expiry <= v_now and ledger_private.settle(array[wallet_id, counterparty_id], v_now) then
       select e.* into v_head from ledger.entries e where e.wallet_id = post.wallet_id order by e.seq desc limit 1;
       select e.* into v_other_head from ledger.entries e where e.wallet_id = counterparty_id order by e.seq desc limit 1;
       v_id := uuidv7();
@@ -81,22 +81,17 @@ begin
   end if;
 
   v_bonus := ledger_private.bonus_part(kind, amount, v_bonus);
-  v_entry := ledger_private.next_entry(v_wallet, v_head, case when v_leaving then 'debit'::ledger.entry_side else 'credit' end,
-    v_id, kind, amount, v_bonus, 0, v_now);
+  v_entry := ledger_private.next_entry(v_wallet, v_head, v_side, v_id, kind, amount, v_bonus, 0, v_now);
   if counterparty_id is not null then
     v_other_entry := ledger_private.next_entry(v_other, v_other_head, 'credit', v_id, kind, amount, v_bonus, 0, v_now);
   end if;
-  if v_limited then
-    select l.* into v_limits from ledger.asset_limits l where l.asset_code = v_wallet.asset_code order by l.seq desc limit 1;
-    if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
-      v_day_before := ledger_private.entry_at(wallet_id, v_entry.created_at - interval '24 hours');
-    end if;
+  if v_limited or v_entry.balance < v_entry.held_balance or greatest(
+      v_entry.balance, v_entry.topped_up_total, v_entry.granted_total, v_entry.spent_total, v_other_entry.balance) > c_max then
+    perform ledger_private.judge_by_limits(v_wallet.asset_code, v_entry, v_other_entry);
   end if;
-  v_done := ledger_private.judge(v_entry, v_other_entry, v_limits, v_day_before);
   -- The house comes last, so that replays and refusals never wait for it.
   if counterparty_id is null then
-    select w.* into strict v_other
-      from ledger.wallets w
+    select w.* into strict v_other from ledger.wallets w
       where w.asset_code = v_wallet.asset_code and w.house = post.house and w.stripe = ledger.wallet_stripe(post.wallet_id)
       for no key update;
     v_other_entry := ledger_private.opposite_entry(v_other, v_entry, v_now);
@@ -114,12 +109,8 @@ begin
   v_entry.hash := ledger_private.link_hash(v_entry, v_bytes);
   v_other_entry.hash := ledger_private.link_hash(v_other_entry, v_bytes);
   v_done := ledger_private.write_all(array[v_transfer], array[v_entry, v_other_entry]);
-  if v_bonus > 0 and (v_leaving or expires_at is not null) then
-    perform ledger_private.move_lots(array[v_transfer], array[1], array[case when v_leaving then 2 else 1 end], 2);
-    -- What arrived may be due already where that wallet's clock runs ahead.
-    if v_other_entry.created_at > v_entry.created_at and counterparty_id is not null then
-      perform ledger_private.settle(array[counterparty_id], v_entry.created_at);
-    end if;
+  if v_bonus > 0 and (v_leaving and v_expiry is not null or expires_at is not null) then
+    perform ledger_private.move_own_lots(v_transfer, v_other_entry.created_at);
   end if;
   return ledger_private.receipt(v_transfer, v_entry, false);
 end
