@@ -5,6 +5,7 @@ import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
+import { createWithPgClient } from './pg_client.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
@@ -55,7 +56,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
-    grafast: { context },
+    grafast: { context: createContext(pool) },
     grafserv: {
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
@@ -65,8 +66,11 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
 }
 
 /** Each request acts with the role and the claims of its token; the ledger's policies do the rest. */
-function context({ expressv4 }: Partial<Grafast.RequestContext>): Partial<Grafast.Context> {
-  if (!expressv4) throw new Error('Request without an identity');
-  const { role, sub, pgRole } = identityOf(expressv4.res);
-  return { pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
+function createContext(pool: Pool): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
+  const withPgClient = createWithPgClient(pool);
+  return ({ expressv4 }) => {
+    if (!expressv4) throw new Error('Request without an identity');
+    const { role, sub, pgRole } = identityOf(expressv4.res);
+    return { withPgClient, pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
+  };
 }

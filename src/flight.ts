@@ -1,0 +1,98 @@
+/**
+ * Several statements in one round trip. PostgreSQL takes all that comes before a Sync for one transaction: an error in any
+ * of them undoes the others and skips the rest, and what fails only at the commit is an error like the others.
+ */
+import pg, { type Connection, type FieldDef, type Submittable } from 'pg';
+import type { Statement } from './statements.ts';
+
+export interface Step {
+  statement: Statement;
+  values: (string | Buffer | null)[];
+}
+
+/** What the last step answered; values as PostgreSQL writes them. */
+export interface Answer {
+  fields: FieldDef[];
+  rows: (string | null)[][];
+}
+
+/** Nobody knows whether the transaction was committed, unless the caller asks with its key. */
+export class ConnectionLost extends Error {
+  override name = 'ConnectionLost';
+
+  constructor(cause: Error) {
+    super(`Connection terminated: ${cause.message}`, { cause });
+  }
+}
+
+/** For `client.query`. */
+export class Flight implements Submittable {
+  /** Whether the server has told that the transaction has ended, this way or that. */
+  isOver = false;
+  readonly #steps: Step[];
+  readonly #landing = Promise.withResolvers<Answer>();
+  readonly #rows: (string | null)[][] = [];
+  #fields: FieldDef[] | undefined;
+
+  constructor(steps: Step[]) {
+    this.#steps = steps;
+  }
+
+  /** Settles when the server is ready for the next one, or as `ConnectionLost`. */
+  get landed(): Promise<Answer> {
+    return this.#landing.promise;
+  }
+
+  submit(connection: Connection): void {
+    connection.stream.cork();
+    for (const { statement, values } of this.#steps) {
+      const { name, text } = statement;
+      if (!statement.isPrepared) {
+        // An earlier flight may have prepared it and failed after that. Closing what is not there is no error.
+        connection.close({ type: 'S', name }, true);
+        connection.parse({ name, text, types: [] }, true);
+      }
+      connection.bind({ statement: name, values }, true);
+      if (statement === this.#steps.at(-1)?.statement) connection.describe({ type: 'P' }, true);
+      connection.execute(null, true);
+    }
+    connection.sync();
+    connection.stream.uncork();
+  }
+
+  /** Of the last step only: the others are not described. */
+  handleRowDescription({ fields }: { fields: FieldDef[] }): void {
+    this.#fields = fields;
+  }
+
+  handleDataRow({ fields }: { fields: (string | null)[] }): void {
+    if (this.#fields) this.#rows.push(fields);
+  }
+
+  handleCommandComplete(): void {
+    // The next step follows, or the end.
+  }
+
+  handleReadyForQuery(): void {
+    for (const { statement } of this.#steps) statement.isPrepared = true;
+    this.isOver = true;
+    this.#landing.resolve({ fields: this.#fields ?? [], rows: this.#rows });
+  }
+
+  handleError(error: Error, connection: Connection): void {
+    const lost = () => {
+      connection.off('readyForQuery', refused);
+      this.#landing.reject(new ConnectionLost(error));
+    };
+    const refused = () => {
+      connection.off('end', lost);
+      this.isOver = true;
+      this.#landing.reject(error);
+    };
+    if (error instanceof pg.DatabaseError) {
+      // The server's own error: either it goes on, with the transaction rolled back and its locks gone, or it hangs up.
+      connection.once('readyForQuery', refused);
+      connection.once('end', lost);
+    } else lost();
+  }
+}
