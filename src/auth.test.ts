@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import express, { type Response } from 'express';
 import {
@@ -308,6 +309,59 @@ describe('createAuthenticator', () => {
     } finally {
       clock.mockRestore();
     }
+  });
+});
+
+describe('a token that was taken', () => {
+  let service: Server;
+  beforeAll(async () => {
+    const app = express();
+    app.use(createAuthenticator(AUTH), (_req, res) => {
+      res.json(identityOf(res).sub);
+    });
+    service = app.listen(0);
+    await once(service, 'listening');
+  });
+  afterAll(() => {
+    service.close();
+  });
+
+  async function identify(token: string): Promise<unknown> {
+    const { port } = service.address() as AddressInfo;
+    const headers = { Authorization: `Bearer ${token}`, Connection: 'close' };
+    const response = await fetch(`http://127.0.0.1:${port}/`, { headers });
+    return response.ok ? response.json() : response.status;
+  }
+
+  it('has its signature checked once in half a minute, another one each time', async () => {
+    const [alice, bob] = [await sign({ ...CLAIMS, sub: 'alice' }), await sign({ ...CLAIMS, sub: 'bob' })];
+    const forged = alice.replace(/[^.]+$/, bob.split('.')[2] ?? '');
+    const check = jest.spyOn(crypto.subtle, 'verify');
+    const clock = jest.spyOn(Date, 'now');
+    const now = Date.now();
+    try {
+      for (let nth = 0; nth < 3; nth += 1) expect(await identify(alice)).toBe('alice');
+      expect(check).toHaveBeenCalledTimes(1);
+      expect(await identify(bob)).toBe('bob');
+      expect(check).toHaveBeenCalledTimes(2);
+      for (let nth = 0; nth < 3; nth += 1) expect(await identify(forged)).toBe(401);
+      expect(check).toHaveBeenCalledTimes(5);
+      clock.mockReturnValue(now + 31_000);
+      expect(await identify(alice)).toBe('alice');
+      expect(check).toHaveBeenCalledTimes(6);
+    } finally {
+      clock.mockRestore();
+      check.mockRestore();
+    }
+  });
+
+  it('is refused from its expiry on', async () => {
+    const token = await sign({ ...CLAIMS, exp: Math.floor(Date.now() / 1000) - 8 });
+    expect(await identify(token)).toBe('shop');
+
+    await sleep(2_100);
+
+    expect(await identify(token)).toBe(401);
   });
 });
 
