@@ -16,8 +16,8 @@ export interface Answer {
   rows: (string | null)[][];
 }
 
-/** Nobody knows whether the transaction was committed, unless the caller asks with its key. */
-export class ConnectionLost extends Error {
+/** Whether the transaction was committed, the call's key will tell. The words are pg's, which errors.ts knows. */
+class ConnectionLost extends Error {
   override name = 'ConnectionLost';
 
   constructor(cause: Error) {
@@ -45,15 +45,15 @@ export class Flight implements Submittable {
 
   submit(connection: Connection): void {
     connection.stream.cork();
-    for (const { statement, values } of this.#steps) {
-      const { name, text } = statement;
-      if (!statement.isPrepared) {
+    for (const step of this.#steps) {
+      const { name, text, isPrepared } = step.statement;
+      if (!isPrepared) {
         // An earlier flight may have prepared it and failed after that. Closing what is not there is no error.
         connection.close({ type: 'S', name }, true);
         connection.parse({ name, text, types: [] }, true);
       }
-      connection.bind({ statement: name, values }, true);
-      if (statement === this.#steps.at(-1)?.statement) connection.describe({ type: 'P' }, true);
+      connection.bind({ statement: name, values: step.values }, true);
+      if (step === this.#steps.at(-1)) connection.describe({ type: 'P' }, true);
       connection.execute(null, true);
     }
     connection.sync();
