@@ -55,8 +55,8 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
 
 /**
  * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
- * itself the statement changes nothing; others may not. The time zone decides how timestamps are written. Compiling a
- * query takes longer than any of a call's.
+ * itself the statement changes nothing; others may not. The time zone decides how timestamps are written. Queries
+ * here are too short to be worth optimising their compiled form.
  */
 async function become(client: pg.ClientBase, login: Login): Promise<void> {
   await client.query(`set session authorization ${login}; set time zone 'UTC'; set jit_optimize_above_cost = -1`);
