@@ -1188,13 +1188,11 @@ describe('an error that is not a refusal', () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = { walletId, amount: '1', idemKey: newKey() };
     const logged = gateway.child.stderr.length;
-    await db.query('alter function ledger_private.house_account(ledger.transfer_kind) rename to house_account_hidden');
+    await db.query('alter function ledger_private.actor() rename to actor_hidden');
 
     const masked = await service
       .mutate('walletSpend', input)
-      .finally(() =>
-        db.query('alter function ledger_private.house_account_hidden(ledger.transfer_kind) rename to house_account'),
-      );
+      .finally(() => db.query('alter function ledger_private.actor_hidden() rename to actor'));
 
     expect(masked.status).toBe(200);
     const { message, extensions } = errorOf(masked);

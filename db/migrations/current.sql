@@ -48,6 +48,7 @@ create or replace trigger _100_guard_insert before insert on ledger.asset_limits
 --!include ledger_private/write_all.sql
 --!include ledger_private/write.sql
 --!include ledger_private/opposite_entry.sql
+--!include ledger_private/write_lots.sql
 --!include ledger_private/first_expiry.sql
 --!include ledger_private/move_own_lots.sql
 --!include ledger_private/post.sql

@@ -33,7 +33,6 @@ declare
   v_bytes bytea;
 begin
   v_done := ledger_private.check_request(kind, wallet_id, counterparty_id, null, null, amount, idem_key, expires_at, metadata);
-
   -- Locks are always taken in the same order, players by ascending id and then the house, so that no two calls can wait
   -- for each other. A house wallet is not found: nobody acts for it.
   if counterparty_id < wallet_id then
@@ -79,7 +78,6 @@ begin
     end if;
     v_bonus := v_head.bonus_balance - ledger_private.held_bonus(v_head);
   end if;
-
   v_bonus := ledger_private.bonus_part(kind, amount, v_bonus);
   v_entry := ledger_private.next_entry(v_wallet, v_head, v_side, v_id, kind, amount, v_bonus, 0, v_now);
   if counterparty_id is not null then
@@ -91,9 +89,8 @@ begin
   end if;
   -- The house comes last, so that replays and refusals never wait for it.
   if counterparty_id is null then
-    select w.* into strict v_other from ledger.wallets w
-      where w.asset_code = v_wallet.asset_code and w.house = post.house and w.stripe = ledger.wallet_stripe(post.wallet_id)
-      for no key update;
+    select w.* into strict v_other from ledger.wallets w where w.asset_code = v_wallet.asset_code
+      and w.house = post.house and w.stripe = ledger.wallet_stripe(post.wallet_id) for no key update;
     v_other_entry := ledger_private.opposite_entry(v_other, v_entry, v_now);
   end if;
 

@@ -9,9 +9,12 @@ set enable_seqscan = off
 as $$
 declare
   v_draws ledger.bonus_lot_draws[];
+  v_guard text;
 begin
-  perform set_config('ledger.posting', 'on', true);
-  insert into ledger.bonus_lots select * from unnest(lots);
+  v_guard := set_config('ledger.posting', 'on', true);
+  if cardinality(lots) > 0 then
+    insert into ledger.bonus_lots select * from unnest(lots);
+  end if;
   -- Before the first of them is written: looked up in between, a lot's newest would be searched for among all that went before.
   v_draws := array(
     select row(d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, d.amount, d.held_amount,
@@ -26,6 +29,12 @@ begin
       cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
       window earlier as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq));
   insert into ledger.bonus_lot_draws select * from unnest(v_draws);
+  -- What only takes, and leaves something free, changes nothing in the list.
+  if cardinality(lots) = 0
+    and not exists (select from unnest(v_draws) d where d.hold_id is not null or d.amount <= 0 or d.balance = d.held_balance) then
+    v_guard := set_config('ledger.posting', '', true);
+    return;
+  end if;
 
   with changed as (
     select l.wallet_id, l.seq, l.expires_at from unnest(lots) l
@@ -53,7 +62,7 @@ begin
     select s.wallet_id, s.expires_at, s.seq, s.due_at from state s where s.balance > 0
     on conflict on constraint open_lots_pkey do update set due_at = excluded.due_at
       where o.due_at is distinct from excluded.due_at;
-  perform set_config('ledger.posting', '', true);
+  v_guard := set_config('ledger.posting', '', true);
 end
 $$;
 
