@@ -13,7 +13,6 @@ language plpgsql
 volatile
 as $$
 declare
-  c_max constant bigint := 9000000000000000000;
   v_leaving boolean := kind in ('spend', 'transfer');
   v_side ledger.entry_side := case when v_leaving then 'debit'::ledger.entry_side else 'credit' end;
   v_done boolean;
@@ -51,8 +50,8 @@ begin
   select exists (select from ledger.transfers t where t.wallet_id = post.wallet_id and t.idem_key = post.idem_key),
     exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
   if v_used then
-    return ledger_private.replay(row(null, wallet_id, idem_key, kind, null, null, counterparty_id, null, amount, amount, 0,
-      null, null, expires_at, metadata, null, null));
+    return ledger_private.replay(row(
+      null, wallet_id, idem_key, kind, null, null, counterparty_id, null, amount, amount, 0, null, null, expires_at, metadata, null, null));
   end if;
   v_id := uuidv7();
   v_now := clock_timestamp();
@@ -70,13 +69,14 @@ begin
   end if;
   -- Only who has bonus credits or holds can have anything due.
   if greatest(v_head.bonus_balance, v_head.held_balance, v_other_head.bonus_balance, v_other_head.held_balance) > 0 then
-    v_expiry := least(ledger_private.first_expiry(v_head), ledger_private.first_expiry(v_other_head));
+    v_expiry := least(ledger_private.first_expiry(v_head),
+      case when counterparty_id is not null then ledger_private.first_expiry(v_other_head) end);
     if v_expiry <= v_now and ledger_private.settle(array[wallet_id, counterparty_id], v_now) then
       select e.* into v_head from ledger.entries e where e.wallet_id = post.wallet_id order by e.seq desc limit 1;
       select e.* into v_other_head from ledger.entries e where e.wallet_id = counterparty_id order by e.seq desc limit 1;
       v_id := uuidv7();
     end if;
-    v_bonus := v_head.bonus_balance - ledger_private.held_bonus(v_head);
+    v_bonus := v_head.bonus_balance - case when v_head.held_balance > 0 then ledger_private.held_bonus(v_head) else 0 end;
   end if;
   v_bonus := ledger_private.bonus_part(kind, amount, v_bonus);
   v_entry := ledger_private.next_entry(v_wallet, v_head, v_side, v_id, kind, amount, v_bonus, 0, v_now);
@@ -84,7 +84,7 @@ begin
     v_other_entry := ledger_private.next_entry(v_other, v_other_head, 'credit', v_id, kind, amount, v_bonus, 0, v_now);
   end if;
   if v_limited or v_entry.balance < v_entry.held_balance or greatest(
-      v_entry.balance, v_entry.topped_up_total, v_entry.granted_total, v_entry.spent_total, v_other_entry.balance) > c_max then
+      v_entry.balance, v_entry.topped_up_total, v_entry.granted_total, v_entry.spent_total, v_other_entry.balance) > 9000000000000000000 then
     perform ledger_private.judge_by_limits(v_wallet.asset_code, v_entry, v_other_entry);
   end if;
   -- The house comes last, so that replays and refusals never wait for it.
