@@ -71,7 +71,7 @@ begin
   if greatest(v_head.bonus_balance, v_head.held_balance, v_other_head.bonus_balance, v_other_head.held_balance) > 0 then
     v_expiry := least(ledger_private.first_expiry(v_head),
       case when counterparty_id is not null then ledger_private.first_expiry(v_other_head) end);
-    if v_expiry <= v_now and ledger_private.settle(array[wallet_id, counterparty_id], v_now) then
+    if v_expiry is not null and v_expiry <= v_now and ledger_private.settle(array[wallet_id, counterparty_id], v_now) then
       select e.* into v_head from ledger.entries e where e.wallet_id = post.wallet_id order by e.seq desc limit 1;
       select e.* into v_other_head from ledger.entries e where e.wallet_id = counterparty_id order by e.seq desc limit 1;
       v_id := uuidv7();
