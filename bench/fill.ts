@@ -1,8 +1,7 @@
 /** Gives both services the same players and the same history, movement by movement, with set-based statements. */
-import pg from 'pg';
+import { migrateAll, withClient } from './databases.ts';
 import { connect } from './peers/knex.ts';
 import { createAsset, createSchema, type Kind } from './peers/schema.ts';
-import { migrate } from '../src/migrate.ts';
 
 interface Round {
   kind: Kind;
@@ -27,7 +26,7 @@ export const ENTRIES_PER_WALLET = ROUNDS.reduce((sum, { kind }) => sum + (kind =
 
 /** Migrates and fills the gateway's database; returns the ids of the players' wallets. */
 export async function fillGateway(url: string, wallets: number): Promise<string[]> {
-  await migrate(url);
+  await migrateAll(url);
   return withClient(url, async (client) => {
     await client.query('select ledger.asset_create($1, $1)', [ASSET]);
     const { rows } = await client.query<{ id: string }>(
@@ -94,9 +93,3 @@ const PEER_ROUND = `
         jsonb_build_object('kind', $1, 'from', from_id, 'to', to_id, 'amount', $4::text, 'metadata', '{}'),
         jsonb_build_object('transactionId', id, 'accountId', account_id, 'kind', $1, 'amount', $4::text, 'replayed', false)
       from movements`;
-
-async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  return work(client).finally(() => client.end());
-}

@@ -21,9 +21,13 @@ export interface HttpOptions {
   /** Of each contender: for seconds V8 goes on compiling what is hot. */
   warmUpSeconds?: number;
   progress?: (text: string) => void;
+  /** Which groups, by their titles. */
+  wanted?: (title: string) => boolean;
+  /** Collects what is to be undone, for who may have to stop before all has started. */
+  cleaning?: TargetOptions['cleaning'];
 }
 
-const TITLES: Record<Operation, string> = {
+export const TITLES: Record<Operation, string> = {
   transfer: 'HTTP: transfer',
   topUp: 'HTTP: top-up',
   spend: 'HTTP: spend',
@@ -40,8 +44,9 @@ export async function httpGroups({
   poolSize = 10,
   warmUpSeconds = 6,
   progress = () => undefined,
+  wanted = () => true,
+  cleaning = [],
 }: HttpOptions): Promise<{ groups: Group[]; stop: () => Promise<void> }> {
-  const cleaning: TargetOptions['cleaning'] = [];
   const stop = async (): Promise<void> => {
     for (const clean of cleaning.splice(0).reverse()) await clean();
   };
@@ -55,7 +60,8 @@ export async function httpGroups({
     await admin.query('checkpoint');
 
     const token = await signToken(AUTH, { role: 'service', sub: 'bench' });
-    const groups = Object.entries(TITLES).map(([operation, title]) => ({
+    const asked = Object.entries(TITLES).filter(([, title]) => wanted(title));
+    const groups = asked.map(([operation, title]) => ({
       title,
       contenders: targets
         .filter(({ operations }) => operations.includes(operation as Operation))

@@ -34,6 +34,9 @@ export interface TargetOptions {
   cleaning: (() => Promise<unknown>)[];
 }
 
+export const PEER = 'Express + Knex';
+export const GATEWAY = 'GraphQL';
+
 export const AUTH: SecretAuth = { kind: 'secret', secret: 'only for benchmarks: not a secret' };
 
 export async function startTargets(options: TargetOptions): Promise<Target[]> {
@@ -46,18 +49,18 @@ export async function startTargets(options: TargetOptions): Promise<Target[]> {
   });
   return [
     await start(
-      { service: 'peer', name: 'Express + Knex', operations: ['transfer', 'topUp', 'spend', 'wallet'], ledger: peer },
+      { service: 'peer', name: PEER, operations: ['transfer', 'topUp', 'spend', 'wallet'], ledger: peer },
       'bench/peers/server.ts',
       { POOL_SIZE: String(poolSize) },
     ),
     // Where the queue for the one house account decides, the peer is shown without it too.
     await start(
-      { service: 'peer', name: 'Express + Knex, house not locked', operations: ['topUp', 'spend'], ledger: peer },
+      { service: 'peer', name: `${PEER}, house not locked`, operations: ['topUp', 'spend'], ledger: peer },
       'bench/peers/server.ts',
       { POOL_SIZE: String(poolSize), LOCK_HOUSE: 'no' },
     ),
     await start(
-      { service: 'gateway', name: 'GraphQL', operations: ['transfer', 'topUp', 'spend', 'wallet'], ledger: gateway },
+      { service: 'gateway', name: GATEWAY, operations: ['transfer', 'topUp', 'spend', 'wallet'], ledger: gateway },
       'src/server.ts',
       // The gateway keeps a fifth for downloads.
       { POOL_SIZE: String(Math.ceil((poolSize * 5) / 4)) },

@@ -1,11 +1,10 @@
 /** One server and one migrated template database for all test files; each file clones the template (see helpers.ts). */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compile } from 'graphile-migrate';
 import pg from 'pg';
 import { startEmbedded } from '../../src/embedded.ts';
 import { migrate } from '../../src/migrate.ts';
+import { applyCurrent } from './current.ts';
 
 interface Server {
   url: string;
@@ -161,13 +160,4 @@ async function createLogins(admin: pg.Client): Promise<void> {
         create role wallet_test_stranger login;
       end if;
     end $$`);
-}
-
-/** What is being worked on and not yet committed as a migration is tested too. */
-async function applyCurrent(url: string): Promise<void> {
-  const current = await readFile(`${ROOT}db/migrations/current.sql`, 'utf8');
-  const compiled = await compile({ connectionString: url, migrationsFolder: `${ROOT}db/migrations` }, current);
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query(`begin;\n${compiled}\n;commit`).finally(() => client.end());
 }

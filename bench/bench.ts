@@ -1,0 +1,180 @@
+/** `npm run bench`: what the service achieves on this machine; `-- --help` lists the options. */
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { run } from '../src/commands/run.ts';
+import { withClient } from './databases.ts';
+import { histories, ledgers } from './growth.ts';
+import { httpGroups, TITLES } from './http.ts';
+import { ledger } from './ledger.ts';
+import { race } from './measure.ts';
+import type { Bench, Part, Sizes } from './part.ts';
+import { createProgress } from './progress.ts';
+import { describeOrigin, type BenchRecord, type Section } from './record.ts';
+import { judge, renderReport } from './report.ts';
+import { startServer } from './server.ts';
+
+const DATA = fileURLToPath(new URL('../.data/bench', import.meta.url));
+
+const FULL: Sizes = {
+  rounds: 5,
+  seconds: 3,
+  warmUpSeconds: 2,
+  wallets: 10_000,
+  histories: [10, 10_000, 1_000_000],
+  ledgers: [100_000, 1_000_000, 10_000_000],
+  http: { seconds: 5, warmUpSeconds: 6 },
+};
+const QUICK: Sizes = {
+  ...FULL,
+  rounds: 3,
+  seconds: 0.25,
+  warmUpSeconds: 0.2,
+  histories: [10, 10_000, 100_000],
+  ledgers: [100_000, 1_000_000],
+  http: { seconds: 0.5, warmUpSeconds: 1 },
+};
+
+const HELP = `npm run bench -- [--quick] [--only <part>] [--json [file]]
+
+  --quick        two minutes in all: short turns, less data
+  --only <part>  only the groups whose title contains this
+  --json [file]  the record as JSON: to the file, or printed instead of the table`;
+
+const http: Part = {
+  titles: Object.values(TITLES),
+  async prepare({ sizes, ...bench }) {
+    const { groups } = await httpGroups({ ...bench, wallets: sizes.wallets, warmUpSeconds: sizes.http.warmUpSeconds });
+    return { groups, seconds: sizes.http.seconds };
+  },
+};
+const PARTS = [ledger, histories, ledgers, http];
+
+type Cleaning = Bench['cleaning'];
+
+await run(async () => {
+  const { quick, only, json, file, help } = readOptions();
+  if (help) {
+    console.log(HELP);
+    return 0;
+  }
+  const wanted = (title: string): boolean => title.toLowerCase().includes(only.toLowerCase());
+  const parts = PARTS.filter(({ titles }) => titles.some(wanted));
+  if (parts.length === 0) {
+    throw new Error(
+      `No group's title contains "${only}". They are:\n${PARTS.flatMap(({ titles }) => titles).join('\n')}`,
+    );
+  }
+
+  const cleaning: Cleaning = [];
+  const interruption = stopOnSignals(cleaning);
+  const progress = createProgress(process.stderr);
+  try {
+    progress.show('starting PostgreSQL');
+    const starting = startServer(DATA);
+    cleaning.push(async () => (await starting).stop());
+    const server = await starting;
+    const notes: string[] = [];
+    const sections: Section[] = [];
+    for (const part of parts) {
+      const undone: Cleaning = [];
+      cleaning.push(() => undo(undone));
+      const bench: Bench = {
+        url: server.url,
+        dataDir: DATA,
+        sizes: quick ? QUICK : FULL,
+        wanted,
+        progress: progress.show,
+        note: (text) => notes.push(text),
+        cleaning: undone,
+      };
+      sections.push(...(await measure(part, bench)));
+      await undo(undone);
+    }
+    const record: BenchRecord = {
+      ...describeOrigin(await versionOf(server.url)),
+      quick,
+      sections,
+      verdicts: judge(sections),
+      notes,
+    };
+    progress.clear();
+    if (file !== undefined) await writeFile(file, `${JSON.stringify(record, undefined, 2)}\n`);
+    console.log(json && file === undefined ? JSON.stringify(record, undefined, 2) : renderReport(record));
+    return 0;
+  } catch (error) {
+    progress.clear();
+    // What was under way broke when the server was stopped.
+    if (interruption.code === undefined) throw error;
+    return interruption.code;
+  } finally {
+    await undo(cleaning);
+  }
+});
+
+function readOptions(): { quick: boolean; only: string; json: boolean; file: string | undefined; help: boolean } {
+  const { values, positionals } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+    allowPositionals: true,
+  });
+  const [file, ...more] = positionals;
+  if (more.length > 0 || (file !== undefined && !values.json))
+    throw new Error(`Unknown: ${positionals.join(' ')}\n\n${HELP}`);
+  return { ...values, file };
+}
+
+async function measure(part: Part, bench: Bench): Promise<Section[]> {
+  const { sizes, wanted, progress } = bench;
+  const { groups, seconds = sizes.seconds, warmUpSeconds, prove } = await part.prepare(bench);
+  const asked = groups.filter(({ title }) => wanted(title));
+  if (warmUpSeconds !== undefined) {
+    for (const { title, contenders } of asked) {
+      for (const contender of contenders) {
+        progress(`${title}: ${contender.name}, ${contender.connections} connections, warming up`);
+        await contender.run(warmUpSeconds);
+      }
+    }
+  }
+  const sections: Section[] = [];
+  for (const group of asked) {
+    sections.push({ title: group.title, rows: await race(group, { rounds: sizes.rounds, seconds, progress }) });
+  }
+  await prove?.();
+  return sections;
+}
+
+/** Ctrl-C: whatever is under way is undone, and fails by that. */
+function stopOnSignals(cleaning: Cleaning): { code: number | undefined } {
+  const interruption: { code: number | undefined } = { code: undefined };
+  const stop = (code: number): void => {
+    if (interruption.code !== undefined) return;
+    interruption.code = code;
+    // Sessions that nobody waits on break too.
+    process.on('uncaughtException', () => undefined);
+    void undo(cleaning).finally(() => process.exit(code));
+  };
+  process.on('SIGINT', () => {
+    stop(130);
+  });
+  process.on('SIGTERM', () => {
+    stop(143);
+  });
+  return interruption;
+}
+
+/** Last things first; what fails does not keep the rest from being undone. */
+async function undo(cleaning: Cleaning): Promise<void> {
+  for (let clean = cleaning.pop(); clean; clean = cleaning.pop()) await clean().catch(() => undefined);
+}
+
+async function versionOf(url: string): Promise<string> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ version: string }>(`select current_setting('server_version') as version`);
+    return rows[0]?.version ?? 'unknown';
+  });
+}

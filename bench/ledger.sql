@@ -1,0 +1,180 @@
+-- The load inside the server: each connection calls one procedure, which makes one call after the other for so many
+-- seconds, each in a transaction of its own, and counts them. No client takes part in what is measured.
+
+create schema bench;
+grant usage on schema bench to wallet_job;
+
+create table bench.players (
+  crowd text,
+  n int,
+  id uuid not null,
+  primary key (crowd, n)
+);
+grant select on bench.players to wallet_job;
+
+create procedure bench.open_players(crowd text, asset_codes text[], players int)
+language plpgsql
+as $$
+begin
+  perform ledger.asset_create(code, code) from unnest(asset_codes) code;
+  insert into bench.players
+    select open_players.crowd, n, (ledger.wallet_open(
+        open_players.crowd || '-' || n, asset_codes[1 + n % cardinality(asset_codes)])).id
+      from generate_series(1, players) n;
+end
+$$;
+
+-- More than all turns of all rounds can spend. A replay repeats it.
+create procedure bench.fund_players(crowd text)
+language plpgsql
+as $$
+begin
+  perform count(*)
+    from (select (n - 1) / 10000 as part, array_agg(row('top_up', id, null, 1000000000, 'opening', null, '{}')::ledger.wallet_request) as requests
+      from bench.players p where p.crowd = fund_players.crowd group by part) parts,
+      ledger.wallet_post_batch(parts.requests);
+end
+$$;
+
+-- The floor: rows as wide as the ledger's and a unique key, nothing checked, locked, chained or proven.
+create table bench.floor_transfers (like ledger.transfers);
+create table bench.floor_entries (like ledger.entries);
+create unique index on bench.floor_transfers (wallet_id, idem_key);
+grant insert on bench.floor_transfers, bench.floor_entries to wallet_job;
+
+create function bench.floor_transfer(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text)
+returns bigint
+language plpgsql
+as $$
+declare
+  v_id uuid := uuidv7();
+  v_now timestamptz := clock_timestamp();
+begin
+  insert into bench.floor_transfers values (v_id, from_wallet, idem_key, 'transfer', from_wallet, 1, to_wallet, 1,
+    amount, amount, 0, null, null, null, '{}', 'db:wallet_job', v_now);
+  insert into bench.floor_entries values (from_wallet, 1, v_id, 'transfer', 'debit', amount, 0, 0, amount, amount, 0, 0, 0, 0,
+    '\x0000000000000000000000000000000000000000000000000000000000000000', v_now);
+  insert into bench.floor_entries values (to_wallet, 1, v_id, 'transfer', 'credit', amount, 0, 0, amount, amount, 0, 0, 0, 0,
+    '\x0000000000000000000000000000000000000000000000000000000000000000', v_now);
+  return amount;
+end
+$$;
+
+-- A procedure for each kind of call, from one text, so that they differ in nothing else. Each expression of the loop is set
+-- up anew in each transaction, so there are few of them.
+do $make$
+declare
+  v_load record;
+begin
+  for v_load in
+    select * from (values
+      ('floor', 'bigint', 'v_result := bench.floor_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
+      ('spend', 'ledger.receipt', 'v_result := ledger.wallet_spend(v_players[v_place], 1, v_key || calls); commit;'),
+      ('top_up', 'ledger.receipt', 'v_result := ledger.wallet_top_up(v_players[v_place], 1, v_key || calls); commit;'),
+      ('transfer', 'ledger.receipt',
+        'v_result := ledger.wallet_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
+      ('replay', 'ledger.receipt', 'v_result := ledger.wallet_top_up(v_players[v_place], 1000000000, ''opening''); commit;'),
+      -- Caught here: the subtransaction costs a hundredth of the call, a client would cost as much as the call. Rolled back
+      -- as after any refusal, where a commit would wait for the disk.
+      ('refusal', 'ledger.receipt', $$
+        begin
+          v_result := ledger.wallet_spend(v_players[v_place], 1000000000000000, v_key || calls);
+          raise exception 'was not refused';
+        exception when sqlstate 'WLFND' then
+          null;
+        end;
+        rollback;$$),
+      ('balance', 'ledger.wallet_balance', 'v_result := ledger.wallet_balance(v_players[v_place]); commit;')
+    ) as loads (name, result, body)
+  loop
+    execute format($procedure$
+      create procedure bench.run_%1$s(crowd text, seconds float8, inout calls bigint default 0)
+      language plpgsql
+      as $body$
+      declare
+        v_players uuid[] := array(select p.id from bench.players p where p.crowd = run_%1$s.crowd order by p.n);
+        v_count int := cardinality(v_players);
+        v_key text := gen_random_uuid() || '-';
+        v_end timestamptz := clock_timestamp() + make_interval(secs => seconds);
+        v_place int;
+        v_result %2$s;
+      begin
+        loop
+          v_place := 1 + floor(random() * v_count);
+          %3$s
+          calls := calls + 1;
+          exit when clock_timestamp() >= v_end;
+        end loop;
+      end
+      $body$
+    $procedure$, v_load.name, v_load.result, v_load.body);
+  end loop;
+end
+$make$;
+
+-- Counts transfers. Making the requests is in the figure, as their arrival would be.
+create procedure bench.run_batch(crowd text, size int, seconds float8, inout calls bigint default 0)
+language plpgsql
+as $$
+declare
+  v_players uuid[] := array(select p.id from bench.players p where p.crowd = run_batch.crowd order by p.n);
+  v_count int := cardinality(v_players);
+  v_key text := gen_random_uuid() || '-';
+  v_end timestamptz := clock_timestamp() + make_interval(secs => seconds);
+  v_requests ledger.wallet_request[];
+begin
+  loop
+    v_requests := array(
+      select row(kind, v_players[place], case when kind = 'transfer' then v_players[place % v_count + 1] end,
+          1, v_key || n, null, '{}')::ledger.wallet_request
+        from (
+          select n, (array['top_up', 'bonus', 'spend', 'transfer'])[n % 4 + 1]::ledger.transfer_kind as kind,
+              1 + floor(random() * v_count)::int as place
+            from generate_series(calls, calls + size - 1) n
+        ) drawn);
+    perform count(*) from ledger.wallet_post_batch(v_requests);
+    commit;
+    calls := calls + size;
+    exit when clock_timestamp() >= v_end;
+  end loop;
+end
+$$;
+
+-- For filling only: top-ups written straight into the tables, because 10,000,000 entries through the posting functions would
+-- take ten minutes. Every fact that a posting reads or builds upon is right: numbers, balances, totals, of players and house;
+-- hashes are any 32 bytes, so such a ledger does not verify. The crowd must be alone with its assets and have no other entries.
+-- Round by round, so that the wallets' histories lie interleaved, as they do where many wallets are used at once.
+create procedure bench.book_history(crowd text, first_round int, last_round int)
+language plpgsql
+as $$
+declare
+  c_amount constant bigint := 1000000;
+begin
+  perform set_config('ledger.posting', 'on', true);
+  with movements as materialized (
+    select uuidv7() as id, p.id as wallet_id, round as seq, p.house_id, (round - 1) * p.house_players + p.house_place as house_seq
+      from generate_series(first_round::bigint, last_round) round
+      cross join (
+        select p.n, p.id, h.id as house_id, row_number() over (partition by h.id order by p.n) as house_place,
+            count(*) over (partition by h.id) as house_players
+          from bench.players p
+          join ledger.wallets w on w.id = p.id
+          join ledger.wallets h on h.asset_code = w.asset_code and h.house = 'treasury' and h.stripe = ledger.wallet_stripe(w.id)
+          where p.crowd = book_history.crowd
+      ) p
+      order by round, p.n
+  ), transfers as (
+    insert into ledger.transfers
+      select m.id, m.wallet_id, gen_random_uuid(), 'top_up', m.house_id, m.house_seq, m.wallet_id, m.seq, c_amount, c_amount, 0,
+          null, null, null, '{}', 'db:wallet_job', now()
+        from movements m
+  )
+  insert into ledger.entries
+    select e.wallet_id, e.seq, m.id, 'top_up', e.side, c_amount, 0, 0, e.seq * c_amount, 0, 0, e.seq * c_amount, 0, 0,
+        sha256(uuid_send(m.id)), now()
+      from movements m
+      cross join lateral (values
+        (m.wallet_id, m.seq, 'credit'::ledger.entry_side), (m.house_id, m.house_seq, 'debit')) e (wallet_id, seq, side);
+  perform set_config('ledger.posting', '', true);
+end
+$$;

@@ -1,0 +1,138 @@
+/** The load inside the server: it must book what its rows are named after, or it would measure something else. */
+import { createDatabase, type Database } from '../db/tests/helpers.ts';
+import { installLoad } from './databases.ts';
+import type { Turn } from './measure.ts';
+import { callInEach, openSessions, type Session } from './sessions.ts';
+
+const WALLETS = 4;
+const SECONDS = 0.05;
+const OPENING = '1000000000';
+
+async function setUp(db: Database): Promise<void> {
+  const client = await db.connect();
+  await installLoad(client);
+  await client.query(`call bench.open_players('some', array['ONE', 'TWO'], $1)`, [WALLETS]);
+}
+
+async function inSessions(db: Database, count: number, name: string, args: unknown[]): Promise<Turn> {
+  const sessions: Session[] = await openSessions(db.url, count);
+  return callInEach(sessions, name, args).finally(() => Promise.all(sessions.map(({ client }) => client.end())));
+}
+
+const countsOf = async (db: Database): Promise<Record<string, number>> => {
+  const { rows } = await db.query<{ kind: string; count: number }>(
+    'select kind, count(*)::int as count from ledger.transfers group by kind',
+  );
+  return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]));
+};
+
+const floorOf = async (db: Database): Promise<object | undefined> => {
+  const { rows } = await db.query<{ transfers: number; entries: number }>(
+    `select (select count(*)::int from bench.floor_transfers) as transfers, (select count(*)::int from bench.floor_entries) as entries`,
+  );
+  return rows[0];
+};
+
+describe('the load', () => {
+  const db = createDatabase();
+  beforeAll(async () => {
+    await setUp(db);
+    await db.query(`call bench.fund_players('some')`);
+  });
+
+  afterEach(async () => {
+    expect((await db.query('select * from ledger.ledger_verify()')).rows).toEqual([]);
+  });
+
+  it('is made by funded players, spread over the assets', async () => {
+    const { rows } = await db.query(
+      `select w.asset_code, count(*)::int as players, min((ledger.wallet_balance(w.id)).balance) as balance
+         from bench.players p join ledger.wallets w using (id) group by w.asset_code order by w.asset_code`,
+    );
+
+    expect(rows).toEqual(['ONE', 'TWO'].map((code) => ({ asset_code: code, players: WALLETS / 2, balance: OPENING })));
+  });
+
+  it.each([
+    ['spend', 'spend'],
+    ['top_up', 'top_up'],
+  ])('books a %s with each call it counts, in sessions side by side', async (name, kind) => {
+    const before = await countsOf(db);
+    const { calls, seconds } = await inSessions(db, 2, `run_${name}`, ['some', SECONDS]);
+
+    expect(calls).toBeGreaterThan(1);
+    expect(seconds).toBeGreaterThanOrEqual(SECONDS);
+    expect(await countsOf(db)).toEqual({ ...before, [kind]: (before[kind] ?? 0) + calls });
+  });
+
+  it('books a transfer with each call it counts', async () => {
+    await db.query(`call bench.open_players('neighbours', array['THREE'], 3)`);
+    await db.query(`call bench.fund_players('neighbours')`);
+    const before = await countsOf(db);
+    const { calls } = await inSessions(db, 2, 'run_transfer', ['neighbours', SECONDS]);
+
+    expect(await countsOf(db)).toEqual({ ...before, transfer: calls });
+  });
+
+  it('books batches of all four kinds, and counts their items', async () => {
+    const before = await countsOf(db);
+    const { calls } = await inSessions(db, 1, 'run_batch', ['neighbours', 8, 0]);
+
+    expect(calls).toBe(8);
+    expect(await countsOf(db)).toEqual({
+      top_up: (before.top_up ?? 0) + 2,
+      spend: (before.spend ?? 0) + 2,
+      transfer: (before.transfer ?? 0) + 2,
+      bonus: 2,
+    });
+  });
+
+  it.each(['replay', 'refusal', 'balance'])('books nothing with a %s', async (name) => {
+    const before = await countsOf(db);
+    const { calls } = await inSessions(db, 1, `run_${name}`, ['some', SECONDS]);
+
+    expect(calls).toBeGreaterThan(1);
+    expect(await countsOf(db)).toEqual(before);
+  });
+
+  it('writes a transfer and two entries with each call of the floor', async () => {
+    const before = await countsOf(db);
+    const { calls } = await inSessions(db, 2, 'run_floor', ['some', SECONDS]);
+
+    expect(await floorOf(db)).toEqual({ transfers: calls, entries: calls * 2 });
+    expect(await countsOf(db)).toEqual(before);
+  });
+
+  it('writes rows of the floor as wide as those of the ledger', async () => {
+    const { rows } = await db.query<{ floor: number; ledger: number }>(
+      `select (select avg(pg_column_size(e))::int from bench.floor_entries e) as floor,
+          (select avg(pg_column_size(e))::int from ledger.entries e) as ledger`,
+    );
+
+    expect(rows[0]?.floor).toBe(rows[0]?.ledger);
+  });
+});
+
+describe('a history that was written for filling', () => {
+  const db = createDatabase();
+  beforeAll(async () => {
+    await setUp(db);
+    await db.query(`call bench.book_history('some', 1, 3)`);
+    await db.query(`call bench.book_history('some', 4, 10)`);
+  });
+
+  it('is what postings build upon', async () => {
+    const { rows } = await db.query(
+      `select r.seq, r.balance from bench.players p, ledger.wallet_spend(p.id, 1000000, 'first') r`,
+    );
+
+    expect(rows).toEqual(Array.from({ length: WALLETS }, () => ({ seq: '11', balance: '9000000' })));
+  });
+
+  it('has nothing wrong but its hashes', async () => {
+    await db.query(`select ledger.wallet_top_up(p.id, 5, 'second') from bench.players p`);
+    const { rows } = await db.query('select distinct rule from ledger.ledger_verify()');
+
+    expect(rows).toEqual([{ rule: 'entry_hash' }]);
+  });
+});
