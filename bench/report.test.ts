@@ -1,0 +1,87 @@
+/** The verdicts: each target upon the row it is about, and only where that was measured. */
+import { LEDGERS } from './growth.ts';
+import { TITLES } from './http.ts';
+import { BATCHES, CALLS, HOUSE, ONE_ASSET, batchesOf } from './ledger.ts';
+import type { Row } from './measure.ts';
+import { judge, renderReport } from './report.ts';
+import { GATEWAY, PEER } from './targets.ts';
+
+const row = (name: string, facts: Partial<Row>): Row => ({
+  name,
+  connections: 1,
+  perSecond: 1,
+  p50Ms: undefined,
+  p99Ms: undefined,
+  backendCpuMicros: undefined,
+  gatewayCpuMicros: undefined,
+  rateRatio: 1,
+  cpuRatio: undefined,
+  ...facts,
+});
+const verdictsOf = (title: string, ...rows: Row[]): boolean[] => judge([{ title, rows }]).map(({ met }) => met);
+
+describe('a target', () => {
+  it.each([
+    ['both met', { rateRatio: 0.5, cpuRatio: 3 }, true],
+    ['too slow', { rateRatio: 0.49, cpuRatio: 1 }, false],
+    ['too dear', { rateRatio: 1, cpuRatio: 3.01 }, false],
+    ['CPU unknown', { rateRatio: 1 }, false],
+  ])('against the floor is about 8 connections: %s', (_, facts, met) => {
+    expect(
+      verdictsOf(CALLS, row('spend', { rateRatio: 0, connections: 1 }), row('spend', { connections: 8, ...facts })),
+    ).toEqual([met]);
+  });
+
+  it('of one house account is about 8 and 32 connections', () => {
+    expect(
+      verdictsOf(
+        HOUSE,
+        row(ONE_ASSET, { connections: 8, rateRatio: 0.84 }),
+        row(ONE_ASSET, { connections: 32, rateRatio: 0.85 }),
+      ),
+    ).toEqual([false, true]);
+  });
+
+  it('of batches is about those of 1,000', () => {
+    expect(verdictsOf(BATCHES, row(batchesOf(1_000), { perSecond: 20_000 }))).toEqual([true]);
+    expect(verdictsOf(BATCHES, row(batchesOf(10_000), { perSecond: 20_000 }))).toEqual([]);
+  });
+
+  it('against the peer takes rate and p99', () => {
+    const peer = row(PEER, { p99Ms: 10 });
+
+    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 3, p99Ms: 9 }))).toEqual([true]);
+    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 3, p99Ms: 10 }))).toEqual([false]);
+    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 2.9, p99Ms: 9 }))).toEqual([false]);
+  });
+
+  it('of growth is about the largest alone', () => {
+    expect(verdictsOf(LEDGERS, row('1,000,000 entries', { rateRatio: 1 }))).toEqual([]);
+    expect(verdictsOf(LEDGERS, row('10,000,000 entries', { rateRatio: 0.7 }))).toEqual([false]);
+  });
+});
+
+describe('the table', () => {
+  it('has its columns one below the other', () => {
+    const sections = [{ title: BATCHES, rows: [row(batchesOf(1_000), { perSecond: 25_000 }), row('short', {})] }];
+    const text = renderReport({
+      date: 'a day',
+      commit: undefined,
+      cpu: 'a CPU',
+      cores: 2,
+      memoryGb: 24,
+      node: 'v24',
+      postgres: '18',
+      quick: false,
+      sections,
+      verdicts: judge(sections),
+      notes: ['A note.'],
+    });
+    const lines = text.split('\n').filter((line) => /connections  |batches of 1,000  |short/.test(line));
+
+    expect(lines.map((line) => line.length)).toEqual([lines[0]?.length, lines[0]?.length, lines[0]?.length]);
+    expect(text).toMatch(/25,000 +1\.00 +– /);
+    expect(text).toMatch(/^batches of 1,000: at least 20,000 transfers per second  25,000  met$/m);
+    expect(text).toMatch(/^A note\.$/m);
+  });
+});
