@@ -23,7 +23,7 @@ const FULL: Sizes = {
   wallets: 10_000,
   histories: [10, 10_000, 1_000_000],
   ledgers: [100_000, 1_000_000, 10_000_000],
-  http: { seconds: 5, warmUpSeconds: 6 },
+  http: { wallets: 10_000, seconds: 5, warmUpSeconds: 6 },
 };
 const QUICK: Sizes = {
   ...FULL,
@@ -32,7 +32,7 @@ const QUICK: Sizes = {
   warmUpSeconds: 0.2,
   histories: [10, 10_000, 100_000],
   ledgers: [100_000, 1_000_000],
-  http: { seconds: 0.5, warmUpSeconds: 1 },
+  http: { wallets: 1_000, seconds: 0.5, warmUpSeconds: 1 },
 };
 
 const HELP = `npm run bench -- [--quick] [--only <part>] [--json [file]]
@@ -44,8 +44,9 @@ const HELP = `npm run bench -- [--quick] [--only <part>] [--json [file]]
 const http: Part = {
   titles: Object.values(TITLES),
   async prepare({ sizes, ...bench }) {
-    const { groups } = await httpGroups({ ...bench, wallets: sizes.wallets, warmUpSeconds: sizes.http.warmUpSeconds });
-    return { groups, seconds: sizes.http.seconds };
+    const { wallets, warmUpSeconds, seconds } = sizes.http;
+    const { groups } = await httpGroups({ ...bench, wallets, warmUpSeconds });
+    return { groups, seconds };
   },
 };
 const PARTS = [ledger, histories, ledgers, http];
@@ -67,7 +68,10 @@ await run(async () => {
   }
 
   const cleaning: Cleaning = [];
-  const interruption = stopOnSignals(cleaning);
+  let ending: Promise<void> | undefined;
+  // Once: a signal and what it made fail both wait for the same end.
+  const end = (): Promise<void> => (ending ??= undo(cleaning));
+  const interruption = stopOnSignals(end);
   const progress = createProgress(process.stderr);
   try {
     progress.show('starting PostgreSQL');
@@ -108,7 +112,7 @@ await run(async () => {
     if (interruption.code === undefined) throw error;
     return interruption.code;
   } finally {
-    await undo(cleaning);
+    await end();
   }
 });
 
@@ -149,14 +153,14 @@ async function measure(part: Part, bench: Bench): Promise<Section[]> {
 }
 
 /** Ctrl-C: whatever is under way is undone, and fails by that. */
-function stopOnSignals(cleaning: Cleaning): { code: number | undefined } {
+function stopOnSignals(end: () => Promise<void>): { code: number | undefined } {
   const interruption: { code: number | undefined } = { code: undefined };
   const stop = (code: number): void => {
     if (interruption.code !== undefined) return;
     interruption.code = code;
     // Sessions that nobody waits on break too.
     process.on('uncaughtException', () => undefined);
-    void undo(cleaning).finally(() => process.exit(code));
+    void end().finally(() => process.exit(code));
   };
   process.on('SIGINT', () => {
     stop(130);

@@ -41,5 +41,5 @@ export interface Sizes {
   /** Entries of the wallets and of the ledgers that are compared by them. */
   histories: number[];
   ledgers: number[];
-  http: { seconds: number; warmUpSeconds: number };
+  http: { wallets: number; seconds: number; warmUpSeconds: number };
 }

@@ -21,7 +21,11 @@ export async function startServer(dataDir: string): Promise<EmbeddedServer> {
     await leftOver.stop();
     await remove(dataDir);
   }
-  const server = await start();
+  const server = await start().catch(async (error: unknown) => {
+    // Interrupted before there was a cluster; one that is there may be another run's by now.
+    if (!existsSync(`${dataDir}/data`)) await remove(dataDir);
+    throw error;
+  });
   return { ...server, stop: () => server.stop().finally(() => remove(dataDir)) };
 }
 
