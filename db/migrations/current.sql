@@ -11,6 +11,37 @@ drop function ledger_private.opposite_entry(ledger.wallets, ledger.entry_side, l
 drop function ledger_private.replay(ledger.transfers, ledger.transfers);
 drop function ledger_private.post(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb);
 drop function ledger_private.write_all(ledger.transfers[], ledger.entries[]);
+drop function ledger_private.lock_batch(ledger.wallet_request[]);
+drop function ledger_private.load_batch(ledger.transfers[], timestamptz);
+drop function ledger_private.plan_batch(ledger.transfers[], timestamptz);
+drop type ledger_private.batch;
+drop type ledger_private.batch_plan;
+
+-- Of each request of a batch, by place: what load_batch finds out.
+create type ledger_private.batch_numbers as (numbers int[], other_numbers int[], first_places int[], used boolean[], odd boolean[], total numeric);
+-- What a batch is judged by: its now, what there is by number of the wallet, and what by place of the request.
+create type ledger_private.batch as (
+  at_time timestamptz,
+  wallets ledger.wallets[],
+  heads ledger.entries[],
+  limits ledger.asset_limits[],
+  day_before ledger.entries[],
+  numbers ledger_private.batch_numbers
+);
+-- What it books: by place; by number of the wallet; and by row, which are the heads, by number, and then the entries, two for each movement.
+create type ledger_private.batch_plan as (
+  bonus_amounts bigint[],
+  receipts ledger.receipt[],
+  held_balances bigint[],
+  times timestamptz[],
+  befores int[],
+  seqs bigint[],
+  balances bigint[],
+  bonus_balances bigint[],
+  topped_up_totals bigint[],
+  granted_totals bigint[],
+  spent_totals bigint[]
+);
 
 --!include ledger_private/tg__guard_insert.sql
 create or replace trigger _100_guard_insert before insert on ledger.assets
@@ -58,6 +89,16 @@ create or replace trigger _100_guard_insert before insert on ledger.asset_limits
 --!include ledger/wallet_transfer.sql
 --!include ledger/wallet_capture.sql
 --!include ledger/wallet_reverse.sql
+--!include ledger_private/has_due.sql
+--!include ledger_private/heads.sql
+--!include ledger_private/lock_batch.sql
+--!include ledger_private/batch_requests.sql
+--!include ledger_private/number_batch.sql
+--!include ledger_private/load_batch.sql
+--!include ledger_private/well_formed.sql
 --!include ledger_private/plan_batch.sql
+--!include ledger_private/write_batch.sql
+--!include ledger_private/batch_receipts.sql
+--!include ledger/wallet_post_batch.sql
 
 reset role;

@@ -6,8 +6,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_now timestamptz;
   v_requests ledger.transfers[];
+  v_batch ledger_private.batch;
   v_plan ledger_private.batch_plan;
   v_receipts ledger.receipt[];
 begin
@@ -15,18 +15,14 @@ begin
     perform ledger_private.refuse_argument('requests', 'Send a list of at most 10000 requests.',
       jsonb_build_object('length', cardinality(requests), 'max', 10000));
   end if;
-  v_now := ledger_private.lock_batch(requests);
-  v_requests := ledger_private.batch_requests(requests, v_now);
-  v_plan := ledger_private.plan_batch(v_requests, v_now);
-  perform ledger_private.write_all(v_plan.transfers, v_plan.entries);
-  if cardinality(v_plan.moving) > 0 then
-    perform ledger_private.move_lots(v_plan.moving, v_plan.from_numbers, v_plan.to_numbers, v_plan.wallets);
-    -- Where a wallet's own clock runs ahead, what arrived may have expired there already, and items after it were judged upon it.
-    if ledger_private.has_due(array(select distinct t.credit_wallet_id from unnest(v_plan.moving) t where t.kind = 'transfer'), v_now) then
-      perform ledger_private.refuse_stale();
-    end if;
+  v_batch := ledger_private.lock_batch(requests);
+  v_requests := ledger_private.batch_requests(requests, v_batch.at_time);
+  v_batch := ledger_private.load_batch(v_requests, v_batch);
+  v_plan := ledger_private.plan_batch(v_requests, v_batch);
+  v_receipts := ledger_private.write_batch(v_requests, v_batch, v_plan);
+  if cardinality(v_receipts) < cardinality(requests) then
+    v_receipts := ledger_private.batch_receipts(v_receipts, v_plan, (v_batch.numbers).first_places);
   end if;
-  v_receipts := v_plan.receipts;
   return query select * from unnest(v_receipts);
 end
 $$;

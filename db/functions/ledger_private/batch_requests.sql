@@ -3,11 +3,11 @@ returns ledger.transfers[]
 language sql
 volatile
 as $$
-  select coalesce(array_agg(row(
+  select array(select row(
       uuidv7(), r.wallet_id, r.idem_key, r.kind, null, null, r.counterparty_id, null, r.amount, r.amount, 0, null, null, r.expires_at,
       coalesce(r.metadata, '{}'), ledger_private.actor(), at_time
-    )::ledger.transfers order by r.place), '{}')
-  from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, place)
+    )::ledger.transfers
+    from unnest(requests) r)
 $$;
 
 comment on function ledger_private.batch_requests(ledger.wallet_request[], timestamptz) is

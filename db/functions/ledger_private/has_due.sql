@@ -9,9 +9,9 @@ as $$
   select exists (
     select from unnest(wallet_ids) u (wallet_id)
     cross join lateral ledger_private.head(u.wallet_id) head
-    where exists (select from ledger_private.open_holds o
+    where head.held_balance > 0 and exists (select from ledger_private.open_holds o
         where o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, head.created_at))
-      or exists (select from ledger_private.open_lots o
+      or head.bonus_balance > 0 and exists (select from ledger_private.open_lots o
         where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, head.created_at)
           and o.due_at is not distinct from o.expires_at)
   )

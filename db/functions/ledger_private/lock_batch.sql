@@ -1,36 +1,38 @@
 create or replace function ledger_private.lock_batch(requests ledger.wallet_request[])
-returns timestamptz
+returns ledger_private.batch
 language plpgsql
 volatile
+-- One plan for all sizes of batch, which looks up by index: for each another would cost more than it gains.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
-  v_wallet_ids uuid[] := array(
-    select r.wallet_id from unnest(requests) r union select r.counterparty_id from unnest(requests) r);
-  v_due boolean := ledger_private.has_due(v_wallet_ids, clock_timestamp());
-  v_now timestamptz;
+  v_batch ledger_private.batch;
+  v_ids uuid[];
+  v_kinds ledger.transfer_kind[];
+  v_assets text[];
+  v_due boolean;
+  v_houses ledger.wallets[];
 begin
-  perform from ledger.wallets w
-    where w.stripe = 32
-      and w.asset_code in (select p.asset_code from ledger.wallets p where p.id = any (v_wallet_ids))
-      and (w.house in (select ledger_private.house_account(r.kind) from unnest(requests) r) or v_due and w.house = 'breakage')
-    order by w.id
-    for no key update;
-  perform from ledger.wallets w where w.id = any (v_wallet_ids) and w.house is null order by w.id for no key update;
-  v_now := clock_timestamp();
-  -- Where something fell due while this waited, breakage comes out of order: so nobody may wait for it, 55P03 says to try again.
-  if not v_due and ledger_private.has_due(v_wallet_ids, v_now) then
-    perform from ledger.wallets w
-      where w.stripe = 32 and w.house = 'breakage'
-        and w.asset_code in (select p.asset_code from ledger.wallets p where p.id = any (v_wallet_ids))
+  select array_agg(r.wallet_id) || array_agg(r.counterparty_id), array_agg(r.kind) into v_ids, v_kinds from unnest(requests) r;
+  v_ids := array(select distinct u from unnest(v_ids) u where u is not null);
+  v_assets := array(select distinct w.asset_code from ledger.wallets w where w.id = any (v_ids));
+  v_due := ledger_private.has_due(v_ids, clock_timestamp());
+  v_houses := array(
+    select w from ledger.wallets w
+      where w.stripe = 32 and w.asset_code = any (v_assets)
+        and (w.house in (select ledger_private.house_account(k) from unnest(v_kinds) k) or v_due and w.house = 'breakage')
       order by w.id
-      for no key update nowait;
-  end if;
-  return v_now;
+      for no key update);
+  v_batch.wallets := array(select w from ledger.wallets w where w.id = any (v_ids) and w.house is null order by w.id for no key update)
+    || v_houses;
+  v_batch.at_time := clock_timestamp();
+  return v_batch;
 end
 $$;
 
 comment on function ledger_private.lock_batch(ledger.wallet_request[]) is
 $$Locks what a batch moves, in the one order that all calls keep: the house's stripes for batches, then players, each by ascending id. Breakage is
-among them only where something is due. Returns the instant from which on nobody else moves them: the batch's now.$$;
+among them only where something is due. Returns them, players first, and the instant from which on nobody else moves them: the batch's now.$$;
 
 revoke all on function ledger_private.lock_batch(ledger.wallet_request[]) from public;

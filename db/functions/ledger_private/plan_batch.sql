@@ -1,91 +1,126 @@
-create or replace function ledger_private.plan_batch(requests ledger.transfers[], at_time timestamptz)
+create or replace function ledger_private.plan_batch(requests ledger.transfers[], batch ledger_private.batch)
 returns ledger_private.batch_plan
 language plpgsql
 volatile
+-- One plan for all sizes of batch: for each another would cost more than it gains.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_batch ledger_private.batch := ledger_private.load_batch(requests, at_time);
-  -- An array of its own is changed in place, one inside a row would be copied.
-  v_wallets ledger.wallets[] := v_batch.wallets;
-  v_heads ledger.entries[] := v_batch.heads;
-  v_limits ledger.asset_limits[] := v_batch.limits;
-  v_day_before ledger.entries[] := v_batch.day_before;
-  v_held_bonus bigint[] := v_batch.held_bonus;
-  v_numbers int[] := v_batch.numbers;
-  v_other_numbers int[] := v_batch.other_numbers;
-  v_first_places int[] := v_batch.first_places;
-  v_firsts ledger.transfers[] := v_batch.firsts;
-  v_receipts ledger.receipt[] := v_batch.receipts;
-  v_transfers ledger.transfers[] := '{}';
-  v_entries ledger.entries[] := '{}';
-  v_moving ledger.transfers[] := '{}';
-  v_from_numbers int[] := '{}';
-  v_to_numbers int[] := '{}';
+  c_max constant bigint := 9000000000000000000;
+  -- Rows are the heads, by number of their wallet, then two for each request. (Arrays of their own are changed in place.)
+  v_heads int := cardinality(batch.wallets);
+  v_seqs bigint[];
+  v_balances bigint[];
+  v_bonus_balances bigint[];
+  v_topped_up bigint[];
+  v_granted bigint[];
+  v_spent bigint[];
+  v_befores int[]; -- By row: that of the wallet's entry before.
+  v_newest int[]; -- By wallet: the row of its newest entry; and what does not change in a batch.
+  v_held bigint[];
+  v_held_bonus bigint[];
+  v_times timestamptz[];
+  v_wallets ledger.wallets[] := batch.wallets;
+  v_limits ledger.asset_limits[] := batch.limits;
+  v_day_before ledger.entries[] := batch.day_before;
+  v_used boolean[] := (batch.numbers).used;
+  v_first_places int[] := (batch.numbers).first_places;
+  -- By place: null where nothing is to be booked.
+  v_bonus_amounts bigint[] := array_fill(null::bigint, array[cardinality(requests)]);
+  v_receipts ledger.receipt[] := '{}'; -- By place, where a key has been used before.
+  v_item record;
+  v_bonus bigint;
+  v_row int;
+  v_other int := v_heads;
+  v_well_formed boolean := ledger_private.well_formed(requests);
+  v_judged boolean;
+  v_done boolean;
   v_request ledger.transfers;
   v_first ledger.transfers;
-  v_receipt ledger.receipt;
-  v_wallet ledger.wallets;
-  v_other ledger.wallets;
-  v_head ledger.entries;
   v_entry ledger.entries;
   v_other_entry ledger.entries;
-  v_leaving boolean;
-  v_checked boolean;
-  v_bytes bytea;
-  v_number int;
-  v_other_number int;
   v_index int;
   v_detail text;
   v_hint text;
 begin
-  for i in 1 .. cardinality(requests) loop
-    v_index := i - 1;
-    v_request := requests[i];
-    v_number := v_numbers[i];
-    v_other_number := v_other_numbers[i];
-    v_wallet := v_wallets[v_number];
-    v_head := v_heads[v_number];
-    v_other := case when v_request.kind = 'transfer' then v_wallets[v_other_number] end;
-    v_first := v_firsts[i];
-    if v_first.id is null and v_first_places[i] < i then
-      v_first := requests[v_first_places[i]];
-    end if;
-    if not ledger_private.check_batch_item(v_request, v_wallet, v_other, v_first, greatest(at_time, v_head.created_at)) then
-      v_receipt := v_receipts[v_first_places[i]];
-      v_receipt.replayed := true;
-      v_receipts[i] := v_receipt;
-      continue;
+  select array_agg(coalesce(h.seq, 0)), array_agg(coalesce(h.balance, 0)), array_agg(coalesce(h.bonus_balance, 0)),
+      array_agg(coalesce(h.topped_up_total, 0)), array_agg(coalesce(h.granted_total, 0)), array_agg(coalesce(h.spent_total, 0)),
+      array_agg(h.number), array_agg(coalesce(h.held_balance, 0)),
+      array_agg(greatest(batch.at_time, h.created_at)),
+      array_agg(case when h.held_balance > 0 then ledger_private.held_bonus(batch.heads[h.number]) else 0 end),
+      -- Whether limits, or the end of what is counted, may be reached.
+      coalesce(cardinality(batch.limits) > 0 or max(greatest(h.balance, h.topped_up_total, h.granted_total, h.spent_total))
+        + (batch.numbers).total > c_max, true)
+    into v_seqs, v_balances, v_bonus_balances, v_topped_up, v_granted, v_spent, v_newest, v_held, v_times, v_held_bonus, v_judged
+    from unnest(batch.heads) with ordinality h (wallet_id, seq, transfer_id, kind, side, amount, bonus_amount, held_amount, balance,
+      bonus_balance, held_balance, topped_up_total, granted_total, spent_total, hash, created_at, number);
+
+  for v_item in
+    select r.place::int, r.kind, r.amount, r.number, r.other_number,
+        r.odd or not v_well_formed or coalesce(r.expires_at <= v_times[r.number], false) as odd,
+        case when r.kind in ('spend', 'transfer') then -1 else 1 end as sign,
+        case r.kind when 'top_up' then r.amount else 0 end as topped_up,
+        case r.kind when 'bonus' then r.amount else 0 end as granted,
+        case r.kind when 'spend' then r.amount else 0 end as spent
+      from unnest(requests, (batch.numbers).numbers, (batch.numbers).other_numbers, (batch.numbers).odd)
+        with ordinality r (id, wallet_id, idem_key, kind, debit_wallet_id, debit_seq, credit_wallet_id, credit_seq, requested_amount, amount,
+          bonus_amount, reverses, hold_id, expires_at, metadata, actor, created_at, number, other_number, odd, place)
+  loop
+    v_index := v_item.place - 1;
+    if v_item.odd then
+      v_request := requests[v_item.place];
+      v_first := requests[v_first_places[v_item.place]];
+      if v_used[v_item.place] then
+        select t.* into v_first from ledger.transfers t where t.wallet_id = v_request.wallet_id and t.idem_key = v_request.idem_key;
+      elsif v_first_places[v_item.place] = v_item.place then
+        v_first := null;
+      end if;
+      if not ledger_private.check_batch_item(v_request, v_wallets[v_item.number],
+          case when v_item.kind = 'transfer' then v_wallets[v_item.other_number] end, v_first, v_times[v_item.number]) then
+        if v_used[v_item.place] then
+          v_receipts[v_item.place] := ledger_private.replay(v_request);
+        end if;
+        continue;
+      end if;
     end if;
 
-    v_request.bonus_amount := ledger_private.bonus_part(v_request.kind, v_request.amount, v_head.bonus_balance - v_held_bonus[v_number]);
-    v_leaving := v_request.kind in ('spend', 'transfer');
-    v_entry := ledger_private.next_entry(v_wallet, v_head, case when v_leaving then 'debit'::ledger.entry_side else 'credit' end,
-      v_request.id, v_request.kind, v_request.amount, v_request.bonus_amount, 0, at_time);
-    v_other_entry := ledger_private.next_entry(v_wallets[v_other_number], v_heads[v_other_number],
-      case when v_leaving then 'credit'::ledger.entry_side else 'debit' end,
-      v_request.id, v_request.kind, v_request.amount, v_request.bonus_amount, 0, at_time);
-    v_checked := ledger_private.judge(v_entry, case when v_request.kind = 'transfer' then v_other_entry end,
-      v_limits[v_number], v_day_before[v_number]);
-    if v_other_entry.balance > 9000000000000000000 then
-      perform ledger_private.refuse_overflow(v_other_entry);
-    end if;
-    v_request := ledger_private.sides(v_request, v_entry, v_other_entry);
-    v_bytes := ledger_private.transfer_bytes(v_request);
-    v_entry.hash := ledger_private.link_hash(v_entry, v_bytes);
-    v_other_entry.hash := ledger_private.link_hash(v_other_entry, v_bytes);
-    v_heads[v_number] := v_entry;
-    v_heads[v_other_number] := v_other_entry;
-    v_transfers[cardinality(v_transfers) + 1] := v_request;
-    v_entries[cardinality(v_entries) + 1] := v_entry;
-    v_entries[cardinality(v_entries) + 1] := v_other_entry;
-    v_receipts[i] := ledger_private.receipt(v_request, v_entry, false);
-    if v_request.bonus_amount > 0 and (v_request.kind <> 'bonus' or v_request.expires_at is not null) then
-      v_moving[cardinality(v_moving) + 1] := v_request;
-      v_from_numbers[cardinality(v_moving)] := v_number;
-      v_to_numbers[cardinality(v_moving)] := case when v_request.kind = 'bonus' then v_number else v_other_number end;
+    v_row := v_other + 1;
+    v_other := v_other + 2;
+    v_befores[v_row] := v_newest[v_item.number];
+    v_befores[v_other] := v_newest[v_item.other_number];
+    v_newest[v_item.number] := v_row;
+    v_newest[v_item.other_number] := v_other;
+    v_bonus := ledger_private.bonus_part(v_item.kind, v_item.amount,
+      v_bonus_balances[v_befores[v_row]] - v_held_bonus[v_item.number]);
+    v_bonus_amounts[v_item.place] := v_bonus;
+    v_seqs[v_row] := v_seqs[v_befores[v_row]] + 1;
+    v_seqs[v_other] := v_seqs[v_befores[v_other]] + 1;
+    v_balances[v_row] := v_balances[v_befores[v_row]] + v_item.sign * v_item.amount;
+    v_balances[v_other] := v_balances[v_befores[v_other]] + v_item.amount;
+    v_bonus_balances[v_row] := v_bonus_balances[v_befores[v_row]] + v_item.sign * v_bonus;
+    v_bonus_balances[v_other] := v_bonus_balances[v_befores[v_other]] + v_bonus;
+    v_topped_up[v_row] := v_topped_up[v_befores[v_row]] + v_item.topped_up;
+    v_topped_up[v_other] := v_topped_up[v_befores[v_other]] + v_item.topped_up;
+    v_granted[v_row] := v_granted[v_befores[v_row]] + v_item.granted;
+    v_granted[v_other] := v_granted[v_befores[v_other]] + v_item.granted;
+    v_spent[v_row] := v_spent[v_befores[v_row]] + v_item.spent;
+    v_spent[v_other] := v_spent[v_befores[v_other]] + v_item.spent;
+    if v_judged or v_balances[v_row] < v_held[v_item.number] then
+      v_request := requests[v_item.place];
+      v_entry := row(v_request.wallet_id, v_seqs[v_row], v_request.id, v_item.kind, case v_item.sign when 1 then 'credit' else 'debit' end,
+        v_item.amount, v_bonus, 0, v_balances[v_row], v_bonus_balances[v_row], v_held[v_item.number], v_topped_up[v_row], v_granted[v_row],
+        v_spent[v_row], null, v_times[v_item.number]);
+      v_other_entry := row(v_wallets[v_item.other_number].id, v_seqs[v_other], v_request.id, v_item.kind,
+        case v_item.sign when 1 then 'debit' else 'credit' end, v_item.amount, v_bonus, 0, v_balances[v_other], v_bonus_balances[v_other],
+        v_held[v_item.other_number], v_topped_up[v_other], v_granted[v_other], v_spent[v_other], null, v_times[v_item.other_number]);
+      v_done := ledger_private.judge(v_entry, case when v_item.kind = 'transfer' then v_other_entry end,
+        v_limits[v_item.number], v_day_before[v_item.number]);
+      if v_other_entry.balance > c_max then
+        perform ledger_private.refuse_overflow(v_other_entry);
+      end if;
     end if;
   end loop;
-  return row(v_transfers, v_entries, v_receipts, v_moving, v_from_numbers, v_to_numbers, cardinality(v_wallets));
+  return row(v_bonus_amounts, v_receipts, v_held, v_times, v_befores, v_seqs, v_balances, v_bonus_balances, v_topped_up, v_granted, v_spent);
 exception when others then
   get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
   if sqlstate like 'WL%' then
@@ -95,8 +130,8 @@ exception when others then
 end
 $$;
 
-comment on function ledger_private.plan_batch(ledger.transfers[], timestamptz) is
+comment on function ledger_private.plan_batch(ledger.transfers[], ledger_private.batch) is
 $$What a batch will book: judges its requests one after the other in memory, by the rules of single calls and in their order, each upon the balances
 that those before it leave. Refuses as a single call would, with the index of the item in the detail. The wallets are locked.$$;
 
-revoke all on function ledger_private.plan_batch(ledger.transfers[], timestamptz) from public;
+revoke all on function ledger_private.plan_batch(ledger.transfers[], ledger_private.batch) from public;
