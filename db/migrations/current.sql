@@ -31,8 +31,9 @@ create type ledger_private.batch as (
 -- What it books: by place; by number of the wallet; and by row, which are the heads, by number, and then the entries, two for each movement.
 create type ledger_private.batch_plan as (
   bonus_amounts bigint[],
-  receipts ledger.receipt[],
+  judged boolean,
   held_balances bigint[],
+  held_bonus bigint[],
   times timestamptz[],
   befores int[],
   seqs bigint[],
@@ -96,7 +97,9 @@ create or replace trigger _100_guard_insert before insert on ledger.asset_limits
 --!include ledger_private/number_batch.sql
 --!include ledger_private/load_batch.sql
 --!include ledger_private/well_formed.sql
+--!include ledger_private/start_plan.sql
 --!include ledger_private/plan_batch.sql
+--!include ledger_private/move_batch_lots.sql
 --!include ledger_private/write_batch.sql
 --!include ledger_private/batch_receipts.sql
 --!include ledger/wallet_post_batch.sql

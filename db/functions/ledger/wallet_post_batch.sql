@@ -21,7 +21,7 @@ begin
   v_plan := ledger_private.plan_batch(v_requests, v_batch);
   v_receipts := ledger_private.write_batch(v_requests, v_batch, v_plan);
   if cardinality(v_receipts) < cardinality(requests) then
-    v_receipts := ledger_private.batch_receipts(v_receipts, v_plan, (v_batch.numbers).first_places);
+    v_receipts := ledger_private.batch_receipts(v_requests, v_receipts, v_plan.bonus_amounts, (v_batch.numbers).first_places);
   end if;
   return query select * from unnest(v_receipts);
 end

@@ -22,9 +22,9 @@ as $$
     array_agg(case when i.kind = 'transfer' then c.number else h.number end order by i.place),
     array_agg(i.first_place order by i.place),
     array_agg(i.used order by i.place),
-    array_agg(not a.open or i.used or i.first_place < i.place
+    array_agg((not a.open or i.used or i.first_place < i.place
       or case when i.kind = 'transfer' then not c.open or c.asset_code <> a.asset_code else i.credit_wallet_id is not null end
-      is not false order by i.place),
+      ) is not false order by i.place),
     sum(i.amount)
   )::ledger_private.batch_numbers
   from items i

@@ -33,9 +33,6 @@ declare
   v_numbers int[];
   v_other_numbers int[];
   v_bytes bytea[];
-  v_moving ledger.transfers[];
-  v_from_numbers int[];
-  v_to_numbers int[];
   -- By entry: two for each movement, the acting wallet's first.
   v_entry_numbers int[];
   v_sides ledger.entry_side[];
@@ -92,19 +89,7 @@ begin
       from (select n, (n + 1) / 2 as place, v_entry_numbers[n] as number from generate_series(1, cardinality(v_entry_numbers)) n) s;
   insert into ledger.transfers select * from unnest(v_transfers);
   v_guard := set_config('ledger.posting', '', true);
-  -- (What is granted without an expiry is in no lot.)
-  select array_agg(m.t), array_agg(v_numbers[m.n]),
-      array_agg(case when (m.t).kind = 'bonus' then v_numbers[m.n] else v_other_numbers[m.n] end)
-    into v_moving, v_from_numbers, v_to_numbers
-    from (select v_transfers[n] as t, n from generate_series(1, cardinality(v_transfers)) n where v_bonus_amounts[n] > 0) m
-    where (m.t).kind <> 'bonus' or (m.t).expires_at is not null;
-  if v_moving is not null then
-    perform ledger_private.move_lots(v_moving, v_from_numbers, v_to_numbers, v_heads);
-    -- Where a wallet's own clock runs ahead, what arrived may have expired there already, and items after it were judged upon it.
-    if ledger_private.has_due(array(select distinct t.credit_wallet_id from unnest(v_moving) t where t.kind = 'transfer'), batch.at_time) then
-      perform ledger_private.refuse_stale();
-    end if;
-  end if;
+  perform ledger_private.move_batch_lots(v_transfers, v_numbers, v_other_numbers, batch);
   return array(
     select row(v_transfer_ids[s.n], v_ids[s.number], v_seqs[s.row], v_kinds[s.n], v_amounts[s.n], v_bonus_amounts[s.n], v_balances[s.row],
         v_bonus_balances[s.row], v_held[s.number], v_balances[s.row] - v_held[s.number], null, false, v_times[s.number])::ledger.receipt
