@@ -11,17 +11,19 @@ declare
   v_ids uuid[];
   v_kinds ledger.transfer_kind[];
   v_assets text[];
-  v_due boolean;
+  v_accounts ledger.house_account[];
   v_houses ledger.wallets[];
 begin
   select array_agg(r.wallet_id) || array_agg(r.counterparty_id), array_agg(r.kind) into v_ids, v_kinds from unnest(requests) r;
   v_ids := array(select distinct u from unnest(v_ids) u where u is not null);
   v_assets := array(select distinct w.asset_code from ledger.wallets w where w.id = any (v_ids));
-  v_due := ledger_private.has_due(v_ids, clock_timestamp());
+  v_accounts := array(select distinct ledger_private.house_account(k) from unnest(v_kinds) k);
+  if ledger_private.has_due(v_ids, clock_timestamp()) then
+    v_accounts := v_accounts || 'breakage'::ledger.house_account;
+  end if;
   v_houses := array(
     select w from ledger.wallets w
-      where w.stripe = 32 and w.asset_code = any (v_assets)
-        and (w.house in (select ledger_private.house_account(k) from unnest(v_kinds) k) or v_due and w.house = 'breakage')
+      where w.asset_code = any (v_assets) and w.house = any (v_accounts) and w.stripe = 32
       order by w.id
       for no key update);
   v_batch.wallets := array(select w from ledger.wallets w where w.id = any (v_ids) and w.house is null order by w.id for no key update)
