@@ -74,7 +74,7 @@ begin
       ('transfer', 'ledger.receipt',
         'v_result := ledger.wallet_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
       ('replay', 'ledger.receipt', 'v_result := ledger.wallet_top_up(v_players[v_place], 1000000000, ''opening''); commit;'),
-      -- Caught here: the subtransaction costs a hundredth of the call, a client would cost as much as the call. Rolled back
+      -- Caught here, at the price of a subtransaction: a client would cost as much as the call. Rolled back
       -- as after any refusal, where a commit would wait for the disk.
       ('refusal', 'ledger.receipt', $$
         begin

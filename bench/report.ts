@@ -124,10 +124,11 @@ function inBatches(row: Row | undefined): Verdict | undefined {
 
 function againstPeer(title: string, target: number, peer: Row | undefined, row: Row | undefined): Verdict | undefined {
   if (!peer || row?.p99Ms === undefined || peer.p99Ms === undefined) return undefined;
+  const reads = title === TITLES.wallet;
   return {
-    target: `${title}: at least ${fixed(target)} × "${PEER}", p99 lower`,
+    target: `${title}: at least ${fixed(target)} × "${PEER}"${reads ? '' : ', p99 lower'}`,
     measured: `${fixed(row.rateRatio)} ×, p99 ${fixed(row.p99Ms)} against ${fixed(peer.p99Ms)} ms`,
-    met: row.rateRatio >= target && row.p99Ms < peer.p99Ms,
+    met: row.rateRatio >= target && (reads || row.p99Ms < peer.p99Ms),
   };
 }
 
