@@ -98,7 +98,7 @@ end
 $$;
 
 comment on function ledger_private.write_batch(ledger.transfers[], ledger_private.batch, ledger_private.batch_plan) is
-$$Writes what was planned: the movements, their entries with their hashes, that of the acting wallet first, and what moves between lots. Returns a receipt
-for each movement, in their order.$$;
+$$Writes what was planned: the movements, their entries with their hashes, that of the acting wallet first, and what moves between lots. Returns a
+receipt for each movement, in their order.$$;
 
 revoke all on function ledger_private.write_batch(ledger.transfers[], ledger_private.batch, ledger_private.batch_plan) from public;

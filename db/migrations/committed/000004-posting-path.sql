@@ -1,5 +1,5 @@
 --! Previous: sha1:c0c6ea95a12eb41034a9e8cb002a4a90baeb160f
---! Hash: sha1:a25892b404ec6f4ecb865facbc8a8a8482ac3e8e
+--! Hash: sha1:af65d20aceff0490846bf7d73f5ef46a0066ec87
 --! Message: posting-path
 
 -- The posting path made cheap: what a call does not need is not set up.
@@ -1743,8 +1743,8 @@ end
 $$;
 
 comment on function ledger_private.write_batch(ledger.transfers[], ledger_private.batch, ledger_private.batch_plan) is
-$$Writes what was planned: the movements, their entries with their hashes, that of the acting wallet first, and what moves between lots. Returns a receipt
-for each movement, in their order.$$;
+$$Writes what was planned: the movements, their entries with their hashes, that of the acting wallet first, and what moves between lots. Returns a
+receipt for each movement, in their order.$$;
 
 revoke all on function ledger_private.write_batch(ledger.transfers[], ledger_private.batch, ledger_private.batch_plan) from public;
 --! EndIncluded ledger_private/write_batch.sql
