@@ -29,7 +29,8 @@ interface Account {
   uid?: number;
   gid?: number;
 }
-interface Place {
+/** Where a server keeps its files, and as whom it runs. */
+export interface Place {
   home: string;
   data: string;
   pidFile: string;
@@ -65,7 +66,7 @@ export async function startEmbedded({
   settings = {},
   exclusive = false,
 }: EmbeddedOptions): Promise<EmbeddedServer> {
-  const place = preparePlace(resolve(dataDir));
+  const place = preparePlace(dataDir);
   const password = await ensureCluster(place);
   let launched = false;
   let obstacle = 'it ended again and again';
@@ -86,12 +87,13 @@ export async function startEmbedded({
 // --- Where things are and whom they belong to ---
 
 /** PostgreSQL refuses to run as root, so root lends data and binaries to another account. */
-function preparePlace(dataDir: string): Place {
+export function preparePlace(dataDir: string): Place {
   if (!process.getuid) throw new Error('The embedded PostgreSQL needs Linux or macOS (on Windows: WSL)');
+  const folder = resolve(dataDir);
   const asRoot = process.getuid() === 0;
-  const account = asRoot ? serverAccount(dataDir) : {};
-  fs.mkdirSync(dirname(dataDir), { recursive: true });
-  const wanted = asRoot ? reachableFolder(dataDir, account) : dataDir;
+  const account = asRoot ? serverAccount(folder) : {};
+  fs.mkdirSync(dirname(folder), { recursive: true });
+  const wanted = asRoot ? reachableFolder(folder, account) : folder;
   fs.mkdirSync(wanted, { recursive: true, mode: 0o700 });
   // The real path, because a running server is recognised by the path in its command line.
   const home = fs.realpathSync(wanted);

@@ -8,6 +8,9 @@ export interface PublicError {
   extensions: { code: string; detail?: unknown; hint?: string; id?: string };
 }
 
+/** It starts, stops, fails over or is full: the same call may be sent again. */
+const UNREACHABLE = { code: 'RETRY', message: 'retry: the database cannot be reached' };
+
 /** The name of each SQLSTATE that callers are told; with a text of our own where the database's is not meant for them. */
 const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   WLAMT: { code: 'INVALID_AMOUNT' },
@@ -36,7 +39,19 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   '40P01': { code: 'RETRY', message: 'retry: another call came in between' },
   '55P03': { code: 'RETRY', message: 'retry: the wallet is busy' },
   '57P01': { code: 'RETRY', message: 'retry: the database ended the connection' },
+  '57P02': { code: 'RETRY', message: 'retry: the database ended the connection' },
+  '57P03': UNREACHABLE,
+  53300: UNREACHABLE,
   57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
+  // Not PostgreSQL's but the operating system's, for a connection that did not come about.
+  ECONNREFUSED: UNREACHABLE,
+  ECONNRESET: UNREACHABLE,
+  EPIPE: UNREACHABLE,
+  ETIMEDOUT: UNREACHABLE,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  ENOTFOUND: UNREACHABLE,
+  EAI_AGAIN: UNREACHABLE,
 };
 
 /** Errors of the libraries that have no code, known by their text. */
@@ -47,6 +62,12 @@ const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = 
     text: /^(Connection terminated|Client has encountered a connection error)/,
     code: 'RETRY',
     message: 'retry: the connection to the database was lost',
+  },
+  // Once the same key is answered, the standby has it.
+  {
+    text: /^Not confirmed by the standby$/,
+    code: 'RETRY',
+    message: "retry: the database's standby has not confirmed it",
   },
   {
     text: /^Invalid ('(after|before)' )?cursor/,

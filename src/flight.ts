@@ -25,6 +25,18 @@ class ConnectionLost extends Error {
   }
 }
 
+/** Committed, but the wait for the synchronous standby was cancelled: a failover might still lose it. */
+class Unconfirmed extends Error {
+  override name = 'Unconfirmed';
+
+  constructor() {
+    super('Not confirmed by the standby');
+  }
+}
+
+/** PostgreSQL's function that then warns; the text would depend on its language. */
+const WAITS_FOR_STANDBY = 'SyncRepWaitForLSN';
+
 /** For `client.query`. */
 export class Flight implements Submittable {
   /** Whether the server has told that the transaction has ended, this way or that. */
@@ -33,6 +45,7 @@ export class Flight implements Submittable {
   readonly #landing = Promise.withResolvers<Answer>();
   readonly #rows: (string | null)[][] = [];
   #fields: FieldDef[] | undefined;
+  #isUnconfirmed = false;
 
   constructor(steps: Step[]) {
     this.#steps = steps;
@@ -44,6 +57,12 @@ export class Flight implements Submittable {
   }
 
   submit(connection: Connection): void {
+    const heed = ({ routine }: { routine?: string | undefined }) => {
+      if (routine === WAITS_FOR_STANDBY) this.#isUnconfirmed = true;
+    };
+    connection.on('notice', heed);
+    const heedNoMore = () => connection.off('notice', heed);
+    this.landed.then(heedNoMore, heedNoMore);
     connection.stream.cork();
     for (const step of this.#steps) {
       const { name, text, isPrepared } = step.statement;
@@ -76,7 +95,8 @@ export class Flight implements Submittable {
   handleReadyForQuery(): void {
     for (const { statement } of this.#steps) statement.isPrepared = true;
     this.isOver = true;
-    this.#landing.resolve({ fields: this.#fields ?? [], rows: this.#rows });
+    if (this.#isUnconfirmed) this.#landing.reject(new Unconfirmed());
+    else this.#landing.resolve({ fields: this.#fields ?? [], rows: this.#rows });
   }
 
   handleError(error: Error, connection: Connection): void {

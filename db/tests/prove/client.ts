@@ -1,0 +1,167 @@
+/** A caller as callers should be: who does not know what became of a call sends it again, under the same key. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Chance } from './chance.ts';
+import type { Door } from './doors.ts';
+import type { Operation, Operations, Stock } from './operations.ts';
+import type { Outcome } from './outcome.ts';
+import type { Promised, Promises } from './promises.ts';
+import type { Tally } from './tally.ts';
+
+export interface Surroundings {
+  promises: Promises;
+  stock: Stock;
+  tally: Tally;
+  isOver: () => boolean;
+}
+
+/** The last word on a call. */
+type Settled = Exclude<Outcome, { kind: 'again' | 'unknown' }>;
+
+/** As long as the longest fault may last, and some more. */
+const SETTLE_WITHIN_MS = 90_000;
+const REMEMBERED = 500;
+
+export class Client {
+  /** The first is its own; another one is asked when that has left a doubt. */
+  readonly #doors: Door[];
+  readonly #operations: Operations;
+  readonly #chance: Chance;
+  readonly #around: Surroundings;
+
+  constructor(doors: Door[], operations: Operations, chance: Chance, around: Surroundings) {
+    this.#doors = doors;
+    this.#operations = operations;
+    this.#chance = chance;
+    this.#around = around;
+  }
+
+  async run(): Promise<void> {
+    while (!this.#around.isOver()) {
+      await this.#post(this.#operations.next());
+      if (this.#chance.happens(4)) await this.#repeat();
+      if (this.#chance.happens(2)) await this.#misuse();
+      if (this.#chance.happens(5)) await this.#read();
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#doors.map((door) => door.close()));
+  }
+
+  async #post(operation: Operation): Promise<void> {
+    const { promises, tally } = this.#around;
+    promises.open(operation);
+    // What a double click does, or two servers that pick up the same job.
+    const attempts = this.#chance.happens(4) && !operation.rollsBack ? 2 : 1;
+    const settled = await Promise.all(
+      Array.from({ length: attempts }, (_, index) =>
+        this.#settle(operation, index === 0 ? this.#doors : this.#doors.toReversed()),
+      ),
+    );
+    for (const { outcome } of settled) {
+      if (outcome.kind === 'done') promises.acknowledge(operation, outcome.receipts);
+      if (outcome.kind === 'finding') tally.find(`${outcome.text}, of ${JSON.stringify(operation)}`);
+    }
+    const done = settled.find(({ outcome }) => outcome.kind === 'done');
+    const refused = settled.find(({ outcome }) => outcome.kind === 'refused');
+    if (done) {
+      const [posting] = operation.postings;
+      const name = operation.shape === 'single' ? (posting?.kind ?? '') : operation.shape;
+      tally.count('operations', `ok: ${name}`);
+      this.#remember(operation);
+    } else if (refused?.outcome.kind === 'refused') {
+      tally.count('operations', `refused: ${refused.outcome.code}`);
+      promises.refuse(
+        operation,
+        refused.outcome.code,
+        settled.some(({ inDoubt }) => inDoubt),
+      );
+    }
+  }
+
+  /** Sends it until there is an answer that leaves no doubt. */
+  async #settle(operation: Operation, doors: Door[]): Promise<{ outcome: Settled; inDoubt: boolean }> {
+    const { tally } = this.#around;
+    let inDoubt = false;
+    for (const deadline = Date.now() + SETTLE_WITHIN_MS; Date.now() < deadline;) {
+      const able = doors.filter((door) => door.takes(operation));
+      const door = inDoubt ? this.#chance.pick(able) : able[0];
+      if (!door) break;
+      const outcome = await door.post(operation);
+      if (outcome.kind === 'again') tally.count('operations', `sent again: ${outcome.code}`);
+      else if (outcome.kind === 'unknown') {
+        inDoubt = true;
+        tally.count('operations', `unknown: ${outcome.code}`);
+      } else {
+        if (inDoubt && outcome.kind === 'done') {
+          const isReplay = outcome.receipts.every(({ replayed }) => replayed);
+          tally.count('resolved', isReplay ? 'had been booked' : 'had not been booked, is now');
+        }
+        return { outcome, inDoubt };
+      }
+      await sleep(this.#chance.int(5, 80));
+    }
+    return { outcome: { kind: 'finding', text: `no answer in ${SETTLE_WITHIN_MS / 1000} s` }, inDoubt };
+  }
+
+  /** A call of some time ago, perhaps at another door: the same receipt. */
+  async #repeat(): Promise<void> {
+    const { promises, tally } = this.#around;
+    const promised = this.#some(promises.acknowledged);
+    if (!promised) return;
+    const operation: Operation = { shape: 'single', postings: [promised.posting] };
+    const { outcome } = await this.#settle(operation, this.#chance.shuffled(this.#doors));
+    if (outcome.kind === 'done') {
+      tally.count('operations', 'ok: repetition');
+      if (outcome.receipts.some(({ replayed }) => !replayed))
+        tally.duplicate(`a repetition was booked: ${JSON.stringify(promised)}`);
+      promises.acknowledge(operation, outcome.receipts);
+    } else tally.find(`a repetition was answered by ${JSON.stringify(outcome)}: ${JSON.stringify(promised)}`);
+  }
+
+  /** The key of an earlier call, for something else. */
+  async #misuse(): Promise<void> {
+    const { promises, tally } = this.#around;
+    const promised = this.#some(promises.acknowledged);
+    if (!promised) return;
+    const posting = { ...promised.posting, metadata: { ...promised.posting.metadata, other: true } };
+    const { outcome } = await this.#settle({ shape: 'single', postings: [posting] }, this.#doors);
+    if (outcome.kind === 'refused' && outcome.code === 'IDEMPOTENCY_KEY_REUSED')
+      tally.count('operations', `refused: ${outcome.code}`);
+    else
+      tally.find(
+        `another request under a used key was answered by ${JSON.stringify(outcome)}: ${JSON.stringify(posting)}`,
+      );
+  }
+
+  /** A read that begins after an answer sees what it told of. */
+  async #read(): Promise<void> {
+    const { promises, tally } = this.#around;
+    const last = promises.acknowledged.at(-1);
+    if (!last) return;
+    const { wallet_id, seq, balance } = last.receipt;
+    const found = await this.#doors[0]?.balance(wallet_id);
+    if (!found) return;
+    tally.count('checks', 'reads after an answer');
+    const isOlder = BigInt(found.seq) < BigInt(seq);
+    if (isOlder || (found.seq === seq && found.balance !== balance))
+      tally.find(`read ${JSON.stringify(found)} after ${JSON.stringify(last.receipt)}`);
+  }
+
+  #some(list: Promised[]): Promised | undefined {
+    return list.length > 0 ? this.#chance.pick(list) : undefined;
+  }
+
+  #remember({ postings }: Operation): void {
+    const { promises, stock } = this.#around;
+    for (const posting of postings) {
+      const { receipt } = promises.of(posting);
+      if (!receipt) continue;
+      const { wallet_id: wallet, transfer_id: id } = receipt;
+      const amount = Number(receipt.amount);
+      if (posting.kind === 'hold') stock.holds.push({ wallet, id: receipt.hold_id ?? '', amount });
+      else if (!['release', 'reversal'].includes(posting.kind)) stock.booked.push({ wallet, id, amount });
+    }
+    for (const list of [stock.holds, stock.booked]) list.splice(0, list.length - REMEMBERED);
+  }
+}

@@ -1,0 +1,261 @@
+/** The ways to the ledger: a job's own session, and the gateway. Each returns what its caller then knows. */
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { RECEIPT, type Answer } from '../../../src/testing.ts';
+import { callAll, postBatch, type Receipt, type Session } from '../helpers.ts';
+import type { Gateway } from './gateway.ts';
+import { callOf, type Operation, type Posting } from './operations.ts';
+import { outcomeOfError, outcomeOfFetchError, outcomeOfGraphqlError, type Outcome } from './outcome.ts';
+
+export interface Door {
+  /** Whether it has a way to ask for this at all. */
+  takes(operation: Operation): boolean;
+  post(operation: Operation): Promise<Outcome>;
+  /** The wallet's newest entry; undefined where nobody answers. */
+  balance(wallet: string): Promise<Balance | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Balance {
+  seq: string;
+  balance: string;
+}
+
+/** Longer than a lock is waited for: who gives up earlier has more doubts than he needs. */
+const ANSWER_WITHIN_MS = 3_000;
+
+/** PostgreSQL's function that warns where a commit was no longer to wait for its standby. */
+const UNCONFIRMED = 'SyncRepWaitForLSN';
+
+/** Times as GraphQL writes them, to the microsecond. */
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => {
+  const [, day, second, fraction = ''] = /^(\S+) ([\d:]+)\.?(\d*)\+00$/.exec(text) ?? [];
+  return `${day}T${second}.${fraction.padEnd(6, '0')}+00:00`;
+});
+export const TYPES = types;
+
+export class JobDoor implements Door {
+  readonly #url: string;
+  readonly #isPrepared: boolean;
+  #session: pg.Client | undefined;
+  #isUnconfirmed = false;
+
+  /** With `isPrepared`, calls are named statements. */
+  constructor(url: string, isPrepared: boolean) {
+    this.#url = url;
+    this.#isPrepared = isPrepared;
+  }
+
+  /** Reversals are for operators. */
+  takes({ postings }: Operation): boolean {
+    return postings.every(({ kind }) => kind !== 'reversal');
+  }
+
+  async post(operation: Operation): Promise<Outcome> {
+    let isSent = false;
+    this.#isUnconfirmed = false;
+    try {
+      const session = await this.#open();
+      if (operation.shape !== 'transaction') {
+        isSent = true;
+        const [posting] = operation.postings;
+        const receipts =
+          operation.shape === 'batch'
+            ? await postBatch(session, operation.postings.map(itemOf))
+            : await this.#call(session, posting);
+        return this.#done(receipts);
+      }
+      await session.query('begin');
+      const receipts: Receipt[] = [];
+      for (const posting of operation.postings) receipts.push(...(await this.#call(session, posting)));
+      if (operation.rollsBack) {
+        await session.query('rollback');
+        return { kind: 'refused', code: 'rolled back by the client' };
+      }
+      isSent = true;
+      await session.query('commit');
+      return this.#done(receipts);
+    } catch (error) {
+      const outcome = outcomeOfError(error, isSent);
+      await this.#recover(error);
+      return outcome;
+    }
+  }
+
+  async balance(wallet: string): Promise<Balance | undefined> {
+    try {
+      const session = await this.#open();
+      const [balance] = await callAll<Balance>(session, 'wallet_balance', { wallet_id: wallet });
+      return balance;
+    } catch (error) {
+      await this.#recover(error);
+      return undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.end().catch(() => undefined);
+  }
+
+  async #open(): Promise<pg.Client> {
+    if (this.#session) return this.#session;
+    const session = new pg.Client({
+      connectionString: this.#url,
+      types,
+      connectionTimeoutMillis: ANSWER_WITHIN_MS,
+      query_timeout: ANSWER_WITHIN_MS,
+      lock_timeout: 1_000,
+      statement_timeout: 2_000,
+      idle_in_transaction_session_timeout: 5_000,
+    });
+    session.on('error', () => undefined);
+    session.on('notice', ({ routine }) => {
+      if (routine === UNCONFIRMED) this.#isUnconfirmed = true;
+    });
+    await session.connect();
+    this.#session = session;
+    return session;
+  }
+
+  #done(receipts: Receipt[]): Outcome {
+    return this.#isUnconfirmed ? { kind: 'unknown', code: 'not confirmed by the standby' } : { kind: 'done', receipts };
+  }
+
+  async #call(session: pg.Client, posting: Posting | undefined): Promise<Receipt[]> {
+    if (!posting) return [];
+    const { name, args } = callOf(posting);
+    const caller: Session = this.#isPrepared
+      ? { query: (text, values) => session.query({ name: nameOf(text), text, values: values ?? [] }) }
+      : session;
+    return callAll(caller, name, args);
+  }
+
+  /** After an error of the server the session goes on, otherwise it is given up without waiting for its end. */
+  async #recover(error: unknown): Promise<void> {
+    const session = this.#session;
+    const isOver = !(error instanceof pg.DatabaseError) || ['FATAL', 'PANIC'].includes(error.severity ?? '');
+    if (
+      session &&
+      !isOver &&
+      (await session.query('rollback').then(
+        () => true,
+        () => false,
+      ))
+    )
+      return;
+    this.#session = undefined;
+    const { stream } =
+      (session as unknown as { connection?: { stream: { destroy(): void } } } | undefined)?.connection ?? {};
+    stream?.destroy();
+  }
+}
+
+export class GatewayDoor implements Door {
+  readonly #gateway: Gateway;
+  readonly #token: string;
+
+  constructor(gateway: Gateway, token: string) {
+    this.#gateway = gateway;
+    this.#token = token;
+  }
+
+  /** Each request is a transaction of its own. */
+  takes({ shape }: Operation): boolean {
+    return shape !== 'transaction';
+  }
+
+  async post(operation: Operation): Promise<Outcome> {
+    const { field, input, payload } = mutationOf(operation);
+    const type = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`;
+    let answer: Answer;
+    try {
+      answer = await this.#ask(
+        `mutation ($input: ${type}!) { ${field}(input: $input) { ${payload} { ${RECEIPT} } } }`,
+        { input },
+      );
+    } catch (error) {
+      return outcomeOfFetchError(error);
+    }
+    const { status, body } = answer;
+    const [error] = body.errors ?? [];
+    if (error) return outcomeOfGraphqlError(status, error, await this.#gateway.logOf(error.extensions.id));
+    const result = (body.data?.[field] as Record<string, unknown> | undefined)?.[payload];
+    if (!result) return { kind: 'finding', text: `no receipt: ${status} ${JSON.stringify(body)}` };
+    return { kind: 'done', receipts: [result].flat().map((receipt) => receiptOf(receipt as Record<string, unknown>)) };
+  }
+
+  async balance(wallet: string): Promise<Balance | undefined> {
+    const query = 'query ($wallet: UUID!) { wallet(id: $wallet) { entries(first: 1) { nodes { seq balance } } } }';
+    const answer = await this.#ask(query, { wallet }).catch(() => undefined);
+    const found = answer?.body.data?.wallet as { entries: { nodes: Balance[] } } | null | undefined;
+    return found?.entries.nodes[0];
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #ask(query: string, variables: Record<string, unknown>): Promise<Answer> {
+    const response = await fetch(`${this.#gateway.url}/graphql`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${this.#token}` },
+      body: JSON.stringify({ query, variables }),
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    return { status: response.status, body: (await response.json()) as Answer['body'] };
+  }
+}
+
+function mutationOf({ shape, postings }: Operation): {
+  field: string;
+  input: Record<string, unknown>;
+  payload: string;
+} {
+  const [posting] = postings;
+  if (shape === 'batch')
+    return {
+      field: 'walletPostBatch',
+      input: { requests: postings.map((item) => camelCased(itemOf(item))) },
+      payload: 'receipts',
+    };
+  if (!posting) throw new Error('nothing to post');
+  const { name, args } = callOf(posting);
+  return { field: camelCase(name), input: camelCased(args), payload: 'receipt' };
+}
+
+function itemOf({ kind, wallet, counterparty, amount, key, expiresAt, metadata }: Posting) {
+  return {
+    kind,
+    wallet_id: wallet,
+    counterparty_id: counterparty ?? null,
+    amount: amount === null ? null : String(amount),
+    idem_key: key,
+    expires_at: expiresAt ?? null,
+    metadata,
+  };
+}
+
+function receiptOf(receipt: Record<string, unknown>): Receipt {
+  const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(receipt).map(([name, value]) => [snake(name), value])) as unknown as Receipt;
+}
+
+function camelCased(args: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(args)
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value]) => [camelCase(name), value as unknown]),
+  );
+}
+
+function camelCase(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A statement's name has 63 bytes at most. */
+function nameOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,79 @@
+/** The service as a process that may be killed, behind a proxy that stays. */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signToken } from '../../../src/auth.ts';
+import { Child } from '../../../src/testing.ts';
+import { HttpProtocol } from './protocol.ts';
+import { Proxy, type Cut } from './proxy.ts';
+
+const LOGGED_WITHIN_MS = 100;
+
+export class Gateway {
+  readonly proxy: Proxy;
+  readonly #secret = randomBytes(32).toString('hex');
+  readonly #databaseUrl: string;
+  #child: Child | undefined;
+  #port: number | undefined;
+
+  private constructor(databaseUrl: string, onCut: (cut: Cut) => void) {
+    this.#databaseUrl = databaseUrl;
+    this.proxy = new Proxy(
+      () => this.#port,
+      () => new HttpProtocol(),
+      onCut,
+    );
+  }
+
+  static async start(databaseUrl: string, onCut: (cut: Cut) => void): Promise<Gateway> {
+    const gateway = new Gateway(databaseUrl, onCut);
+    await gateway.proxy.listen();
+    await gateway.#spawn();
+    return gateway;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.proxy.port}`;
+  }
+
+  token(): Promise<string> {
+    return signToken({ kind: 'secret', secret: this.#secret }, { role: 'operator', sub: 'prove' });
+  }
+
+  /** The line that tells of an internal error. */
+  async logOf(id: string | undefined): Promise<string> {
+    if (id === undefined) return '';
+    await sleep(LOGGED_WITHIN_MS);
+    return this.#child?.stderr.split('\n').find((line) => line.includes(id)) ?? '';
+  }
+
+  /** With SIGKILL, and started again. */
+  async kill(): Promise<void> {
+    this.#port = undefined;
+    this.#child?.signal('SIGKILL');
+    await this.#child?.exited;
+    await this.#spawn();
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop();
+    await this.proxy.close();
+  }
+
+  /** While the database is away, the service does not start: it is tried until it does. */
+  async #spawn(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const child = new Child(process.execPath, ['src/server.ts'], {
+        env: { NODE_ENV: 'production', JWT_SECRET: this.#secret, DATABASE_URL: this.#databaseUrl, PORT: '0' },
+      });
+      this.#child = child;
+      try {
+        const [, url = ''] = await child.prints(/^Listening on (\S+)$/m);
+        this.#port = Number(new URL(url).port);
+        return;
+      } catch (error) {
+        await child.stop();
+        if (attempt === 20) throw error;
+      }
+    }
+  }
+}

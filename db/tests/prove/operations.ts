@@ -1,0 +1,179 @@
+/** What clients ask for: postings, each with a key of its own, sent one by one, as a batch, or in one transaction. */
+import type { Chance } from './chance.ts';
+
+export type Kind = 'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal';
+
+export interface Posting {
+  kind: Kind;
+  wallet: string;
+  key: string;
+  /** Null: all of the hold, or what is left to reverse. */
+  amount: number | null;
+  /** Who receives a transfer. */
+  counterparty?: string;
+  /** What is captured or released. */
+  hold?: string;
+  /** What is reversed. */
+  transfer?: string;
+  expiresAt?: string;
+  metadata: Record<string, unknown>;
+}
+
+/** All of its postings are booked, or none. */
+export interface Operation {
+  shape: 'single' | 'batch' | 'transaction';
+  postings: Posting[];
+  /** Undone by the client itself. */
+  rollsBack?: boolean;
+}
+
+export interface Call {
+  /** Of the function. */
+  name: string;
+  args: Record<string, unknown>;
+}
+
+/** The call of the ledger that asks for it. */
+export function callOf(posting: Posting): Call {
+  const { kind, wallet, key, amount, metadata } = posting;
+  const usual = { wallet_id: wallet, amount: amount === null ? null : String(amount), idem_key: key, metadata };
+  const expiry = posting.expiresAt === undefined ? {} : { expires_at: posting.expiresAt };
+  const whole = { wallet_id: wallet, idem_key: key, metadata };
+  switch (kind) {
+    case 'bonus':
+    case 'hold':
+      return { name: `wallet_${kind}`, args: { ...usual, ...expiry } };
+    case 'transfer': {
+      const { wallet_id: from_wallet, ...rest } = usual;
+      return { name: 'wallet_transfer', args: { from_wallet, to_wallet: posting.counterparty, ...rest } };
+    }
+    case 'capture':
+      return { name: 'wallet_capture', args: { ...usual, hold_id: posting.hold } };
+    case 'release':
+      return { name: 'wallet_release', args: { ...whole, hold_id: posting.hold } };
+    case 'reversal':
+      return { name: 'wallet_reverse', args: { ...usual, transfer_id: posting.transfer } };
+    default:
+      return { name: `wallet_${kind}`, args: usual };
+  }
+}
+
+/** What is there to act upon. */
+export interface Stock {
+  /** Few that everybody wants, and many. Those of one asset can send to each other. */
+  assets: { hot: string[]; cold: string[] }[];
+  /** Acknowledged, and perhaps still open. */
+  holds: { wallet: string; id: string; amount: number }[];
+  /** Acknowledged, to be reversed. */
+  booked: { wallet: string; id: string; amount: number }[];
+}
+
+const KINDS: Record<Kind, number> = {
+  top_up: 20,
+  bonus: 14,
+  spend: 24,
+  transfer: 18,
+  hold: 9,
+  capture: 7,
+  release: 3,
+  reversal: 5,
+};
+/** What a batch may hold, and what a job may ask for. */
+const BATCHED = only('top_up', 'bonus', 'spend', 'transfer');
+const A_JOBS = only('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release');
+const SHAPES = { single: 88, batch: 7, transaction: 5 };
+
+export class Operations {
+  readonly #stock: Stock;
+  readonly #chance: Chance;
+  readonly #newKey: () => string;
+
+  constructor(stock: Stock, chance: Chance, newKey: () => string) {
+    this.#stock = stock;
+    this.#chance = chance;
+    this.#newKey = newKey;
+  }
+
+  next(): Operation {
+    const shape = this.#chance.weighted(SHAPES);
+    if (shape === 'single') return { shape, postings: [this.posting(this.#chance.weighted(KINDS))] };
+    if (shape === 'batch') {
+      const postings = Array.from({ length: this.#chance.int(1, 12) }, () =>
+        this.posting(this.#chance.weighted(BATCHED)),
+      );
+      return { shape, postings };
+    }
+    const postings = [this.posting(this.#chance.weighted(A_JOBS)), this.posting(this.#chance.weighted(A_JOBS))];
+    return { shape, postings, rollsBack: this.#chance.happens(20) };
+  }
+
+  posting(kind: Kind): Posting {
+    const chance = this.#chance;
+    const { hot, cold } = chance.pick(this.#stock.assets);
+    const wallet = this.#wallet(hot, cold);
+    const usual = { kind, wallet, key: this.#newKey(), amount: chance.int(1, 60), metadata: this.#metadata() };
+    switch (kind) {
+      case 'top_up':
+        return { ...usual, amount: chance.int(1, 120) };
+      case 'bonus':
+      case 'hold':
+        return chance.happens(50) ? { ...usual, expiresAt: this.#soon() } : usual;
+      case 'transfer':
+        return { ...usual, counterparty: this.#other(wallet, hot, cold) };
+      case 'capture':
+      case 'release': {
+        const hold = this.#take(this.#stock.holds);
+        if (!hold) return this.posting('hold');
+        const { wallet: owner, id } = hold;
+        const amount = chance.happens(50) ? null : chance.int(1, hold.amount);
+        return { ...usual, wallet: owner, hold: id, amount: kind === 'release' ? null : amount };
+      }
+      case 'reversal': {
+        const booked = this.#take(this.#stock.booked);
+        if (!booked) return this.posting('spend');
+        const { wallet: owner, id } = booked;
+        return {
+          ...usual,
+          wallet: owner,
+          transfer: id,
+          amount: chance.happens(50) ? null : chance.int(1, booked.amount),
+        };
+      }
+      case 'spend':
+        return usual;
+    }
+  }
+
+  #wallet(hot: string[], cold: string[]): string {
+    return this.#chance.pick(this.#chance.happens(40) ? hot : cold);
+  }
+
+  #other(wallet: string, hot: string[], cold: string[]): string {
+    for (;;) {
+      const other = this.#wallet(hot, cold);
+      if (other !== wallet) return other;
+    }
+  }
+
+  /** One of the last, so that others take the same one now and then. */
+  #take<T>(list: T[]): T | undefined {
+    if (list.length === 0) return undefined;
+    const place = this.#chance.int(Math.max(0, list.length - 40), list.length - 1);
+    return this.#chance.happens(70) ? list.splice(place, 1)[0] : list[place];
+  }
+
+  #soon(): string {
+    return new Date(Date.now() + this.#chance.int(1_000, 9_000)).toISOString();
+  }
+
+  #metadata(): Record<string, unknown> {
+    const chance = this.#chance;
+    return chance.happens(70)
+      ? {}
+      : { order: chance.int(1, 1_000_000), note: `${chance.int(1, 9)} swords, "sharp"; ü` };
+  }
+}
+
+function only<K extends Kind>(...kinds: K[]): Record<K, number> {
+  return Object.fromEntries(kinds.map((kind) => [kind, KINDS[kind]])) as Record<K, number>;
+}

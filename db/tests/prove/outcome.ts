@@ -1,0 +1,63 @@
+/** What a caller knows after an answer, or without one. Anything that is not foreseen here is a finding. */
+import pg from 'pg';
+import { publicError } from '../../../src/errors.ts';
+import type { GraphqlError } from '../../../src/testing.ts';
+import type { Receipt } from '../helpers.ts';
+
+export type Outcome =
+  | { kind: 'done'; receipts: Receipt[] }
+  /** By a rule of the ledger; nothing was booked. */
+  | { kind: 'refused'; code: string }
+  /** Nothing was booked, and the same call may be sent again. */
+  | { kind: 'again'; code: string }
+  /** The same call, sent again, will tell. */
+  | { kind: 'unknown'; code: string }
+  | { kind: 'finding'; text: string };
+
+const AGAIN = ['40001', '40P01', '55P03', '57014'];
+/** The server ends the session, is about to start or to stop, or has no room: before the call, or perhaps after it. */
+const GONE = ['57P01', '57P02', '57P03', '53300'];
+const BROKEN =
+  /^(Connection terminated|Client has encountered a connection error|Query read timeout|timeout expired|timeout exceeded|read ECONNRESET|write EPIPE|write ECONNRESET|connect ECONNREFUSED|socket hang up)|\b(ECONNRESET|EPIPE|ECONNREFUSED|This socket has been ended)\b/;
+
+/** Of what a session threw; `sent` tells whether the call may have reached the server. */
+export function outcomeOfError(error: unknown, sent: boolean): Outcome {
+  if (error instanceof pg.DatabaseError) {
+    const code = error.code ?? 'none';
+    if (code.startsWith('WL')) return { kind: 'refused', code: publicError(error).extensions.code };
+    if (AGAIN.includes(code)) return { kind: 'again', code };
+    if (GONE.includes(code)) return { kind: sent ? 'unknown' : 'again', code };
+    return { kind: 'finding', text: `unclassified SQLSTATE ${code}: ${error.message}` };
+  }
+  const { message } = error as Error;
+  if (BROKEN.test(message)) return { kind: sent ? 'unknown' : 'again', code: 'connection lost' };
+  return { kind: 'finding', text: `unclassified error: ${(error as Error).stack ?? message}` };
+}
+
+/** Refusals that are of the ledger have its names; these are the service's. */
+const SERVICE_CODES = ['INTERNAL', 'BAD_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'INVALID_ARGUMENT'];
+
+/** `log` is what the service has written about it. */
+export function outcomeOfGraphqlError(status: number, { message, extensions }: GraphqlError, log: string): Outcome {
+  const { code } = extensions;
+  // Whether the call was booked before the connection broke, the answer does not say.
+  if (code === 'RETRY') return { kind: /connection|database/.test(message) ? 'unknown' : 'again', code };
+  if (code === 'TIMEOUT') return { kind: 'again', code };
+  // It took so long that the expiry it asks for has passed.
+  if (message.startsWith('invalid argument: expires_at')) return { kind: 'refused', code };
+  if (status >= 500 || SERVICE_CODES.includes(code))
+    return { kind: 'finding', text: `${status} ${code}: ${message} ${log}` };
+  return { kind: 'refused', code };
+}
+
+/** Of what fetch threw. */
+export function outcomeOfFetchError(error: unknown): Outcome {
+  const { name, message, cause } = error as Error & { cause?: { code?: string; message?: string } };
+  if (cause?.code === 'ECONNREFUSED') return { kind: 'again', code: 'gateway down' };
+  const isBroken =
+    ['AbortError', 'TimeoutError'].includes(name) ||
+    /^(UND_ERR_SOCKET|ECONNRESET|EPIPE|HPE_\w+)$/.test(cause?.code ?? '') ||
+    /terminated|Unexpected end of JSON input|fetch failed|other side closed/.test(message);
+  if (isBroken) return { kind: 'unknown', code: 'no answer from the gateway' };
+  return { kind: 'finding', text: `unclassified error of fetch: ${name} ${message} ${cause?.code ?? ''}` };
+}

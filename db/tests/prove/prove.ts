@@ -1,0 +1,133 @@
+/** `npm run prove`: what the ledger keeps of its promises while everything fails; `-- --help` lists the options. */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { migrateAll, urlOf, withClient } from '../../../bench/databases.ts';
+import { createProgress } from '../../../bench/progress.ts';
+import { run } from '../../../src/commands/run.ts';
+import { Chance } from './chance.ts';
+import { Cluster } from './cluster.ts';
+import { proveLossIsSeen } from './control.ts';
+import { FAULTS } from './faults.ts';
+import { renderTally } from './report.ts';
+import { JOB, JOB_PASSWORD, runRound } from './round.ts';
+import { Tally } from './tally.ts';
+
+const DATA = fileURLToPath(new URL('../../../.data/prove', import.meta.url));
+const TEMPLATE = 'wallet_prove_empty';
+const ROUND_SECONDS = 60;
+
+const HELP = `npm run prove -- [--seconds N] [--seed N] [--clients N] [--faults a,b,c] [--setting name=value]
+
+  --seconds   of load, in rounds of at most ${ROUND_SECONDS} (60)
+  --seed      of the choices (a new one)
+  --clients   callers at a time (16)
+  --faults    of ${FAULTS.join(', ')} (all); "none" for none
+  --setting   of PostgreSQL, to see what a weaker one loses; may be given several times`;
+
+interface Options {
+  seconds: number;
+  seed: number;
+  clients: number;
+  faults: string[];
+  settings: Record<string, string>;
+}
+
+await run(async () => {
+  const options = readOptions();
+  if (!options) {
+    console.log(HELP);
+    return 0;
+  }
+  const tally = new Tally();
+  const progress = createProgress(process.stderr);
+  const chance = new Chance(options.seed);
+  progress.show('starting PostgreSQL');
+  const cluster = await Cluster.start(DATA, options.settings);
+  try {
+    await prepare(cluster);
+    const hasFailover = options.faults.includes('failover');
+    if (hasFailover) {
+      progress.show('adding a synchronous standby');
+      await cluster.addStandby();
+    }
+    const rounds = Math.ceil(options.seconds / ROUND_SECONDS);
+    for (let round = 1; round <= rounds; round += 1) {
+      const ticking = setInterval(() => {
+        progress.show(
+          `round ${round} of ${rounds}: ${tally.sum('operations')} answers, ${tally.sum('faults')} faults, ${tally.sum('cuts')} cuts, ${tally.findings + tally.lost + tally.duplicated} findings`,
+        );
+      }, 5_000);
+      await runRound({
+        ...options,
+        cluster,
+        template: TEMPLATE,
+        database: `wallet_prove_${round}`,
+        seconds: options.seconds / rounds,
+        chance: chance.fork(),
+        tally,
+        name: `prove-${options.seed}-${round}`,
+      }).finally(() => {
+        clearInterval(ticking);
+      });
+    }
+    if (hasFailover) await proveLossIsSeen({ ...options, cluster, template: TEMPLATE, chance: chance.fork(), tally });
+    progress.clear();
+    console.log(renderTally(tally, options.seed));
+    return tally.isClean ? 0 : 1;
+  } catch (error) {
+    // Nothing that was foreseen: where it came from matters.
+    console.error(error);
+    return 1;
+  } finally {
+    progress.clear();
+    await cluster.stop();
+  }
+});
+
+// After a failure some caller may still be waiting for a server that is gone.
+process.exit();
+
+/** Roles belong to the cluster; the ledger is copied for each round. */
+async function prepare(cluster: Cluster): Promise<void> {
+  await cluster.administer(`create database ${TEMPLATE}`);
+  await migrateAll(urlOf(cluster.url('postgres'), TEMPLATE));
+  await withClient(cluster.url('postgres'), async (client) => {
+    await client.query(`create role ${JOB} login password '${JOB_PASSWORD}' in role wallet_job`);
+    await client.query(`grant wallet_auditor to ${JOB}`);
+  });
+}
+
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '60' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+      clients: { type: 'string', default: '16' },
+      faults: { type: 'string', default: FAULTS.join(',') },
+      setting: { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const faults = values.faults === 'none' ? [] : values.faults.split(',');
+  const unknown = faults.filter((name) => !FAULTS.includes(name));
+  if (unknown.length > 0) throw new Error(`No such fault: ${unknown.join(', ')}\n\n${HELP}`);
+  return {
+    seconds: wholeNumber('seconds', values.seconds),
+    seed: wholeNumber('seed', values.seed),
+    clients: wholeNumber('clients', values.clients),
+    faults,
+    settings: Object.fromEntries(values.setting.map(readSetting)),
+  };
+}
+
+function readSetting(text: string): [string, string] {
+  const [, name, value] = /^([a-z_.]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new Error(`Not a setting: ${text}\n\n${HELP}`);
+  return [name, value];
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} is a whole number above 0\n\n${HELP}`);
+  return Number(text);
+}

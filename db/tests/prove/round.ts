@@ -1,0 +1,203 @@
+/** One round: a ledger of its own, clients at work on it, faults, and at the end the proof. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { call } from '../helpers.ts';
+import type { Chance } from './chance.ts';
+import { checkAtRest, checkUnderLoad } from './checker.ts';
+import { Client } from './client.ts';
+import { inDatabase, isAway, type Cluster } from './cluster.ts';
+import { GatewayDoor, JobDoor, TYPES, type Door } from './doors.ts';
+import { CHECKER, cutName, injectFaults } from './faults.ts';
+import { Gateway } from './gateway.ts';
+import { Operations, type Stock } from './operations.ts';
+import { PostgresProtocol } from './protocol.ts';
+import { Proxy } from './proxy.ts';
+import { Promises } from './promises.ts';
+import type { Tally } from './tally.ts';
+
+export const JOB = 'wallet_prove_job';
+export const JOB_PASSWORD = 'prove';
+
+export interface RoundOptions {
+  cluster: Cluster;
+  /** A ledger as it is migrated, to be copied. */
+  template: string;
+  database: string;
+  seconds: number;
+  clients: number;
+  faults: string[];
+  chance: Chance;
+  tally: Tally;
+  /** Keys differ from round to round. */
+  name: string;
+  /** Between the last answer and the proof. */
+  finale?: () => Promise<void>;
+}
+
+const ASSETS = ['GOLD', 'GEMS'];
+const HOT = 4;
+const COLD = 40;
+const CHECK_EVERY_MS = 5_000;
+const QUIET_WITHIN_MS = 30_000;
+
+export async function runRound(options: RoundOptions): Promise<void> {
+  const { cluster, database, template, tally } = options;
+  await cluster.administer(`create database ${database} template ${template}`);
+  const stock = await openWallets(cluster, database);
+  const proxy = new Proxy(
+    () => cluster.port,
+    () => new PostgresProtocol(),
+    (cut) => tally.count('cuts', cutName(cut)),
+  );
+  await proxy.listen();
+  const through = (login?: { user: string; password: string }): string => {
+    const url = new URL(cluster.url(database));
+    url.port = String(proxy.port);
+    if (login) Object.assign(url, { username: login.user, password: login.password });
+    return url.href;
+  };
+  const gateway = await Gateway.start(through(), ({ point }) => tally.count('cuts', `request over HTTP: ${point}`));
+  const promises = new Promises(tally);
+  try {
+    const jobUrl = through({ user: JOB, password: JOB_PASSWORD });
+    await work({ ...options, stock, proxy, gateway, promises, jobUrl });
+    await gateway.stop();
+    await proxy.close();
+    await options.finale?.();
+    await atRest(cluster, database);
+    await check(cluster, database, (client) => checkAtRest(client, promises, tally));
+  } finally {
+    await gateway.stop().catch(() => undefined);
+    proxy.cutAll();
+  }
+  await cluster.administer(`drop database ${database} with (force)`);
+}
+
+interface Work extends RoundOptions {
+  stock: Stock;
+  proxy: Proxy;
+  gateway: Gateway;
+  promises: Promises;
+  jobUrl: string;
+}
+
+/** Clients and faults, until the time is over and every client has the last word on its last call. */
+async function work({ cluster, database, seconds, clients, faults, chance, tally, name, ...own }: Work): Promise<void> {
+  const { stock, proxy, gateway, promises, jobUrl } = own;
+  const end = Date.now() + seconds * 1000;
+  const isOver = (): boolean => Date.now() > end;
+  const token = await gateway.token();
+  let keys = 0;
+  const newKey = (): string => `${name}-${++keys}`;
+  const callers = Array.from({ length: clients }, (_, index) => {
+    const jobs: Door[] = [new JobDoor(jobUrl, index % 2 === 0), new JobDoor(jobUrl, true)];
+    const http: Door = new GatewayDoor(gateway, token);
+    const doors = index % 3 === 2 ? [http, ...jobs] : [jobs[0], http, jobs[1]].filter((door) => door !== undefined);
+    const own = chance.fork();
+    return new Client(doors, new Operations(stock, own, newKey), own, { promises, stock, tally, isOver });
+  });
+  const directJobUrl = (): string => {
+    const url = new URL(inDatabase(cluster.url(database), database));
+    return Object.assign(url, { username: JOB, password: JOB_PASSWORD }).href;
+  };
+  const hotWallets = stock.assets.flatMap(({ hot }) => hot);
+  const scene = {
+    cluster,
+    database,
+    proxy,
+    gateway,
+    jobUrl: directJobUrl,
+    hotWallets,
+    tally,
+    chance: chance.fork(),
+    isOver,
+  };
+  const checking = checkNowAndThen(cluster, database, promises, tally, isOver);
+  await Promise.all([
+    injectFaults(scene, faults),
+    sweep(directJobUrl, isOver),
+    ...callers.map((caller) => caller.run()),
+  ]);
+  await checking;
+  await Promise.all(callers.map((caller) => caller.close()));
+}
+
+async function openWallets(cluster: Cluster, database: string): Promise<Stock> {
+  const client = await cluster.connect(database);
+  const stock: Stock = { assets: [], holds: [], booked: [] };
+  for (const code of ASSETS) {
+    await call(client, 'asset_create', { code, name: 'For the proof' });
+    const wallets: string[] = [];
+    for (let owner = 1; owner <= HOT + COLD; owner += 1) {
+      const { id } = await call<{ id: string }>(client, 'wallet_open', {
+        owner_id: `player ${owner}`,
+        asset_code: code,
+      });
+      wallets.push(id);
+    }
+    stock.assets.push({ hot: wallets.slice(0, HOT), cold: wallets.slice(HOT) });
+  }
+  await client.end();
+  return stock;
+}
+
+async function checkNowAndThen(
+  cluster: Cluster,
+  database: string,
+  promises: Promises,
+  tally: Tally,
+  isOver: () => boolean,
+): Promise<void> {
+  for (let last = Date.now(); !isOver(); await sleep(50)) {
+    if (Date.now() - last < CHECK_EVERY_MS) continue;
+    await check(cluster, database, (client) => checkUnderLoad(client, promises, tally)).catch(ignoreAway);
+    last = Date.now();
+  }
+}
+
+/** As the worker does, more often. */
+async function sweep(jobUrl: () => string, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    await sleep(300);
+    const client = new pg.Client({ connectionString: jobUrl(), connectionTimeoutMillis: 2_000, query_timeout: 5_000 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('select ledger.wallet_expire_due(100)');
+    } catch {
+      // The next one will do it.
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+}
+
+async function check(cluster: Cluster, database: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const client = new pg.Client({
+    connectionString: cluster.url(database),
+    types: TYPES,
+    application_name: CHECKER,
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query("set time zone 'UTC'");
+  await work(client).finally(() => client.end().catch(() => undefined));
+}
+
+/** No session is left that could still book something. */
+async function atRest(cluster: Cluster, database: string): Promise<void> {
+  for (const deadline = Date.now() + QUIET_WITHIN_MS; ; await sleep(50)) {
+    const busy = await cluster.administer(
+      "select from pg_stat_activity where datname = $1 and backend_type = 'client backend'",
+      [database],
+    );
+    if (busy.length === 0) return;
+    if (Date.now() > deadline) throw new Error('sessions do not end');
+  }
+}
+
+/** The server was just being killed: the next look will tell. */
+function ignoreAway(error: unknown): void {
+  if (!isAway(error)) throw error;
+}
