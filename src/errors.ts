@@ -98,7 +98,7 @@ export function maskError(error: GraphQLError): GraphQLError {
 
 /** What to tell the caller of any error; `place` is where it happened, for the log. */
 export function publicError(error: unknown, place = 'request'): PublicError {
-  if (!(error instanceof Error)) return internalError(error, place);
+  if (!Error.isError(error)) return internalError(error, place);
   const { code: sqlstate, message, detail, hint } = error as DatabaseError;
   const known =
     typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate)

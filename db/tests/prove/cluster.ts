@@ -274,7 +274,7 @@ export class Cluster {
   }
 }
 
-export function inDatabase(url: string, database: string): string {
+function inDatabase(url: string, database: string): string {
   const own = new URL(url);
   own.pathname = `/${database}`;
   return own.href;

@@ -4,7 +4,7 @@ import { Tally } from './tally.ts';
 
 const SECONDS = 4;
 
-type ControlOptions = Omit<RoundOptions, 'database' | 'name' | 'faults' | 'finale'>;
+type ControlOptions = Omit<RoundOptions, 'seconds' | 'database' | 'name' | 'faults' | 'finale'>;
 
 export async function proveLossIsSeen({ cluster, tally, ...options }: ControlOptions): Promise<void> {
   await cluster.stopWaitingForStandby();

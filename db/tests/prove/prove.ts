@@ -1,7 +1,6 @@
 /** `npm run prove`: what the ledger keeps of its promises while everything fails; `-- --help` lists the options. */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { migrateAll, urlOf, withClient } from '../../../bench/databases.ts';
 import { createProgress } from '../../../bench/progress.ts';
 import { run } from '../../../src/commands/run.ts';
 import { Chance } from './chance.ts';
@@ -9,11 +8,11 @@ import { Cluster } from './cluster.ts';
 import { proveLossIsSeen } from './control.ts';
 import { FAULTS } from './faults.ts';
 import { renderTally } from './report.ts';
-import { JOB, JOB_PASSWORD, runRound } from './round.ts';
+import { prepareLedger } from './ledger.ts';
+import { runRound } from './round.ts';
 import { Tally } from './tally.ts';
 
 const DATA = fileURLToPath(new URL('../../../.data/prove', import.meta.url));
-const TEMPLATE = 'wallet_prove_empty';
 const ROUND_SECONDS = 60;
 
 const HELP = `npm run prove -- [--seconds N] [--seed N] [--clients N] [--faults a,b,c] [--setting name=value]
@@ -44,7 +43,7 @@ await run(async () => {
   progress.show('starting PostgreSQL');
   const cluster = await Cluster.start(DATA, options.settings);
   try {
-    await prepare(cluster);
+    await prepareLedger(cluster);
     const hasFailover = options.faults.includes('failover');
     if (hasFailover) {
       progress.show('adding a synchronous standby');
@@ -60,7 +59,6 @@ await run(async () => {
       await runRound({
         ...options,
         cluster,
-        template: TEMPLATE,
         database: `wallet_prove_${round}`,
         seconds: options.seconds / rounds,
         chance: chance.fork(),
@@ -70,7 +68,7 @@ await run(async () => {
         clearInterval(ticking);
       });
     }
-    if (hasFailover) await proveLossIsSeen({ ...options, cluster, template: TEMPLATE, chance: chance.fork(), tally });
+    if (hasFailover) await proveLossIsSeen({ ...options, cluster, chance: chance.fork(), tally });
     progress.clear();
     console.log(renderTally(tally, options.seed));
     return tally.isClean ? 0 : 1;
@@ -86,16 +84,6 @@ await run(async () => {
 
 // After a failure some caller may still be waiting for a server that is gone.
 process.exit();
-
-/** Roles belong to the cluster; the ledger is copied for each round. */
-async function prepare(cluster: Cluster): Promise<void> {
-  await cluster.administer(`create database ${TEMPLATE}`);
-  await migrateAll(urlOf(cluster.url('postgres'), TEMPLATE));
-  await withClient(cluster.url('postgres'), async (client) => {
-    await client.query(`create role ${JOB} login password '${JOB_PASSWORD}' in role wallet_job`);
-    await client.query(`grant wallet_auditor to ${JOB}`);
-  });
-}
 
 function readOptions(): Options | undefined {
   const { values } = parseArgs({

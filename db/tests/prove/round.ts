@@ -5,23 +5,19 @@ import { call } from '../helpers.ts';
 import type { Chance } from './chance.ts';
 import { checkAtRest, checkUnderLoad } from './checker.ts';
 import { Client } from './client.ts';
-import { inDatabase, isAway, type Cluster } from './cluster.ts';
+import { isAway, type Cluster } from './cluster.ts';
 import { GatewayDoor, JobDoor, TYPES, type Door } from './doors.ts';
 import { CHECKER, cutName, injectFaults } from './faults.ts';
 import { Gateway } from './gateway.ts';
+import { asJob, TEMPLATE } from './ledger.ts';
 import { Operations, type Stock } from './operations.ts';
 import { PostgresProtocol } from './protocol.ts';
 import { Proxy } from './proxy.ts';
 import { Promises } from './promises.ts';
 import type { Tally } from './tally.ts';
 
-export const JOB = 'wallet_prove_job';
-export const JOB_PASSWORD = 'prove';
-
 export interface RoundOptions {
   cluster: Cluster;
-  /** A ledger as it is migrated, to be copied. */
-  template: string;
   database: string;
   seconds: number;
   clients: number;
@@ -41,8 +37,8 @@ const CHECK_EVERY_MS = 5_000;
 const QUIET_WITHIN_MS = 30_000;
 
 export async function runRound(options: RoundOptions): Promise<void> {
-  const { cluster, database, template, tally } = options;
-  await cluster.administer(`create database ${database} template ${template}`);
+  const { cluster, database, tally } = options;
+  await cluster.administer(`create database ${database} template ${TEMPLATE}`);
   const stock = await openWallets(cluster, database);
   const proxy = new Proxy(
     () => cluster.port,
@@ -50,17 +46,12 @@ export async function runRound(options: RoundOptions): Promise<void> {
     (cut) => tally.count('cuts', cutName(cut)),
   );
   await proxy.listen();
-  const through = (login?: { user: string; password: string }): string => {
-    const url = new URL(cluster.url(database));
-    url.port = String(proxy.port);
-    if (login) Object.assign(url, { username: login.user, password: login.password });
-    return url.href;
-  };
-  const gateway = await Gateway.start(through(), ({ point }) => tally.count('cuts', `request over HTTP: ${point}`));
+  const through = new URL(cluster.url(database));
+  through.port = String(proxy.port);
+  const gateway = await Gateway.start(through.href, ({ point }) => tally.count('cuts', `request over HTTP: ${point}`));
   const promises = new Promises(tally);
   try {
-    const jobUrl = through({ user: JOB, password: JOB_PASSWORD });
-    await work({ ...options, stock, proxy, gateway, promises, jobUrl });
+    await work({ ...options, stock, proxy, gateway, promises, jobUrl: asJob(through.href) });
     await gateway.stop();
     await proxy.close();
     await options.finale?.();
@@ -96,28 +87,22 @@ async function work({ cluster, database, seconds, clients, faults, chance, tally
     const own = chance.fork();
     return new Client(doors, new Operations(stock, own, newKey), own, { promises, stock, tally, isOver });
   });
-  const directJobUrl = (): string => {
-    const url = new URL(inDatabase(cluster.url(database), database));
-    return Object.assign(url, { username: JOB, password: JOB_PASSWORD }).href;
-  };
+  // Past the proxy.
+  const directUrl = (): string => asJob(cluster.url(database));
   const hotWallets = stock.assets.flatMap(({ hot }) => hot);
   const scene = {
     cluster,
     database,
     proxy,
     gateway,
-    jobUrl: directJobUrl,
+    jobUrl: directUrl,
     hotWallets,
     tally,
     chance: chance.fork(),
     isOver,
   };
   const checking = checkNowAndThen(cluster, database, promises, tally, isOver);
-  await Promise.all([
-    injectFaults(scene, faults),
-    sweep(directJobUrl, isOver),
-    ...callers.map((caller) => caller.run()),
-  ]);
+  await Promise.all([injectFaults(scene, faults), sweep(directUrl, isOver), ...callers.map((caller) => caller.run())]);
   await checking;
   await Promise.all(callers.map((caller) => caller.close()));
 }

@@ -1,0 +1,117 @@
+/** A short slice of `npm run prove`, with a seed, and what it rests on. */
+import { fileURLToPath } from 'node:url';
+import type pg from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { publicError } from '../../../src/errors.ts';
+import { createWithPgClient } from '../../../src/pg_client.ts';
+import { createPool } from '../../../src/pool.ts';
+import { newAsset, newKey, newWallet, type Receipt } from '../helpers.ts';
+import { Chance } from './chance.ts';
+import { Cluster } from './cluster.ts';
+import { proveLossIsSeen } from './control.ts';
+import { FAULTS } from './faults.ts';
+import { prepareLedger, TEMPLATE } from './ledger.ts';
+import { POINTS } from './proxy.ts';
+import { runRound } from './round.ts';
+import { Tally } from './tally.ts';
+
+const DATA = fileURLToPath(new URL(`../../../.data/prove-test-${process.pid}`, import.meta.url));
+const LIMIT_MS = 180_000;
+
+describe('a server that is killed, replaced, paused and cut off', () => {
+  let cluster: Cluster;
+  beforeAll(async () => {
+    cluster = await Cluster.start(DATA, {});
+    await prepareLedger(cluster);
+    await cluster.addStandby();
+  }, LIMIT_MS);
+  afterAll(() => cluster.stop(), LIMIT_MS);
+
+  const round = { clients: 6, chance: new Chance(1) };
+
+  it(
+    'loses nothing that was acknowledged, and books nothing twice',
+    async () => {
+      const tally = new Tally();
+      await runRound({ ...round, cluster, tally, seconds: 8, database: 'slice', name: 'slice', faults: FAULTS });
+      expect(tally.words).toEqual([]);
+      expect(tally.isClean).toBe(true);
+      expect(tally.sum('resolved')).toBeGreaterThan(0);
+      expect(tally.sum('faults')).toBeGreaterThan(0);
+      const cuts = tally.of('cuts').map(([name]) => name);
+      expect(cuts).toEqual(expect.arrayContaining(POINTS.map((point) => `call: ${point}`)));
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'whose standby is not waited for loses some, and that is seen',
+    async () => {
+      const tally = new Tally();
+      await proveLossIsSeen({ ...round, cluster, tally });
+      expect(tally.words).toEqual([]);
+      expect(tally.of('checks')).toEqual([[expect.stringMatching(/^control/), expect.any(Number)]]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'whose standby has not confirmed a call is RETRY at the gateway, and the same key gives the receipt when it has',
+    async () => {
+      await cluster.administer(`create database unconfirmed template ${TEMPLATE}`);
+      const admin = await cluster.connect('unconfirmed');
+      const pool = createPool({
+        url: cluster.url('unconfirmed'),
+        login: 'wallet_gateway',
+        size: 1,
+        name: 'unconfirmed',
+        statementTimeoutMs: 30_000,
+      });
+      const withPgClient = createWithPgClient(pool);
+      const wallet = await newWallet(admin, await newAsset(admin), { bought: 10 });
+      const key = newKey();
+      const spend = (): Promise<Receipt | undefined> =>
+        withPgClient({ role: 'wallet_service' }, async (client) => {
+          const text = 'select * from ledger.wallet_spend($1, 4, $2)';
+          const { rows } = await client.query<Receipt>({ text, values: [wallet, key] });
+          return rows[0];
+        });
+
+      await awaitStandby(admin, 'nobody');
+      const refused = spend().then(
+        () => 'a receipt',
+        (error: unknown) => publicError(error).extensions.code,
+      );
+      await cancelWhenItWaits(admin);
+      expect(await refused).toBe('RETRY');
+      await awaitStandby(admin, '');
+      expect(await spend()).toMatchObject({ replayed: true, balance: '6' });
+      await pool.end();
+      await admin.end();
+    },
+    LIMIT_MS,
+  );
+});
+
+/** From now on commits wait for the standby of that name. */
+async function awaitStandby(admin: pg.Client, name: string): Promise<void> {
+  await admin.query(`alter system set synchronous_standby_names = '${name}'`);
+  await admin.query('select pg_reload_conf()');
+  for (let attempt = 0; attempt < 500; attempt += 1) {
+    const { rows } = await admin.query<{ name: string }>("select current_setting('synchronous_standby_names') as name");
+    if (rows[0]?.name === name) return;
+    await sleep(10);
+  }
+  throw new Error('the setting does not arrive');
+}
+
+async function cancelWhenItWaits(admin: pg.Client): Promise<void> {
+  for (let attempt = 0; attempt < 1_000; attempt += 1) {
+    const { rowCount } = await admin.query(
+      "select pg_cancel_backend(pid) from pg_stat_activity where application_name = 'unconfirmed' and wait_event = 'SyncRep'",
+    );
+    if (rowCount) return;
+    await sleep(10);
+  }
+  throw new Error('nobody waits for a standby');
+}
