@@ -68,8 +68,11 @@ class Node {
     await this.#server?.stop();
   }
 
+  /** With the server that a killed run may have left there. */
   async remove(): Promise<void> {
     if (!existsSync(this.dataDir)) return;
+    const leftOver = `postgres -D ${join(await realpath(this.dataDir), 'data')} `;
+    await promisify(execFile)('pkill', ['-KILL', '-f', leftOver]).catch(() => undefined);
     await rm(await realpath(this.dataDir), { recursive: true, force: true });
     await rm(this.dataDir, { force: true });
   }
@@ -110,7 +113,7 @@ export class Cluster {
   static async start(folder: string, settings: Settings): Promise<Cluster> {
     const cluster = new Cluster(folder, settings);
     await cluster.#link.listen();
-    await cluster.#primary.remove();
+    for (const name of ['a', 'b']) await cluster.#newNode(name).remove();
     await cluster.#primary.start();
     return cluster;
   }
@@ -223,6 +226,7 @@ export class Cluster {
       await node?.stop();
       await node?.remove();
     }
+    await rm(this.#folder, { recursive: true, force: true });
     await this.#link.close();
   }
 

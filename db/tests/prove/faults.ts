@@ -88,13 +88,6 @@ const HEAVY: Readonly<Record<string, { weight: number; deed: Deed }>> = {
       return 'connections used up';
     },
   },
-  gateway: {
-    weight: 1,
-    async deed({ gateway }) {
-      await gateway.kill();
-      return 'gateway killed (kill -9)';
-    },
-  },
 };
 
 /** These happen meanwhile, each every so many milliseconds. */
@@ -112,6 +105,13 @@ const LIGHT: Readonly<Record<string, { everyMs: number; deed: Deed }>> = {
     deed({ gateway, chance }) {
       if (gateway.proxy.armed < 2) gateway.proxy.arm({ unit: 'call', point: chance.pick(POINTS), part: part(chance) });
       return Promise.resolve(undefined);
+    },
+  },
+  gateway: {
+    everyMs: 8_000,
+    async deed({ gateway }) {
+      await gateway.kill();
+      return 'gateway killed (kill -9)';
     },
   },
   terminate: {
@@ -185,7 +185,7 @@ async function injectHeavy(scene: Scene, wanted: string[]): Promise<void> {
   const { chance, tally, isOver } = scene;
   while (bag.length > 0 && !isOver()) {
     for (const deed of chance.shuffled(bag)) {
-      await sleep(chance.int(100, 900));
+      await sleep(chance.int(300, 2_700));
       if (isOver()) return;
       const name = await deed(scene);
       if (name !== undefined) tally.count('faults', name);

@@ -42,6 +42,15 @@ await run(async () => {
   const chance = new Chance(options.seed);
   progress.show('starting PostgreSQL');
   const cluster = await Cluster.start(DATA, options.settings);
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    process.once(signal, () => {
+      // What is under way breaks by it, and nobody waits for that.
+      process.on('uncaughtException', () => undefined);
+      void cluster.stop().finally(() => process.exit(code));
+    });
   try {
     await prepareLedger(cluster);
     const hasFailover = options.faults.includes('failover');
