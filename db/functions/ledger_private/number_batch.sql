@@ -25,7 +25,8 @@ as $$
     array_agg((not a.open or i.used or i.first_place < i.place
       or case when i.kind = 'transfer' then not c.open or c.asset_code <> a.asset_code else i.credit_wallet_id is not null end
       ) is not false order by i.place),
-    sum(i.amount)
+    -- One that is refused for its amount takes nothing off what those before it may reach.
+    sum(greatest(i.amount, 0))
   )::ledger_private.batch_numbers
   from items i
   left join numbers a on a.id = i.wallet_id and a.house is null

@@ -12,8 +12,8 @@ begin
       array_agg(coalesce(h.bonus_balance, 0)), array_agg(coalesce(h.topped_up_total, 0)), array_agg(coalesce(h.granted_total, 0)),
       array_agg(coalesce(h.spent_total, 0)),
       -- Whether a limit, or the end of what is counted, may be reached.
-      coalesce(cardinality(batch.limits) > 0 or max(greatest(h.balance, h.topped_up_total, h.granted_total, h.spent_total))
-        + (batch.numbers).total > 9000000000000000000, true)
+      coalesce(cardinality(batch.limits), 0) > 0
+        or coalesce(max(greatest(h.balance, h.topped_up_total, h.granted_total, h.spent_total)), 0) + (batch.numbers).total > 9000000000000000000
     into v_plan.held_balances, v_plan.held_bonus, v_plan.times, v_plan.befores, v_plan.seqs, v_plan.balances,
       v_plan.bonus_balances, v_plan.topped_up_totals, v_plan.granted_totals, v_plan.spent_totals, v_plan.judged
     from unnest(batch.heads) with ordinality h (wallet_id, seq, transfer_id, kind, side, amount, bonus_amount, held_amount, balance,

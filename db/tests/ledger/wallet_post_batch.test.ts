@@ -625,6 +625,19 @@ describe('wallet_post_batch refuses', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
+  it('an item above what is counted, whatever the amounts after it are (WLLIM)', async () => {
+    const asset = await newAsset(db);
+    const [full, other] = [await newWallet(db, asset), await newWallet(db, asset)];
+    await forceHead(db, full, { balance: MAX_BALANCE });
+
+    expect(
+      await refusal(postBatch(db, [topUp(full, 1), topUp(other, 0, { amount: `-${MAX_BALANCE}` })])),
+    ).toMatchObject({
+      code: 'WLLIM',
+      detail: { index: 0, wallet_id: full },
+    });
+  });
+
   it.each([
     ['no list', 'null', null],
     ['10001 items', 'array_fill(null::ledger.wallet_request, array[10001])', 10001],
