@@ -22,6 +22,62 @@ beforeAll(async () => {
   await db.query('grant select, insert on public.granted_items to wallet_test_job');
 });
 
+/** What is called, and what of it has to be there before. */
+const requests: Record<string, (asset: string) => Promise<Record<string, unknown>>> = {
+  asset_create: () => Promise.resolve({ code: newKey().slice(0, 20), name: 'n' }),
+  asset_limit_set: (asset) => Promise.resolve({ asset_code: asset, max_spend: 1000 }),
+  wallet_open: (asset) => Promise.resolve({ owner_id: newOwner(), asset_code: asset }),
+  wallet_top_up: async (asset) => booking(await newWallet(db, asset)),
+  wallet_bonus: async (asset) => ({ ...booking(await newWallet(db, asset)), expires_at: '2999-12-31' }),
+  wallet_spend: async (asset) => booking(await withLot(asset)),
+  wallet_transfer: async (asset) => ({
+    from_wallet: await withLot(asset),
+    to_wallet: await newWallet(db, asset),
+    amount: 4,
+    idem_key: newKey(),
+  }),
+  wallet_hold: async (asset) => booking(await withLot(asset)),
+  wallet_capture: (asset) => held(asset),
+  wallet_release: (asset) => held(asset),
+  wallet_reverse: async (asset) => {
+    const wallet_id = await withLot(asset);
+    const { transfer_id } = await call(db, 'wallet_spend', booking(wallet_id));
+    return { wallet_id, transfer_id, idem_key: newKey() };
+  },
+  wallet_freeze: async (asset) => ({ wallet_id: await newWallet(db, asset), reason: 'why' }),
+  wallet_close: async (asset) => ({ wallet_id: await withDue(asset), reason: 'why' }),
+  wallet_reopen: async (asset) => {
+    const wallet_id = await newWallet(db, asset);
+    await call<object>(db, 'wallet_close', { wallet_id, reason: 'why' });
+    return { wallet_id, reason: 'why' };
+  },
+  wallet_expire_due: async (asset) => {
+    await withDue(asset);
+    return {};
+  },
+};
+const booking = (wallet_id: string) => ({ wallet_id, amount: 4, idem_key: newKey() });
+/** A wallet of ten paid credits and a lot of three. */
+async function withLot(asset: string): Promise<string> {
+  const wallet_id = await newWallet(db, asset, { bought: 10 });
+  await call(db, 'wallet_bonus', { wallet_id, amount: 3, idem_key: newKey(), expires_at: '2999-12-31' });
+  return wallet_id;
+}
+/** A wallet with nothing but what is due: a lot and a hold of it. */
+async function withDue(asset: string): Promise<string> {
+  const wallet_id = await newWallet(db, asset);
+  const expires_at = await inMs(db, 400);
+  await call(db, 'wallet_bonus', { ...booking(wallet_id), expires_at });
+  await call(db, 'wallet_hold', { wallet_id, amount: 2, idem_key: newKey(), expires_at });
+  await passed(db, expires_at);
+  return wallet_id;
+}
+async function held(asset: string): Promise<Record<string, unknown>> {
+  const wallet_id = await withLot(asset);
+  const { hold_id } = await call(db, 'wallet_hold', booking(wallet_id));
+  return { wallet_id, hold_id, idem_key: newKey() };
+}
+
 describe("a job's own transaction", () => {
   /** Sells an item: the job's row and the ledger's go together. */
   async function sell(job: pg.Client, owner: string, wallet_id: string, amount: number): Promise<Receipt> {
@@ -223,62 +279,6 @@ describe("a job's own transaction", () => {
   });
 
   describe('finds the guard of the tables closed again (42501)', () => {
-    /** What is called, and what of it has to be there before. */
-    const requests: Record<string, (asset: string) => Promise<Record<string, unknown>>> = {
-      asset_create: () => Promise.resolve({ code: newKey().slice(0, 20), name: 'n' }),
-      asset_limit_set: (asset) => Promise.resolve({ asset_code: asset, max_spend: 1000 }),
-      wallet_open: (asset) => Promise.resolve({ owner_id: newOwner(), asset_code: asset }),
-      wallet_top_up: async (asset) => booking(await newWallet(db, asset)),
-      wallet_bonus: async (asset) => ({ ...booking(await newWallet(db, asset)), expires_at: '2999-12-31' }),
-      wallet_spend: async (asset) => booking(await withLot(asset)),
-      wallet_transfer: async (asset) => ({
-        from_wallet: await withLot(asset),
-        to_wallet: await newWallet(db, asset),
-        amount: 4,
-        idem_key: newKey(),
-      }),
-      wallet_hold: async (asset) => booking(await withLot(asset)),
-      wallet_capture: (asset) => held(asset),
-      wallet_release: (asset) => held(asset),
-      wallet_reverse: async (asset) => {
-        const wallet_id = await withLot(asset);
-        const { transfer_id } = await call(db, 'wallet_spend', booking(wallet_id));
-        return { wallet_id, transfer_id, idem_key: newKey() };
-      },
-      wallet_freeze: async (asset) => ({ wallet_id: await newWallet(db, asset), reason: 'why' }),
-      wallet_close: async (asset) => ({ wallet_id: await withDue(asset), reason: 'why' }),
-      wallet_reopen: async (asset) => {
-        const wallet_id = await newWallet(db, asset);
-        await call<object>(db, 'wallet_close', { wallet_id, reason: 'why' });
-        return { wallet_id, reason: 'why' };
-      },
-      wallet_expire_due: async (asset) => {
-        await withDue(asset);
-        return {};
-      },
-    };
-    const booking = (wallet_id: string) => ({ wallet_id, amount: 4, idem_key: newKey() });
-    /** A wallet of ten paid credits and a lot of three. */
-    async function withLot(asset: string): Promise<string> {
-      const wallet_id = await newWallet(db, asset, { bought: 10 });
-      await call(db, 'wallet_bonus', { wallet_id, amount: 3, idem_key: newKey(), expires_at: '2999-12-31' });
-      return wallet_id;
-    }
-    /** A wallet with nothing but what is due: a lot and a hold of it. */
-    async function withDue(asset: string): Promise<string> {
-      const wallet_id = await newWallet(db, asset);
-      const expires_at = await inMs(db, 400);
-      await call(db, 'wallet_bonus', { ...booking(wallet_id), expires_at });
-      await call(db, 'wallet_hold', { wallet_id, amount: 2, idem_key: newKey(), expires_at });
-      await passed(db, expires_at);
-      return wallet_id;
-    }
-    async function held(asset: string): Promise<Record<string, unknown>> {
-      const wallet_id = await withLot(asset);
-      const { hold_id } = await call(db, 'wallet_hold', booking(wallet_id));
-      return { wallet_id, hold_id, idem_key: newKey() };
-    }
-
     it.each(Object.entries(requests))('after %s, and after its repetition', async (name, arrange) => {
       const request = await arrange(await newAsset(db));
       const admin = await db.connect();
@@ -318,6 +318,41 @@ describe("a job's own transaction", () => {
       }
       await admin.query('rollback');
     });
+  });
+});
+
+describe("the owner's rights", () => {
+  /** In the place of a built-in function, one that notes as whom it was called. */
+  const TRAP = `
+    create schema trap;
+    create table trap.sprung (role text);
+    create function trap.set_config(text, text, boolean) returns text language plpgsql as $$
+      begin
+        insert into trap.sprung values (current_user);
+        return pg_catalog.set_config($1, $2, $3);
+      end $$;
+    grant usage on schema trap to public;
+    grant insert on trap.sprung to public;
+    set local search_path = trap, pg_catalog`;
+
+  it.each([
+    ...Object.entries(requests),
+    [
+      'wallet_post_batch',
+      async (asset: string) => ({ requests: `{"(top_up,${await newWallet(db, asset)},,4,key,,)"}` }),
+    ] as const,
+  ])('are not lent by %s to what its caller put before the built-in functions', async (name, arrange) => {
+    const request = await arrange(await newAsset(db));
+    const admin = await db.connect();
+    await admin.query('begin');
+    await admin.query(TRAP);
+
+    await call(admin, name, request);
+
+    expect((await admin.query('select role from trap.sprung')).rows).toEqual([]);
+    await admin.query("select set_config('the.trap', 'springs', true)");
+    expect((await admin.query('select role from trap.sprung')).rowCount).toBe(1);
+    await admin.query('rollback');
   });
 });
 

@@ -39,6 +39,19 @@ async function waitsForLock(session: pg.Client): Promise<void> {
   throw new Error('the session does not wait');
 }
 
+/** Two new wallets that meet the same stripe of the house. */
+async function neighbours(asset: string): Promise<[string, string]> {
+  const {
+    rows: [same],
+  } = await db.query<{ one: string; two: string }>(
+    `select min(owner) as one, max(owner) as two
+     from (select 'p-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('p-' || n, $1)) as stripe from generate_series(1, 100) n) o
+     group by stripe having count(*) > 1 limit 1`,
+    [asset],
+  );
+  return [await newWallet(db, asset, { owner: same?.one }), await newWallet(db, asset, { owner: same?.two })];
+}
+
 describe('many callers at once', () => {
   it('64 clients move credits at random between 8 wallets: no deadlock, sums conserved, nothing below zero', async () => {
     const asset = await newAsset(db);
@@ -207,6 +220,31 @@ describe('many callers at once', () => {
     await blocker.query('commit');
     expect(receipt).toMatchObject({ replayed: false });
   });
+
+  it("makes neither repetitions nor refusals wait for the house's stripe", async () => {
+    const asset = await newAsset(db);
+    const [one, two] = await neighbours(asset);
+    for (const wallet_id of [one, two]) await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
+    const request = { wallet_id: two, amount: 4, idem_key: newKey() };
+    const receipt = await call(db, 'wallet_spend', request);
+    const [blocker, other] = [await db.connectJob(), await db.connectJob()];
+    await blocker.query('begin');
+    await call(blocker, 'wallet_spend', { wallet_id: one, amount: 1, idem_key: newKey() });
+    await other.query("set lock_timeout = '200ms'");
+    const codeFor = async (asked: object) =>
+      (await refusal(call(other, 'wallet_spend', { ...request, ...asked }))).code;
+
+    expect(await call(other, 'wallet_spend', request)).toEqual({ ...receipt, replayed: true });
+    expect(await codeFor({ amount: 5 })).toBe('WLKEY');
+    expect(await codeFor({ amount: 7, idem_key: newKey() })).toBe('WLFND');
+    // What is booked does wait.
+    expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('55P03');
+    await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 5 });
+    expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('WLLIM');
+    await setStatus(db, two, 'frozen');
+    expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('WLFRZ');
+    await blocker.query('rollback');
+  });
 });
 
 describe('a duplicate', () => {
@@ -316,18 +354,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
 
   it("learns that the house's stripe has moved on (40001)", async () => {
     const asset = await newAsset(db);
-    const {
-      rows: [same],
-    } = await db.query<{ one: string; two: string }>(
-      `select min(owner) as one, max(owner) as two
-       from (select 'p-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('p-' || n, $1)) as stripe from generate_series(1, 100) n) o
-       group by stripe having count(*) > 1 limit 1`,
-      [asset],
-    );
-    const [one, two] = [
-      await newWallet(db, asset, { owner: same?.one }),
-      await newWallet(db, asset, { owner: same?.two }),
-    ];
+    const [one, two] = await neighbours(asset);
     const session = await oldSnapshot();
     await call(db, 'wallet_top_up', { wallet_id: one, amount: 1, idem_key: newKey() });
 
