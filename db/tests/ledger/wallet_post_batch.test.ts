@@ -625,6 +625,25 @@ describe('wallet_post_batch refuses', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
+  it.each([
+    { what: 'was before', more: [] },
+    { what: 'came in the batch', more: [3] },
+  ])('what is held, of what $what (WLFND)', async ({ more }) => {
+    const asset = await newAsset(db);
+    const [wallet, friend] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
+    await call(db, 'wallet_hold', { wallet_id: wallet, amount: 6, idem_key: newKey() });
+    const bought = more.map((amount) => topUp(wallet, amount));
+    const left = more.reduce((sum, amount) => sum + amount, 4);
+
+    for (const item of [spend(wallet, left + 1), transfer(wallet, friend, left + 1)]) {
+      expect(await refusal(postBatch(db, [...bought, item]))).toMatchObject({
+        code: 'WLFND',
+        detail: { index: bought.length, wallet_id: wallet, available: String(left), requested: String(left + 1) },
+      });
+    }
+    expect(await postBatch(db, [...bought, spend(wallet, left)])).toHaveLength(bought.length + 1);
+  });
+
   it('an item above what is counted, whatever the amounts after it are (WLLIM)', async () => {
     const asset = await newAsset(db);
     const [full, other] = [await newWallet(db, asset), await newWallet(db, asset)];
