@@ -1,0 +1,57 @@
+/** Puts a mutant into a migrated database. */
+import { readFileSync } from 'node:fs';
+import type pg from 'pg';
+import { MUTANTS, type SchemaMutant } from './mutants.ts';
+
+const FUNCTIONS = new URL('../../functions/', import.meta.url);
+
+/** All that a mutant may change of a schema, as text. */
+const SCHEMA = `
+  with spaces as (
+    select oid from pg_namespace where nspname in ('ledger', 'ledger_private')
+  ), objects (object) as (
+    select concat_ws(' ', p.proowner::regrole, p.proacl, pg_get_functiondef(p.oid)) from pg_proc p where p.pronamespace in (select oid from spaces)
+    union all
+    select concat_ws(' ', c.oid::regclass, c.relacl, c.relrowsecurity) from pg_class c where c.relnamespace in (select oid from spaces)
+    union all
+    select concat_ws(' ', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
+      from pg_constraint c where c.connamespace in (select oid from spaces)
+    union all
+    select concat_ws(' ', t.tgrelid::regclass, t.tgenabled, pg_get_triggerdef(t.oid))
+      from pg_trigger t join pg_class c on c.oid = t.tgrelid where c.relnamespace in (select oid from spaces)
+    union all
+    select concat_ws(' ', p.polrelid::regclass, p.polname, p.polroles::regrole[], pg_get_expr(p.polqual, p.polrelid))
+      from pg_policy p join pg_class c on c.oid = p.polrelid where c.relnamespace in (select oid from spaces)
+  )
+  select string_agg(object, E'\\n' order by object) as text from objects`;
+
+/** The statements that make a mutant of the schema, as its owner. */
+export function statementsOf({ edits = [], sql = '' }: SchemaMutant): string {
+  const files = new Map<string, string>();
+  for (const { file, from, to, times } of edits) {
+    const text = files.get(file) ?? readFileSync(new URL(`${file}.sql`, FUNCTIONS), 'utf8');
+    const parts = text.split(from);
+    // A function that has been rewritten must not make a mutant of nothing.
+    if (parts.length - 1 !== times) throw new Error(`${file} has ${parts.length - 1} times, not ${times}: ${from}`);
+    files.set(file, parts.join(to));
+  }
+  return [...files.values(), sql].join('\n');
+}
+
+/** Fails where the schema is afterwards what it was before. */
+export async function applyMutant(client: pg.Client, mutant: string | SchemaMutant): Promise<void> {
+  const found = typeof mutant === 'string' ? MUTANTS.find(({ name }) => name === mutant) : mutant;
+  if (!found || 'prove' in found) throw new Error(`There is no such mutant of the schema: ${JSON.stringify(mutant)}`);
+  const before = await schemaOf(client);
+  await client
+    .query(`begin;\nset local role wallet_owner;\n${statementsOf(found)};\ncommit`)
+    .catch(async (error: unknown) => {
+      await client.query('rollback');
+      throw error;
+    });
+  if ((await schemaOf(client)) === before) throw new Error(`"${found.name}" changes nothing`);
+}
+
+async function schemaOf(client: pg.Client): Promise<string | undefined> {
+  return (await client.query<{ text: string }>(SCHEMA)).rows[0]?.text;
+}

@@ -1,0 +1,155 @@
+/** `npm run mutants`: the suite turns red on each deliberate fault, or a test is missing. `-- --help` lists the options. */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createProgress } from '../../../bench/progress.ts';
+import { run } from '../../../src/commands/run.ts';
+import { startEmbedded } from '../../../src/embedded.ts';
+import { listTests, pathOf, runTests, type Failure } from './jest.ts';
+import { MUTANTS, type Mutant, type SchemaMutant } from './mutants.ts';
+import { crash } from './prove.ts';
+
+const DATA = fileURLToPath(new URL('../../../.data/mutants', import.meta.url));
+/** Mutants at a time. */
+const LANES = 2;
+// Nothing of a test outlives it; and each lane has as many connections as a test run has alone.
+const SETTINGS = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  deadlock_timeout: '200ms',
+  max_connections: String(LANES * 300),
+};
+
+const HELP = `npm run mutants -- [--only <text>] [--why] [--list]
+
+  --only <text>  only the mutants whose name contains this
+  --why          what the test said, too
+  --list         their names`;
+
+export interface Verdict {
+  mutant: Mutant;
+  caught: boolean;
+  /** The test that turned red, or why none did. */
+  by: string;
+  /** What it said. */
+  why?: string;
+}
+
+interface Bench {
+  url: string;
+  lanes: number;
+  signal: AbortSignal;
+  progress: (text: string) => void;
+  tell: (verdict: Verdict) => void;
+}
+
+await run(async () => {
+  const { only, why, list, help } = parseArgs({
+    options: {
+      only: { type: 'string', default: '' },
+      why: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
+  if (help) {
+    console.log(HELP);
+    return 0;
+  }
+  const mutants = MUTANTS.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()));
+  if (mutants.length === 0) throw new Error(`No mutant's name contains "${only}"`);
+  if (list) {
+    console.log(mutants.map(({ name }) => name).join('\n'));
+    return 0;
+  }
+  const verdicts = await judge(mutants);
+  const width = Math.max(...mutants.map(({ name }) => name.length));
+  for (const verdict of verdicts) {
+    console.log(`${verdict.mutant.name.padEnd(width)}  ${verdict.by}`);
+    if (why && verdict.why !== undefined) console.log(`${verdict.why.replace(/^/gm, '    ')}\n`);
+  }
+  const caught = verdicts.filter((verdict) => verdict.caught).length;
+  console.log(`\ncaught = ${caught} of ${mutants.length}`);
+  return caught === mutants.length ? 0 : 1;
+});
+
+/** In the order of the mutants. One server serves all test runs. */
+async function judge(mutants: Mutant[]): Promise<Verdict[]> {
+  const stop = new AbortController();
+  const interrupted = (): void => {
+    stop.abort(new Error('Interrupted'));
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  const { show, clear } = createProgress(process.stderr);
+  const verdicts = new Map<Mutant, Verdict>();
+  const tell = (verdict: Verdict): void => {
+    verdicts.set(verdict.mutant, verdict);
+    show(`${verdicts.size} of ${mutants.length}: ${verdict.mutant.name}: ${verdict.by}`);
+  };
+  const given = process.env.TEST_DATABASE_URL;
+  const server = given
+    ? { url: given, stop: () => Promise.resolve() }
+    : await startEmbedded({ dataDir: DATA, database: 'postgres', settings: SETTINGS, exclusive: true });
+  try {
+    // Another server may have no room for two.
+    const lanes = given ? 1 : LANES;
+    const ofSchema = mutants.filter((mutant): mutant is SchemaMutant => !('prove' in mutant));
+    await judgeSchemas(ofSchema, { url: server.url, lanes, signal: stop.signal, progress: show, tell });
+    for (const mutant of mutants) {
+      if (!('prove' in mutant)) continue;
+      show(`${mutant.name}: npm run prove`);
+      tell({ mutant, ...(await crash(mutant, stop.signal)) });
+    }
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    clear();
+    await server.stop();
+  }
+  return mutants.map((mutant) => verdicts.get(mutant)).filter((verdict) => verdict !== undefined);
+}
+
+async function judgeSchemas(mutants: SchemaMutant[], { url, lanes, signal, progress, tell }: Bench): Promise<void> {
+  // Red on a mutant means something only where it is green without.
+  const files = [...new Set(mutants.flatMap(({ tests }) => tests))].sort().map(pathOf);
+  if (files.length === 0) return;
+  progress(`without a mutant: ${files.length} test files`);
+  const red = await runTests({ url, files, workers: lanes, signal });
+  if (red) throw new Error(`Red without a mutant: ${nameOf(red)}\n${red.message}`);
+
+  const verdictOn = (mutant: SchemaMutant, failure: Failure | undefined): Verdict =>
+    failure
+      ? { mutant, caught: true, by: nameOf(failure), why: failure.message }
+      : { mutant, caught: false, by: 'SURVIVED: all tests are green' };
+  const unnoticed: SchemaMutant[] = [];
+  await inLanes(lanes, mutants, async (mutant) => {
+    const failure = await runTests({ url, files: mutant.tests.map(pathOf), mutant: mutant.name, signal });
+    if (failure) tell(verdictOn(mutant, failure));
+    else unnoticed.push(mutant);
+  });
+  for (const mutant of unnoticed) {
+    progress(`${mutant.name}: not noticed by ${mutant.tests.join(', ')}; now by all other tests`);
+    const others = (await listTests()).filter((path) => !mutant.tests.map(pathOf).includes(path));
+    tell(verdictOn(mutant, await runTests({ url, files: others, mutant: mutant.name, workers: lanes, signal })));
+  }
+}
+
+function nameOf({ file, test }: Failure): string {
+  return `${file.replace(/^db\/tests\//, '')}: ${test}`;
+}
+
+/** Some at a time; where one fails, no more are begun. */
+async function inLanes<T>(lanes: number, items: T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      for (let item = left.shift(); item !== undefined; item = left.shift()) {
+        await work(item).catch((error: unknown) => {
+          left.length = 0;
+          throw error;
+        });
+      }
+    }),
+  );
+}
