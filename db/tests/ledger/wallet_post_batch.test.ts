@@ -201,21 +201,28 @@ describe('wallet_post_batch', () => {
 
   describe('with expiring credits', () => {
     it('reads what it draws, however many lots of one expiry there are, or draws from one lot', async () => {
-      const [many, one] = [await newWallet(db, await someAsset(db)), await newWallet(db, await someAsset(db))];
+      const asset = await someAsset(db);
+      const [many, one] = [await newWallet(db, asset), await newWallet(db, asset)];
+      const paid = await newWallet(db, asset, { bought: 9000 });
       const expires_at = LATE;
+      const timeOf = async (requests: WalletRequest[]) => {
+        const started = performance.now();
+        await postBatch(db, requests);
+        return performance.now() - started;
+      };
       await postBatch(db, [
         ...Array.from({ length: 5000 }, () => bonus(many, 2, { expires_at })),
         bonus(one, 10_000, { expires_at }),
       ]);
-      const started = Date.now();
+      const without = await timeOf(Array.from({ length: 9000 }, () => spend(paid, 1)));
 
-      await postBatch(db, [
+      const time = await timeOf([
         ...Array.from({ length: 3000 }, () => spend(many, 3)),
         ...Array.from({ length: 6000 }, () => spend(one, 1)),
       ]);
 
-      // A tenth of what it took when each looked at all of them.
-      expect(Date.now() - started).toBeLessThan(15_000);
+      // Measured: 6. Not by the clock, because nobody knows what else the machine does.
+      expect(time / without).toBeLessThan(30);
       const { rows } = await db.query<{ balance: string }>(
         'select b.balance from unnest($1::uuid[]) w, ledger.wallet_balance(w) b',
         [[many, one]],
