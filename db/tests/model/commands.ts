@@ -1,0 +1,237 @@
+/** What may be asked of a ledger, as commands that are drawn at random and shrink. */
+import fc from 'fast-check';
+import type { Kind, Request } from './ledger.ts';
+import type { Twin } from './twin.ts';
+import type { Instant, Status } from './wallet.ts';
+
+/** Players' wallets of one asset; `late` is only opened by a command. */
+export const WALLETS = ['ann', 'ben', 'cid', 'late'];
+/** A wallet of another asset, one that is not there, and one of the house. */
+const STRANGERS = ['foreign', 'nobody', 'house'];
+const YEARS = [2101, 2102].map((year) => Date.UTC(year, 0) * 1000);
+
+type Amount = bigint | 'all' | 'more' | null;
+type Expiry = 'soon' | 'later' | 'far' | 'farther' | 'past' | undefined;
+
+/** A request as it is drawn: what it refers to is chosen when its turn comes, the newest first. */
+interface Draft {
+  kind: Kind;
+  wallet: string;
+  to?: string;
+  hold?: number;
+  transfer?: number;
+  amount: Amount;
+  expires?: Expiry;
+  metadata?: Record<string, unknown>;
+  badKey?: string;
+  /** The wallet is meant, also where the hold or the transfer is another's. */
+  stubborn?: boolean;
+}
+
+interface Again {
+  again: number;
+  change: 'none' | 'amount' | 'metadata' | 'kind' | 'expiry';
+}
+
+type Item = Draft | Again;
+type Command = fc.AsyncCommand<Twin, Twin>;
+
+const wallet = fc.oneof(
+  { weight: 60, arbitrary: fc.constantFrom(...WALLETS.slice(0, 3)) },
+  { weight: 3, arbitrary: fc.constant('late') },
+  { weight: 2, arbitrary: fc.constantFrom(...STRANGERS) },
+);
+const small = fc.bigInt({ min: 1n, max: 30n });
+const gained: fc.Arbitrary<Amount> = fc.oneof(
+  { weight: 60, arbitrary: fc.bigInt({ min: 1n, max: 99n }) },
+  { weight: 1, arbitrary: fc.constantFrom(0n, -1n, 10n ** 15n, 10n ** 15n + 1n, null) },
+);
+const spent: fc.Arbitrary<Amount> = fc.oneof(
+  { weight: 40, arbitrary: small },
+  { weight: 6, arbitrary: fc.constantFrom('all' as const, 'more' as const) },
+  { weight: 1, arbitrary: fc.constantFrom(0n, null) },
+);
+const part: fc.Arbitrary<Amount> = fc.oneof(fc.constant(null), small);
+const pick = fc.nat({ max: 8 });
+const expires: fc.Arbitrary<Expiry> = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom<Expiry>('far', 'farther') },
+  { weight: 6, arbitrary: fc.constantFrom<Expiry>('soon', 'later') },
+  { weight: 1, arbitrary: fc.constant<Expiry>('past') },
+);
+const common = {
+  wallet,
+  metadata: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constant({ n: 1 }) }),
+  badKey: fc.oneof(
+    { weight: 60, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.constantFrom('', 'x'.repeat(201)) },
+  ),
+};
+const stubborn = fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) });
+const draft = (kind: Kind, more: { [name in keyof Draft]?: fc.Arbitrary<Draft[name]> }): fc.Arbitrary<Draft> =>
+  fc.record({ kind: fc.constant(kind), amount: fc.constant(null), ...common, ...more });
+
+const topUp = draft('top_up', { amount: gained });
+const bonus = draft('bonus', { amount: gained });
+const expiring = draft('bonus', { amount: gained, expires });
+const spend = draft('spend', { amount: spent });
+const transfer = draft('transfer', { amount: spent, to: wallet });
+const hold = draft('hold', { amount: spent, expires: fc.oneof(fc.constant(undefined), expires) });
+const capture = draft('capture', { amount: part, hold: pick, stubborn });
+const release = draft('release', { hold: pick, stubborn });
+const reversal = draft('reversal', { amount: part, transfer: pick, stubborn });
+const again: fc.Arbitrary<Again> = fc.record({
+  again: pick,
+  change: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('none' as const) },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom('amount' as const, 'metadata' as const, 'kind' as const, 'expiry' as const),
+    },
+  ),
+});
+
+/** Everything that is asked for, singly or in a batch. */
+class Post implements Command {
+  readonly #items: Item[];
+  readonly #batch: boolean;
+
+  constructor(items: Item[], batch: boolean) {
+    this.#items = items;
+    this.#batch = batch;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  async run(twin: Twin): Promise<void> {
+    const requests: Request[] = [];
+    for (const [place, item] of this.#items.entries()) {
+      const request = 'again' in item ? repeat(item, twin, requests) : await resolve(item, twin, place);
+      // Nothing has been asked for yet, or there is no such hold or transfer.
+      if (request) requests.push(request);
+    }
+    const [only] = requests;
+    if (this.#batch) await twin.batch(requests);
+    else if (only) await twin.post(only);
+  }
+
+  toString(): string {
+    const items = this.#items.map((item) => {
+      if ('again' in item) return `again(${item.again}, ${item.change})`;
+      const { kind, ...facts } = item;
+      const told = Object.entries<unknown>(facts).filter(([, value]) => value !== undefined && value !== false);
+      return `${kind}(${told.map(([name, value]) => `${name} ${show(value)}`).join(', ')})`;
+    });
+    return this.#batch ? `batch[${items.join('; ')}]` : items.join();
+  }
+}
+
+const show = (value: unknown): string => (typeof value === 'bigint' ? String(value) : JSON.stringify(value));
+
+/** A command that is what it is called. */
+class Act implements Command {
+  readonly #name: string;
+  readonly #act: (twin: Twin) => Promise<void>;
+
+  constructor(name: string, act: (twin: Twin) => Promise<void>) {
+    this.#name = name;
+    this.#act = act;
+  }
+
+  check(): boolean {
+    return true;
+  }
+
+  run(twin: Twin): Promise<void> {
+    return this.#act(twin);
+  }
+
+  toString(): string {
+    return this.#name;
+  }
+}
+
+async function resolve(item: Draft, twin: Twin, place: number): Promise<Request | undefined> {
+  const { kind, to, metadata } = item;
+  // The newest hold or transfer of any wallet, which then is the one that acts.
+  const chosen = item.hold === undefined ? undefined : nth(twin.ledger.holds(), item.hold);
+  const original = item.transfer === undefined ? undefined : nth(twin.ledger.transfers(), item.transfer);
+  if ((item.hold !== undefined && !chosen) || (item.transfer !== undefined && !original)) return undefined;
+  const name = item.stubborn ? item.wallet : ((chosen ?? original)?.wallet ?? item.wallet);
+  const expiresAt = await instant(item.expires, twin);
+  return {
+    kind,
+    wallet: name,
+    amount: amountOf(item.amount, name, twin),
+    key: item.badKey ?? `key-${twin.asked.length + place}`,
+    ...(to !== undefined && { to }),
+    ...(chosen && { hold: chosen.id }),
+    ...(original && { transfer: original.id }),
+    ...(expiresAt !== undefined && { expiresAt: twin.watch(expiresAt) }),
+    ...(metadata && { metadata }),
+  };
+}
+
+/** What has been asked for before, or nearly. */
+function repeat({ again: back, change }: Again, twin: Twin, batch: Request[]): Request | undefined {
+  const request = nth([...twin.asked, ...batch], back);
+  if (!request) return undefined;
+  switch (change) {
+    case 'none':
+      return request;
+    case 'amount':
+      return { ...request, amount: (request.amount ?? 0n) + 1n };
+    case 'metadata':
+      return { ...request, metadata: { n: 2 } };
+    case 'expiry':
+      return request.kind === 'bonus' ? { ...request, expiresAt: Date.UTC(2103, 0) * 1000 } : request;
+    case 'kind':
+      return { kind: 'top_up', wallet: request.wallet, amount: request.amount ?? 1n, key: request.key };
+  }
+}
+
+const nth = <T>(list: T[], back: number): T | undefined => list.at(-1 - (list.length > 0 ? back % list.length : 0));
+
+async function instant(expiry: Expiry, twin: Twin): Promise<Instant | undefined> {
+  if (expiry === undefined) return undefined;
+  if (expiry === 'past') return Date.UTC(2001, 0) * 1000;
+  if (expiry === 'soon' || expiry === 'later') return twin.soon(expiry === 'soon' ? 0 : 1);
+  return YEARS[expiry === 'far' ? 0 : 1];
+}
+
+/** All that is free by the model, or one more. */
+function amountOf(amount: Amount, name: string, twin: Twin): bigint | null {
+  if (amount === null || typeof amount === 'bigint') return amount;
+  const free = twin.ledger.wallets.find((other) => other.name === name)?.free ?? [];
+  const available = free.reduce((total, one) => total + one.amount, 0n);
+  return amount === 'all' ? available : available + 1n;
+}
+
+const single = (item: fc.Arbitrary<Item>): fc.Arbitrary<Command> => item.map((one) => new Post([one], false));
+const flow = fc.oneof<fc.Arbitrary<Item>[]>(topUp, bonus, expiring, spend, transfer, again);
+const batch = fc.array(flow, { minLength: 1, maxLength: 6 }).map((items): Command => new Post(items, true));
+const setStatus = fc
+  .tuple(fc.constantFrom(...WALLETS.slice(0, 3)), fc.constantFrom<Status>('frozen', 'closed', 'open', 'open'))
+  .map(([name, status]): Command => new Act(`${status}(${name})`, (twin) => twin.setStatus(name, status)));
+const act = (name: string, what: (twin: Twin) => Promise<void>): fc.Arbitrary<Command> =>
+  fc.constant(new Act(name, what));
+
+/** One command, each kind as often as it is worth. */
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 2, arbitrary: single(topUp) },
+  { weight: 1, arbitrary: single(bonus) },
+  { weight: 3, arbitrary: single(expiring) },
+  { weight: 3, arbitrary: single(spend) },
+  { weight: 2, arbitrary: single(transfer) },
+  { weight: 2, arbitrary: single(hold) },
+  { weight: 2, arbitrary: single(capture) },
+  { weight: 1, arbitrary: single(release) },
+  { weight: 2, arbitrary: single(reversal) },
+  { weight: 2, arbitrary: single(again) },
+  { weight: 2, arbitrary: batch },
+  { weight: 1, arbitrary: setStatus },
+  { weight: 1, arbitrary: act('open(late)', (twin) => twin.open('late')) },
+  { weight: 1, arbitrary: act('sweep', (twin) => twin.expireDue()) },
+  { weight: 1, arbitrary: act('fallDue', (twin) => twin.fallDue()) },
+);

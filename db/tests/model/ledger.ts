@@ -1,0 +1,526 @@
+/**
+ * What the ledger should do, in plain TypeScript and one call after the other: the model that the database is compared with.
+ * It knows wallets, transfers and holds by names of its own, and takes the time from who asks.
+ */
+import {
+  all,
+  bonusOf,
+  drawingOrder,
+  dueHolds,
+  dueLots,
+  give,
+  held,
+  type Instant,
+  isDue,
+  newWallet,
+  type Part,
+  split,
+  sum,
+  take,
+  takeOf,
+  type Wallet,
+} from './wallet.ts';
+
+export type Kind = 'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal';
+
+export interface Request {
+  kind: Kind;
+  wallet: string;
+  to?: string;
+  hold?: string;
+  transfer?: string;
+  /** Null where it is left out. */
+  amount: bigint | null;
+  key: string;
+  expiresAt?: Instant;
+  metadata?: Record<string, unknown>;
+}
+
+export interface Receipt {
+  transfer: string;
+  wallet: string;
+  seq: number;
+  kind: Kind;
+  amount: bigint;
+  bonusAmount: bigint;
+  balance: bigint;
+  bonusBalance: bigint;
+  heldBalance: bigint;
+  available: bigint;
+  hold: string | null;
+  replayed: boolean;
+}
+
+export interface Balance {
+  balance: bigint;
+  bonusBalance: bigint;
+  heldBalance: bigint;
+  available: bigint;
+  seq: number;
+}
+
+/** A call that is refused: the SQLSTATE, and those facts of the detail that the model knows. */
+export class Refused extends Error {
+  readonly code: string;
+  readonly detail: Record<string, unknown>;
+
+  constructor(code: string, detail: Record<string, unknown> = {}) {
+    super(code);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+interface Transfer {
+  id: string;
+  wallet: string;
+  kind: Kind;
+  /** The other player, and the entry there. */
+  other?: string;
+  otherSeq?: number;
+  amount: bigint;
+  /** What is left to reverse, as parts of the acting wallet. */
+  left: Part[];
+}
+
+interface Placed {
+  wallet: string;
+  status: 'open' | 'captured' | 'released' | 'expired';
+}
+
+const MAX_AMOUNT = 10n ** 15n;
+/** The house's account that a movement is booked against. */
+const HOUSE: Partial<Record<Kind, string>> = {
+  top_up: 'treasury',
+  bonus: 'promotions',
+  spend: 'revenue',
+  capture: 'revenue',
+};
+
+/** What one call changes, over what there was: a refusal throws it away. */
+class Layer<V> {
+  readonly #own = new Map<string, V>();
+  readonly #base: Map<string, V>;
+
+  constructor(base: Map<string, V>) {
+    this.#base = base;
+  }
+
+  get(name: string): V | undefined {
+    return this.#own.get(name) ?? this.#base.get(name);
+  }
+
+  set(name: string, value: V): void {
+    this.#own.set(name, value);
+  }
+
+  commit(): void {
+    for (const [name, value] of this.#own) this.#base.set(name, value);
+  }
+}
+
+export class Ledger {
+  readonly #wallets = new Map<string, Wallet>();
+  readonly #transfers = new Map<string, Transfer>();
+  readonly #holds = new Map<string, Placed>();
+  readonly #keys = new Map<string, { request: Request; receipt: Receipt }>();
+  readonly #accounts = new Map<string, bigint>();
+  readonly #assets: Set<string>;
+  #transferCount = 0;
+
+  constructor(assets: string[]) {
+    this.#assets = new Set(assets);
+  }
+
+  open(name: string, asset: string): Wallet {
+    if (!this.#assets.has(asset)) throw new Refused('WLNOA');
+    const wallet = this.#wallets.get(name) ?? newWallet(name, asset);
+    if (wallet.status === 'closed') throw new Refused('WLCLS');
+    this.#wallets.set(name, wallet);
+    return wallet;
+  }
+
+  post(request: Request, now: Instant): Receipt {
+    return this.#atomically((call) => call.post(request, now));
+  }
+
+  /** Like single calls in their order, all or nothing. */
+  batch(requests: Request[], now: Instant): Receipt[] {
+    return this.#atomically((call) =>
+      requests.map((request, index) => {
+        try {
+          checkBatchItem(request);
+          return call.post(request, now);
+        } catch (error) {
+          if (error instanceof Refused) throw new Refused(error.code, { ...error.detail, index });
+          throw error;
+        }
+      }),
+    );
+  }
+
+  setStatus(name: string, status: Wallet['status'], now: Instant): Wallet {
+    return this.#atomically((call) => call.setStatus(name, status, now));
+  }
+
+  /** How many wallets had something due. */
+  expireDue(now: Instant): number {
+    return this.#atomically((call) => [...this.#wallets.keys()].filter((name) => call.settle(name, now)).length);
+  }
+
+  balance(name: string, now: Instant): Balance {
+    const wallet = this.wallet(name);
+    const parts = all(wallet);
+    return {
+      balance: sum(parts),
+      bonusBalance: bonusOf(parts),
+      heldBalance: sum(held(wallet)),
+      available: sum(wallet.free) - sum(dueLots(wallet, now)),
+      seq: wallet.seq,
+    };
+  }
+
+  wallet(name: string): Wallet {
+    const wallet = this.#wallets.get(name);
+    if (!wallet) throw new Refused('WLNOW');
+    return wallet;
+  }
+
+  get wallets(): Wallet[] {
+    return [...this.#wallets.values()];
+  }
+
+  /** Those that are open come last, the newest at the end. */
+  holds(): { id: string; wallet: string }[] {
+    return [...this.#holds]
+      .sort(([, one], [, two]) => Number(one.status === 'open') - Number(two.status === 'open'))
+      .map(([id, { wallet }]) => ({ id, wallet }));
+  }
+
+  /** The transfers that somebody asked for, oldest first. */
+  transfers(): { id: string; wallet: string }[] {
+    return [...this.#transfers.values()].map(({ id, wallet }) => ({ id, wallet }));
+  }
+
+  /** Balances of the accounts of an asset, on the side where they are counted. */
+  accounts(asset: string): Record<string, bigint> {
+    const players = this.wallets.filter((wallet) => wallet.asset === asset).flatMap(all);
+    const house = ['treasury', 'promotions', 'revenue', 'breakage'];
+    const balances = house.map((account) => [account, this.#accounts.get(`${asset} ${account}`) ?? 0n]);
+    return Object.fromEntries([...balances, ['players', sum(players)]]) as Record<string, bigint>;
+  }
+
+  #atomically<T>(work: (call: Call) => T): T {
+    const layers = {
+      wallets: new Layer(this.#wallets),
+      transfers: new Layer(this.#transfers),
+      holds: new Layer(this.#holds),
+      keys: new Layer(this.#keys),
+      accounts: new Layer(this.#accounts),
+    };
+    const name = () => `transfer-${(this.#transferCount += 1)}`;
+    const result = work(new Call(layers, name));
+    for (const layer of Object.values(layers)) layer.commit();
+    return result;
+  }
+}
+
+interface Layers {
+  wallets: Layer<Wallet>;
+  transfers: Layer<Transfer>;
+  holds: Layer<Placed>;
+  keys: Layer<{ request: Request; receipt: Receipt }>;
+  accounts: Layer<bigint>;
+}
+
+/** One call, or one batch. */
+class Call {
+  readonly #layers: Layers;
+  readonly #newTransfer: () => string;
+
+  constructor(layers: Layers, newTransfer: () => string) {
+    this.#layers = layers;
+    this.#newTransfer = newTransfer;
+  }
+
+  /** Refusals come in the documented order. */
+  post(request: Request, now: Instant): Receipt {
+    checkRequest(request);
+    const asset = this.#find(request.wallet).asset;
+    if (request.to !== undefined && this.#find(request.to).asset !== asset) throw new Refused('WLAST');
+    if (request.hold !== undefined && this.#layers.holds.get(request.hold)?.wallet !== request.wallet)
+      throw new Refused('WLNOH');
+    const original = request.transfer === undefined ? undefined : this.#layers.transfers.get(request.transfer);
+    if (request.transfer !== undefined && original?.wallet !== request.wallet) throw new Refused('WLNOT');
+
+    const used = this.#layers.keys.get(`${request.wallet} ${request.key}`);
+    if (used) {
+      checkReplay(used.request, request);
+      return { ...used.receipt, replayed: true };
+    }
+
+    if (isDue(request.expiresAt, now)) throw new Refused('WLARG', { argument: 'expires_at' });
+    const leaving = ['spend', 'transfer', 'hold', 'capture'].includes(request.kind);
+    const other = request.to ?? original?.other;
+    this.#checkStatus(request.wallet, leaving);
+    if (other !== undefined) this.#checkStatus(other, false);
+    this.settle(request.wallet, now);
+    if (other !== undefined) this.settle(other, now);
+
+    const receipt = this.#book(request, now, original);
+    this.#layers.keys.set(`${request.wallet} ${request.key}`, { request, receipt });
+    return receipt;
+  }
+
+  setStatus(name: string, status: Wallet['status'], now: Instant): Wallet {
+    const before = this.#find(name).status;
+    if (before === status) return this.#find(name);
+    if (status === 'frozen' && before === 'closed') throw new Refused('WLCLS');
+    if (status === 'closed') {
+      this.settle(name, now);
+      const balance = sum(all(this.#find(name)));
+      if (balance > 0n) throw new Refused('WLARG', { argument: 'wallet_id', balance: String(balance) });
+    }
+    const wallet = this.#edit(name);
+    wallet.status = status;
+    return wallet;
+  }
+
+  /** Frees due holds, then books due lots; whether there was anything. */
+  settle(name: string, now: Instant): boolean {
+    const due = dueHolds(this.#find(name), now);
+    for (const { id } of due) this.#closeHold(name, id, 0n, 'expired');
+    return this.#expireLots(name, now) || due.length > 0;
+  }
+
+  #book(request: Request, now: Instant, original: Transfer | undefined): Receipt {
+    switch (request.kind) {
+      case 'top_up':
+        return this.#credit(request, { source: 'paid', amount: request.amount ?? 0n });
+      case 'bonus':
+        return this.#credit(request, { source: 'bonus', amount: request.amount ?? 0n });
+      case 'spend':
+        return this.#spend(request);
+      case 'transfer':
+        return this.#transfer(request);
+      case 'hold':
+        return this.#hold(request);
+      case 'capture':
+      case 'release':
+        return this.#endHold(request, now);
+      case 'reversal':
+        if (!original) throw new Error('no original');
+        return this.#reverse(request, now, original);
+    }
+  }
+
+  #credit(request: Request, part: Part): Receipt {
+    const wallet = this.#edit(request.wallet);
+    wallet.seq += 1;
+    if (request.expiresAt !== undefined) {
+      part.source = 'lot';
+      part.lot = wallet.seq;
+      part.expiresAt = request.expiresAt;
+    }
+    give(wallet, [part]);
+    if (request.kind === 'top_up') wallet.toppedUp += part.amount;
+    else wallet.granted += part.amount;
+    this.#count(wallet, HOUSE[request.kind], part.amount);
+    return this.#record(request, [part]);
+  }
+
+  #spend(request: Request): Receipt {
+    const wallet = this.#edit(request.wallet);
+    const parts = this.#take(wallet, request.amount ?? 0n);
+    wallet.seq += 1;
+    wallet.spent += sum(parts);
+    this.#count(wallet, HOUSE.spend, sum(parts));
+    return this.#record(request, parts);
+  }
+
+  #transfer(request: Request): Receipt {
+    const [from, to] = [this.#edit(request.wallet), this.#edit(request.to ?? '')];
+    const parts = this.#take(from, request.amount ?? 0n);
+    from.seq += 1;
+    to.seq += 1;
+    // They keep their expiry, in a lot of the wallet where they arrive.
+    give(
+      to,
+      parts.map((part) => (part.source === 'lot' ? { ...part, lot: to.seq } : part)),
+    );
+    return this.#record(request, parts, { other: to.name, otherSeq: to.seq });
+  }
+
+  #hold(request: Request): Receipt {
+    const wallet = this.#edit(request.wallet);
+    const parts = this.#take(wallet, request.amount ?? 0n);
+    wallet.seq += 1;
+    const id = this.#newTransfer();
+    wallet.holds.push({ id, seq: wallet.seq, expiresAt: request.expiresAt ?? null, parts });
+    this.#layers.holds.set(id, { wallet: wallet.name, status: 'open' });
+    return this.#record({ ...request, hold: id }, parts, { id, left: [] });
+  }
+
+  #endHold(request: Request, now: Instant): Receipt {
+    const id = request.hold ?? '';
+    const { status } = this.#layers.holds.get(id) ?? {};
+    if (status !== 'open') throw new Refused('WLHLD', { status });
+    const reserved = this.#find(request.wallet).holds.find((hold) => hold.id === id)?.parts ?? [];
+    const captured = request.kind === 'capture' ? (request.amount ?? sum(reserved)) : 0n;
+    if (captured > sum(reserved))
+      throw new Refused('WLFND', { available: String(sum(reserved)), requested: String(captured) });
+    const parts = this.#closeHold(request.wallet, id, captured, request.kind === 'capture' ? 'captured' : 'released');
+    const wallet = this.#edit(request.wallet);
+    wallet.spent += captured;
+    this.#count(wallet, HOUSE.capture, captured);
+    const receipt =
+      request.kind === 'capture' ? this.#record(request, parts) : this.#record(request, reserved, { left: [] });
+    // What it freed may have expired.
+    this.#expireLots(request.wallet, now);
+    return receipt;
+  }
+
+  /** Takes back what the original gave: paid credits first, then the reverse of the order of drawing. */
+  #reverse(request: Request, now: Instant, original: Transfer): Receipt {
+    const reversible = HOUSE[original.kind] !== undefined || original.kind === 'transfer';
+    const left = reversible ? sum(original.left) : 0n;
+    const amount = request.amount ?? left;
+    if (left === 0n || amount > left) throw new Refused('WLREV', { kind: original.kind, left: String(left) });
+    const gives = original.kind === 'top_up' || original.kind === 'bonus';
+    const acting = this.#edit(request.wallet);
+    const from = gives ? acting : original.other === undefined ? undefined : this.#edit(original.other);
+
+    const taken: Part[] = [];
+    let missing = amount;
+    for (const part of original.left.toSorted((one, two) => drawingOrder(two, one))) {
+      const most = part.amount < missing ? part.amount : missing;
+      const there = part.source === 'lot' && !gives ? { ...part, lot: original.otherSeq } : part;
+      const got = from && most > 0n ? takeOf(from, there, most) : most;
+      missing -= got;
+      if (got > 0n) taken.push({ ...part, amount: got });
+    }
+    if (missing > 0n)
+      throw new Refused('WLFND', {
+        available: String(amount - missing),
+        requested: String(amount),
+        missing: String(missing),
+      });
+
+    if (!gives) give(acting, taken);
+    acting.seq += 1;
+    if (from && from !== acting) from.seq += 1;
+    this.#count(acting, HOUSE[original.kind], -amount);
+    const rest = original.left.map((part) => {
+      const back = taken.find(
+        ({ source, lot, expiresAt }) => source === part.source && lot === part.lot && expiresAt === part.expiresAt,
+      );
+      return { ...part, amount: part.amount - (back?.amount ?? 0n) };
+    });
+    this.#layers.transfers.set(original.id, { ...original, left: rest });
+    const receipt = this.#record(request, taken, { left: [], other: original.other });
+    // What it gave back may have expired.
+    if (!gives) this.#expireLots(request.wallet, now);
+    return receipt;
+  }
+
+  #closeHold(name: string, id: string, captured: bigint, status: Placed['status']): Part[] {
+    const wallet = this.#edit(name);
+    const { taken, rest } = split(wallet.holds.find((hold) => hold.id === id)?.parts ?? [], captured);
+    wallet.holds = wallet.holds.filter((hold) => hold.id !== id);
+    wallet.seq += 1;
+    give(wallet, rest);
+    this.#layers.holds.set(id, { wallet: name, status });
+    return taken;
+  }
+
+  #expireLots(name: string, now: Instant): boolean {
+    const due = dueLots(this.#find(name), now);
+    if (due.length === 0) return false;
+    const wallet = this.#edit(name);
+    wallet.free = wallet.free.filter(({ expiresAt }) => !isDue(expiresAt, now));
+    wallet.seq += 1;
+    this.#count(wallet, 'breakage', sum(due));
+    return true;
+  }
+
+  #take(wallet: Wallet, amount: bigint): Part[] {
+    const parts = take(wallet, amount);
+    if (!parts) throw new Refused('WLFND', { available: String(sum(wallet.free)), requested: String(amount) });
+    return parts;
+  }
+
+  /** The receipt of the acting wallet as it is now; the movement is remembered. */
+  #record(request: Request, parts: Part[], more: Partial<Transfer> = {}): Receipt {
+    const id = more.id ?? this.#newTransfer();
+    const { wallet: name, kind } = request;
+    this.#layers.transfers.set(id, { id, wallet: name, kind, amount: sum(parts), left: parts, ...more });
+    const wallet = this.#find(name);
+    const credits = all(wallet);
+    return {
+      transfer: id,
+      wallet: name,
+      seq: wallet.seq,
+      kind,
+      amount: sum(parts),
+      bonusAmount: bonusOf(parts),
+      balance: sum(credits),
+      bonusBalance: bonusOf(credits),
+      heldBalance: sum(held(wallet)),
+      available: sum(wallet.free),
+      hold: request.hold ?? null,
+      replayed: false,
+    };
+  }
+
+  #find(name: string): Wallet {
+    const wallet = this.#layers.wallets.get(name);
+    if (!wallet) throw new Refused('WLNOW');
+    return wallet;
+  }
+
+  #edit(name: string): Wallet {
+    const wallet = structuredClone(this.#find(name));
+    this.#layers.wallets.set(name, wallet);
+    return wallet;
+  }
+
+  #count({ asset }: Wallet, account: string | undefined, amount: bigint): void {
+    if (account === undefined) return;
+    const name = `${asset} ${account}`;
+    this.#layers.accounts.set(name, (this.#layers.accounts.get(name) ?? 0n) + amount);
+  }
+
+  #checkStatus(name: string, leaving: boolean): void {
+    const { status } = this.#find(name);
+    if (status === 'closed') throw new Refused('WLCLS');
+    if (status === 'frozen' && leaving) throw new Refused('WLFRZ');
+  }
+}
+
+function checkRequest({ kind, wallet, to, amount, key }: Request): void {
+  const optional = ['capture', 'release', 'reversal'].includes(kind);
+  if (amount === null ? !optional : amount < 1n || amount > MAX_AMOUNT) throw new Refused('WLAMT');
+  if (key.length < 1 || key.length > 200) throw new Refused('WLARG', { argument: 'idem_key' });
+  if (wallet === to) throw new Refused('WLSLF');
+}
+
+/** A batch books the flows; what else another kind would want is beside the point. */
+function checkBatchItem({ kind, amount }: Request): void {
+  if (['top_up', 'bonus', 'spend', 'transfer'].includes(kind)) return;
+  throw amount === null ? new Refused('WLAMT') : new Refused('WLARG', { argument: 'kind' });
+}
+
+/** The same key with anything different names the first field that is. */
+function checkReplay(first: Request, again: Request): void {
+  const fields: [string, unknown, unknown][] = [
+    ['kind', first.kind, again.kind],
+    ['to_wallet', first.to, again.to],
+    ['hold_id', first.hold, again.hold],
+    ['transfer_id', first.transfer, again.transfer],
+    ['amount', first.amount, again.amount],
+    ['expires_at', first.expiresAt, again.expiresAt],
+    ['metadata', JSON.stringify(first.metadata ?? {}), JSON.stringify(again.metadata ?? {})],
+  ];
+  const different = fields.find(([, one, two]) => one !== two);
+  if (different) throw new Refused('WLKEY', { field: different[0] });
+}

@@ -1,0 +1,374 @@
+/** The model and a database that is asked the same: after each step both must have answered alike, and both must stand alike. */
+import { deepStrictEqual } from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import {
+  call,
+  callAll,
+  houseWallet,
+  passed,
+  postBatch,
+  type Receipt as Row,
+  refusal,
+  UNKNOWN_WALLET,
+} from '../helpers.ts';
+import { type Balance, Ledger, type Receipt, Refused, type Request } from './ledger.ts';
+import { type Instant, type Wallet } from './wallet.ts';
+
+/** What a call came to: its answer, or how it was refused. */
+type Outcome<T> = { answer: T } | { code: string; detail: Record<string, unknown> };
+
+const CLOCK = '(extract(epoch from clock_timestamp()) * 1000000)::bigint as now';
+/** Soon enough to be waited for, late enough that most of what is asked before comes before. */
+const SOON = 40_000;
+
+/** An instant as the database reads it; a Date would lose the microseconds. */
+export const timestamp = (instant: Instant): string =>
+  `${new Date(Math.floor(instant / 1000)).toISOString().slice(0, 19)}.${String(instant % 1_000_000).padStart(6, '0')}Z`;
+
+export class Twin {
+  readonly ledger: Ledger;
+  /** What has been asked for, oldest first. */
+  readonly asked: Request[] = [];
+  /** How often each outcome came: a receipt, a receipt again, or the code of a refusal. */
+  readonly seen: Map<string, number>;
+  readonly #client: pg.Client;
+  readonly #asset: string;
+  /** The asset's accounts as others left them. */
+  #before: Record<string, bigint> = {};
+  /** The database's ids of the model's names. */
+  readonly #ids = new Map<string, string>();
+  /** Of each wallet that may be opened, its owner and asset. */
+  readonly #owners = new Map<string, { owner_id: string; asset_code: string }>();
+  /** Instants that calls have named and that may still have to come. */
+  #instants: Instant[] = [];
+  #soon: Instant[] = [];
+
+  private constructor(client: pg.Client, assets: string[], seen: Map<string, number>) {
+    this.#client = client;
+    this.#asset = assets[0] ?? '';
+    this.seen = seen;
+    this.ledger = new Ledger(assets);
+  }
+
+  /** Knows these wallets, none of which is open yet, one that is not there and one of the house. */
+  static async start(
+    client: pg.Client,
+    wallets: Record<string, string>,
+    seen = new Map<string, number>(),
+  ): Promise<Twin> {
+    const assets = [...new Set(Object.values(wallets))];
+    const twin = new Twin(client, assets, seen);
+    for (const [name, asset_code] of Object.entries(wallets)) {
+      const owner = { owner_id: `${name}-${randomUUID()}`, asset_code };
+      const { wallet_id } = await call<{ wallet_id: string }>(client, 'wallet_id', owner);
+      twin.#owners.set(name, owner);
+      twin.#ids.set(name, wallet_id);
+    }
+    twin.#before = await twin.#accounts();
+    twin.#ids.set('nobody', UNKNOWN_WALLET);
+    twin.#ids.set('house', await houseWallet(client, twin.#asset, 'treasury', 0));
+    return twin;
+  }
+
+  /** The n-th instant to come that everything which falls due soon shares. */
+  async soon(place: number): Promise<Instant> {
+    for (let next = this.#soon.length; next <= place; next += 1) {
+      const last = this.#soon.at(-1) ?? (await this.#now());
+      this.#soon.push(last + SOON);
+    }
+    return this.#soon[place] ?? 0;
+  }
+
+  /** Waits until the first of those instants has passed. */
+  async fallDue(): Promise<void> {
+    const first = this.#soon.shift();
+    if (first !== undefined) await passed(this.#client, timestamp(first));
+  }
+
+  async open(name: string): Promise<void> {
+    const owner = this.#owners.get(name) ?? { owner_id: '', asset_code: '' };
+    const { outcome } = await this.#ask(() => call<{ status: string }>(this.#client, 'wallet_open', owner));
+    this.#expectSame(
+      outcome,
+      predict(() => this.ledger.open(name, owner.asset_code)),
+      ({ status }) => status,
+      ({ status }) => status,
+    );
+    await this.expectSameState();
+  }
+
+  async post(request: Request): Promise<void> {
+    this.asked.push(request);
+    const { outcome, now } = await this.#ask(() => this.#call(request));
+    this.#expectSameReceipts(
+      outcome,
+      predict(() => this.ledger.post(request, now)),
+    );
+    await this.expectSameState();
+  }
+
+  async batch(requests: Request[]): Promise<void> {
+    this.asked.push(...requests);
+    const { outcome, now } = await this.#ask(() =>
+      postBatch(
+        this.#client,
+        requests.map(({ kind, wallet, to, amount, key, expiresAt, metadata }) => ({
+          kind,
+          wallet_id: this.#id(wallet),
+          counterparty_id: to === undefined ? null : this.#id(to),
+          amount: amount === null ? null : String(amount),
+          idem_key: key,
+          expires_at: expiresAt === undefined ? null : timestamp(expiresAt),
+          metadata: metadata ?? null,
+        })),
+      ),
+    );
+    this.#expectSameReceipts(
+      outcome,
+      predict(() => this.ledger.batch(requests, now)),
+    );
+    await this.expectSameState();
+  }
+
+  async setStatus(name: string, status: Wallet['status']): Promise<void> {
+    const called = { open: 'wallet_reopen', frozen: 'wallet_freeze', closed: 'wallet_close' }[status];
+    const args = { wallet_id: this.#id(name), reason: 'for a test' };
+    const { outcome, now } = await this.#ask(() => call<{ status: string }>(this.#client, called, args));
+    this.#expectSame(
+      outcome,
+      predict(() => this.ledger.setStatus(name, status, now)),
+      (wallet) => wallet.status,
+      (wallet) => wallet.status,
+    );
+    await this.expectSameState();
+  }
+
+  async expireDue(): Promise<void> {
+    const { outcome, now } = await this.#ask(() =>
+      call<{ wallet_expire_due: string }>(this.#client, 'wallet_expire_due', {}),
+    );
+    this.#expectSame(
+      outcome,
+      predict(() => this.ledger.expireDue(now)),
+      (row) => Number(row.wallet_expire_due),
+      (settled) => settled,
+    );
+    await this.expectSameState();
+  }
+
+  /** Balances, lifetime totals, statuses, and what the balances are made of. */
+  async expectSameState(): Promise<void> {
+    const wallets = this.ledger.wallets;
+    const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[] }>(
+      `select (extract(epoch from statement_timestamp()) * 1000000)::bigint as now, w.status, b.balance, b.bonus_balance, b.held_balance,
+         b.available, b.seq, coalesce(e.topped_up_total, 0) as topped_up, coalesce(e.granted_total, 0) as granted,
+         coalesce(e.spent_total, 0) as spent,
+         array(select json_build_array(p.source, p.amount::text, (extract(epoch from p.expires_at) * 1000000)::bigint, p.hold_id)
+           from ledger.wallet_explain(w.id) p) as parts
+       from unnest($1::uuid[]) with ordinality u (id, place)
+       join ledger.wallets w on w.id = u.id
+       cross join lateral ledger.wallet_balance(w.id) b
+       left join ledger.entries e on e.wallet_id = w.id and e.seq = b.seq
+       order by u.place`,
+      [wallets.map(({ name }) => this.#id(name))],
+    );
+    deepStrictEqual(
+      rows.map((row, place) => ({
+        wallet: wallets[place]?.name,
+        status: row.status,
+        balance: balanceOf(row),
+        totals: [row.topped_up, row.granted, row.spent],
+        parts: row.parts.map((part) => JSON.stringify(part)).sort(),
+      })),
+      wallets.map((wallet, place) => ({
+        wallet: wallet.name,
+        status: wallet.status,
+        balance: this.ledger.balance(wallet.name, Number(rows[place]?.now)),
+        totals: [wallet.toppedUp, wallet.granted, wallet.spent].map(String),
+        parts: this.#parts(wallet),
+      })),
+      'the wallets',
+    );
+  }
+
+  /** Everything that is due is booked, the ledger proves sound, and the accounts stand as in the model. */
+  async finish(): Promise<void> {
+    while (this.#soon.length > 0) await this.fallDue();
+    await this.expireDue();
+    for (const { name } of this.ledger.wallets)
+      deepStrictEqual(await callAll(this.#client, 'ledger_verify', { wallet_id: this.#id(name) }), [], 'findings');
+    const accounts = await this.#accounts();
+    deepStrictEqual(
+      Object.fromEntries(Object.entries(accounts).map(([name, sum]) => [name, sum - (this.#before[name] ?? 0n)])),
+      this.ledger.accounts(this.#asset),
+      'the accounts',
+    );
+  }
+
+  /** Leaves nothing that could fall due later. */
+  async abandon(): Promise<void> {
+    await this.#client.query('rollback');
+    while (this.#soon.length > 0) await this.fallDue();
+    await call(this.#client, 'wallet_expire_due', {});
+  }
+
+  /**
+   * Asks in a transaction of its own, and says when that was. What falls due while it is asked may be due for one and not yet for the
+   * other: then it is taken back and asked again.
+   */
+  async #ask<T>(ask: () => Promise<T>): Promise<{ outcome: Outcome<T>; now: Instant }> {
+    for (;;) {
+      await this.#client.query('begin');
+      const from = await this.#now();
+      const asked = ask();
+      const outcome = await asked.then(
+        (answer): Outcome<T> => ({ answer }),
+        async (): Promise<Outcome<T>> => refusal(asked),
+      );
+      if ('code' in outcome) await this.#client.query('rollback');
+      const until = await this.#now();
+      const moved = this.#instants.some((instant) => instant > from && instant <= until);
+      if ('answer' in outcome) await this.#client.query(moved ? 'rollback' : 'commit');
+      this.#instants = this.#instants.filter((instant) => instant > from);
+      if (!moved) return { outcome, now: from };
+    }
+  }
+
+  /** What stands in each account of the asset; both sides have the same sum. */
+  async #accounts(): Promise<Record<string, bigint>> {
+    const rows = await callAll<{ account: string; debit: string; credit: string }>(
+      this.#client,
+      'ledger_trial_balance',
+      { asset_code: this.#asset },
+    );
+    const total = (side: 'debit' | 'credit') => rows.reduce((sum, row) => sum + BigInt(row[side]), 0n);
+    deepStrictEqual(total('debit'), total('credit'), 'the trial balance');
+    return Object.fromEntries(rows.map(({ account, debit, credit }) => [account, BigInt(debit) + BigInt(credit)]));
+  }
+
+  async #now(): Promise<Instant> {
+    const { rows } = await this.#client.query<{ now: string }>(`select ${CLOCK}`);
+    return Number(rows[0]?.now);
+  }
+
+  #call({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata }: Request): Promise<Row> {
+    const [name, acting] = kind === 'transfer' ? ['wallet_transfer', 'from_wallet'] : [`wallet_${kind}`, 'wallet_id'];
+    return call(this.#client, kind === 'reversal' ? 'wallet_reverse' : name, {
+      [acting]: this.#id(wallet),
+      to_wallet: to === undefined ? undefined : this.#id(to),
+      hold_id: hold === undefined ? undefined : this.#id(hold),
+      transfer_id: transfer === undefined ? undefined : this.#id(transfer),
+      amount: kind === 'release' ? undefined : amount,
+      idem_key: key,
+      expires_at: expiresAt === undefined ? undefined : timestamp(expiresAt),
+      metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
+    });
+  }
+
+  #id(name: string): string {
+    const id = this.#ids.get(name);
+    if (id === undefined) throw new Error(`no id of ${name}`);
+    return id;
+  }
+
+  #expectSameReceipts(actual: Outcome<Row | Row[]>, expected: Outcome<Receipt | Receipt[]>): void {
+    if ('answer' in actual && 'answer' in expected) {
+      for (const [place, row] of [actual.answer].flat().entries()) this.#learn(row, [expected.answer].flat()[place]);
+    }
+    const what =
+      'code' in expected
+        ? [expected.code]
+        : [expected.answer].flat().map(({ kind, replayed }) => `${kind}${replayed ? ' again' : ''}`);
+    for (const one of what) this.seen.set(one, (this.seen.get(one) ?? 0) + 1);
+    this.#expectSame(
+      actual,
+      expected,
+      (rows) => [rows].flat().map((row) => this.#receipt(row)),
+      (receipts) => [receipts].flat(),
+    );
+  }
+
+  /** The answers are the same; of refusals, the code and the facts that the model knows. */
+  #expectSame<A, E>(
+    actual: Outcome<A>,
+    expected: Outcome<E>,
+    seen: (answer: A) => unknown,
+    told: (answer: E) => unknown,
+  ) {
+    const known = 'code' in expected ? Object.keys(expected.detail) : [];
+    deepStrictEqual(
+      'answer' in actual
+        ? seen(actual.answer)
+        : { code: actual.code, detail: Object.fromEntries(known.map((fact) => [fact, actual.detail[fact]])) },
+      'answer' in expected ? told(expected.answer) : expected,
+      'the answers',
+    );
+  }
+
+  /** A name's first receipt tells its id. */
+  #learn(row: Row, receipt: Receipt | undefined): void {
+    if (!receipt) return;
+    const known = new Set(this.#ids.values());
+    if (!this.#ids.has(receipt.transfer) && !known.has(row.transfer_id))
+      this.#ids.set(receipt.transfer, row.transfer_id);
+  }
+
+  #nameOf(id: string): string {
+    for (const [name, other] of this.#ids) if (other === id) return name;
+    return `unknown ${id}`;
+  }
+
+  #receipt(row: Row): Receipt {
+    return {
+      transfer: this.#nameOf(row.transfer_id),
+      wallet: this.#nameOf(row.wallet_id),
+      seq: Number(row.seq),
+      kind: row.kind as Receipt['kind'],
+      amount: BigInt(row.amount),
+      bonusAmount: BigInt(row.bonus_amount),
+      balance: BigInt(row.balance),
+      bonusBalance: BigInt(row.bonus_balance),
+      heldBalance: BigInt(row.held_balance),
+      available: BigInt(row.available),
+      hold: row.hold_id === null ? null : this.#nameOf(row.hold_id),
+      replayed: row.replayed,
+    };
+  }
+
+  /** As wallet_explain tells them. */
+  #parts({ free, holds }: Wallet): string[] {
+    const reserved = holds.flatMap((hold) => hold.parts.map((part) => ({ ...part, hold: this.#id(hold.id) })));
+    return [...free.map((part) => ({ ...part, hold: null })), ...reserved]
+      .map(({ source, amount, expiresAt, hold }) =>
+        JSON.stringify([source === 'lot' ? 'expiring_bonus' : source, String(amount), expiresAt ?? null, hold]),
+      )
+      .sort();
+  }
+
+  /** Says that a call is going to name this instant. */
+  watch(instant: Instant): Instant {
+    this.#instants.push(instant);
+    return instant;
+  }
+}
+
+function predict<T>(ask: () => T): Outcome<T> {
+  try {
+    return { answer: ask() };
+  } catch (error) {
+    if (error instanceof Refused) return { code: error.code, detail: error.detail };
+    throw error;
+  }
+}
+
+function balanceOf(row: Record<string, unknown>): Balance {
+  const number = (name: string) => BigInt(String(row[name]));
+  return {
+    balance: number('balance'),
+    bonusBalance: number('bonus_balance'),
+    heldBalance: number('held_balance'),
+    available: number('available'),
+    seq: Number(row.seq),
+  };
+}
