@@ -497,9 +497,11 @@ class Call {
   }
 }
 
+const isOutOfBounds = (amount: bigint): boolean => amount < 1n || amount > MAX_AMOUNT;
+
 function checkRequest({ kind, wallet, to, amount, key }: Request): void {
   const optional = ['capture', 'release', 'reversal'].includes(kind);
-  if (amount === null ? !optional : amount < 1n || amount > MAX_AMOUNT) throw new Refused('WLAMT');
+  if (amount === null ? !optional : isOutOfBounds(amount)) throw new Refused('WLAMT');
   if (key.length < 1 || key.length > 200) throw new Refused('WLARG', { argument: 'idem_key' });
   if (wallet === to) throw new Refused('WLSLF');
 }
@@ -507,7 +509,7 @@ function checkRequest({ kind, wallet, to, amount, key }: Request): void {
 /** A batch books the flows; what else another kind would want is beside the point. */
 function checkBatchItem({ kind, amount }: Request): void {
   if (['top_up', 'bonus', 'spend', 'transfer'].includes(kind)) return;
-  throw amount === null ? new Refused('WLAMT') : new Refused('WLARG', { argument: 'kind' });
+  throw amount === null || isOutOfBounds(amount) ? new Refused('WLAMT') : new Refused('WLARG', { argument: 'kind' });
 }
 
 /** The same key with anything different names the first field that is. */
