@@ -204,4 +204,28 @@ export const MEETINGS_OF_THREE: (Meeting & { levels: readonly Level[] })[] = [
     callers: ring('a', 'c', 'b'),
     levels: ['read committed', 'serializable'],
   },
+  // While somebody holds A, one who wants A first and one who wants it second wait there: it shows in which order both lock.
+  {
+    what: 'a top-up of A, a transfer from A to B and one from B to A',
+    has: { a: 5, b: 5 },
+    callers: [topUp(1, 'one'), transfer('a', 'b', 4), transfer('b', 'a', 3)],
+    levels: ['read committed'],
+  },
+  {
+    what: 'a top-up of A, a batch and a transfer from B to A',
+    has: { a: 5, b: 5 },
+    callers: [topUp(1, 'one'), batch(['transfer', 'a', 'b', 4], ['top_up', 'b', null, 2]), transfer('b', 'a', 3)],
+    levels: ['read committed'],
+  },
+  {
+    what: 'a top-up of A, a reversal of a transfer from A to B and one from B to A',
+    has: { a: 5, b: 5 },
+    prepare: async (session, { a, b }) => {
+      const request = { from_wallet: a, to_wallet: b, amount: 4, idem_key: 'did' };
+      const { transfer_id } = await call(session, 'wallet_transfer', request);
+      return { transfer_id };
+    },
+    callers: [topUp(1, 'one'), reverse(3, 'two'), transfer('b', 'a', 7)],
+    levels: ['read committed'],
+  },
 ];

@@ -134,13 +134,15 @@ async function settle(monitor: Session, running: Running[]): Promise<void> {
     const answers = running.flatMap(({ waiting }) => waiting ?? []);
     if (answers.length === 0) return;
     await Promise.race([Promise.all(answers), sleep(POLL_MS)]);
-    const left = running.filter(({ waiting }) => waiting).map(({ transaction }) => pidOf(transaction.client));
+    const left = running
+      .filter(({ waiting }) => waiting !== undefined)
+      .map(({ transaction }) => pidOf(transaction.client));
     if (left.length === 0) return;
     const { rows } = await monitor.query<{ waits: boolean }>(
       'select bool_and(pg_blocking_pids(pid) && $2::int[]) as waits from unnest($1::int[]) pid',
       [left, pids],
     );
-    if (rows[0]?.waits && left.length === running.filter(({ waiting }) => waiting).length) return;
+    if (rows[0]?.waits && left.length === running.filter(({ waiting }) => waiting !== undefined).length) return;
     if (Date.now() > deadline) throw new Error('a session neither ends nor waits for another');
   }
 }
