@@ -52,7 +52,8 @@ const spent: fc.Arbitrary<Amount> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(0n, null) },
 );
 const part: fc.Arbitrary<Amount> = fc.oneof(fc.constant(null), small);
-const pick = fc.nat({ max: 8 });
+/** Mostly the newest. */
+const pick = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 8 }) });
 const expires: fc.Arbitrary<Expiry> = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom<Expiry>('far', 'farther') },
   { weight: 6, arbitrary: fc.constantFrom<Expiry>('soon', 'later') },
@@ -74,8 +75,12 @@ const topUp = draft('top_up', { amount: gained });
 const bonus = draft('bonus', { amount: gained });
 const expiring = draft('bonus', { amount: gained, expires });
 const spend = draft('spend', { amount: spent });
-const transfer = draft('transfer', { amount: spent, to: wallet });
-const hold = draft('hold', { amount: spent, expires: fc.oneof(fc.constant(undefined), expires) });
+const receiver = fc.oneof({ weight: 12, arbitrary: wallet }, { weight: 1, arbitrary: fc.constant('foreign') });
+const transfer = draft('transfer', { amount: spent, to: receiver });
+const hold = draft('hold', {
+  amount: spent,
+  expires: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: expires }),
+});
 const capture = draft('capture', { amount: part, hold: pick, stubborn });
 const release = draft('release', { hold: pick, stubborn });
 const reversal = draft('reversal', { amount: part, transfer: pick, stubborn });
@@ -90,7 +95,7 @@ const again: fc.Arbitrary<Again> = fc.record({
   ),
 });
 
-/** Everything that is asked for, singly or in a batch. */
+/** What is asked for, one after the other or in a batch. */
 class Post implements Command {
   readonly #items: Item[];
   readonly #batch: boolean;
@@ -109,11 +114,11 @@ class Post implements Command {
     for (const [place, item] of this.#items.entries()) {
       const request = 'again' in item ? repeat(item, twin, requests) : await resolve(item, twin, place);
       // Nothing has been asked for yet, or there is no such hold or transfer.
-      if (request) requests.push(request);
+      if (!request) continue;
+      if (this.#batch) requests.push(request);
+      else await twin.post(request);
     }
-    const [only] = requests;
     if (this.#batch) await twin.batch(requests);
-    else if (only) await twin.post(only);
   }
 
   toString(): string {
@@ -123,7 +128,7 @@ class Post implements Command {
       const told = Object.entries<unknown>(facts).filter(([, value]) => value !== undefined && value !== false);
       return `${kind}(${told.map(([name, value]) => `${name} ${show(value)}`).join(', ')})`;
     });
-    return this.#batch ? `batch[${items.join('; ')}]` : items.join();
+    return this.#batch ? `batch[${items.join('; ')}]` : items.join(', ');
   }
 }
 
@@ -217,21 +222,48 @@ const setStatus = fc
 const act = (name: string, what: (twin: Twin) => Promise<void>): fc.Arbitrary<Command> =>
   fc.constant(new Act(name, what));
 
+/** What comes together too seldom by chance: a hold of credits that fall due under it, a payment out of credits of every source. */
+const players = fc.constantFrom(...WALLETS.slice(0, 3));
+const dueUnderHold = fc
+  .tuple(players, small, small, fc.constantFrom<Expiry>('soon', 'later'), fc.constantFrom<Expiry>(undefined, 'later'))
+  .map(([name, given, reserved, ends, freed]): Command => {
+    const granted: Item = { kind: 'bonus', wallet: name, amount: given, expires: ends };
+    return new Post([granted, { kind: 'hold', wallet: name, amount: reserved, expires: freed }], false);
+  });
+const mixedPayment = fc
+  .tuple(
+    players,
+    fc.array(fc.constantFrom<Expiry>(undefined, 'soon', 'far', 'farther'), { maxLength: 3 }),
+    small,
+    spent,
+    players,
+  )
+  .map(([name, lots, bought, paid, to]): Command => {
+    const granted = lots.map((ends): Item => ({ kind: 'bonus', wallet: name, amount: 5n, expires: ends }));
+    const payment: Item =
+      name === to
+        ? { kind: 'spend', wallet: name, amount: paid }
+        : { kind: 'transfer', wallet: name, to, amount: paid };
+    return new Post([{ kind: 'top_up', wallet: name, amount: bought }, ...granted, payment], false);
+  });
+
 /** One command, each kind as often as it is worth. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 2, arbitrary: single(topUp) },
+  { weight: 1, arbitrary: single(topUp) },
   { weight: 1, arbitrary: single(bonus) },
-  { weight: 3, arbitrary: single(expiring) },
+  { weight: 1, arbitrary: single(expiring) },
   { weight: 3, arbitrary: single(spend) },
-  { weight: 2, arbitrary: single(transfer) },
-  { weight: 2, arbitrary: single(hold) },
-  { weight: 2, arbitrary: single(capture) },
-  { weight: 1, arbitrary: single(release) },
-  { weight: 2, arbitrary: single(reversal) },
+  { weight: 3, arbitrary: single(transfer) },
+  { weight: 3, arbitrary: single(hold) },
+  { weight: 6, arbitrary: single(capture) },
+  { weight: 3, arbitrary: single(release) },
+  { weight: 6, arbitrary: single(reversal) },
   { weight: 2, arbitrary: single(again) },
   { weight: 2, arbitrary: batch },
+  { weight: 4, arbitrary: dueUnderHold },
+  { weight: 4, arbitrary: mixedPayment },
   { weight: 1, arbitrary: setStatus },
   { weight: 1, arbitrary: act('open(late)', (twin) => twin.open('late')) },
   { weight: 1, arbitrary: act('sweep', (twin) => twin.expireDue()) },
-  { weight: 1, arbitrary: act('fallDue', (twin) => twin.fallDue()) },
+  { weight: 3, arbitrary: act('fallDue', (twin) => twin.fallDue()) },
 );

@@ -197,9 +197,12 @@ export class Ledger {
       .map(([id, { wallet }]) => ({ id, wallet }));
   }
 
-  /** The transfers that somebody asked for, oldest first. */
+  /** The transfers that somebody asked for, those that can be reversed last, the newest at the end. */
   transfers(): { id: string; wallet: string }[] {
-    return [...this.#transfers.values()].map(({ id, wallet }) => ({ id, wallet }));
+    const isLeft = ({ left }: Transfer) => Number(sum(left) > 0n);
+    return [...this.#transfers.values()]
+      .sort((one, two) => isLeft(one) - isLeft(two))
+      .map(({ id, wallet }) => ({ id, wallet }));
   }
 
   /** Balances of the accounts of an asset, on the side where they are counted. */

@@ -73,10 +73,9 @@ export class Twin {
 
   /** The n-th instant to come that everything which falls due soon shares. */
   async soon(place: number): Promise<Instant> {
-    for (let next = this.#soon.length; next <= place; next += 1) {
-      const last = this.#soon.at(-1) ?? (await this.#now());
-      this.#soon.push(last + SOON);
-    }
+    const now = await this.#now();
+    this.#soon = this.#soon.filter((instant) => instant > now);
+    while (this.#soon.length <= place) this.#soon.push((this.#soon.at(-1) ?? now) + SOON);
     return this.#soon[place] ?? 0;
   }
 
@@ -194,6 +193,7 @@ export class Twin {
 
   /** Everything that is due is booked, the ledger proves sound, and the accounts stand as in the model. */
   async finish(): Promise<void> {
+    if ((this.ledger.accounts(this.#asset).breakage ?? 0n) > 0n) this.#see('expiry');
     while (this.#soon.length > 0) await this.fallDue();
     await this.expireDue();
     for (const { name } of this.ledger.wallets)
@@ -280,7 +280,12 @@ export class Twin {
       'code' in expected
         ? [expected.code]
         : [expected.answer].flat().map(({ kind, replayed }) => `${kind}${replayed ? ' again' : ''}`);
-    for (const one of what) this.seen.set(one, (this.seen.get(one) ?? 0) + 1);
+    for (const one of what) this.#see(one);
+    if (!('code' in expected) && !Array.isArray(expected.answer)) {
+      const { kind, wallet, seq, replayed, amount, bonusAmount } = expected.answer;
+      if (!replayed && this.ledger.wallet(wallet).seq > seq) this.#see(`${kind} before an expiry`);
+      if (!replayed && bonusAmount > 0n && bonusAmount < amount) this.#see(`mixed ${kind}`);
+    }
     this.#expectSame(
       actual,
       expected,
@@ -304,6 +309,10 @@ export class Twin {
       'answer' in expected ? told(expected.answer) : expected,
       'the answers',
     );
+  }
+
+  #see(outcome: string): void {
+    this.seen.set(outcome, (this.seen.get(outcome) ?? 0) + 1);
   }
 
   /** A name's first receipt tells its id. */
