@@ -3,9 +3,12 @@ returns void
 language plpgsql
 immutable
 as $$
+declare
+  -- As long as a code can be: an answer does not repeat a megabyte.
+  v_code text := left(asset_code, 64);
 begin
-  perform ledger_private.refuse('WLNOA', format('asset not found: %s', asset_code),
-    jsonb_build_object('asset_code', asset_code), 'An operator creates assets with asset_create(code, name, scale).');
+  perform ledger_private.refuse('WLNOA', format('asset not found: %s', v_code),
+    jsonb_build_object('asset_code', v_code), 'An operator creates assets with asset_create(code, name, scale).');
 end
 $$;
 

@@ -1,0 +1,263 @@
+/** Hostile values, by the type of the argument that they are for; which of them are legal all the same; and calls to put them in. */
+import {
+  call,
+  type Database,
+  newKey,
+  newOwner,
+  newWallet,
+  type Session,
+  setStatus,
+  UNKNOWN_WALLET,
+} from './helpers.ts';
+
+/** Values as text, as PostgreSQL reads them, with a name for reports; bytes are sent as they are, null as null. */
+export type Value = string | Buffer | null;
+
+const SQL = `'; drop table ledger.entries; --"$1 %s \\ {}`;
+const MEBIBYTE = 2 ** 20;
+const text = (...values: (string | null)[]): Value[] => values;
+const nested = (depth: number): string => `{"a": ${'['.repeat(depth)}${']'.repeat(depth)}}`;
+/** An object of so many bytes, as PostgreSQL writes it. */
+const bytes = (length: number): string => `{"a": "${'x'.repeat(length - 9)}"}`;
+
+const NUMBERS = text(
+  'NaN',
+  'Infinity',
+  '-Infinity',
+  '1e400',
+  '1e3',
+  '1.5',
+  '',
+  ' ',
+  'abc',
+  'null',
+  '0',
+  '-0',
+  '-1',
+  null,
+);
+const POWERS = text(
+  ...[2n ** 31n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 10n ** 15n, 10n ** 15n + 1n].map(String),
+  ...[2n ** 63n - 1n, 2n ** 63n, -(2n ** 63n), -(2n ** 63n) - 1n, 10n ** 400n].map(String),
+);
+const TEXTS: Value[] = [
+  ...text(
+    '',
+    ' ',
+    'a\u0000b',
+    '\u0000',
+    SQL,
+    `"; select pg_sleep(9)`,
+    '\u202e\u200b',
+    'null',
+    '\\',
+    '%00',
+    '../../etc',
+  ),
+  ...text('x'.repeat(200), 'x'.repeat(201), '\u{1f600}'.repeat(200), '\u{1f600}'.repeat(201), 'x'.repeat(1001)),
+  ...text('x'.repeat(MEBIBYTE), null),
+  // Half a surrogate pair, and a byte that begins nothing.
+  Buffer.from([0xed, 0xa0, 0x80]),
+  Buffer.from([0x61, 0xff]),
+];
+
+export const HOSTILE: Readonly<Record<string, Value[]>> = {
+  bigint: [...NUMBERS, ...POWERS],
+  integer: [...NUMBERS, ...POWERS],
+  text: TEXTS,
+  uuid: text('', 'x', UNKNOWN_WALLET, `${UNKNOWN_WALLET}${SQL}`, SQL, 'a\u0000', 'x'.repeat(MEBIBYTE), null),
+  jsonb: text(
+    ...['', '{', 'null', '[]', '[{}]', '"{}"', '1', 'true', 'NaN', '{"a": NaN}', '{"a": Infinity}', '{"a": 1.5e-3}'],
+    ...[nested(100), nested(4000), nested(100_000), bytes(8192), bytes(8193), bytes(MEBIBYTE), null],
+    ...['{"a": 1e400}', '{"a": 1e999999}', '{"a": -0}', '{"a": 9007199254740993}', '{"__proto__": 1}'],
+    ...['{"a": "\\u0000"}', '{"\\u0000": 1}', '{"a": "\\ud800"}', '{"\\udc00": 1}', '{"a": "\u0000"}'],
+    JSON.stringify({ [SQL]: SQL }),
+  ),
+  'timestamp with time zone': text(
+    ...[
+      '',
+      'infinity',
+      '-infinity',
+      'abc',
+      SQL,
+      '2030-01-01\u0000',
+      '12',
+      '0000-01-01',
+      '2030-02-30',
+      '2030-01-01T25:00Z',
+    ],
+    ...['294276-12-31T23:59:59Z', '294277-01-01T00:00:00Z', '999999-01-01', '2030-01-01T00:00:00+99', '2000-01-01'],
+    ...['2030-01-01T00:00:00 Nowhere/City', '4714-11-24 BC', `2030-01-01${'0'.repeat(MEBIBYTE)}`, null],
+  ),
+  'ledger.transfer_kind': text('', 'gift', 'hold', 'capture', 'release', 'reversal', 'expiry', 'Spend', SQL, null),
+};
+
+const FUNDS = 800_000_000_000_000;
+/** What is held, or was spent, of that: above 2^32. */
+const PART = 5_000_000_000;
+
+const whole = (least: bigint, most: bigint) => (value: string) =>
+  /^-?\d{1,19}$/.test(value) && BigInt(value) >= least && BigInt(value) <= most;
+const characters = (most: number) => (value: string) =>
+  value !== '' && Array.from(value).length <= most && !value.includes('\u0000');
+const CODE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const limit = whole(0n, 9n * 10n ** 18n);
+
+/** Which hostile values an argument takes; where it is not known, either answer will do. */
+const LEGAL: Readonly<Record<string, (value: string) => boolean | undefined>> = {
+  // Of those in bounds, the largest are more than a wallet or a hold has.
+  amount: (value) => whole(1n, BigInt(PART))(value) || (whole(1n, 10n ** 15n)(value) ? undefined : false),
+  scale: whole(0n, 18n),
+  max_wallets: whole(1n, 100_000n),
+  max_spend: limit,
+  max_balance: limit,
+  max_daily_top_up: limit,
+  max_daily_bonus: limit,
+  max_daily_spend: limit,
+  idem_key: characters(200),
+  owner_id: characters(200),
+  name: characters(200),
+  reason: characters(1000),
+  code: (value) => CODE.test(value),
+  // There may be one.
+  asset_code: (value) => (CODE.test(value) ? undefined : false),
+  metadata: (value) => isStorable(value),
+  expires_at: (value) => value === '294276-12-31T23:59:59Z',
+  wallet_id: () => false,
+  from_wallet: () => false,
+  to_wallet: () => false,
+  counterparty_id: () => false,
+  hold_id: () => false,
+  transfer_id: () => false,
+  kind: () => false,
+};
+
+/** An object of at most 8192 bytes; of numbers, one that PostgreSQL writes in full is longer than it was. */
+function isStorable(json: string): boolean {
+  if (json.includes('e999999') || /\\u0000|\\ud800|\\udc00|\u0000/.test(json)) return false;
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && json.length <= 8192;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether an argument takes a value; undefined where that is not known, or depends on more than the value. */
+export function isLegal(argument: string, value: Value, nullable: boolean): boolean | undefined {
+  if (value === null) return nullable;
+  if (Buffer.isBuffer(value)) return false;
+  return LEGAL[argument]?.(value);
+}
+
+/** A short name of a value for reports. */
+export function nameOf(value: Value): string {
+  if (value === null) return 'null';
+  const shown = Buffer.isBuffer(value) ? `bytes ${value.toString('hex')}` : JSON.stringify(value);
+  return shown.length <= 60 ? shown : `${shown.slice(0, 40)}… of ${value.length}`;
+}
+
+/** Wallets of an asset of their own in which everything is possible. */
+export interface Scene {
+  asset: string;
+  wallet: string;
+  friend: string;
+}
+
+export async function newScene(db: Database, asset: string): Promise<Scene> {
+  return { asset, wallet: await newWallet(db, asset, { bought: FUNDS }), friend: await newWallet(db, asset) };
+}
+
+/** A good value for each argument of a function, by its name, or else by its type: the call is accepted. */
+export async function goodValue(
+  db: Database,
+  scene: Scene,
+  name: string,
+  argument: string,
+  type: string,
+): Promise<Value> {
+  const flow = async (flowName: string) =>
+    call(db, flowName, { wallet_id: scene.wallet, amount: PART, idem_key: newKey() });
+  switch (argument) {
+    case 'wallet_id':
+      return STATES.includes(name) ? newWalletFor(db, scene, name) : scene.wallet;
+    case 'from_wallet':
+      return scene.wallet;
+    case 'to_wallet':
+      return scene.friend;
+    case 'hold_id':
+      return (await flow('wallet_hold')).hold_id;
+    case 'transfer_id':
+      return (await flow('wallet_spend')).transfer_id;
+    case 'asset_code':
+      return scene.asset;
+    case 'code':
+      return `H${newKey().slice(-12)}`;
+    case 'owner_id':
+      return newOwner();
+    case 'idem_key':
+      return newKey();
+    case 'kind':
+      return 'bonus';
+    case 'counterparty_id':
+      return null;
+    default:
+      return GOOD_BY_TYPE[type] ?? null;
+  }
+}
+
+const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
+
+/** One that has not got the status yet which the function gives it. */
+async function newWalletFor(db: Database, { asset }: Scene, name: string): Promise<string> {
+  const wallet = await newWallet(db, asset);
+  if (name === 'wallet_reopen') await setStatus(db, wallet, 'frozen');
+  return wallet;
+}
+
+const GOOD_BY_TYPE: Readonly<Record<string, string>> = {
+  bigint: '5',
+  integer: '2',
+  text: 'for a test',
+  uuid: UNKNOWN_WALLET,
+  jsonb: '{"order": 1}',
+  'timestamp with time zone': '2999-12-31T00:00:00Z',
+};
+
+/** How many rows each table of the ledger has. */
+export async function countRows(db: Session): Promise<Record<string, number>> {
+  const { rows } = await db.query<{ name: string; count: number }>(
+    `select c.oid::regclass::text as name,
+       (xpath('//count/text()', query_to_xml(format('select count(*) from %s', c.oid::regclass), false, true, '')))[1]::text::int as count
+     from pg_class c
+     where c.relkind = 'r' and c.relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace)
+     order by 1`,
+  );
+  return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
+}
+
+/** Where an argument can be found again. */
+const STORED: Readonly<Record<string, string>> = {
+  amount: 'ledger.transfers requested_amount',
+  idem_key: 'ledger.transfers idem_key',
+  metadata: 'ledger.transfers metadata',
+  expires_at: 'ledger.transfers expires_at',
+  owner_id: 'ledger.wallets owner_id',
+  code: 'ledger.assets code',
+  name: 'ledger.assets name',
+  scale: 'ledger.assets scale',
+  reason: 'ledger.wallet_events reason',
+  max_spend: 'ledger.asset_limits max_spend',
+  max_balance: 'ledger.asset_limits max_balance',
+  max_daily_top_up: 'ledger.asset_limits max_daily_top_up',
+  max_daily_bonus: 'ledger.asset_limits max_daily_bonus',
+  max_daily_spend: 'ledger.asset_limits max_daily_spend',
+};
+
+/** Whether a row holds just this value of an argument; true of arguments that are not stored. */
+export async function isStored(db: Session, arg: { name: string; type: string }, value: Value): Promise<boolean> {
+  const [table, column] = (STORED[arg.name] ?? '').split(' ');
+  if (!table || !column || value === null) return true;
+  const { rows } = await db.query(`select from ${table} where ${column} = $1::${arg.type} limit 1`, [value]);
+  return rows.length > 0;
+}
