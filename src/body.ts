@@ -16,11 +16,16 @@ const asSent: Reviver = (key, value, { source }) => {
   if (!key.isWellFormed() || (typeof value === 'string' && !value.isWellFormed())) {
     throw new BodyError('invalid argument: a text holds half a surrogate pair');
   }
-  if (typeof value === 'number' && source !== undefined && decimal(source) !== decimal(String(value))) {
+  if (typeof value === 'number' && source !== undefined && losesDigits(source)) {
     throw new BodyError(`invalid argument: the number ${source.slice(0, 40)} would lose digits: send it as a string`);
   }
   return value;
 };
+
+/** Whether a number, as it is written, is another one in JavaScript. */
+export function losesDigits(source: string): boolean {
+  return decimal(source) !== decimal(String(Number(source)));
+}
 
 /** A number's digits and exponent, however it is written; of Infinity, what no JSON number has. */
 function decimal(text: string): string {

@@ -33,6 +33,7 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   22003: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a number is out of range' },
   22007: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a date or time cannot be read' },
   22008: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a date or time is out of range' },
+  22009: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a date or time is out of range' },
   22021: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a text holds a character that cannot be stored' },
   '22P05': { code: 'INVALID_ARGUMENT', message: 'invalid argument: a text holds a character that cannot be stored' },
   40001: { code: 'RETRY', message: 'retry: another call came in between' },
