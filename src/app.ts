@@ -30,8 +30,6 @@ const READY_WITHIN_MS = 2_000;
 const MAX_BODY_BYTES = 100_000;
 /** Of those who may post batches: a thousand for each of ten thousand requests. */
 const MAX_BATCH_BYTES = 10_000_000;
-/** A document is parsed as a whole and remembered; what is large comes as variables. */
-const MAX_DOCUMENT_LENGTH = 100_000;
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
@@ -94,24 +92,13 @@ const acceptable: RequestHandler = (req, res, next) => {
 };
 
 /** Who is calling decides how much is read at all. */
-function graphqlBody(): RequestHandler[] {
+function graphqlBody(): RequestHandler {
   const usual = jsonBody(MAX_BODY_BYTES);
   const large = jsonBody(MAX_BATCH_BYTES);
-  return [
-    (req, res, next) => {
-      const read = BATCHERS.includes(identityOf(res).role) ? large : usual;
-      read(req, res, next);
-    },
-    (req, res, next) => {
-      const { query } = (req.body ?? {}) as { query?: unknown };
-      if (typeof query === 'string' && query.length > MAX_DOCUMENT_LENGTH) {
-        const most = `at most ${MAX_DOCUMENT_LENGTH} characters`;
-        sendError(res, 413, 'BAD_REQUEST', `The document has ${most}: send what is large as variables`);
-        return;
-      }
-      next();
-    },
-  ];
+  return (req, res, next) => {
+    const read = BATCHERS.includes(identityOf(res).role) ? large : usual;
+    read(req, res, next);
+  };
 }
 
 async function answers(pool: Pool): Promise<boolean> {

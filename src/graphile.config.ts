@@ -7,9 +7,10 @@ import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
+import { DocumentsPlugin } from './plugins/documents.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
-import { LimitsPlugin } from './plugins/limits.ts';
+import { LimitsPlugin, REMEMBERED_DOCUMENTS } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
@@ -33,6 +34,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       ScalarsPlugin,
       PagingPlugin,
       FiltersPlugin,
+      DocumentsPlugin,
       LimitsPlugin,
       RefusalsPlugin,
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
@@ -61,6 +63,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
       maskError,
+      parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,
     },
   };
 }

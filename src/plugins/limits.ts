@@ -2,7 +2,8 @@
 import 'postgraphile/grafserv';
 import {
   getNullableType,
-  GraphQLError,
+  isEnumType,
+  isInputObjectType,
   isIntrospectionType,
   isListType,
   isObjectType,
@@ -12,25 +13,69 @@ import {
 import type {
   ASTVisitor,
   FieldNode,
+  FragmentDefinitionNode,
   GraphQLSchema,
+  OperationDefinitionNode,
   SelectionSetNode,
   ValidationContext,
   ValueNode,
 } from 'postgraphile/graphql';
+import { badRequest } from '../errors.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts';
 
-/** Objects in the answer, if every list fills its page. */
-const MAX_OBJECTS = 25_000;
-/** Fields and fragments, counted as often as they are used. An IDE's introspection has a few hundred. */
-const MAX_SELECTIONS = 2000;
-/** Fields in fields. An IDE's introspection has 15. */
-const MAX_DEPTH = 20;
+/** What a document asks for, counted with its fragments spread out, and what it asks for at most. */
+interface Counts {
+  /** Fields and fragments, counted as often as they are used. */
+  selections: number;
+  /** Fields that have fields: what planning takes its time for, about a millisecond each. */
+  nested: number;
+  /** Each can be one more call of the same mutation, a transaction of its own. */
+  aliases: number;
+  /** In the answer, if every list fills its page. */
+  objects: number;
+}
+
+interface Limits extends Counts {
+  /** Fields in fields. */
+  depth: number;
+}
+
+/** Room for fifty calls in one request, each with its receipt; what is more is a batch. */
+const LIMITS: Limits = { depth: 12, selections: 2000, nested: 100, aliases: 50, objects: 25_000 };
+/** Under `__schema` and `__type`, of which no plan is made. An IDE's has 15 fields in each other and a few hundred in all. */
+const INTROSPECTION_LIMITS: Limits = { ...LIMITS, depth: 20, nested: 1000 };
+const INTROSPECTION = ['__schema', '__type'];
 /** Of a list that has no pages: as many receipts as a batch has requests. */
 const MAX_UNPAGED = 10_000;
+
+/** Those last used. The largest has 2 MB of syntax tree, and 4 MB for each plan: with one more for each set of its conditions. */
+export const REMEMBERED_DOCUMENTS = 100;
+const REMEMBERED_PLANS = 4;
+
+const REFUSALS: Readonly<Record<keyof Limits, (most: number) => string>> = {
+  depth: (most) => `a query is at most ${most} fields deep`,
+  selections: (most) => `a query has at most ${most} fields, fragments spread out`,
+  nested: (most) => `a query has at most ${most} fields that have fields, fragments spread out`,
+  aliases: (most) => `a query has at most ${most} aliases, fragments spread out: many calls are a batch`,
+  objects: (most) => `a query asks for at most ${most} objects: ask for smaller pages, by number and not by variable`,
+};
 
 export const LimitsPlugin: GraphileConfig.Plugin = {
   name: 'LimitsPlugin',
   version: '1.0.0',
+  schema: {
+    hooks: {
+      GraphQLSchema(config) {
+        const { extensions } = config;
+        const grafast = {
+          ...extensions?.grafast,
+          operationsCacheMaxLength: REMEMBERED_DOCUMENTS,
+          operationOperationPlansCacheMaxLength: REMEMBERED_PLANS,
+        };
+        return { ...config, extensions: { ...extensions, grafast } };
+      },
+    },
+  },
   grafserv: {
     middleware: {
       setPreset(next, { validationRules }) {
@@ -41,63 +86,105 @@ export const LimitsPlugin: GraphileConfig.Plugin = {
   },
 };
 
+/** The fields that are read a page at a time, and those that are lists themselves with what they hold where no size is given. */
+interface Lists {
+  paged: Set<string>;
+  plain: Map<string, number>;
+}
+
+/** What has been counted so far: of the data, or of the introspection. */
+interface Tally {
+  limits: Limits;
+  lists: Lists;
+  counts: Counts;
+}
+
 /** Where in a query we are: how deep, how many objects this selection is made for, and the page of the list around it. */
 interface Place {
+  tally: Tally;
   depth: number;
   objects: number;
   page: number;
 }
 
+/** Comes before what other rules look at, and ends the validation: some take the square of what is counted here. */
 function LimitsRule(context: ValidationContext): ASTVisitor {
-  const lists = listFields(context.getSchema());
-  let selections = 0;
-  let objects = 0;
+  const lists = listsOf(context.getSchema());
+  const introspectionLists = introspectionListsOf(context.getSchema());
 
-  /** Its result tells whether to go on: the first error is enough. */
-  function walk(selectionSet: SelectionSetNode, place: Place): boolean {
-    return selectionSet.selections.every((node) => {
-      selections += 1;
-      if (selections > MAX_SELECTIONS)
-        return refuse(`a query has at most ${MAX_SELECTIONS} fields, fragments spread out`);
-      if (node.kind === Kind.INLINE_FRAGMENT) return walk(node.selectionSet, place);
-      if (node.kind === Kind.FIELD) return walkField(node, place);
-      const fragment = context.getFragment(node.name.value);
-      return !fragment || walk(fragment.selectionSet, place);
-    });
-  }
+  /** Introspection is counted on its own, from where it begins. */
+  function walkDefinition(definition: OperationDefinitionNode | FragmentDefinitionNode): void {
+    const introspection = newTally(INTROSPECTION_LIMITS, introspectionLists);
+    walk(definition.selectionSet, start(isOfIntrospection(definition) ? introspection : newTally(LIMITS, lists)));
 
-  function walkField(field: FieldNode, { depth, objects: around, page }: Place): boolean {
-    if (!field.selectionSet) return true;
-    const name = field.name.value;
-    const isPage = name === 'nodes' || name === 'edges';
-    const plainSize = lists.plain.get(name);
-    const here = around * (isPage ? page : plainSize === undefined ? 1 : pageOf(field, plainSize));
-    objects += here;
-    if (objects > MAX_OBJECTS) {
-      return refuse(
-        `a query asks for at most ${MAX_OBJECTS} objects: ask for smaller pages, by number and not by variable`,
-      );
+    function walk(set: SelectionSetNode, place: Place): void {
+      for (const node of set.selections) {
+        count(place.tally, 'selections');
+        if (node.kind === Kind.INLINE_FRAGMENT) walk(node.selectionSet, place);
+        else if (node.kind === Kind.FIELD)
+          walkField(node, INTROSPECTION.includes(node.name.value) ? start(introspection) : place);
+        else {
+          const fragment = context.getFragment(node.name.value);
+          if (fragment) walk(fragment.selectionSet, place);
+        }
+      }
     }
-    if (depth === MAX_DEPTH) return refuse(`a query is at most ${MAX_DEPTH} fields deep`);
-    return walk(field.selectionSet, {
-      depth: depth + 1,
-      objects: here,
-      page: lists.paged.has(name) ? pageOf(field, DEFAULT_PAGE) : 1,
-    });
-  }
 
-  function refuse(message: string): false {
-    context.reportError(new GraphQLError(message));
-    return false;
+    function walkField(field: FieldNode, place: Place): void {
+      const { tally, depth } = place;
+      if (depth > tally.limits.depth) refuse('depth', tally.limits);
+      if (field.alias) count(tally, 'aliases');
+      if (!field.selectionSet) return;
+      const objects = objectsOf(field, place);
+      count(tally, 'objects', objects);
+      count(tally, 'nested');
+      const page = tally.lists.paged.has(field.name.value) ? pageOf(field, DEFAULT_PAGE) : 1;
+      walk(field.selectionSet, { tally, depth: depth + 1, objects, page });
+    }
   }
 
   return {
-    OperationDefinition({ operation, selectionSet }) {
-      // GraphQL's own rules let it pass although the schema has none.
-      if (operation === OperationTypeNode.SUBSCRIPTION) refuse('there are no subscriptions');
-      else walk(selectionSet, { depth: 1, objects: 1, page: 1 });
+    Document({ definitions }) {
+      for (const definition of definitions) {
+        // GraphQL's own rules let a subscription pass although the schema has none.
+        if (definition.kind === Kind.OPERATION_DEFINITION && definition.operation === OperationTypeNode.SUBSCRIPTION) {
+          throw badRequest('there are no subscriptions');
+        }
+        // Fragments too: one that is not used is looked at by the other rules.
+        if ('selectionSet' in definition) walkDefinition(definition);
+      }
     },
   };
+}
+
+/** A fragment of an introspection has types such as __Type. */
+function isOfIntrospection(definition: OperationDefinitionNode | FragmentDefinitionNode): boolean {
+  return definition.kind === Kind.FRAGMENT_DEFINITION && definition.typeCondition.name.value.startsWith('__');
+}
+
+function newTally(limits: Limits, lists: Lists): Tally {
+  return { limits, lists, counts: { selections: 0, nested: 0, aliases: 0, objects: 0 } };
+}
+
+function start(tally: Tally): Place {
+  return { tally, depth: 1, objects: 1, page: 1 };
+}
+
+function count({ counts, limits }: Tally, what: keyof Counts, by = 1): void {
+  counts[what] += by;
+  if (counts[what] > limits[what]) refuse(what, limits);
+}
+
+function refuse(what: keyof Limits, limits: Limits): never {
+  throw badRequest(REFUSALS[what](limits[what]));
+}
+
+/** How many objects a field stands for, if every list fills its page. */
+function objectsOf(field: FieldNode, { tally: { lists }, objects: around, page }: Place): number {
+  const name = field.name.value;
+  if (name === 'nodes' || name === 'edges') return around * page;
+  const plainSize = lists.plain.get(name);
+  return around * (plainSize === undefined ? 1 : pageOf(field, plainSize));
 }
 
 /** A page that is given both sizes is refused later, and must not make room for others here: it counts as the larger. */
@@ -114,8 +201,7 @@ function sizeOf(value: ValueNode): number {
   return size >= 0 && size <= MAX_PAGE ? size : MAX_PAGE;
 }
 
-/** The fields that are read a page at a time, and those that are lists themselves with what they hold where no size is given. */
-function listFields(schema: GraphQLSchema): { paged: Set<string>; plain: Map<string, number> } {
+function listsOf(schema: GraphQLSchema): Lists {
   const paged = new Set<string>();
   const plain = new Map<string, number>();
   const types = Object.values(schema.getTypeMap()).filter((type) => !isIntrospectionType(type));
@@ -126,4 +212,21 @@ function listFields(schema: GraphQLSchema): { paged: Set<string>; plain: Map<str
     } else if (name !== 'nodes' && name !== 'edges') plain.set(name, hasSize ? MAX_PAGE : MAX_UNPAGED);
   }
   return { paged, plain };
+}
+
+/** How long the lists of introspection are on average: one in another holds as much as there is in the schema. */
+function introspectionListsOf(schema: GraphQLSchema): Lists {
+  const types = Object.values(schema.getTypeMap());
+  const fields = types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()));
+  const inputs = types.filter(isInputObjectType).flatMap((type) => Object.values(type.getFields()));
+  const values = types.filter(isEnumType).flatMap((type) => type.getValues());
+  const plain = new Map([
+    ['types', types.length],
+    ['fields', fields.length / types.length],
+    ['args', fields.flatMap(({ args }) => args).length / fields.length],
+    ['inputFields', inputs.length / types.length],
+    ['enumValues', values.length / types.length],
+    ['directives', schema.getDirectives().length],
+  ]);
+  return { paged: new Set(), plain };
 }

@@ -1,0 +1,54 @@
+/** Refuses a document by its size before it is parsed: what parser and rules do with it takes more than linear time and memory. */
+import 'postgraphile/grafserv';
+import { Lexer, Source, TokenKind } from 'postgraphile/graphql';
+import { badRequest } from '../errors.ts';
+
+const MAX_LENGTH = 100_000;
+/** Words and signs. Fifty calls with their receipts have about three thousand, an IDE's introspection has three hundred. */
+const MAX_TOKENS = 4000;
+/** Brackets in brackets, values included: the parser calls itself for each. */
+const MAX_NESTING = 200;
+
+const OPENING: readonly TokenKind[] = [TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L];
+const CLOSING: readonly TokenKind[] = [TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R];
+
+export const DocumentsPlugin: GraphileConfig.Plugin = {
+  name: 'DocumentsPlugin',
+  version: '1.0.0',
+  grafserv: {
+    middleware: {
+      processGraphQLRequestBody(next, { body: { query } }) {
+        // That it is text at all is looked at later.
+        if (typeof query === 'string') checkDocument(query);
+        return next();
+      },
+    },
+  },
+};
+
+function checkDocument(text: string): void {
+  if (text.length > MAX_LENGTH) {
+    throw badRequest(`a document has at most ${MAX_LENGTH} characters: send what is large as variables`, 413);
+  }
+  const lexer = new Lexer(new Source(text));
+  let tokens = 0;
+  let nesting = 0;
+  for (let kind = nextKind(lexer); kind !== TokenKind.EOF; kind = nextKind(lexer)) {
+    tokens += 1;
+    if (OPENING.includes(kind)) nesting += 1;
+    else if (CLOSING.includes(kind)) nesting -= 1;
+    if (tokens > MAX_TOKENS) {
+      throw badRequest(`a document has at most ${MAX_TOKENS} words and signs: send what is large as variables`);
+    }
+    if (nesting > MAX_NESTING) throw badRequest(`a document has at most ${MAX_NESTING} brackets in each other`);
+  }
+}
+
+/** What cannot be read ends it here, and will be where the parser says what is wrong. */
+function nextKind(lexer: Lexer): TokenKind {
+  try {
+    return lexer.advance().kind;
+  } catch {
+    return TokenKind.EOF;
+  }
+}
