@@ -10,6 +10,7 @@ import {
   type GraphQLArgument,
   type GraphQLField,
   type GraphQLInputField,
+  type GraphQLInputType,
   type GraphQLObjectType,
 } from 'graphql';
 import { type JWTPayload, SignJWT } from 'jose';
@@ -66,6 +67,8 @@ function isTaken({ status, text }: Reply): boolean {
 
 const schema = buildSchema(readFileSync(`${ROOT}schema.graphql`, 'utf8'));
 const PG_TYPES: Readonly<Record<string, string>> = {
+  String: 'text',
+  Cursor: 'text',
   BigInt: 'bigint',
   Int: 'integer',
   UUID: 'uuid',
@@ -75,6 +78,9 @@ const PG_TYPES: Readonly<Record<string, string>> = {
 };
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const isNumber = (json: string): boolean => /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i.test(json);
+
+/** Of another type, such as an enum, there are but the values that fit none. */
+const typeOf = (type: GraphQLInputType): string => PG_TYPES[getNamedType(type).name] ?? getNamedType(type).name;
 
 /** A field of an input, by its key, and by its name and type in the database. */
 interface Argument {
@@ -87,7 +93,7 @@ interface Argument {
 const argumentOf = ({ name: key, type }: GraphQLInputField): Argument => ({
   key,
   name: snake(key),
-  type: PG_TYPES[getNamedType(type).name] ?? 'text',
+  type: typeOf(type),
   isRequired: isNonNullType(type),
 });
 
@@ -96,9 +102,25 @@ function jsonsOf(type: string): string[] {
   const texts = (HOSTILE[type] ?? []).filter((value) => typeof value === 'string');
   const own = texts.flatMap((value) => {
     if (type === 'jsonb') return [value];
-    return isNumber(value) ? [value, JSON.stringify(value)] : [JSON.stringify(value)];
+    if (!isNumber(value)) return [JSON.stringify(value)];
+    // An Int is never a text.
+    return type === 'integer' ? [value] : [value, JSON.stringify(value)];
   });
-  return [...own, 'null', 'true', '1', '0.1', '1e400', '[]', '{}', '[[1]]', '{"a": [null]}', '"\\ud800"', '"a\\udc00"'];
+  return [
+    ...own,
+    'null',
+    'true',
+    '"x"',
+    '1',
+    '0.1',
+    '1e400',
+    '[]',
+    '{}',
+    '[[1]]',
+    '{"a": [null]}',
+    '"\\ud800"',
+    '"a\\udc00"',
+  ];
 }
 
 /** Whether an argument takes a value that is sent as JSON; undefined where either answer will do. */
@@ -283,9 +305,10 @@ function goodLiteral(field: GraphQLField<unknown, unknown>, { name, type }: Grap
   return { BigInt: '1', Datetime: '"2999-12-31"' }[getNamedType(type).name] ?? '"GOLD"';
 }
 
+/** Those that must be given, and which wallet: some fields read the whole ledger without. */
 function goodArguments(field: GraphQLField<unknown, unknown>, ids: Ids, without?: string): string[] {
   return field.args
-    .filter(({ name, type }) => isNonNullType(type) && name !== without)
+    .filter(({ name, type }) => name !== without && (isNonNullType(type) || name === 'walletId'))
     .map((arg) => `${arg.name}: ${goodLiteral(field, arg, ids)}`);
 }
 
@@ -333,9 +356,9 @@ function jsonsOfArgument({ type }: GraphQLArgument): string[] {
       jsonsOf(argumentOf(field).type).map((json) => `{"${field.name}": ${json}}`),
     );
   }
-  const jsons = jsonsOf(PG_TYPES[named.name] ?? 'text');
+  const jsons = jsonsOf(typeOf(type));
   return isListType(getNullableType(type))
-    ? [...jsons, ...jsons.filter(({ length }) => length < 1000).map((json) => `[${json}, ${json}]`)]
+    ? [...jsons, ...jsons.filter(({ length }) => length < 20).map((json) => `[${json}, ${json}]`)]
     : jsons;
 }
 

@@ -7,7 +7,7 @@ type Coerce = (value: unknown) => string;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 // Whether there is such a day and hour, PostgreSQL judges; but words such as "tomorrow" would mean something else on each retry.
-const DATETIME = /^\d{4,6}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d([.,]\d{1,9})?)?)?( ?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?))?)?$/i;
+const DATETIME = /^\d{4,6}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?( ?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?))?)?$/i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const COERCE: Readonly<Record<string, Coerce>> = {
