@@ -285,6 +285,42 @@ describe('a hostile value over GraphQL', () => {
   it('leaves the ledger sound', () => expectSound(db));
 });
 
+describe('a value that looks hostile', () => {
+  it.each([
+    ['2999-12-31', '2999-12-31T00:00:00.000000+00:00'],
+    ['2999-12-31T23:59Z', '2999-12-31T23:59:00.000000+00:00'],
+    ['2999-12-31t23:59:59z', '2999-12-31T23:59:59.000000+00:00'],
+    ['2999-12-31 23:59:59.123456 +05:30', '2999-12-31T18:29:59.123456+00:00'],
+    ['2999-12-31T23:59:59.123456789-0800', '3000-01-01T07:59:59.123457+00:00'],
+    ['294276-12-31T23:59:59+00', '294276-12-31T23:59:59.000000+00:00'],
+  ])('is the time that it says: %s', async (expiresAt, shown) => {
+    const walletId = await newWallet(db, await someAsset(db));
+
+    await service.receipt('walletBonus', { walletId, amount: 1, idemKey: 'k', expiresAt });
+
+    expect(await service.data(`{ transferByIdemKey(walletId: "${walletId}", idemKey: "k") { expiresAt } }`)).toEqual({
+      transferByIdemKey: { expiresAt: shown },
+    });
+  });
+
+  it('is metadata as it says, in a document too', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const literal = `{a: 1.50, b: -0, c: [null, true, "';--"], d: 9007199254740991, e: 1e3, __proto__: {f: {}}, g: $part}`;
+
+    await service.data(
+      `mutation ($part: JSON) { walletTopUp(input: {walletId: "${walletId}", amount: 1, idemKey: "k", metadata: ${literal}}) { receipt { seq } } }`,
+      { part: ['$1', '%s'] },
+    );
+
+    const { rows } = await db.query('select metadata::text from ledger.transfers where wallet_id = $1', [walletId]);
+    expect(rows).toEqual([
+      {
+        metadata: `{"a": 1.5, "b": 0, "c": [null, true, "';--"], "d": 9007199254740991, "e": 1000, "g": ["$1", "%s"], "__proto__": {"f": {}}}`,
+      },
+    ]);
+  });
+});
+
 /** A field with arguments, and how to ask for it: from the root, through fields that need no more than an id. */
 interface Reading {
   name: string;
