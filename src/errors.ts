@@ -1,7 +1,6 @@
 /** What callers learn of an error: the ledger's refusals as they are, a few database errors by name, of the rest an id. */
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'express';
-import { SafeError } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
 
 export interface PublicError {
@@ -125,11 +124,6 @@ export function sendError(res: Response, status: number, code: string, message: 
 
 export function sendPublicError(res: Response, status: number, error: PublicError): void {
   res.status(status).json({ errors: [error] });
-}
-
-/** For Grafserv: a request that is not executed at all. */
-export function badRequest(message: string, statusCode = 400): SafeError {
-  return new SafeError(message, { statusCode });
 }
 
 /** Errors of the request itself (syntax, validation, a value of the wrong type) come from GraphQL and hold nothing secret. */

@@ -20,8 +20,8 @@ import type {
   ValidationContext,
   ValueNode,
 } from 'postgraphile/graphql';
-import { badRequest } from '../errors.ts';
 import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts';
+import { badRequest } from './refusals.ts';
 
 /** What a document asks for, counted with its fragments spread out, and what it asks for at most. */
 interface Counts {

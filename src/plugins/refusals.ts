@@ -1,4 +1,5 @@
 /** Gives requests that cannot be executed one look, whichever of the two JSON media types the client asks for. */
+import { SafeError } from 'postgraphile/grafast';
 import 'postgraphile/grafserv';
 
 export const RefusalsPlugin: GraphileConfig.Plugin = {
@@ -27,4 +28,9 @@ interface Refusal {
 /** No data at all (null is data) means that nothing was executed. */
 function isRefusal(answer: unknown): answer is Refusal {
   return typeof answer === 'object' && answer !== null && 'errors' in answer && !('data' in answer);
+}
+
+/** For a request that is not executed at all, thrown before it could be. */
+export function badRequest(message: string, statusCode = 400): SafeError {
+  return new SafeError(message, { statusCode });
 }
