@@ -4,8 +4,9 @@ language sql
 stable
 -- One plan for all numbers of rows: another for each would cost more than it gains.
 set plan_cache_mode = force_generic_plan
--- Nor may one that was made while the tables were small outlive that.
+-- Nor may one that was made while the tables were small outlive that; nor one that sorts a wallet's lots at each step.
 set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
   with recursive demands as (
     select t.number, t.debit_wallet_id as wallet_id, sum(t.bonus_amount) as need
