@@ -6,7 +6,6 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_requests ledger.transfers[];
   v_batch ledger_private.batch;
   v_plan ledger_private.batch_plan;
   v_receipts ledger.receipt[];
@@ -16,12 +15,11 @@ begin
       jsonb_build_object('length', cardinality(requests), 'max', 10000));
   end if;
   v_batch := ledger_private.lock_batch(requests);
-  v_requests := ledger_private.batch_requests(requests, v_batch.at_time);
-  v_batch := ledger_private.load_batch(v_requests, v_batch);
-  v_plan := ledger_private.plan_batch(v_requests, v_batch);
-  v_receipts := ledger_private.write_batch(v_requests, v_batch, v_plan);
+  v_batch := ledger_private.load_batch(requests, v_batch);
+  v_plan := ledger_private.plan_batch(requests, v_batch);
+  v_receipts := ledger_private.write_batch(requests, v_batch, v_plan);
   if cardinality(v_receipts) < cardinality(requests) then
-    v_receipts := ledger_private.batch_receipts(v_requests, v_receipts, v_plan.bonus_amounts, (v_batch.numbers).first_places);
+    v_receipts := ledger_private.batch_receipts(requests, v_receipts, v_plan.bonus_amounts, (v_batch.numbers).first_places);
   end if;
   return query select * from unnest(v_receipts);
 end

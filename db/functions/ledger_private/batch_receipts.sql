@@ -1,5 +1,5 @@
 create or replace function ledger_private.batch_receipts(
-  requests ledger.transfers[],
+  requests ledger.wallet_request[],
   booked ledger.receipt[],
   bonus_amounts bigint[],
   first_places int[]
@@ -20,15 +20,15 @@ begin
       v_receipts[v_place] := v_receipts[first_places[v_place]];
       v_receipts[v_place].replayed := true;
     else
-      v_receipts[v_place] := ledger_private.replay(requests[v_place]);
+      v_receipts[v_place] := ledger_private.replay(ledger_private.batch_request(requests[v_place]));
     end if;
   end loop;
   return v_receipts;
 end
 $$;
 
-comment on function ledger_private.batch_receipts(ledger.transfers[], ledger.receipt[], bigint[], int[]) is
+comment on function ledger_private.batch_receipts(ledger.wallet_request[], ledger.receipt[], bigint[], int[]) is
 $$A receipt for each request of a batch that repeats some, in their order: from those of what it booked, and those of then for what had been booked
 before.$$;
 
-revoke all on function ledger_private.batch_receipts(ledger.transfers[], ledger.receipt[], bigint[], int[]) from public;
+revoke all on function ledger_private.batch_receipts(ledger.wallet_request[], ledger.receipt[], bigint[], int[]) from public;

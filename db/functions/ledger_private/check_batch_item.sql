@@ -1,8 +1,9 @@
 create or replace function ledger_private.check_batch_item(
-  request ledger.transfers,
+  request ledger.wallet_request,
   wallet ledger.wallets,
   other ledger.wallets,
-  first ledger.transfers,
+  used boolean,
+  first ledger.wallet_request,
   wallet_time timestamptz
 )
 returns boolean
@@ -10,22 +11,21 @@ language plpgsql
 volatile
 as $$
 declare
-  v_checked boolean;
+  v_first ledger.transfers;
 begin
-  -- Another kind is as good as none: what else a single call of it would want is beside the point.
-  if request.kind not in ('top_up', 'bonus', 'spend', 'transfer') then
-    request.kind := null;
-  end if;
-  v_checked := ledger_private.check_request(request.kind, request.wallet_id, request.credit_wallet_id, null, null, request.amount,
-    request.idem_key, request.expires_at, request.metadata);
-  if wallet.id is null or other.id is distinct from request.credit_wallet_id then
-    perform ledger_private.refuse_wallet(case when wallet.id is null then request.wallet_id else request.credit_wallet_id end);
+  if wallet.id is null or other.id is distinct from request.counterparty_id then
+    perform ledger_private.refuse_wallet(case when wallet.id is null then request.wallet_id else request.counterparty_id end);
   end if;
   if other.asset_code <> wallet.asset_code then
     perform ledger_private.refuse_assets(wallet.asset_code, other.asset_code);
   end if;
-  if first.id is not null then
-    perform ledger_private.check_replay(first, request);
+  if used then
+    select t.* into strict v_first from ledger.transfers t where t.wallet_id = request.wallet_id and t.idem_key = request.idem_key;
+  elsif first.kind is not null then
+    v_first := ledger_private.batch_request(first);
+  end if;
+  if v_first.id is not null then
+    perform ledger_private.check_replay(v_first, ledger_private.batch_request(request));
     return false;
   end if;
   if request.expires_at is not null then
@@ -40,9 +40,12 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_batch_item(ledger.transfers, ledger.wallets, ledger.wallets, ledger.transfers, timestamptz) is
+comment on function ledger_private.check_batch_item(
+  ledger.wallet_request, ledger.wallets, ledger.wallets, boolean, ledger.wallet_request, timestamptz
+) is
 $$Whether an item of a batch is to be booked: true; false where it repeats first, its key's first request; or refuses it as a single call would,
-short of limits and funds. The wallets are null where they are not there.$$;
+for another reason than the request itself, limits or funds. The wallets are null where they are not there.$$;
 
-revoke all on function ledger_private.check_batch_item(ledger.transfers, ledger.wallets, ledger.wallets, ledger.transfers, timestamptz)
-  from public;
+revoke all on function ledger_private.check_batch_item(
+  ledger.wallet_request, ledger.wallets, ledger.wallets, boolean, ledger.wallet_request, timestamptz
+) from public;

@@ -8,26 +8,36 @@ set enable_seqscan = off
 as $$
 declare
   v_batch ledger_private.batch;
+  -- With repetitions and nulls, which do not matter to a search.
   v_ids uuid[];
+  v_open uuid[];
   v_kinds ledger.transfer_kind[];
   v_assets text[];
   v_accounts ledger.house_account[];
+  v_players ledger.wallets[];
+  v_player_ids uuid[];
   v_houses ledger.wallets[];
+  v_house_ids uuid[];
 begin
   select array_agg(r.wallet_id) || array_agg(r.counterparty_id), array_agg(r.kind) into v_ids, v_kinds from unnest(requests) r;
-  v_ids := array(select distinct u from unnest(v_ids) u where u is not null);
   v_assets := array(select distinct w.asset_code from ledger.wallets w where w.id = any (v_ids));
   v_accounts := array(select distinct ledger_private.house_account(k) from unnest(v_kinds) k);
-  if ledger_private.has_due(v_ids, clock_timestamp()) then
+  v_open := ledger_private.with_open(v_ids);
+  if cardinality(v_open) > 0 and ledger_private.has_due(v_open, clock_timestamp()) then
     v_accounts := v_accounts || 'breakage'::ledger.house_account;
   end if;
-  v_houses := array(
-    select w from ledger.wallets w
-      where w.asset_code = any (v_assets) and w.house = any (v_accounts) and w.stripe = 32
-      order by w.id
-      for no key update);
-  v_batch.wallets := array(select w from ledger.wallets w where w.id = any (v_ids) and w.house is null order by w.id for no key update)
-    || v_houses;
+  select array_agg(h.w), array_agg((h.w).id) into v_houses, v_house_ids
+    from (
+      select w from ledger.wallets w
+        where w.asset_code = any (v_assets) and w.house = any (v_accounts) and w.stripe = 32
+        order by w.id
+        for no key update
+    ) h;
+  select array_agg(p.w), array_agg((p.w).id) into v_players, v_player_ids
+    from (select w from ledger.wallets w where w.id = any (v_ids) and w.house is null order by w.id for no key update) p;
+  v_batch.wallets := v_players || v_houses;
+  v_batch.ids := v_player_ids || v_house_ids;
+  v_batch.assets := v_assets;
   v_batch.at_time := clock_timestamp();
   return v_batch;
 end
