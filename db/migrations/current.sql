@@ -83,6 +83,7 @@ create type ledger_private.batch_plan as (
 --!include ledger_private/plan_batch.sql
 --!include ledger_private/load_lots.sql
 --!include ledger_private/move_batch_lots.sql
+--!include ledger_private/uuid_after.sql
 --!include ledger_private/write_batch.sql
 --!include ledger_private/batch_receipts.sql
 --!include ledger/wallet_post_batch.sql

@@ -17,23 +17,26 @@ as $$
     select w.id, w.asset_code, w.house, w.status = 'open' as open, w.number
     from unnest(wallets) with ordinality w (id, owner_id, asset_code, normal_side, house, stripe, status, created_at, number)
   )
+  -- Few and narrow columns, because these are sorted.
   select row(
-    array_agg(a.number order by i.place),
-    array_agg(case when i.kind = 'transfer' then c.number else h.number end order by i.place),
-    array_agg(coalesce(f.first_place, i.place) order by i.place),
-    array_agg(i.used order by i.place),
-    array_agg((not a.open or i.used or coalesce(f.first_place < i.place, false)
-      or case when i.kind = 'transfer' then not c.open or c.asset_code <> a.asset_code else i.counterparty_id is not null end
-      ) is not false order by i.place),
+    array_agg(n.number order by n.place), array_agg(n.other_number order by n.place), array_agg(n.first_place order by n.place),
+    array_agg(n.used order by n.place), array_agg(n.odd order by n.place),
     -- One that is refused for its amount takes nothing off what those before it may reach.
-    sum(greatest(i.amount, 0)),
-    bool_or(i.expires_at is not null)
+    sum(greatest(n.amount, 0)), bool_or(n.expiring)
   )::ledger_private.batch_numbers
-  from items i
-  left join repeated f on f.wallet_id = i.wallet_id and f.idem_key = i.idem_key
-  left join numbers a on a.id = i.wallet_id and a.house is null
-  left join numbers c on c.id = i.counterparty_id and c.house is null
-  left join numbers h on h.asset_code = a.asset_code and h.house = i.house
+  from (
+    select i.place, i.amount, i.expires_at is not null as expiring, i.used, coalesce(f.first_place, i.place) as first_place, a.number,
+        case when i.kind = 'transfer' then c.number else h.number end as other_number,
+        (not a.open or i.used or coalesce(f.first_place < i.place, false)
+          or case when i.kind = 'transfer' then not c.open or c.asset_code <> a.asset_code else i.counterparty_id is not null end
+        ) is not false as odd
+      from items i
+      left join repeated f on f.wallet_id = i.wallet_id and f.idem_key = i.idem_key
+      left join numbers a on a.id = i.wallet_id and a.house is null
+      left join numbers c on c.id = i.counterparty_id and c.house is null
+      left join numbers h on h.asset_code = a.asset_code and h.house = i.house
+      offset 0
+  ) n
 $$;
 
 comment on function ledger_private.number_batch(ledger.wallet_request[], ledger.wallets[]) is

@@ -32,6 +32,7 @@ declare
   v_amounts bigint[];
   v_bonus_amounts bigint[];
   v_bytes bytea[];
+  v_first_id uuid := uuidv7();
   v_actor text := ledger_private.actor();
   v_guard text;
   v_place int;
@@ -47,7 +48,7 @@ begin
   v_guard := set_config('ledger.posting', 'on', true);
   with written as (
     insert into ledger.transfers as t
-      select uuidv7(), i.wallet_id, i.idem_key, i.kind,
+      select ledger_private.uuid_after(v_first_id, i.row - v_heads), i.wallet_id, i.idem_key, i.kind,
           v_ids[v_numbers[i.debit]], v_seqs[i.debit], v_ids[v_numbers[i.credit]], v_seqs[i.credit],
           i.amount, i.amount, i.bonus_part, null, null, i.expires_at, coalesce(i.metadata, '{}'), v_actor, v_times[v_numbers[i.row]]
         from (
