@@ -43,7 +43,7 @@ $$;
 comment on function ledger_private.check_batch_item(
   ledger.wallet_request, ledger.wallets, ledger.wallets, boolean, ledger.wallet_request, timestamptz
 ) is
-$$Whether an item of a batch is to be booked: true; false where it repeats first, its key's first request; or refuses it as a single call would,
+$$Whether an item of a batch is to be booked: true; false where it repeats first, the first request of its key; or refuses it as a single call would,
 for another reason than the request itself, limits or funds. The wallets are null where they are not there.$$;
 
 revoke all on function ledger_private.check_batch_item(

@@ -54,7 +54,7 @@ end
 $$;
 
 comment on function ledger_private.load_batch(ledger.wallet_request[], ledger_private.batch) is
-$$What a batch is judged by, once its wallets are locked: those of them that are there and the house's, with their heads and, where there are any,
+$$What a batch is judged by, once its wallets are locked: those of them that are there and the house, with their heads and, where there are any,
 limits; and what is to be known of each request. Books what is due in wallets that something is to be booked for.$$;
 
 revoke all on function ledger_private.load_batch(ledger.wallet_request[], ledger_private.batch) from public;

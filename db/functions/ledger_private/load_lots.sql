@@ -4,7 +4,7 @@ language sql
 stable
 -- One plan for all numbers of rows: another for each would cost more than it gains.
 set plan_cache_mode = force_generic_plan
--- Nor may one that was made while the tables were small outlive that; nor one that sorts a wallet's lots at each step.
+-- Nor may one that was made while the tables were small outlive that; nor one that sorts the lots of a wallet at each step.
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$

@@ -32,7 +32,7 @@ end
 $$;
 
 comment on function ledger_private.move_batch_lots(uuid[], int[], ledger_private.batch) is
-$$Moves what a batch's movements move between lots, with the numbers of the wallets of their entries; 40001 where something that arrived is due at
-once.$$;
+$$Moves what the movements of a batch move between lots, with the numbers of the wallets of their entries; 40001 where something that arrived is
+due at once.$$;
 
 revoke all on function ledger_private.move_batch_lots(uuid[], int[], ledger_private.batch) from public;
