@@ -17,8 +17,10 @@ export type Outcome =
 const AGAIN = ['40001', '40P01', '55P03', '57014'];
 /** The server ends the session, is about to start or to stop, or has no room: before the call, or perhaps after it. */
 const GONE = ['57P01', '57P02', '57P03', '53300'];
-const BROKEN =
-  /^(Connection terminated|Client has encountered a connection error|Query read timeout|timeout expired|timeout exceeded|read ECONNRESET|write EPIPE|write ECONNRESET|connect ECONNREFUSED|socket hang up)|\b(ECONNRESET|EPIPE|ECONNREFUSED|This socket has been ended)\b/;
+const BROKEN = [
+  /^(Connection terminated|Client has encountered a connection error|Query read timeout|timeout expired|timeout exceeded)/,
+  /^socket hang up|\b(ECONNRESET|EPIPE|ECONNREFUSED|This socket has been ended)\b/,
+];
 
 /** Of what a session threw; `sent` tells whether the call may have reached the server. */
 export function outcomeOfError(error: unknown, sent: boolean): Outcome {
@@ -30,7 +32,7 @@ export function outcomeOfError(error: unknown, sent: boolean): Outcome {
     return { kind: 'finding', text: `unclassified SQLSTATE ${code}: ${error.message}` };
   }
   const { message } = error as Error;
-  if (BROKEN.test(message)) return { kind: sent ? 'unknown' : 'again', code: 'connection lost' };
+  if (BROKEN.some((text) => text.test(message))) return { kind: sent ? 'unknown' : 'again', code: 'connection lost' };
   return { kind: 'finding', text: `unclassified error: ${(error as Error).stack ?? message}` };
 }
 

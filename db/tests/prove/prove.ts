@@ -61,9 +61,7 @@ await run(async () => {
     const rounds = Math.ceil(options.seconds / ROUND_SECONDS);
     for (let round = 1; round <= rounds; round += 1) {
       const ticking = setInterval(() => {
-        progress.show(
-          `round ${round} of ${rounds}: ${tally.sum('operations')} answers, ${tally.sum('faults')} faults, ${tally.sum('cuts')} cuts, ${tally.findings + tally.lost + tally.duplicated} findings`,
-        );
+        progress.show(`round ${round} of ${rounds}: ${tally.summary}`);
       }, 5_000);
       await runRound({
         ...options,

@@ -42,6 +42,12 @@ export class Tally {
     this.#say(`finding: ${text}`);
   }
 
+  /** For who waits for the end. */
+  get summary(): string {
+    const wrong = this.lost + this.duplicated + this.findings;
+    return `${this.sum('operations')} answers, ${this.sum('faults')} faults, ${this.sum('cuts')} cuts, ${wrong} findings`;
+  }
+
   get isClean(): boolean {
     return this.lost + this.duplicated + this.findings === 0;
   }
