@@ -19,7 +19,7 @@ declare global {
 const PREFIX = 'wallet_test';
 const ROOT = new URL('../../', import.meta.url).pathname;
 // Nothing of a test outlives it.
-const FORGETFUL = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+const FORGETFUL = { max_connections: '400', fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 const DOCKER_ANSWER_MS = 3_000;
 const DOCKER_START_MS = 120_000;
 
@@ -94,10 +94,7 @@ async function startContainer(): Promise<Server | undefined> {
   );
   if (!answers) return undefined;
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
-  const settings = Object.entries({ max_connections: '300', ...FORGETFUL }).flatMap(([name, value]) => [
-    '-c',
-    `${name}=${value}`,
-  ]);
+  const settings = Object.entries(FORGETFUL).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   // Reused: the container of a killed run is taken over by the next one, without a cleaner beside it.
   const starting = new PostgreSqlContainer('postgres:18')
     .withCommand(['postgres', ...settings])

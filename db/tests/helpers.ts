@@ -89,9 +89,9 @@ export class Database {
     return this.connectLogin('wallet_test_job');
   }
 
-  /** Up to `count` sessions of a trusted SQL job, as far as the server has room for them beside another test file's. */
+  /** Up to `count` sessions of a trusted SQL job, but not more than half of the server's: other test files run beside it. */
   jobPool(count: number): pg.Pool {
-    const room = Number(environment('TEST_CONNECTIONS')) - 60;
+    const room = Math.floor(Number(environment('TEST_CONNECTIONS')) / 2);
     const pool = new pg.Pool({
       connectionString: this.url,
       types,
