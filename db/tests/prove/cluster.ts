@@ -150,13 +150,17 @@ export class Cluster {
     await this.#primary.start();
   }
 
-  /** PostgreSQL then ends all sessions and recovers by itself. */
-  async killBackend(pid: number): Promise<void> {
+  /** PostgreSQL then ends all sessions and recovers by itself. False where that one had ended meanwhile. */
+  async killBackend(pid: number): Promise<boolean> {
     const witness = await this.connect();
     const ended = new Promise((resolve) => witness.once('end', resolve));
-    process.kill(pid, 'SIGKILL');
+    if (!signalAll([pid], 'SIGKILL')) {
+      await witness.end();
+      return false;
+    }
     await ended;
     await this.administer('select 1');
+    return true;
   }
 
   async pause(ms: number): Promise<void> {
@@ -297,13 +301,15 @@ export function isAway(error: unknown): boolean {
   return /^(57P0|53300|08)/.test(code) || /Connection terminated|ECONN|EPIPE|timeout|Query read/.test(message);
 }
 
-/** One that has ended meanwhile needs no signal. */
-function signalAll(pids: number[], signal: NodeJS.Signals): void {
-  for (const pid of pids) {
+/** Whether any was still there. */
+function signalAll(pids: number[], signal: NodeJS.Signals): boolean {
+  const reached = pids.filter((pid) => {
     try {
-      process.kill(pid, signal);
+      return process.kill(pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      return false;
     }
-  }
+  });
+  return reached.length > 0;
 }

@@ -48,9 +48,8 @@ const HEAVY: Readonly<Record<string, { weight: number; deed: Deed }>> = {
         `select pid from pg_stat_activity ${ONE} order by state = 'active' desc, random() limit 1`,
         [database, CLIENT],
       );
-      if (!victim) return undefined;
-      await cluster.killBackend(victim.pid);
-      return 'backend killed (kill -9)';
+      const isKilled = victim !== undefined && (await cluster.killBackend(victim.pid));
+      return isKilled ? 'backend killed (kill -9)' : undefined;
     },
   },
   failover: {

@@ -81,9 +81,9 @@ async function work({ cluster, database, seconds, clients, faults, chance, tally
   let keys = 0;
   const newKey = (): string => `${name}-${++keys}`;
   const callers = Array.from({ length: clients }, (_, index) => {
-    const jobs: Door[] = [new JobDoor(jobUrl, index % 2 === 0), new JobDoor(jobUrl, true)];
-    const http: Door = new GatewayDoor(gateway, token);
-    const doors = index % 3 === 2 ? [http, ...jobs] : [jobs[0], http, jobs[1]].filter((door) => door !== undefined);
+    const job = (): Door => new JobDoor(jobUrl, index % 2 === 0);
+    const http = new GatewayDoor(gateway, token);
+    const doors = index % 3 === 2 ? [http, job(), job(), http] : [job(), http, job(), http];
     const own = chance.fork();
     return new Client(doors, new Operations(stock, own, newKey), own, { promises, stock, tally, isOver });
   });
