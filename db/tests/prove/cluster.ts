@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { preparePlace, startEmbedded, type EmbeddedServer, type Place } from '../../../src/embedded.ts';
+import { isAway } from './away.ts';
 import { AnyProtocol } from './protocol.ts';
 import { Proxy } from './proxy.ts';
 
@@ -293,12 +294,6 @@ async function connect(url: string): Promise<pg.Client> {
   client.on('error', () => undefined);
   await client.connect();
   return client;
-}
-
-/** The server stops, starts or is full, or the connection broke: what was asked may not have been heard. */
-export function isAway(error: unknown): boolean {
-  const { code = '', message } = error as { code?: string; message: string };
-  return /^(57P0|53300|08)/.test(code) || /Connection terminated|ECONN|EPIPE|timeout|Query read/.test(message);
 }
 
 /** Whether any was still there. */

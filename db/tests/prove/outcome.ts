@@ -3,6 +3,7 @@ import pg from 'pg';
 import { publicError } from '../../../src/errors.ts';
 import type { GraphqlError } from '../../../src/testing.ts';
 import type { Receipt } from '../helpers.ts';
+import { isAway } from './away.ts';
 
 export type Outcome =
   | { kind: 'done'; receipts: Receipt[] }
@@ -15,25 +16,14 @@ export type Outcome =
   | { kind: 'finding'; text: string };
 
 const AGAIN = ['40001', '40P01', '55P03', '57014'];
-/** The server ends the session, is about to start or to stop, or has no room: before the call, or perhaps after it. */
-const GONE = ['57P01', '57P02', '57P03', '53300'];
-const BROKEN = [
-  /^(Connection terminated|Client has encountered a connection error|Query read timeout|timeout expired|timeout exceeded)/,
-  /^socket hang up|\b(ECONNRESET|EPIPE|ECONNREFUSED|This socket has been ended)\b/,
-];
-
 /** Of what a session threw; `sent` tells whether the call may have reached the server. */
 export function outcomeOfError(error: unknown, sent: boolean): Outcome {
-  if (error instanceof pg.DatabaseError) {
-    const code = error.code ?? 'none';
-    if (code.startsWith('WL')) return { kind: 'refused', code: publicError(error).extensions.code };
-    if (AGAIN.includes(code)) return { kind: 'again', code };
-    if (GONE.includes(code)) return { kind: sent ? 'unknown' : 'again', code };
-    return { kind: 'finding', text: `unclassified SQLSTATE ${code}: ${error.message}` };
-  }
-  const { message } = error as Error;
-  if (BROKEN.some((text) => text.test(message))) return { kind: sent ? 'unknown' : 'again', code: 'connection lost' };
-  return { kind: 'finding', text: `unclassified error: ${(error as Error).stack ?? message}` };
+  const isFromServer = error instanceof pg.DatabaseError;
+  const code = isFromServer ? (error.code ?? 'none') : 'connection lost';
+  if (isFromServer && code.startsWith('WL')) return { kind: 'refused', code: publicError(error).extensions.code };
+  if (AGAIN.includes(code)) return { kind: 'again', code };
+  if (isAway(error)) return { kind: sent ? 'unknown' : 'again', code };
+  return { kind: 'finding', text: `unclassified: ${code} ${(error as Error).stack ?? ''}` };
 }
 
 /** Refusals that are of the ledger have its names; these are the service's. */

@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { call } from '../helpers.ts';
+import { isAway } from './away.ts';
 import type { Chance } from './chance.ts';
 import { checkAtRest, checkUnderLoad } from './checker.ts';
 import { Client } from './client.ts';
-import { isAway, type Cluster } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import { GatewayDoor, JobDoor, TYPES, type Door } from './doors.ts';
 import { CHECKER, cutName, injectFaults } from './faults.ts';
 import { Gateway } from './gateway.ts';
@@ -101,9 +102,12 @@ async function work({ cluster, database, seconds, clients, faults, chance, tally
     chance: chance.fork(),
     isOver,
   };
-  const checking = checkNowAndThen(cluster, database, promises, tally, isOver);
-  await Promise.all([injectFaults(scene, faults), sweep(directUrl, isOver), ...callers.map((caller) => caller.run())]);
-  await checking;
+  await Promise.all([
+    injectFaults(scene, faults),
+    checkNowAndThen(cluster, database, promises, tally, isOver),
+    sweep(directUrl, isOver),
+    ...callers.map((caller) => caller.run()),
+  ]);
   await Promise.all(callers.map((caller) => caller.close()));
 }
 
