@@ -146,12 +146,11 @@ function checkSums(accounts: Snapshot['accounts'], tally: Tally): void {
 }
 
 /** An attempt without an answer may have been overtaken by its repetition, which was refused, and have been booked after that. */
-function settleDoubts({ transfers, entries }: Snapshot, promises: Promises, tally: Tally): void {
+function settleDoubts({ transfers }: Snapshot, promises: Promises, tally: Tally): void {
   const booked = new Set(transfers.map(({ wallet_id, idem_key }) => keyOf({ wallet: wallet_id, key: idem_key ?? '' })));
-  if (entries.length === 0) return;
   for (const promised of promises.refused.filter(({ inDoubt }) => inDoubt)) {
     const isBooked = booked.has(keyOf(promised.posting));
-    tally.count('resolved', isBooked ? 'found by its key afterwards' : 'refused, and not booked');
+    if (promised.leads) tally.count('resolved', isBooked ? 'found by its key afterwards' : 'refused, and not booked');
     // That it is there is no fault; that it counts once, the log's fold shows.
     promised.inDoubt = isBooked;
   }

@@ -6,6 +6,8 @@ import type { Tally } from './tally.ts';
 /** What the caller of one posting has been told. */
 export interface Promised {
   posting: Posting;
+  /** Whether it is the first of its operation. */
+  leads: boolean;
   /** Once acknowledged. */
   receipt?: Receipt;
   /** Refused, undone by the client, or given up. */
@@ -42,7 +44,8 @@ export class Promises {
 
   /** Before it is sent for the first time. */
   open({ postings }: Operation): void {
-    for (const posting of postings) this.byKey.set(keyOf(posting), { posting, inDoubt: false });
+    for (const [index, posting] of postings.entries())
+      this.byKey.set(keyOf(posting), { posting, leads: index === 0, inDoubt: false });
   }
 
   /** With `inDoubt`, an earlier attempt went unanswered and might still be booked. */

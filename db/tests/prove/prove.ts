@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createProgress } from '../../../bench/progress.ts';
+import { describeOrigin } from '../../../bench/record.ts';
 import { run } from '../../../src/commands/run.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
@@ -77,7 +78,10 @@ await run(async () => {
     }
     if (hasFailover) await proveLossIsSeen({ ...options, cluster, chance: chance.fork(), tally });
     progress.clear();
-    console.log(renderTally(tally, options.seed));
+    const [server] = await cluster.administer<{ version: string }>(
+      "select current_setting('server_version') as version",
+    );
+    console.log(renderTally(tally, options.seed, describeOrigin(server?.version ?? 'unknown')));
     return tally.isClean ? 0 : 1;
   } catch (error) {
     // Nothing that was foreseen: where it came from matters.

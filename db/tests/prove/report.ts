@@ -1,4 +1,5 @@
 /** The table at the end. */
+import type { Origin } from '../../../bench/record.ts';
 import type { Tally } from './tally.ts';
 
 const TITLES = {
@@ -9,7 +10,7 @@ const TITLES = {
   checks: 'checks',
 } as const;
 
-export function renderTally(tally: Tally, seed: number): string {
+export function renderTally(tally: Tally, seed: number, { date, commit, cpu, cores, node, postgres }: Origin): string {
   const names = Object.keys(TITLES) as (keyof typeof TITLES)[];
   const width = Math.max(...names.flatMap((name) => tally.of(name).map(([text]) => text.length)), 0);
   const sections = names
@@ -19,5 +20,6 @@ export function renderTally(tally: Tally, seed: number): string {
       return [`${TITLES[name]}: ${tally.sum(name)}`, ...lines].join('\n');
     });
   const last = `lost = ${tally.lost}, duplicated = ${tally.duplicated}, findings = ${tally.findings}, seed = ${seed}`;
-  return [...sections, ...tally.words, last].join('\n\n');
+  const origin = `${date}, commit ${commit ?? 'unknown'}, PostgreSQL ${postgres}, Node ${node}, ${cores} cores of ${cpu}`;
+  return [origin, ...sections, ...tally.words, last].join('\n\n');
 }
