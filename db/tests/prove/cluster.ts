@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { urlOf } from '../../../bench/databases.ts';
 import { preparePlace, startEmbedded, type EmbeddedServer, type Place } from '../../../src/embedded.ts';
 import { isAway } from './away.ts';
 import { AnyProtocol } from './protocol.ts';
@@ -124,7 +125,7 @@ export class Cluster {
   }
 
   url(database: string): string {
-    return inDatabase(this.#primary.url, database);
+    return urlOf(this.#primary.url, database);
   }
 
   /** A session of an administrator with the primary. */
@@ -132,17 +133,13 @@ export class Cluster {
     return connect(this.url(database));
   }
 
-  /** Statements that may be run twice: a server that is just away is asked again. */
-  async administer<R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<R[]> {
-    for (const deadline = Date.now() + WAIT_MS; ; await sleep(50)) {
-      try {
-        const client = await this.connect();
-        const { rows } = await client.query<R>(text, values).finally(() => client.end().catch(() => undefined));
-        return rows;
-      } catch (error) {
-        if (!isAway(error) || Date.now() > deadline) throw error;
-      }
-    }
+  /** Statements that may be run twice, as soon as the server takes them. */
+  administer<R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<R[]> {
+    return whenUp(async () => {
+      const client = await this.connect();
+      const { rows } = await client.query<R>(text, values).finally(() => client.end().catch(() => undefined));
+      return rows;
+    });
   }
 
   /** As the kernel does when memory runs out; the server comes back by recovery. */
@@ -153,7 +150,7 @@ export class Cluster {
 
   /** PostgreSQL then ends all sessions and recovers by itself. False where that one had ended meanwhile. */
   async killBackend(pid: number): Promise<boolean> {
-    const witness = await this.connect();
+    const witness = await whenUp(() => this.connect());
     const ended = new Promise((resolve) => witness.once('end', resolve));
     if (!signalAll([pid], 'SIGKILL')) {
       await witness.end();
@@ -216,7 +213,7 @@ export class Cluster {
     // A session that outlives the postmaster for a moment must not answer when there is another primary.
     signalAll(await lost.processes(), 'SIGKILL');
     beforePromotion();
-    const client = await connect(inDatabase(next.url, 'postgres'));
+    const client = await connect(urlOf(next.url, 'postgres'));
     await client.query('select pg_promote(true, 60)').finally(() => client.end());
     this.#primary = next;
     this.#standby = undefined;
@@ -243,7 +240,7 @@ export class Cluster {
   async #copyTo(node: Node): Promise<void> {
     const from = this.#primary.place;
     const to = node.place;
-    const client = await this.connect();
+    const client = await whenUp(() => this.connect());
     try {
       await client.query("select pg_backup_start('prove', true)");
       // Files come and go under it; what the copy lacks by that, the log makes up for.
@@ -283,17 +280,22 @@ export class Cluster {
   }
 }
 
-function inDatabase(url: string, database: string): string {
-  const own = new URL(url);
-  own.pathname = `/${database}`;
-  return own.href;
-}
-
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined);
   await client.connect();
   return client;
+}
+
+/** A server that is just away is asked again. */
+async function whenUp<T>(ask: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + WAIT_MS; ; await sleep(50)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isAway(error) || Date.now() > deadline) throw error;
+    }
+  }
 }
 
 /** Whether any was still there. */

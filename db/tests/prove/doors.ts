@@ -28,12 +28,11 @@ const ANSWER_WITHIN_MS = 3_000;
 const UNCONFIRMED = 'SyncRepWaitForLSN';
 
 /** Times as GraphQL writes them, to the microsecond. */
-const types = new pg.TypeOverrides();
-types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => {
+export const TYPES = new pg.TypeOverrides();
+TYPES.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => {
   const [, day, second, fraction = ''] = /^(\S+) ([\d:]+)\.?(\d*)\+00$/.exec(text) ?? [];
   return `${day}T${second}.${fraction.padEnd(6, '0')}+00:00`;
 });
-export const TYPES = types;
 
 export class JobDoor implements Door {
   readonly #url: string;
@@ -104,7 +103,7 @@ export class JobDoor implements Door {
     if (this.#session) return this.#session;
     const session = new pg.Client({
       connectionString: this.#url,
-      types,
+      types: TYPES,
       connectionTimeoutMillis: ANSWER_WITHIN_MS,
       query_timeout: ANSWER_WITHIN_MS,
       lock_timeout: 1_000,

@@ -21,19 +21,18 @@ export interface Cut {
 }
 
 export class Proxy {
-  /** Cuts that have been made. */
-  readonly onCut: (cut: Cut) => void;
+  readonly #onCut: (cut: Cut) => void;
   readonly #server: Server;
   readonly #target: () => number | undefined;
   readonly #newProtocol: () => Protocol;
   readonly #armed: Cut[] = [];
   readonly #sockets = new Set<Socket>();
 
-  /** `target` is asked for each connection: servers come and go. */
+  /** `target` is asked for each connection: servers come and go. `onCut` hears of each cut that is made. */
   constructor(target: () => number | undefined, newProtocol: () => Protocol, onCut: (cut: Cut) => void) {
     this.#target = target;
     this.#newProtocol = newProtocol;
-    this.onCut = onCut;
+    this.#onCut = onCut;
     this.#server = createServer((client) => {
       this.#serve(client);
     });
@@ -121,7 +120,7 @@ export class Proxy {
     const place = this.#armed.findIndex((cut) => cut.unit === unit);
     if (place < 0) return undefined;
     const [cut] = this.#armed.splice(place, 1);
-    if (cut) this.onCut(cut);
+    if (cut) this.#onCut(cut);
     return cut;
   }
 }
