@@ -186,7 +186,8 @@ function repeat({ again: back, change }: Again, twin: Twin, batch: Request[]): R
     case 'none':
       return request;
     case 'amount':
-      return { ...request, amount: (request.amount ?? 0n) + 1n };
+      // A release has none.
+      return request.kind === 'release' ? request : { ...request, amount: (request.amount ?? 0n) + 1n };
     case 'metadata':
       return { ...request, metadata: { n: 2 } };
     case 'expiry':
