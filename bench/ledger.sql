@@ -37,7 +37,7 @@ end
 $$;
 
 -- The floor: rows as wide as the ledger's and a unique key, nothing checked, locked, chained or proven.
-create table bench.floor_transfers (like ledger.transfers);
+create table bench.floor_transfers (like ledger.transfers including defaults);
 create table bench.floor_entries (like ledger.entries);
 create unique index on bench.floor_transfers (wallet_id, idem_key);
 grant insert on bench.floor_transfers, bench.floor_entries to wallet_job;

@@ -13,6 +13,7 @@ import { InputsPlugin } from './plugins/inputs.ts';
 import { LimitsPlugin, REMEMBERED_DOCUMENTS } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { PagingPlugin } from './plugins/paging.ts';
+import { PositionsPlugin } from './plugins/positions.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
@@ -33,6 +34,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       InputsPlugin,
       ScalarsPlugin,
       PagingPlugin,
+      PositionsPlugin,
       FiltersPlugin,
       DocumentsPlugin,
       LimitsPlugin,

@@ -1,8 +1,9 @@
-/** Brings a database to the newest committed migration, and the worker's queue in it up to date. */
+/** Brings a database to the newest committed migration, its feed into this cluster, and the worker's queue up to date. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Logger } from '@graphile/logger';
 import { migrate as graphileMigrate } from 'graphile-migrate';
+import { beginEpoch } from './epoch.ts';
 import { installQueue } from './queue.ts';
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../db/migrations', import.meta.url));
@@ -20,6 +21,7 @@ const logger = new Logger(() => (level, message) => {
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */
 export async function migrate(url: string): Promise<void> {
   await migrateLedger(url);
+  await beginEpoch(url);
   await installQueue(url);
 }
 

@@ -78,6 +78,7 @@ describe('schema.graphql', () => {
       'assets',
       'entry',
       'hold',
+      'ledgerEvents',
       'ledgerTrialBalance',
       'ledgerVerify',
       'transfer',

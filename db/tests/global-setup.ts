@@ -19,7 +19,13 @@ declare global {
 const PREFIX = 'wallet_test';
 const ROOT = new URL('../../', import.meta.url).pathname;
 // Nothing of a test outlives it.
-const FORGETFUL = { max_connections: '400', fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+const FORGETFUL = {
+  max_connections: '400',
+  max_prepared_transactions: '4',
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+};
 const DOCKER_ANSWER_MS = 3_000;
 const DOCKER_START_MS = 120_000;
 

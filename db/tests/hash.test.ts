@@ -263,7 +263,7 @@ describe('the chain of hashes', () => {
   it('tells what is absent from what is empty, and where one text ends from where the next begins', async () => {
     const { rows } = await db.query<{ bytes: string }>(
       `select encode(ledger_private.transfer_bytes(jsonb_populate_record(t, facts)), 'hex') as bytes
-       from (select row(null, null, '', 'spend', null, null, null, null, null, 1, 0, null, null, null, '{}', '', now())::ledger.transfers as t) x,
+       from (select row(null, null, '', 'spend', null, null, null, null, null, 1, 0, null, null, null, '{}', '', now(), null)::ledger.transfers t) x,
          unnest(array['{}', '{"idem_key": null}', '{"idem_key": "a", "actor": "b"}', '{"idem_key": "ab"}', '{"actor": "ab"}',
            '{"reverses": "00000000-0000-0000-0000-000000000000"}', '{"hold_id": "00000000-0000-0000-0000-000000000000"}',
            '{"debit_seq": 0}', '{"credit_seq": 0}', '{"requested_amount": 0}', '{"expires_at": "2000-01-01Z"}']::jsonb[]) facts`,

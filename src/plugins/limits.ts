@@ -45,6 +45,8 @@ const LIMITS: Limits = { depth: 12, selections: 2000, nested: 100, aliases: 50, 
 /** Under `__schema` and `__type`, of which no plan is made. An IDE's has 15 fields in each other and a few hundred in all. */
 const INTROSPECTION_LIMITS: Limits = { ...LIMITS, depth: 20, nested: 1000 };
 const INTROSPECTION = ['__schema', '__type'];
+/** What says how many objects a list has at most. */
+const SIZES = ['first', 'last', 'limit'];
 /** Of a list that has no pages: as many receipts as a batch has requests. */
 const MAX_UNPAGED = 10_000;
 
@@ -190,7 +192,7 @@ function objectsOf(field: FieldNode, { tally: { lists }, objects: around, page }
 /** A page that is given both sizes is refused later, and must not make room for others here: it counts as the larger. */
 function pageOf({ arguments: args = [] }: FieldNode, otherwise: number): number {
   const sizes = args
-    .filter(({ name, value }) => (name.value === 'first' || name.value === 'last') && value.kind !== Kind.NULL)
+    .filter(({ name, value }) => SIZES.includes(name.value) && value.kind !== Kind.NULL)
     .map(({ value }) => sizeOf(value));
   return sizes.length > 0 ? Math.max(...sizes) : otherwise;
 }
@@ -207,9 +209,12 @@ function listsOf(schema: GraphQLSchema): Lists {
   const types = Object.values(schema.getTypeMap()).filter((type) => !isIntrospectionType(type));
   for (const { name, args, type } of types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()))) {
     const hasSize = args.some((arg) => arg.name === 'first');
+    const hasLimit = args.some((arg) => arg.name === 'limit');
     if (!isListType(getNullableType(type))) {
       if (hasSize) paged.add(name);
-    } else if (name !== 'nodes' && name !== 'edges') plain.set(name, hasSize ? MAX_PAGE : MAX_UNPAGED);
+    } else if (name !== 'nodes' && name !== 'edges') {
+      plain.set(name, hasLimit ? DEFAULT_PAGE : hasSize ? MAX_PAGE : MAX_UNPAGED);
+    }
   }
   return { paged, plain };
 }

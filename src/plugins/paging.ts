@@ -21,11 +21,14 @@ export const PagingPlugin: GraphileConfig.Plugin = {
         const { plan } = field;
         if (!plan) return field;
         if (scope.isPgFieldSimpleCollection) {
+          const hasLimit = 'limit' in (field.args ?? {});
           return {
             ...field,
             plan($parent: Step, args: FieldArgs, info) {
               const $select = plan($parent, args, info) as PgSelectStep;
-              $select.setFirst(lambda(rawOf(args, 'first'), plainSizeOf));
+              $select.setFirst(
+                hasLimit ? lambda(rawOf(args, 'limit'), limitOf) : lambda(rawOf(args, 'first'), plainSizeOf),
+              );
               return $select;
             },
           };
@@ -50,6 +53,8 @@ export const PagingPlugin: GraphileConfig.Plugin = {
         const { offset, first, last, ...others } = args;
         // Skipping rows means reading them; and no answer may grow with the ledger.
         if (!offset || !first) return args;
+        // A function that takes a limit of its own needs no other.
+        if ('limit' in others) return others;
         const isPlain = !('after' in args);
         return {
           ...others,
@@ -142,9 +147,14 @@ function plainSizeOf(first: unknown): number {
   return isGiven(first) ? checkSize('first', first) : MAX_PAGE;
 }
 
-function checkSize(name: string, size: unknown): number {
-  if (typeof size === 'number' && size >= 0 && size <= MAX_PAGE) return size;
-  throw refusal(`${name} must be a number from 0 to ${MAX_PAGE}`);
+/** What the function refuses, it refuses; but no answer is larger than a page. */
+function limitOf(limit: unknown): number {
+  return isGiven(limit) ? checkSize('limit', limit, 1) : MAX_PAGE;
+}
+
+function checkSize(name: string, size: unknown, least = 0): number {
+  if (typeof size === 'number' && size >= least && size <= MAX_PAGE) return size;
+  throw refusal(`${name} must be a number from ${least} to ${MAX_PAGE}`);
 }
 
 /** In another wallet's list a cursor would mean a place that nobody has seen. */

@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'hold', null, null, null, null, amount, amount, 0, null, null, expires_at, metadata, null, null);
+    null, wallet_id, idem_key, 'hold', null, null, null, null, amount, amount, 0, null, null, expires_at, metadata, null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
   v_head ledger.entries := v_prepared.head;
   v_entry ledger.entries;

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, metadata, null, null);
+    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, metadata, null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, false);
   v_head ledger.entries := v_prepared.head;
   v_hold ledger.holds;

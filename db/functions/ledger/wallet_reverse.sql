@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, metadata, null, null);
+    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, metadata, null, null, null);
   v_original ledger.transfers;
   v_prepared ledger_private.prepared;
   v_other ledger.wallets;

@@ -4,7 +4,7 @@ language sql
 volatile
 as $$
   select row(uuidv7(), request.wallet_id, request.idem_key, request.kind, null, null, request.counterparty_id, null, request.amount, request.amount,
-    0, null, null, request.expires_at, coalesce(request.metadata, '{}'), null, null)::ledger.transfers
+    0, null, null, request.expires_at, coalesce(request.metadata, '{}'), null, null, null)::ledger.transfers
 $$;
 
 comment on function ledger_private.batch_request(ledger.wallet_request) is

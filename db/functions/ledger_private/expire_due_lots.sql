@@ -28,7 +28,7 @@ begin
       select e.* into v_house_head from ledger.entries e where e.wallet_id = v_due.house_id order by e.seq desc limit 1;
     end if;
     v_transfer := row(uuidv7(), v_due.wallet_id, null, 'expiry', null, null, null, null, null, v_due.free, v_due.free, null, null, null, '{}',
-      ledger_private.actor(), null);
+      ledger_private.actor(), null, null);
     v_sealed := ledger_private.seal(v_transfer,
       ledger_private.next_entry(v_due.wallet, v_due.head, 'debit', v_transfer.id, 'expiry', v_due.free, v_due.free, 0, at_time),
       ledger_private.next_entry(v_house, v_house_head, 'credit', v_transfer.id, 'expiry', v_due.free, v_due.free, 0, at_time));

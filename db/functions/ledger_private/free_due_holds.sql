@@ -25,7 +25,7 @@ begin
       v_head := v_due.head;
     end if;
     v_transfer := row(uuidv7(), (v_due.wallet).id, null, 'release', null, null, null, null, null,
-      (v_due.hold).amount, (v_due.hold).bonus_amount, null, (v_due.hold).id, null, '{}', ledger_private.actor(), null);
+      (v_due.hold).amount, (v_due.hold).bonus_amount, null, (v_due.hold).id, null, '{}', ledger_private.actor(), null, null);
     v_sealed := ledger_private.seal(v_transfer, ledger_private.next_entry(
       v_due.wallet, v_head, 'credit', v_transfer.id, 'release', 0, 0, -(v_due.hold).amount, at_time), null);
     v_head := v_sealed.entry;

@@ -11,7 +11,7 @@ as $$
   with recursive demands as (
     select t.number, t.debit_wallet_id as wallet_id, sum(t.bonus_amount) as need
     from unnest(transfers, from_numbers) as t (id, wallet_id, idem_key, kind, debit_wallet_id, debit_seq, credit_wallet_id, credit_seq,
-      requested_amount, amount, bonus_amount, reverses, hold_id, expires_at, metadata, actor, created_at, number)
+      requested_amount, amount, bonus_amount, reverses, hold_id, expires_at, metadata, actor, created_at, xid, number)
     where t.kind in ('spend', 'transfer', 'hold')
     group by t.number, t.debit_wallet_id
   ), walk as (

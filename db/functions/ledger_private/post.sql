@@ -51,7 +51,7 @@ begin
     exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
   if v_used then
     return ledger_private.replay(row(
-      null, wallet_id, idem_key, kind, null, null, counterparty_id, null, amount, amount, 0, null, null, expires_at, metadata, null, null));
+      null, wallet_id, idem_key, kind, null, null, counterparty_id, null, amount, amount, 0, null, null, expires_at, metadata, null, null, null));
   end if;
   v_id := uuidv7();
   v_now := clock_timestamp();
@@ -95,7 +95,7 @@ begin
   end if;
 
   v_transfer := row(v_id, wallet_id, idem_key, kind, v_entry.wallet_id, v_entry.seq, v_other_entry.wallet_id, v_other_entry.seq,
-    amount, amount, v_bonus, null, null, expires_at, metadata, ledger_private.actor(), v_entry.created_at);
+    amount, amount, v_bonus, null, null, expires_at, metadata, ledger_private.actor(), v_entry.created_at, pg_current_xact_id());
   if not v_leaving then
     v_transfer.debit_wallet_id := v_other_entry.wallet_id;
     v_transfer.debit_seq := v_other_entry.seq;

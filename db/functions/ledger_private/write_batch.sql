@@ -50,7 +50,8 @@ begin
     insert into ledger.transfers as t
       select ledger_private.uuid_after(v_first_id, i.row - v_heads), i.wallet_id, i.idem_key, i.kind,
           v_ids[v_numbers[i.debit]], v_seqs[i.debit], v_ids[v_numbers[i.credit]], v_seqs[i.credit],
-          i.amount, i.amount, i.bonus_part, null, null, i.expires_at, coalesce(i.metadata, '{}'), v_actor, v_times[v_numbers[i.row]]
+          i.amount, i.amount, i.bonus_part, null, null, i.expires_at, coalesce(i.metadata, '{}'), v_actor, v_times[v_numbers[i.row]],
+          pg_current_xact_id()
         from (
           select r.*, case when r.kind in ('spend', 'transfer') then r.row else r.row + 1 end as debit,
               case when r.kind in ('spend', 'transfer') then r.row + 1 else r.row end as credit

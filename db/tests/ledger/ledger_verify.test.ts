@@ -298,7 +298,7 @@ describe('ledger_verify', () => {
         v_house_entry := ledger_private.next_entry(v_house, v_house_head, 'debit', v_id, '${kind}', ${amount}, ${bonus}, 0, clock_timestamp());
         perform ledger_private.write(
           row(v_id, v_wallet.id, ${key}, '${kind}', v_house.id, v_house_entry.seq, v_wallet.id, v_entry.seq, ${amount}, ${amount}, ${bonus},
-            null, null, null, '{}', 'service:shop', now())::ledger.transfers,
+            null, null, null, '{}', 'service:shop', now(), null)::ledger.transfers,
           v_entry, v_house_entry);
       end $$`;
 

@@ -1,0 +1,64 @@
+create or replace function ledger.ledger_events(after text default null, "limit" int default 100)
+returns setof ledger.event
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_parts text[];
+  v_epoch int;
+  v_xid xid8 := '0';
+  v_id uuid := '00000000-0000-0000-0000-000000000000';
+  -- Every transaction before this one has ended: what it wrote is in this snapshot, or never will be.
+  v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
+begin
+  if "limit" is null or "limit" not between 1 and 10000 then
+    perform ledger_private.refuse_argument('limit', 'Ask for 1 to 10000 events at a time.');
+  end if;
+  v_parts := regexp_match(after,
+    '^([1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,18})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
+  if after is not null and v_parts is null then
+    perform ledger_private.refuse_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}');
+  end if;
+  v_epoch := ledger_private.feed_epoch();
+  if after is not null then
+    v_xid := v_parts[2]::xid8;
+    v_id := v_parts[3]::uuid;
+    if v_parts[1]::int <> v_epoch then
+      perform ledger_private.refuse_argument('after',
+        'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
+        jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text));
+    elsif not exists (select from ledger.transfers t where t.xid = v_xid and t.id = v_id) then
+      perform ledger_private.refuse_argument('after',
+        'The ledger no longer has that event. Start again from null, and skip the transfers that you know by their ids.',
+        '{"reason": "cursor_unknown"}');
+    end if;
+  end if;
+  return query
+    select v_epoch || '.' || t.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
+        t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
+        t.metadata, t.created_at
+      from ledger.transfers t
+      left join ledger.wallets w on w.id = t.wallet_id
+      where (t.xid, t.id) > (v_xid, v_id) and t.xid < v_horizon
+      order by t.xid, t.id
+      limit ledger_events."limit";
+end
+$$;
+
+comment on function ledger.ledger_events(text, int) is
+$$@behavior -queryField:resource:connection +queryField:resource:list
+@listSuffix omit
+The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the transactions that
+booked them, and when every earlier transaction has ended, so that a reader who goes on after the last cursor misses none. Within a wallet,
+the numbers of its entries tell the order.
+
+- after: the cursor of the last event read; from the first transfer on if left out.
+- limit: how many to read at most, 1 to 10000, over GraphQL to 1000; 100 if left out.
+
+Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a restored ledger no longer has
+(reason: malformed, epoch, cursor_unknown).$$;
+
+revoke all on function ledger.ledger_events(text, int) from public;
+grant execute on function ledger.ledger_events(text, int) to wallet_service, wallet_operator, wallet_auditor, wallet_job;

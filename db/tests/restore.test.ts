@@ -1,0 +1,82 @@
+/** The ledger in another cluster, row by row as a dump brings it there. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type EmbeddedServer, startEmbedded } from '../../src/embedded.ts';
+import { beginEpoch } from '../../src/epoch.ts';
+import { migrate } from '../../src/migrate.ts';
+import { applyCurrent } from './current.ts';
+import { FeedReader, readEvents } from './feed.ts';
+import { call, createDatabase, expectSound, newAsset, newKey, newWallet, refusal } from './helpers.ts';
+
+const START_LIMIT_MS = 120_000;
+const TABLES = `select oid::regclass::text as name from pg_class
+  where relkind = 'r' and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace)`;
+
+const db = createDatabase();
+let folder = '';
+let server: EmbeddedServer | undefined;
+let restored: pg.Client;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wallet-restore-'));
+  server = await startEmbedded({ dataDir: join(folder, 'server'), database: 'restored', settings: { fsync: 'off' } });
+  await migrate(server.url);
+  await applyCurrent(server.url);
+  restored = new pg.Client({ connectionString: server.url });
+  await restored.connect();
+}, START_LIMIT_MS);
+
+afterAll(async () => {
+  await restored.end();
+  await server?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What pg_dump and pg_restore do: all rows as they are, and the guards know it is a restore. */
+async function restore(): Promise<void> {
+  const { rows: tables } = await db.query<{ name: string }>(TABLES);
+  await restored.query('begin; set local session_replication_role = replica');
+  await restored.query(`truncate ${tables.map(({ name }) => name).join(', ')}`);
+  for (const { name } of tables) {
+    const { rows } = await db.query<{ all: string }>(`select coalesce(json_agg(t), '[]')::text as all from ${name} t`);
+    await restored.query(`insert into ${name} select * from json_populate_recordset(null::${name}, $1)`, [
+      rows[0]?.all,
+    ]);
+  }
+  await restored.query('commit');
+}
+
+describe('a ledger that was restored into another cluster', () => {
+  it('has no feed until it is migrated there, and then one from the start, in a new epoch', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { bought: 100, bonus: 10 });
+    for (let n = 0; n < 20; n += 1) await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
+    const { transfer_id } = await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
+    const before = await new FeedReader(db).until(transfer_id);
+    await restore();
+
+    expect(await refusal(readEvents(restored))).toMatchObject({
+      code: '55000',
+      message: 'the ledger was restored into another cluster and has no epoch there',
+      hint: 'Run npm run migrate, which begins one.',
+    });
+    // Others may have begun to work there.
+    const early = await call(restored, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
+    await beginEpoch(server?.url ?? '');
+    await beginEpoch(server?.url ?? '');
+    const late = await call(restored, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
+
+    expect(await refusal(readEvents(restored, before.events.at(-1)?.cursor))).toMatchObject({
+      code: 'WLARG',
+      detail: { argument: 'after', reason: 'epoch', epoch: '2' },
+    });
+    const after = await new FeedReader(restored, 5).until(late.transfer_id);
+    expect(after.ids).toEqual([...before.ids, early.transfer_id, late.transfer_id]);
+    expect(after.events.map(({ cursor }) => cursor.split('.').slice(0, 2).join('.')).slice(0, -1)).toEqual(
+      after.ids.slice(0, -1).map(() => '2.0'),
+    );
+    await expectSound(restored);
+  });
+});

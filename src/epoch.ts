@@ -1,0 +1,24 @@
+/** A database that was restored into another cluster begins a new epoch of its feed there. */
+import pg from 'pg';
+
+const LOCK_TIMEOUT_MS = 60_000;
+
+/** To be called after migrating. `url` logs in as an administrator. Costs nothing where the cluster is the same. */
+export async function beginEpoch(url: string): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'wallet-migrate',
+    lock_timeout: LOCK_TIMEOUT_MS,
+  });
+  await client.connect();
+  try {
+    await client.query('set role wallet_owner');
+    const { rows } = await client.query<{ ready: boolean }>(
+      "select to_regprocedure('ledger_private.begin_epoch()') is not null as ready",
+    );
+    // A ledger without it has no feed.
+    if (rows[0]?.ready) await client.query('select ledger_private.begin_epoch()');
+  } finally {
+    await client.end();
+  }
+}
