@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Logger } from '@graphile/logger';
 import { migrate as graphileMigrate } from 'graphile-migrate';
+import { log } from './log.ts';
 import { installQueue } from './queue.ts';
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../db/migrations', import.meta.url));
@@ -14,7 +15,7 @@ const QUIET = new Set<string>(['info', 'debug']);
 
 const logger = new Logger(() => (level, message) => {
   if (QUIET.has(level)) return;
-  console.error(message);
+  log.error({ error: message }, 'migrate');
 });
 
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */
