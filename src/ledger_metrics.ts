@@ -1,34 +1,39 @@
-/** Asks the database for its metrics: now and then, once at a time, and never for long. */
+/** Asks the database for its metrics: at most now and then, once at a time, and never for long. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { describeError, log } from './log.ts';
 
-interface Sample {
+/** As `ledger.ledger_metrics()` answers. */
+export interface Sample {
   name: string;
-  help: string;
-  labels: Record<string, string>;
+  labels: Record<string, string> | null;
   value: number | null;
 }
 
+/** A scrape waits no longer than this, and asks no sooner again. */
 const WITHIN_MS = 2_000;
 const KEPT_MS = 5_000;
 
-/** Undefined where the database does not answer in time: then it has no metrics, rather than old ones. */
+/** Undefined where the database does not answer in time: no metrics are better than old ones. */
 export function readLedgerMetrics(pool: Pool): () => Promise<Registry | undefined> {
   let asked = -Infinity;
   let answer: Promise<Registry | undefined> = Promise.resolve(undefined);
   let isUnderWay = false;
+  let isUp = true;
 
   async function ask(): Promise<Registry | undefined> {
     isUnderWay = true;
     try {
       const { rows } = await pool.query<Sample>(
-        'select name, help, labels, value::float8 as value from ledger.ledger_metrics()',
+        'select name, labels, value::float8 as value from ledger.ledger_metrics()',
       );
+      isUp = true;
       return registryOf(rows);
     } catch (error) {
-      log.warn({ error: describeError(error) }, 'the database does not tell its metrics');
+      // Once, not with each scrape.
+      if (isUp) log.warn({ error: describeError(error) }, 'the database does not tell its metrics');
+      isUp = false;
       return undefined;
     } finally {
       isUnderWay = false;
@@ -36,7 +41,7 @@ export function readLedgerMetrics(pool: Pool): () => Promise<Registry | undefine
   }
 
   return () => {
-    if (!isUnderWay && performance.now() - asked > KEPT_MS) {
+    if (!isUnderWay && performance.now() - asked >= KEPT_MS) {
       asked = performance.now();
       answer = ask();
     }
@@ -44,21 +49,15 @@ export function readLedgerMetrics(pool: Pool): () => Promise<Registry | undefine
   };
 }
 
-/** A name that ends in `_total` counts, as everywhere in Prometheus. A value that is not known is left out. */
+/** Names get `ledger_` before them; one that ends in `_total` counts, as everywhere. A value that is not known is left out. */
 export function registryOf(samples: Sample[]): Registry {
   const registry = new Registry();
-  const registers = [registry];
-  for (const [name, [first, ...more] = []] of Map.groupBy(samples, ({ name }) => name)) {
-    if (!first) continue;
-    const { help } = first;
-    const labelNames = Object.keys(first.labels);
-    const counter = name.endsWith('_total') ? new Counter({ name, help, labelNames, registers }) : undefined;
-    const gauge = counter ? undefined : new Gauge({ name, help, labelNames, registers });
-    for (const { labels, value } of [first, ...more]) {
-      if (value === null) continue;
-      counter?.inc(labels, value);
-      gauge?.set(labels, value);
-    }
+  const known = samples.filter(({ value }) => value !== null);
+  for (const [name, family] of Map.groupBy(known, (sample) => sample.name)) {
+    const labelNames = Object.keys(family[0]?.labels ?? {});
+    const options = { name: `ledger_${name}`, help: 'As the database tells it', labelNames, registers: [registry] };
+    const metric = name.endsWith('_total') ? new Counter(options) : new Gauge(options);
+    for (const { labels, value } of family) metric.inc(labels ?? {}, value ?? 0);
   }
   return registry;
 }

@@ -115,13 +115,11 @@ export function countPostings(kind: string, count: number): void {
 
 /** `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. */
 export function serveMetrics(pool: Pool): RequestHandler {
-  collectDefaultMetrics({ register: registry });
+  if (!registry.getSingleMetric('process_start_time_seconds')) collectDefaultMetrics({ register: registry });
   const readLedger = readLedgerMetrics(pool);
   return async (_req, res) => {
     const ledger = await readLedger();
     databaseUp.set(ledger === undefined ? 0 : 1);
-    // Not through Express, which would put the charset of the content type elsewhere.
-    res.setHeader('Content-Type', registry.contentType);
-    res.end(`${await registry.metrics()}${(await ledger?.metrics()) ?? ''}`);
+    res.type(registry.contentType).send(`${await registry.metrics()}${(await ledger?.metrics()) ?? ''}`);
   };
 }
