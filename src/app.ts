@@ -11,12 +11,17 @@ import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
+import { serveMetrics } from './metrics.ts';
+import { noteErrors } from './notes.ts';
+import { observe } from './observe.ts';
 
 export interface AppOptions {
   database: Database;
   auth: AuthConfig;
   /** With it, there is an IDE at `/` which uses this token. */
   createDevelopmentToken?: (() => Promise<string>) | undefined;
+  /** Whether requests are logged and counted. Only what measures the price of that does without. */
+  observed?: boolean;
 }
 
 export interface App {
@@ -33,7 +38,7 @@ const MAX_BATCH_BYTES = 10_000_000;
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
-export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
+export async function createApp({ database, auth, createDevelopmentToken, observed = true }: AppOptions): Promise<App> {
   const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
@@ -53,6 +58,10 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
     const ready = !draining && (await answers(database.pool));
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
   });
+  if (observed) {
+    app.get('/metrics', serveMetrics(database.metricsPool));
+    app.use(observe);
+  }
   app.use(['/graphql', '/wallets'], createAuthenticator(auth));
   app.use('/graphql', acceptable, graphqlBody());
   app.use(historyRouter(database.historyPool));
@@ -127,6 +136,7 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   const shown = publicError(error, `${req.method} ${req.path}`);
   // Too late to say it; a connection cut short says that the answer is not complete.
   if (res.headersSent) {
+    noteErrors(res, [shown]);
     res.destroy();
     return;
   }

@@ -15,7 +15,7 @@ import {
   SignJWT,
 } from 'jose';
 import { createAuthenticator, identityOf, isRole, isSubject, signToken } from './auth.ts';
-import { AUTH, createGateway, type Env, errorOf, type Gateway } from './testing.ts';
+import { AUTH, createGateway, type Env, errorOf, type Gateway, linesOfLog } from './testing.ts';
 
 const ISSUER = 'https://issuer.test';
 const AUDIENCE = 'wallet';
@@ -255,12 +255,19 @@ describe('with a key set that cannot be read, a token', () => {
     issuer.status = 500;
 
     const before = await answerTo(gateway, header);
-    const log = gateway.child.stderr.trim().split('\n');
+    const log = linesOfLog(gateway.child.stderr);
     issuer.status = 200;
     const after = await answerTo(gateway, header);
 
     expect(before).toEqual([500, 'INTERNAL']);
-    expect(log).toEqual([expect.stringMatching(/^error \S{36} in POST \/graphql: .*JWKS_URI cannot be read/)]);
+    expect(log).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        error_id: expect.stringMatching(/^\S{36}$/) as string,
+        place: 'POST /graphql',
+        error: expect.stringContaining('JWKS_URI cannot be read') as string,
+      }),
+    ]);
     expect(after).toEqual(TAKEN);
   });
 });

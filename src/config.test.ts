@@ -11,6 +11,8 @@ describe('readConfig', () => {
       port: 5678,
       poolSize: 10,
       production: false,
+      logLevel: 'info',
+      otlpEndpoint: undefined,
       auth: undefined,
     });
   });
@@ -21,6 +23,8 @@ describe('readConfig', () => {
       WORKER_DATABASE_URL: '',
       PORT: ' ',
       POOL_SIZE: '',
+      LOG_LEVEL: '',
+      OTEL_EXPORTER_OTLP_ENDPOINT: '',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -37,6 +41,8 @@ describe('readConfig', () => {
       PORT: '0',
       POOL_SIZE: '2',
       NODE_ENV: 'production',
+      LOG_LEVEL: 'warn',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
       JWT_SECRET: SECRET,
       JWT_ISSUER: 'issuer',
       JWT_AUDIENCE: 'wallet',
@@ -48,6 +54,8 @@ describe('readConfig', () => {
       port: 0,
       poolSize: 2,
       production: true,
+      logLevel: 'warn',
+      otlpEndpoint: new URL('http://collector:4318'),
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -89,6 +97,9 @@ describe('readConfig', () => {
     [{ POOL_SIZE: '1' }, 'POOL_SIZE'],
     [{ POOL_SIZE: '1001' }, 'POOL_SIZE'],
     [{ POOL_SIZE: 'many' }, 'POOL_SIZE'],
+    [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL'],
+    [{ LOG_LEVEL: 'INFO' }, 'LOG_LEVEL'],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT'],
     [{ JWT_SECRET: 'short' }, 'JWT_SECRET'],
     [{ ...JWKS, JWT_SECRET: SECRET }, 'JWT_SECRET or JWKS_URI'],
     [{ ...JWKS, JWT_ISSUER: '' }, 'JWT_ISSUER'],

@@ -13,6 +13,9 @@ export interface JwksAuth {
 }
 export type AuthConfig = SecretAuth | JwksAuth;
 
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 export interface Config {
   /** Undefined: an embedded PostgreSQL. */
   databaseUrl: string | undefined;
@@ -22,6 +25,9 @@ export interface Config {
   /** Connections for calls and downloads together. */
   poolSize: number;
   production: boolean;
+  logLevel: LogLevel;
+  /** Where traces are sent. Undefined: there are none. */
+  otlpEndpoint: URL | undefined;
   /** Undefined in development only: there the service keeps a secret of its own. */
   auth: AuthConfig | undefined;
 }
@@ -46,6 +52,8 @@ export function readConfig(env: Env): Readonly<Config> {
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
     production,
+    logLevel: readLogLevel(env),
+    otlpEndpoint: readUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
     auth: auth && Object.freeze(auth),
   });
 }
@@ -58,16 +66,23 @@ function readDatabaseUrl(env: Env, name: string): string | undefined {
   return url;
 }
 
+function readLogLevel(env: Env): LogLevel {
+  const value = text(env, 'LOG_LEVEL') ?? 'info';
+  const level = LOG_LEVELS.find((name) => name === value);
+  if (level === undefined) throw new ConfigError(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
+  return level;
+}
+
 function readAuth(env: Env): AuthConfig | undefined {
   const secret = text(env, 'JWT_SECRET');
-  const jwksUri = text(env, 'JWKS_URI');
+  const jwksUri = readUrl(env, 'JWKS_URI');
   const issuer = text(env, 'JWT_ISSUER');
   const audience = text(env, 'JWT_AUDIENCE');
   if (jwksUri !== undefined) {
     if (secret !== undefined) throw new ConfigError('Set JWT_SECRET or JWKS_URI, not both');
     if (issuer === undefined || audience === undefined)
       throw new ConfigError('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too');
-    return { kind: 'jwks', jwksUri: readJwksUri(jwksUri), issuer, audience };
+    return { kind: 'jwks', jwksUri, issuer, audience };
   }
   if (secret === undefined) return undefined;
   if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
@@ -81,10 +96,12 @@ function readAuth(env: Env): AuthConfig | undefined {
   };
 }
 
-function readJwksUri(value: string): URL {
+function readUrl(env: Env, name: string): URL | undefined {
+  const value = text(env, name);
+  if (value === undefined) return undefined;
   const url = URL.parse(value);
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
-    throw new ConfigError('JWKS_URI must be an http or https URL');
+    throw new ConfigError(`${name} must be an http or https URL`);
   return url;
 }
 

@@ -12,12 +12,16 @@ export interface Database {
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
+  /** For metrics: one connection, which nobody else waits for. */
+  metricsPool: Pool;
   /** Where the worker may log in, if anywhere. */
   workerUrl: string | undefined;
   close(): Promise<void>;
 }
 
 const STATEMENT_TIMEOUT_MS = 30_000;
+
+const METRICS_WITHIN_MS = 2_000;
 
 const CONNECT_WITHIN_MS = 10_000;
 
@@ -30,7 +34,7 @@ export async function openDatabase(config: Config): Promise<Database> {
     if (superuser) await prepare(url);
     const pools = await openPools(url, config.poolSize);
     const close = async (): Promise<void> => {
-      await Promise.all([pools.pool.end(), pools.historyPool.end()]);
+      await Promise.all([pools.pool.end(), pools.historyPool.end(), pools.metricsPool.end()]);
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
@@ -41,7 +45,10 @@ export async function openDatabase(config: Config): Promise<Database> {
   }
 }
 
-async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; historyPool: Pool }> {
+async function openPools(
+  url: string,
+  poolSize: number,
+): Promise<Pick<Database, 'pool' | 'historyPool' | 'metricsPool'>> {
   const historySize = Math.ceil(poolSize / 5);
   const pool = createPool({
     url,
@@ -58,13 +65,21 @@ async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; h
     name: 'wallet-history',
     statementTimeoutMs: 0,
   });
+  const metricsPool = createPool({
+    url,
+    login: 'wallet_gateway',
+    size: 1,
+    name: 'wallet-metrics',
+    statementTimeoutMs: METRICS_WITHIN_MS,
+    waitMs: METRICS_WITHIN_MS,
+  });
   try {
     await checkPool(pool);
   } catch (error) {
-    await Promise.all([pool.end(), historyPool.end()]);
+    await Promise.all([pool.end(), historyPool.end(), metricsPool.end()]);
     throw error;
   }
-  return { pool, historyPool };
+  return { pool, historyPool, metricsPool };
 }
 
 async function isSuperuser(url: string): Promise<boolean> {

@@ -2,6 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
+import { describeError, log } from './log.ts';
+import { noteErrors } from './notes.ts';
+import { activeTraceId } from './tracing.ts';
 
 export interface PublicError {
   message: string;
@@ -77,6 +80,8 @@ const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = 
   },
 ];
 
+const MAX_PLACE = 200;
+
 interface DatabaseError extends Error {
   code?: unknown;
   detail?: unknown;
@@ -123,6 +128,7 @@ export function sendError(res: Response, status: number, code: string, message: 
 }
 
 export function sendPublicError(res: Response, status: number, error: PublicError): void {
+  noteErrors(res, [error]);
   res.status(status).json({ errors: [error] });
 }
 
@@ -138,16 +144,11 @@ function graphqlError({ message, extensions }: GraphQLError): PublicError {
 
 function internalError(error: unknown, place: string): PublicError {
   const id = randomUUID();
-  console.error(`error ${id} in ${place}: ${describe(error)}`);
+  log.error(
+    { error_id: id, trace_id: activeTraceId(), place: place.slice(0, MAX_PLACE), error: describeError(error) },
+    'internal error',
+  );
   return { message: `internal error: ${id}`, extensions: { code: 'INTERNAL', id } };
-}
-
-/** One line, without the detail of a database error: that may quote a caller's values. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code } = error as DatabaseError;
-  const text = typeof code === 'string' ? `${code} ${error.message}` : (error.stack ?? error.message);
-  return text.replaceAll(/\s*\n\s*/g, ' | ');
 }
 
 function parseDetail(detail: string): unknown {

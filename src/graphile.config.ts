@@ -12,6 +12,7 @@ import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { LimitsPlugin, REMEMBERED_DOCUMENTS } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
+import { NotesPlugin } from './plugins/notes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
@@ -29,6 +30,8 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
     plugins: [
+      // Before all others: it is then told what they make of an answer.
+      NotesPlugin,
       NamesPlugin,
       ArgumentsPlugin,
       InputsPlugin,

@@ -12,7 +12,16 @@ import {
   someAsset,
   UNKNOWN_WALLET,
 } from '../db/tests/helpers.ts';
-import { createGateway, errorOf, RECEIPT, type Answer, type Caller, type GraphqlReceipt } from './testing.ts';
+import {
+  AUTH,
+  createGateway,
+  errorOf,
+  linesOfLog,
+  RECEIPT,
+  type Answer,
+  type Caller,
+  type GraphqlReceipt,
+} from './testing.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
@@ -1201,8 +1210,13 @@ describe('an error that is not a refusal', () => {
     expect(JSON.stringify(masked.body)).not.toMatch(
       /ledger|house|function|select|plpgsql|\.ts|\.js|node_modules|stack/i,
     );
-    const log = gateway.child.stderr.slice(logged).trim().split('\n');
-    expect(log).toEqual([expect.stringContaining(`error ${extensions.id ?? ''} in walletSpend: 42883 `)]);
+    expect(linesOfLog(gateway.child.stderr.slice(logged))).toEqual([
+      expect.objectContaining({
+        error_id: extensions.id,
+        place: 'walletSpend',
+        error: expect.stringMatching(/^42883 /) as string,
+      }),
+    ]);
     expect(await service.receipt('walletSpend', input)).toMatchObject({ balance: '9', replayed: false });
   });
 
@@ -1305,7 +1319,11 @@ describe('over HTTP, in production,', () => {
   });
 
   it('prints no token and no secret', () => {
-    expect(gateway.child.stdout).toMatch(/^Listening on \S+\n$/);
+    const { stdout, stderr } = gateway.child;
+    expect(stdout).toMatch(/^Listening on \S+$/m);
+    for (const line of stdout.trim().split('\n')) expect(line).toMatch(/^(Listening on \S+$|\{)/);
+    expect(stdout + stderr).not.toContain(AUTH.secret);
+    expect(stdout + stderr).not.toMatch(/eyJ[\w-]+\.eyJ/);
   });
 });
 

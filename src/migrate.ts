@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Logger } from '@graphile/logger';
 import { migrate as graphileMigrate } from 'graphile-migrate';
 import { beginEpoch } from './epoch.ts';
+import { log } from './log.ts';
 import { installQueue } from './queue.ts';
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../db/migrations', import.meta.url));
@@ -15,7 +16,7 @@ const QUIET = new Set<string>(['info', 'debug']);
 
 const logger = new Logger(() => (level, message) => {
   if (QUIET.has(level)) return;
-  console.error(message);
+  log.error({ error: message }, 'migrate');
 });
 
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */

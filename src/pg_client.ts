@@ -4,6 +4,7 @@ import type { PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@
 import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { Flight, type Answer, type Step } from './flight.ts';
 import { statementsOf } from './statements.ts';
+import { traceStatement } from './tracing.ts';
 
 type Settings = Record<string, string | undefined> | null;
 
@@ -60,12 +61,13 @@ function lend(connection: PoolClient, settings: Settings): Loan {
         stepOf(text, values),
       ];
       const isReused = steps.some(({ statement }) => statement.isPrepared);
-      const answer = await send(steps).catch((error: unknown) => {
+      const sendAgain = (error: unknown): Promise<Answer> => {
         if (!isReused || !STALE.includes((error as { code?: string }).code ?? '')) throw error;
         // It did nothing, and now it will be prepared anew.
         statements.forget();
         return send(steps);
-      });
+      };
+      const answer = await traceStatement(text, () => send(steps).catch(sendAgain));
       const rows = rowsOf(answer, arrayMode) as T[];
       return { rows, rowCount: rows.length, notices: [] };
     },

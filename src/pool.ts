@@ -1,6 +1,7 @@
 /** Pools of connections that act as one login, whoever opened them. */
 import pg from 'pg';
 import { ConfigError } from './config.ts';
+import { describeError, log } from './log.ts';
 
 /** The gateway's and the worker's. */
 export type Login = 'wallet_gateway' | 'wallet_worker';
@@ -11,6 +12,8 @@ export interface PoolOptions {
   size: number;
   name: string;
   statementTimeoutMs: number;
+  /** For a connection, and for each answer; where nothing else bounds them. */
+  waitMs?: number;
 }
 
 /** Short: whoever waits for a wallet keeps a connection from everybody else. */
@@ -18,7 +21,10 @@ const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 const WAIT_FOR_CLIENT_MS = 30_000;
 
-export function createPool({ url, login, size, name, statementTimeoutMs }: PoolOptions): pg.Pool {
+/** By name, for who wants to see how they are. */
+export const pools = new Map<string, pg.Pool>();
+
+export function createPool({ url, login, size, name, statementTimeoutMs, waitMs }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -26,20 +32,22 @@ export function createPool({ url, login, size, name, statementTimeoutMs }: PoolO
     statement_timeout: statementTimeoutMs,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    connectionTimeoutMillis: WAIT_FOR_CLIENT_MS,
+    connectionTimeoutMillis: waitMs ?? WAIT_FOR_CLIENT_MS,
+    ...(waitMs !== undefined && { query_timeout: waitMs }),
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: (client) => become(client, login),
   });
   // An error without a listener ends the process.
   pool.on('error', (error) => {
-    console.error(`database connection lost: ${error.message}`);
+    log.warn({ pool: name, error: describeError(error) }, 'database connection lost');
   });
   pool.on('connect', (client) =>
     client.on('error', () => {
       /* Whoever holds the connection learns it from the query. */
     }),
   );
+  pools.set(name, pool);
   return pool;
 }
 

@@ -1,6 +1,7 @@
 /** Where the worker's jobs wait: the schema of graphile-worker, which belongs to the worker's login. */
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
+import { log } from './log.ts';
 
 export const QUEUE_SCHEMA = 'graphile_worker';
 
@@ -52,5 +53,5 @@ export const queueLogger = new Logger(() => (level, message, meta) => {
   if (QUIET.has(level)) return;
   const [line = ''] = message.split('\n', 1);
   const reason = meta.fatalError instanceof Error ? `: ${meta.fatalError.message}` : '';
-  console.error(`worker: ${line.replace(/:$/, '')}${reason}`);
+  log.error({ error: `${line.replace(/:$/, '')}${reason}` }, 'worker');
 });

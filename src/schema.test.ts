@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildSchema, getNamedType, isInputObjectType, isObjectType } from 'graphql';
 import { createDatabase } from '../db/tests/helpers.ts';
-import { AUTH, Child, execute, ROOT, withLogin } from './testing.ts';
+import { AUTH, Child, execute, linesOfLog, ROOT, withLogin } from './testing.ts';
 
 const db = createDatabase();
 
@@ -308,7 +308,9 @@ describe("a gateway with the gateway's own login", () => {
         expect(await response.json()).toEqual({
           data: { walletOpen: { wallet: { events: { nodes: [{ actor: 'service:shop' }] } } } },
         });
-        expect(child.stdout).toMatch(/^No worker in this process: it needs WORKER_DATABASE_URL$/m);
+        expect(linesOfLog(child.stdout)).toContainEqual(
+          expect.objectContaining({ level: 'info', msg: 'no worker in this process: it needs WORKER_DATABASE_URL' }),
+        );
         expect(child.stderr).toBe('');
       } finally {
         await child.stop();

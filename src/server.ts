@@ -9,6 +9,8 @@ import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { developmentSecret } from './local.ts';
+import { configureLog, log, logCrashes, takeOverConsole } from './log.ts';
+import { startTracing, type Tracing } from './tracing.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -17,6 +19,7 @@ interface Gateway {
   app: App;
   database: Database;
   worker: Worker | undefined;
+  tracing: Tracing | undefined;
 }
 
 const DRAIN_MS = 10_000;
@@ -34,13 +37,18 @@ async function run(): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
+    // Plain also in production: it is for whoever starts the service, and how to log may be what is wrong.
+    process.stderr.write(`${error.message}\n`);
     return 1;
   }
 }
 
 async function start(): Promise<Gateway> {
   const config = readConfig(process.env);
+  configureLog(config);
+  logCrashes();
+  if (config.production) takeOverConsole();
+  const tracing = await startTracing(config.otlpEndpoint);
   const auth = config.auth ?? (await developmentAuth());
   const database = await openDatabase(config);
   try {
@@ -48,9 +56,10 @@ async function start(): Promise<Gateway> {
     const app = await createApp({ database, auth, createDevelopmentToken });
     const server = createServer(app.app);
     const url = `http://localhost:${await listen(server, config.port)}`;
-    console.log(`Listening on ${url}`);
+    // For people and scripts that wait for it, also in production.
+    process.stdout.write(`Listening on ${url}\n`);
     if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
-    return { server, app, database, worker: startWorkerFor(database) };
+    return { server, app, database, worker: startWorkerFor(database), tracing };
   } catch (error) {
     await database.close();
     throw error;
@@ -60,7 +69,7 @@ async function start(): Promise<Gateway> {
 /** Some service has to book what is due, but not every one. */
 function startWorkerFor({ workerUrl }: Database): Worker | undefined {
   if (workerUrl !== undefined) return startWorker(workerUrl);
-  console.log('No worker in this process: it needs WORKER_DATABASE_URL');
+  log.info('no worker in this process: it needs WORKER_DATABASE_URL');
   return undefined;
 }
 
@@ -96,7 +105,7 @@ function stopSignal(): Promise<void> {
 }
 
 /** Takes no new connection, lets the requests under way end, and cuts what has not ended by the deadline. */
-async function stop({ server, app, database, worker }: Gateway): Promise<void> {
+async function stop({ server, app, database, worker, tracing }: Gateway): Promise<void> {
   app.drain();
   const workerStopped = worker?.stop();
   const closed = once(server, 'close');
@@ -112,10 +121,11 @@ async function stop({ server, app, database, worker }: Gateway): Promise<void> {
   clearInterval(sweep);
   clearTimeout(deadline);
   await workerStopped;
-  await Promise.race([close(app, database), sleep(CLOSE_MS)]);
+  await Promise.race([close(app, database, tracing), sleep(CLOSE_MS)]);
 }
 
-async function close(app: App, database: Database): Promise<void> {
+async function close(app: App, database: Database, tracing: Tracing | undefined): Promise<void> {
+  await tracing?.stop();
   await app.close();
   await database.close();
 }

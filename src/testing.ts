@@ -105,6 +105,14 @@ export class Child {
   }
 }
 
+/** The lines of a log in JSON, among others. */
+export function linesOfLog(text: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
 /** Runs a command to its end. */
 export async function execute(
   command: string,
@@ -151,7 +159,7 @@ function guardGroup(pid: number): ChildProcess {
 /** Without what configures the gateway, libpq or the test runner itself. */
 function cleanEnvironment(more: Env): Env {
   const foreign =
-    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
+    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|LOG_LEVEL|OTEL_.*|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return { ...Object.fromEntries(inherited), ...more };
 }

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call, createDatabase, expectSound, newKey, newWallet, someAsset, type Database } from '../db/tests/helpers.ts';
 import { migrate } from './migrate.ts';
-import { Gateway, withLogin } from './testing.ts';
+import { Gateway, linesOfLog, withLogin } from './testing.ts';
 
 interface Call {
   login: string;
@@ -251,7 +251,7 @@ describe('a service', () => {
       ['wallet_worker', 1000],
       ['wallet_worker', 500],
     ]);
-    await gateway.child.prints(/wallets so far: 1000\n.*: 2000\n.*: 2500$/m);
+    await gateway.child.prints(/"wallets":1000,.*\n.*"wallets":2000,.*\n.*"wallets":2500,.*$/m);
   });
 
   it('says nothing where nothing is due', async () => {
@@ -270,13 +270,16 @@ describe('a service', () => {
 
     await tick(db);
     await eventually('the error', () => Promise.resolve(gateway.child.stderr.includes('not today')));
-    const said = gateway.child.stderr.split('\n').filter((line) => line !== '');
+    const said = linesOfLog(gateway.child.stderr);
     await eventually('an attempt is noted', async () => (await jobsOf(db))[0]?.last_error === 'not today');
     await db.query('update behaviour set refusal = null');
     await tick(db);
     await noJob(db);
 
-    for (const line of said) expect(line).toMatch(/^worker: Failed task .*expire_due.*attempt 1 of 25.*'not today'$/);
+    for (const { msg, error } of said) {
+      expect(msg).toBe('worker');
+      expect(error).toMatch(/^Failed task .*expire_due.*attempt 1 of 25.*'not today'$/);
+    }
     expect(await bookingsOf(db)).toEqual([['wallet_worker', 1]]);
   });
 
@@ -331,7 +334,7 @@ describe('a service', () => {
       const blocker = await db.connect();
       await blocker.query('begin; lock table graphile_worker._private_jobs in access exclusive mode');
       await eventually('the failure', () =>
-        Promise.resolve(/^worker: Failed to complete jobs .*lock timeout/m.test(gateway.child.stderr)),
+        Promise.resolve(/"error":"Failed to complete jobs .*lock timeout.*"msg":"worker"/.test(gateway.child.stderr)),
       );
       await blocker.query('rollback');
       await db.query('update behaviour set seconds = 0');
@@ -389,7 +392,7 @@ describe('a service, with the real ledger,', () => {
         seq: '3',
       });
       await noJob(db);
-      await gateway.child.prints(/wallets so far: [12]$/m);
+      await gateway.child.prints(/"wallets":[12],/);
       await expectSound(db);
     },
     SLOW_MS,
@@ -512,8 +515,10 @@ describe('a service with a login for its worker', () => {
     await eventually('the line', () => Promise.resolve(child.stderr !== ''));
 
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
-    expect(child.stderr).toMatch(/^worker: [^\n]+\n$/);
-    expect(child.stderr).toMatch(line);
+    expect(child.stderr).toMatch(/^[^\n]+\n$/);
+    expect(linesOfLog(child.stderr)).toEqual([
+      expect.objectContaining({ level: 'error', msg: 'worker', error: expect.stringMatching(line) as string }),
+    ]);
     const started = Date.now();
     expect(await gateway.stop()).toBe(0);
     expect(Date.now() - started).toBeLessThan(3_000);

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run, type JobHelpers } from 'graphile-worker';
 import type { Pool } from 'pg';
+import { log } from './log.ts';
 import { createPool } from './pool.ts';
 import { QUEUE_SCHEMA, queueLogger } from './queue.ts';
 
@@ -57,7 +58,7 @@ async function keepRunning(pool: Pool, signal: AbortSignal): Promise<void> {
     try {
       await runUntil(signal, pool);
     } catch (error) {
-      console.error(`worker: ${(error as Error).message}`);
+      log.error({ error: (error as Error).message }, 'worker');
     }
     await sleep(RESTART_MS, undefined, { signal }).catch(() => undefined);
   }
@@ -98,7 +99,7 @@ async function expireDue(_payload: unknown, helpers: JobHelpers): Promise<void> 
     ]);
     settled = Number(rows[0]?.settled);
     total += settled;
-    if (settled > 0) console.log(`Booked what was due, wallets so far: ${total}`);
+    if (settled > 0) log.info({ wallets: total }, 'booked what was due');
   }
 }
 

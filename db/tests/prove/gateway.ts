@@ -63,7 +63,14 @@ export class Gateway {
   async #spawn(): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       const child = new Child(process.execPath, ['src/server.ts'], {
-        env: { NODE_ENV: 'production', JWT_SECRET: this.#secret, DATABASE_URL: this.#databaseUrl, PORT: '0' },
+        env: {
+          NODE_ENV: 'production',
+          JWT_SECRET: this.#secret,
+          DATABASE_URL: this.#databaseUrl,
+          PORT: '0',
+          // Errors are what is looked for; a line for each call would fill the memory in an hour.
+          LOG_LEVEL: 'warn',
+        },
       });
       this.#child = child;
       try {

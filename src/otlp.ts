@@ -1,0 +1,98 @@
+/** OpenTelemetry, wired for this service: loaded only where traces are sent somewhere. */
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { context, diag, DiagLogLevel, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { registerInstrumentations } from '@opentelemetry/instrumentation';
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
+import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TracerProvider,
+  type SpanProcessor,
+} from '@opentelemetry/sdk-trace';
+import { log } from './log.ts';
+import type { Tracing } from './tracing.ts';
+
+type EndingSpan = Parameters<NonNullable<SpanProcessor['onEnding']>>[0];
+
+const EXPORT_WITHIN_MS = 5_000;
+const EXPORT_EVERY_MS = 1_000;
+const SHUTDOWN_WITHIN_MS = 1_500;
+/** They are asked for all the time. */
+const UNTRACED = ['/healthz', '/readyz', '/metrics'];
+
+/** Takes away what may quote a caller: the text of an error, and what comes after the question mark. */
+class DiscreetProcessor extends BatchSpanProcessor {
+  onEnding(span: EndingSpan): void {
+    if (span.status.message !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
+    delete span.attributes['url.query'];
+  }
+}
+
+export function startExporting(endpoint: URL): Tracing {
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'wallet-service' }),
+    // A caller who is traced, and does not keep this trace, decides for us too.
+    sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
+    spanProcessors: [
+      new DiscreetProcessor({
+        exporter: new OTLPTraceExporter({ url: tracesUrl(endpoint), timeoutMillis: EXPORT_WITHIN_MS }),
+        scheduledDelayMillis: EXPORT_EVERY_MS,
+        exportTimeoutMillis: EXPORT_WITHIN_MS,
+      }),
+    ],
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(provider);
+  registerInstrumentations({
+    tracerProvider: provider,
+    instrumentations: [
+      new HttpInstrumentation({
+        disableOutgoingRequestInstrumentation: true,
+        ignoreIncomingRequestHook: ({ url = '' }) => UNTRACED.includes(url),
+      }),
+      // The worker's statements, and those of metrics, belong to no request.
+      new PgInstrumentation({ requireParentSpan: true }),
+    ],
+  });
+  patchModules();
+  logTrouble();
+  return {
+    stop: async () => {
+      await Promise.race([provider.shutdown(), sleep(SHUTDOWN_WITHIN_MS, undefined, { ref: false })]);
+    },
+  };
+}
+
+function tracesUrl(endpoint: URL): string {
+  const url = new URL(endpoint);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
+  return url.href;
+}
+
+/**
+ * The instrumentations act when a module is required, and these have been imported already. What they change are methods of
+ * classes that all who have them share, so it is not too late.
+ */
+function patchModules(): void {
+  const load = createRequire(import.meta.url);
+  load('node:http');
+  load('pg');
+  createRequire(load.resolve('pg'))('pg-pool');
+}
+
+/** That traces cannot be sent must not go unseen; it stops nothing. */
+function logTrouble(): void {
+  const warn = (message: string): void => {
+    log.warn({ error: message.slice(0, 500) }, 'tracing');
+  };
+  const ignore = (): void => undefined;
+  diag.setLogger({ error: warn, warn, info: ignore, debug: ignore, verbose: ignore }, DiagLogLevel.WARN);
+}

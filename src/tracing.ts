@@ -1,0 +1,51 @@
+/** Spans, where an endpoint for traces is configured; otherwise what makes them is not even loaded. */
+import { context, SpanKind, SpanStatusCode, trace, type Context } from '@opentelemetry/api';
+
+export interface Tracing {
+  /** Sends what has not been sent. */
+  stop(): Promise<void>;
+}
+
+const tracer = trace.getTracer('wallet-service');
+
+export async function startTracing(endpoint: URL | undefined): Promise<Tracing | undefined> {
+  if (!endpoint) return undefined;
+  const { startExporting } = await import('./otlp.ts');
+  return startExporting(endpoint);
+}
+
+/** Of the request that is being worked on, if it is traced. */
+export function activeTraceId(): string | undefined {
+  return trace.getActiveSpan()?.spanContext().traceId;
+}
+
+/** What the request turned out to be about. */
+export function nameRequest(name: string): void {
+  trace.getActiveSpan()?.updateName(name);
+}
+
+/** A span for a statement that pg's instrumentation does not know: with its text, never with its values. */
+export function traceStatement<T>(text: string, send: () => Promise<T>): Promise<T> {
+  const parent = context.active();
+  return trace.getSpan(parent) ? traced(parent, text, send) : send();
+}
+
+async function traced<T>(parent: Context, text: string, send: () => Promise<T>): Promise<T> {
+  const span = tracer.startSpan(
+    'pg.query',
+    { kind: SpanKind.CLIENT, attributes: { 'db.system.name': 'postgresql', 'db.query.text': text } },
+    parent,
+  );
+  try {
+    // Without the request's span the instrumentation leaves it alone: it would open a span here that nothing ends.
+    return await context.with(trace.deleteSpan(parent), send);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    // Not its message, which may quote a value.
+    span.setAttribute('error.type', typeof code === 'string' ? code : 'unknown');
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
