@@ -1,7 +1,5 @@
 /** The HTTP surface: health, authentication, GraphQL, downloads. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
-import type { Pool } from 'pg';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, identityOf, type Role } from './auth.ts';
@@ -11,6 +9,7 @@ import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
+import { createReadiness } from './readiness.ts';
 
 export interface AppOptions {
   database: Database;
@@ -26,7 +25,6 @@ export interface App {
   close(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 2_000;
 const MAX_BODY_BYTES = 100_000;
 /** Of those who may post batches: a thousand for each of ten thousand requests. */
 const MAX_BATCH_BYTES = 10_000_000;
@@ -37,22 +35,14 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
   const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
-  let draining = false;
+  const readiness = await createReadiness(database.pool);
 
   const app = express();
   app.disable('x-powered-by');
-  app.use((_req, res, next) => {
-    // Otherwise a connection that is kept alive would bring more and more requests.
-    if (draining) res.set('Connection', 'close');
-    next();
-  });
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
   });
-  app.get('/readyz', async (_req, res) => {
-    const ready = !draining && (await answers(database.pool));
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
-  });
+  app.get('/readyz', readiness.handler);
   app.use(['/graphql', '/wallets'], createAuthenticator(auth));
   app.use('/graphql', acceptable, graphqlBody());
   app.use(historyRouter(database.historyPool));
@@ -64,9 +54,7 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
 
   return {
     app,
-    drain: () => {
-      draining = true;
-    },
+    drain: readiness.drain,
     close: async () => {
       await pgl.release();
     },
@@ -99,15 +87,6 @@ function graphqlBody(): RequestHandler {
     const read = BATCHERS.includes(identityOf(res).role) ? large : usual;
     read(req, res, next);
   };
-}
-
-async function answers(pool: Pool): Promise<boolean> {
-  const timeout = sleep(READY_WITHIN_MS, false, { ref: false });
-  const answer = pool.query('select 1').then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([answer, timeout]);
 }
 
 // Express takes it for an error handler by its four parameters.

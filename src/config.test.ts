@@ -11,6 +11,7 @@ describe('readConfig', () => {
       port: 5678,
       poolSize: 10,
       production: false,
+      drainGraceMs: 1000,
       auth: undefined,
     });
   });
@@ -21,6 +22,7 @@ describe('readConfig', () => {
       WORKER_DATABASE_URL: '',
       PORT: ' ',
       POOL_SIZE: '',
+      DRAIN_GRACE_MS: '',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -36,6 +38,7 @@ describe('readConfig', () => {
       WORKER_DATABASE_URL: 'postgres://w:p@db/wallet',
       PORT: '0',
       POOL_SIZE: '2',
+      DRAIN_GRACE_MS: '0',
       NODE_ENV: 'production',
       JWT_SECRET: SECRET,
       JWT_ISSUER: 'issuer',
@@ -48,6 +51,7 @@ describe('readConfig', () => {
       port: 0,
       poolSize: 2,
       production: true,
+      drainGraceMs: 0,
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -89,6 +93,9 @@ describe('readConfig', () => {
     [{ POOL_SIZE: '1' }, 'POOL_SIZE'],
     [{ POOL_SIZE: '1001' }, 'POOL_SIZE'],
     [{ POOL_SIZE: 'many' }, 'POOL_SIZE'],
+    [{ DRAIN_GRACE_MS: '-1' }, 'DRAIN_GRACE_MS'],
+    [{ DRAIN_GRACE_MS: '1s' }, 'DRAIN_GRACE_MS'],
+    [{ DRAIN_GRACE_MS: '60001' }, 'DRAIN_GRACE_MS'],
     [{ JWT_SECRET: 'short' }, 'JWT_SECRET'],
     [{ ...JWKS, JWT_SECRET: SECRET }, 'JWT_SECRET or JWKS_URI'],
     [{ ...JWKS, JWT_ISSUER: '' }, 'JWT_ISSUER'],

@@ -22,6 +22,8 @@ export interface Config {
   /** Connections for calls and downloads together. */
   poolSize: number;
   production: boolean;
+  /** How long a process that was told to end still answers, so that balancers see it leave. */
+  drainGraceMs: number;
   /** Undefined in development only: there the service keeps a secret of its own. */
   auth: AuthConfig | undefined;
 }
@@ -46,6 +48,7 @@ export function readConfig(env: Env): Readonly<Config> {
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
     production,
+    drainGraceMs: readInteger(env, 'DRAIN_GRACE_MS', { fallback: 1000, min: 0, max: 60_000 }),
     auth: auth && Object.freeze(auth),
   });
 }
