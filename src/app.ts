@@ -9,6 +9,7 @@ import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
+import type { PersistedOptions } from './plugins/persisted.ts';
 import { createReadiness } from './readiness.ts';
 
 export interface AppOptions {
@@ -16,6 +17,8 @@ export interface AppOptions {
   auth: AuthConfig;
   /** With it, there is an IDE at `/` which uses this token. */
   createDevelopmentToken?: (() => Promise<string>) | undefined;
+  introspection: boolean;
+  persisted: PersistedOptions | undefined;
 }
 
 export interface App {
@@ -31,8 +34,8 @@ const MAX_BATCH_BYTES = 10_000_000;
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
-export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
-  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
+export async function createApp({ database, auth, createDevelopmentToken, ...api }: AppOptions): Promise<App> {
+  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken, ...api }));
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
   const readiness = await createReadiness(database.pool);

@@ -12,6 +12,8 @@ describe('readConfig', () => {
       poolSize: 10,
       production: false,
       drainGraceMs: 1000,
+      introspection: true,
+      persisted: undefined,
       auth: undefined,
     });
   });
@@ -23,6 +25,9 @@ describe('readConfig', () => {
       PORT: ' ',
       POOL_SIZE: '',
       DRAIN_GRACE_MS: '',
+      GRAPHQL_INTROSPECTION: '',
+      PERSISTED_DOCUMENTS: '',
+      PERSISTED_DOCUMENTS_ONLY: '',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -39,6 +44,9 @@ describe('readConfig', () => {
       PORT: '0',
       POOL_SIZE: '2',
       DRAIN_GRACE_MS: '0',
+      GRAPHQL_INTROSPECTION: 'true',
+      PERSISTED_DOCUMENTS: '/documents',
+      PERSISTED_DOCUMENTS_ONLY: 'true',
       NODE_ENV: 'production',
       JWT_SECRET: SECRET,
       JWT_ISSUER: 'issuer',
@@ -52,6 +60,8 @@ describe('readConfig', () => {
       poolSize: 2,
       production: true,
       drainGraceMs: 0,
+      introspection: true,
+      persisted: { path: '/documents', only: true },
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -68,6 +78,15 @@ describe('readConfig', () => {
 
   it.each(['development', 'test', 'Production', undefined])('is in development where NODE_ENV is %s', (NODE_ENV) => {
     expect(readConfig({ NODE_ENV }).production).toBe(false);
+  });
+
+  it.each([
+    [{}, true],
+    [{ NODE_ENV: 'production' }, false],
+    [{ NODE_ENV: 'production', GRAPHQL_INTROSPECTION: 'true' }, true],
+    [{ GRAPHQL_INTROSPECTION: 'false' }, false],
+  ])('lets callers read the schema in development only, unless it is told: %j', (env, expected) => {
+    expect(readConfig({ JWT_SECRET: SECRET, ...env }).introspection).toBe(expected);
   });
 
   it.each([
@@ -96,6 +115,9 @@ describe('readConfig', () => {
     [{ DRAIN_GRACE_MS: '-1' }, 'DRAIN_GRACE_MS'],
     [{ DRAIN_GRACE_MS: '1s' }, 'DRAIN_GRACE_MS'],
     [{ DRAIN_GRACE_MS: '60001' }, 'DRAIN_GRACE_MS'],
+    [{ GRAPHQL_INTROSPECTION: 'yes' }, 'GRAPHQL_INTROSPECTION'],
+    [{ PERSISTED_DOCUMENTS: 'x', PERSISTED_DOCUMENTS_ONLY: '1' }, 'PERSISTED_DOCUMENTS_ONLY'],
+    [{ PERSISTED_DOCUMENTS_ONLY: 'true' }, 'PERSISTED_DOCUMENTS'],
     [{ JWT_SECRET: 'short' }, 'JWT_SECRET'],
     [{ ...JWKS, JWT_SECRET: SECRET }, 'JWT_SECRET or JWKS_URI'],
     [{ ...JWKS, JWT_ISSUER: '' }, 'JWT_ISSUER'],

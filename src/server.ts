@@ -10,6 +10,7 @@ import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { HttpServer } from './http.ts';
 import { developmentSecret } from './local.ts';
+import { loadDocuments } from './persisted_documents.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -43,10 +44,20 @@ async function run(): Promise<number> {
 async function start(): Promise<Gateway> {
   const config = readConfig(process.env);
   const auth = config.auth ?? (await developmentAuth());
+  const persisted = config.persisted && {
+    documents: await loadDocuments(config.persisted.path),
+    only: config.persisted.only,
+  };
   const database = await openDatabase(config);
   try {
     const createDevelopmentToken = config.production ? undefined : developmentToken(auth);
-    const app = await createApp({ database, auth, createDevelopmentToken });
+    const app = await createApp({
+      database,
+      auth,
+      createDevelopmentToken,
+      introspection: config.introspection,
+      persisted,
+    });
     const http = new HttpServer(app.app);
     const url = `http://localhost:${await listen(http.server, config.port)}`;
     console.log(`Listening on ${url}`);
