@@ -1,7 +1,5 @@
 /** The HTTP surface: health, authentication, GraphQL, downloads. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
-import type { Pool } from 'pg';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, identityOf, type Role } from './auth.ts';
@@ -14,6 +12,8 @@ import { historyRouter } from './history.ts';
 import { serveMetrics } from './metrics.ts';
 import { noteErrors } from './notes.ts';
 import { observe } from './observe.ts';
+import type { PersistedOptions } from './plugins/persisted.ts';
+import { createReadiness } from './readiness.ts';
 
 export interface AppOptions {
   database: Database;
@@ -22,6 +22,8 @@ export interface AppOptions {
   createDevelopmentToken?: (() => Promise<string>) | undefined;
   /** Whether requests are logged and counted. Only what measures the price of that does without. */
   observed?: boolean;
+  introspection: boolean;
+  persisted: PersistedOptions | undefined;
 }
 
 export interface App {
@@ -31,33 +33,25 @@ export interface App {
   close(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 2_000;
 const MAX_BODY_BYTES = 100_000;
 /** Of those who may post batches: a thousand for each of ten thousand requests. */
 const MAX_BATCH_BYTES = 10_000_000;
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
-export async function createApp({ database, auth, createDevelopmentToken, observed = true }: AppOptions): Promise<App> {
-  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
+export async function createApp(options: AppOptions): Promise<App> {
+  const { database, auth, createDevelopmentToken, observed = true, ...api } = options;
+  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken, ...api }));
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
-  let draining = false;
+  const readiness = await createReadiness(database.pool);
 
   const app = express();
   app.disable('x-powered-by');
-  app.use((_req, res, next) => {
-    // Otherwise a connection that is kept alive would bring more and more requests.
-    if (draining) res.set('Connection', 'close');
-    next();
-  });
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
   });
-  app.get('/readyz', async (_req, res) => {
-    const ready = !draining && (await answers(database.pool));
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
-  });
+  app.get('/readyz', readiness.handler);
   if (observed) {
     app.get('/metrics', serveMetrics(database.metricsPool));
     app.use(observe);
@@ -73,9 +67,7 @@ export async function createApp({ database, auth, createDevelopmentToken, observ
 
   return {
     app,
-    drain: () => {
-      draining = true;
-    },
+    drain: readiness.drain,
     close: async () => {
       await pgl.release();
     },
@@ -108,15 +100,6 @@ function graphqlBody(): RequestHandler {
     const read = BATCHERS.includes(identityOf(res).role) ? large : usual;
     read(req, res, next);
   };
-}
-
-async function answers(pool: Pool): Promise<boolean> {
-  const timeout = sleep(READY_WITHIN_MS, false, { ref: false });
-  const answer = pool.query('select 1').then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([answer, timeout]);
 }
 
 // Express takes it for an error handler by its four parameters.

@@ -13,6 +13,9 @@ describe('readConfig', () => {
       production: false,
       logLevel: 'info',
       otlpEndpoint: undefined,
+      drainGraceMs: 1000,
+      introspection: true,
+      persisted: undefined,
       auth: undefined,
     });
   });
@@ -25,6 +28,10 @@ describe('readConfig', () => {
       POOL_SIZE: '',
       LOG_LEVEL: '',
       OTEL_EXPORTER_OTLP_ENDPOINT: '',
+      DRAIN_GRACE_MS: '',
+      GRAPHQL_INTROSPECTION: '',
+      PERSISTED_DOCUMENTS: '',
+      PERSISTED_DOCUMENTS_ONLY: '',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -40,6 +47,10 @@ describe('readConfig', () => {
       WORKER_DATABASE_URL: 'postgres://w:p@db/wallet',
       PORT: '0',
       POOL_SIZE: '2',
+      DRAIN_GRACE_MS: '0',
+      GRAPHQL_INTROSPECTION: 'true',
+      PERSISTED_DOCUMENTS: '/documents',
+      PERSISTED_DOCUMENTS_ONLY: 'true',
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
@@ -56,6 +67,9 @@ describe('readConfig', () => {
       production: true,
       logLevel: 'warn',
       otlpEndpoint: new URL('http://collector:4318'),
+      drainGraceMs: 0,
+      introspection: true,
+      persisted: { path: '/documents', only: true },
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -72,6 +86,15 @@ describe('readConfig', () => {
 
   it.each(['development', 'test', 'Production', undefined])('is in development where NODE_ENV is %s', (NODE_ENV) => {
     expect(readConfig({ NODE_ENV }).production).toBe(false);
+  });
+
+  it.each([
+    [{}, true],
+    [{ NODE_ENV: 'production' }, false],
+    [{ NODE_ENV: 'production', GRAPHQL_INTROSPECTION: 'true' }, true],
+    [{ GRAPHQL_INTROSPECTION: 'false' }, false],
+  ])('lets callers read the schema in development only, unless it is told: %j', (env, expected) => {
+    expect(readConfig({ JWT_SECRET: SECRET, ...env }).introspection).toBe(expected);
   });
 
   it.each([
@@ -100,6 +123,12 @@ describe('readConfig', () => {
     [{ LOG_LEVEL: 'verbose' }, 'LOG_LEVEL'],
     [{ LOG_LEVEL: 'INFO' }, 'LOG_LEVEL'],
     [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+    [{ DRAIN_GRACE_MS: '-1' }, 'DRAIN_GRACE_MS'],
+    [{ DRAIN_GRACE_MS: '1s' }, 'DRAIN_GRACE_MS'],
+    [{ DRAIN_GRACE_MS: '60001' }, 'DRAIN_GRACE_MS'],
+    [{ GRAPHQL_INTROSPECTION: 'yes' }, 'GRAPHQL_INTROSPECTION'],
+    [{ PERSISTED_DOCUMENTS: 'x', PERSISTED_DOCUMENTS_ONLY: '1' }, 'PERSISTED_DOCUMENTS_ONLY'],
+    [{ PERSISTED_DOCUMENTS_ONLY: 'true' }, 'PERSISTED_DOCUMENTS'],
     [{ JWT_SECRET: 'short' }, 'JWT_SECRET'],
     [{ ...JWKS, JWT_SECRET: SECRET }, 'JWT_SECRET or JWKS_URI'],
     [{ ...JWKS, JWT_ISSUER: '' }, 'JWT_ISSUER'],

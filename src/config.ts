@@ -28,6 +28,12 @@ export interface Config {
   logLevel: LogLevel;
   /** Where traces are sent. Undefined: there are none. */
   otlpEndpoint: URL | undefined;
+  /** How long a process that was told to end still answers, so that balancers see it leave. */
+  drainGraceMs: number;
+  /** Whether callers may read the GraphQL schema. */
+  introspection: boolean;
+  /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
+  persisted: { path: string; only: boolean } | undefined;
   /** Undefined in development only: there the service keeps a secret of its own. */
   auth: AuthConfig | undefined;
 }
@@ -54,6 +60,9 @@ export function readConfig(env: Env): Readonly<Config> {
     production,
     logLevel: readLogLevel(env),
     otlpEndpoint: readUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
+    drainGraceMs: readInteger(env, 'DRAIN_GRACE_MS', { fallback: 1000, min: 0, max: 60_000 }),
+    introspection: readBoolean(env, 'GRAPHQL_INTROSPECTION', !production),
+    persisted: readPersisted(env),
     auth: auth && Object.freeze(auth),
   });
 }
@@ -114,6 +123,19 @@ function readInteger(
   const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN;
   if (!(number >= min && number <= max)) throw new ConfigError(`${name} must be a whole number from ${min} to ${max}`);
   return number;
+}
+
+function readPersisted(env: Env): Config['persisted'] {
+  const path = text(env, 'PERSISTED_DOCUMENTS');
+  const only = readBoolean(env, 'PERSISTED_DOCUMENTS_ONLY', false);
+  if (only && path === undefined) throw new ConfigError('PERSISTED_DOCUMENTS_ONLY needs PERSISTED_DOCUMENTS too');
+  return path === undefined ? undefined : { path, only };
+}
+
+function readBoolean(env: Env, name: string, fallback: boolean): boolean {
+  const value = text(env, name) ?? String(fallback);
+  if (value !== 'true' && value !== 'false') throw new ConfigError(`${name} must be true or false`);
+  return value === 'true';
 }
 
 /** An empty variable counts as unset. */

@@ -10,11 +10,13 @@ import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { DocumentsPlugin } from './plugins/documents.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
+import { NoIntrospectionPlugin } from './plugins/introspection.ts';
 import { LimitsPlugin, REMEMBERED_DOCUMENTS } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { NotesPlugin } from './plugins/notes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
+import { createPersistedPreset, type PersistedOptions } from './plugins/persisted.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
@@ -24,11 +26,24 @@ export interface PresetOptions {
   pool: Pool;
   /** Makes tokens for the IDE at `/`; without it there is no IDE. */
   createRuruToken?: (() => Promise<string>) | undefined;
+  /** Whether callers may read the schema. */
+  introspection?: boolean;
+  /** Documents that callers may name by their hash. */
+  persisted?: PersistedOptions | undefined;
 }
 
-export function createPreset({ pool, createRuruToken }: PresetOptions): GraphileConfig.Preset {
+export function createPreset({
+  pool,
+  createRuruToken,
+  introspection = false,
+  persisted,
+}: PresetOptions): GraphileConfig.Preset {
   return {
-    extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
+    extends: [
+      PostGraphileAmberPreset,
+      PgSimplifyInflectionPreset,
+      ...(persisted ? [createPersistedPreset(persisted)] : []),
+    ],
     plugins: [
       // Before all others: it is then told what they make of an answer.
       NotesPlugin,
@@ -42,6 +57,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       DocumentsPlugin,
       LimitsPlugin,
       RefusalsPlugin,
+      ...(introspection ? [] : [NoIntrospectionPlugin]),
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
     ],
     disablePlugins: [

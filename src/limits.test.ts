@@ -3,7 +3,7 @@ import { countRows } from '../db/tests/hostile.ts';
 import { newWallet, rowsOf, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
 import { createGateway, errorOf } from './testing.ts';
 
-const gateway = createGateway();
+const gateway = createGateway({ GRAPHQL_INTROSPECTION: 'true' });
 const { db } = gateway;
 const service = gateway.as('service', 'shop');
 

@@ -1,29 +1,31 @@
 /** Starts the gateway and its worker, and stops them without dropping a request. */
 import './graphile-env.ts';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
+import { HttpServer } from './http.ts';
 import { developmentSecret } from './local.ts';
 import { configureLog, log, logCrashes, takeOverConsole } from './log.ts';
 import { startTracing, type Tracing } from './tracing.ts';
+import { loadDocuments } from './persisted_documents.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 interface Gateway {
-  server: Server;
+  http: HttpServer;
   app: App;
   database: Database;
   worker: Worker | undefined;
   tracing: Tracing | undefined;
+  drainGraceMs: number;
 }
 
 const DRAIN_MS = 10_000;
-const SWEEP_MS = 100;
 /** A connection that does not come back must not keep the process. */
 const CLOSE_MS = 2_000;
 
@@ -50,16 +52,26 @@ async function start(): Promise<Gateway> {
   if (config.production) takeOverConsole();
   const tracing = await startTracing(config.otlpEndpoint);
   const auth = config.auth ?? (await developmentAuth());
+  const persisted = config.persisted && {
+    documents: await loadDocuments(config.persisted.path),
+    only: config.persisted.only,
+  };
   const database = await openDatabase(config);
   try {
     const createDevelopmentToken = config.production ? undefined : developmentToken(auth);
-    const app = await createApp({ database, auth, createDevelopmentToken });
-    const server = createServer(app.app);
-    const url = `http://localhost:${await listen(server, config.port)}`;
+    const app = await createApp({
+      database,
+      auth,
+      createDevelopmentToken,
+      introspection: config.introspection,
+      persisted,
+    });
+    const http = new HttpServer(app.app);
+    const url = `http://localhost:${await listen(http.server, config.port)}`;
     // For people and scripts that wait for it, also in production.
     process.stdout.write(`Listening on ${url}\n`);
     if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
-    return { server, app, database, worker: startWorkerFor(database), tracing };
+    return { http, app, database, worker: startWorkerFor(database), tracing, drainGraceMs: config.drainGraceMs };
   } catch (error) {
     await database.close();
     throw error;
@@ -104,22 +116,13 @@ function stopSignal(): Promise<void> {
   });
 }
 
-/** Takes no new connection, lets the requests under way end, and cuts what has not ended by the deadline. */
-async function stop({ server, app, database, worker, tracing }: Gateway): Promise<void> {
+/** Who watches readiness sends its requests elsewhere while this process still answers; only then does it stop to listen. */
+async function stop({ http, app, database, worker, tracing, drainGraceMs }: Gateway): Promise<void> {
   app.drain();
+  http.drain();
   const workerStopped = worker?.stop();
-  const closed = once(server, 'close');
-  server.close();
-  const deadline = setTimeout(() => {
-    server.closeAllConnections();
-  }, DRAIN_MS);
-  // A client that keeps its connection would otherwise hold us up after its last answer.
-  const sweep = setInterval(() => {
-    server.closeIdleConnections();
-  }, SWEEP_MS);
-  await closed;
-  clearInterval(sweep);
-  clearTimeout(deadline);
+  await sleep(drainGraceMs);
+  await http.close(DRAIN_MS);
   await workerStopped;
   await Promise.race([close(app, database, tracing), sleep(CLOSE_MS)]);
 }

@@ -159,7 +159,7 @@ function guardGroup(pid: number): ChildProcess {
 /** Without what configures the gateway, libpq or the test runner itself. */
 function cleanEnvironment(more: Env): Env {
   const foreign =
-    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|LOG_LEVEL|OTEL_.*|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
+    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|DRAIN_GRACE_MS|LOG_LEVEL|OTEL_.*|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return { ...Object.fromEntries(inherited), ...more };
 }
@@ -187,7 +187,15 @@ export class Gateway {
 
   async start(): Promise<void> {
     this.#child = new Child(process.execPath, ['src/server.ts'], {
-      env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: this.db.url, PORT: '0', ...this.#env },
+      env: {
+        NODE_ENV: 'production',
+        JWT_SECRET: AUTH.secret,
+        DATABASE_URL: this.db.url,
+        PORT: '0',
+        // Nobody watches it leave.
+        DRAIN_GRACE_MS: '0',
+        ...this.#env,
+      },
     });
     const [, url = ''] = await this.#child.prints(/^Listening on (\S+)$/m);
     this.#url = url;

@@ -1,0 +1,59 @@
+/** Documents by their hash: replaces the hash that a request names with the document, and refuses what is not known. */
+import { PersistedPlugin } from '@grafserv/persisted';
+import 'postgraphile/grafserv';
+import type { ParsedGraphQLBody } from 'postgraphile/grafserv';
+import { SafeError } from 'postgraphile/grafast';
+import { hashOf, type Documents } from '../persisted_documents.ts';
+
+export interface PersistedOptions {
+  documents: Documents;
+  /** Nothing else is accepted. */
+  only: boolean;
+}
+
+export function createPersistedPreset({ documents, only }: PersistedOptions): GraphileConfig.Preset {
+  return {
+    plugins: [createKnownPlugin({ documents, only }), PersistedPlugin],
+    grafserv: {
+      hashFromPayload: hashFrom,
+      persistedOperationsGetter: (hash) => documents.get(hash) ?? '',
+      allowUnpersistedOperation: !only,
+    },
+  };
+}
+
+/** Comes first: the library would write each request that it refuses to the log, with all its variables. */
+function createKnownPlugin({ documents, only }: PersistedOptions): GraphileConfig.Plugin {
+  return {
+    name: 'KnownDocumentsPlugin',
+    version: '1.0.0',
+    before: ['PersistedPlugin'],
+    grafserv: {
+      middleware: {
+        processGraphQLRequestBody(next, { body }) {
+          const hash = hashFrom(body);
+          if (hash === undefined) {
+            if (only)
+              throw refused('PERSISTED_DOCUMENT_REQUIRED', 'only known documents are accepted: send documentId');
+            if (typeof body.query !== 'string') throw refused('BAD_REQUEST', 'query must be a string');
+          } else if (!documents.has(hash)) {
+            throw refused('PERSISTED_DOCUMENT_NOT_FOUND', 'there is no document of this id');
+          }
+          return next();
+        },
+      },
+    },
+  };
+}
+
+/** As clients of Apollo, Relay and others send it. */
+function hashFrom({ documentId, id, extensions }: ParsedGraphQLBody): string | undefined {
+  const { persistedQuery } = (extensions ?? {}) as { persistedQuery?: { sha256Hash?: unknown } | null };
+  const name = documentId ?? persistedQuery?.sha256Hash ?? id ?? undefined;
+  if (name === undefined) return undefined;
+  return typeof name === 'string' ? hashOf(name) : '';
+}
+
+function refused(code: string, message: string): SafeError {
+  return new SafeError(message, { statusCode: 400, code });
+}
