@@ -201,10 +201,10 @@ export class Gateway {
 }
 
 export class Caller {
-  readonly #gateway: Gateway;
+  readonly #gateway: { readonly url: string };
   readonly #token: Promise<string | undefined>;
 
-  constructor(gateway: Gateway, token: Promise<string | undefined>) {
+  constructor(gateway: { readonly url: string }, token: Promise<string | undefined>) {
     this.#gateway = gateway;
     this.#token = token;
   }

@@ -58,7 +58,8 @@ function needed(packages: Record<string, Package>): Set<string> {
     found.add(path);
     if (!BUILT_FROM.has(name)) for (const next of wants(packages[path] ?? {})) visit(next, path);
   };
-  for (const name of wants({ dependencies: (readJson('package.json') as Package).dependencies ?? {} })) visit(name, '.');
+  for (const name of wants({ dependencies: (readJson('package.json') as Package).dependencies ?? {} }))
+    visit(name, '.');
   return found;
 }
 
