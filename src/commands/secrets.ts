@@ -62,7 +62,9 @@ await run(async () => {
     console.log('the secrets are there');
     return 0;
   }
-  if (!(name in READERS)) throw new Error(`There is no secret ${name}, only: ${Object.keys(READERS).join(', ')}`);
+  if (rotate !== undefined && set !== undefined) throw new Error('Give --rotate or --set, not both');
+  if (!Object.hasOwn(READERS, name))
+    throw new Error(`There is no secret ${name}, only: ${Object.keys(READERS).join(', ')}`);
   const given = set === undefined ? generate() : (await text(process.stdin)).trim();
   if (given === '') throw new Error('Standard input gave no secret');
   await place(folder, name, given);

@@ -27,7 +27,7 @@ export function checkContainer(container: Inspected): void {
   assert.ok(Memory > 0 && (PidsLimit ?? 0) > 0, `${service} has no limits`);
   assert.ok(LogConfig.Config['max-size'] && LogConfig.Config['max-file'], `${service} has endless logs`);
   if (State.Status !== 'running') assert.equal(State.ExitCode, 0, `${service} has failed`);
-  else if (service !== 'synchronous') assert.ok(Config.Healthcheck, `${service} has no health check`);
+  else assert.ok(Config.Healthcheck, `${service} has no health check`);
   for (const [port, bindings] of Object.entries(HostConfig.PortBindings ?? {})) {
     assert.doesNotMatch(port, /^5432/, `${service} publishes a database`);
     for (const { HostIp } of bindings) assert.equal(HostIp, '127.0.0.1', `${service} is open to other machines`);
