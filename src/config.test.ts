@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'pg-connection-string';
 import { ConfigError, readConfig } from './config.ts';
 
 const SECRET = 'x'.repeat(32);
@@ -146,5 +150,120 @@ describe('readConfig', () => {
     for (const value of Object.values(env).filter((text) => text === SECRET || text === 'short')) {
       expect(read).not.toThrow(new RegExp(value ?? ''));
     }
+  });
+});
+
+describe('secrets in files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wallet secrets '));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+  let files = 0;
+
+  function fileWith(content: string): string {
+    const path = join(folder, String((files += 1)));
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** The message of the refusal. */
+  function refused(env: Record<string, string>): string {
+    try {
+      readConfig(env);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+      throw error;
+    }
+    throw new Error('not refused');
+  }
+
+  it('reads each from the file that <NAME>_FILE names, without the blanks around it', () => {
+    const config = readConfig({
+      NODE_ENV: 'production',
+      DATABASE_URL_FILE: fileWith('postgresql://u:p@db/wallet\n'),
+      WORKER_DATABASE_URL_FILE: fileWith(' postgresql://w:p@db/wallet '),
+      JWT_SECRET_FILE: fileWith(`${SECRET}\r\n`),
+    });
+
+    expect(config).toMatchObject({
+      databaseUrl: 'postgresql://u:p@db/wallet',
+      workerDatabaseUrl: 'postgresql://w:p@db/wallet',
+      auth: { kind: 'secret', secret: SECRET },
+    });
+  });
+
+  it('counts an empty <NAME>_FILE as unset', () => {
+    expect(readConfig({ DATABASE_URL_FILE: '', DATABASE_PASSWORD_FILE: ' ', JWT_SECRET_FILE: '' })).toEqual(
+      readConfig({}),
+    );
+  });
+
+  it.each(['plain', 'p%41ss', "a:b/c?d#e@f[g]h&i=j+k l'm\\n", 'pässwörd €'])(
+    'puts the password %j into a URL without one',
+    (password) => {
+      const urls = readConfig({
+        DATABASE_URL: 'postgresql://u@db:5433/wallet?options=-c%20jit%3Doff',
+        DATABASE_PASSWORD_FILE: fileWith(`${password}\n`),
+        WORKER_DATABASE_URL: 'postgres://w@db/wallet',
+        WORKER_DATABASE_PASSWORD: password,
+      });
+
+      expect(parse(urls.databaseUrl ?? '')).toMatchObject({
+        user: 'u',
+        password,
+        host: 'db',
+        port: '5433',
+        database: 'wallet',
+        options: '-c jit=off',
+      });
+      expect(parse(urls.workerDatabaseUrl ?? '')).toMatchObject({
+        user: 'w',
+        password,
+        host: 'db',
+        database: 'wallet',
+      });
+    },
+  );
+
+  it('does not use a password whose URL is not set', () => {
+    expect(readConfig({ DATABASE_PASSWORD: 'p', WORKER_DATABASE_PASSWORD_FILE: fileWith('p') })).toEqual(
+      readConfig({}),
+    );
+  });
+
+  it.each(['DATABASE_URL', 'WORKER_DATABASE_URL', 'JWT_SECRET'])('refuses %s with a file beside it', (name) => {
+    const value = name === 'JWT_SECRET' ? SECRET : 'postgresql://u:hush@db/wallet';
+
+    expect(refused({ [name]: value, [`${name}_FILE`]: fileWith(value) })).toBe(`Set ${name} or ${name}_FILE, not both`);
+  });
+
+  it.each(['DATABASE', 'WORKER_DATABASE'])('refuses %s_PASSWORD that its URL has no place for', (name) => {
+    const refusal = (url: string) => refused({ [`${name}_URL`]: url, [`${name}_PASSWORD_FILE`]: fileWith('hush') });
+
+    for (const url of ['postgresql://u:hush@db/wallet', 'postgresql://u@db/wallet?password=hush']) {
+      expect(refusal(url)).toBe(`Set ${name}_PASSWORD or a password in ${name}_URL, not both`);
+    }
+    for (const url of ['postgresql:///wallet?host=/tmp', 'postgresql://db/wallet', 'postgresql://u@:99999/wallet']) {
+      expect(refusal(url)).toBe(`${name}_PASSWORD needs a user and a host in ${name}_URL`);
+    }
+  });
+
+  it.each(['DATABASE_URL', 'DATABASE_PASSWORD', 'WORKER_DATABASE_URL', 'WORKER_DATABASE_PASSWORD', 'JWT_SECRET'])(
+    'refuses %s_FILE that gives nothing, in one line that names it and the file',
+    (name) => {
+      const refusal = (file: string) => refused({ [`${name}_FILE`]: file });
+      const missing = join(folder, 'missing');
+      const empty = fileWith(' \n');
+
+      expect(refusal(missing)).toBe(`${name}_FILE: ${missing} cannot be read (ENOENT)`);
+      expect(refusal(folder)).toBe(`${name}_FILE: ${folder} cannot be read (EISDIR)`);
+      expect(refusal(empty)).toBe(`${name}_FILE: ${empty} is empty`);
+    },
+  );
+
+  it('judges what is in the file without showing it', () => {
+    expect(refused({ JWT_SECRET_FILE: fileWith('hush') })).toBe('JWT_SECRET must have 32 bytes or more');
+    expect(refused({ DATABASE_URL_FILE: fileWith('mysql://u:hush@db') })).not.toContain('hush');
+    expect(refused({ NODE_ENV: 'production' })).toContain('JWT_SECRET');
   });
 });

@@ -1,4 +1,6 @@
 /** Reads the environment, once and for all: no other module looks at it. */
+import { readFileSync } from 'node:fs';
+
 export interface SecretAuth {
   kind: 'secret';
   secret: string;
@@ -67,12 +69,23 @@ export function readConfig(env: Env): Readonly<Config> {
   });
 }
 
+/** The password may be told apart from the URL, as `<…>DATABASE_PASSWORD`; without a URL to go with it is not used. */
 function readDatabaseUrl(env: Env, name: string): string | undefined {
-  const url = text(env, name);
-  if (url !== undefined && !/^postgres(ql)?:\/\//.test(url)) {
+  const value = secret(env, name);
+  const passwordName = name.replace(/URL$/, 'PASSWORD');
+  const password = secret(env, passwordName);
+  if (value === undefined) return undefined;
+  if (!/^postgres(ql)?:\/\//.test(value)) {
     throw new ConfigError(`${name} must start with postgres:// or postgresql://`);
   }
-  return url;
+  if (password === undefined) return value;
+  const url = URL.parse(value);
+  if (!url?.hostname || !url.username) throw new ConfigError(`${passwordName} needs a user and a host in ${name}`);
+  if (url.password || url.searchParams.has('password')) {
+    throw new ConfigError(`Set ${passwordName} or a password in ${name}, not both`);
+  }
+  url.password = encodeURIComponent(password);
+  return url.href;
 }
 
 function readLogLevel(env: Env): LogLevel {
@@ -83,23 +96,23 @@ function readLogLevel(env: Env): LogLevel {
 }
 
 function readAuth(env: Env): AuthConfig | undefined {
-  const secret = text(env, 'JWT_SECRET');
+  const jwtSecret = secret(env, 'JWT_SECRET');
   const jwksUri = readUrl(env, 'JWKS_URI');
   const issuer = text(env, 'JWT_ISSUER');
   const audience = text(env, 'JWT_AUDIENCE');
   if (jwksUri !== undefined) {
-    if (secret !== undefined) throw new ConfigError('Set JWT_SECRET or JWKS_URI, not both');
+    if (jwtSecret !== undefined) throw new ConfigError('Set JWT_SECRET or JWKS_URI, not both');
     if (issuer === undefined || audience === undefined)
       throw new ConfigError('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too');
     return { kind: 'jwks', jwksUri, issuer, audience };
   }
-  if (secret === undefined) return undefined;
-  if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
+  if (jwtSecret === undefined) return undefined;
+  if (Buffer.byteLength(jwtSecret) < MIN_SECRET_BYTES) {
     throw new ConfigError(`JWT_SECRET must have ${MIN_SECRET_BYTES} bytes or more`);
   }
   return {
     kind: 'secret',
-    secret,
+    secret: jwtSecret,
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
   };
@@ -142,4 +155,25 @@ function readBoolean(env: Env, name: string, fallback: boolean): boolean {
 function text(env: Env, name: string): string | undefined {
   const value = env[name]?.trim();
   return value === '' ? undefined : value;
+}
+
+/** What must not be seen in a list of processes or containers: the value, or in `<name>_FILE` the file that holds it. */
+function secret(env: Env, name: string): string | undefined {
+  const fileName = `${name}_FILE`;
+  const value = text(env, name);
+  const file = text(env, fileName);
+  if (file === undefined) return value;
+  if (value !== undefined) throw new ConfigError(`Set ${name} or ${fileName}, not both`);
+  const content = readSecretFile(fileName, file).trim();
+  if (content === '') throw new ConfigError(`${fileName}: ${file} is empty`);
+  return content;
+}
+
+function readSecretFile(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new ConfigError(`${name}: ${file} cannot be read (${code})`, { cause: error });
+  }
 }

@@ -156,11 +156,17 @@ function guardGroup(pid: number): ChildProcess {
   return guard;
 }
 
-/** Without what configures the gateway, libpq or the test runner itself. */
+/** What configures the gateway, libpq or the test runner itself. */
+const FOREIGN = new RegExp(
+  `^(${[
+    '((WORKER_|READ_)?DATABASE|JWT|JWKS|OTEL|PG|JEST|npm)_?.*',
+    'PORT|POOL_SIZE|DRAIN_GRACE_MS|LOG_LEVEL|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV',
+  ].join('|')})$`,
+);
+
+/** Without what would configure it by chance. */
 function cleanEnvironment(more: Env): Env {
-  const foreign =
-    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|DRAIN_GRACE_MS|LOG_LEVEL|OTEL_.*|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
-  const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
   return { ...Object.fromEntries(inherited), ...more };
 }
 
@@ -217,10 +223,10 @@ export class Gateway {
 }
 
 export class Caller {
-  readonly #gateway: Gateway;
+  readonly #gateway: { readonly url: string };
   readonly #token: Promise<string | undefined>;
 
-  constructor(gateway: Gateway, token: Promise<string | undefined>) {
+  constructor(gateway: { readonly url: string }, token: Promise<string | undefined>) {
     this.#gateway = gateway;
     this.#token = token;
   }

@@ -12,6 +12,7 @@ await run(async () => {
   const { auth, production } = readConfig(process.env);
   if (auth?.kind === 'jwks') throw new Error('Tokens come from the issuer behind JWKS_URI, not from here');
   if (!auth && production) throw new Error('In production, set JWT_SECRET');
-  console.log(await signToken({ kind: 'secret', secret: await developmentSecret(), ...auth }, { role, sub }));
+  // Only where there is none is a secret made: a container may not be able to keep one.
+  console.log(await signToken(auth ?? { kind: 'secret', secret: await developmentSecret() }, { role, sub }));
   return 0;
 });

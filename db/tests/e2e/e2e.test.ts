@@ -1,0 +1,39 @@
+import { signToken } from '../../../src/auth.ts';
+import { AUTH, createGateway, execute } from '../../../src/testing.ts';
+import { expectSound, newAsset } from '../helpers.ts';
+
+describe('the end-to-end test', () => {
+  const gateway = createGateway();
+  const e2e = (...args: string[]) => execute(process.execPath, ['db/tests/e2e/run.ts', ...args]);
+  const token = () => signToken(AUTH, { role: 'service', sub: 'e2e' });
+
+  it('passes on a service outside of Docker, as many times as one likes', async () => {
+    const asset = await newAsset(gateway.db);
+    const args = ['--url', gateway.url, '--token', await token(), '--asset', asset];
+
+    for (const run of [await e2e(...args), await e2e(...args)]) {
+      expect(run).toMatchObject({ code: 0, stderr: '' });
+      expect(run.stdout).toMatch(/the end-to-end test has passed\n$/);
+    }
+    await expectSound(gateway.db);
+  });
+
+  it('fails where an answer is not the expected one', async () => {
+    const { code, stdout, stderr } = await e2e('--url', gateway.url, '--token', await token(), '--asset', 'NOSUCH');
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('ASSET_NOT_FOUND');
+    expect(stdout).not.toContain('passed');
+  });
+
+  it.each([
+    [['--url', 'http://localhost:1'], '--url and --token go together'],
+    [['--profile', 'backup'], '--profile must be replica or observability'],
+    [['--fast'], '--fast'],
+  ])('refuses %j', async (args, reason) => {
+    const { code, stderr } = await e2e(...args);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain(reason);
+  });
+});

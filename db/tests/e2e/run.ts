@@ -1,0 +1,49 @@
+/**
+ * `npm run e2e`: the compose file from nothing, in a project of its own that is removed afterwards; `-- --profile replica` and
+ * `-- --profile observability` with these, too. `-- --url <url> --token <token>`: only what a caller does, against a service that is running.
+ */
+import { parseArgs } from 'node:util';
+import { run } from '../../../src/commands/run.ts';
+import { Compose } from './compose.ts';
+import { Scenario } from './scenario.ts';
+import { walkThrough } from './steps.ts';
+
+const PROFILES = ['replica', 'observability'] as const;
+
+const report = (step: string): void => {
+  console.log(`ok  ${step}`);
+};
+
+await run(async () => {
+  const { url, token, asset, profile } = parseArgs({
+    options: {
+      url: { type: 'string' },
+      token: { type: 'string' },
+      asset: { type: 'string', default: 'GOLD' },
+      profile: { type: 'string', multiple: true, default: [] },
+    },
+  }).values;
+  if ((url === undefined) !== (token === undefined)) throw new Error('--url and --token go together');
+  const profiles = PROFILES.filter((name) => profile.includes(name));
+  if (profiles.length < profile.length) throw new Error(`--profile must be ${PROFILES.join(' or ')}`);
+
+  if (url !== undefined && token !== undefined) await walkThrough({ url, token, asset }, report);
+  else await inCompose(profiles);
+  console.log('the end-to-end test has passed');
+  return 0;
+});
+
+async function inCompose(profiles: readonly (typeof PROFILES)[number][]): Promise<void> {
+  const compose = new Compose([...profiles]);
+  const scenario = new Scenario(compose, report);
+  try {
+    await scenario.plain();
+    for (const profile of profiles) await scenario[profile]();
+  } catch (error) {
+    console.error((await compose.try(['logs', '--tail=50'])).stdout);
+    throw error;
+  } finally {
+    await compose.down();
+  }
+  report('compose: everything is removed');
+}

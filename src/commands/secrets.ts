@@ -1,0 +1,73 @@
+/**
+ * What the compose file runs first: makes the secrets that are not there yet, each in the folder of every service that reads it.
+ * `--rotate <name>` makes one anew, `--set <name>` takes it from standard input.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { run } from './run.ts';
+
+/** Who reads what. Where a change was interrupted, what the first reader has counts. */
+const READERS: Record<string, readonly string[]> = {
+  'admin-password': ['db', 'migrate'],
+  'gateway-password': ['db', 'gateway'],
+  'worker-password': ['db', 'gateway'],
+  'standby-password': ['db', 'standby'],
+  'jwt-secret': ['gateway'],
+  'grafana-password': ['grafana'],
+};
+
+/** For the owner and the group, which every reader belongs to. */
+const MODE = 0o440;
+
+/** Letters and digits that need no quoting anywhere. */
+const generate = (): string => randomBytes(32).toString('base64url');
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Written aside and then renamed: a reader finds the old secret or the new one. */
+async function write(path: string, value: string): Promise<void> {
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, value, { mode: MODE, flush: true });
+  await rename(draft, path);
+}
+
+async function place(folder: string, name: string, given?: string): Promise<void> {
+  const paths = READERS[name]?.map((reader) => join(folder, reader, name)) ?? [];
+  const found = await Promise.all(paths.map(read));
+  const value = given ?? found.find((content) => content !== undefined) ?? generate();
+  for (const [index, path] of paths.entries()) if (found[index] !== value) await write(path, value);
+}
+
+await run(async () => {
+  const { folder, rotate, set } = parseArgs({
+    options: {
+      folder: { type: 'string', default: '/secrets' },
+      rotate: { type: 'string' },
+      set: { type: 'string' },
+    },
+  }).values;
+  const name = rotate ?? set;
+  if (name === undefined) {
+    for (const each of Object.keys(READERS)) await place(folder, each);
+    console.log('the secrets are there');
+    return 0;
+  }
+  if (rotate !== undefined && set !== undefined) throw new Error('Give --rotate or --set, not both');
+  if (!Object.hasOwn(READERS, name))
+    throw new Error(`There is no secret ${name}, only: ${Object.keys(READERS).join(', ')}`);
+  const given = set === undefined ? generate() : (await text(process.stdin)).trim();
+  if (given === '') throw new Error('Standard input gave no secret');
+  await place(folder, name, given);
+  console.log(`${name} is changed in the files of: ${READERS[name]?.join(', ')}`);
+  return 0;
+});
