@@ -1,27 +1,34 @@
 /** The HTTP surface: health, authentication, GraphQL, downloads. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
-import { createAuthenticator, identityOf, type Role } from './auth.ts';
+import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
 import { BodyError, jsonBody } from './body.ts';
 import { ConfigError, type AuthConfig } from './config.ts';
 import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
+import { Listener } from './listener.ts';
+import { CLOSING, Sockets } from './sockets.ts';
 
 export interface AppOptions {
   database: Database;
   auth: AuthConfig;
+  maxSockets: number;
   /** With it, there is an IDE at `/` which uses this token. */
   createDevelopmentToken?: (() => Promise<string>) | undefined;
 }
 
 export interface App {
   app: Express;
-  /** From now on the service reports that it takes no more work. */
+  /** For the server's `upgrade` events: websockets. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** From now on the service reports that it takes no more work; websockets are sent away, to come back elsewhere. */
   drain(): void;
   close(): Promise<void>;
 }
@@ -33,10 +40,16 @@ const MAX_BATCH_BYTES = 10_000_000;
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
-export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
-  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
+export async function createApp({ database, auth, maxSockets, createDevelopmentToken }: AppOptions): Promise<App> {
+  const listener = new Listener(database.listenerPool, (error) => {
+    console.error(`subscriptions ended: ${error.message}`);
+    sockets.closeAll(CLOSING.lost);
+  });
+  const pgl = postgraphile(createPreset({ pool: database.pool, listener, createRuruToken: createDevelopmentToken }));
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
+  const identify = createIdentify(auth);
+  const sockets = new Sockets({ serv, identify, maxSockets });
   let draining = false;
 
   const app = express();
@@ -53,7 +66,7 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
     const ready = !draining && (await answers(database.pool));
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
   });
-  app.use(['/graphql', '/wallets'], createAuthenticator(auth));
+  app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify));
   app.use('/graphql', acceptable, graphqlBody());
   app.use(historyRouter(database.historyPool));
   await serv.addTo(app, null, false);
@@ -64,10 +77,15 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
 
   return {
     app,
+    upgrade: (request, socket, head) => {
+      sockets.upgrade(request, socket, head);
+    },
     drain: () => {
       draining = true;
+      sockets.drain();
     },
     close: async () => {
+      await listener.close();
       await pgl.release();
     },
   };

@@ -21,6 +21,8 @@ export interface Config {
   port: number;
   /** Connections for calls and downloads together. */
   poolSize: number;
+  /** Websockets at a time. */
+  maxSockets: number;
   production: boolean;
   /** Undefined in development only: there the service keeps a secret of its own. */
   auth: AuthConfig | undefined;
@@ -45,6 +47,7 @@ export function readConfig(env: Env): Readonly<Config> {
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
+    maxSockets: readInteger(env, 'MAX_SOCKETS', { fallback: 1000, min: 0, max: 100_000 }),
     production,
     auth: auth && Object.freeze(auth),
   });

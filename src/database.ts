@@ -12,6 +12,8 @@ export interface Database {
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
+  /** One connection, for what the database notifies. */
+  listenerPool: Pool;
   /** Where the worker may log in, if anywhere. */
   workerUrl: string | undefined;
   close(): Promise<void>;
@@ -30,7 +32,7 @@ export async function openDatabase(config: Config): Promise<Database> {
     if (superuser) await prepare(url);
     const pools = await openPools(url, config.poolSize);
     const close = async (): Promise<void> => {
-      await Promise.all([pools.pool.end(), pools.historyPool.end()]);
+      await Promise.all([pools.pool.end(), pools.historyPool.end(), pools.listenerPool.end()]);
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
@@ -41,7 +43,10 @@ export async function openDatabase(config: Config): Promise<Database> {
   }
 }
 
-async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; historyPool: Pool }> {
+async function openPools(
+  url: string,
+  poolSize: number,
+): Promise<Pick<Database, 'pool' | 'historyPool' | 'listenerPool'>> {
   const historySize = Math.ceil(poolSize / 5);
   const pool = createPool({
     url,
@@ -58,13 +63,21 @@ async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; h
     name: 'wallet-history',
     statementTimeoutMs: 0,
   });
+  // Opened for the first subscription.
+  const listenerPool = createPool({
+    url,
+    login: 'wallet_gateway',
+    size: 1,
+    name: 'wallet-listener',
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+  });
   try {
     await checkPool(pool);
   } catch (error) {
-    await Promise.all([pool.end(), historyPool.end()]);
+    await Promise.all([pool.end(), historyPool.end(), listenerPool.end()]);
     throw error;
   }
-  return { pool, historyPool };
+  return { pool, historyPool, listenerPool };
 }
 
 async function isSuperuser(url: string): Promise<boolean> {

@@ -3,8 +3,9 @@ import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import type { Pool } from 'pg';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
-import { identityOf } from './auth.ts';
+import { identityOf, type Identity } from './auth.ts';
 import { maskError } from './errors.ts';
+import type { Listener } from './listener.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { DocumentsPlugin } from './plugins/documents.ts';
@@ -17,15 +18,19 @@ import { PositionsPlugin } from './plugins/positions.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
+import { SubscriptionsPlugins } from './plugins/subscriptions.ts';
+import { peerOf } from './sockets.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions {
   pool: Pool;
+  /** For subscriptions; without it there is the schema only. */
+  listener?: Listener | undefined;
   /** Makes tokens for the IDE at `/`; without it there is no IDE. */
   createRuruToken?: (() => Promise<string>) | undefined;
 }
 
-export function createPreset({ pool, createRuruToken }: PresetOptions): GraphileConfig.Preset {
+export function createPreset({ pool, listener, createRuruToken }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
     plugins: [
@@ -39,6 +44,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       DocumentsPlugin,
       LimitsPlugin,
       RefusalsPlugin,
+      ...SubscriptionsPlugins,
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
     ],
     disablePlugins: [
@@ -60,7 +66,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
-    grafast: { context: createContext(pool) },
+    grafast: { context: createContext(pool, listener) },
     grafserv: {
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
@@ -71,11 +77,22 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
 }
 
 /** Each request acts with the role and the claims of its token; the ledger's policies do the rest. */
-function createContext(pool: Pool): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
+function createContext(
+  pool: Pool,
+  listener: Listener | undefined,
+): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
   const withPgClient = createWithPgClient(pool);
-  return ({ expressv4 }) => {
-    if (!expressv4) throw new Error('Request without an identity');
-    const { role, sub, pgRole } = identityOf(expressv4.res);
-    return { withPgClient, pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
+  const actAs = ({ role, sub, pgRole }: Identity) => ({
+    withPgClient,
+    pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role },
+  });
+  return ({ expressv4, ws }) => {
+    if (expressv4) return actAs(identityOf(expressv4.res));
+    if (!ws?.socket || !listener) throw new Error('Request without an identity');
+    const { identity, flushed } = peerOf(ws.socket);
+    return {
+      ...actAs(identity),
+      walletChanges: { subscribe: (wallet: string) => listener.subscribe(wallet, flushed) },
+    };
   };
 }

@@ -1,7 +1,7 @@
 /** Starts the gateway and its worker, and stops them without dropping a request. */
 import './graphile-env.ts';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
@@ -45,8 +45,11 @@ async function start(): Promise<Gateway> {
   const database = await openDatabase(config);
   try {
     const createDevelopmentToken = config.production ? undefined : developmentToken(auth);
-    const app = await createApp({ database, auth, createDevelopmentToken });
-    const server = createServer(app.app);
+    const app = await createApp({ database, auth, maxSockets: config.maxSockets, createDevelopmentToken });
+    const server = createServer({ shouldUpgradeCallback: asksForWebsocket }, app.app);
+    server.on('upgrade', (request, socket, head) => {
+      app.upgrade(request, socket, head);
+    });
     const url = `http://localhost:${await listen(server, config.port)}`;
     console.log(`Listening on ${url}`);
     if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
@@ -55,6 +58,11 @@ async function start(): Promise<Gateway> {
     await database.close();
     throw error;
   }
+}
+
+/** Some clients offer HTTP/2 with every request (`Upgrade: h2c`), and are served as usual. */
+function asksForWebsocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /** Some service has to book what is due, but not every one. */
