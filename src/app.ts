@@ -1,23 +1,29 @@
 /** The HTTP surface: health, authentication, GraphQL, downloads. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
-import { createAuthenticator, identityOf, type Role } from './auth.ts';
+import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
 import { BodyError, jsonBody } from './body.ts';
 import { ConfigError, type AuthConfig } from './config.ts';
 import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
+import { Listener } from './listener.ts';
+import { log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { noteErrors } from './notes.ts';
 import { observe } from './observe.ts';
 import type { PersistedOptions } from './plugins/persisted.ts';
 import { createReadiness } from './readiness.ts';
+import { CLOSING, Sockets } from './sockets.ts';
 
 export interface AppOptions {
   database: Database;
   auth: AuthConfig;
+  maxSockets: number;
   /** With it, there is an IDE at `/` which uses this token. */
   createDevelopmentToken?: (() => Promise<string>) | undefined;
   /** Whether requests are logged and counted. Only what measures the price of that does without. */
@@ -28,7 +34,9 @@ export interface AppOptions {
 
 export interface App {
   app: Express;
-  /** From now on the service reports that it takes no more work. */
+  /** For the server's `upgrade` events: websockets. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** From now on the service reports that it takes no more work; websockets are sent away, to come back elsewhere. */
   drain(): void;
   close(): Promise<void>;
 }
@@ -40,10 +48,17 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { database, auth, createDevelopmentToken, observed = true, ...api } = options;
-  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken, ...api }));
+  const { database, auth, maxSockets, createDevelopmentToken, observed = true, ...api } = options;
+  const listener = new Listener(database.listenerPool, (error) => {
+    log.warn({ error: error.message }, 'subscriptions ended');
+    sockets.closeAll(CLOSING.lost);
+  });
+  const preset = createPreset({ pool: database.pool, listener, createRuruToken: createDevelopmentToken, ...api });
+  const pgl = postgraphile(preset);
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
+  const identify = createIdentify(auth);
+  const sockets = new Sockets({ serv, identify, maxSockets });
   const readiness = await createReadiness(database.pool);
 
   const app = express();
@@ -56,7 +71,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.get('/metrics', serveMetrics(database.metricsPool));
     app.use(observe);
   }
-  app.use(['/graphql', '/wallets'], createAuthenticator(auth));
+  app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify));
   app.use('/graphql', acceptable, graphqlBody());
   app.use(historyRouter(database.historyPool));
   await serv.addTo(app, null, false);
@@ -67,8 +82,15 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   return {
     app,
-    drain: readiness.drain,
+    upgrade: (request, socket, head) => {
+      sockets.upgrade(request, socket, head);
+    },
+    drain: () => {
+      readiness.drain();
+      sockets.drain();
+    },
     close: async () => {
+      await listener.close();
       await pgl.release();
     },
   };

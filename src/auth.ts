@@ -29,6 +29,14 @@ export interface Identity {
   pgRole: string;
 }
 
+/** Whose a good token is, and until when it counts. */
+export interface Bearer {
+  identity: Identity;
+  expiresAt: number;
+}
+/** From the value of an Authorization header; undefined without a good token. */
+export type Identify = (header: string | undefined) => Promise<Bearer | undefined>;
+
 type Verify = (token: string) => Promise<JWTPayload>;
 
 const CLOCK_TOLERANCE_SECONDS = 10;
@@ -47,17 +55,22 @@ export function isSubject(sub: unknown): sub is string {
   return typeof sub === 'string' && SUBJECT.test(sub) && sub.isWellFormed();
 }
 
-/** Lets a request pass only with a good token, and remembers whose it is. */
-export function createAuthenticator(config: AuthConfig): RequestHandler {
+/** The one judgement of tokens, for requests and for websockets. */
+export function createIdentify(config: AuthConfig): Identify {
   const verify = remembering(config.kind === 'secret' ? verifyWithSecret(config) : verifyWithJwks(config));
+  return (header) => identifyWith(verify, header);
+}
+
+/** Lets a request pass only with a good token, and remembers whose it is. */
+export function createAuthenticator(config: AuthConfig, identify = createIdentify(config)): RequestHandler {
   return async (req, res, next) => {
-    const identity = await identify(verify, req.headers.authorization);
-    if (!identity) {
+    const bearer = await identify(req.headers.authorization);
+    if (!bearer) {
       res.set('WWW-Authenticate', 'Bearer');
       sendError(res, 401, 'UNAUTHENTICATED', 'Send a valid token: Authorization: Bearer …');
       return;
     }
-    res.locals.identity = identity;
+    res.locals.identity = bearer.identity;
     next();
   };
 }
@@ -84,12 +97,13 @@ export async function signToken(
   return token.sign(secretKey(secret));
 }
 
-async function identify(verify: Verify, header: string | undefined): Promise<Identity | undefined> {
+async function identifyWith(verify: Verify, header: string | undefined): Promise<Bearer | undefined> {
   const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header ?? '')?.[1];
   if (token === undefined) return undefined;
   try {
-    const { role, sub } = await verify(token);
-    return isRole(role) && isSubject(sub) ? { role, sub, pgRole: PG_ROLES[role] } : undefined;
+    const { role, sub, exp = 0 } = await verify(token);
+    if (!isRole(role) || !isSubject(sub)) return undefined;
+    return { identity: { role, sub, pgRole: PG_ROLES[role] }, expiresAt: (exp + CLOCK_TOLERANCE_SECONDS) * 1000 };
   } catch (error) {
     // Whatever else goes wrong (the key server is down) is not the token's fault.
     if (error instanceof errors.JOSEError) return undefined;

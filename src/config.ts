@@ -26,6 +26,8 @@ export interface Config {
   port: number;
   /** Connections for calls and downloads together. */
   poolSize: number;
+  /** Websockets at a time. */
+  maxSockets: number;
   production: boolean;
   logLevel: LogLevel;
   /** Where traces are sent. Undefined: there are none. */
@@ -59,6 +61,7 @@ export function readConfig(env: Env): Readonly<Config> {
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
+    maxSockets: readInteger(env, 'MAX_SOCKETS', { fallback: 1000, min: 0, max: 100_000 }),
     production,
     logLevel: readLogLevel(env),
     otlpEndpoint: readUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT'),

@@ -5,15 +5,20 @@ import { startLocalServer } from './local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
 
-export interface Database {
-  /** An administrator's URL of the embedded server, if it is that. */
-  localUrl: string | undefined;
+export interface Pools {
   /** For GraphQL. */
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
   /** For metrics: one connection, which nobody else waits for. */
   metricsPool: Pool;
+  /** One connection, for what the database notifies; opened for the first subscription. */
+  listenerPool: Pool;
+}
+
+export interface Database extends Pools {
+  /** An administrator's URL of the embedded server, if it is that. */
+  localUrl: string | undefined;
   /** Where the worker may log in, if anywhere. */
   workerUrl: string | undefined;
   close(): Promise<void>;
@@ -32,9 +37,13 @@ export async function openDatabase(config: Config): Promise<Database> {
     const url = config.databaseUrl ?? local?.url ?? '';
     const superuser = await isSuperuser(url);
     if (superuser) await prepare(url);
-    const pools = await openPools(url, config.poolSize);
+    const pools = createPools(url, config.poolSize);
+    await checkPool(pools.pool).catch(async (error: unknown) => {
+      await end(pools);
+      throw error;
+    });
     const close = async (): Promise<void> => {
-      await Promise.all([pools.pool.end(), pools.historyPool.end(), pools.metricsPool.end()]);
+      await end(pools);
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
@@ -45,41 +54,26 @@ export async function openDatabase(config: Config): Promise<Database> {
   }
 }
 
-async function openPools(
-  url: string,
-  poolSize: number,
-): Promise<Pick<Database, 'pool' | 'historyPool' | 'metricsPool'>> {
+function createPools(url: string, poolSize: number): Pools {
   const historySize = Math.ceil(poolSize / 5);
-  const pool = createPool({
-    url,
-    login: 'wallet_gateway',
-    size: poolSize - historySize,
-    name: 'wallet-gateway',
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-  });
-  // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
-  const historyPool = createPool({
-    url,
-    login: 'wallet_gateway',
-    size: historySize,
-    name: 'wallet-history',
-    statementTimeoutMs: 0,
-  });
-  const metricsPool = createPool({
-    url,
-    login: 'wallet_gateway',
-    size: 1,
-    name: 'wallet-metrics',
-    statementTimeoutMs: METRICS_WITHIN_MS,
-    waitMs: METRICS_WITHIN_MS,
-  });
-  try {
-    await checkPool(pool);
-  } catch (error) {
-    await Promise.all([pool.end(), historyPool.end(), metricsPool.end()]);
-    throw error;
-  }
-  return { pool, historyPool, metricsPool };
+  const usual = { url, login: 'wallet_gateway', statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
+  return {
+    pool: createPool({ ...usual, name: 'wallet-gateway', size: poolSize - historySize }),
+    // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
+    historyPool: createPool({ ...usual, name: 'wallet-history', size: historySize, statementTimeoutMs: 0 }),
+    metricsPool: createPool({
+      ...usual,
+      name: 'wallet-metrics',
+      size: 1,
+      statementTimeoutMs: METRICS_WITHIN_MS,
+      waitMs: METRICS_WITHIN_MS,
+    }),
+    listenerPool: createPool({ ...usual, name: 'wallet-listener', size: 1 }),
+  };
+}
+
+async function end({ pool, historyPool, metricsPool, listenerPool }: Pools): Promise<void> {
+  await Promise.all([pool, historyPool, metricsPool, listenerPool].map((each) => each.end()));
 }
 
 async function isSuperuser(url: string): Promise<boolean> {

@@ -3,8 +3,9 @@ import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import type { Pool } from 'pg';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
-import { identityOf } from './auth.ts';
+import { identityOf, type Identity } from './auth.ts';
 import { maskError } from './errors.ts';
+import type { Listener } from './listener.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { DocumentsPlugin } from './plugins/documents.ts';
@@ -20,10 +21,14 @@ import { createPersistedPreset, type PersistedOptions } from './plugins/persiste
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
+import { SubscriptionsPlugins } from './plugins/subscriptions.ts';
+import { peerOf } from './sockets.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions {
   pool: Pool;
+  /** For subscriptions; without it there is the schema only. */
+  listener?: Listener | undefined;
   /** Makes tokens for the IDE at `/`; without it there is no IDE. */
   createRuruToken?: (() => Promise<string>) | undefined;
   /** Whether callers may read the schema. */
@@ -34,6 +39,7 @@ export interface PresetOptions {
 
 export function createPreset({
   pool,
+  listener,
   createRuruToken,
   introspection = false,
   persisted,
@@ -58,6 +64,7 @@ export function createPreset({
       LimitsPlugin,
       RefusalsPlugin,
       ...(introspection ? [] : [NoIntrospectionPlugin]),
+      ...SubscriptionsPlugins,
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
     ],
     disablePlugins: [
@@ -79,7 +86,7 @@ export function createPreset({
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
-    grafast: { context: createContext(pool) },
+    grafast: { context: createContext(pool, listener) },
     grafserv: {
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
@@ -90,11 +97,22 @@ export function createPreset({
 }
 
 /** Each request acts with the role and the claims of its token; the ledger's policies do the rest. */
-function createContext(pool: Pool): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
+function createContext(
+  pool: Pool,
+  listener: Listener | undefined,
+): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
   const withPgClient = createWithPgClient(pool);
-  return ({ expressv4 }) => {
-    if (!expressv4) throw new Error('Request without an identity');
-    const { role, sub, pgRole } = identityOf(expressv4.res);
-    return { withPgClient, pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
+  const actAs = ({ role, sub, pgRole }: Identity) => ({
+    withPgClient,
+    pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role },
+  });
+  return ({ expressv4, ws }) => {
+    if (expressv4) return actAs(identityOf(expressv4.res));
+    if (!ws?.socket || !listener) throw new Error('Request without an identity');
+    const { identity, flushed } = peerOf(ws.socket);
+    return {
+      ...actAs(identity),
+      walletChanges: { subscribe: (wallet: string) => listener.subscribe(wallet, flushed) },
+    };
   };
 }

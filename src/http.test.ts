@@ -21,7 +21,7 @@ async function listen(
   times: HttpTimes,
   handler: RequestListener = answer,
 ): Promise<{ http: HttpServer; dial: () => Line }> {
-  const http = new HttpServer(handler, times);
+  const http = new HttpServer(handler, { times });
   http.server.listen(0, '127.0.0.1');
   await once(http.server, 'listening');
   const { port } = http.server.address() as AddressInfo;

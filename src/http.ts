@@ -1,6 +1,7 @@
 /** The HTTP server: how long it waits for clients, and how it ends without cutting a request. */
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface HttpTimes {
@@ -19,13 +20,21 @@ const SWEEP_MS = 100;
 /** What is left after the deadline is cut; what cannot be cut must not keep the process. */
 const CUT_MS = 1_000;
 
+interface HttpOptions {
+  /** Takes on a connection that asks to become a websocket. */
+  upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  times?: HttpTimes;
+}
+
 export class HttpServer {
   readonly server: Server;
   readonly #underWay = new Set<ServerResponse>();
   #isDraining = false;
 
-  constructor(handler: RequestListener, { headersMs, requestMs, keepAliveMs, checkMs }: HttpTimes = TIMES) {
+  constructor(handler: RequestListener, { upgrade, times = TIMES }: HttpOptions = {}) {
+    const { headersMs, requestMs, keepAliveMs, checkMs } = times;
     const options = {
+      ...(upgrade && { shouldUpgradeCallback: asksForWebsocket }),
       headersTimeout: headersMs,
       requestTimeout: requestMs,
       keepAliveTimeout: keepAliveMs,
@@ -37,6 +46,7 @@ export class HttpServer {
       if (this.#isDraining) res.shouldKeepAlive = false;
       handler(req, res);
     });
+    if (upgrade) this.server.on('upgrade', upgrade);
   }
 
   /** From now on every answer, also of the requests under way, says `Connection: close`. */
@@ -70,4 +80,9 @@ export class HttpServer {
  */
 function afterReading(work: () => void): void {
   setImmediate(() => setImmediate(work));
+}
+
+/** Some clients offer HTTP/2 with every request (`Upgrade: h2c`), and are served as usual. */
+function asksForWebsocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
 }

@@ -138,7 +138,11 @@ describe('a document', () => {
       `{ __schema { types { ${'ofType { '.repeat(18)} name ${'} '.repeat(18)} } } }`,
       /at most 20 fields deep/,
     ],
-    ['a subscription', 'subscription { __typename }', /no subscriptions/],
+    [
+      'a subscription',
+      `subscription { walletChanged(walletId: "${UNKNOWN_WALLET}") { wallet { id } } }`,
+      /a subscription needs a websocket/,
+    ],
     ['4001 words and signs', `{ ${'a '.repeat(3999)} }`, /at most 4000 words and signs/],
     ['a thousand queries', times(1000, (nth) => `query q${nth} { __typename }`), /at most 4000 words and signs/],
     ['a thousand directives', `{ __typename ${'@include(if: true) '.repeat(1000)} }`, /at most 4000 words and signs/],

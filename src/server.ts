@@ -62,11 +62,12 @@ async function start(): Promise<Gateway> {
     const app = await createApp({
       database,
       auth,
+      maxSockets: config.maxSockets,
       createDevelopmentToken,
       introspection: config.introspection,
       persisted,
     });
-    const http = new HttpServer(app.app);
+    const http = new HttpServer(app.app, { upgrade: app.upgrade });
     const url = `http://localhost:${await listen(http.server, config.port)}`;
     // For people and scripts that wait for it, also in production.
     process.stdout.write(`Listening on ${url}\n`);

@@ -160,7 +160,7 @@ function guardGroup(pid: number): ChildProcess {
 const FOREIGN = new RegExp(
   `^(${[
     '((WORKER_|READ_)?DATABASE|JWT|JWKS|OTEL|PG|JEST|npm)_?.*',
-    'PORT|POOL_SIZE|DRAIN_GRACE_MS|LOG_LEVEL|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV',
+    'PORT|POOL_SIZE|MAX_SOCKETS|DRAIN_GRACE_MS|LOG_LEVEL|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV',
   ].join('|')})$`,
 );
 

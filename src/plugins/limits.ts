@@ -8,7 +8,6 @@ import {
   isListType,
   isObjectType,
   Kind,
-  OperationTypeNode,
 } from 'postgraphile/graphql';
 import type {
   ASTVisitor,
@@ -148,10 +147,6 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
   return {
     Document({ definitions }) {
       for (const definition of definitions) {
-        // GraphQL's own rules let a subscription pass although the schema has none.
-        if (definition.kind === Kind.OPERATION_DEFINITION && definition.operation === OperationTypeNode.SUBSCRIPTION) {
-          throw badRequest('there are no subscriptions');
-        }
         // Fragments too: one that is not used is looked at by the other rules.
         if ('selectionSet' in definition) walkDefinition(definition);
       }
