@@ -30,8 +30,8 @@ export class Archive {
   }
 
   /** Whole segments, oldest first. */
-  async segments(): Promise<string[]> {
-    return (await readdir(this.folder)).filter((name) => SEGMENT.test(name)).sort();
+  async after(segment: string): Promise<string[]> {
+    return (await readdir(this.folder)).filter((name) => SEGMENT.test(name) && name > segment).sort();
   }
 
   async copyTo(folder: string): Promise<Archive> {

@@ -51,6 +51,9 @@ interface Mark {
 }
 
 export const DATABASE = 'wallet';
+/** As short as an operator would have it at most: so much may be lost with the disk. */
+export const ARCHIVE_TIMEOUT_SECONDS = 2;
+const ARCHIVED_WITHIN_MS = 60_000;
 const JOBS = 4;
 const MARK_EVERY_MS = 50;
 
@@ -137,7 +140,13 @@ export async function runIncident(
     // The archive has to do.
     const log = join(backup.data, 'pg_wal');
     for (const name of await readdir(log)) await rm(join(log, name), { recursive: true });
-    await sleep(seconds * 700 + chance.int(0, seconds * 100));
+    const atBackup = marks.latest(() => true)?.segment ?? '';
+    await sleep(seconds * 650 + chance.int(0, seconds * 100));
+    // Enough of it that a recovery has some way to go.
+    for (const deadline = Date.now() + ARCHIVED_WITHIN_MS; (await archive.after(atBackup)).length < 3; await sleep(50))
+      if (Date.now() > deadline) throw new Error(`${ARCHIVED_WITHIN_MS / 1000} seconds, and the log is not archived`);
+    // Anywhere between two segments.
+    await sleep(chance.int(0, ARCHIVE_TIMEOUT_SECONDS * 1000));
 
     say(`killing the server after ${load.acknowledged.length} acknowledged calls, and removing its disk`);
     const killedAt = Date.now();
@@ -148,9 +157,8 @@ export async function runIncident(
     await primary.remove();
     await load.stop();
     const { acknowledged } = load;
-    const segments = await archive.segments();
-    const last = segments.at(-1) ?? '';
-    const atBackup = marks.latest(({ at }) => at <= backupEndedAt)?.segment ?? last;
+    const afterBackup = await archive.after(atBackup);
+    const last = afterBackup.pop() ?? '';
     const archivedUntil = marks.latest(({ segment }) => segment <= last)?.at ?? 0;
     const inArchive = acknowledged.filter(({ answeredAt }) => answeredAt <= archivedUntil);
     return {
@@ -159,7 +167,7 @@ export async function runIncident(
       archive,
       archivedUntil,
       reachableUntil: inArchive.reduce((latest, { sentAt }) => Math.max(latest, sentAt), 0),
-      afterBackup: segments.filter((segment) => segment > atBackup && segment < last),
+      afterBackup,
       lostLogBytes: Math.max(0, positionOf(marks.latest(() => true)?.lsn ?? '0/0') - endOf(last)),
       killedAt,
       promises,

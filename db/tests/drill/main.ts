@@ -5,7 +5,7 @@ import { createProgress } from '../../../bench/progress.ts';
 import { run } from '../../../src/commands/run.ts';
 import { Chance } from '../prove/chance.ts';
 import { Tally } from '../prove/tally.ts';
-import { Drill } from './drill.ts';
+import { Drill, HARMS } from './drill.ts';
 import { renderReport } from './report.ts';
 
 const DATA = fileURLToPath(new URL('../../../.data/drill', import.meta.url));
@@ -33,7 +33,7 @@ await run(async () => {
   const say = (text: string): void => {
     progress.show(text);
   };
-  const drill = new Drill({ ...options, folder: DATA, chance: new Chance(options.seed), tally, say });
+  const drill = new Drill({ ...options, folder: DATA, harms: HARMS, chance: new Chance(options.seed), tally, say });
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
