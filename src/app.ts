@@ -11,6 +11,7 @@ import type { Database } from './database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
+import { readPreference } from './reads.ts';
 
 export interface AppOptions {
   database: Database;
@@ -34,7 +35,9 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp({ database, auth, createDevelopmentToken }: AppOptions): Promise<App> {
-  const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken }));
+  const pgl = postgraphile(
+    createPreset({ pool: database.pool, standby: database.standby, createRuruToken: createDevelopmentToken }),
+  );
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
   let draining = false;
@@ -53,9 +56,9 @@ export async function createApp({ database, auth, createDevelopmentToken }: AppO
     const ready = !draining && (await answers(database.pool));
     res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'unavailable' });
   });
-  app.use(['/graphql', '/wallets'], createAuthenticator(auth));
+  app.use(['/graphql', '/wallets'], createAuthenticator(auth), readPreference);
   app.use('/graphql', acceptable, graphqlBody());
-  app.use(historyRouter(database.historyPool));
+  app.use(historyRouter(database.historyPool, database.standby));
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
     sendError(res, 404, 'NOT_FOUND', 'not found');

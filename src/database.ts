@@ -4,6 +4,7 @@ import { ConfigError, type Config } from './config.ts';
 import { startLocalServer } from './local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
+import { Standby } from './standby.ts';
 
 export interface Database {
   /** An administrator's URL of the embedded server, if it is that. */
@@ -12,6 +13,8 @@ export interface Database {
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
+  /** For reading, if there is one. */
+  standby: Standby | undefined;
   /** Where the worker may log in, if anywhere. */
   workerUrl: string | undefined;
   close(): Promise<void>;
@@ -29,20 +32,42 @@ export async function openDatabase(config: Config): Promise<Database> {
     const superuser = await isSuperuser(url);
     if (superuser) await prepare(url);
     const pools = await openPools(url, config.poolSize);
+    const standby = openStandby(config, url);
     const close = async (): Promise<void> => {
-      await Promise.all([pools.pool.end(), pools.historyPool.end()]);
+      await Promise.all([pools.pool.end(), pools.historyPool.end(), standby?.close()]);
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
-    return { localUrl: local?.url, ...pools, workerUrl, close };
+    return { localUrl: local?.url, ...pools, standby, workerUrl, close };
   } catch (error) {
     await local?.stop();
     throw error;
   }
 }
 
+/** Whether it is there, it finds out by itself: the service does not depend on it. */
+function openStandby(
+  { readDatabaseUrl, readMaxStalenessMs, poolSize }: Config,
+  primaryUrl: string,
+): Standby | undefined {
+  if (readDatabaseUrl === undefined) return undefined;
+  const historySize = historySizeOf(poolSize);
+  return new Standby({
+    url: readDatabaseUrl,
+    primaryUrl,
+    poolSize: poolSize - historySize,
+    historySize,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    maxStalenessMs: readMaxStalenessMs,
+  });
+}
+
+function historySizeOf(poolSize: number): number {
+  return Math.ceil(poolSize / 5);
+}
+
 async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; historyPool: Pool }> {
-  const historySize = Math.ceil(poolSize / 5);
+  const historySize = historySizeOf(poolSize);
   const pool = createPool({
     url,
     login: 'wallet_gateway',

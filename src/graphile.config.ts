@@ -2,6 +2,7 @@
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import type { Pool } from 'pg';
 import { makePgService } from 'postgraphile/adaptors/pg';
+import { getOperationAST, OperationTypeNode, type ExecutionArgs } from 'postgraphile/graphql';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { identityOf } from './auth.ts';
 import { maskError } from './errors.ts';
@@ -16,15 +17,19 @@ import { PagingPlugin } from './plugins/paging.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
+import { readingWith } from './reads.ts';
+import type { Standby } from './standby.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions {
   pool: Pool;
+  /** For queries. */
+  standby?: Standby | undefined;
   /** Makes tokens for the IDE at `/`; without it there is no IDE. */
   createRuruToken?: (() => Promise<string>) | undefined;
 }
 
-export function createPreset({ pool, createRuruToken }: PresetOptions): GraphileConfig.Preset {
+export function createPreset({ pool, standby, createRuruToken }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset],
     plugins: [
@@ -58,7 +63,7 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
-    grafast: { context: createContext(pool) },
+    grafast: { context: createContext(pool, standby) },
     grafserv: {
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
@@ -68,12 +73,20 @@ export function createPreset({ pool, createRuruToken }: PresetOptions): Graphile
   };
 }
 
+type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
+
 /** Each request acts with the role and the claims of its token; the ledger's policies do the rest. */
-function createContext(pool: Pool): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
-  const withPgClient = createWithPgClient(pool);
-  return ({ expressv4 }) => {
+function createContext(pool: Pool, standby: Standby | undefined): CreateContext {
+  const onPrimary = createWithPgClient(pool);
+  const onStandby = standby && createWithPgClient(standby.pool);
+  return ({ expressv4 }, { document, operationName }) => {
     if (!expressv4) throw new Error('Request without an identity');
-    const { role, sub, pgRole } = identityOf(expressv4.res);
+    const { req, res } = expressv4;
+    const { role, sub, pgRole } = identityOf(res);
+    // What a mutation's answer tells beyond its receipt is read after its commit, and has to show it.
+    const isQuery = getOperationAST(document, operationName)?.operation === OperationTypeNode.QUERY;
+    const withPgClient =
+      standby && onStandby && isQuery ? readingWith(standby, onStandby, onPrimary, req, res) : onPrimary;
     return { withPgClient, pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
   };
 }

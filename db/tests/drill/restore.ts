@@ -40,8 +40,10 @@ async function promoted(node: Node): Promise<void> {
   throw new Error(`${WAIT_MS / 1000} seconds, and still not recovered: ${await lastWords(node.place)}`);
 }
 
+/** Not those for sessions that came too early or too late. */
 async function lastWords({ log }: Place): Promise<string> {
-  const lines = (await readFile(log, 'utf8')).split('\n').filter((line) => /FATAL|PANIC/.test(line));
+  const text = await readFile(log, 'utf8');
+  const lines = text.split('\n').filter((line) => /(FATAL|PANIC): (?! *the database system is)/.test(line));
   return lines.at(-1) ?? 'PostgreSQL ended without a word';
 }
 

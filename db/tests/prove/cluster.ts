@@ -58,6 +58,11 @@ export class Cluster {
     return urlOf(this.#primary.url, database);
   }
 
+  standbyUrl(database: string): string {
+    if (!this.#standby) throw new Error('there is no standby');
+    return urlOf(this.#standby.url, database);
+  }
+
   /** A session of an administrator with the primary. */
   async connect(database = 'postgres'): Promise<pg.Client> {
     return connect(this.url(database));
@@ -132,6 +137,15 @@ export class Cluster {
   async stopWaitingForStandby(): Promise<void> {
     await this.administer("alter system set synchronous_standby_names = ''");
     await this.administer('select pg_reload_conf()');
+  }
+
+  async killStandby(): Promise<void> {
+    await this.#standby?.kill();
+  }
+
+  /** One that was killed; it finds the primary by itself. */
+  async startStandby(): Promise<void> {
+    await this.#standby?.start();
   }
 
   /** The primary dies with all its sessions, and the standby takes its place. Without a new standby, it has none. */
