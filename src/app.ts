@@ -18,6 +18,7 @@ import { noteErrors } from './notes.ts';
 import { observe } from './observe.ts';
 import type { PersistedOptions } from './plugins/persisted.ts';
 import { createReadiness } from './readiness.ts';
+import { readPreference } from './reads.ts';
 import { CLOSING, Sockets } from './sockets.ts';
 
 export interface AppOptions {
@@ -53,13 +54,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     log.warn({ error: error.message }, 'subscriptions ended');
     sockets.closeAll(CLOSING.lost);
   });
-  const preset = createPreset({ pool: database.pool, listener, createRuruToken: createDevelopmentToken, ...api });
+  const { pool, standby } = database;
+  const preset = createPreset({ pool, standby, listener, createRuruToken: createDevelopmentToken, ...api });
   const pgl = postgraphile(preset);
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
   const identify = createIdentify(auth);
   const sockets = new Sockets({ serv, identify, maxSockets });
-  const readiness = await createReadiness(database.pool);
+  const readiness = await createReadiness(pool);
 
   const app = express();
   app.disable('x-powered-by');
@@ -71,9 +73,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.get('/metrics', serveMetrics(database.metricsPool));
     app.use(observe);
   }
-  app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify));
+  app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify), readPreference);
   app.use('/graphql', acceptable, graphqlBody());
-  app.use(historyRouter(database.historyPool));
+  app.use(historyRouter(database.historyPool, standby));
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
     sendError(res, 404, 'NOT_FOUND', 'not found');

@@ -23,6 +23,10 @@ export interface Config {
   databaseUrl: string | undefined;
   /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
   workerDatabaseUrl: string | undefined;
+  /** A streaming standby for queries and downloads. Undefined: the primary answers them. */
+  readDatabaseUrl: string | undefined;
+  /** What is older, the standby is not asked for. */
+  readMaxStalenessMs: number;
   port: number;
   /** Connections for calls and downloads together. */
   poolSize: number;
@@ -58,6 +62,8 @@ export function readConfig(env: Env): Readonly<Config> {
   return Object.freeze({
     databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
     workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
+    readDatabaseUrl: readDatabaseUrl(env, 'READ_DATABASE_URL'),
+    readMaxStalenessMs: readInteger(env, 'READ_MAX_STALENESS_MS', { fallback: 5_000, min: 500, max: 3_600_000 }),
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),

@@ -4,6 +4,7 @@ import { ConfigError, type Config } from './config.ts';
 import { startLocalServer } from './local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
+import { Standby } from './standby.ts';
 
 export interface Pools {
   /** For GraphQL. */
@@ -17,6 +18,8 @@ export interface Pools {
 }
 
 export interface Database extends Pools {
+  /** For reading, if there is one. */
+  standby: Standby | undefined;
   /** An administrator's URL of the embedded server, if it is that. */
   localUrl: string | undefined;
   /** Where the worker may log in, if anywhere. */
@@ -42,20 +45,42 @@ export async function openDatabase(config: Config): Promise<Database> {
       await end(pools);
       throw error;
     });
+    const standby = openStandby(config, url);
     const close = async (): Promise<void> => {
-      await end(pools);
+      await Promise.all([end(pools), standby?.close()]);
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
-    return { localUrl: local?.url, ...pools, workerUrl, close };
+    return { localUrl: local?.url, ...pools, standby, workerUrl, close };
   } catch (error) {
     await local?.stop();
     throw error;
   }
 }
 
+/** Whether it is there, it finds out by itself: the service does not depend on it. */
+function openStandby(
+  { readDatabaseUrl, readMaxStalenessMs, poolSize }: Config,
+  primaryUrl: string,
+): Standby | undefined {
+  if (readDatabaseUrl === undefined) return undefined;
+  const historySize = historySizeOf(poolSize);
+  return new Standby({
+    url: readDatabaseUrl,
+    primaryUrl,
+    poolSize: poolSize - historySize,
+    historySize,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    maxStalenessMs: readMaxStalenessMs,
+  });
+}
+
+function historySizeOf(poolSize: number): number {
+  return Math.ceil(poolSize / 5);
+}
+
 function createPools(url: string, poolSize: number): Pools {
-  const historySize = Math.ceil(poolSize / 5);
+  const historySize = historySizeOf(poolSize);
   const usual = { url, login: 'wallet_gateway', statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
   return {
     pool: createPool({ ...usual, name: 'wallet-gateway', size: poolSize - historySize }),

@@ -1,12 +1,9 @@
 /** The GraphQL API: what PostGraphile makes of the schema `ledger`, and how it is served. */
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
-import type { Pool } from 'pg';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
-import { identityOf, type Identity } from './auth.ts';
+import { createContext, type Sources } from './context.ts';
 import { maskError } from './errors.ts';
-import type { Listener } from './listener.ts';
-import { createWithPgClient } from './pg_client.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { DocumentsPlugin } from './plugins/documents.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
@@ -20,15 +17,11 @@ import { PositionsPlugin } from './plugins/positions.ts';
 import { createPersistedPreset, type PersistedOptions } from './plugins/persisted.ts';
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
-import { RefusalsPlugin } from './plugins/refusals.ts';
 import { SubscriptionsPlugins } from './plugins/subscriptions.ts';
-import { peerOf } from './sockets.ts';
+import { RefusalsPlugin } from './plugins/refusals.ts';
 import 'postgraphile/grafserv/express/v4';
 
-export interface PresetOptions {
-  pool: Pool;
-  /** For subscriptions; without it there is the schema only. */
-  listener?: Listener | undefined;
+export interface PresetOptions extends Sources {
   /** Makes tokens for the IDE at `/`; without it there is no IDE. */
   createRuruToken?: (() => Promise<string>) | undefined;
   /** Whether callers may read the schema. */
@@ -38,11 +31,10 @@ export interface PresetOptions {
 }
 
 export function createPreset({
-  pool,
-  listener,
   createRuruToken,
   introspection = false,
   persisted,
+  ...sources
 }: PresetOptions): GraphileConfig.Preset {
   return {
     extends: [
@@ -76,7 +68,7 @@ export function createPreset({
       'QueryQueryPlugin',
       'PgMutationPayloadEdgePlugin',
     ],
-    pgServices: [makePgService({ pool, schemas: ['ledger'], pubsub: false })],
+    pgServices: [makePgService({ pool: sources.pool, schemas: ['ledger'], pubsub: false })],
     gather: { pgStrictFunctions: true },
     schema: {
       // Only functions write.
@@ -86,33 +78,12 @@ export function createPreset({
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
-    grafast: { context: createContext(pool, listener) },
+    grafast: { context: createContext(sources) },
     grafserv: {
       graphiql: createRuruToken !== undefined,
       graphiqlOnGraphQLGET: false,
       maskError,
       parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,
     },
-  };
-}
-
-/** Each request acts with the role and the claims of its token; the ledger's policies do the rest. */
-function createContext(
-  pool: Pool,
-  listener: Listener | undefined,
-): (request: Partial<Grafast.RequestContext>) => Partial<Grafast.Context> {
-  const withPgClient = createWithPgClient(pool);
-  const actAs = ({ role, sub, pgRole }: Identity) => ({
-    withPgClient,
-    pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role },
-  });
-  return ({ expressv4, ws }) => {
-    if (expressv4) return actAs(identityOf(expressv4.res));
-    if (!ws?.socket || !listener) throw new Error('Request without an identity');
-    const { identity, flushed } = peerOf(ws.socket);
-    return {
-      ...actAs(identity),
-      walletChanges: { subscribe: (wallet: string) => listener.subscribe(wallet, flushed) },
-    };
   };
 }

@@ -7,10 +7,13 @@ import type { Pool, PoolClient } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { identityOf, type Identity } from './auth.ts';
 import { sendError } from './errors.ts';
+import { connectForReading } from './reads.ts';
+import type { Standby } from './standby.ts';
 import { isUuid } from './plugins/scalars.ts';
 
 type Value = string | Json | null;
 type Row = Record<string, Value>;
+type Connect = (req: Request, res: Response) => Promise<PoolClient>;
 type Format = () => Transform | ((rows: AsyncIterable<Row>) => AsyncIterable<string>);
 
 /** JSON as PostgreSQL wrote it: reading it into JavaScript would change large numbers. */
@@ -59,21 +62,22 @@ const types = {
       parseValue(oid, text),
 };
 
-export function historyRouter(pool: Pool): Router {
+export function historyRouter(pool: Pool, standby?: Standby): Router {
   const router = Router();
-  router.get('/wallets/:id/history.csv', download(pool, 'text/csv; charset=utf-8; header=present', formatCsv));
-  router.get('/wallets/:id/history.ndjson', download(pool, 'application/x-ndjson; charset=utf-8', formatNdjson));
+  const connect: Connect = (req, res) => connectForReading(standby, pool, req, res);
+  router.get('/wallets/:id/history.csv', download(connect, 'text/csv; charset=utf-8; header=present', formatCsv));
+  router.get('/wallets/:id/history.ndjson', download(connect, 'application/x-ndjson; charset=utf-8', formatNdjson));
   return router;
 }
 
-function download(pool: Pool, contentType: string, format: Format): RequestHandler {
+function download(connect: Connect, contentType: string, format: Format): RequestHandler {
   return async (req, res) => {
     const id = req.params.id;
     if (!isUuid(id)) {
       sendError(res, 400, 'INVALID_ARGUMENT', 'invalid argument: the wallet id must be a UUID');
       return;
     }
-    await inSnapshot(pool, identityOf(res), async (client) => {
+    await inSnapshot(await connect(req, res), identityOf(res), async (client) => {
       const { rowCount } = await client.query('select from ledger.wallets where id = $1', [id]);
       if (rowCount === 0) {
         sendError(res, 404, 'WALLET_NOT_FOUND', `wallet not found: ${id}`);
@@ -111,11 +115,10 @@ async function sendHistory(client: PoolClient, id: string, format: Format, req: 
 
 /** Runs `work` in one read-only snapshot, with the role and the claims of the token as a GraphQL request has them. */
 async function inSnapshot(
-  pool: Pool,
+  client: PoolClient,
   { role, sub, pgRole }: Identity,
   work: (client: PoolClient) => Promise<void>,
 ): Promise<void> {
-  const client = await pool.connect();
   let done = false;
   try {
     await client.query('begin transaction isolation level repeatable read read only');

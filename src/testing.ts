@@ -159,7 +159,7 @@ function guardGroup(pid: number): ChildProcess {
 /** What configures the gateway, libpq or the test runner itself. */
 const FOREIGN = new RegExp(
   `^(${[
-    '((WORKER_|READ_)?DATABASE|JWT|JWKS|OTEL|PG|JEST|npm)_?.*',
+    '(WORKER_DATABASE|READ|DATABASE|JWT|JWKS|OTEL|PG|JEST|npm)_?.*',
     'PORT|POOL_SIZE|MAX_SOCKETS|DRAIN_GRACE_MS|LOG_LEVEL|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV',
   ].join('|')})$`,
 );

@@ -1,6 +1,7 @@
 /** Compares one snapshot of the ledger with what answers have promised, and proves it by itself and by the ledger's own proof. */
-import type pg from 'pg';
+import pg from 'pg';
 import { rulesOf, type Finding } from '../helpers.ts';
+import { TYPES } from './doors.ts';
 import type { Kind } from './operations.ts';
 import { describe, keyOf, type Promised, type Promises } from './promises.ts';
 import type { Tally } from './tally.ts';
@@ -40,6 +41,23 @@ interface Snapshot {
   accounts: { asset_code: string; account: string; debit: string; credit: string }[];
   negative: number;
   findings: Finding[];
+}
+
+/** The name of the session that takes snapshots. */
+export const CHECKER = 'prove checker';
+
+/** Its own session, which reads values as receipts have them. */
+export async function withChecker<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: url,
+    types: TYPES,
+    application_name: CHECKER,
+    connectionTimeoutMillis: 5_000,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query("set time zone 'UTC'");
+  return work(client).finally(() => client.end().catch(() => undefined));
 }
 
 /** While clients are at work: what was promised before the snapshot is in it, and nothing that nobody asked for. */

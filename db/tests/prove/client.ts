@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
 import type { Door } from './doors.ts';
-import type { Operation, Operations, Stock } from './operations.ts';
+import { remember, type Operation, type Operations, type Stock } from './operations.ts';
 import type { Outcome } from './outcome.ts';
 import type { Promised, Promises } from './promises.ts';
 import type { Tally } from './tally.ts';
@@ -19,7 +19,6 @@ type Settled = Exclude<Outcome, { kind: 'again' | 'unknown' }>;
 
 /** As long as the longest fault may last, and some more. */
 const SETTLE_WITHIN_MS = 90_000;
-const REMEMBERED = 500;
 
 export class Client {
   /** The first is its own; another one is asked when that has left a doubt. Each half of them takes every call. */
@@ -66,7 +65,7 @@ export class Client {
       const [posting] = operation.postings;
       const name = operation.shape === 'single' ? (posting?.kind ?? '') : operation.shape;
       tally.count('operations', `ok: ${name}`);
-      this.#remember(operation);
+      for (const own of operation.postings) remember(this.#around.stock, own, promises.of(own).receipt);
     } else if (refused?.outcome.kind === 'refused') {
       tally.count('operations', `refused: ${refused.outcome.code}`);
       promises.refuse(
@@ -148,18 +147,5 @@ export class Client {
 
   #some(list: Promised[]): Promised | undefined {
     return list.length > 0 ? this.#chance.pick(list) : undefined;
-  }
-
-  #remember({ postings }: Operation): void {
-    const { promises, stock } = this.#around;
-    for (const posting of postings) {
-      const { receipt } = promises.of(posting);
-      if (!receipt) continue;
-      const { wallet_id: wallet, transfer_id: id } = receipt;
-      const amount = Number(receipt.amount);
-      if (posting.kind === 'hold') stock.holds.push({ wallet, id: receipt.hold_id ?? '', amount });
-      else if (!['release', 'reversal'].includes(posting.kind)) stock.booked.push({ wallet, id, amount });
-    }
-    for (const list of [stock.holds, stock.booked]) list.splice(0, list.length - REMEMBERED);
   }
 }

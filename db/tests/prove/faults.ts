@@ -2,13 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Chance } from './chance.ts';
+import { CHECKER } from './checker.ts';
 import type { Cluster } from './cluster.ts';
 import type { Gateway } from './gateway.ts';
 import { POINTS, type Cut, type Proxy } from './proxy.ts';
 import type { Tally } from './tally.ts';
-
-/** The name of the session that takes snapshots. */
-export const CHECKER = 'prove checker';
 
 export interface Scene {
   cluster: Cluster;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signToken } from '../../../src/auth.ts';
-import { Child } from '../../../src/testing.ts';
+import { Child, type Env } from '../../../src/testing.ts';
 import { HttpProtocol } from './protocol.ts';
 import { Proxy, type Cut } from './proxy.ts';
 
@@ -11,12 +11,12 @@ const LOGGED_WITHIN_MS = 100;
 export class Gateway {
   readonly proxy: Proxy;
   readonly #secret = randomBytes(32).toString('hex');
-  readonly #databaseUrl: string;
+  readonly #env: Env;
   #child: Child | undefined;
   #port: number | undefined;
 
-  private constructor(databaseUrl: string, onCut: (cut: Cut) => void) {
-    this.#databaseUrl = databaseUrl;
+  private constructor(env: Env, onCut: (cut: Cut) => void) {
+    this.#env = env;
     this.proxy = new Proxy(
       () => this.#port,
       () => new HttpProtocol(),
@@ -24,8 +24,8 @@ export class Gateway {
     );
   }
 
-  static async start(databaseUrl: string, onCut: (cut: Cut) => void): Promise<Gateway> {
-    const gateway = new Gateway(databaseUrl, onCut);
+  static async start(databaseUrl: string, onCut: (cut: Cut) => void, more: Env = {}): Promise<Gateway> {
+    const gateway = new Gateway({ DATABASE_URL: databaseUrl, ...more }, onCut);
     await gateway.proxy.listen();
     await gateway.#spawn();
     return gateway;
@@ -66,10 +66,10 @@ export class Gateway {
         env: {
           NODE_ENV: 'production',
           JWT_SECRET: this.#secret,
-          DATABASE_URL: this.#databaseUrl,
           PORT: '0',
           // Errors are what is looked for; a line for each call would fill the memory in an hour.
           LOG_LEVEL: 'warn',
+          ...this.#env,
         },
       });
       this.#child = child;

@@ -1,15 +1,23 @@
-/** A ledger as the migrations make it, to be copied for each round, and the login of its jobs. */
-import { migrateAll, withClient } from '../../../bench/databases.ts';
-import type { Cluster } from './cluster.ts';
+/** A ledger as the migrations make it, with wallets for callers, and the login of its jobs. */
+import type pg from 'pg';
+import { migrateAll, urlOf, withClient } from '../../../bench/databases.ts';
+import { call } from '../helpers.ts';
+import type { Stock } from './operations.ts';
 
+/** To be copied for each round. */
 export const TEMPLATE = 'wallet_prove_empty';
 const JOB = 'wallet_prove_job';
 const PASSWORD = 'prove';
 
-export async function prepareLedger(cluster: Cluster): Promise<void> {
-  await cluster.administer(`create database ${TEMPLATE}`);
-  await migrateAll(cluster.url(TEMPLATE));
-  await withClient(cluster.url('postgres'), async (client) => {
+const ASSETS = ['GOLD', 'GEMS'];
+const HOT = 4;
+const COLD = 40;
+
+/** `url` is an administrator's. */
+export async function prepareLedger(url: string, database = TEMPLATE): Promise<void> {
+  await withClient(url, (client) => client.query(`create database ${database}`));
+  await migrateAll(urlOf(url, database));
+  await withClient(url, async (client) => {
     await client.query(`create role ${JOB} login password '${PASSWORD}' in role wallet_job`);
     // It reads balances too.
     await client.query(`grant wallet_auditor to ${JOB}`);
@@ -19,4 +27,21 @@ export async function prepareLedger(cluster: Cluster): Promise<void> {
 /** The way that this URL goes, as a trusted job. */
 export function asJob(url: string): string {
   return Object.assign(new URL(url), { username: JOB, password: PASSWORD }).href;
+}
+
+export async function openWallets(client: pg.Client): Promise<Stock> {
+  const stock: Stock = { assets: [], holds: [], booked: [] };
+  for (const code of ASSETS) {
+    await call(client, 'asset_create', { code, name: 'For the proof' });
+    const wallets: string[] = [];
+    for (let owner = 1; owner <= HOT + COLD; owner += 1) {
+      const { id } = await call<{ id: string }>(client, 'wallet_open', {
+        owner_id: `player ${owner}`,
+        asset_code: code,
+      });
+      wallets.push(id);
+    }
+    stock.assets.push({ hot: wallets.slice(0, HOT), cold: wallets.slice(HOT) });
+  }
+  return stock;
 }

@@ -1,4 +1,5 @@
 /** What clients ask for: postings, each with a key of its own, sent one by one, as a batch, or in one transaction. */
+import type { Receipt } from '../helpers.ts';
 import type { Chance } from './chance.ts';
 
 export type Kind = 'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal';
@@ -67,6 +68,8 @@ export interface Stock {
   /** Acknowledged, to be reversed. */
   booked: { wallet: string; id: string; amount: number }[];
 }
+
+const REMEMBERED = 500;
 
 const KINDS: Record<Kind, number> = {
   top_up: 20,
@@ -172,6 +175,16 @@ export class Operations {
       ? {}
       : { order: chance.int(1, 1_000_000), note: `${chance.int(1, 9)} swords, "sharp"; ü` };
   }
+}
+
+/** What was acknowledged can be captured, released or reversed from now on. */
+export function remember(stock: Stock, { kind }: Posting, receipt: Receipt | undefined): void {
+  if (!receipt) return;
+  const { wallet_id: wallet, transfer_id: id } = receipt;
+  const amount = Number(receipt.amount);
+  if (kind === 'hold') stock.holds.push({ wallet, id: receipt.hold_id ?? '', amount });
+  else if (!['release', 'reversal'].includes(kind)) stock.booked.push({ wallet, id, amount });
+  for (const list of [stock.holds, stock.booked]) list.splice(0, list.length - REMEMBERED);
 }
 
 function only<K extends Kind>(...kinds: K[]): Record<K, number> {

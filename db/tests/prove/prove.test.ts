@@ -21,7 +21,7 @@ describe('a server that is killed, replaced, paused and cut off', () => {
   let cluster: Cluster;
   beforeAll(async () => {
     cluster = await Cluster.start(DATA, {});
-    await prepareLedger(cluster);
+    await prepareLedger(cluster.url('postgres'));
     await cluster.addStandby();
   }, LIMIT_MS);
   afterAll(() => cluster.stop(), LIMIT_MS);

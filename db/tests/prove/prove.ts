@@ -53,7 +53,7 @@ await run(async () => {
       void cluster.stop().finally(() => process.exit(code));
     });
   try {
-    await prepareLedger(cluster);
+    await prepareLedger(cluster.url('postgres'));
     const hasFailover = options.faults.includes('failover');
     if (hasFailover) {
       progress.show('adding a synchronous standby');

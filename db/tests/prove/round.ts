@@ -1,16 +1,16 @@
 /** One round: a ledger of its own, clients at work on it, faults, and at the end the proof. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { call } from '../helpers.ts';
+import { withClient } from '../../../bench/databases.ts';
 import { isAway } from './away.ts';
 import type { Chance } from './chance.ts';
-import { checkAtRest, checkUnderLoad } from './checker.ts';
+import { checkAtRest, checkUnderLoad, withChecker } from './checker.ts';
 import { Client } from './client.ts';
 import type { Cluster } from './cluster.ts';
-import { GatewayDoor, JobDoor, TYPES, type Door } from './doors.ts';
-import { CHECKER, cutName, injectFaults } from './faults.ts';
+import { GatewayDoor, JobDoor, type Door } from './doors.ts';
+import { cutName, injectFaults } from './faults.ts';
 import { Gateway } from './gateway.ts';
-import { asJob, TEMPLATE } from './ledger.ts';
+import { asJob, openWallets, TEMPLATE } from './ledger.ts';
 import { Operations, type Stock } from './operations.ts';
 import { PostgresProtocol } from './protocol.ts';
 import { Proxy } from './proxy.ts';
@@ -31,16 +31,13 @@ export interface RoundOptions {
   finale?: () => Promise<void>;
 }
 
-const ASSETS = ['GOLD', 'GEMS'];
-const HOT = 4;
-const COLD = 40;
 const CHECK_EVERY_MS = 5_000;
 const QUIET_WITHIN_MS = 30_000;
 
 export async function runRound(options: RoundOptions): Promise<void> {
   const { cluster, database, tally } = options;
   await cluster.administer(`create database ${database} template ${TEMPLATE}`);
-  const stock = await openWallets(cluster, database);
+  const stock = await withClient(cluster.url(database), openWallets);
   const proxy = new Proxy(
     () => cluster.port,
     () => new PostgresProtocol(),
@@ -57,7 +54,7 @@ export async function runRound(options: RoundOptions): Promise<void> {
     await proxy.close();
     await options.finale?.();
     await atRest(cluster, database);
-    await check(cluster, database, (client) => checkAtRest(client, promises, tally));
+    await withChecker(cluster.url(database), (client) => checkAtRest(client, promises, tally));
   } finally {
     await gateway.stop().catch(() => undefined);
     proxy.cutAll();
@@ -111,25 +108,6 @@ async function work({ cluster, database, seconds, clients, faults, chance, tally
   await Promise.all(callers.map((caller) => caller.close()));
 }
 
-async function openWallets(cluster: Cluster, database: string): Promise<Stock> {
-  const client = await cluster.connect(database);
-  const stock: Stock = { assets: [], holds: [], booked: [] };
-  for (const code of ASSETS) {
-    await call(client, 'asset_create', { code, name: 'For the proof' });
-    const wallets: string[] = [];
-    for (let owner = 1; owner <= HOT + COLD; owner += 1) {
-      const { id } = await call<{ id: string }>(client, 'wallet_open', {
-        owner_id: `player ${owner}`,
-        asset_code: code,
-      });
-      wallets.push(id);
-    }
-    stock.assets.push({ hot: wallets.slice(0, HOT), cold: wallets.slice(HOT) });
-  }
-  await client.end();
-  return stock;
-}
-
 async function checkNowAndThen(
   cluster: Cluster,
   database: string,
@@ -139,7 +117,7 @@ async function checkNowAndThen(
 ): Promise<void> {
   for (let last = Date.now(); !isOver(); await sleep(50)) {
     if (Date.now() - last < CHECK_EVERY_MS) continue;
-    await check(cluster, database, (client) => checkUnderLoad(client, promises, tally)).catch(ignoreAway);
+    await withChecker(cluster.url(database), (client) => checkUnderLoad(client, promises, tally)).catch(ignoreAway);
     last = Date.now();
   }
 }
@@ -159,19 +137,6 @@ async function sweep(jobUrl: () => string, isOver: () => boolean): Promise<void>
       await client.end().catch(() => undefined);
     }
   }
-}
-
-async function check(cluster: Cluster, database: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client({
-    connectionString: cluster.url(database),
-    types: TYPES,
-    application_name: CHECKER,
-    connectionTimeoutMillis: 5_000,
-  });
-  client.on('error', () => undefined);
-  await client.connect();
-  await client.query("set time zone 'UTC'");
-  await work(client).finally(() => client.end().catch(() => undefined));
 }
 
 /** No session is left that could still book something. */

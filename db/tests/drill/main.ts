@@ -1,0 +1,85 @@
+/** `npm run drill`: a backup under load, a lost disk, and what a restore brings back; `-- --help` lists the options. */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createProgress } from '../../../bench/progress.ts';
+import { run } from '../../../src/commands/run.ts';
+import { Chance } from '../prove/chance.ts';
+import { Tally } from '../prove/tally.ts';
+import { Drill, HARMS } from './drill.ts';
+import { renderReport } from './report.ts';
+
+const DATA = fileURLToPath(new URL('../../../.data/drill', import.meta.url));
+
+const HELP = `npm run drill -- [--seconds N] [--restores N] [--seed N]
+
+  --seconds   of load: a quarter of it before the base backup, the rest until the server is killed (30)
+  --restores  to random moments; another one goes to the end of the archive (3)
+  --seed      of the choices (a new one)`;
+
+interface Options {
+  seconds: number;
+  restores: number;
+  seed: number;
+}
+
+await run(async () => {
+  const options = readOptions();
+  if (!options) {
+    console.log(HELP);
+    return 0;
+  }
+  const tally = new Tally();
+  const progress = createProgress(process.stderr);
+  const say = (text: string): void => {
+    progress.show(text);
+  };
+  const drill = new Drill({ ...options, folder: DATA, harms: HARMS, chance: new Chance(options.seed), tally, say });
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)
+    process.once(signal, () => {
+      // What is under way breaks by it, and nobody waits for that.
+      process.on('uncaughtException', () => undefined);
+      process.on('unhandledRejection', () => undefined);
+      void drill.stop().finally(() => process.exit(code));
+    });
+  try {
+    const report = await drill.run();
+    progress.clear();
+    console.log(renderReport(report, tally, options.seed));
+    return tally.isClean ? 0 : 1;
+  } catch (error) {
+    // Nothing that was foreseen: where it came from matters, and what had been found until then.
+    console.error(...tally.words, error);
+    return 1;
+  } finally {
+    progress.clear();
+    await drill.stop();
+  }
+});
+
+// Some caller may still be waiting for a server that is gone.
+process.exit();
+
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '30' },
+      restores: { type: 'string', default: '3' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    seconds: wholeNumber('seconds', values.seconds),
+    restores: wholeNumber('restores', values.restores),
+    seed: wholeNumber('seed', values.seed),
+  };
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} is a whole number above 0\n\n${HELP}`);
+  return Number(text);
+}
