@@ -67,7 +67,7 @@ async function start(): Promise<Gateway> {
       introspection: config.introspection,
       persisted,
     });
-    const http = new HttpServer(app.app, { upgrade: app.upgrade });
+    const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
     const url = `http://localhost:${await listen(http.server, config.port)}`;
     // For people and scripts that wait for it, also in production.
     process.stdout.write(`Listening on ${url}\n`);
