@@ -96,8 +96,119 @@ grant usage on type ledger.event to wallet_service, wallet_operator, wallet_audi
 --!include ledger/wallet_reverse.sql
 
 --!include ledger_private/feed_epoch.sql
---!include ledger_private/begin_epoch.sql
 --!include ledger/ledger_events.sql
+
+-- Seals, by which hashes kept elsewhere prove the ledger.
+
+create type ledger_private.feed_place as (xid xid8, id uuid);
+
+create table ledger.seals (
+  seq bigint primary key,
+  entries bigint not null,
+  wallets bigint not null,
+  root bytea not null,
+  previous bytea,
+  hash bytea not null,
+  horizon xid8 not null,
+  horizon_id uuid not null,
+  epoch bigint not null,
+  sealed_at timestamptz not null,
+  actor text not null
+);
+
+comment on table ledger.seals is $$@behavior -*
+Blocks of entries that were closed, each with the root of a Merkle tree over them and the hash of the seal before. Append-only; kept elsewhere
+too, they show what a recomputed chain of hashes does not.$$;
+comment on column ledger.seals.seq is 'Number of the seal: 1, 2, 3 and so on without gaps.';
+comment on column ledger.seals.entries is 'How many entries the block closes that none before it did.';
+comment on column ledger.seals.wallets is 'How many wallets they are of: the leaves of the tree.';
+comment on column ledger.seals.root is 'The root of the Merkle tree over the newest entry of each of these wallets.';
+comment on column ledger.seals.previous is 'The hash of the seal before; null in the first.';
+comment on column ledger.seals.hash is 'SHA-256 over every other fact of the seal.';
+comment on column ledger.seals.horizon is 'Up to where in the feed, in its epoch, all transfers are sealed: the transaction.';
+comment on column ledger.seals.horizon_id is 'And the transfer of it.';
+comment on column ledger.seals.epoch is 'The epoch of the feed that the horizon is to be read in.';
+comment on column ledger.seals.sealed_at is 'When it was made.';
+comment on column ledger.seals.actor is 'Who made it.';
+
+create table ledger.seal_heads (
+  wallet_id uuid not null,
+  seal_seq bigint not null references ledger.seals (seq),
+  seq bigint not null,
+  primary key (wallet_id, seal_seq)
+);
+create index seal_heads_seal_seq_idx on ledger.seal_heads (seal_seq);
+alter table ledger.seal_heads
+  add constraint seal_heads_entry_fkey foreign key (wallet_id, seq) references ledger.entries (wallet_id, seq) not enforced;
+
+comment on table ledger.seal_heads is $$@behavior -*
+The leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
+comment on column ledger.seal_heads.wallet_id is 'The wallet.';
+comment on column ledger.seal_heads.seal_seq is 'The seal.';
+comment on column ledger.seal_heads.seq is 'The newest entry of the wallet that it covers.';
+comment on constraint seal_heads_seal_seq_fkey on ledger.seal_heads is '@behavior -*';
+comment on constraint seal_heads_entry_fkey on ledger.seal_heads is '@behavior -*';
+
+create table ledger.verifications (
+  id uuid primary key default uuidv7(),
+  started_at timestamptz not null,
+  finished_at timestamptz not null,
+  findings bigint not null,
+  seal_seq bigint,
+  kept_seals bigint not null,
+  actor text not null
+);
+create index verifications_clean_idx on ledger.verifications (finished_at) where findings = 0;
+
+comment on table ledger.verifications is $$@behavior -*
+When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
+comment on column ledger.verifications.id is 'Time-ordered id.';
+comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
+comment on column ledger.verifications.finished_at is 'When it ended.';
+comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
+comment on column ledger.verifications.seal_seq is 'The newest seal it proved; null where there was none.';
+comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
+comment on column ledger.verifications.actor is 'Who asked for it.';
+
+create type ledger.metric as (name text, labels jsonb, value double precision);
+comment on type ledger.metric is 'A figure of the ledger at this moment, for monitoring.';
+comment on column ledger.metric.name is $$@notNull
+Which figure.$$;
+comment on column ledger.metric.labels is $$@notNull
+What it is of: an object of texts.$$;
+comment on column ledger.metric.value is $$@notNull
+The figure.$$;
+
+create trigger _100_guard_insert before insert on ledger.seals for each statement execute function ledger_private.tg__guard_insert();
+create trigger _100_guard_insert before insert on ledger.seal_heads for each statement execute function ledger_private.tg__guard_insert();
+create trigger _100_guard_insert before insert on ledger.verifications for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_append_only before update or delete or truncate on ledger.seals
+  for each statement execute function ledger_private.tg__append_only();
+create trigger _200_append_only before update or delete or truncate on ledger.seal_heads
+  for each statement execute function ledger_private.tg__append_only();
+create trigger _200_append_only before update or delete or truncate on ledger.verifications
+  for each statement execute function ledger_private.tg__append_only();
+
+grant select on ledger.seals to wallet_auditor, wallet_job;
+grant select on ledger.seal_heads, ledger.verifications to wallet_auditor;
+grant usage on type ledger.metric to wallet_auditor;
+alter table ledger.seal_heads enable row level security;
+create policy auditors_see_all on ledger.seal_heads for select to wallet_auditor using (true);
+-- The login of the gateway asks for figures on nobody's behalf.
+grant usage on schema ledger to wallet_gateway;
+
+--!include ledger_private/merkle_root.sql
+--!include ledger_private/seal_leaf.sql
+--!include ledger_private/seal_hash.sql
+--!include ledger_private/seal_start.sql
+--!include ledger_private/begin_epoch.sql
+--!include ledger_private/unsealed_heads.sql
+--!include ledger/ledger_seal.sql
+--!include ledger_private/verify_seals.sql
+--!include ledger/ledger_verify_seals.sql
+--!include ledger/ledger_verify.sql
+--!include ledger/ledger_prove.sql
+--!include ledger/ledger_metrics.sql
 
 select ledger_private.begin_epoch();
 

@@ -12,9 +12,8 @@ export interface FeedEvent {
 
 const LIMIT_MS = 30_000;
 
-/** The names are in quotes, as that of the second must be. */
 export function readEvents(session: Session, after?: string | null, limit?: number | null): Promise<FeedEvent[]> {
-  return callAll<FeedEvent>(session, 'ledger_events', { after, '"limit"': limit });
+  return callAll<FeedEvent>(session, 'ledger_events', { after, limit });
 }
 
 export class FeedReader {

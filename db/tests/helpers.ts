@@ -158,7 +158,7 @@ export async function callAll<R extends object = Receipt>(
   args: Record<string, unknown>,
 ): Promise<R[]> {
   const given = Object.entries(args).filter(([, value]) => value !== undefined);
-  const list = given.map(([key], index) => `${key} => $${index + 1}`).join(', ');
+  const list = given.map(([key], index) => `"${key}" => $${index + 1}`).join(', ');
   const { rows } = await session.query<R & pg.QueryResultRow>(
     `select * from ledger.${name}(${list})`,
     given.map(([, value]) => value),

@@ -60,8 +60,8 @@ async function signatureOf(name: string): Promise<Signature> {
              'nullable', attname in ('counterparty_id', 'expires_at', 'metadata')) order by attnum)
            from pg_attribute where attrelid = 'ledger.wallet_request'::regclass and attnum > 0
        ) else (
-         select json_agg(json_build_object('name', p.proargnames[n], 'type', format_type(t, null),
-             'nullable', coalesce(pg_get_function_arg_default(p.oid, n::int) like 'NULL%', false)) order by n)
+         select coalesce(json_agg(json_build_object('name', p.proargnames[n], 'type', format_type(t, null),
+             'nullable', coalesce(pg_get_function_arg_default(p.oid, n::int) like 'NULL%', false)) order by n), '[]')
            from unnest(p.proargtypes::oid[]) with ordinality as a (t, n)
        ) end as args
      from pg_proc p, lateral (select p.proargtypes[0] = 'ledger.wallet_request[]'::regtype as batch) b
@@ -75,7 +75,7 @@ async function signatureOf(name: string): Promise<Signature> {
   const places = args.map(({ type }, index) => `$${index + 1}::${type}`);
   const list = isBatch
     ? `array[row(${places.join(', ')})::ledger.wallet_request]`
-    : args.map((arg, index) => `${arg.name} => ${places[index] ?? ''}`).join(', ');
+    : args.map((arg, index) => `"${arg.name}" => ${places[index] ?? ''}`).join(', ');
   return { name, isReading, session, args, sql: `select * from ledger.${name}(${list})` };
 }
 

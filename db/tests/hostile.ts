@@ -200,6 +200,8 @@ export async function goodValue(
     case 'kind':
       return 'bonus';
     case 'counterparty_id':
+    case 'after':
+    case 'kept':
       return null;
     default:
       return GOOD_BY_TYPE[type] ?? null;

@@ -53,6 +53,10 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.holds_closing': READERS,
   'ledger.assets_limits': READERS,
   'ledger.ledger_events': ['service', 'operator', 'auditor', 'job'],
+  'ledger.ledger_seal': ['job'],
+  'ledger.ledger_prove': ['job'],
+  'ledger.ledger_verify_seals': ['auditor'],
+  'ledger.ledger_metrics': ['auditor', 'gateway'],
   'ledger.ledger_trial_balance': ['auditor'],
   'ledger.ledger_verify': ['auditor'],
   'ledger.wallet_stripe': ['auditor'],
@@ -69,6 +73,9 @@ const TABLES: Record<string, string> = {
   'ledger.bonus_lots': 'amount',
   'ledger.bonus_lot_draws': 'amount',
   'ledger.feed_epochs': 'started_at',
+  'ledger.seals': 'sealed_at',
+  'ledger.seal_heads': 'seq',
+  'ledger.verifications': 'started_at',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
 };
@@ -76,6 +83,9 @@ const TABLES: Record<string, string> = {
 /** Where not every role of the ledger reads a table: those that do. */
 const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.feed_epochs': ['service', 'operator', 'auditor', 'job'],
+  'ledger.seals': ['auditor', 'job'],
+  'ledger.seal_heads': ['auditor'],
+  'ledger.verifications': ['auditor'],
 };
 
 const CALLS: Record<string, string> = {
@@ -102,6 +112,10 @@ const CALLS: Record<string, string> = {
   wallet_expire_due: '',
   asset_limit_set: "'NEW', 1",
   ledger_events: '',
+  ledger_seal: '',
+  ledger_prove: '',
+  ledger_verify_seals: '',
+  ledger_metrics: '',
   ledger_trial_balance: '',
   ledger_verify: '',
   entries_counterparty: 'null::ledger.entries',
@@ -187,7 +201,7 @@ describe('grants, read from the catalogue,', () => {
   it('let each role execute what the matrix says, and nothing else of the schema ledger', async () => {
     const { rows } = await db.query<{ name: string; may: string[] }>(
       `select p.oid::regproc::text as name,
-         array(select r.name from unnest(array['player', 'service', 'operator', 'auditor', 'job']) r (name)
+         array(select r.name from unnest(array['player', 'service', 'operator', 'auditor', 'job', 'gateway']) r (name)
            where has_function_privilege('wallet_' || r.name, p.oid, 'execute')) as may
        from pg_proc p where pronamespace = 'ledger'::regnamespace`,
     );
@@ -197,7 +211,7 @@ describe('grants, read from the catalogue,', () => {
     );
   });
 
-  it("give nothing of the ledger to public or to the gateway's login", async () => {
+  it("give nothing of the ledger to public, and to the gateway's login only the figures for monitoring", async () => {
     const { rows } = await db.query(
       `select 'function' as what, p.oid::regprocedure::text as name
          from pg_proc p cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
@@ -213,7 +227,10 @@ describe('grants, read from the catalogue,', () => {
          where nspname in ('ledger', 'ledger_private') and a.grantee in (0, 'wallet_gateway'::regrole)`,
     );
 
-    expect(rows).toEqual([]);
+    expect(rows).toEqual([
+      { what: 'function', name: 'ledger.ledger_metrics()' },
+      { what: 'schema', name: 'ledger' },
+    ]);
   });
 
   it('let nobody write a table, and only roles of the ledger read it', async () => {
@@ -286,7 +303,7 @@ describe('grants, read from the catalogue,', () => {
         .filter((row) => !row.protected)
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(['ledger.assets', 'ledger.feed_epochs']);
+    ).toEqual(['ledger.assets', 'ledger.feed_epochs', 'ledger.seals', 'ledger.verifications']);
   });
 });
 

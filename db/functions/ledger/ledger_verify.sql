@@ -24,6 +24,7 @@ begin
   return query select f.* from ledger_private.verify_wallets(ledger_verify.wallet_id) f;
   if ledger_verify.wallet_id is null then
     return query select f.* from ledger_private.verify_sums() f;
+    return query select f.* from ledger_private.verify_seals() f;
   end if;
 end
 $$;
@@ -57,7 +58,10 @@ Rules:
 - wallet_id: the id of a wallet is the one derived from its owner or house account, and no part of the house is missing
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
-- asset_sum: within an asset, debits and credits have the same sum$$;
+- asset_sum: within an asset, debits and credits have the same sum
+- seal_chain: seals are numbered without gaps, and each covers the one before
+- seal_root: the tree over the sealed entries has the root and the counts that the seal says
+- seal_entry: what was sealed is there, and what was to be sealed was$$;
 
 revoke all on function ledger.ledger_verify(uuid) from public;
 grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;

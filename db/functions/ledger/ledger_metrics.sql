@@ -1,0 +1,49 @@
+create or replace function ledger.ledger_metrics()
+returns setof ledger.metric
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with place as (
+    select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next,
+        ledger_private.seal_start((select max(e.epoch) from ledger.feed_epochs e)) as sealed
+  ), moments (name, since) as (
+    select 'oldest_due_seconds',
+        least((select min(h.expires_at) from ledger_private.open_holds h), (select min(l.due_at) from ledger_private.open_lots l))
+    union all
+    select 'last_clean_verify_seconds', (select max(v.finished_at) from ledger.verifications v where v.findings = 0)
+    union all
+    select 'last_seal_seconds', (select s.sealed_at from ledger.seals s order by s.seq desc limit 1)
+    union all
+    select 'unsealed_seconds', (select t.created_at from ledger.transfers t, place p
+      where (t.xid, t.id) > ((p.sealed).xid, (p.sealed).id) order by t.xid, t.id limit 1)
+    union all
+    select 'feed_lag_seconds', (select t.created_at from ledger.transfers t, place p where t.xid >= p.horizon order by t.xid, t.id limit 1)
+  ), waits as (
+    select count(*) as number, min(l.waitstart) as since
+      from pg_locks l join pg_stat_activity a on a.pid = l.pid
+      where not l.granted and a.datname = current_database()
+  )
+  select m.name, '{}'::jsonb, greatest(coalesce(extract(epoch from clock_timestamp() - m.since), 0), 0)::double precision
+    from moments m
+    -- What has never been has no age; nothing due, unsealed or held back is as good as fresh.
+    where m.since is not null or m.name not like 'last%'
+  union all
+  select 'lock_waits', '{}', number from waits
+  union all
+  select 'lock_wait_seconds', '{}', greatest(coalesce(extract(epoch from clock_timestamp() - since), 0), 0) from waits
+  union all
+  select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision from place p
+$$;
+
+comment on function ledger.ledger_metrics() is
+$$@behavior -*
+Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds), the age of the last verification without
+findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where there has been none), how long the oldest entry that is not
+sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_seconds), how many sessions wait for a lock and how long the
+first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open
+(horizon_age_transactions).$$;
+
+revoke all on function ledger.ledger_metrics() from public;
+grant execute on function ledger.ledger_metrics() to wallet_auditor, wallet_gateway;

@@ -1,0 +1,14 @@
+create or replace function ledger_private.seal_leaf(wallet_id uuid, seq bigint, hash bytea)
+returns bytea
+language sql
+immutable
+as $$
+  select sha256('\x00'::bytea || uuid_send(wallet_id) || int8send(seq) || hash)
+$$;
+
+comment on function ledger_private.seal_leaf(uuid, bigint, bytea) is
+$$A leaf of a block: SHA-256 over a byte 0, the id of the wallet, the number of its newest entry (eight bytes, big-endian) and the hash of that
+entry, which covers all entries before it.$$;
+
+revoke all on function ledger_private.seal_leaf(uuid, bigint, bytea) from public;
+grant execute on function ledger_private.seal_leaf(uuid, bigint, bytea) to wallet_auditor;
