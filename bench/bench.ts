@@ -8,6 +8,7 @@ import { histories, ledgers } from './growth.ts';
 import { httpGroups, TITLES } from './http.ts';
 import { ledger } from './ledger.ts';
 import { race } from './measure.ts';
+import { observability } from './observability.ts';
 import type { Bench, Part, Sizes } from './part.ts';
 import { createProgress } from './progress.ts';
 import { describeOrigin, type BenchRecord, type Section } from './record.ts';
@@ -38,7 +39,7 @@ const QUICK: Sizes = {
 const HELP = `npm run bench -- [--quick] [--only <part>] [--json [file]]
 
   --quick        two minutes in all: short turns, less data
-  --only <part>  only the groups whose title contains this
+  --only <part>  only the groups whose title contains this; observability: what logs and metrics cost
   --json [file]  the record as JSON: to the file, or printed instead of the table`;
 
 const http: Part = {
@@ -49,7 +50,7 @@ const http: Part = {
     return { groups, seconds };
   },
 };
-const PARTS = [ledger, histories, ledgers, http];
+const PARTS = [ledger, histories, ledgers, http, observability];
 
 type Cleaning = Bench['cleaning'];
 
@@ -134,7 +135,7 @@ function readOptions(): { quick: boolean; only: string; json: boolean; file: str
 
 async function measure(part: Part, bench: Bench): Promise<Section[]> {
   const { sizes, wanted, progress } = bench;
-  const { groups, seconds = sizes.seconds, warmUpSeconds, prove } = await part.prepare(bench);
+  const { groups, seconds = sizes.seconds, rounds = sizes.rounds, warmUpSeconds, prove } = await part.prepare(bench);
   const asked = groups.filter(({ title }) => wanted(title));
   if (warmUpSeconds !== undefined) {
     for (const { title, contenders } of asked) {
@@ -146,7 +147,7 @@ async function measure(part: Part, bench: Bench): Promise<Section[]> {
   }
   const sections: Section[] = [];
   for (const group of asked) {
-    sections.push({ title: group.title, rows: await race(group, { rounds: sizes.rounds, seconds, progress }) });
+    sections.push({ title: group.title, rows: await race(group, { rounds, seconds, progress }) });
   }
   await prove?.();
   return sections;

@@ -93,7 +93,7 @@ export async function httpGroups({
   }
 }
 
-async function takeTurn(
+export async function takeTurn(
   admin: pg.Client,
   loader: ChildProcess,
   { ledger, pid }: Target,
@@ -132,7 +132,7 @@ async function runLoad(loader: ChildProcess, load: Omit<Load, 'run'>): Promise<E
   return result;
 }
 
-async function endLoader(loader: ChildProcess): Promise<void> {
+export async function endLoader(loader: ChildProcess): Promise<void> {
   if (!loader.connected) return;
   loader.disconnect();
   await once(loader, 'exit');

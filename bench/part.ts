@@ -9,8 +9,9 @@ export interface Part {
 interface Prepared {
   /** Those that were asked for are measured. */
   groups: Group[];
-  /** Of a turn, where it is not the one of all. */
+  /** Of a turn, and how many of them, where they are not those of all. */
   seconds?: number;
+  rounds?: number;
   /** Of each contender before the first round; left out where they have had it. */
   warmUpSeconds?: number;
   /** When all have been measured. */

@@ -3,6 +3,7 @@ import { entriesOf, LEDGERS, SPENDS } from './growth.ts';
 import { TITLES } from './http.ts';
 import { BATCHES, CALLS, FLOOR, HOUSE, ONE_ASSET, batchesOf } from './ledger.ts';
 import type { Row } from './measure.ts';
+import { OBSERVABILITY, OBSERVED } from './observability.ts';
 import type { BenchRecord, Section, Verdict } from './record.ts';
 import { GATEWAY, PEER } from './targets.ts';
 
@@ -85,6 +86,7 @@ export function judge(sections: Section[]): Verdict[] {
       ),
     ),
     ...grown(sections),
+    ...Object.values(OBSERVABILITY).map((title) => atLeast(`${title}, ${OBSERVED}`, 0.95, rowOf(title, OBSERVED))),
   ].filter((verdict) => verdict !== undefined);
 }
 

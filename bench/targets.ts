@@ -70,7 +70,7 @@ export async function startTargets(options: TargetOptions): Promise<Target[]> {
 
 type Env = Record<string, string>;
 
-async function createLedger(
+export async function createLedger(
   database: string,
   fill: (url: string, wallets: number) => Promise<string[]>,
   { admin, url, wallets, progress, cleaning }: TargetOptions,
@@ -85,7 +85,7 @@ async function createLedger(
   return { database, url: own.href, wallets: await fill(own.href, wallets) };
 }
 
-async function startServer(
+export async function startServer(
   script: string,
   env: Env,
   cleaning: TargetOptions['cleaning'],

@@ -7,6 +7,9 @@ import { pino } from 'pino';
 import type { LogLevel } from './config.ts';
 
 const WARN = pino.levels.values.warn ?? 40;
+/** A write costs more than the line: so much goes at once, or what there is after a moment. */
+const MIN_BYTES = 4096;
+const FLUSH_MS = 100;
 /** If nobody reads, lines are dropped and counted rather than kept without end. */
 const MAX_WAITING_BYTES = 8_000_000;
 /** At the end of the process, a reader that does not read is waited for so often, a tenth of a second each time. */
@@ -21,13 +24,20 @@ interface Line {
 
 let isJson = false;
 let dropped = 0;
+let flushing: NodeJS.Timeout | undefined;
 let isEnding = false;
 let attempts = 0;
 process.once('exit', () => (isEnding = true));
 
 const retryEAGAIN = (): boolean => !isEnding || (attempts += 1) < ATTEMPTS_AT_END;
-// Lines of requests wait for nothing; those of errors are out before anything else happens.
-const output = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_BYTES, retryEAGAIN });
+// What goes well is written many lines at a time; errors are out before anything else happens.
+const output = pino.destination({
+  dest: 1,
+  sync: false,
+  minLength: MIN_BYTES,
+  maxLength: MAX_WAITING_BYTES,
+  retryEAGAIN,
+});
 const errors = pino.destination({ dest: 2, sync: true, maxLength: MAX_WAITING_BYTES, retryEAGAIN });
 for (const stream of [output, errors]) stream.on('drop', () => (dropped += 1));
 
@@ -42,10 +52,20 @@ export const log = pino(
     [Symbol.for('pino.metadata')]: true,
     lastLevel: 0,
     write(line: string) {
-      (this.lastLevel >= WARN ? errors : output).write(isJson ? line : readable(line));
+      const text = isJson ? line : readable(line);
+      if (this.lastLevel >= WARN) errors.write(text);
+      else {
+        output.write(text);
+        flushing ??= setTimeout(flush, FLUSH_MS).unref();
+      }
     },
   } as pino.DestinationStream & { lastLevel: number },
 );
+
+function flush(): void {
+  flushing = undefined;
+  output.flush();
+}
 
 /** For the service. Until then, and in commands, it is text. */
 export function configureLog({ logLevel, production }: { logLevel: LogLevel; production: boolean }): void {
