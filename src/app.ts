@@ -10,7 +10,9 @@ import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphile.config.ts';
 import { historyRouter } from './history.ts';
 import type { PersistedOptions } from './plugins/persisted.ts';
+import { createRateLimit } from './rate_limit.ts';
 import { createReadiness } from './readiness.ts';
+import { answerInTime } from './timeouts.ts';
 
 export interface AppOptions {
   database: Database;
@@ -19,6 +21,7 @@ export interface AppOptions {
   createDevelopmentToken?: (() => Promise<string>) | undefined;
   introspection: boolean;
   persisted: PersistedOptions | undefined;
+  rateLimitPerMinute: number | undefined;
 }
 
 export interface App {
@@ -34,7 +37,13 @@ const MAX_BATCH_BYTES = 10_000_000;
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
-export async function createApp({ database, auth, createDevelopmentToken, ...api }: AppOptions): Promise<App> {
+export async function createApp({
+  database,
+  auth,
+  createDevelopmentToken,
+  rateLimitPerMinute,
+  ...api
+}: AppOptions): Promise<App> {
   const pgl = postgraphile(createPreset({ pool: database.pool, createRuruToken: createDevelopmentToken, ...api }));
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
@@ -47,7 +56,10 @@ export async function createApp({ database, auth, createDevelopmentToken, ...api
   });
   app.get('/readyz', readiness.handler);
   app.use(['/graphql', '/wallets'], createAuthenticator(auth));
-  app.use('/graphql', acceptable, graphqlBody());
+  if (database.rateLimitPool && rateLimitPerMinute !== undefined) {
+    app.use(['/graphql', '/wallets'], createRateLimit(database.rateLimitPool, rateLimitPerMinute));
+  }
+  app.use('/graphql', acceptable, graphqlBody(), answerInTime());
   app.use(historyRouter(database.historyPool));
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
@@ -98,6 +110,8 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   const { code, status } = error as { code?: unknown; status?: unknown };
   // A client that went away before the end asks for no answer and is no trouble of ours.
   if (code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+  // Its time was up, and that has been answered.
+  if (res.writableEnded) return;
   if (error instanceof BodyError) {
     sendError(res, 400, 'INVALID_ARGUMENT', error.message);
     return;

@@ -4,6 +4,7 @@ import { ConfigError, type Config } from './config.ts';
 import { startLocalServer } from './local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
+import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
 export interface Database {
   /** An administrator's URL of the embedded server, if it is that. */
@@ -12,14 +13,16 @@ export interface Database {
   pool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
+  /** For counting requests, where they are limited. */
+  rateLimitPool: Pool | undefined;
   /** Where the worker may log in, if anywhere. */
   workerUrl: string | undefined;
   close(): Promise<void>;
 }
 
-const STATEMENT_TIMEOUT_MS = 30_000;
-
 const CONNECT_WITHIN_MS = 10_000;
+const RATE_LIMIT_CONNECTIONS = 2;
+const RATE_LIMIT_WITHIN_MS = 1_000;
 
 /** Migrates and seeds too, where the login may: an administrator's or the embedded server's, not the gateway's own. */
 export async function openDatabase(config: Config): Promise<Database> {
@@ -29,12 +32,13 @@ export async function openDatabase(config: Config): Promise<Database> {
     const superuser = await isSuperuser(url);
     if (superuser) await prepare(url);
     const pools = await openPools(url, config.poolSize);
+    const rateLimitPool = config.rateLimitPerMinute === undefined ? undefined : createRateLimitPool(url);
     const close = async (): Promise<void> => {
-      await Promise.all([pools.pool.end(), pools.historyPool.end()]);
+      await Promise.all([pools.pool.end(), pools.historyPool.end(), rateLimitPool?.end()]);
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
-    return { localUrl: local?.url, ...pools, workerUrl, close };
+    return { localUrl: local?.url, ...pools, rateLimitPool, workerUrl, close };
   } catch (error) {
     await local?.stop();
     throw error;
@@ -65,6 +69,18 @@ async function openPools(url: string, poolSize: number): Promise<{ pool: Pool; h
     throw error;
   }
   return { pool, historyPool };
+}
+
+/** Few and quick: without them each process counts for itself. */
+function createRateLimitPool(url: string): Pool {
+  return createPool({
+    url,
+    login: 'wallet_gateway',
+    size: RATE_LIMIT_CONNECTIONS,
+    name: 'wallet-limits',
+    statementTimeoutMs: RATE_LIMIT_WITHIN_MS,
+    answerWithinMs: RATE_LIMIT_WITHIN_MS,
+  });
 }
 
 async function isSuperuser(url: string): Promise<boolean> {

@@ -18,6 +18,7 @@ import { createPersistedPreset, type PersistedOptions } from './plugins/persiste
 import { createRuruPlugin } from './plugins/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
+import { statementTimeoutOf } from './timeouts.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions {
@@ -90,6 +91,12 @@ function createContext(pool: Pool): (request: Partial<Grafast.RequestContext>) =
   return ({ expressv4 }) => {
     if (!expressv4) throw new Error('Request without an identity');
     const { role, sub, pgRole } = identityOf(expressv4.res);
-    return { withPgClient, pgSettings: { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role } };
+    const pgSettings = {
+      role: pgRole,
+      'jwt.claims.sub': sub,
+      'jwt.claims.role': role,
+      statement_timeout: statementTimeoutOf(role),
+    };
+    return { withPgClient, pgSettings };
   };
 }

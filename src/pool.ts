@@ -11,6 +11,8 @@ export interface PoolOptions {
   size: number;
   name: string;
   statementTimeoutMs: number;
+  /** For what is not worth waiting for: how long a connection, and then an answer, may take. */
+  answerWithinMs?: number;
 }
 
 /** Short: whoever waits for a wallet keeps a connection from everybody else. */
@@ -18,7 +20,7 @@ const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 const WAIT_FOR_CLIENT_MS = 30_000;
 
-export function createPool({ url, login, size, name, statementTimeoutMs }: PoolOptions): pg.Pool {
+export function createPool({ url, login, size, name, statementTimeoutMs, answerWithinMs }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -26,7 +28,8 @@ export function createPool({ url, login, size, name, statementTimeoutMs }: PoolO
     statement_timeout: statementTimeoutMs,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    connectionTimeoutMillis: WAIT_FOR_CLIENT_MS,
+    connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
+    ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: (client) => become(client, login),

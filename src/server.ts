@@ -55,6 +55,7 @@ async function start(): Promise<Gateway> {
       database,
       auth,
       createDevelopmentToken,
+      rateLimitPerMinute: config.rateLimitPerMinute,
       introspection: config.introspection,
       persisted,
     });
