@@ -9,7 +9,7 @@ import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { HttpServer } from './http.ts';
-import { developmentSecret } from './local.ts';
+import { developmentSecret, isDevelopmentSecret } from './local.ts';
 import { loadDocuments } from './persisted_documents.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './worker.ts';
@@ -44,6 +44,9 @@ async function run(): Promise<number> {
 async function start(): Promise<Gateway> {
   const config = readConfig(process.env);
   const auth = config.auth ?? (await developmentAuth());
+  if (config.production && auth.kind === 'secret' && (await isDevelopmentSecret(auth.secret))) {
+    throw new ConfigError('JWT_SECRET is the development secret under .data/: production needs one of its own');
+  }
   const persisted = config.persisted && {
     documents: await loadDocuments(config.persisted.path),
     only: config.persisted.only,
