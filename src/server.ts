@@ -117,6 +117,7 @@ async function stop({ http, app, database, worker, drainGraceMs }: Gateway): Pro
   http.drain();
   const workerStopped = worker?.stop();
   await sleep(drainGraceMs);
+  // Sockets that have left HTTP are not the server's to end: whoever upgraded them does that before this.
   await http.close(DRAIN_MS);
   await workerStopped;
   await Promise.race([close(app, database), sleep(CLOSE_MS)]);
