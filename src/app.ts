@@ -17,20 +17,24 @@ import { serveMetrics } from './metrics.ts';
 import { noteErrors } from './notes.ts';
 import { observe } from './observe.ts';
 import type { PersistedOptions } from './plugins/persisted.ts';
+import { createRateLimit } from './rate_limit.ts';
 import { createReadiness } from './readiness.ts';
 import { readPreference } from './reads.ts';
 import { CLOSING, Sockets } from './sockets.ts';
+import { answerInTime } from './timeouts.ts';
 
 export interface AppOptions {
   database: Database;
   auth: AuthConfig;
-  maxSockets: number;
+  /** None unless said. */
+  maxSockets?: number;
   /** With it, there is an IDE at `/` which uses this token. */
   createDevelopmentToken?: (() => Promise<string>) | undefined;
   /** Whether requests are logged and counted. Only what measures the price of that does without. */
   observed?: boolean;
-  introspection: boolean;
-  persisted: PersistedOptions | undefined;
+  introspection?: boolean;
+  persisted?: PersistedOptions | undefined;
+  rateLimitPerMinute?: number | undefined;
 }
 
 export interface App {
@@ -49,7 +53,15 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { database, auth, maxSockets, createDevelopmentToken, observed = true, ...api } = options;
+  const {
+    database,
+    auth,
+    maxSockets = 0,
+    createDevelopmentToken,
+    observed = true,
+    rateLimitPerMinute,
+    ...api
+  } = options;
   const listener = new Listener(database.listenerPool, (error) => {
     log.warn({ error: error.message }, 'subscriptions ended');
     sockets.closeAll(CLOSING.lost);
@@ -74,7 +86,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.use(observe);
   }
   app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify), readPreference);
-  app.use('/graphql', acceptable, graphqlBody());
+  if (rateLimitPerMinute !== undefined) {
+    app.use(['/graphql', '/wallets'], createRateLimit(database.rateLimitPool, rateLimitPerMinute));
+  }
+  app.use('/graphql', acceptable, graphqlBody(), answerInTime());
   app.use(historyRouter(database.historyPool, standby));
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
@@ -132,6 +147,8 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   const { code, status } = error as { code?: unknown; status?: unknown };
   // A client that went away before the end asks for no answer and is no trouble of ours.
   if (code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+  // Its time was up, and that has been answered.
+  if (res.writableEnded) return;
   if (error instanceof BodyError) {
     sendError(res, 400, 'INVALID_ARGUMENT', error.message);
     return;

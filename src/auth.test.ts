@@ -145,7 +145,12 @@ describe('with a secret, an issuer and an audience, a token', () => {
 class Issuer {
   keys: JWK[] = [];
   status = 200;
+  asked = 0;
+  /** It takes the request, and that is all. */
+  hangs = false;
   readonly #server: Server = createServer((_req, res) => {
+    this.asked += 1;
+    if (this.hangs) return;
     res.writeHead(this.status, { 'Content-Type': 'application/json' }).end(JSON.stringify({ keys: this.keys }));
   });
 
@@ -249,26 +254,36 @@ describe('with a key set that cannot be read, a token', () => {
   const { issuer, env } = createIssuer();
   const gateway = createGateway(env);
 
-  it("is not called bad: that is the service's own trouble, masked and logged, until the set is there", async () => {
+  it('is not called bad, whatever the issuer does: the caller may try again, until the set is there', async () => {
     const pair = await issuer.newPair('first');
     const header = `Bearer ${await signWith(pair, 'first')}`;
+    /** Asks until it is answered in another way than before, or the log has another line. */
+    const ask = async (until: (answer: [number, string]) => boolean) => {
+      for (const deadline = Date.now() + 15_000; Date.now() < deadline; await sleep(100)) {
+        const answer = await answerTo(gateway, header);
+        if (until(answer)) return answer;
+        expect(answer).toEqual([503, 'RETRY']);
+      }
+      throw new Error('It stays as it is');
+    };
+    const log = () => linesOfLog(gateway.child.stderr);
+
+    const msg = 'the keys at JWKS_URI cannot be read';
+
+    issuer.hangs = true;
+    const unanswered = await Promise.all(Array.from({ length: 5 }, () => answerTo(gateway, header)));
+    const first = log();
+    issuer.hangs = false;
     issuer.status = 500;
-
-    const before = await answerTo(gateway, header);
-    const log = linesOfLog(gateway.child.stderr);
+    const failed = await ask(() => log().length > 1);
     issuer.status = 200;
-    const after = await answerTo(gateway, header);
+    const taken = await ask(([status]) => status === 200);
 
-    expect(before).toEqual([500, 'INTERNAL']);
-    expect(log).toEqual([
-      expect.objectContaining({
-        level: 'error',
-        error_id: expect.stringMatching(/^\S{36}$/) as string,
-        place: 'POST /graphql',
-        error: expect.stringContaining('JWKS_URI cannot be read') as string,
-      }),
-    ]);
-    expect(after).toEqual(TAKEN);
+    expect(unanswered).toEqual(Array(5).fill([503, 'RETRY']));
+    expect(first).toEqual([expect.objectContaining({ msg, error: expect.stringContaining('timed out') as string })]);
+    expect(failed).toEqual([503, 'RETRY']);
+    expect(log()[1]).toMatchObject({ msg, error: expect.stringContaining('Expected 200 OK') as string });
+    expect(taken).toEqual(TAKEN);
   });
 });
 
@@ -297,24 +312,107 @@ describe('createAuthenticator', () => {
     return [response.status, response.ok ? await response.json() : undefined];
   }
 
+  /** Runs `work` with a clock that can be put forward. */
+  async function withClock(work: (forward: (ms: number) => void) => Promise<void>): Promise<void> {
+    const clock = jest.spyOn(Date, 'now');
+    const real = performance.now();
+    const began = Date.now();
+    let ahead = 0;
+    clock.mockImplementation(() => began + ahead + Math.floor(performance.now() - real));
+    try {
+      await work((ms) => (ahead += ms));
+    } finally {
+      clock.mockRestore();
+    }
+  }
+
   it('picks up new keys, and lets those that were withdrawn go', async () => {
     const identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' };
     const old = await signWith(await issuer.newPair('old', 'ES256'), 'old', {}, 'ES256');
-    expect(await identify(old)).toEqual([200, identity]);
+    await withClock(async (forward) => {
+      expect(await identify(old)).toEqual([200, identity]);
 
-    issuer.keys = [];
-    const young = await signWith(await issuer.newPair('new', 'EdDSA'), 'new', {}, 'EdDSA');
-    const clock = jest.spyOn(Date, 'now');
-    const now = Date.now();
-    try {
+      issuer.keys = [];
+      const young = await signWith(await issuer.newPair('new', 'EdDSA'), 'new', {}, 'EdDSA');
       // It does not ask more often than every half a minute, whatever comes in.
       expect(await identify(young)).toEqual([401, undefined]);
-      clock.mockReturnValue(now + 31_000);
+      forward(31_000);
 
       expect(await identify(young)).toEqual([200, identity]);
       expect(await identify(old)).toEqual([401, undefined]);
+    });
+  });
+
+  it('lets a withdrawn key go after five minutes and a half, also where no new one comes', async () => {
+    const claims = { exp: NOW + 86_400 };
+    await withClock(async (forward) => {
+      forward(400_000);
+      const pair = await issuer.newPair('withdrawn');
+      expect((await identify(await signWith(pair, 'withdrawn', claims)))[0]).toBe(200);
+      issuer.keys = issuer.keys.filter(({ kid }) => kid !== 'withdrawn');
+
+      forward(290_000);
+      const during = await identify(await signWith(pair, 'withdrawn', { ...claims, jti: '1' }));
+      forward(11_000);
+      const after = await identify(await signWith(pair, 'withdrawn', { ...claims, jti: '2' }));
+
+      expect([during[0], after[0]]).toEqual([200, 401]);
+    });
+  });
+
+  it('asks the issuer once in half a minute, however many unknown keys come in', async () => {
+    const claims = { exp: NOW + 86_400 };
+    const known = await issuer.newPair('known');
+    const stranger = await generateKeyPair('RS256');
+    const flood = (from: number) =>
+      Promise.all(
+        Array.from({ length: 40 }, async (_, nth) => identify(await signWith(stranger, `kid ${from + nth}`, claims))),
+      );
+    await withClock(async (forward) => {
+      forward(2_000_000);
+      expect((await identify(await signWith(known, 'known', claims)))[0]).toBe(200);
+      const asked = issuer.asked;
+
+      const seen = await flood(0);
+      expect(issuer.asked).toBe(asked);
+      forward(31_000);
+      const later = [...(await flood(40)), ...(await flood(80))];
+
+      expect(issuer.asked).toBe(asked + 1);
+      expect(new Set([...seen, ...later].map(([status]) => status))).toEqual(new Set([401]));
+      expect((await identify(await signWith(known, 'known', { ...claims, jti: '1' })))[0]).toBe(200);
+    });
+  });
+
+  it('asks an issuer that is down once in two seconds, and takes the keys that it has meanwhile', async () => {
+    const claims = { exp: NOW + 86_400 };
+    const known = await issuer.newPair('known too');
+    const quiet = jest.spyOn(console, 'error').mockReturnValue();
+    try {
+      await withClock(async (forward) => {
+        forward(4_000_000);
+        expect((await identify(await signWith(known, 'known too', claims)))[0]).toBe(200);
+        forward(31_000);
+        issuer.status = 500;
+        const asked = issuer.asked;
+
+        const strangers = [];
+        for (let nth = 0; nth < 10; nth += 1) {
+          strangers.push((await identify(await signWith(known, `kid ${nth}`, claims)))[0]);
+        }
+        const askedAtOnce = issuer.asked - asked;
+        const kept = (await identify(await signWith(known, 'known too', { ...claims, jti: '1' })))[0];
+        forward(2_100);
+        await identify(await signWith(known, 'kid 10', claims));
+
+        // Whether the key is a bad one, nobody can say.
+        expect(strangers).toEqual(Array(10).fill(500));
+        expect([askedAtOnce, kept, issuer.asked - asked]).toEqual([1, 200, 2]);
+        expect(quiet.mock.calls.filter(([line]) => String(line).startsWith('the keys at JWKS_URI'))).toHaveLength(2);
+      });
     } finally {
-      clock.mockRestore();
+      quiet.mockRestore();
+      issuer.status = 200;
     }
   });
 });

@@ -3,6 +3,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import {
   createRemoteJWKSet,
+  customFetch,
   errors,
   jwtVerify,
   SignJWT,
@@ -13,6 +14,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
 import { sendError } from './errors.ts';
+import { log } from './log.ts';
 
 /** The roles a token may name, and the database role that each becomes. */
 const PG_ROLES = {
@@ -41,9 +43,16 @@ type Verify = (token: string) => Promise<JWTPayload>;
 
 const CLOCK_TOLERANCE_SECONDS = 10;
 const TOKEN_LIFETIME = '12h';
-/** As long as jose goes without asking for the keys again: a withdrawn one may count for so long. */
+/** So much longer than its key a token may count. */
 const REMEMBERED_MS = 30_000;
 const REMEMBERED_CHARACTERS = 5_000_000;
+/** How long keys count without being asked for again: a withdrawn one may be taken for so long. */
+const KEYS_MAX_AGE_MS = 5 * 60_000;
+/** Keys nobody knows make us ask again, but not more often: anyone can make up names of keys. */
+const KEYS_COOLDOWN_MS = 30_000;
+const KEYS_WITHIN_MS = 3_000;
+/** How soon an issuer that gave no keys is asked again. */
+const KEYS_RETRY_MS = 2_000;
 // 1 to 200 characters, as the ledger counts them; PostgreSQL has no text with a NUL.
 const SUBJECT = /^[^\0]{1,200}$/u;
 
@@ -141,21 +150,41 @@ function verifyWithSecret({ secret, issuer, audience }: SecretAuth): Verify {
 }
 
 function verifyWithJwks({ jwksUri, issuer, audience }: JwksAuth): Verify {
-  const keys = reachableKeys(createRemoteJWKSet(jwksUri));
+  const keys = remoteKeys(jwksUri);
   const options = verifyOptions(['RS256', 'ES256', 'PS256', 'EdDSA'], issuer, audience);
   return async (token) => (await jwtVerify(token, keys, options)).payload;
 }
 
-/** Tells a key that is not in the set (a bad token) from a set that cannot be had (our trouble). */
-function reachableKeys(keys: JWTVerifyGetKey): JWTVerifyGetKey {
+/** Tells a key that is not in the set (a bad token) from a set that cannot be had (our trouble: errors.ts knows the text). */
+function remoteKeys(uri: URL): JWTVerifyGetKey {
+  let retryAt = -Infinity;
+  const keys = createRemoteJWKSet(uri, {
+    cacheMaxAge: KEYS_MAX_AGE_MS,
+    cooldownDuration: KEYS_COOLDOWN_MS,
+    timeoutDuration: KEYS_WITHIN_MS,
+    [customFetch]: async (url, options) => {
+      if (Date.now() < retryAt) throw new Error('it was asked a moment ago');
+      return fetch(url, options);
+    },
+  });
   return async (header, token) => {
     try {
       return await keys(header, token);
     } catch (error) {
       if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
+      if (Date.now() >= retryAt) {
+        retryAt = Date.now() + KEYS_RETRY_MS;
+        log.error({ error: reasonOf(error) }, 'the keys at JWKS_URI cannot be read');
+      }
       throw new Error('The keys at JWKS_URI cannot be read', { cause: error });
     }
   };
+}
+
+/** What fetch says is always the same; why, is in its cause. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;
 }
 
 function verifyOptions(

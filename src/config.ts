@@ -38,6 +38,8 @@ export interface Config {
   otlpEndpoint: URL | undefined;
   /** How long a process that was told to end still answers, so that balancers see it leave. */
   drainGraceMs: number;
+  /** Requests of one caller, over all processes. Undefined: as many as come. */
+  rateLimitPerMinute: number | undefined;
   /** Whether callers may read the GraphQL schema. */
   introspection: boolean;
   /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
@@ -72,6 +74,10 @@ export function readConfig(env: Env): Readonly<Config> {
     logLevel: readLogLevel(env),
     otlpEndpoint: readUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
     drainGraceMs: readInteger(env, 'DRAIN_GRACE_MS', { fallback: 1000, min: 0, max: 60_000 }),
+    rateLimitPerMinute:
+      text(env, 'RATE_LIMIT_PER_MINUTE') === undefined
+        ? undefined
+        : readInteger(env, 'RATE_LIMIT_PER_MINUTE', { fallback: 0, min: 1, max: 1_000_000 }),
     introspection: readBoolean(env, 'GRAPHQL_INTROSPECTION', !production),
     persisted: readPersisted(env),
     auth: auth && Object.freeze(auth),

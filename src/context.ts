@@ -7,6 +7,7 @@ import { createWithPgClient } from './pg_client.ts';
 import { readingWith } from './reads.ts';
 import { peerOf } from './sockets.ts';
 import type { Standby } from './standby.ts';
+import { statementTimeoutOf } from './timeouts.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface Sources {
@@ -42,8 +43,13 @@ export function createContext({ pool, standby, listener }: Sources): CreateConte
 }
 
 /** The role and the claims of the token; the ledger's policies do the rest. */
-function settingsOf({ role, sub, pgRole }: Identity): Record<string, string> {
-  return { role: pgRole, 'jwt.claims.sub': sub, 'jwt.claims.role': role };
+function settingsOf({ role, sub, pgRole }: Identity): Record<string, string | undefined> {
+  return {
+    role: pgRole,
+    'jwt.claims.sub': sub,
+    'jwt.claims.role': role,
+    statement_timeout: statementTimeoutOf(role),
+  };
 }
 
 /** What a mutation's answer tells beyond its receipt is read after its commit, and has to show it. */

@@ -5,6 +5,7 @@ import { startLocalServer } from './local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
 import { Standby } from './standby.ts';
+import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
 export interface Pools {
   /** For GraphQL. */
@@ -15,6 +16,8 @@ export interface Pools {
   metricsPool: Pool;
   /** One connection, for what the database notifies; opened for the first subscription. */
   listenerPool: Pool;
+  /** For counting requests, where they are limited. */
+  rateLimitPool: Pool;
 }
 
 export interface Database extends Pools {
@@ -27,11 +30,11 @@ export interface Database extends Pools {
   close(): Promise<void>;
 }
 
-const STATEMENT_TIMEOUT_MS = 30_000;
-
 const METRICS_WITHIN_MS = 2_000;
 
 const CONNECT_WITHIN_MS = 10_000;
+const RATE_LIMIT_CONNECTIONS = 2;
+const RATE_LIMIT_WITHIN_MS = 1_000;
 
 /** Migrates and seeds too, where the login may: an administrator's or the embedded server's, not the gateway's own. */
 export async function openDatabase(config: Config): Promise<Database> {
@@ -91,14 +94,22 @@ function createPools(url: string, poolSize: number): Pools {
       name: 'wallet-metrics',
       size: 1,
       statementTimeoutMs: METRICS_WITHIN_MS,
-      waitMs: METRICS_WITHIN_MS,
+      answerWithinMs: METRICS_WITHIN_MS,
     }),
     listenerPool: createPool({ ...usual, name: 'wallet-listener', size: 1 }),
+    // Few and quick: without them each process counts for itself.
+    rateLimitPool: createPool({
+      ...usual,
+      name: 'wallet-limits',
+      size: RATE_LIMIT_CONNECTIONS,
+      statementTimeoutMs: RATE_LIMIT_WITHIN_MS,
+      answerWithinMs: RATE_LIMIT_WITHIN_MS,
+    }),
   };
 }
 
-async function end({ pool, historyPool, metricsPool, listenerPool }: Pools): Promise<void> {
-  await Promise.all([pool, historyPool, metricsPool, listenerPool].map((each) => each.end()));
+async function end(pools: Pools): Promise<void> {
+  await Promise.all(Object.values(pools).map((pool: Pool) => pool.end()));
 }
 
 async function isSuperuser(url: string): Promise<boolean> {

@@ -67,6 +67,11 @@ const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = 
     code: 'RETRY',
     message: 'retry: the connection to the database was lost',
   },
+  {
+    text: /^The keys at JWKS_URI cannot be read$/,
+    code: 'RETRY',
+    message: "retry: the token cannot be checked, its issuer's keys cannot be read",
+  },
   // Once the same key is answered, the standby has it.
   {
     text: /^Not confirmed by the standby$/,

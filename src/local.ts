@@ -29,6 +29,12 @@ export async function withDatabaseUrl<T>(config: Config, work: (url: string) => 
   }
 }
 
+/** Whether this is the secret of development here, which is for nobody else. */
+export async function isDevelopmentSecret(secret: string): Promise<boolean> {
+  const kept = await readFile(SECRET_FILE, 'utf8').catch(() => '');
+  return kept.trim() === secret;
+}
+
 /** The secret of development where none is configured: made once, then kept, and shared by the service and `npm run token`. */
 export async function developmentSecret(): Promise<string> {
   await mkdir(DATA_FOLDER, { recursive: true });

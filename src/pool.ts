@@ -12,8 +12,8 @@ export interface PoolOptions {
   size: number;
   name: string;
   statementTimeoutMs: number;
-  /** For a connection, and for each answer; where nothing else bounds them. */
-  waitMs?: number;
+  /** For what is not worth waiting for: how long a connection, and then an answer, may take. */
+  answerWithinMs?: number;
 }
 
 /** Short: whoever waits for a wallet keeps a connection from everybody else. */
@@ -24,7 +24,7 @@ const WAIT_FOR_CLIENT_MS = 30_000;
 /** By name, for who wants to see how they are. */
 export const pools = new Map<string, pg.Pool>();
 
-export function createPool({ url, login, size, name, statementTimeoutMs, waitMs }: PoolOptions): pg.Pool {
+export function createPool({ url, login, size, name, statementTimeoutMs, answerWithinMs }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -32,8 +32,8 @@ export function createPool({ url, login, size, name, statementTimeoutMs, waitMs 
     statement_timeout: statementTimeoutMs,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-    connectionTimeoutMillis: waitMs ?? WAIT_FOR_CLIENT_MS,
-    ...(waitMs !== undefined && { query_timeout: waitMs }),
+    connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
+    ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: (client) => become(client, login),

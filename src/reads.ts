@@ -1,11 +1,13 @@
 /** Who answers a query: the standby where there is one that is up to date, otherwise the primary; headers tell. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Request, RequestHandler, Response } from 'express';
 import pg, { type Pool, type PoolClient } from 'pg';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
+import { identityOf } from './auth.ts';
 import { sendError } from './errors.ts';
 import type { Standby } from './standby.ts';
+import { statementLimitOf } from './timeouts.ts';
+import { within } from './within.ts';
 
 type With = WithPgClient<NodePostgresPgClient>;
 
@@ -13,8 +15,8 @@ type With = WithPgClient<NodePostgresPgClient>;
 const ASK = 'Wallet-Read';
 const STALENESS = 'Wallet-Staleness-Ms';
 
-/** Longer than a statement may take. One that has no answer by then never will. */
-const ANSWER_WITHIN_MS = 35_000;
+/** On top of what a statement may take. One that has no answer by then never will. */
+const MARGIN_MS = 5_000;
 
 /** What the primary would say as well: refusals, values, permissions, and statements that take too long. */
 const FINAL = /^(WL|22|25|42501$|57014$)/;
@@ -28,6 +30,7 @@ export const readPreference: RequestHandler = (req, res, next) => {
 
 /** For the queries of one request. What the standby cannot answer, the primary is asked. */
 export function readingWith(standby: Standby, onStandby: With, onPrimary: With, req: Request, res: Response): With {
+  const answerWithinMs = statementLimitOf(identityOf(res).role) + MARGIN_MS;
   return async (settings, callback) => {
     const stalenessMs = stalenessFor(standby, req);
     if (stalenessMs !== undefined) {
@@ -35,7 +38,7 @@ export function readingWith(standby: Standby, onStandby: With, onPrimary: With, 
       try {
         const result = await onStandby(settings, (client) => {
           seen.isConnected = true;
-          return withinLimit(Promise.resolve(callback(client)));
+          return within(answerWithinMs, Promise.resolve(callback(client)));
         });
         tellStandby(res, stalenessMs);
         return result;
@@ -83,17 +86,4 @@ function tellPrimary(res: Response): void {
 
 function isFinal(error: unknown): boolean {
   return error instanceof pg.DatabaseError && FINAL.test(error.code ?? '');
-}
-
-async function withinLimit<T>(answer: Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const late = sleep(ANSWER_WITHIN_MS, undefined, { signal: over.signal, ref: false }).then(() => {
-    throw new Error('The standby does not answer');
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    late.catch(() => undefined);
-    over.abort();
-  }
 }

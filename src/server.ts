@@ -9,7 +9,7 @@ import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { HttpServer } from './http.ts';
-import { developmentSecret } from './local.ts';
+import { developmentSecret, isDevelopmentSecret } from './local.ts';
 import { configureLog, log, logCrashes, takeOverConsole } from './log.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 import { loadDocuments } from './persisted_documents.ts';
@@ -52,6 +52,9 @@ async function start(): Promise<Gateway> {
   if (config.production) takeOverConsole();
   const tracing = await startTracing(config.otlpEndpoint);
   const auth = config.auth ?? (await developmentAuth());
+  if (config.production && auth.kind === 'secret' && (await isDevelopmentSecret(auth.secret))) {
+    throw new ConfigError('JWT_SECRET is the development secret under .data/: production needs one of its own');
+  }
   const persisted = config.persisted && {
     documents: await loadDocuments(config.persisted.path),
     only: config.persisted.only,
@@ -64,6 +67,7 @@ async function start(): Promise<Gateway> {
       auth,
       maxSockets: config.maxSockets,
       createDevelopmentToken,
+      rateLimitPerMinute: config.rateLimitPerMinute,
       introspection: config.introspection,
       persisted,
     });
@@ -123,6 +127,7 @@ async function stop({ http, app, database, worker, tracing, drainGraceMs }: Gate
   http.drain();
   const workerStopped = worker?.stop();
   await sleep(drainGraceMs);
+  // Sockets that have left HTTP are not the server's to end: whoever upgraded them does that before this.
   await http.close(DRAIN_MS);
   await workerStopped;
   await Promise.race([close(app, database, tracing), sleep(CLOSE_MS)]);

@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { log } from './log.ts';
 import { createPool } from './pool.ts';
 
 export interface StandbyOptions {
@@ -128,8 +129,8 @@ export class Standby {
     const isUsed = trouble === undefined;
     if (isUsed === this.#isUsed || this.#stopping.signal.aborted) return;
     this.#isUsed = isUsed;
-    if (isUsed) console.log('Queries go to the standby');
-    else console.error(`Queries go to the primary: ${trouble}`);
+    if (isUsed) log.info('queries go to the standby');
+    else log.warn({ trouble }, 'queries go to the primary');
   }
 }
 

@@ -319,6 +319,14 @@ describe('the server', () => {
     expect(await refuse(env)).toMatch(line);
   });
 
+  it('says in one line that production has the development secret', async () => {
+    const { developmentSecret } = await import('./local.ts');
+
+    const line = await refuse({ JWT_SECRET: await developmentSecret(), NODE_ENV: 'production' });
+
+    expect(line).toBe('JWT_SECRET is the development secret under .data/: production needs one of its own');
+  });
+
   it('answers the request under way when it is told to end, and ends with 0', async () => {
     const service = new Child(process.execPath, ['src/server.ts'], {
       env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url },
