@@ -86,9 +86,9 @@ export function readConfig(env: Env): Readonly<Config> {
 
 /** The password may be told apart from the URL, as `<…>DATABASE_PASSWORD`; without a URL to go with it is not used. */
 function readDatabaseUrl(env: Env, name: string): string | undefined {
-  const value = secret(env, name);
+  const value = readSecret(env, name);
   const passwordName = name.replace(/URL$/, 'PASSWORD');
-  const password = secret(env, passwordName);
+  const password = readSecret(env, passwordName);
   if (value === undefined) return undefined;
   if (!/^postgres(ql)?:\/\//.test(value)) {
     throw new ConfigError(`${name} must start with postgres:// or postgresql://`);
@@ -111,23 +111,23 @@ function readLogLevel(env: Env): LogLevel {
 }
 
 function readAuth(env: Env): AuthConfig | undefined {
-  const jwtSecret = secret(env, 'JWT_SECRET');
+  const secret = readSecret(env, 'JWT_SECRET');
   const jwksUri = readUrl(env, 'JWKS_URI');
   const issuer = text(env, 'JWT_ISSUER');
   const audience = text(env, 'JWT_AUDIENCE');
   if (jwksUri !== undefined) {
-    if (jwtSecret !== undefined) throw new ConfigError('Set JWT_SECRET or JWKS_URI, not both');
+    if (secret !== undefined) throw new ConfigError('Set JWT_SECRET or JWKS_URI, not both');
     if (issuer === undefined || audience === undefined)
       throw new ConfigError('JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE too');
     return { kind: 'jwks', jwksUri, issuer, audience };
   }
-  if (jwtSecret === undefined) return undefined;
-  if (Buffer.byteLength(jwtSecret) < MIN_SECRET_BYTES) {
+  if (secret === undefined) return undefined;
+  if (Buffer.byteLength(secret) < MIN_SECRET_BYTES) {
     throw new ConfigError(`JWT_SECRET must have ${MIN_SECRET_BYTES} bytes or more`);
   }
   return {
     kind: 'secret',
-    secret: jwtSecret,
+    secret,
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
   };
@@ -173,7 +173,7 @@ function text(env: Env, name: string): string | undefined {
 }
 
 /** What must not be seen in a list of processes or containers: the value, or in `<name>_FILE` the file that holds it. */
-function secret(env: Env, name: string): string | undefined {
+function readSecret(env: Env, name: string): string | undefined {
   const fileName = `${name}_FILE`;
   const value = text(env, name);
   const file = text(env, fileName);

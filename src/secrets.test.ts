@@ -67,6 +67,16 @@ describe('the secrets of the compose file', () => {
     expect(await contents()).toEqual(made);
   });
 
+  it('are made after a crash that left one half written', async () => {
+    await writeFile(join(folder, 'db/admin-password.draft'), 'hal', { mode: 0o440 });
+
+    expect(await secrets()).toMatchObject({ code: 0, stderr: '' });
+
+    const made = await contents();
+    expect(made['db/admin-password']).toBe(made['migrate/admin-password']);
+    expect(Object.keys(made)).not.toContain('db/admin-password.draft');
+  });
+
   it('can be changed one by one', async () => {
     await secrets();
     const { 'gateway/gateway-password': before, 'db/gateway-password': copy, ...others } = await contents();

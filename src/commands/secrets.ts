@@ -3,7 +3,7 @@
  * `--rotate <name>` makes one anew, `--set <name>` takes it from standard input.
  */
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
@@ -22,7 +22,7 @@ const READERS: Record<string, readonly string[]> = {
 /** For the owner and the group, which every reader belongs to. */
 const MODE = 0o440;
 
-/** Letters and digits that need no quoting anywhere. */
+/** Characters that need no quoting anywhere. */
 const generate = (): string => randomBytes(32).toString('base64url');
 
 async function read(path: string): Promise<string | undefined> {
@@ -36,7 +36,9 @@ async function read(path: string): Promise<string | undefined> {
 
 /** Written aside and then renamed: a reader finds the old secret or the new one. */
 async function write(path: string, value: string): Promise<void> {
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.draft`;
+  // One that was left behind by a crash could not be opened for writing.
+  await rm(draft, { force: true });
   await writeFile(draft, value, { mode: MODE, flush: true });
   await rename(draft, path);
 }

@@ -88,7 +88,14 @@ export class Scenario {
     compose.containers().forEach(checkContainer);
     await until('Prometheus has read the metrics of the gateway', async () => {
       const url = 'http://127.0.0.1:9090';
-      const answer = await compose.exec('prometheus', 'promtool', 'query', 'instant', url, 'up{job="wallet"}');
+      const answer = await compose.exec(
+        'prometheus',
+        'promtool',
+        'query',
+        'instant',
+        url,
+        'up{instance="gateway:5678"}',
+      );
       return answer.includes('=> 1 @');
     });
     this.#report('observability: Prometheus reads the metrics of the gateway');
