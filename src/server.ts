@@ -9,6 +9,7 @@ import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { developmentSecret } from './local.ts';
+import { Poller } from './poller.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -65,9 +66,16 @@ function asksForWebsocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Some service has to book what is due, but not every one. */
+/** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
 function startWorkerFor({ workerUrl }: Database): Worker | undefined {
-  if (workerUrl !== undefined) return startWorker(workerUrl);
+  if (workerUrl !== undefined) {
+    const workers = [startWorker(workerUrl), new Poller({ url: workerUrl })];
+    return {
+      stop: async () => {
+        await Promise.all(workers.map((worker) => worker.stop()));
+      },
+    };
+  }
   console.log('No worker in this process: it needs WORKER_DATABASE_URL');
   return undefined;
 }

@@ -99,6 +99,11 @@ grant usage on type ledger.event to wallet_service, wallet_operator, wallet_audi
 --!include ledger_private/begin_epoch.sql
 --!include ledger/ledger_events.sql
 
+-- Notifications for subscriptions.
+--!include ledger/wallets_seq.sql
+--!include ledger_private/feed_end.sql
+--!include ledger/ledger_notify.sql
+
 select ledger_private.begin_epoch();
 
 reset role;
