@@ -6,7 +6,7 @@ import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { call, newAsset, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
 import { signToken, type Role } from './auth.ts';
-import { AUTH, createGateway, type Gateway, type GraphqlError } from './testing.ts';
+import { AUTH, createGateway, Gateway, type GraphqlError } from './testing.ts';
 
 interface Event {
   seq: string;
@@ -543,5 +543,122 @@ describe('a websocket', () => {
 
   it('leaves no trace in the log, however it is abused', () => {
     expect(gateway.child.stderr).toBe('');
+  });
+});
+
+describe('of several processes', () => {
+  it('one polls, and where it is killed another takes over, and nothing is missed', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const pollers = async () => {
+      const { rows } = await db.query<{ pid: number }>(
+        `select l.pid from pg_locks l where l.locktype = 'advisory' and l.granted
+           and l.pid in (select a.pid from pg_stat_activity a where a.datname = current_database() and a.application_name = 'wallet-poller')`,
+      );
+      return rows.map(({ pid }) => pid);
+    };
+    const [first] = await pollers();
+    const second = new Gateway(db, {});
+    await second.start();
+    try {
+      const events = (await connect('player', owner, second)).wallet(wallet);
+      await events.shows(100);
+      expect(await pollers()).toEqual([first]);
+
+      gateway.child.signal('SIGKILL');
+      await gateway.child.exited;
+      // Whether it is booked before the other process looks or after.
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await events.shows(99);
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await events.shows(98);
+
+      expect(await pollers()).not.toContain(first);
+      expect(events.ended).toBeUndefined();
+    } finally {
+      await second.stop();
+      await gateway.start();
+    }
+  });
+
+  it('none takes more websockets than it may', async () => {
+    const small = new Gateway(db, { MAX_SOCKETS: '2' });
+    await small.start();
+    try {
+      const [one] = [await connect('service', 'shop', small), await connect('service', 'shop', small)];
+
+      const refused = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+      const [error] = (await within(once(refused, 'error'), 'error')) as [Error];
+      expect(error.message).toBe('Unexpected server response: 503');
+
+      one.end();
+      await within(one.closed, 'close');
+      await eventually(
+        () =>
+          connect('service', 'shop', small).then(
+            () => true,
+            () => undefined,
+          ),
+        'room',
+      );
+    } finally {
+      await small.stop();
+    }
+  });
+
+  it('each sends its subscribers away when it ends, and ends', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const leaving = new Gateway(db, {});
+    await leaving.start();
+    const socket = await connect('player', owner, leaving);
+    await socket.wallet(wallet).shows(100);
+    // It never answers the closing, nor anything else.
+    const deaf = new WebSocket(`${leaving.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+    await within(once(deaf, 'open'), 'open socket');
+    deaf.pause();
+
+    const stopped = leaving.stop();
+
+    expect(await within(socket.closed, 'close')).toEqual({ code: 1012, reason: 'Service restart' });
+    expect(await stopped).toBe(0);
+    deaf.terminate();
+  });
+});
+
+describe('when the database', () => {
+  it('ends the connection on which the service listens, subscribers are sent away, and served when they come back', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const socket = await connect('player', owner);
+    await socket.wallet(wallet).shows(100);
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-listener'",
+    );
+
+    expect(await within(socket.closed, 'close')).toEqual({
+      code: 1013,
+      reason: 'Changes may have been missed: connect again',
+    });
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    await events.shows(99);
+  });
+
+  it('ends the connection of the poller, it starts again, and nothing is missed', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-poller'",
+    );
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+
+    await events.shows(99);
+    expect(gateway.child.stderr.split('\n').filter((line) => line.startsWith('poller: ')).length).toBe(1);
   });
 });
