@@ -156,8 +156,9 @@ async function rawSocket(): Promise<WebSocket> {
 }
 
 async function closeOf(socket: WebSocket): Promise<Close> {
-  const [code, reason] = (await within(once(socket, 'close'), 'close')) as [number, Buffer];
-  return { code, reason: reason.toString() };
+  const { promise, resolve } = Promise.withResolvers<Close>();
+  socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+  return within(promise, 'close');
 }
 
 async function rawConnection(role: Role = 'service', sub = newOwner()): Promise<WebSocket> {
@@ -508,6 +509,22 @@ describe('a websocket', () => {
     }
 
     expect(await closeOf(socket)).toEqual({ code: 4429, reason: 'Too many messages' });
+    expect(await isServing()).toBe(true);
+  });
+
+  it('is closed where it asks and does not read the answers', async () => {
+    const socket = await rawConnection();
+    const closed = closeOf(socket);
+    socket.on('error', () => undefined);
+    socket.pause();
+
+    const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(50_000) } });
+    for (let nth = 0; nth < 1000; nth += 1) socket.send(ping);
+    await eventually(() => (socket.bufferedAmount === 0 ? true : undefined), 'end of the sending');
+    socket.resume();
+
+    // What it does not read in time it does not get: neither the answers nor, then, why it ended.
+    expect([4429, 1006]).toContain((await closed).code);
     expect(await isServing()).toBe(true);
   });
 
