@@ -15,6 +15,7 @@ import {
   SignJWT,
 } from 'jose';
 import { createAuthenticator, identityOf, isRole, isSubject, signToken } from './auth.ts';
+import { log } from './log.ts';
 import { AUTH, createGateway, type Env, errorOf, type Gateway, linesOfLog } from './testing.ts';
 
 const ISSUER = 'https://issuer.test';
@@ -387,7 +388,7 @@ describe('createAuthenticator', () => {
   it('asks an issuer that is down once in two seconds, and takes the keys that it has meanwhile', async () => {
     const claims = { exp: NOW + 86_400 };
     const known = await issuer.newPair('known too');
-    const quiet = jest.spyOn(console, 'error').mockReturnValue();
+    const quiet = jest.spyOn(log, 'error').mockReturnValue();
     try {
       await withClock(async (forward) => {
         forward(4_000_000);

@@ -61,7 +61,7 @@ const refusals = new Counter({
 
 const postings = new Counter({
   name: 'wallet_postings_total',
-  help: 'Transfers that this process has read from the feed of events; every process reads all of them',
+  help: 'Transfers that were booked, by whatever door; of all processes one counts, so sum over them',
   labelNames: ['kind'],
   registers,
 });

@@ -11,8 +11,10 @@ import { openDatabase, type Database } from './database.ts';
 import { HttpServer } from './http.ts';
 import { developmentSecret, isDevelopmentSecret } from './local.ts';
 import { configureLog, log, logCrashes, takeOverConsole } from './log.ts';
+import { countPostings } from './metrics.ts';
 import { startTracing, type Tracing } from './tracing.ts';
 import { loadDocuments } from './persisted_documents.ts';
+import { Poller } from './poller.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './worker.ts';
 
@@ -83,9 +85,16 @@ async function start(): Promise<Gateway> {
   }
 }
 
-/** Some service has to book what is due, but not every one. */
+/** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
 function startWorkerFor({ workerUrl }: Database): Worker | undefined {
-  if (workerUrl !== undefined) return startWorker(workerUrl);
+  if (workerUrl !== undefined) {
+    const workers = [startWorker(workerUrl), new Poller({ url: workerUrl, onPostings: countPostings })];
+    return {
+      stop: async () => {
+        await Promise.all(workers.map((worker) => worker.stop()));
+      },
+    };
+  }
   log.info('no worker in this process: it needs WORKER_DATABASE_URL');
   return undefined;
 }

@@ -41,9 +41,8 @@ const PING_MS = 15_000;
 /** Of one role and subject: a service may have many processes, a player a few windows. */
 const MAX_PER_SUBJECT = 50;
 const MAX_SUBSCRIPTIONS = 50;
-/** Messages of one socket that are not dealt with yet; a subscription counts for as long as it lasts. */
+/** Messages of one socket of which the answer has not gone out; a subscription counts for as long as it lasts. */
 const MAX_UNDER_WAY = 2 * MAX_SUBSCRIPTIONS;
-const MAX_UNSENT_BYTES = 1_000_000;
 /** Timers do not go further. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -76,7 +75,7 @@ export class Sockets {
       const closed = protocol.opened(peer, peer);
       socket.on('close', (code, reason) => {
         this.#forget(peer);
-        void closed(code, String(reason));
+        closed(code, String(reason)).catch((error: unknown) => publicError(error, 'websocket'));
       });
     });
   }
@@ -173,7 +172,6 @@ class Peer {
     keepAlive(socket, PING_MS);
     // Frames that are none: the socket closes by itself, and says why.
     socket.on('error', () => undefined);
-    socket.on('ping', () => this.#checkUnsent());
     socket.on('close', () => this.#flush());
   }
 
@@ -226,7 +224,6 @@ class Peer {
     this.socket.on('message', (data: Buffer) => {
       // What came in before the end is not worth an answer.
       if (!this.isOpen) return;
-      this.#checkUnsent();
       this.#underWay += 1;
       if (this.#underWay > MAX_UNDER_WAY) {
         this.end(CLOSING.tooFast);
@@ -241,11 +238,6 @@ class Peer {
           this.#underWay -= 1;
         });
     });
-  }
-
-  /** Who asks and does not read the answers would fill the memory. */
-  #checkUnsent(): void {
-    if (this.socket.bufferedAmount > MAX_UNSENT_BYTES) this.socket.terminate();
   }
 
   #flush(): void {

@@ -4,11 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { call, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
+import { call, newAsset, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
 import { signToken, type Role } from './auth.ts';
-import { AUTH, createGateway, type Gateway, type GraphqlError } from './testing.ts';
+import { AUTH, createGateway, Gateway, type GraphqlError } from './testing.ts';
 
 interface Event {
+  seq: string;
   balance: string;
   entries: { nodes: { seq: string; kind: string }[] };
 }
@@ -21,9 +22,10 @@ interface Close {
   reason: string;
 }
 
-const WAIT_MS = 15_000;
+/** Other test files run on the same server, and each open transaction there holds the feed back. */
+const WAIT_MS = 25_000;
 const QUERY = `subscription ($id: UUID!) {
-  walletChanged(walletId: $id) { wallet { balance entries(first: 1) { nodes { seq kind } } } }
+  walletChanged(walletId: $id) { wallet { seq balance entries(first: 1) { nodes { seq kind } } } }
 }`;
 
 const gateway = createGateway();
@@ -117,9 +119,9 @@ class Subscription {
   }
 }
 
-async function eventually<T>(look: () => T | undefined, what: string): Promise<T> {
+async function eventually<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
   for (const deadline = Date.now() + WAIT_MS; Date.now() < deadline; await sleep(10)) {
-    const found = look();
+    const found = await look();
     if (found !== undefined) return found;
   }
   throw new Error(`no ${what}`);
@@ -154,15 +156,14 @@ async function rawSocket(): Promise<WebSocket> {
 }
 
 async function closeOf(socket: WebSocket): Promise<Close> {
-  const [code, reason] = (await within(once(socket, 'close'), 'close')) as [number, Buffer];
-  return { code, reason: reason.toString() };
+  const { promise, resolve } = Promise.withResolvers<Close>();
+  socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+  return within(promise, 'close');
 }
 
-async function rawConnection(): Promise<WebSocket> {
+async function rawConnection(role: Role = 'service', sub = newOwner()): Promise<WebSocket> {
   const socket = await rawSocket();
-  socket.send(
-    JSON.stringify({ type: 'connection_init', payload: { authorization: await bearer('service', newOwner()) } }),
-  );
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: await bearer(role, sub) } }));
   await within(once(socket, 'message'), 'acknowledgement');
   return socket;
 }
@@ -255,6 +256,118 @@ describe('who may subscribe', () => {
     expect(await within(socket.closed, 'close')).toEqual({ code: 4403, reason: 'Token expired' });
   });
 });
+
+describe('a subscriber', () => {
+  it('is told of what is booked in that wallet, at whichever door, and nobody else is', async () => {
+    const [owner, other] = [newOwner(), newOwner()];
+    const [wallet, others] = [await walletOf(owner), await walletOf(other)];
+    const mine = (await connect('player', owner)).wallet(wallet);
+    const theirs = (await connect('player', other)).wallet(others);
+    await Promise.all([mine.shows(100), theirs.shows(100)]);
+
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 10, idem_key: newKey() });
+    expect(await mine.shows(90)).toEqual({
+      seq: '2',
+      balance: '90',
+      entries: { nodes: [{ seq: '2', kind: 'spend' }] },
+    });
+    await gateway.as('service').receipt('walletTopUp', { walletId: wallet, amount: '5', idemKey: newKey() });
+    expect(await mine.shows(95)).toMatchObject({ seq: '3' });
+    await call(db, 'wallet_transfer', { from_wallet: wallet, to_wallet: others, amount: 1, idem_key: newKey() });
+    await Promise.all([mine.shows(94), theirs.shows(101)]);
+
+    // The poller tells in the order of the feed: what was for the one alone has been told.
+    expect(theirs.wallets.map(({ balance }) => balance).filter((balance) => !['100', '101'].includes(balance))).toEqual(
+      [],
+    );
+    expect(new Set(theirs.wallets.map(({ seq }) => seq))).toEqual(new Set(['1', '2']));
+  });
+
+  it('is told of holds, and of what a batch books', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+
+    await call(db, 'wallet_hold', { wallet_id: wallet, amount: 10, idem_key: newKey() });
+    await eventually(() => events.wallets.find(({ seq }) => seq === '2'), 'second entry');
+    await db.query(
+      "select ledger.wallet_post_batch(array[row('top_up', $1, null, 7, $2, null, '{}')::ledger.wallet_request])",
+      [wallet, newKey()],
+    );
+
+    expect(await events.shows(107)).toMatchObject({ seq: '3' });
+  });
+
+  it('is not told of a transaction before it commits, nor deprived of it by a faster one', async () => {
+    const owner = newOwner();
+    const [slow, fast] = [await walletOf(owner), await newWallet(db, await newAsset(db), { bought: 100, owner })];
+    const socket = await connect('player', owner);
+    const [slowEvents, fastEvents] = [socket.wallet(slow), socket.wallet(fast)];
+    await Promise.all([slowEvents.shows(100), fastEvents.shows(100)]);
+    const job = await db.connectJob();
+    await job.query('begin');
+    await call(job, 'wallet_spend', { wallet_id: slow, amount: 1, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id: fast, amount: 1, idem_key: newKey() });
+    const start = await clock();
+    await eventually(async () => ((await lastPoll()) > start + 500 ? true : undefined), 'two polls');
+
+    expect(slowEvents.wallets.map(({ balance }) => balance)).not.toContain('99');
+    await job.query('commit');
+
+    await Promise.all([slowEvents.shows(99), fastEvents.shows(99)]);
+  });
+
+  it('that does not read is not sent more and more, and then has the newest', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const socket = await rawConnection('player', owner);
+    const query = `subscription ($id: UUID!) { walletChanged(walletId: $id) { wallet { seq entries(first: 200) { nodes { transfer { metadata } } } } } }`;
+    await db.query(
+      `select ledger.wallet_top_up($1, 1, 'bulk-' || n, jsonb_build_object('text', repeat('x', 8000))) from generate_series(1, 300) n`,
+      [wallet],
+    );
+    const seqs: number[] = [];
+    socket.on('message', (data: Buffer) => {
+      const { payload } = JSON.parse(data.toString()) as {
+        payload?: { data: { walletChanged: { wallet: { seq: string } } } };
+      };
+      if (payload) seqs.push(Number(payload.data.walletChanged.wallet.seq));
+    });
+    socket.send(subscribeMessage('1', query, { id: wallet }));
+    await eventually(() => seqs.find((seq) => seq === 301), 'first event');
+
+    socket.pause();
+    for (let nth = 0; nth < 60; nth += 1) {
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await db.query('select pg_notify($1, $2)', [`wallet:${wallet}`, '']);
+      await sleep(50);
+    }
+    const { rows } = await db.query<{ total: number }>(
+      'select count(*)::int as total from ledger.entries where wallet_id = $1',
+      [wallet],
+    );
+    socket.resume();
+    await eventually(() => seqs.find((seq) => seq === rows[0]?.total), 'newest event');
+
+    // Those that the buffers of the network had taken, and the newest: each has more than a megabyte, and there were sixty.
+    expect(seqs.length).toBeLessThan(25);
+  });
+});
+
+/** By the database's clock, in milliseconds. */
+async function clock(instant = 'clock_timestamp()', from = ''): Promise<number> {
+  const { rows } = await db.query<{ ms: string }>(
+    `select (extract(epoch from ${instant}) * 1000)::bigint as ms ${from}`,
+  );
+  return Number(rows[0]?.ms);
+}
+
+const lastPoll = (): Promise<number> =>
+  clock(
+    'max(query_start)',
+    "from pg_stat_activity where datname = current_database() and application_name = 'wallet-poller' and query like '%ledger_notify%'",
+  );
 
 async function signWith(secret: string, seconds: number): Promise<string> {
   const token = await new SignJWT({ role: 'service' })
@@ -399,6 +512,22 @@ describe('a websocket', () => {
     expect(await isServing()).toBe(true);
   });
 
+  it('is closed where it asks and does not read the answers', async () => {
+    const socket = await rawConnection();
+    const closed = closeOf(socket);
+    socket.on('error', () => undefined);
+    socket.pause();
+
+    const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(50_000) } });
+    for (let nth = 0; nth < 1000; nth += 1) socket.send(ping);
+    await eventually(() => (socket.bufferedAmount === 0 ? true : undefined), 'end of the sending');
+    socket.resume();
+
+    // What it does not read in time it does not get: neither the answers nor, then, why it ended.
+    expect([4429, 1006]).toContain((await closed).code);
+    expect(await isServing()).toBe(true);
+  });
+
   it('is for /graphql only', async () => {
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/other`, ['graphql-transport-ws']);
 
@@ -431,5 +560,122 @@ describe('a websocket', () => {
 
   it('leaves no trace in the log, however it is abused', () => {
     expect(gateway.child.stderr).toBe('');
+  });
+});
+
+describe('of several processes', () => {
+  it('one polls, and where it is killed another takes over, and nothing is missed', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const pollers = async () => {
+      const { rows } = await db.query<{ pid: number }>(
+        `select l.pid from pg_locks l where l.locktype = 'advisory' and l.granted
+           and l.pid in (select a.pid from pg_stat_activity a where a.datname = current_database() and a.application_name = 'wallet-poller')`,
+      );
+      return rows.map(({ pid }) => pid);
+    };
+    const [first] = await pollers();
+    const second = new Gateway(db, {});
+    await second.start();
+    try {
+      const events = (await connect('player', owner, second)).wallet(wallet);
+      await events.shows(100);
+      expect(await pollers()).toEqual([first]);
+
+      gateway.child.signal('SIGKILL');
+      await gateway.child.exited;
+      // Whether it is booked before the other process looks or after.
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await events.shows(99);
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await events.shows(98);
+
+      expect(await pollers()).not.toContain(first);
+      expect(events.ended).toBeUndefined();
+    } finally {
+      await second.stop();
+      await gateway.start();
+    }
+  });
+
+  it('none takes more websockets than it may', async () => {
+    const small = new Gateway(db, { MAX_SOCKETS: '2' });
+    await small.start();
+    try {
+      const [one] = [await connect('service', 'shop', small), await connect('service', 'shop', small)];
+
+      const refused = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+      const [error] = (await within(once(refused, 'error'), 'error')) as [Error];
+      expect(error.message).toBe('Unexpected server response: 503');
+
+      one.end();
+      await within(one.closed, 'close');
+      await eventually(
+        () =>
+          connect('service', 'shop', small).then(
+            () => true,
+            () => undefined,
+          ),
+        'room',
+      );
+    } finally {
+      await small.stop();
+    }
+  });
+
+  it('each sends its subscribers away when it ends, and ends', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const leaving = new Gateway(db, {});
+    await leaving.start();
+    const socket = await connect('player', owner, leaving);
+    await socket.wallet(wallet).shows(100);
+    // It never answers the closing, nor anything else.
+    const deaf = new WebSocket(`${leaving.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+    await within(once(deaf, 'open'), 'open socket');
+    deaf.pause();
+
+    const stopped = leaving.stop();
+
+    expect(await within(socket.closed, 'close')).toEqual({ code: 1012, reason: 'Service restart' });
+    expect(await stopped).toBe(0);
+    deaf.terminate();
+  });
+});
+
+describe('when the database', () => {
+  it('ends the connection on which the service listens, subscribers are sent away, and served when they come back', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const socket = await connect('player', owner);
+    await socket.wallet(wallet).shows(100);
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-listener'",
+    );
+
+    expect(await within(socket.closed, 'close')).toEqual({
+      code: 1013,
+      reason: 'Changes may have been missed: connect again',
+    });
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    await events.shows(99);
+  });
+
+  it('ends the connection of the poller, it starts again, and nothing is missed', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-poller'",
+    );
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+
+    await events.shows(99);
+    expect(gateway.child.stderr.split('\n').filter((line) => line.startsWith('poller: ')).length).toBe(1);
   });
 });

@@ -209,6 +209,10 @@ grant usage on schema ledger to wallet_gateway;
 --!include ledger/ledger_verify.sql
 --!include ledger/ledger_prove.sql
 --!include ledger/ledger_metrics.sql
+-- Notifications for subscriptions.
+--!include ledger/wallets_seq.sql
+--!include ledger_private/feed_end.sql
+--!include ledger/ledger_notify.sql
 
 select ledger_private.begin_epoch();
 

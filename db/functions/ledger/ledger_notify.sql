@@ -1,0 +1,59 @@
+create or replace function ledger.ledger_notify(after text default null, "limit" int default 1000)
+returns table (next_cursor text, is_full boolean, postings jsonb)
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_events int;
+begin
+  if after is null then
+    next_cursor := coalesce(ledger_private.feed_end(), '');
+    is_full := false;
+    postings := '{}';
+    perform pg_notify('wallets', '');
+    return next;
+    return;
+  end if;
+
+  with page as materialized (
+    -- In the order of the feed.
+    select e.cursor, e.kind, e.debit_wallet_id, e.debit_seq, e.credit_wallet_id, e.credit_seq, row_number() over () as place
+      from ledger.ledger_events(nullif(after, ''), "limit") e
+  ), changed as (
+    select s.wallet_id, max(s.seq) as seq
+      from page p
+      cross join lateral (values (p.debit_wallet_id, p.debit_seq), (p.credit_wallet_id, p.credit_seq)) s (wallet_id, seq)
+      join ledger.wallets w on w.id = s.wallet_id
+      where w.house is null
+      group by s.wallet_id
+  ), notified as (
+    select count(pg_notify('wallet:' || c.wallet_id, c.seq::text)) from changed c
+  )
+  select (select p.cursor from page p order by p.place desc limit 1),
+      (select count(*) from page),
+      (select jsonb_object_agg(k.kind, k.postings) from (select p.kind, count(*) as postings from page p group by p.kind) k)
+    into next_cursor, v_events, postings
+    from notified;
+  next_cursor := coalesce(next_cursor, after);
+  is_full := v_events = "limit";
+  postings := coalesce(postings, '{}');
+  return next;
+end
+$$;
+
+comment on function ledger.ledger_notify(text, int) is
+$$@behavior -*
+Reads the feed on from a cursor and notifies whoever listens: for each wallet of a player that has new entries the channel wallet:<id>, with the
+number of the newest as payload. Never part of a posting: transactions that notify commit one after the other, in the whole database. Returns the
+cursor to go on from, whether there may be more already, and how many transfers of each kind there were.
+
+- after: the next_cursor of the call before. If left out, it goes to the end of the feed without reading it, and notifies the channel wallets: any
+  wallet may have changed since somebody last looked.
+- limit: how many events to read at most, 1 to 10000.
+
+Refuses as ledger_events does, with INVALID_ARGUMENT (WLARG): then start again without a cursor.$$;
+
+revoke all on function ledger.ledger_notify(text, int) from public;
+grant execute on function ledger.ledger_notify(text, int) to wallet_job;
