@@ -23,6 +23,7 @@ interface Reply {
 class Backend {
   isReady = false;
   answered = 0;
+  probes = 0;
   readonly gateway: Gateway;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #probe = new AbortController();
@@ -49,6 +50,7 @@ class Backend {
     while (!this.#probe.signal.aborted) {
       const answer = await this.send('GET', '/readyz').catch(() => undefined);
       this.isReady = answer?.status === 200;
+      this.probes += 1;
       await sleep(everyMs, undefined, { signal: this.#probe.signal }).catch(() => undefined);
     }
     this.#agent.destroy();
@@ -159,8 +161,12 @@ describe('a rolling restart under load', () => {
     for (const old of backends) {
       const young = await join();
       await until('both answer', () => Math.min(old.answered, young.answered) >= SOME);
+      // Right after the client has looked, so that it is as late as it can be to see it.
+      const { probes } = old;
+      await until('the client has looked', () => old.probes > probes);
       old.gateway.child.signal('SIGTERM');
       codes.push(await old.gateway.child.exited);
+      await until('the client has seen that it is gone', () => !old.isReady);
       load.remove(old);
     }
     const before = load.acknowledged.length;
