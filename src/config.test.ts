@@ -10,6 +10,7 @@ describe('readConfig', () => {
       workerDatabaseUrl: undefined,
       port: 5678,
       poolSize: 10,
+      verifyCron: '17 3 * * *',
       production: false,
       auth: undefined,
     });
@@ -21,6 +22,7 @@ describe('readConfig', () => {
       WORKER_DATABASE_URL: '',
       PORT: ' ',
       POOL_SIZE: '',
+      VERIFY_CRON: '',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -36,6 +38,7 @@ describe('readConfig', () => {
       WORKER_DATABASE_URL: 'postgres://w:p@db/wallet',
       PORT: '0',
       POOL_SIZE: '2',
+      VERIFY_CRON: '*/30 4-6 * * 0',
       NODE_ENV: 'production',
       JWT_SECRET: SECRET,
       JWT_ISSUER: 'issuer',
@@ -47,10 +50,19 @@ describe('readConfig', () => {
       workerDatabaseUrl: 'postgres://w:p@db/wallet',
       port: 0,
       poolSize: 2,
+      verifyCron: '*/30 4-6 * * 0',
       production: true,
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('verifies never where VERIFY_CRON is off, and refuses what is no crontab', () => {
+    expect(readConfig({ VERIFY_CRON: 'off' }).verifyCron).toBeUndefined();
+    for (const VERIFY_CRON of ['daily', '* * * *', '* * * * * *', '* * * * * verify\n* * * * * other', '@daily'])
+      expect(() => readConfig({ VERIFY_CRON })).toThrow(
+        new ConfigError('VERIFY_CRON must be five fields of a crontab, such as 17 3 * * *, or off'),
+      );
   });
 
   it('reads a key set with its issuer and audience', () => {

@@ -21,6 +21,8 @@ export interface Config {
   port: number;
   /** Connections for calls and downloads together. */
   poolSize: number;
+  /** When the worker verifies the ledger, as a crontab says it, in UTC. Undefined: never. */
+  verifyCron: string | undefined;
   production: boolean;
   /** Undefined in development only: there the service keeps a secret of its own. */
   auth: AuthConfig | undefined;
@@ -45,6 +47,7 @@ export function readConfig(env: Env): Readonly<Config> {
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
+    verifyCron: readVerifyCron(env),
     production,
     auth: auth && Object.freeze(auth),
   });
@@ -56,6 +59,13 @@ function readDatabaseUrl(env: Env, name: string): string | undefined {
     throw new ConfigError(`${name} must start with postgres:// or postgresql://`);
   }
   return url;
+}
+
+function readVerifyCron(env: Env): string | undefined {
+  const value = text(env, 'VERIFY_CRON') ?? '17 3 * * *';
+  if (value === 'off') return undefined;
+  if (/^[\d*,/-]+( +[\d*,/-]+){4}$/.test(value)) return value;
+  throw new ConfigError('VERIFY_CRON must be five fields of a crontab, such as 17 3 * * *, or off');
 }
 
 function readAuth(env: Env): AuthConfig | undefined {

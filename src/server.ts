@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
-import { ConfigError, readConfig, type AuthConfig } from './config.ts';
+import { ConfigError, readConfig, type AuthConfig, type Config } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { developmentSecret } from './local.ts';
 import { printWelcome } from './welcome.ts';
@@ -50,7 +50,7 @@ async function start(): Promise<Gateway> {
     const url = `http://localhost:${await listen(server, config.port)}`;
     console.log(`Listening on ${url}`);
     if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
-    return { server, app, database, worker: startWorkerFor(database) };
+    return { server, app, database, worker: startWorkerFor(database, config) };
   } catch (error) {
     await database.close();
     throw error;
@@ -58,8 +58,8 @@ async function start(): Promise<Gateway> {
 }
 
 /** Some service has to book what is due, but not every one. */
-function startWorkerFor({ workerUrl }: Database): Worker | undefined {
-  if (workerUrl !== undefined) return startWorker(workerUrl);
+function startWorkerFor({ workerUrl }: Database, { verifyCron }: Config): Worker | undefined {
+  if (workerUrl !== undefined) return startWorker(workerUrl, verifyCron);
   console.log('No worker in this process: it needs WORKER_DATABASE_URL');
   return undefined;
 }

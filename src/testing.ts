@@ -151,7 +151,7 @@ function guardGroup(pid: number): ChildProcess {
 /** Without what configures the gateway, libpq or the test runner itself. */
 function cleanEnvironment(more: Env): Env {
   const foreign =
-    /^(DATABASE_URL|WORKER_DATABASE_URL|PORT|POOL_SIZE|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
+    /^(DATABASE_URL|WORKER_DATABASE_URL|VERIFY_CRON|PORT|POOL_SIZE|NODE_ENV|NODE_OPTIONS|GRAPHILE_ENV|(JWT|JWKS|PG|JEST|npm)_?.*)$/;
   const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
   return { ...Object.fromEntries(inherited), ...more };
 }
