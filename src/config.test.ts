@@ -15,6 +15,7 @@ describe('readConfig', () => {
       port: 5678,
       poolSize: 10,
       maxSockets: 1000,
+      verifyCron: '17 3 * * *',
       production: false,
       logLevel: 'info',
       otlpEndpoint: undefined,
@@ -40,6 +41,7 @@ describe('readConfig', () => {
       PERSISTED_DOCUMENTS: '',
       PERSISTED_DOCUMENTS_ONLY: '',
       MAX_SOCKETS: '',
+      VERIFY_CRON: '',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -61,6 +63,7 @@ describe('readConfig', () => {
       PERSISTED_DOCUMENTS: '/documents',
       PERSISTED_DOCUMENTS_ONLY: 'true',
       MAX_SOCKETS: '0',
+      VERIFY_CRON: '*/30 4-6 * * 0',
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
@@ -75,6 +78,7 @@ describe('readConfig', () => {
       port: 0,
       poolSize: 2,
       maxSockets: 0,
+      verifyCron: '*/30 4-6 * * 0',
       production: true,
       logLevel: 'warn',
       otlpEndpoint: new URL('http://collector:4318'),
@@ -85,6 +89,14 @@ describe('readConfig', () => {
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('verifies never where VERIFY_CRON is off, and refuses what is no crontab', () => {
+    expect(readConfig({ VERIFY_CRON: 'off' }).verifyCron).toBeUndefined();
+    for (const VERIFY_CRON of ['daily', '* * * *', '* * * * * *', '* * * * * verify\n* * * * * other', '@daily'])
+      expect(() => readConfig({ VERIFY_CRON })).toThrow(
+        new ConfigError('VERIFY_CRON must be five fields of a crontab, such as 17 3 * * *, or off'),
+      );
   });
 
   it('reads a key set with its issuer and audience', () => {

@@ -32,6 +32,8 @@ export interface Config {
   poolSize: number;
   /** Websockets at a time. */
   maxSockets: number;
+  /** When the worker verifies the ledger, as a crontab says it, in UTC. Undefined: never. */
+  verifyCron: string | undefined;
   production: boolean;
   logLevel: LogLevel;
   /** Where traces are sent. Undefined: there are none. */
@@ -70,6 +72,7 @@ export function readConfig(env: Env): Readonly<Config> {
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
     maxSockets: readInteger(env, 'MAX_SOCKETS', { fallback: 1000, min: 0, max: 100_000 }),
+    verifyCron: readVerifyCron(env),
     production,
     logLevel: readLogLevel(env),
     otlpEndpoint: readUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
@@ -108,6 +111,13 @@ function readLogLevel(env: Env): LogLevel {
   const level = LOG_LEVELS.find((name) => name === value);
   if (level === undefined) throw new ConfigError(`LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+function readVerifyCron(env: Env): string | undefined {
+  const value = text(env, 'VERIFY_CRON') ?? '17 3 * * *';
+  if (value === 'off') return undefined;
+  if (/^[\d*,/-]+( +[\d*,/-]+){4}$/.test(value)) return value;
+  throw new ConfigError('VERIFY_CRON must be five fields of a crontab, such as 17 3 * * *, or off');
 }
 
 function readAuth(env: Env): AuthConfig | undefined {

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
-import { ConfigError, readConfig, type AuthConfig } from './config.ts';
+import { ConfigError, readConfig, type AuthConfig, type Config } from './config.ts';
 import { openDatabase, type Database } from './database.ts';
 import { HttpServer } from './http.ts';
 import { developmentSecret, isDevelopmentSecret } from './local.ts';
@@ -78,7 +78,8 @@ async function start(): Promise<Gateway> {
     // For people and scripts that wait for it, also in production.
     process.stdout.write(`Listening on ${url}\n`);
     if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
-    return { http, app, database, worker: startWorkerFor(database), tracing, drainGraceMs: config.drainGraceMs };
+    const worker = startWorkerFor(database, config);
+    return { http, app, database, worker, tracing, drainGraceMs: config.drainGraceMs };
   } catch (error) {
     await database.close();
     throw error;
@@ -86,9 +87,9 @@ async function start(): Promise<Gateway> {
 }
 
 /** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
-function startWorkerFor({ workerUrl }: Database): Worker | undefined {
+function startWorkerFor({ workerUrl }: Database, { verifyCron }: Config): Worker | undefined {
   if (workerUrl !== undefined) {
-    const workers = [startWorker(workerUrl), new Poller({ url: workerUrl, onPostings: countPostings })];
+    const workers = [startWorker(workerUrl, verifyCron), new Poller({ url: workerUrl, onPostings: countPostings })];
     return {
       stop: async () => {
         await Promise.all(workers.map((worker) => worker.stop()));

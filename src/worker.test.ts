@@ -237,7 +237,9 @@ describe('a service', () => {
       (await db.query('select identifier from graphile_worker._private_known_crontabs order by 1')).rows;
     await eventually('the crontab is known', async () => (await crontab()).length > 0);
 
-    expect(await crontab()).toEqual([{ identifier: 'expire_due' }, { identifier: 'release_dead' }]);
+    expect(await crontab()).toEqual(
+      ['expire_due', 'release_dead', 'seal', 'verify'].map((identifier) => ({ identifier })),
+    );
   });
 
   it("books what is due as the worker's login, in batches of a thousand, and says how far it is", async () => {

@@ -1,9 +1,11 @@
-/** Books what is due, once a minute, through the queue of graphile-worker; see queue.ts for its schema. */
+/** Books what is due, once a minute, seals and verifies, through the queue of graphile-worker; see queue.ts for its schema. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run, type JobHelpers } from 'graphile-worker';
+import { parseCrontab, run, type JobHelpers } from 'graphile-worker';
 import type { Pool } from 'pg';
 import { log } from './log.ts';
+import { ConfigError } from './config.ts';
 import { createPool } from './pool.ts';
+import { proofCrontab, proofTasks, VERIFY_DEAD_AFTER } from './proofs.ts';
 import { QUEUE_SCHEMA, queueLogger } from './queue.ts';
 
 export interface Worker {
@@ -25,8 +27,10 @@ const RUN_LIMIT_MS = 5 * 60_000;
 /** A job that is locked for longer than any run lasts was left by a process that died. */
 const DEAD_AFTER = '10 minutes';
 
-/** One listens for jobs, one works, one keeps the queue meanwhile. */
-const CONNECTIONS = 3;
+/** What is due, a seal and a proof may be at work at once. */
+const CONCURRENCY = 3;
+/** One listens for jobs, three work, one keeps the queue meanwhile. */
+const CONNECTIONS = CONCURRENCY + 2;
 const STATEMENT_TIMEOUT_MS = 30_000;
 /** For jobs that wait to be tried again, or behind another; the others announce themselves. */
 const POLL_MS = 5_000;
@@ -34,7 +38,8 @@ const RESTART_MS = 10_000;
 const STOP_MS = 10_000;
 
 /** Returns at once; without its database it waits for it. `url` logs in as wallet_worker or as a superuser. */
-export function startWorker(url: string): Worker {
+export function startWorker(url: string, verifyCron: string | undefined): Worker {
+  const crontab = crontabWith(verifyCron);
   const pool = createPool({
     url,
     login: 'wallet_worker',
@@ -43,7 +48,7 @@ export function startWorker(url: string): Worker {
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   const stopping = new AbortController();
-  const ended = keepRunning(pool, stopping.signal).then(() => pool.end());
+  const ended = keepRunning(pool, crontab, stopping.signal).then(() => pool.end());
   return {
     stop: async () => {
       stopping.abort();
@@ -52,11 +57,21 @@ export function startWorker(url: string): Worker {
   };
 }
 
+function crontabWith(verifyCron: string | undefined): string {
+  const crontab = `${CRONTAB}\n${proofCrontab(verifyCron)}`;
+  try {
+    parseCrontab(crontab);
+  } catch (error) {
+    throw new ConfigError('VERIFY_CRON must be five fields of a crontab, such as 17 3 * * *, or off', { cause: error });
+  }
+  return crontab;
+}
+
 /** The library gives up where it cannot start, or cannot write down how a job ended. */
-async function keepRunning(pool: Pool, signal: AbortSignal): Promise<void> {
+async function keepRunning(pool: Pool, crontab: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      await runUntil(signal, pool);
+      await runUntil(signal, pool, crontab);
     } catch (error) {
       log.error({ error: (error as Error).message }, 'worker');
     }
@@ -64,14 +79,14 @@ async function keepRunning(pool: Pool, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function runUntil(signal: AbortSignal, pool: Pool): Promise<void> {
+async function runUntil(signal: AbortSignal, pool: Pool, crontab: string): Promise<void> {
   const runner = await run({
     pgPool: pool,
     schema: QUEUE_SCHEMA,
     logger: queueLogger,
-    crontab: CRONTAB,
-    taskList: { expire_due: expireDue, release_dead: releaseDead },
-    concurrency: 1,
+    crontab,
+    taskList: { expire_due: expireDue, release_dead: releaseDead, ...proofTasks },
+    concurrency: CONCURRENCY,
     pollInterval: POLL_MS,
     // The service does.
     noHandleSignals: true,
@@ -107,7 +122,7 @@ async function expireDue(_payload: unknown, helpers: JobHelpers): Promise<void> 
 async function releaseDead(_payload: unknown, helpers: JobHelpers): Promise<void> {
   await helpers.query(
     `select ${QUEUE_SCHEMA}.force_unlock_workers(array(
-       select distinct locked_by from ${QUEUE_SCHEMA}.jobs where locked_at < now() - $1::interval))`,
-    [DEAD_AFTER],
+       select distinct locked_by from ${QUEUE_SCHEMA}.jobs where locked_at < now() - case task_identifier when 'verify' then $2 else $1 end::interval))`,
+    [DEAD_AFTER, VERIFY_DEAD_AFTER],
   );
 }

@@ -194,7 +194,7 @@ grant select on ledger.seal_heads, ledger.verifications to wallet_auditor;
 grant usage on type ledger.metric to wallet_auditor;
 alter table ledger.seal_heads enable row level security;
 create policy auditors_see_all on ledger.seal_heads for select to wallet_auditor using (true);
--- The login of the gateway asks for figures on nobody's behalf.
+-- The login of the gateway asks for figures, on behalf of nobody.
 grant usage on schema ledger to wallet_gateway;
 
 --!include ledger_private/merkle_root.sql

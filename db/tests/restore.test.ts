@@ -9,6 +9,7 @@ import { migrate } from '../../src/migrate.ts';
 import { applyCurrent } from './current.ts';
 import { FeedReader, readEvents } from './feed.ts';
 import { call, createDatabase, expectSound, newAsset, newKey, newWallet, refusal } from './helpers.ts';
+import { keepSeals, seal, sealUntil, verifySeals } from './seals.ts';
 
 const START_LIMIT_MS = 120_000;
 const TABLES = `select oid::regclass::text as name from pg_class
@@ -74,6 +75,30 @@ describe('a ledger that was restored into another cluster', () => {
     });
     const after = await new FeedReader(restored, 5).until(late.transfer_id);
     expect(after.ids).toEqual([...before.ids, early.transfer_id, late.transfer_id]);
+    await expectSound(restored);
+  });
+
+  it('holds the seals that were kept before, and goes on from where they ended', async () => {
+    const asset = await newAsset(db);
+    const sealed = await newWallet(db, asset, { bought: 10 });
+    await sealUntil(db, sealed, 1);
+    const unsealed = await newWallet(db, asset, { bought: 10 });
+    const kept = await keepSeals(db);
+    await restore();
+    expect(await refusal(seal(restored))).toMatchObject({ code: '55000' });
+    await beginEpoch(server?.url ?? '');
+
+    expect(await verifySeals(restored, kept)).toEqual([]);
+    await sealUntil(restored, unsealed, 1);
+    await call(restored, 'wallet_spend', { wallet_id: sealed, amount: 1, idem_key: newKey() });
+    await sealUntil(restored, sealed, 2);
+
+    const { rows } = await restored.query<{ seq: string }>(
+      'select seq from ledger.seal_heads where wallet_id = $1 order by seal_seq',
+      [sealed],
+    );
+    expect(rows.map(({ seq }) => seq)).toEqual(['1', '2']);
+    expect(await verifySeals(restored, kept)).toEqual([]);
     await expectSound(restored);
   });
 });

@@ -719,6 +719,112 @@ const CRASHES: Mutant[] = [
   },
 ];
 
+const PROOFS: Mutant[] = [
+  {
+    name: 'the feed has no horizon',
+    tests: ['ledger/ledger_events'],
+    edits: [edit('ledger/ledger_events', ' and t.xid < v_horizon', '')],
+  },
+  {
+    name: 'the feed ends with what has begun instead of what has ended',
+    tests: ['ledger/ledger_events'],
+    edits: [edit('ledger/ledger_events', 'pg_snapshot_xmin', 'pg_snapshot_xmax')],
+  },
+  {
+    name: 'the feed is in the order of ids',
+    tests: ['ledger/ledger_events'],
+    edits: [edit('ledger/ledger_events', 'order by t.xid, t.id', 'order by t.id')],
+  },
+  {
+    name: 'the feed goes on from a cursor that is not there',
+    tests: ['ledger/ledger_events'],
+    edits: [edit('ledger/ledger_events', 'elsif not exists', 'elsif false and not exists')],
+  },
+  {
+    name: 'the feed of a restored ledger is read as before',
+    tests: ['restore'],
+    edits: [helper('feed_epoch', 'is distinct from', 'is null and 0 is distinct from')],
+  },
+  {
+    name: 'a new epoch keeps the old places',
+    tests: ['restore'],
+    edits: [
+      helper('begin_epoch', "if exists (select from ledger.transfers t where t.xid > '0') then", 'if false then'),
+    ],
+  },
+  {
+    name: 'a batch has no place in the feed of its transaction',
+    tests: ['ledger/ledger_events'],
+    edits: [helper('write_batch', '          pg_current_xact_id()', "          '0'::xid8")],
+  },
+  {
+    name: 'a seal has no horizon',
+    tests: ['ledger/ledger_seal'],
+    edits: [edit('ledger/ledger_seal', 'pg_snapshot_xmin', 'pg_snapshot_xmax')],
+  },
+  {
+    name: 'a seal takes no lock',
+    tests: ['ledger/ledger_seal'],
+    edits: [edit('ledger/ledger_seal', '  lock table ledger.seals in share row exclusive mode;\n', '')],
+  },
+  {
+    name: 'a seal keeps everybody from posting',
+    tests: ['ledger/ledger_seal'],
+    edits: [edit('ledger/ledger_seal', 'lock table ledger.seals in', 'lock table ledger.seals, ledger.transfers in')],
+  },
+  {
+    name: 'a seal does not know the one before',
+    tests: ['ledger/ledger_seal'],
+    edits: [edit('ledger/ledger_seal', '  v_seal.previous := v_last.hash;\n', '')],
+  },
+  {
+    name: 'a seal begins where the last began',
+    tests: ['ledger/ledger_seal'],
+    edits: [edit('ledger/ledger_seal', '    v_start := v_until;\n', '    exit;\n')],
+  },
+  {
+    name: 'the hash of a seal leaves out its root',
+    tests: ['ledger/ledger_seal'],
+    edits: [helper('seal_hash', 'array[seal.root, seal.previous', 'array[seal.previous')],
+  },
+  {
+    name: 'a leaf of a seal leaves out the entry',
+    tests: ['ledger/ledger_seal'],
+    edits: [helper('seal_leaf', ' || hash)', ')')],
+  },
+  {
+    name: 'nodes of a seal are hashed like leaves',
+    tests: ['ledger/ledger_seal'],
+    edits: [helper('merkle_root', "'\\x01'", "'\\x00'")],
+  },
+  {
+    name: 'a seal that was kept elsewhere is looked for by its number alone',
+    tests: ['ledger/ledger_verify_seals'],
+    edits: [edit('ledger/ledger_verify_seals', 'where s is distinct from k', 'where s.seq is null')],
+  },
+  {
+    name: 'the links between seals are not proved',
+    tests: ['ledger/ledger_verify_seals'],
+    edits: [helper('verify_seals', ' or s.previous is distinct from s.expected', '')],
+  },
+  {
+    name: 'seals are proved from what was sealed, not from what is there',
+    tests: ['ledger/ledger_verify_seals'],
+    edits: [helper('verify_seals', 'where s.root is distinct from b.root or ', 'where ')],
+  },
+  {
+    name: 'what a seal left out is not looked for',
+    tests: ['ledger/ledger_verify_seals'],
+    edits: [
+      helper(
+        'unsealed_heads',
+        'where h.seq > coalesce(s.seq, 0)',
+        'where h.seq > coalesce(s.seq, 0) and s.seq is not null',
+      ),
+    ],
+  },
+];
+
 export const MUTANTS: Mutant[] = [
   ...LOCKS,
   ...KEYS,
@@ -729,5 +835,6 @@ export const MUTANTS: Mutant[] = [
   ...REVERSALS,
   ...BATCHES,
   ...GUARDS,
+  ...PROOFS,
   ...CRASHES,
 ];
