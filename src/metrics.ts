@@ -16,6 +16,12 @@ export interface ObservedRequest {
   seconds: number;
 }
 
+/** The library has them with and without `_total`, by which Prometheus takes them for counters. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+/** How often the event loop's lag is looked at: each time wakes an idle process. */
+const LOOP_EVERY_MS = 20;
+
 const registry = new Registry();
 const registers = [registry];
 
@@ -115,7 +121,9 @@ export function countPostings(kind: string, count: number): void {
 
 /** `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. */
 export function serveMetrics(pool: Pool): RequestHandler {
-  if (!registry.getSingleMetric('process_start_time_seconds')) collectDefaultMetrics({ register: registry });
+  if (!registry.getSingleMetric('process_start_time_seconds'))
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_EVERY_MS });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const readLedger = readLedgerMetrics(pool);
   return async (_req, res) => {
     const ledger = await readLedger();
