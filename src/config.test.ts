@@ -12,6 +12,8 @@ describe('readConfig', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
       workerDatabaseUrl: undefined,
+      readDatabaseUrl: undefined,
+      readMaxStalenessMs: 5000,
       port: 5678,
       poolSize: 10,
       maxSockets: 1000,
@@ -31,6 +33,8 @@ describe('readConfig', () => {
     const empty = {
       DATABASE_URL: '',
       WORKER_DATABASE_URL: '',
+      READ_DATABASE_URL: '',
+      READ_MAX_STALENESS_MS: '',
       PORT: ' ',
       POOL_SIZE: '',
       LOG_LEVEL: '',
@@ -55,6 +59,8 @@ describe('readConfig', () => {
     const config = readConfig({
       DATABASE_URL: 'postgresql://u:p@db:5432/wallet?sslmode=disable',
       WORKER_DATABASE_URL: 'postgres://w:p@db/wallet',
+      READ_DATABASE_URL: 'postgres://u:p@standby/wallet',
+      READ_MAX_STALENESS_MS: '500',
       PORT: '0',
       POOL_SIZE: '2',
       DRAIN_GRACE_MS: '0',
@@ -75,6 +81,8 @@ describe('readConfig', () => {
     expect(config).toEqual({
       databaseUrl: 'postgresql://u:p@db:5432/wallet?sslmode=disable',
       workerDatabaseUrl: 'postgres://w:p@db/wallet',
+      readDatabaseUrl: 'postgres://u:p@standby/wallet',
+      readMaxStalenessMs: 500,
       port: 0,
       poolSize: 2,
       maxSockets: 0,
@@ -135,6 +143,8 @@ describe('readConfig', () => {
     [{ DATABASE_URL: 'localhost:5432/wallet' }, 'DATABASE_URL'],
     [{ DATABASE_URL: 'postgres:wallet' }, 'DATABASE_URL'],
     [{ WORKER_DATABASE_URL: 'db:5432/wallet' }, 'WORKER_DATABASE_URL'],
+    [{ READ_DATABASE_URL: 'standby:5432/wallet' }, 'READ_DATABASE_URL'],
+    [{ READ_MAX_STALENESS_MS: '499' }, 'READ_MAX_STALENESS_MS'],
     [{ PORT: 'http' }, 'PORT'],
     [{ PORT: '-1' }, 'PORT'],
     [{ PORT: '65536' }, 'PORT'],

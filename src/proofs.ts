@@ -29,6 +29,7 @@ async function verify(_payload: unknown, helpers: JobHelpers): Promise<void> {
     await client.query('begin');
     try {
       await client.query(`set local statement_timeout = '${VERIFY_LIMIT}'`);
+      await client.query(`set local transaction_timeout = '${VERIFY_LIMIT}'`);
       await client.query("set local client_connection_check_interval = '5s'");
       const { rowCount } = await client.query('select from ledger.ledger_prove()');
       await client.query('commit');

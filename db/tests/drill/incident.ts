@@ -149,8 +149,7 @@ export async function runIncident(
     await sleep(chance.int(0, ARCHIVE_TIMEOUT_SECONDS * 1000));
 
     say(`killing the server after ${load.acknowledged.length} acknowledged calls, and removing its disk`);
-    const killedAt = Date.now();
-    await primary.kill();
+    const killedAt = await primary.kill();
     await marks.stop();
     around.serve(undefined);
     await primary.stop();

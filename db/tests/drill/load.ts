@@ -64,11 +64,10 @@ export class Load {
       } else if (outcome.kind === 'refused') {
         promises.refuse(operation, outcome.code, false);
         tally.count('operations', 'refused calls');
-      } else if (outcome.kind === 'finding') {
-        tally.find(`${outcome.text}, of ${JSON.stringify(operation)}`);
       } else {
         for (const posting of operation.postings) promises.of(posting).inDoubt = true;
         tally.count('operations', 'calls without an answer');
+        if (outcome.kind === 'finding') tally.find(`${outcome.text}, of ${JSON.stringify(operation)}`);
         await sleep(20);
       }
     }

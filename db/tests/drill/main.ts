@@ -1,4 +1,5 @@
 /** `npm run drill`: a backup under load, a lost disk, and what a restore brings back; `-- --help` lists the options. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createProgress } from '../../../bench/progress.ts';
@@ -34,22 +35,33 @@ await run(async () => {
     progress.show(text);
   };
   const drill = new Drill({ ...options, folder: DATA, harms: HARMS, chance: new Chance(options.seed), tally, say });
+  const interrupted = new AbortController();
+  let running: ReturnType<typeof drill.run> | undefined;
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const)
     process.once(signal, () => {
       // What is under way breaks by it, and nobody waits for that.
+      interrupted.abort();
       process.on('uncaughtException', () => undefined);
       process.on('unhandledRejection', () => undefined);
-      void drill.stop().finally(() => process.exit(code));
+      // A copy that was under way may have left something behind the first time.
+      void drill
+        .stop()
+        .then(() => Promise.race([running?.catch(() => undefined), sleep(10_000)]))
+        .then(() => drill.stop())
+        .finally(() => process.exit(code));
     });
   try {
-    const report = await drill.run();
+    running = drill.run();
+    const report = await running;
     progress.clear();
     console.log(renderReport(report, tally, options.seed));
     return tally.isClean ? 0 : 1;
   } catch (error) {
+    // Its own end follows.
+    if (interrupted.signal.aborted) return await new Promise<never>(() => undefined);
     // Nothing that was foreseen: where it came from matters, and what had been found until then.
     console.error(...tally.words, error);
     return 1;

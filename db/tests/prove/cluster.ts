@@ -149,14 +149,16 @@ export class Cluster {
   }
 
   /** The primary dies with all its sessions, and the standby takes its place. Without a new standby, it has none. */
-  async failOver(beforePromotion: () => void = () => undefined): Promise<void> {
+  async failOver(
+    beforePromotion: () => void = () => undefined,
+    promote: (url: string) => Promise<void> = promoteNow,
+  ): Promise<void> {
     const [lost, next] = [this.#primary, this.#standby];
     if (!next) throw new Error('there is no standby');
     // A session that outlives the postmaster for a moment must not answer when there is another primary.
     signalAll(await lost.processes(), 'SIGKILL');
     beforePromotion();
-    const client = await connect(urlOf(next.url, 'postgres'));
-    await client.query('select pg_promote(true, 60)').finally(() => client.end());
+    await promote(urlOf(next.url, 'postgres'));
     this.#primary = next;
     this.#standby = undefined;
     this.#link.cutAll();
@@ -192,4 +194,8 @@ export class Cluster {
       if (Date.now() > deadline) throw new Error(`${WAIT_MS / 1000} seconds, and not yet: ${what}`);
     }
   }
+}
+
+async function promoteNow(url: string): Promise<void> {
+  await ask(url, 'select pg_promote(true, 60)', []);
 }

@@ -54,6 +54,14 @@ export class Gateway {
     await this.#spawn();
   }
 
+  /** As an operator does, to change what it is told. */
+  async restart(more: Env): Promise<void> {
+    Object.assign(this.#env, more);
+    this.#port = undefined;
+    await this.#child?.stop();
+    await this.#spawn();
+  }
+
   async stop(): Promise<void> {
     await this.#child?.stop();
     await this.proxy.close();

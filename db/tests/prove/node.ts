@@ -69,12 +69,14 @@ export class Node {
     return Number(pid);
   }
 
-  /** As a power cut does, and nothing of it runs any longer. */
-  async kill(): Promise<void> {
+  /** As a power cut does. Returns when nothing of it runs any longer: the time of the cut. */
+  async kill(): Promise<number> {
     const pids = await this.processes();
+    const killedAt = Date.now();
     signalAll(pids, 'SIGKILL');
     for (const deadline = Date.now() + WAIT_MS; await areAlive(pids); await sleep(10))
       if (Date.now() > deadline) throw new Error(`processes of ${this.dataDir} do not end`);
+    return killedAt;
   }
 
   /** All of its processes, the postmaster first. */
