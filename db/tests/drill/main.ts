@@ -49,6 +49,7 @@ await run(async () => {
       // A copy that was under way may have left something behind the first time.
       void drill
         .stop()
+        .catch(() => undefined)
         .then(() => Promise.race([running?.catch(() => undefined), sleep(10_000)]))
         .then(() => drill.stop())
         .finally(() => process.exit(code));

@@ -60,7 +60,8 @@ export class Node {
     if (!existsSync(this.dataDir)) return;
     const leftOver = `postgres -D ${join(await realpath(this.dataDir), 'data')} `;
     await promisify(execFile)('pkill', ['-KILL', '-f', leftOver]).catch(() => undefined);
-    await rm(await realpath(this.dataDir), { recursive: true, force: true });
+    // A copy that is under way may still write there.
+    await rm(await realpath(this.dataDir), { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
     await rm(this.dataDir, { force: true });
   }
 
