@@ -30,7 +30,7 @@ let attempts = 0;
 process.once('exit', () => (isEnding = true));
 
 const retryEAGAIN = (): boolean => !isEnding || (attempts += 1) < ATTEMPTS_AT_END;
-// What goes well is written many lines at a time; errors are out before anything else happens.
+// What goes well is written many lines at a time, the rest at once; neither is waited for.
 const output = pino.destination({
   dest: 1,
   sync: false,
@@ -38,7 +38,7 @@ const output = pino.destination({
   maxLength: MAX_WAITING_BYTES,
   retryEAGAIN,
 });
-const errors = pino.destination({ dest: 2, sync: true, maxLength: MAX_WAITING_BYTES, retryEAGAIN });
+const errors = pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES, retryEAGAIN });
 for (const stream of [output, errors]) stream.on('drop', () => (dropped += 1));
 
 export const log = pino(
