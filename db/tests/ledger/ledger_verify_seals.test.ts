@@ -126,6 +126,11 @@ describe('ledger_verify_seals', () => {
     ['a time', "update ledger.seals set sealed_at = sealed_at - interval '1 us' where seq = 1", 'seal_chain'],
     ['who sealed', "update ledger.seals set actor = 'db:me' where seq = 1", 'seal_chain'],
     ['a link', "update ledger.seals set previous = sha256('x') where seq = 2", 'seal_chain'],
+    [
+      'a link, and of the hash that covers it,',
+      "update ledger.seals set previous = sha256('x') where seq = 2; update ledger.seals s set hash = ledger_private.seal_hash(s) where seq = 2",
+      'seal_chain',
+    ],
     ['the first seal', 'delete from ledger.seals where seq = 1', 'seal_chain seal_entry'],
     ['the number of a seal', 'update ledger.seals set seq = 99 where seq = 1', 'seal_chain seal_entry seal_root'],
     ['a leaf', 'update ledger.seal_heads set seq = seq - 1 where wallet_id = BOB and seq > 1', 'seal_entry seal_root'],
