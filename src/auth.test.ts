@@ -409,7 +409,7 @@ describe('createAuthenticator', () => {
         // Whether the key is a bad one, nobody can say.
         expect(strangers).toEqual(Array(10).fill(500));
         expect([askedAtOnce, kept, issuer.asked - asked]).toEqual([1, 200, 2]);
-        expect(quiet.mock.calls.filter(([line]) => String(line).startsWith('the keys at JWKS_URI'))).toHaveLength(2);
+        expect(quiet.mock.calls.map(([, msg]) => msg)).toEqual(Array(2).fill('the keys at JWKS_URI cannot be read'));
       });
     } finally {
       quiet.mockRestore();

@@ -13,11 +13,7 @@ export async function beginEpoch(url: string): Promise<void> {
   await client.connect();
   try {
     await client.query('set role wallet_owner');
-    const { rows } = await client.query<{ ready: boolean }>(
-      "select to_regprocedure('ledger_private.begin_epoch()') is not null as ready",
-    );
-    // A ledger without it has no feed.
-    if (rows[0]?.ready) await client.query('select ledger_private.begin_epoch()');
+    await client.query('select ledger_private.begin_epoch()');
   } finally {
     await client.end();
   }

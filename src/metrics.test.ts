@@ -84,7 +84,9 @@ describe('GET /metrics', () => {
     for (const [pool, most] of [
       ['wallet-gateway', 8],
       ['wallet-history', 2],
-      ['wallet-worker', 3],
+      ['wallet-worker', 5],
+      ['wallet-poller', 1],
+      ['wallet-listener', 1],
       ['wallet-metrics', 1],
     ] as const) {
       expect(valueOf(families, 'db_pool_max', { pool })).toBe(most);

@@ -11,6 +11,7 @@ import { newAsset, newKey, newWallet } from '../db/tests/helpers.ts';
 import { Cluster } from '../db/tests/prove/cluster.ts';
 import { Gateway } from '../db/tests/prove/gateway.ts';
 import { prepareLedger } from '../db/tests/prove/ledger.ts';
+import type { Identity } from './auth.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { createPool } from './pool.ts';
 import { readingWith, readPreference } from './reads.ts';
@@ -207,6 +208,7 @@ describe('a standby that follows', () => {
       case when pg_is_in_recovery() then pg_sleep(60)::text end as slept from ledger.assets limit 1`;
       const app = express();
       app.get('/', readPreference, async (req, res) => {
+        res.locals.identity = { role: 'auditor', sub: 'a', pgRole: 'wallet_auditor' } satisfies Identity;
         const reading = readingWith(standby, createWithPgClient(standby.pool), createWithPgClient(pool), req, res);
         res.json(await reading({ role: 'wallet_auditor' }, (client) => client.query({ text })));
       });

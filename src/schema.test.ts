@@ -308,6 +308,7 @@ describe("a gateway with the gateway's own login", () => {
         expect(await response.json()).toEqual({
           data: { walletOpen: { wallet: { events: { nodes: [{ actor: 'service:shop' }] } } } },
         });
+        await child.prints(/no worker/);
         expect(linesOfLog(child.stdout)).toContainEqual(
           expect.objectContaining({ level: 'info', msg: 'no worker in this process: it needs WORKER_DATABASE_URL' }),
         );

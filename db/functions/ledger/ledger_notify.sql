@@ -8,6 +8,9 @@ as $$
 declare
   v_events int;
 begin
+  if "limit" is null or "limit" not between 1 and 10000 then
+    perform ledger_private.refuse_argument('limit', 'Read 1 to 10000 events at a time.');
+  end if;
   if after is null then
     next_cursor := coalesce(ledger_private.feed_end(), '');
     is_full := false;

@@ -1,5 +1,5 @@
 --! Previous: sha1:101bc9326957e091430cc4d730b1461830e32477
---! Hash: sha1:3d5d12aa7cf498f687e2572045e2cf5b4b138d8c
+--! Hash: sha1:26e7d328cb464b8ec7d07f3f14e74cc77772e8b5
 --! Message: feed-seals-limits
 
 -- Enter migration here
@@ -1559,6 +1559,9 @@ as $$
 declare
   v_events int;
 begin
+  if "limit" is null or "limit" not between 1 and 10000 then
+    perform ledger_private.refuse_argument('limit', 'Read 1 to 10000 events at a time.');
+  end if;
   if after is null then
     next_cursor := coalesce(ledger_private.feed_end(), '');
     is_full := false;

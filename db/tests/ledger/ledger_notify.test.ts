@@ -15,7 +15,7 @@ const LIMIT_MS = 30_000;
 const db = createDatabase();
 
 const notify = (session: Session, after?: string | null, limit?: number | null): Promise<Page> =>
-  call<Page>(session, 'ledger_notify', { after, '"limit"': limit });
+  call<Page>(session, 'ledger_notify', { after, limit });
 
 /** Hears the channels of these wallets, and that of all. */
 async function listen(...wallets: string[]): Promise<{ heard: string[][]; session: pg.Client }> {
