@@ -269,10 +269,17 @@ describe('with a key set that cannot be read, a token', () => {
     };
     const log = () => linesOfLog(gateway.child.stderr);
 
+    /** Lines are written a moment after the answer. */
+    const logged = async (lines: number) => {
+      for (const deadline = Date.now() + 15_000; log().length < lines; await sleep(20)) {
+        if (Date.now() > deadline) throw new Error(`not ${lines} lines: ${JSON.stringify(log())}`);
+      }
+    };
     const msg = 'the keys at JWKS_URI cannot be read';
 
     issuer.hangs = true;
     const unanswered = await Promise.all(Array.from({ length: 5 }, () => answerTo(gateway, header)));
+    await logged(1);
     const first = log();
     issuer.hangs = false;
     issuer.status = 500;
