@@ -10,5 +10,5 @@ export default {
   globalSetup: './db/tests/global-setup.ts',
   globalTeardown: './db/tests/global-teardown.ts',
   testTimeout: 30_000,
-  maxWorkers: 3,
+  maxWorkers: 4,
 };

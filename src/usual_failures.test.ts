@@ -332,9 +332,11 @@ describe('no README of a service that is not there', () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
-  const testFiles = readdirSync(ROOT, { recursive: true, encoding: 'utf8' }).filter(
-    (path) => path.endsWith('.test.ts') && !/(^|\/)(node_modules|\.data)\//.test(path),
-  );
+  const testFiles = ['db', 'src', 'bench', 'ops']
+    .flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+    )
+    .filter((path) => path.endsWith('.test.ts'));
 
   it('each npm script that it names is there', () => {
     const named = [...readme.matchAll(/npm (?:run (?:--silent )?([\w-]+)|(start|test)\b)/g)].map(
