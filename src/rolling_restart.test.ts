@@ -10,6 +10,8 @@ const PROCESSES = 2;
 const CLIENTS = 6;
 /** Each process answers so many, at least, before it goes and after it came. */
 const SOME = 40;
+/** Constant load, not all that the machine can do: a process that starts needs some of it. */
+const PAUSE_MS = 15;
 const PROBE_MS = 100;
 const LIMIT_MS = 90_000;
 const WAIT_MS = 20_000;
@@ -117,6 +119,7 @@ class Load {
       } catch (error) {
         this.failures.push((error as { code?: string }).code ?? String(error));
       }
+      await sleep(PAUSE_MS);
     }
   }
 }

@@ -23,6 +23,8 @@ export interface LoadOptions {
   chance: Chance;
   /** Keys begin with it. */
   name: string;
+  /** Between the calls of a caller. */
+  pauseMs?: number;
 }
 
 export class Load {
@@ -48,7 +50,7 @@ export class Load {
   }
 
   async #call(door: Door, chance: Chance): Promise<void> {
-    const { promises, stock, tally, name } = this.#options;
+    const { promises, stock, tally, name, pauseMs } = this.#options;
     const operations = new Operations(stock, chance, () => `${name}-${++this.#keys}`);
     while (!this.#isOver) {
       const operation = operations.next();
@@ -70,6 +72,7 @@ export class Load {
         if (outcome.kind === 'finding') tally.find(`${outcome.text}, of ${JSON.stringify(operation)}`);
         await sleep(20);
       }
+      if (pauseMs !== undefined) await sleep(pauseMs);
     }
   }
 }

@@ -43,7 +43,7 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
       const doors = await Promise.all(
         [...gateways, ...gateways].map(async (gateway) => new GatewayDoor(gateway, await gateway.token())),
       );
-      const load = new Load({ doors, promises, stock, tally, chance: new Chance(1), name: 'promotion' });
+      const load = new Load({ doors, promises, stock, tally, chance: new Chance(1), name: 'promotion', pauseMs: 20 });
       try {
         await acknowledged(load, 100);
 
