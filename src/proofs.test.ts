@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call, createDatabase, newAsset, newKey, newWallet } from '../db/tests/helpers.ts';
 import { sealedSeq } from '../db/tests/seals.ts';
-import { createGateway, execute, linesOfLog } from './testing.ts';
+import { createGateway, execute, linesOfLog, withLogin } from './testing.ts';
 
 const WITHIN_MS = 60_000;
 
@@ -131,6 +131,21 @@ describe('the commands', () => {
     });
     const { rows } = await db.query('select findings, kept_seals from ledger.verifications order by id desc limit 1');
     expect(rows).toEqual([{ findings: '0', kept_seals: String(lines.length) }]);
+  });
+
+  it("as the gateway's login, which its containers have, prove the same, take what is sealed, and write nothing down", async () => {
+    const recorded = async () => (await db.query('select from ledger.verifications')).rowCount;
+    const before = await recorded();
+    const newest = (await kept()).at(-1) ?? '';
+
+    await withLogin(db, 'wallet_gateway', async (url) => {
+      const env = { DATABASE_URL: url };
+      const node = (...args: string[]) => execute(process.execPath, args, { env });
+      expect(await node('src/commands/verify.ts', '--seal', file)).toMatchObject({ code: 0, stderr: '' });
+      expect(await node('src/commands/seal.ts')).toEqual({ code: 0, stdout: `${newest}\n`, stderr: '' });
+    });
+
+    expect(await recorded()).toBe(before);
   });
 
   it('tell when the ledger no longer holds a seal, and leave the file as it is', async () => {

@@ -3,39 +3,28 @@
  * proves too that the ledger still holds the seals in that file.
  */
 import { parseArgs } from 'node:util';
-import pg from 'pg';
-import { ConfigError, readConfig } from '../config.ts';
+import type pg from 'pg';
+import { ConfigError } from '../config.ts';
 import { readKeptSeals, toList } from '../kept_seals.ts';
-import { withDatabaseUrl } from '../local.ts';
+import { withProofSession } from './proof_session.ts';
 import { run } from './run.ts';
 
 await run(async () => {
   const { seal } = parseArgs({ options: { seal: { type: 'string' } } }).values;
   const kept = seal === undefined ? undefined : await readKeptSeals(seal);
   if (seal !== undefined && !kept?.length) throw new ConfigError(`There is no seal in ${seal}`);
-  return withDatabaseUrl(readConfig(process.env), async (url) => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      const list = kept ? toList(kept) : null;
-      const rows = (await isReadOnly(client)) ? await look(client, list) : await prove(client, list);
-      for (const finding of rows) console.log(JSON.stringify(finding));
-      const newest = kept?.at(-1);
-      const held = newest ? ` and holds seal ${newest.seq} of ${seal ?? ''}` : '';
-      console.log(rows.length === 0 ? `the ledger is sound${held}` : `findings: ${rows.length}`);
-      return rows.length === 0 ? 0 : 1;
-    } finally {
-      await client.end();
-    }
+  return withProofSession(async (client, mayRecord) => {
+    const list = kept ? toList(kept) : null;
+    const rows = mayRecord ? await prove(client, list) : await look(client, list);
+    for (const finding of rows) console.log(JSON.stringify(finding));
+    const newest = kept?.at(-1);
+    const held = newest ? ` and holds seal ${newest.seq} of ${seal ?? ''}` : '';
+    console.log(rows.length === 0 ? `the ledger is sound${held}` : `findings: ${rows.length}`);
+    return rows.length === 0 ? 0 : 1;
   });
 });
 
-/** On a standby the proof is as good, but cannot be recorded. */
-async function isReadOnly(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ transaction_read_only: string }>('show transaction_read_only');
-  return rows[0]?.transaction_read_only === 'on';
-}
-
+/** As good a proof, which is not recorded. */
 async function look(client: pg.Client, kept: string | null): Promise<Record<string, unknown>[]> {
   await client.query('set role wallet_auditor');
   const text = 'select * from ledger.ledger_verify() union select * from ledger.ledger_verify_seals($1)';
