@@ -1,4 +1,7 @@
-/** The service without its worker, and with OBSERVED=no also without its log and its metrics: for measuring what these cost. */
+/**
+ * The service without its worker, on two ports: with its log and its metrics, and without them, for measuring what these cost. In one
+ * process, because two that run the same differ by more.
+ */
 import '../src/graphile-env.ts';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -8,13 +11,15 @@ import { readConfig } from '../src/config.ts';
 import { openDatabase } from '../src/database.ts';
 import { configureLog } from '../src/log.ts';
 
-const observed = process.env.OBSERVED !== 'no';
 const config = readConfig(process.env);
 if (!config.auth) throw new Error('JWT_SECRET is not set');
-configureLog({ ...config, logLevel: observed ? config.logLevel : 'silent' });
+configureLog(config);
 const database = await openDatabase(config);
-const { app } = await createApp({ database, auth: config.auth, observed });
-const server = createServer(app);
-server.listen(config.port);
-await once(server, 'listening');
-process.stdout.write(`Listening on http://localhost:${(server.address() as AddressInfo).port}\n`);
+for (const observed of [false, true]) {
+  const { app } = await createApp({ database, auth: config.auth, observed });
+  const server = createServer(app);
+  server.listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  process.stdout.write(`${observed ? 'Listening' : 'Unobserved'} on http://localhost:${port}\n`);
+}

@@ -28,12 +28,18 @@ export const observability: Part = {
     cleaning.push(() => admin.end());
     const options = { admin, url, wallets: sizes.http.wallets, poolSize: POOL_SIZE, progress, cleaning };
     const ledger = await createLedger('wallet_bench_observed', fillGateway, options);
-    const start = async (name: string, observed: string): Promise<Target> => {
-      const env = { DATABASE_URL: ledger.url, POOL_SIZE: String(POOL_SIZE), OBSERVED: observed };
-      const server = await startServer('bench/gateway.ts', env, cleaning);
-      return { service: 'gateway', name, operations: ['transfer', 'wallet'], ledger, ...server };
-    };
-    const targets = [await start(UNOBSERVED, 'no'), await start(OBSERVED, 'yes')];
+    const env = { DATABASE_URL: ledger.url, POOL_SIZE: String(POOL_SIZE) };
+    const { url: observed, pid, child } = await startServer('bench/gateway.ts', env, cleaning);
+    const [, unobserved = ''] = await child.prints(/^Unobserved on (\S+)$/m);
+    const target = (name: string, at: string): Target => ({
+      service: 'gateway',
+      name,
+      operations: ['transfer', 'wallet'],
+      ledger,
+      url: at,
+      pid,
+    });
+    const targets = [target(UNOBSERVED, unobserved), target(OBSERVED, observed)];
     const loader = fork(fileURLToPath(new URL('load.ts', import.meta.url)));
     cleaning.push(() => endLoader(loader));
     const token = await signToken(AUTH, { role: 'service', sub: 'bench' });

@@ -89,11 +89,11 @@ export async function startServer(
   script: string,
   env: Env,
   cleaning: TargetOptions['cleaning'],
-): Promise<{ url: string; pid: number }> {
+): Promise<{ url: string; pid: number; child: Child }> {
   const child = new Child(process.execPath, [script], {
     env: { NODE_ENV: 'production', GRAPHILE_ENV: 'production', JWT_SECRET: AUTH.secret, PORT: '0', ...env },
   });
   cleaning.push(() => child.stop());
   const [, url = ''] = await child.prints(/^Listening on (\S+)$/m);
-  return { url, pid: child.pid };
+  return { url, pid: child.pid, child };
 }

@@ -6,9 +6,9 @@
 import { pino } from 'pino';
 import type { LogLevel } from './config.ts';
 
-const WARN = pino.levels.values.warn ?? 40;
+const FINE = /^\{"level":"(trace|debug|info)"/;
 /** A write costs more than the line: so much goes at once, or what there is after a moment. */
-const MIN_BYTES = 4096;
+const MIN_BYTES = 16_000;
 const FLUSH_MS = 100;
 /** If nobody reads, lines are dropped and counted rather than kept without end. */
 const MAX_WAITING_BYTES = 8_000_000;
@@ -48,18 +48,16 @@ export const log = pino(
     formatters: { level: (level) => ({ level }) },
   },
   {
-    // Pino then tells the level.
-    [Symbol.for('pino.metadata')]: true,
-    lastLevel: 0,
     write(line: string) {
       const text = isJson ? line : readable(line);
-      if (this.lastLevel >= WARN) errors.write(text);
+      // The level stands first.
+      if (!FINE.test(line)) errors.write(text);
       else {
         output.write(text);
         flushing ??= setTimeout(flush, FLUSH_MS).unref();
       }
     },
-  } as pino.DestinationStream & { lastLevel: number },
+  },
 );
 
 function flush(): void {

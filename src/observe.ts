@@ -22,13 +22,13 @@ interface Watched {
 }
 
 export const observe: RequestHandler = (req, res, next) => {
-  const asked = req.get('x-request-id');
-  const id = asked !== undefined && REQUEST_ID.test(asked) ? asked : randomUUID();
-  res.set('X-Request-Id', id);
+  const asked = req.headers['x-request-id'];
+  const id = typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : randomUUID();
+  res.setHeader('X-Request-Id', id);
   startNotes(res);
   res.locals.watched = {
     id,
-    traceId: activeTraceId() ?? TRACE_PARENT.exec(req.get('traceparent') ?? '')?.[1],
+    traceId: activeTraceId() ?? traceIdOf(req.headers.traceparent),
     started: performance.now(),
     socket: req.socket,
     bytesBefore: req.socket.bytesWritten,
@@ -38,6 +38,10 @@ export const observe: RequestHandler = (req, res, next) => {
   res.on('close', conclude);
   next();
 };
+
+function traceIdOf(parent: string | string[] | undefined): string | undefined {
+  return typeof parent === 'string' ? TRACE_PARENT.exec(parent)?.[1] : undefined;
+}
 
 function conclude(this: unknown): void {
   const res = this as Response;
