@@ -1196,7 +1196,7 @@ describe('an error that is not a refusal', () => {
   it('is masked with an id under which it is logged, and shows nothing of the database', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = { walletId, amount: '1', idemKey: newKey() };
-    const logged = gateway.child.stderr.length;
+    const logged = linesOfLog(gateway.child.stderr).length;
     await db.query('alter function ledger_private.actor() rename to actor_hidden');
 
     const masked = await service
@@ -1210,7 +1210,8 @@ describe('an error that is not a refusal', () => {
     expect(JSON.stringify(masked.body)).not.toMatch(
       /ledger|house|function|select|plpgsql|\.ts|\.js|node_modules|stack/i,
     );
-    expect(linesOfLog(gateway.child.stderr.slice(logged))).toEqual([
+    const lines = await gateway.child.complains(extensions.id ?? '');
+    expect(lines.slice(logged)).toEqual([
       expect.objectContaining({
         error_id: extensions.id,
         place: 'walletSpend',

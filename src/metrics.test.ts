@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
 import { registryOf } from './ledger_metrics.ts';
 import { labelsUpTo } from './metrics.ts';
-import { createGateway, linesOfLog } from './testing.ts';
+import { createGateway } from './testing.ts';
 import { parseMetrics, seriesOf, valueOf, type Family } from './testing_metrics.ts';
 
 const gateway = createGateway({ POOL_SIZE: '10' });
@@ -171,7 +171,8 @@ describe('GET /metrics', () => {
 
     await answering("select 'test', '{}'::jsonb, 1");
     await eventually('it answers again', async () => (await sleep(100), valueOf(await scrape(), 'ledger_test')) === 1);
-    const told = linesOfLog(gateway.child.stderr).filter(({ msg }) => msg === 'the database does not tell its metrics');
+    const silent = 'the database does not tell its metrics';
+    const told = (await gateway.child.complains(silent)).filter(({ msg }) => msg === silent);
     expect(told).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
-import { createGateway, errorOf, linesOfLog, type Gateway } from './testing.ts';
+import { createGateway, errorOf, type Gateway } from './testing.ts';
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -132,7 +132,7 @@ describe('the line of a request', () => {
 
     const { extensions } = errorOf({ status: 200, body: JSON.parse(text) as never });
     expect(line).toMatchObject({ outcome: 'INTERNAL', error_id: extensions.id });
-    expect(linesOfLog(gateway.child.stderr)).toContainEqual(
+    expect(await gateway.child.complains(extensions.id ?? '')).toContainEqual(
       expect.objectContaining({ level: 'error', error_id: extensions.id, place: 'walletSpend' }),
     );
   });

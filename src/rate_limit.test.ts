@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { createDatabase } from '../db/tests/helpers.ts';
-import { type Caller, createGateway, errorOf, Gateway, linesOfLog } from './testing.ts';
+import { type Caller, createGateway, errorOf, Gateway } from './testing.ts';
 
 const LIMIT = 12;
 const ASSETS = '{ assets(first: 1) { nodes { code } } }';
@@ -107,8 +107,9 @@ describe('with a limit, of two processes,', () => {
 
     await lock.query('rollback');
     expect([times(200, seen), times(429, seen)]).toEqual([LIMIT, LIMIT]);
-    const said = linesOfLog(first.child.stderr).map(({ msg }) => msg);
-    expect(said.filter((msg) => msg === 'rate limits: this process counts for itself')).toHaveLength(1);
+    const alone = 'rate limits: this process counts for itself';
+    const said = await first.child.complains(alone);
+    expect(said.filter(({ msg }) => msg === alone)).toHaveLength(1);
   });
 });
 

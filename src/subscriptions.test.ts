@@ -6,7 +6,7 @@ import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { call, newAsset, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
 import { signToken, type Role } from './auth.ts';
-import { AUTH, createGateway, Gateway, type GraphqlError, linesOfLog } from './testing.ts';
+import { AUTH, createGateway, Gateway, type GraphqlError } from './testing.ts';
 
 interface Event {
   seq: string;
@@ -676,6 +676,7 @@ describe('when the database', () => {
     await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
 
     await events.shows(99);
-    expect(linesOfLog(gateway.child.stderr).filter(({ msg }) => msg === 'poller').length).toBe(1);
+    const lines = await gateway.child.complains('"msg":"poller"');
+    expect(lines.filter(({ msg }) => msg === 'poller').length).toBe(1);
   });
 });

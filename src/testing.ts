@@ -85,6 +85,15 @@ export class Child {
     }
   }
 
+  /** The lines of the log on standard error, once they have this: they may come a moment after the answer. */
+  async complains(about: string, limit = 10_000): Promise<Record<string, unknown>[]> {
+    for (const deadline = Date.now() + limit; !this.stderr.includes(about);) {
+      if (Date.now() > deadline) throw new Error(`No ${about} in: ${this.stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return linesOfLog(this.stderr);
+  }
+
   /** Signals the whole group, as a terminal does on Ctrl-C. */
   signal(signal: NodeJS.Signals): void {
     try {
