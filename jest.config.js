@@ -10,5 +10,6 @@ export default {
   globalSetup: './db/tests/global-setup.ts',
   globalTeardown: './db/tests/global-teardown.ts',
   testTimeout: 30_000,
+  testSequencer: './db/tests/sequencer.cjs',
   maxWorkers: 4,
 };
