@@ -243,7 +243,7 @@ describe('over a whole history', () => {
          for turn in 1 .. 40 loop
            perform ledger.wallet_top_up('${wallet_id}', turn, 'top-up ' || turn);
            perform ledger.wallet_bonus('${wallet_id}', 2 * turn, 'bonus ' || turn,
-             case when turn % 3 = 0 then clock_timestamp() + turn * interval '1 ms' end);
+             case when turn % 3 = 0 then clock_timestamp() + (50 + turn) * interval '1 ms' end);
            v_hold := (ledger.wallet_hold('${wallet_id}', 3, 'hold ' || turn)).hold_id;
            perform ledger.wallet_spend('${wallet_id}', turn, 'spend ' || turn);
            perform ledger.wallet_transfer('${friend}', '${wallet_id}', 2, 'arrives ' || turn);
