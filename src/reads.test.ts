@@ -116,6 +116,12 @@ describe('a standby that has stopped replaying', () => {
     expect(before).not.toBe(after);
   });
 
+  it('has pools of its own among the metrics, beside those of the primary', async () => {
+    const metrics = await (await patient.caller.fetch('/metrics')).text();
+    const names = [...metrics.matchAll(/^db_pool_max\{pool="([\w-]+)"\}/gm)].map(([, name]) => name);
+    expect(names).toEqual(expect.arrayContaining(['wallet-gateway', 'wallet-history', 'wallet-reads', 'wallet-watch']));
+  });
+
   it('is not asked where the caller wants the primary', async () => {
     const read = await patient.balance({ 'Wallet-Read': 'primary' });
     expect(read).toEqual({ from: 'primary', stalenessMs: 0, balance: after });

@@ -66,11 +66,11 @@ export class Standby {
       pool.options.connectionTimeoutMillis = CONNECT_WITHIN_MS;
       return pool;
     };
-    this.pool = open('wallet-gateway', url, options.poolSize, statementTimeoutMs);
-    this.historyPool = open('wallet-history', url, options.historySize, 0);
+    this.pool = open('wallet-reads', url, options.poolSize, statementTimeoutMs);
+    this.historyPool = open('wallet-history-reads', url, options.historySize, 0);
     // Own ones: a busy service must not look like a standby that is behind.
     this.#watch = open('wallet-watch', url, 1, ANSWER_WITHIN_MS);
-    this.#primaryWatch = open('wallet-watch', primaryUrl, 1, ANSWER_WITHIN_MS);
+    this.#primaryWatch = open('wallet-watch-primary', primaryUrl, 1, ANSWER_WITHIN_MS);
     for (const pool of [this.#watch, this.#primaryWatch]) pool.options.query_timeout = ANSWER_WITHIN_MS;
     this.#maxStalenessMs = maxStalenessMs;
     this.#watching = this.#keepLooking();
