@@ -1,6 +1,7 @@
 /** What Prometheus and Grafana are given under `ops/`, held against what the service exports. */
 import { readFile } from 'node:fs/promises';
 import { newWallet, someAsset } from '../db/tests/helpers.ts';
+import { sealUntil } from '../db/tests/seals.ts';
 import { createGateway, ROOT } from './testing.ts';
 import { parseMetrics } from './testing_metrics.ts';
 
@@ -9,9 +10,9 @@ const { db } = gateway;
 
 /** What has never been has no age. */
 beforeAll(async () => {
-  await newWallet(db, await someAsset(db), { bought: 1 });
+  const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
+  await sealUntil(db, wallet, 1);
   const worker = await db.connectLogin('wallet_worker');
-  await worker.query('select from ledger.ledger_seal()');
   expect((await worker.query('select * from ledger.ledger_prove(null)')).rows).toEqual([]);
 });
 
