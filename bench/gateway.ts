@@ -1,25 +1,35 @@
 /**
- * The service without its worker, on two ports: with its log and its metrics, and without them, for measuring what these cost. In one
- * process, because two that run the same differ by more.
+ * The service without its worker, on two ports: with its log and its metrics, and without them, for measuring what these cost. It is
+ * one service, because two that run the same differ by more, even in one process.
  */
 import '../src/graphile-env.ts';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import express from 'express';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { openDatabase } from '../src/database.ts';
 import { configureLog } from '../src/log.ts';
+import { observe } from '../src/observe.ts';
 
 const config = readConfig(process.env);
 if (!config.auth) throw new Error('JWT_SECRET is not set');
 configureLog(config);
 const database = await openDatabase(config);
+const { app } = await createApp({ database, auth: config.auth, observed: false });
+const service = express();
+const observedPorts = new Set<number>();
+service.use((req, res, next) => {
+  if (observedPorts.has(req.socket.localPort ?? 0)) observe(req, res, next);
+  else next();
+});
+service.use(app);
 for (const observed of [false, true]) {
-  const { app } = await createApp({ database, auth: config.auth, observed });
-  const server = createServer(app);
+  const server = createServer(service);
   server.listen(0);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  if (observed) observedPorts.add(port);
   process.stdout.write(`${observed ? 'Listening' : 'Unobserved'} on http://localhost:${port}\n`);
 }

@@ -67,7 +67,10 @@ export async function race(
 ): Promise<Row[]> {
   const turns: Turn[][] = group.contenders.map(() => []);
   for (let round = 1; round <= rounds; round += 1) {
-    for (const [place, contender] of group.contenders.entries()) {
+    const turn = [...group.contenders.entries()];
+    // Nor does it help one that another has gone before.
+    if (round % 2 === 0) turn.reverse();
+    for (const [place, contender] of turn) {
       progress(`${group.title}: ${contender.name}, ${contender.connections} connections, round ${round} of ${rounds}`);
       turns[place]?.push(await contender.run(seconds));
     }

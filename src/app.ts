@@ -15,7 +15,7 @@ import { Listener } from './listener.ts';
 import { log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { noteErrors } from './notes.ts';
-import { observe } from './observe.ts';
+import { observe, tellAll } from './observe.ts';
 import type { PersistedOptions } from './plugins/persisted.ts';
 import { createRateLimit } from './rate_limit.ts';
 import { createReadiness } from './readiness.ts';
@@ -82,7 +82,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   app.get('/readyz', readiness.handler);
   if (observed) {
-    app.get('/metrics', serveMetrics(database.metricsPool));
+    app.get('/metrics', told, serveMetrics(database.metricsPool));
     app.use(observe);
   }
   app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify), readPreference);
@@ -121,6 +121,12 @@ async function schemaOf(pgl: PostGraphileInstance): Promise<void> {
     throw new ConfigError(`The database has no schema to serve (is it migrated?): ${reason}`, { cause: error });
   }
 }
+
+/** A scrape shows all that is over. */
+const told: RequestHandler = (_req, _res, next) => {
+  tellAll();
+  next();
+};
 
 /** Grafserv takes a header that it cannot read for trouble of its own. */
 const acceptable: RequestHandler = (req, res, next) => {

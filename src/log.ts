@@ -25,6 +25,7 @@ interface Line {
 let isJson = false;
 let dropped = 0;
 let flushing: NodeJS.Timeout | undefined;
+let asOf: number | undefined;
 let isEnding = false;
 let attempts = 0;
 process.once('exit', () => (isEnding = true));
@@ -36,6 +37,8 @@ const output = pino.destination({
   sync: false,
   minLength: MIN_BYTES,
   maxLength: MAX_WAITING_BYTES,
+  // Of text, it would measure all that waits with each line.
+  contentMode: 'buffer',
   retryEAGAIN,
 });
 const errors = pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES, retryEAGAIN });
@@ -44,7 +47,7 @@ for (const stream of [output, errors]) stream.on('drop', () => (dropped += 1));
 export const log = pino(
   {
     base: { service: 'wallet-service' },
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: () => `,"time":"${new Date(asOf ?? Date.now()).toISOString()}"`,
     formatters: { level: (level) => ({ level }) },
   },
   {
@@ -53,12 +56,20 @@ export const log = pino(
       // The level stands first.
       if (!FINE.test(line)) errors.write(text);
       else {
-        output.write(text);
+        // Its types know text only.
+        output.write(Buffer.from(text) as unknown as string);
         flushing ??= setTimeout(flush, FLUSH_MS).unref();
       }
     },
   },
 );
+
+/** What happened a moment ago, in milliseconds since 1970. */
+export function logAsOf(at: number, fields: Record<string, unknown>, message: string): void {
+  asOf = at;
+  log.info(fields, message);
+  asOf = undefined;
+}
 
 function flush(): void {
   flushing = undefined;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
-import { createGateway, errorOf, type Gateway } from './testing.ts';
+import { createGateway, errorOf, Gateway, linesOfLog } from './testing.ts';
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -163,6 +164,30 @@ describe('the line of a request', () => {
 
     expect(await lineOf(id)).toMatchObject({ outcome: 'aborted', operation: 'walletSpend' });
     await blocker.query('rollback');
+  });
+
+  it('has the time of its request, though lines are written some at once', async () => {
+    const ids = [randomUUID(), randomUUID()];
+    for (const id of ids) {
+      await service.fetch('/nothing', { headers: { 'X-Request-Id': id } });
+      await sleep(60);
+    }
+    const [first = NaN, second = NaN] = await Promise.all(
+      ids.map(async (id) => Date.parse(String((await lineOf(id)).time))),
+    );
+
+    expect(second - first).toBeGreaterThan(30);
+  });
+
+  it('is written before the process ends', async () => {
+    const leaving = new Gateway(db, {});
+    await leaving.start();
+    const ids = Array.from({ length: 10 }, () => randomUUID());
+    for (const id of ids) await leaving.as('service').fetch('/nothing', { headers: { 'X-Request-Id': id } });
+
+    expect(await leaving.stop()).toBe(0);
+    const written = linesOfLog(leaving.child.stdout).filter(({ msg }) => msg === 'request');
+    expect(written.map(({ request_id }) => request_id)).toEqual(ids);
   });
 
   it('is not written for those who ask how the service is', async () => {

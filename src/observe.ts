@@ -1,10 +1,10 @@
-/** One log line and one observation for each request, when it is over. */
+/** One log line and one observation for each request, a moment after it is over. */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Identity } from './auth.ts';
-import { log } from './log.ts';
-import { countRequest, requestsInFlight } from './metrics.ts';
+import { log, logAsOf } from './log.ts';
+import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.ts';
 import { notesOf, startNotes } from './notes.ts';
 import { activeTraceId } from './tracing.ts';
 
@@ -12,6 +12,12 @@ import { activeTraceId } from './tracing.ts';
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}$/;
 const MAX_PATH = 200;
+/**
+ * Requests that are over are told of so many at once, or those there are after a moment: in the midst of other work, one line
+ * and one observation cost several times what they do right after others.
+ */
+const AT_ONCE = 64;
+const WITHIN_MS = 100;
 
 interface Watched {
   id: string;
@@ -20,6 +26,17 @@ interface Watched {
   socket: Socket;
   bytesBefore: number;
 }
+
+interface Concluded {
+  at: number;
+  counted: ObservedRequest;
+  line: Record<string, unknown>;
+}
+
+const concluded: Concluded[] = [];
+let telling: NodeJS.Timeout | undefined;
+// Before the log writes what it still has.
+process.prependOnceListener('exit', tellAll);
 
 export const observe: RequestHandler = (req, res, next) => {
   const asked = req.headers['x-request-id'];
@@ -54,17 +71,17 @@ function conclude(this: unknown): void {
   const distinct = codes.length > 1 ? [...new Set(codes)] : codes;
   const outcome = distinct.length > 0 ? distinct.join(',') : res.writableFinished ? 'ok' : 'aborted';
   requestsInFlight.dec();
-  countRequest({
-    route,
-    operation: field ?? route.slice(route.lastIndexOf('/') + 1),
-    codes,
-    outcome: distinct.length > 1 ? 'several' : outcome,
-    seconds,
-  });
-  if (!log.isLevelEnabled('info')) return;
   const identity = res.locals.identity as Identity | undefined;
-  log.info(
-    {
+  concluded.push({
+    at: Date.now(),
+    counted: {
+      route,
+      operation: field ?? route.slice(route.lastIndexOf('/') + 1),
+      codes,
+      outcome: distinct.length > 1 ? 'several' : outcome,
+      seconds,
+    },
+    line: {
       request_id: id,
       trace_id: traceId,
       method: req.method,
@@ -77,8 +94,19 @@ function conclude(this: unknown): void {
       duration_ms: Math.round(seconds * 1e4) / 10,
       bytes: socket.bytesWritten - bytesBefore,
     },
-    'request',
-  );
+  });
+  if (concluded.length >= AT_ONCE) tellAll();
+  else telling ??= setTimeout(tellAll, WITHIN_MS).unref();
+}
+
+/** For whoever must not wait: who asks for the metrics, the end of the process. */
+export function tellAll(): void {
+  clearTimeout(telling);
+  telling = undefined;
+  const requests = concluded.splice(0);
+  for (const { counted } of requests) countRequest(counted);
+  if (!log.isLevelEnabled('info')) return;
+  for (const { at, line } of requests) logAsOf(at, line, 'request');
 }
 
 /** Without what comes after the question mark. */
