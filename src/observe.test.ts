@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../db/tests/helpers.ts';
-import { createGateway, errorOf, Gateway, linesOfLog } from './testing.ts';
+import { Child, createGateway, errorOf, linesOfLog, type Gateway } from './testing.ts';
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -179,15 +179,25 @@ describe('the line of a request', () => {
     expect(second - first).toBeGreaterThan(30);
   });
 
-  it('is written before the process ends', async () => {
-    const leaving = new Gateway(db, {});
-    await leaving.start();
-    const ids = Array.from({ length: 10 }, () => randomUUID());
-    for (const id of ids) await leaving.as('service').fetch('/nothing', { headers: { 'X-Request-Id': id } });
+  it('is written before the process ends, however soon that is', async () => {
+    const leaving = new Child(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `import express from 'express';
+       import { configureLog } from './src/log.ts';
+       import { observe } from './src/observe.ts';
+       configureLog({ logLevel: 'info', production: true });
+       const app = express().use(observe).use((req, res) => {
+         if (req.path === '/last') res.on('close', () => process.exit(3));
+         res.end();
+       });
+       const server = app.listen(0, async () => {
+         for (const path of ['first', 'last']) await fetch('http://localhost:' + server.address().port + '/' + path);
+       });`,
+    ]);
 
-    expect(await leaving.stop()).toBe(0);
-    const written = linesOfLog(leaving.child.stdout).filter(({ msg }) => msg === 'request');
-    expect(written.map(({ request_id }) => request_id)).toEqual(ids);
+    expect(await leaving.exited).toBe(3);
+    expect(linesOfLog(leaving.stdout).map(({ path }) => path)).toEqual(['/first', '/last']);
   });
 
   it('is not written for those who ask how the service is', async () => {
