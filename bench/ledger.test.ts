@@ -5,7 +5,7 @@ import type { Turn } from './measure.ts';
 import { callInEach, openSessions, type Session } from './sessions.ts';
 
 const WALLETS = 4;
-const SECONDS = 0.05;
+const SECONDS = 0.2;
 const OPENING = '1000000000';
 
 async function setUp(db: Database): Promise<void> {
