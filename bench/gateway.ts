@@ -2,16 +2,16 @@
  * The service without its worker, on two ports: with its log and its metrics, and without them, for measuring what these cost. It is
  * one service, because two that run the same differ by more, even in one process.
  */
-import '../src/graphile-env.ts';
+import '../src/graphql/graphile-env.ts';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-import { openDatabase } from '../src/database.ts';
-import { configureLog } from '../src/log.ts';
-import { observe } from '../src/observe.ts';
+import { openDatabase } from '../src/database/database.ts';
+import { configureLog } from '../src/observability/log.ts';
+import { observe } from '../src/observability/observe.ts';
 
 const config = readConfig(process.env);
 if (!config.auth) throw new Error('JWT_SECRET is not set');

@@ -5,23 +5,23 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
-import { BodyError, jsonBody } from './body.ts';
+import { BodyError, jsonBody } from './http/body.ts';
 import { ConfigError, type AuthConfig } from './config.ts';
-import type { Database } from './database.ts';
+import type { Database } from './database/database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
-import { createPreset } from './graphile.config.ts';
-import { historyRouter } from './history.ts';
-import { Listener } from './listener.ts';
-import { log } from './log.ts';
-import { serveMetrics } from './metrics.ts';
-import { noteErrors } from './notes.ts';
-import { observe, tellAll } from './observe.ts';
-import type { PersistedOptions } from './plugins/persisted.ts';
-import { createRateLimit } from './rate_limit.ts';
-import { createReadiness } from './readiness.ts';
-import { readPreference } from './reads.ts';
-import { CLOSING, Sockets } from './sockets.ts';
-import { answerInTime } from './timeouts.ts';
+import { createPreset } from './graphql/graphile.config.ts';
+import { historyRouter } from './http/history.ts';
+import { Listener } from './subscriptions/listener.ts';
+import { log } from './observability/log.ts';
+import { serveMetrics } from './observability/metrics.ts';
+import { noteErrors } from './observability/notes.ts';
+import { observe, tellAll } from './observability/observe.ts';
+import type { PersistedOptions } from './graphql/plugins/persisted.ts';
+import { createRateLimit } from './http/rate_limit.ts';
+import { createReadiness } from './http/readiness.ts';
+import { readPreference } from './database/reads.ts';
+import { CLOSING, Sockets } from './subscriptions/sockets.ts';
+import { answerInTime } from './http/timeouts.ts';
 
 export interface AppOptions {
   database: Database;

@@ -15,7 +15,7 @@ import {
   SignJWT,
 } from 'jose';
 import { createAuthenticator, identityOf, isRole, isSubject, signToken } from './auth.ts';
-import { log } from './log.ts';
+import { log } from './observability/log.ts';
 import { AUTH, createGateway, type Env, errorOf, type Gateway, linesOfLog } from './testing.ts';
 
 const ISSUER = 'https://issuer.test';

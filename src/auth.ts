@@ -14,7 +14,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
 import { sendError } from './errors.ts';
-import { log } from './log.ts';
+import { log } from './observability/log.ts';
 
 /** The roles a token may name, and the database role that each becomes. */
 const PG_ROLES = {

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
-import { describeError, log } from './log.ts';
-import { noteErrors } from './notes.ts';
-import { activeTraceId } from './tracing.ts';
+import { describeError, log } from './observability/log.ts';
+import { noteErrors } from './observability/notes.ts';
+import { activeTraceId } from './observability/tracing.ts';
 
 export interface PublicError {
   message: string;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { EmbeddedServer } from './embedded.ts';
+import type { EmbeddedServer } from './database/embedded.ts';
 import { ConfigError, type Config } from './config.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
@@ -11,7 +11,7 @@ const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
 /** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
 export async function startLocalServer({ exclusive = false } = {}): Promise<EmbeddedServer> {
   try {
-    const { startEmbedded } = await import('./embedded.ts');
+    const { startEmbedded } = await import('./database/embedded.ts');
     return await startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
   } catch (error) {
     throw new ConfigError((error as Error).message, { cause: error });

@@ -1,5 +1,5 @@
 /** Starts the gateway and its worker, and stops them without dropping a request. */
-import './graphile-env.ts';
+import './graphql/graphile-env.ts';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,16 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig, type Config } from './config.ts';
-import { openDatabase, type Database } from './database.ts';
-import { HttpServer } from './http.ts';
+import { openDatabase, type Database } from './database/database.ts';
+import { HttpServer } from './http/http_server.ts';
 import { developmentSecret, isDevelopmentSecret } from './local.ts';
-import { configureLog, log, logCrashes, takeOverConsole } from './log.ts';
-import { countPostings } from './metrics.ts';
-import { startTracing, type Tracing } from './tracing.ts';
-import { loadDocuments } from './persisted_documents.ts';
-import { Poller } from './poller.ts';
+import { configureLog, log, logCrashes, takeOverConsole } from './observability/log.ts';
+import { countPostings } from './observability/metrics.ts';
+import { startTracing, type Tracing } from './observability/tracing.ts';
+import { loadDocuments } from './graphql/persisted_documents.ts';
+import { Poller } from './subscriptions/poller.ts';
 import { printWelcome } from './welcome.ts';
-import { startWorker, type Worker } from './worker.ts';
+import { startWorker, type Worker } from './jobs/worker.ts';
 
 interface Gateway {
   http: HttpServer;

@@ -1,7 +1,7 @@
 /** `npm run migrate`: brings the database to the newest committed migration. */
 import { readConfig } from '../config.ts';
 import { withDatabaseUrl } from '../local.ts';
-import { migrate } from '../migrate.ts';
+import { migrate } from '../database/migrate.ts';
 import { run } from './run.ts';
 
 await run(async () => {

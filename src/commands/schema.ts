@@ -1,12 +1,12 @@
 /** `npm run schema`: writes the GraphQL schema to schema.graphql, so that a change of the API shows in its history; `-- --print` prints it. */
-import '../graphile-env.ts';
+import '../graphql/graphile-env.ts';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { makeSchema } from 'postgraphile';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
 import { readConfig } from '../config.ts';
-import { openDatabase } from '../database.ts';
-import { createPreset } from '../graphile.config.ts';
+import { openDatabase } from '../database/database.ts';
+import { createPreset } from '../graphql/graphile.config.ts';
 import { run } from './run.ts';
 
 await run(async () => {

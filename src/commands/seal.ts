@@ -1,7 +1,7 @@
 /** `npm run seal -- --out file`: seals what is new, and adds the newest seal to a file for keeping elsewhere. */
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
-import { readKeptSeals, toList, writeKeptSeals, type KeptSeal } from '../kept_seals.ts';
+import { readKeptSeals, toList, writeKeptSeals, type KeptSeal } from '../jobs/kept_seals.ts';
 import { withProofSession } from './proof_session.ts';
 import { run } from './run.ts';
 

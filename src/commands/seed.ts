@@ -1,8 +1,8 @@
 /** `npm run seed`: posts the demo's opening balances; running it again changes nothing. */
 import { readConfig } from '../config.ts';
 import { withDatabaseUrl } from '../local.ts';
-import { migrate } from '../migrate.ts';
-import { seed } from '../seed.ts';
+import { migrate } from '../database/migrate.ts';
+import { seed } from '../database/seed.ts';
 import { run } from './run.ts';
 
 await run(async () => {

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { ConfigError } from '../config.ts';
-import { readKeptSeals, toList } from '../kept_seals.ts';
+import { readKeptSeals, toList } from '../jobs/kept_seals.ts';
 import { withProofSession } from './proof_session.ts';
 import { run } from './run.ts';
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createProgress } from '../../../bench/progress.ts';
 import { run } from '../../../src/commands/run.ts';
-import { startEmbedded } from '../../../src/embedded.ts';
+import { startEmbedded } from '../../../src/database/embedded.ts';
 import { listTests, pathOf, runTests, type Failure } from './jest.ts';
 import { MUTANTS, type Mutant, type SchemaMutant } from './mutants.ts';
 import { crash } from './prove.ts';

@@ -1,0 +1,128 @@
+/** The database that the gateway works on, ready to use. */
+import pg, { type Pool } from 'pg';
+import { ConfigError, type Config } from '../config.ts';
+import { startLocalServer } from '../local.ts';
+import { checkPool, createPool, explain } from './pool.ts';
+import { prepare } from './prepare.ts';
+import { Standby } from './standby.ts';
+import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
+
+export interface Pools {
+  /** For GraphQL. */
+  pool: Pool;
+  /** For downloads, which are long: they must not take the connections of calls. */
+  historyPool: Pool;
+  /** For metrics: one connection, which nobody else waits for. */
+  metricsPool: Pool;
+  /** One connection, for what the database notifies; opened for the first subscription. */
+  listenerPool: Pool;
+  /** For counting requests, where they are limited. */
+  rateLimitPool: Pool;
+}
+
+export interface Database extends Pools {
+  /** For reading, if there is one. */
+  standby: Standby | undefined;
+  /** An administrator's URL of the embedded server, if it is that. */
+  localUrl: string | undefined;
+  /** Where the worker may log in, if anywhere. */
+  workerUrl: string | undefined;
+  close(): Promise<void>;
+}
+
+const METRICS_WITHIN_MS = 2_000;
+
+const CONNECT_WITHIN_MS = 10_000;
+const RATE_LIMIT_CONNECTIONS = 2;
+const RATE_LIMIT_WITHIN_MS = 1_000;
+
+/** Migrates and seeds too, where the login may: an administrator's or the embedded server's, not the gateway's own. */
+export async function openDatabase(config: Config): Promise<Database> {
+  const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
+  try {
+    const url = config.databaseUrl ?? local?.url ?? '';
+    const superuser = await isSuperuser(url);
+    if (superuser) await prepare(url);
+    const pools = createPools(url, config.poolSize);
+    await checkPool(pools.pool).catch(async (error: unknown) => {
+      await end(pools);
+      throw error;
+    });
+    const standby = openStandby(config, url);
+    const close = async (): Promise<void> => {
+      await Promise.all([end(pools), standby?.close()]);
+      await local?.stop();
+    };
+    const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
+    return { localUrl: local?.url, ...pools, standby, workerUrl, close };
+  } catch (error) {
+    await local?.stop();
+    throw error;
+  }
+}
+
+/** Whether it is there, it finds out by itself: the service does not depend on it. */
+function openStandby(
+  { readDatabaseUrl, readMaxStalenessMs, poolSize }: Config,
+  primaryUrl: string,
+): Standby | undefined {
+  if (readDatabaseUrl === undefined) return undefined;
+  const historySize = historySizeOf(poolSize);
+  return new Standby({
+    url: readDatabaseUrl,
+    primaryUrl,
+    poolSize: poolSize - historySize,
+    historySize,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    maxStalenessMs: readMaxStalenessMs,
+  });
+}
+
+function historySizeOf(poolSize: number): number {
+  return Math.ceil(poolSize / 5);
+}
+
+function createPools(url: string, poolSize: number): Pools {
+  const historySize = historySizeOf(poolSize);
+  const usual = { url, login: 'wallet_gateway', statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
+  return {
+    pool: createPool({ ...usual, name: 'wallet-gateway', size: poolSize - historySize }),
+    // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
+    historyPool: createPool({ ...usual, name: 'wallet-history', size: historySize, statementTimeoutMs: 0 }),
+    metricsPool: createPool({
+      ...usual,
+      name: 'wallet-metrics',
+      size: 1,
+      statementTimeoutMs: METRICS_WITHIN_MS,
+      answerWithinMs: METRICS_WITHIN_MS,
+    }),
+    listenerPool: createPool({ ...usual, name: 'wallet-listener', size: 1 }),
+    // Few and quick: without them each process counts for itself.
+    rateLimitPool: createPool({
+      ...usual,
+      name: 'wallet-limits',
+      size: RATE_LIMIT_CONNECTIONS,
+      statementTimeoutMs: RATE_LIMIT_WITHIN_MS,
+      answerWithinMs: RATE_LIMIT_WITHIN_MS,
+    }),
+  };
+}
+
+async function end(pools: Pools): Promise<void> {
+  await Promise.all(Object.values(pools).map((pool: Pool) => pool.end()));
+}
+
+async function isSuperuser(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ rolsuper: boolean }>(
+      'select rolsuper from pg_roles where rolname = session_user',
+    );
+    return rows[0]?.rolsuper === true;
+  } catch (error) {
+    throw new ConfigError(explain(error), { cause: error });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

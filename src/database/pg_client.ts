@@ -1,0 +1,99 @@
+/** GraphQL's way to the database: a statement and the settings of its request are one transaction, in one round trip. */
+import pg, { type Pool, type PoolClient } from 'pg';
+import type { PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@dataplan/pg';
+import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgClient } from 'postgraphile/adaptors/pg';
+import { Flight, type Answer, type Step } from './flight.ts';
+import { statementsOf } from './statements.ts';
+import { traceStatement } from '../observability/tracing.ts';
+
+type Settings = Record<string, string | undefined> | null;
+
+interface Loan {
+  client: NodePostgresPgClient;
+  /** Whether something was sent and its end is not known: nobody else may have the connection then. */
+  isInDoubt: () => boolean;
+}
+
+/** The statement is not there, or a migration has changed what it answers. */
+const STALE = ['26000', '0A000'];
+
+// How pg's own queries write and read values; its types do not tell.
+const { prepareValue } = (pg as unknown as { utils: unknown }).utils as {
+  prepareValue: (value: unknown) => string | Buffer | null;
+};
+const parserOf = pg.types.getTypeParser as (oid: number) => (text: string) => unknown;
+
+/** For the context of a request. A query outside of `withTransaction` is a transaction of its own. */
+export function createWithPgClient(pool: Pool): WithPgClient<NodePostgresPgClient> {
+  return async (settings, callback) => {
+    const connection = await pool.connect();
+    const { client, isInDoubt } = lend(connection, settings);
+    try {
+      return await callback(client);
+    } finally {
+      connection.release(isInDoubt());
+    }
+  };
+}
+
+function lend(connection: PoolClient, settings: Settings): Loan {
+  const statements = statementsOf(connection);
+  const flights: Flight[] = [];
+
+  function send(steps: Step[]): Promise<Answer> {
+    const flight = new Flight(steps);
+    flights.push(flight);
+    connection.query(flight);
+    return flight.landed;
+  }
+
+  function stepOf(text: string, values: unknown[]): Step {
+    return { statement: statements.named(text), values: values.map((value) => prepareValue(value)) };
+  }
+
+  const client: NodePostgresPgClient = {
+    rawClient: connection,
+
+    async query<T>({ text, values = [], arrayMode = false }: PgClientQuery): Promise<PgClientResult<T>> {
+      const entries = Object.entries(settings ?? {}).filter(([, value]) => value !== undefined);
+      const steps = [
+        ...(entries.length > 0 ? [stepOf(settingsText(entries.length), entries.flat())] : []),
+        stepOf(text, values),
+      ];
+      const isReused = steps.some(({ statement }) => statement.isPrepared);
+      const sendAgain = (error: unknown): Promise<Answer> => {
+        if (!isReused || !STALE.includes((error as { code?: string }).code ?? '')) throw error;
+        // It did nothing, and now it will be prepared anew.
+        statements.forget();
+        return send(steps);
+      };
+      const answer = await traceStatement(text, () => send(steps).catch(sendAgain));
+      const rows = rowsOf(answer, arrayMode) as T[];
+      return { rows, rowCount: rows.length, notices: [] };
+    },
+
+    /** The usual way, a round trip for each statement. */
+    withTransaction(callback) {
+      const withPgClient = makeWithPgClientViaPgClientAlreadyInTransaction(connection);
+      return withPgClient(settings, (inner) => inner.withTransaction(callback));
+    },
+  };
+
+  return {
+    client,
+    isInDoubt: () => flights.some(({ isOver }) => !isOver) || connection.getTransactionStatus() !== 'I',
+  };
+}
+
+/** Until the transaction ends, as the first of its statements. */
+function settingsText(count: number): string {
+  const calls = Array.from({ length: count }, (_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, true)`);
+  return `select ${calls.join(', ')}`;
+}
+
+function rowsOf({ fields, rows }: Answer, arrayMode: boolean): unknown[] {
+  const parsers = fields.map(({ dataTypeID }) => parserOf(dataTypeID));
+  const parsed = rows.map((row) => row.map((value, index) => (value === null ? null : parsers[index]?.(value))));
+  if (arrayMode) return parsed;
+  return parsed.map((row) => Object.fromEntries(fields.map(({ name }, index) => [name, row[index]])));
+}

@@ -1,0 +1,79 @@
+/** Pools of connections that act as one login, whoever opened them. */
+import pg from 'pg';
+import { ConfigError } from '../config.ts';
+import { describeError, log } from '../observability/log.ts';
+
+/** The gateway's and the worker's. */
+export type Login = 'wallet_gateway' | 'wallet_worker';
+
+export interface PoolOptions {
+  url: string;
+  login: Login;
+  size: number;
+  name: string;
+  statementTimeoutMs: number;
+  /** For what is not worth waiting for: how long a connection, and then an answer, may take. */
+  answerWithinMs?: number;
+}
+
+/** Short: whoever waits for a wallet keeps a connection from everybody else. */
+const LOCK_TIMEOUT_MS = 2_000;
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
+const WAIT_FOR_CLIENT_MS = 30_000;
+
+/** By name, for who wants to see how they are. */
+export const pools = new Map<string, pg.Pool>();
+
+export function createPool({ url, login, size, name, statementTimeoutMs, answerWithinMs }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    application_name: name,
+    statement_timeout: statementTimeoutMs,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
+    ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
+    // The pool waits for it before it lends the connection, which the type does not say.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises
+    onConnect: (client) => become(client, login),
+  });
+  // An error without a listener ends the process.
+  pool.on('error', (error) => {
+    log.warn({ pool: name, error: describeError(error) }, 'database connection lost');
+  });
+  pool.on('connect', (client) =>
+    client.on('error', () => {
+      /* Whoever holds the connection learns it from the query. */
+    }),
+  );
+  pools.set(name, pool);
+  return pool;
+}
+
+/** Opens a connection, to find out now and in one line what every request would run into. */
+export async function checkPool(pool: pg.Pool): Promise<void> {
+  try {
+    const client = await pool.connect();
+    client.release();
+  } catch (error) {
+    throw new ConfigError(explain(error), { cause: error });
+  }
+}
+
+/**
+ * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
+ * itself the statement changes nothing; others may not. The time zone decides how timestamps are written. Queries
+ * here are too short to be worth optimising their compiled form.
+ */
+async function become(client: pg.ClientBase, login: Login): Promise<void> {
+  await client.query(`set session authorization ${login}; set time zone 'UTC'; set jit_optimize_above_cost = -1`);
+}
+
+/** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
+export function explain(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === '42501') return 'DATABASE_URL must log in as wallet_gateway or as a superuser';
+  if (code === '22023') return 'The database has no role wallet_gateway: migrate it first';
+  return `The database at DATABASE_URL cannot be reached: ${message || (code ?? 'no reason given')}`;
+}

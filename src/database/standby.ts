@@ -1,0 +1,156 @@
+/** A streaming standby for reading, and what is known of how far it is behind. */
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { log } from '../observability/log.ts';
+import { createPool } from './pool.ts';
+
+export interface StandbyOptions {
+  url: string;
+  /** Of the primary, to compare with. */
+  primaryUrl: string;
+  poolSize: number;
+  historySize: number;
+  statementTimeoutMs: number;
+  maxStalenessMs: number;
+}
+
+/** Where a server's log is, and what it is a log of. */
+interface Position {
+  recovers: boolean;
+  /** What has been flushed, or replayed. */
+  lsn: bigint;
+  /** The same for all copies of one database that have the same history. */
+  identity: string;
+}
+
+interface Sample {
+  askedAt: number;
+  lsn: bigint;
+}
+
+const LOOK_EVERY_MS = 200;
+/** Somebody else can be asked. */
+const CONNECT_WITHIN_MS = 2_000;
+const ANSWER_WITHIN_MS = 2_000;
+
+const LOOK = `
+select pg_is_in_recovery() as recovers,
+  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end - '0/0')::text as lsn,
+  concat_ws(' ', (select system_identifier from pg_control_system()), (select timeline_id from pg_control_checkpoint()),
+    (select oid from pg_database where datname = current_database())) as identity`;
+
+/**
+ * What had been committed when the primary was asked for its position is on the standby once that has replayed so far. So its state is
+ * no older than that question, by this process's own clock: an idle primary makes nothing stale, and clocks of servers are not compared.
+ */
+export class Standby {
+  readonly pool: Pool;
+  readonly historyPool: Pool;
+  readonly #primaryWatch: Pool;
+  readonly #watch: Pool;
+  readonly #maxStalenessMs: number;
+  readonly #stopping = new AbortController();
+  readonly #watching: Promise<void>;
+  /** Positions of the primary that have not been seen on the standby. */
+  #samples: Sample[] = [];
+  #asOf = -Infinity;
+  /** Why it is not to be asked, however far it is. */
+  #trouble: string | undefined = 'not looked at yet';
+  #isUsed = false;
+
+  constructor(options: StandbyOptions) {
+    const { url, primaryUrl, statementTimeoutMs, maxStalenessMs } = options;
+    const open = (name: string, from: string, size: number, timeoutMs: number): Pool => {
+      const pool = createPool({ url: from, login: 'wallet_gateway', size, name, statementTimeoutMs: timeoutMs });
+      pool.options.connectionTimeoutMillis = CONNECT_WITHIN_MS;
+      return pool;
+    };
+    this.pool = open('wallet-reads', url, options.poolSize, statementTimeoutMs);
+    this.historyPool = open('wallet-history-reads', url, options.historySize, 0);
+    // Own ones: a busy service must not look like a standby that is behind.
+    this.#watch = open('wallet-watch', url, 1, ANSWER_WITHIN_MS);
+    this.#primaryWatch = open('wallet-watch-primary', primaryUrl, 1, ANSWER_WITHIN_MS);
+    for (const pool of [this.#watch, this.#primaryWatch]) pool.options.query_timeout = ANSWER_WITHIN_MS;
+    this.#maxStalenessMs = maxStalenessMs;
+    this.#watching = this.#keepLooking();
+  }
+
+  /** How old what it answers now is at most; undefined where it should not be asked. */
+  get stalenessMs(): number | undefined {
+    const staleness = Math.ceil(performance.now() - this.#asOf);
+    return this.#trouble === undefined && staleness <= this.#maxStalenessMs ? staleness : undefined;
+  }
+
+  /** Why it is not to be asked, in words. */
+  get trouble(): string | undefined {
+    if (this.stalenessMs !== undefined) return undefined;
+    return this.#trouble ?? 'the standby is too far behind';
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#watching;
+    await Promise.all([this.pool, this.historyPool, this.#watch, this.#primaryWatch].map((pool) => pool.end()));
+  }
+
+  async #keepLooking(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await this.#look();
+      this.#tell();
+      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const askedAt = performance.now();
+    // While the primary is away, what the standby has gets older, until it is too old.
+    const primary = await look(this.#primaryWatch).catch(() => undefined);
+    let trouble: string | undefined;
+    const standby = await look(this.#watch).catch((error: unknown) => {
+      trouble = reasonOf(error);
+    });
+    if (primary && standby) trouble = mismatch(primary, standby);
+    this.#trouble = trouble;
+    if (primary) this.#samples.push({ askedAt, lsn: primary.lsn });
+    if (!standby || trouble !== undefined) {
+      this.#asOf = -Infinity;
+      return;
+    }
+    const isReached = ({ lsn }: Sample): boolean => lsn <= standby.lsn;
+    this.#asOf = Math.max(this.#asOf, ...this.#samples.filter(isReached).map((sample) => sample.askedAt));
+    const oldest = performance.now() - this.#maxStalenessMs;
+    this.#samples = this.#samples.filter((sample) => !isReached(sample) && sample.askedAt > oldest);
+  }
+
+  #tell(): void {
+    const { trouble } = this;
+    const isUsed = trouble === undefined;
+    if (isUsed === this.#isUsed || this.#stopping.signal.aborted) return;
+    this.#isUsed = isUsed;
+    if (isUsed) log.info('queries go to the standby');
+    else log.warn({ trouble }, 'queries go to the primary');
+  }
+}
+
+async function look(pool: Pool): Promise<Position> {
+  const { rows } = await pool.query<{ recovers: boolean; lsn: string | null; identity: string }>(LOOK);
+  const [row] = rows;
+  return { recovers: false, identity: '', ...row, lsn: BigInt(row?.lsn ?? 0) };
+}
+
+/** Of several addresses that cannot be reached there is only a code. */
+function reasonOf(error: unknown): string {
+  const { message, code } = error as { message: string; code?: string };
+  return `the standby cannot be asked: ${message || (code ?? 'no reason given')}`;
+}
+
+/** Positions of servers with different histories mean nothing to each other. */
+function mismatch(primary: Position, standby: Position): string | undefined {
+  if (!standby.recovers) return 'the server at READ_DATABASE_URL is not a standby';
+  if (primary.recovers) return 'the server at DATABASE_URL is a standby itself';
+  if (primary.identity !== standby.identity)
+    return 'the standby at READ_DATABASE_URL does not follow the database at DATABASE_URL';
+  return undefined;
+}

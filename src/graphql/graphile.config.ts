@@ -1,0 +1,89 @@
+/** The GraphQL API: what PostGraphile makes of the schema `ledger`, and how it is served. */
+import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
+import { makePgService } from 'postgraphile/adaptors/pg';
+import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
+import { createContext, type Sources } from './context.ts';
+import { maskError } from '../errors.ts';
+import { ArgumentsPlugin } from './plugins/arguments.ts';
+import { DocumentsPlugin } from './plugins/documents.ts';
+import { FiltersPlugin } from './plugins/filters.ts';
+import { InputsPlugin } from './plugins/inputs.ts';
+import { NoIntrospectionPlugin } from './plugins/introspection.ts';
+import { LimitsPlugin, REMEMBERED_DOCUMENTS } from './plugins/limits.ts';
+import { NamesPlugin } from './plugins/names.ts';
+import { NotesPlugin } from './plugins/notes.ts';
+import { PagingPlugin } from './plugins/paging.ts';
+import { PositionsPlugin } from './plugins/positions.ts';
+import { createPersistedPreset, type PersistedOptions } from './plugins/persisted.ts';
+import { createRuruPlugin } from './plugins/ruru.ts';
+import { ScalarsPlugin } from './plugins/scalars.ts';
+import { SubscriptionsPlugins } from './plugins/subscriptions.ts';
+import { RefusalsPlugin } from './plugins/refusals.ts';
+import 'postgraphile/grafserv/express/v4';
+
+export interface PresetOptions extends Sources {
+  /** Makes tokens for the IDE at `/`; without it there is no IDE. */
+  createRuruToken?: (() => Promise<string>) | undefined;
+  /** Whether callers may read the schema. */
+  introspection?: boolean;
+  /** Documents that callers may name by their hash. */
+  persisted?: PersistedOptions | undefined;
+}
+
+export function createPreset({
+  createRuruToken,
+  introspection = false,
+  persisted,
+  ...sources
+}: PresetOptions): GraphileConfig.Preset {
+  return {
+    extends: [
+      PostGraphileAmberPreset,
+      PgSimplifyInflectionPreset,
+      ...(persisted ? [createPersistedPreset(persisted)] : []),
+    ],
+    plugins: [
+      // Before all others: it is then told what they make of an answer.
+      NotesPlugin,
+      NamesPlugin,
+      ArgumentsPlugin,
+      InputsPlugin,
+      ScalarsPlugin,
+      PagingPlugin,
+      PositionsPlugin,
+      FiltersPlugin,
+      DocumentsPlugin,
+      LimitsPlugin,
+      RefusalsPlugin,
+      ...(introspection ? [] : [NoIntrospectionPlugin]),
+      ...SubscriptionsPlugins,
+      ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
+    ],
+    disablePlugins: [
+      // Ids are the ledger's own.
+      'NodePlugin',
+      // Counting a list means reading it.
+      'PgConnectionTotalCountPlugin',
+      // Fields that only some clients' conventions ask for.
+      'QueryQueryPlugin',
+      'PgMutationPayloadEdgePlugin',
+    ],
+    pgServices: [makePgService({ pool: sources.pool, schemas: ['ledger'], pubsub: false })],
+    gather: { pgStrictFunctions: true },
+    schema: {
+      // Only functions write.
+      defaultBehavior: '-resource:insert -resource:update -resource:delete',
+      dontSwallowErrors: true,
+      // They return rows.
+      pgForbidSetofFunctionsToReturnNull: true,
+      sortExport: true,
+    },
+    grafast: { context: createContext(sources) },
+    grafserv: {
+      graphiql: createRuruToken !== undefined,
+      graphiqlOnGraphQLGET: false,
+      maskError,
+      parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/** Notes what a GraphQL request asks for and which errors it is told, where both are at hand: nothing is parsed for it. */
+import 'postgraphile/grafserv';
+import { getOperationAST, Kind } from 'postgraphile/graphql';
+import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'postgraphile/graphql';
+import { noteErrors, notesOf, type Notes } from '../../observability/notes.ts';
+import { nameRequest } from '../../observability/tracing.ts';
+
+type Asked = Required<Pick<Notes, 'operation' | 'field'>>;
+
+const MAX_NAME = 60;
+
+export const NotesPlugin: GraphileConfig.Plugin = {
+  name: 'NotesPlugin',
+  version: '1.0.0',
+  grafserv: {
+    middleware: {
+      async processRequest(next, { requestDigest }) {
+        const result = await next();
+        const res = requestDigest.requestContext.expressv4?.res;
+        if (res && result?.type === 'json' && isErroneous(result.json)) noteErrors(res, result.json.errors);
+        return result;
+      },
+    },
+  },
+  grafast: {
+    middleware: {
+      execute(next, { args: { document, operationName, requestContext } }) {
+        const res = requestContext?.expressv4?.res;
+        const notes = res && notesOf(res);
+        const operation = notes && getOperationAST(document, operationName);
+        if (operation) {
+          const asked = askedBy(operation, document);
+          Object.assign(notes, asked);
+          nameRequest(`POST /graphql ${asked.field}`);
+        }
+        return next();
+      },
+    },
+  },
+};
+
+interface Erroneous {
+  errors: Parameters<typeof noteErrors>[1];
+}
+
+function isErroneous(answer: unknown): answer is Erroneous {
+  return typeof answer === 'object' && answer !== null && 'errors' in answer && Array.isArray(answer.errors);
+}
+
+/** Documents are remembered by Grafserv, and with them what they ask for. */
+const remembered = new WeakMap<OperationDefinitionNode, Asked>();
+
+function askedBy(operation: OperationDefinitionNode, document: DocumentNode): Asked {
+  let asked = remembered.get(operation);
+  if (!asked) {
+    const fields = [...rootFields(operation.selectionSet, document)];
+    const [field = operation.operation, ...more] = fields;
+    asked = {
+      operation: operation.name?.value.slice(0, MAX_NAME) ?? fields.join(',').slice(0, MAX_NAME),
+      field: more.length > 0 ? operation.operation : field,
+    };
+    remembered.set(operation, asked);
+  }
+  return asked;
+}
+
+/** By their own names, not the caller's: a document that is executed asks for what the schema has. */
+function rootFields(root: SelectionSetNode, document: DocumentNode): Set<string> {
+  const fields = new Set<string>();
+  const seen = new Set<string>();
+  const visit = ({ selections }: SelectionSetNode): void => {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) fields.add(selection.name.value);
+      else if (selection.kind === Kind.INLINE_FRAGMENT) visit(selection.selectionSet);
+      else if (!seen.has(selection.name.value)) {
+        seen.add(selection.name.value);
+        const fragment = document.definitions.find(
+          (definition) =>
+            definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === selection.name.value,
+        );
+        if (fragment?.kind === Kind.FRAGMENT_DEFINITION) visit(fragment.selectionSet);
+      }
+    }
+  };
+  visit(root);
+  return fields;
+}

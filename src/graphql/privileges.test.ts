@@ -1,0 +1,420 @@
+import {
+  call,
+  houseWallet,
+  newAsset,
+  newKey,
+  newOwner,
+  newWallet,
+  rowsOf,
+  setStatus,
+  UNKNOWN_WALLET,
+} from '../../db/tests/helpers.ts';
+import type { Role } from '../auth.ts';
+import { type Answer, createGateway, errorOf } from '../testing.ts';
+
+const ROLES: Role[] = ['player', 'service', 'operator', 'auditor'];
+const FLOWS: Role[] = ['service', 'operator'];
+const OPERATORS: Role[] = ['operator'];
+const ALL: Role[] = ROLES;
+
+const gateway = createGateway();
+const { db } = gateway;
+
+let asset = '';
+let owner = '';
+let own = '';
+let other = '';
+let treasury = '';
+let sent = '';
+let received = '';
+beforeAll(async () => {
+  asset = await newAsset(db);
+  owner = newOwner();
+  own = await newWallet(db, asset, { owner, bought: 10 });
+  other = await newWallet(db, asset, { bought: 10 });
+  treasury = await houseWallet(db, asset, 'treasury', 0);
+  const move = async (from_wallet: string, to_wallet: string) =>
+    (
+      await call(db, 'wallet_transfer', {
+        from_wallet,
+        to_wallet,
+        amount: 1,
+        idem_key: newKey(),
+        metadata: { note: 'private' },
+      })
+    ).transfer_id;
+  sent = await move(own, other);
+  received = await move(other, own);
+});
+
+/** The caller of each role; the player is the owner of the own wallet. */
+const as = (role: Role) => gateway.as(role, role === 'player' ? owner : role);
+
+/** A hold of 1 in the own wallet. */
+const place = async () => (await call(db, 'wallet_hold', { wallet_id: own, amount: 1, idem_key: newKey() })).hold_id;
+/** A top-up of 1 in the own wallet. */
+const topUp = async () =>
+  (await call(db, 'wallet_top_up', { wallet_id: own, amount: 1, idem_key: newKey() })).transfer_id;
+const withStatus = async (name?: 'wallet_freeze' | 'wallet_close') => {
+  const walletId = await newWallet(db, asset);
+  if (name) await call(db, name, { wallet_id: walletId, reason: 'for a test' });
+  return { walletId, reason: 'for a test' };
+};
+
+/** What an answer comes to: "ok", or the error's code. */
+const outcome = (answer: Answer): string => (answer.body.errors ? errorOf(answer).extensions.code : 'ok');
+
+describe.each(ROLES)('a token of the role %s', (role) => {
+  it.each([
+    ['walletOpen', FLOWS, () => ({ ownerId: newOwner(), assetCode: asset }), 'wallet { id }'],
+    ['walletTopUp', FLOWS, () => ({ walletId: own, amount: 1, idemKey: newKey() }), 'receipt { seq }'],
+    ['walletBonus', FLOWS, () => ({ walletId: own, amount: 1, idemKey: newKey() }), 'receipt { seq }'],
+    ['walletSpend', FLOWS, () => ({ walletId: own, amount: 1, idemKey: newKey() }), 'receipt { seq }'],
+    [
+      'walletTransfer',
+      FLOWS,
+      () => ({ fromWallet: own, toWallet: other, amount: 1, idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    ['walletHold', FLOWS, () => ({ walletId: own, amount: 1, idemKey: newKey() }), 'receipt { seq }'],
+    [
+      'walletCapture',
+      FLOWS,
+      async () => ({ walletId: own, holdId: await place(), idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    [
+      'walletRelease',
+      FLOWS,
+      async () => ({ walletId: own, holdId: await place(), idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    [
+      'walletPostBatch',
+      FLOWS,
+      () => ({ requests: [{ kind: 'top_up', walletId: own, amount: 1, idemKey: newKey() }] }),
+      'receipts { seq }',
+    ],
+    [
+      'walletReverse',
+      OPERATORS,
+      async () => ({ walletId: own, transferId: await topUp(), idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    ['walletFreeze', OPERATORS, () => withStatus(), 'wallet { status }'],
+    ['walletClose', OPERATORS, () => withStatus(), 'wallet { status }'],
+    ['walletReopen', OPERATORS, () => withStatus('wallet_close'), 'wallet { status }'],
+    ['assetCreate', OPERATORS, () => ({ code: newKey(), name: 'New' }), 'asset { code }'],
+    ['assetLimitSet', OPERATORS, () => ({ assetCode: asset, maxSpend: 1_000_000 }), 'limits { seq }'],
+  ] as [string, Role[], () => Record<string, unknown> | Promise<Record<string, unknown>>, string][])(
+    'calls %s if it is one of %j, and is FORBIDDEN otherwise',
+    async (name, allowed, input, payload) => {
+      const given = await input();
+      const before = await rowsOf(db);
+
+      const answer = await as(role).mutate(name, given, payload);
+
+      const may = allowed.includes(role);
+      expect(outcome(answer)).toBe(may ? 'ok' : 'FORBIDDEN');
+      expect(answer.status).toBe(200);
+      if (!may) {
+        expect(errorOf(answer).message).toBe("forbidden: the token's role may not do this");
+        expect(await rowsOf(db)).toEqual(before);
+      }
+    },
+  );
+
+  it.each([
+    ['assets', ALL, () => '{ assets { nodes { code } } }'],
+    ['wallets', ALL, () => '{ wallets { nodes { id balance } } }'],
+    [
+      'wallet',
+      ALL,
+      () => `{ wallet(id: "${own}") { id balance entries { nodes { seq } } events { nodes { kind } } } }`,
+    ],
+    ['walletId', ALL, () => '{ walletId(ownerId: "x", assetCode: "GOLD") }'],
+    ['walletBalance', ALL, () => `{ walletBalance(walletId: "${own}") { balance } }`],
+    ['walletBalanceAt', ALL, () => `{ walletBalanceAt(walletId: "${own}", atTime: "2099-01-01") { balance } }`],
+    ['walletExplain', ALL, () => `{ walletExplain(walletId: "${own}") { source amount } }`],
+    ['holds', ALL, () => `{ wallet(id: "${own}") { holds { nodes { id status closing { kind } } } } }`],
+    ['limits', ALL, () => '{ assets { nodes { limits { maxSpend actor } } } }'],
+    ['ledgerTrialBalance', ['auditor'], () => '{ ledgerTrialBalance { nodes { account } } }'],
+    ['ledgerVerify', ['auditor'], () => '{ ledgerVerify { nodes { rule } } }'],
+    ['ledgerVerify of a wallet', ['auditor'], () => `{ ledgerVerify(walletId: "${own}") { nodes { rule } } }`],
+  ] as [string, Role[], () => string][])(
+    'reads %s if it is one of %j, and is FORBIDDEN otherwise',
+    async (_name, allowed, query) => {
+      expect(outcome(await as(role).post(query()))).toBe(allowed.includes(role) ? 'ok' : 'FORBIDDEN');
+    },
+  );
+
+  it('finds no house wallet to act for or to ask the balance of (WALLET_NOT_FOUND)', async () => {
+    const key = { amount: 1, idemKey: newKey() };
+    const calls = [
+      as(role).mutate('walletTopUp', { walletId: treasury, ...key }),
+      as(role).mutate('walletBonus', { walletId: treasury, ...key }),
+      as(role).mutate('walletSpend', { walletId: treasury, ...key }),
+      as(role).mutate('walletTransfer', { fromWallet: treasury, toWallet: own, ...key }),
+      as(role).mutate('walletTransfer', { fromWallet: own, toWallet: treasury, ...key }),
+      as(role).mutate('walletHold', { walletId: treasury, ...key }),
+      as(role).mutate('walletCapture', { walletId: treasury, holdId: sent, ...key }),
+      as(role).mutate('walletRelease', { walletId: treasury, holdId: sent, idemKey: newKey() }),
+      as(role).mutate(
+        'walletPostBatch',
+        { requests: [{ kind: 'bonus', walletId: treasury, ...key }] },
+        'receipts { seq }',
+      ),
+    ];
+    const operated = [
+      as(role).mutate('walletReverse', { walletId: treasury, transferId: sent, ...key }),
+      ...['walletFreeze', 'walletClose', 'walletReopen'].map((name) =>
+        as(role).mutate(name, { walletId: treasury, reason: 'for a test' }, 'wallet { id }'),
+      ),
+    ];
+    const readings = ['walletBalance { balance }', 'walletBalanceAt { balance }', 'walletExplain { amount }'].map(
+      (field) => {
+        const time = field.startsWith('walletBalanceAt') ? ', atTime: "2099-01-01"' : '';
+        return as(role).post(`{ ${field.replace(' ', `(walletId: "${treasury}"${time}) `)} }`);
+      },
+    );
+
+    const expected = FLOWS.includes(role) ? 'WALLET_NOT_FOUND' : 'FORBIDDEN';
+    expect((await Promise.all(calls)).map(outcome)).toEqual(Array(9).fill(expected));
+    expect((await Promise.all(operated)).map(outcome)).toEqual(
+      Array(4).fill(OPERATORS.includes(role) ? 'WALLET_NOT_FOUND' : 'FORBIDDEN'),
+    );
+    expect((await Promise.all(readings)).map(outcome)).toEqual(Array(3).fill('WALLET_NOT_FOUND'));
+  });
+
+  it('is told the same of a wallet that it may not see and of one that is not there', async () => {
+    const ask = (id: string) => as(role).post(`{ walletBalance(walletId: "${id}") { balance } }`);
+
+    const [hidden, missing] = [await ask(treasury), await ask(UNKNOWN_WALLET)];
+
+    const { message, extensions } = errorOf(hidden);
+    expect(JSON.parse(JSON.stringify({ message, extensions }).replaceAll(treasury, UNKNOWN_WALLET))).toEqual({
+      message: errorOf(missing).message,
+      extensions: errorOf(missing).extensions,
+    });
+  });
+});
+
+describe('rows over GraphQL', () => {
+  interface Seen {
+    wallets: { nodes: { id: string; ownerId: string | null; house: string | null }[] };
+    own: { entries: { nodes: { transferId: string; transfer: { id: string } | null }[] } } | null;
+    other: object | null;
+    house: object | null;
+    otherEntry: object | null;
+    houseEntry: object | null;
+    sent: { creditEntry: object | null; debitEntry: object | null } | null;
+    received: object | null;
+  }
+
+  /** What the role sees of the asset, its wallets and the two transfers. */
+  async function sees(role: Role, sub?: string): Promise<Seen> {
+    const caller = sub === undefined ? as(role) : gateway.as(role, sub);
+    const data = await caller.data<Seen>(
+      `query ($own: UUID!, $other: UUID!, $house: UUID!, $sent: UUID!, $received: UUID!) {
+        wallets(first: 1000) { nodes { id ownerId house } }
+        own: wallet(id: $own) { entries { nodes { transferId transfer { id } } } }
+        other: wallet(id: $other) { id }
+        house: wallet(id: $house) { id }
+        otherEntry: entry(walletId: $other, seq: 1) { seq }
+        houseEntry: entry(walletId: $house, seq: 1) { seq }
+        sent: transfer(id: $sent) { metadata debitEntry { walletId } creditEntry { walletId } }
+        received: transfer(id: $received) { metadata }
+      }`,
+      { own, other, house: await bookedHouseWallet(), sent, received },
+    );
+    return data;
+  }
+
+  /** A house wallet that has an entry. */
+  async function bookedHouseWallet(): Promise<string> {
+    const { rows } = await db.query<{ id: string }>(
+      `select w.id from ledger.wallets w join ledger.entries e on e.wallet_id = w.id
+       where w.asset_code = $1 and w.house is not null limit 1`,
+      [asset],
+    );
+    return rows[0]?.id ?? '';
+  }
+
+  it("are a player's where they are of the own wallet; others are null with 200", async () => {
+    const seen = await sees('player');
+
+    expect(seen.wallets.nodes).toEqual([{ id: own, ownerId: owner, house: null }]);
+    expect(seen).toMatchObject({ other: null, house: null, otherEntry: null, houseEntry: null, received: null });
+    // Its other entry is the receiver's.
+    expect(seen.sent).toEqual({ metadata: { note: 'private' }, debitEntry: { walletId: own }, creditEntry: null });
+  });
+
+  it('show a player of a transfer received the entry, and null for the transfer', async () => {
+    const { own: wallet } = await sees('player');
+
+    const transfers = new Map(wallet?.entries.nodes.map((entry) => [entry.transferId, entry.transfer]));
+    expect(transfers.get(received)).toBeNull();
+    expect(transfers.get(sent)).toEqual({ id: sent });
+  });
+
+  it("do not show a player another's transfer by its key", async () => {
+    const { rows } = await db.query<{ idem_key: string }>('select idem_key from ledger.transfers where id = $1', [
+      received,
+    ]);
+    const query = `{ transferByIdemKey(walletId: "${other}", idemKey: "${rows[0]?.idem_key ?? ''}") { id } }`;
+
+    expect(await as('player').data(query)).toEqual({ transferByIdemKey: null });
+    expect(await as('service').data(query)).toEqual({ transferByIdemKey: { id: received } });
+  });
+
+  it("are a player's own holds, parts, balances and reversals, and none of another's", async () => {
+    const player = newOwner();
+    const theirs = await newWallet(db, asset, { owner: player, bought: 10 });
+    const { hold_id } = await call(db, 'wallet_hold', { wallet_id: theirs, amount: 4, idem_key: newKey() });
+    const { transfer_id } = await call(db, 'wallet_spend', { wallet_id: theirs, amount: 2, idem_key: newKey() });
+    const { transfer_id: reversal } = await call(db, 'wallet_reverse', {
+      wallet_id: theirs,
+      transfer_id,
+      idem_key: newKey(),
+    });
+    const query = `{
+      wallet(id: "${theirs}") { available holds(open: true) { nodes { id status transfer { id } wallet { id } } } }
+      hold(walletId: "${theirs}", id: "${hold_id ?? ''}") { amount }
+      transfer(id: "${transfer_id}") { reversals { nodes { id } } }
+      reversal: transfer(id: "${reversal}") { reversedTransfer { id } }
+      walletExplain(walletId: "${theirs}") { source amount available holdId }
+      walletBalanceAt(walletId: "${theirs}", atTime: "2099-01-01") { balance heldBalance } }`;
+
+    const seen = await gateway.as('player', player).data(query);
+    const others = await gateway.as('player', owner).post(query);
+
+    expect(seen).toEqual({
+      wallet: {
+        available: '6',
+        holds: { nodes: [{ id: hold_id, status: 'open', transfer: { id: hold_id }, wallet: { id: theirs } }] },
+      },
+      hold: { amount: '4' },
+      transfer: { reversals: { nodes: [{ id: reversal }] } },
+      reversal: { reversedTransfer: { id: transfer_id } },
+      walletExplain: [
+        { source: 'paid', amount: '6', available: '6', holdId: null },
+        { source: 'paid', amount: '4', available: '0', holdId: hold_id },
+      ],
+      walletBalanceAt: { balance: '10', heldBalance: '4' },
+    });
+    expect(others.body.data).toEqual({
+      wallet: null,
+      hold: null,
+      transfer: null,
+      reversal: null,
+      walletExplain: null,
+      walletBalanceAt: null,
+    });
+    expect(others.body.errors?.map(({ path, extensions }) => [path, extensions.code])).toEqual(
+      expect.arrayContaining([
+        [['walletExplain'], 'WALLET_NOT_FOUND'],
+        [['walletBalanceAt'], 'WALLET_NOT_FOUND'],
+      ]),
+    );
+    for (const role of ['service', 'operator', 'auditor'] as const) {
+      expect(await gateway.as(role).data(query)).toEqual(seen);
+    }
+  });
+
+  it('of a reversed transfer are for the sender alone', async () => {
+    const [sender, receiver] = [newOwner(), newOwner()];
+    const from_wallet = await newWallet(db, asset, { owner: sender, bought: 5 });
+    const to_wallet = await newWallet(db, asset, { owner: receiver });
+    const { transfer_id } = await call(db, 'wallet_transfer', {
+      from_wallet,
+      to_wallet,
+      amount: 5,
+      idem_key: newKey(),
+    });
+    await call(db, 'wallet_reverse', { wallet_id: from_wallet, transfer_id, idem_key: newKey() });
+    const query = (wallet: string) =>
+      `{ wallet(id: "${wallet}") { entries { nodes { kind counterparty transfer { kind reversedTransfer { kind } } } } } }`;
+
+    expect(await gateway.as('player', sender).data(query(from_wallet))).toMatchObject({
+      wallet: {
+        entries: {
+          nodes: [
+            { kind: 'reversal', counterparty: to_wallet, transfer: { reversedTransfer: { kind: 'transfer' } } },
+            { kind: 'transfer', counterparty: to_wallet },
+            { kind: 'top_up' },
+          ],
+        },
+      },
+    });
+    expect(await gateway.as('player', receiver).data(query(to_wallet))).toEqual({
+      wallet: {
+        entries: {
+          nodes: ['reversal', 'transfer'].map((kind) => ({ kind, counterparty: null, transfer: null })),
+        },
+      },
+    });
+  });
+
+  it.each(['nobody', ' ', 'null', 'treasury', '%', "' or true --"])(
+    'are not seen by a player whose subject is %j',
+    async (sub) => {
+      expect(await sees('player', sub)).toEqual({
+        wallets: { nodes: [] },
+        own: null,
+        other: null,
+        house: null,
+        otherEntry: null,
+        houseEntry: null,
+        sent: null,
+        received: null,
+      });
+    },
+  );
+
+  it.each(FLOWS)('of all players and none of the house are seen by the role %s', async (role) => {
+    const seen = await sees(role);
+
+    expect(seen.wallets.nodes.map(({ id }) => id)).toEqual(expect.arrayContaining([own, other]));
+    expect(seen.wallets.nodes.filter(({ house }) => house !== null)).toEqual([]);
+    expect(seen).toMatchObject({ house: null, houseEntry: null, other: { id: other }, otherEntry: { seq: '1' } });
+    expect(seen.received).toEqual({ metadata: { note: 'private' } });
+    expect(seen.sent).toMatchObject({ debitEntry: { walletId: own }, creditEntry: { walletId: other } });
+  });
+
+  it("are all seen by an auditor, the house's too", async () => {
+    const seen = await sees('auditor');
+
+    expect(seen.wallets.nodes.map(({ id }) => id)).toEqual(expect.arrayContaining([own, other, treasury]));
+    expect(seen).toMatchObject({ houseEntry: { seq: '1' }, other: { id: other }, received: {} });
+    expect(seen.house).not.toBeNull();
+  });
+
+  it('of one caller never show in the answer to another on the same connection', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, nth) => {
+        const role = ROLES[nth % 4] ?? 'player';
+        const data = await as(role).data<{ wallets: { nodes: { house: string | null; ownerId: string | null }[] } }>(
+          '{ wallets(first: 1000) { nodes { house ownerId } } }',
+        );
+        return { role, nodes: data.wallets.nodes };
+      }),
+    );
+
+    for (const { role, nodes } of answers) {
+      expect({ role, house: nodes.some(({ house }) => house !== null) }).toEqual({ role, house: role === 'auditor' });
+      if (role === 'player') expect(nodes).toEqual([{ house: null, ownerId: owner }]);
+    }
+  });
+
+  it("keep a frozen wallet's balance readable for its player, but not who froze it and why", async () => {
+    const player = newOwner();
+    const wallet = await newWallet(db, asset, { owner: player, bought: 3 });
+    await setStatus(db, wallet, 'frozen');
+
+    expect(
+      await gateway
+        .as('player', player)
+        .data(`{ wallet(id: "${wallet}") { status available events { nodes { kind } } } }`),
+    ).toEqual({ wallet: { status: 'frozen', available: '3', events: { nodes: [] } } });
+  });
+});

@@ -1,0 +1,356 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildSchema, getNamedType, isInputObjectType, isObjectType } from 'graphql';
+import { createDatabase } from '../../db/tests/helpers.ts';
+import { AUTH, Child, execute, linesOfLog, ROOT, withLogin } from '../testing.ts';
+
+const db = createDatabase();
+
+let committed = '';
+beforeAll(async () => {
+  committed = await readFile(join(ROOT, 'schema.graphql'), 'utf8');
+});
+
+async function printSchema(url: string): Promise<string> {
+  const { code, stdout, stderr } = await execute(process.execPath, ['src/commands/schema.ts', '--print'], {
+    env: { DATABASE_URL: url },
+  });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+function fieldsOf(type: string): string[] {
+  const found = buildSchema(committed).getType(type);
+  return isObjectType(found) ? Object.keys(found.getFields()) : [];
+}
+
+describe('schema.graphql', () => {
+  it('is what npm run schema writes', async () => {
+    expect(await printSchema(db.url)).toBe(committed);
+  });
+
+  it("is the same where the gateway's own login connects, which cannot migrate", async () => {
+    expect(await withLogin(db, 'wallet_gateway', printSchema)).toBe(committed);
+  });
+
+  it('describes every type, every field, every argument and every field of an input', () => {
+    const types = Object.values(buildSchema(committed).getTypeMap()).filter(({ name }) => !name.startsWith('__'));
+    const fields = types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()));
+    const inputs = types.filter(isInputObjectType).flatMap((type) => Object.values(type.getFields()));
+    const described = [...types, ...fields, ...fields.flatMap(({ args }) => args), ...inputs];
+
+    expect(described.length).toBeGreaterThan(400);
+    expect(described.filter(({ description }) => !description).map(({ name }) => name)).toEqual([]);
+    // What PostGraphile says of every input of its kind.
+    expect(types.filter(({ description }) => (description ?? '').startsWith('An input for mutations'))).toEqual([]);
+  });
+
+  it('is the same on a ledger with rows', async () => {
+    await db.query("select ledger.asset_create('SILVER', 'Silver')");
+
+    expect(await printSchema(db.url)).toBe(committed);
+  });
+
+  it('has these mutations and no others: functions only, none of a table', () => {
+    expect(fieldsOf('Mutation')).toEqual([
+      'assetCreate',
+      'assetLimitSet',
+      'walletBonus',
+      'walletCapture',
+      'walletClose',
+      'walletFreeze',
+      'walletHold',
+      'walletOpen',
+      'walletPostBatch',
+      'walletRelease',
+      'walletReopen',
+      'walletReverse',
+      'walletSpend',
+      'walletTopUp',
+      'walletTransfer',
+    ]);
+    expect(committed).not.toMatch(/^ {2}(create|update|delete|upsert)\w*\(/im);
+    expect(committed).not.toMatch(/^(type|input) (Create|Update|Delete)|Patch\b/m);
+  });
+
+  it('has these queries and no others', () => {
+    expect(fieldsOf('Query')).toEqual([
+      'assets',
+      'entry',
+      'hold',
+      'ledgerEvents',
+      'ledgerTrialBalance',
+      'ledgerVerify',
+      'transfer',
+      'transferByIdemKey',
+      'wallet',
+      'walletBalance',
+      'walletBalanceAt',
+      'walletExplain',
+      'walletId',
+      'wallets',
+    ]);
+  });
+
+  it('leads from a row to those that belong to it, and not to others', () => {
+    const schema = buildSchema(committed);
+    const rows = [
+      'Asset',
+      'AssetLimit',
+      'BalancePart',
+      'Entry',
+      'Hold',
+      'Receipt',
+      'Transfer',
+      'Wallet',
+      'WalletEvent',
+    ];
+    const relations = Object.fromEntries(
+      rows.map((name) => {
+        const type = schema.getType(name);
+        const fields = isObjectType(type) ? Object.values(type.getFields()) : [];
+        const others = fields.filter((field) => isObjectType(getNamedType(field.type)));
+        return [name, others.map((field) => `${field.name}: ${String(field.type)}`)];
+      }),
+    );
+
+    expect(relations).toEqual({
+      Asset: ['limits: AssetLimit'],
+      AssetLimit: [],
+      BalancePart: [],
+      Entry: ['transfer: Transfer', 'wallet: Wallet'],
+      Hold: ['closing: Transfer', 'transfer: Transfer', 'wallet: Wallet'],
+      Receipt: [],
+      Transfer: [
+        'creditEntry: Entry',
+        'debitEntry: Entry',
+        'hold: Hold',
+        'reversals: TransferConnection!',
+        'reversedTransfer: Transfer',
+        'wallet: Wallet',
+      ],
+      Wallet: ['entries: EntryConnection!', 'events: WalletEventConnection!', 'holds: HoldConnection!'],
+      WalletEvent: ['wallet: Wallet'],
+    });
+  });
+
+  it('has no null in a list, and names what a mutation answers', () => {
+    const schema = buildSchema(committed);
+    const results = Object.values(schema.getTypeMap())
+      .filter(isObjectType)
+      .filter(({ name }) => name.endsWith('Payload'))
+      .flatMap((type) => Object.values(type.getFields()).map((field) => [type.name, field] as const))
+      .filter(([, { name }]) => name !== 'clientMutationId' && name !== 'query')
+      .map(([type, { name, type: result }]) => `${type}.${name}: ${String(result)}`);
+
+    expect(committed).not.toMatch(/: \[\w+\]/);
+    expect(results).toEqual([
+      'AssetCreatePayload.asset: Asset',
+      'AssetLimitSetPayload.limits: AssetLimit',
+      'WalletBonusPayload.receipt: Receipt',
+      'WalletCapturePayload.receipt: Receipt',
+      'WalletClosePayload.wallet: Wallet',
+      'WalletFreezePayload.wallet: Wallet',
+      'WalletHoldPayload.receipt: Receipt',
+      'WalletOpenPayload.wallet: Wallet',
+      'WalletPostBatchPayload.receipts: [Receipt!]',
+      'WalletReleasePayload.receipt: Receipt',
+      'WalletReopenPayload.wallet: Wallet',
+      'WalletReversePayload.receipt: Receipt',
+      'WalletSpendPayload.receipt: Receipt',
+      'WalletTopUpPayload.receipt: Receipt',
+      'WalletTransferPayload.receipt: Receipt',
+    ]);
+    expect(String(schema.getQueryType()?.getFields().walletExplain?.type)).toBe('[BalancePart!]');
+  });
+
+  it('shows nothing of the private schema, of stripes as a function, of history lines or of opaque ids', () => {
+    expect(committed).not.toMatch(/ledger_?private/i);
+    expect(committed).not.toMatch(/wallet_?stripe/i);
+    expect(committed).not.toMatch(/walletHistory|HistoryLine/);
+    expect(committed).not.toMatch(/bonus_?lot|LotDraw|lotSeq|open_?(holds|lots)|expire_?due/i);
+    expect(committed).not.toMatch(/nodeId|rowId|interface Node|totalCount|offset/);
+    expect(committed).not.toMatch(/^ {2}(house_account|check_request|post|actor|refuse|replay)\(/im);
+  });
+
+  it('documents the refusals of every mutation', () => {
+    for (const { name, description } of Object.values(buildSchema(committed).getMutationType()?.getFields() ?? {})) {
+      expect({ name, description }).toEqual({
+        name,
+        description: expect.stringMatching(/Refuses.*INVALID_ARGUMENT/) as string,
+      });
+    }
+  });
+
+  it('has a type in which amounts are text, and no argument of the SQL functions is lost', () => {
+    const schema = buildSchema(committed);
+    const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType);
+    const named = Object.fromEntries(
+      inputs
+        .filter(({ name }) => /^(Wallet|Asset)\w+Input$/.test(name))
+        .map((type) => [
+          type.name,
+          Object.values(type.getFields()).map((field) => `${field.name}: ${String(field.type)}`),
+        ]),
+    );
+
+    expect(named).toEqual({
+      AssetCreateInput: ['clientMutationId: String', 'code: String!', 'name: String!', 'scale: Int'],
+      AssetLimitSetInput: [
+        'assetCode: String!',
+        'clientMutationId: String',
+        'maxBalance: BigInt',
+        'maxDailyBonus: BigInt',
+        'maxDailySpend: BigInt',
+        'maxDailyTopUp: BigInt',
+        'maxSpend: BigInt',
+      ],
+      WalletBonusInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'expiresAt: Datetime',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletCaptureInput: [
+        'amount: BigInt',
+        'clientMutationId: String',
+        'holdId: UUID!',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletCloseInput: ['clientMutationId: String', 'reason: String!', 'walletId: UUID!'],
+      WalletFreezeInput: ['clientMutationId: String', 'reason: String!', 'walletId: UUID!'],
+      WalletHoldInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'expiresAt: Datetime',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletOpenInput: ['assetCode: String!', 'clientMutationId: String', 'ownerId: String!'],
+      WalletPostBatchInput: ['clientMutationId: String', 'requests: [WalletRequestInput!]!'],
+      WalletReleaseInput: [
+        'clientMutationId: String',
+        'holdId: UUID!',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletReopenInput: ['clientMutationId: String', 'reason: String!', 'walletId: UUID!'],
+      WalletRequestInput: [
+        'amount: BigInt!',
+        'counterpartyId: UUID',
+        'expiresAt: Datetime',
+        'idemKey: String!',
+        'kind: TransferKind!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletReverseInput: [
+        'amount: BigInt',
+        'clientMutationId: String',
+        'idemKey: String!',
+        'metadata: JSON',
+        'transferId: UUID!',
+        'walletId: UUID!',
+      ],
+      WalletSpendInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletTopUpInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'idemKey: String!',
+        'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletTransferInput: [
+        'amount: BigInt!',
+        'clientMutationId: String',
+        'fromWallet: UUID!',
+        'idemKey: String!',
+        'metadata: JSON',
+        'toWallet: UUID!',
+      ],
+    });
+  });
+});
+
+describe("a gateway with the gateway's own login", () => {
+  it('serves, and records the token as the actor', async () => {
+    await db.query("select ledger.asset_create('OWN', 'For this test')");
+
+    await withLogin(db, 'wallet_gateway', async (url) => {
+      const child = new Child(process.execPath, ['src/server.ts'], {
+        env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
+      });
+      try {
+        const [, address = ''] = await child.prints(/^Listening on (\S+)$/m);
+        const { signToken } = await import('../auth.ts');
+        const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
+        const response = await fetch(`${address}/graphql`, {
+          method: 'POST',
+          headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+          body: JSON.stringify({
+            query:
+              'mutation { walletOpen(input: {ownerId: "o", assetCode: "OWN"}) { wallet { events { nodes { actor } } } } }',
+          }),
+        });
+
+        expect(await response.json()).toEqual({
+          data: { walletOpen: { wallet: { events: { nodes: [{ actor: 'service:shop' }] } } } },
+        });
+        await child.prints(/no worker/);
+        expect(linesOfLog(child.stdout)).toContainEqual(
+          expect.objectContaining({ level: 'info', msg: 'no worker in this process: it needs WORKER_DATABASE_URL' }),
+        );
+        expect(child.stderr).toBe('');
+      } finally {
+        await child.stop();
+      }
+    });
+  });
+
+  it('is told in one line where the login is another', async () => {
+    await withLogin(db, 'wallet_test_stranger', async (url) => {
+      const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
+        env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
+      });
+
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: 'DATABASE_URL must log in as wallet_gateway or as a superuser\n',
+      });
+    });
+  });
+
+  it('is told in one line where the database is not migrated', async () => {
+    const empty = `${db.name}_empty`;
+    await db.query(`create database ${empty}`);
+    try {
+      await withLogin(db, 'wallet_gateway', async (url) => {
+        const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
+          env: {
+            NODE_ENV: 'production',
+            JWT_SECRET: AUTH.secret,
+            DATABASE_URL: url.replace(db.name, empty),
+            PORT: '0',
+          },
+        });
+
+        expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, lines: 1 });
+        expect(stderr).toMatch(/migrate/);
+      });
+    } finally {
+      await db.query(`drop database ${empty} with (force)`);
+    }
+  });
+});

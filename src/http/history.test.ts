@@ -1,0 +1,407 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  houseWallet,
+  newOwner,
+  newWallet,
+  rowsOf,
+  someAsset,
+  UNKNOWN_WALLET,
+  writing,
+} from '../../db/tests/helpers.ts';
+import { signToken } from '../auth.ts';
+import { AUTH, createGateway, type Caller } from '../testing.ts';
+
+const COLUMNS =
+  'seq,created_at,kind,side,amount,bonus_amount,held_amount,balance,bonus_balance,held_balance,transfer_id,counterparty,idem_key,actor,metadata';
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
+
+const gateway = createGateway();
+const { db } = gateway;
+const service = gateway.as('service', 'shop');
+
+type Line = Record<string, unknown>;
+
+/** The rows that a download has to show, straight from the tables. */
+async function expected(walletId: string): Promise<Line[]> {
+  const { rows } = await db.query<Line>(
+    `select e.seq::text, to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00') as created_at, e.kind::text, e.side::text,
+       e.amount::text, e.bonus_amount::text, e.held_amount::text, e.balance::text, e.bonus_balance::text, e.held_balance::text,
+       e.transfer_id::text,
+       coalesce(o.house::text, o.id::text) as counterparty, t.idem_key, t.actor, t.metadata
+     from ledger.entries e
+     join ledger.transfers t on t.id = e.transfer_id
+     join ledger.wallets o on o.id in (t.debit_wallet_id, t.credit_wallet_id) and o.id <> e.wallet_id
+     where e.wallet_id = $1 order by e.seq`,
+    [walletId],
+  );
+  return rows;
+}
+
+async function download(caller: Caller, walletId: string, format: 'csv' | 'ndjson'): Promise<string> {
+  const response = await caller.fetch(`/wallets/${walletId}/history.${format}`);
+  const text = await response.text();
+  expect({ status: response.status, text: response.ok ? '' : text }).toEqual({ status: 200, text: '' });
+  return text;
+}
+
+async function ndjson(caller: Caller, walletId: string): Promise<Line[]> {
+  const text = await download(caller, walletId, 'ndjson');
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line);
+}
+
+/** Reads CSV as RFC 4180 has it, quoted line breaks included. */
+function parseCsv(text: string): string[][] {
+  const records: string[][] = [];
+  let record: string[] = [];
+  for (const [, quoted, plain = '', end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)/g)) {
+    record.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end === ',') continue;
+    records.push(record);
+    record = [];
+  }
+  return records;
+}
+
+const NASTY = [
+  'plain',
+  'a,b',
+  'say "hi"',
+  '"',
+  'two\nlines',
+  'two\r\nlines',
+  '\r',
+  ' spaced ',
+  'tab\there',
+  'Ünïcödé 🎩 שלום',
+  '=1+1',
+  'back\\slash',
+  "it's",
+  '\u2028',
+  'x'.repeat(200),
+];
+
+describe('a download of the history', () => {
+  it('is CSV with one header line and the rows oldest first, the house named by its account', async () => {
+    const asset = await someAsset(db);
+    const walletId = await newWallet(db, asset, { bought: 10, bonus: 5 });
+    const other = await newWallet(db, asset, { bought: 3 });
+    await service.receipt('walletSpend', { walletId, amount: 7, idemKey: 'hat', metadata: { item: 'hat', n: 1 } });
+    await service.receipt('walletTransfer', { fromWallet: walletId, toWallet: other, amount: 2, idemKey: 'out' });
+    await service.receipt('walletTransfer', { fromWallet: other, toWallet: walletId, amount: 1, idemKey: 'in' });
+
+    const response = await service.fetch(`/wallets/${walletId}/history.csv`);
+    const text = await response.text();
+
+    expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8; header=present');
+    const [header, ...lines] = text.split('\n');
+    expect(header).toBe(COLUMNS);
+    expect(lines.pop()).toBe('');
+    const rows = await expected(walletId);
+    expect(parseCsv(text).slice(1)).toEqual(
+      rows.map((row) => [...Object.values(row).slice(0, -1), expect.stringMatching(/^\{.*\}$/) as string]),
+    );
+    expect(
+      rows.map(({ kind, side, amount, balance, counterparty, idem_key, actor }) => [
+        kind,
+        side,
+        amount,
+        balance,
+        counterparty,
+        idem_key,
+        actor,
+      ]),
+    ).toEqual([
+      ['top_up', 'credit', '10', '10', 'treasury', expect.stringMatching(/^key-/), expect.stringMatching(/^db:/)],
+      ['bonus', 'credit', '5', '15', 'promotions', expect.stringMatching(/^key-/), expect.stringMatching(/^db:/)],
+      ['spend', 'debit', '7', '8', 'revenue', 'hat', 'service:shop'],
+      ['transfer', 'debit', '2', '6', other, 'out', 'service:shop'],
+      ['transfer', 'credit', '1', '7', other, 'in', 'service:shop'],
+    ]);
+    expect(parseCsv(text)[3]?.at(-1)).toBe('{"n": 1, "item": "hat"}');
+    for (const [, createdAt] of parseCsv(text).slice(1)) expect(createdAt).toMatch(TIME);
+  });
+
+  it('is NDJSON with the same fields in the same order, metadata as an object', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
+    const metadata = { item: 'hat', nested: { list: [1, null, 'x'] } };
+    await service.receipt('walletSpend', { walletId, amount: 7, idemKey: 'hat', metadata });
+
+    const response = await service.fetch(`/wallets/${walletId}/history.ndjson`);
+    const text = await response.text();
+
+    expect(response.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
+    expect(text.endsWith('}\n')).toBe(true);
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line);
+    expect(lines).toEqual(await expected(walletId));
+    expect(lines[2]).toMatchObject({ seq: '3', kind: 'spend', bonus_amount: '5', counterparty: 'revenue', metadata });
+    for (const line of lines) expect(Object.keys(line).join(',')).toBe(COLUMNS);
+  });
+
+  it('quotes what keys and metadata hold, so that it is read back as it was', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    for (const text of NASTY) {
+      await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: text, metadata: { [text]: text } });
+    }
+
+    const csv = parseCsv(await download(service, walletId, 'csv'));
+    const lines = await ndjson(service, walletId);
+
+    const [header, ...records] = csv;
+    expect(header?.join(',')).toBe(COLUMNS);
+    expect(records.map((record) => record.length)).toEqual(Array(NASTY.length).fill(15));
+    expect(records.map((record) => record[12])).toEqual(NASTY);
+    expect(records.map((record) => JSON.parse(record[14] ?? '') as unknown)).toEqual(
+      NASTY.map((text) => ({ [text]: text })),
+    );
+    expect(lines.map(({ idem_key }) => idem_key)).toEqual(NASTY);
+    expect(lines.map(({ metadata }) => metadata)).toEqual(NASTY.map((text) => ({ [text]: text })));
+  });
+
+  it('loses no digit of a number', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const digits = '12345678901234567890.12345678901234567890';
+    await service.post(
+      `mutation { walletTopUp(input: {walletId: "${walletId}", amount: "999999999999999", idemKey: "many"}) { receipt { seq } } }`,
+    );
+    await db.query(`select ledger.wallet_top_up($1, 1, 'digits', $2)`, [walletId, `{"n": ${digits}}`]);
+
+    const [csv, text] = [await download(service, walletId, 'csv'), await download(service, walletId, 'ndjson')];
+
+    expect(parseCsv(csv).map((record) => record[7])).toEqual(['balance', '999999999999999', '1000000000000000']);
+    expect(csv).toContain(digits);
+    expect(text).toContain(`"metadata":{"n": ${digits}}`);
+  });
+
+  it.each(['csv', 'ndjson'] as const)('of a wallet without entries is an empty history (%s)', async (format) => {
+    const walletId = await newWallet(db, await someAsset(db));
+
+    expect(await download(service, walletId, format)).toBe(format === 'csv' ? `${COLUMNS}\n` : '');
+  });
+
+  it.each(['csv', 'ndjson'])('has no body where only its head is asked for (%s)', async (format) => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
+
+    const response = await service.fetch(`/wallets/${walletId}/history.${format}`, { method: 'HEAD' });
+
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  });
+
+  it('of an id in capitals is that of the same wallet', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
+
+    expect(await ndjson(service, walletId.toUpperCase())).toEqual(await expected(walletId));
+  });
+
+  it('needs a token (401), a UUID (400), and a wallet that is there (404)', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
+    const status = async (caller: Caller, id: string) => {
+      const statuses = [];
+      for (const format of ['csv', 'ndjson']) {
+        const response = await caller.fetch(`/wallets/${id}/history.${format}`);
+        const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] };
+        statuses.push([response.status, ...errors.map(({ extensions }) => extensions.code)]);
+      }
+      return statuses;
+    };
+
+    const both = (...answer: unknown[]) => [answer, answer];
+    expect(await status(gateway.with(undefined), walletId)).toEqual(both(401, 'UNAUTHENTICATED'));
+    expect(await status(gateway.with('x.y.z'), walletId)).toEqual(both(401, 'UNAUTHENTICATED'));
+    expect(await status(gateway.with(undefined), 'xyz')).toEqual(both(401, 'UNAUTHENTICATED'));
+    expect(await status(service, 'xyz')).toEqual(both(400, 'INVALID_ARGUMENT'));
+    expect(await status(service, walletId.replaceAll('-', ''))).toEqual(both(400, 'INVALID_ARGUMENT'));
+    expect(await status(service, encodeURIComponent(`${walletId}' or true --`))).toEqual(both(400, 'INVALID_ARGUMENT'));
+    expect(await status(service, UNKNOWN_WALLET)).toEqual(both(404, 'WALLET_NOT_FOUND'));
+    expect(await status(gateway.as('player', 'somebody'), walletId)).toEqual(both(404, 'WALLET_NOT_FOUND'));
+  });
+
+  it("of a house wallet is an auditor's alone", async () => {
+    const asset = await someAsset(db);
+    await newWallet(db, asset, { bought: 1 });
+    const { rows } = await db.query<{ id: string }>(
+      "select w.id from ledger.wallets w join ledger.entries e on e.wallet_id = w.id where w.house = 'treasury' limit 1",
+    );
+    const id = rows[0]?.id ?? '';
+
+    expect((await ndjson(gateway.as('auditor'), id)).length).toBeGreaterThan(0);
+    for (const role of ['player', 'service', 'operator'] as const) {
+      expect((await gateway.as(role).fetch(`/wallets/${id}/history.csv`)).status).toBe(404);
+    }
+  });
+
+  it('shows a player the own wallet, and of a transfer received the entry alone', async () => {
+    const asset = await someAsset(db);
+    const owner = newOwner();
+    const own = await newWallet(db, asset, { owner, bought: 10 });
+    const other = await newWallet(db, asset, { bought: 10 });
+    const metadata = { secret: 'of the sender' };
+    await service.receipt('walletTransfer', { fromWallet: other, toWallet: own, amount: 4, idemKey: 'in', metadata });
+    await service.receipt('walletTransfer', { fromWallet: own, toWallet: other, amount: 1, idemKey: 'out', metadata });
+    const player = gateway.as('player', owner);
+
+    const lines = await ndjson(player, own);
+    const csv = await download(player, own, 'csv');
+
+    const [first, received, sent] = await expected(own);
+    const hidden = { counterparty: null, idem_key: null, actor: null, metadata: null };
+    expect(lines).toEqual([first, { ...received, ...hidden }, sent]);
+    expect(received).toMatchObject({ seq: '2', amount: '4', counterparty: other, idem_key: 'in' });
+    expect(sent).toMatchObject({ counterparty: other, idem_key: 'out', metadata });
+    expect(csv.split('\n')[2]).toMatch(/,,,,$/);
+    expect((await player.fetch(`/wallets/${other}/history.csv`)).status).toBe(404);
+  });
+});
+
+describe('a long download', () => {
+  // As large as metadata get, to be seen beside what garbage collection leaves lying about.
+  const ENTRIES = 50_000;
+  const NOTE = 8_000;
+  let walletId = '';
+  beforeAll(async () => {
+    const asset = await someAsset(db);
+    walletId = await newWallet(db, asset);
+    // All at once: the posting function would take its time, and a download does not look at hashes.
+    await writing(db, async (client) => {
+      await client.query(
+        `insert into ledger.transfers (id, wallet_id, idem_key, kind, debit_wallet_id, debit_seq, credit_wallet_id, credit_seq,
+           requested_amount, amount, bonus_amount, metadata, actor, created_at)
+         select uuidv7(), $1, 'top-up-' || nth, 'top_up', $2, nth, $1, nth, 1, 1, 0,
+           jsonb_build_object('note', repeat('x', ${NOTE})), 'db:test', clock_timestamp()
+         from generate_series(1, ${ENTRIES}) nth`,
+        [walletId, await houseWallet(db, asset, 'treasury', 0)],
+      );
+      await client.query(
+        `insert into ledger.entries (wallet_id, seq, transfer_id, kind, side, amount, bonus_amount, held_amount, balance,
+           bonus_balance, held_balance, topped_up_total, granted_total, spent_total, hash, created_at)
+         select wallet_id, credit_seq, id, kind, 'credit', 1, 0, 0, credit_seq, 0, 0, credit_seq, 0, 0, sha256(''), created_at
+         from ledger.transfers where wallet_id = $1`,
+        [walletId],
+      );
+    });
+    await db.query('analyze ledger.entries, ledger.transfers');
+  }, 120_000);
+
+  /** Resident memory of the gateway in bytes; undefined where the system does not tell. */
+  function memory(): number | undefined {
+    const file = `/proc/${gateway.child.pid}/status`;
+    if (!existsSync(file)) return undefined;
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(file, 'utf8'))?.[1]) * 1024;
+  }
+
+  it.each(['csv', 'ndjson'])(
+    'is one whole snapshot and does not grow the process (%s)',
+    async (format) => {
+      const { entries } = await rowsOf(db, walletId);
+      // What the first one needs is needed once.
+      await (
+        await service.fetch(`/wallets/${await newWallet(db, await someAsset(db), { bought: 1 })}/history.${format}`)
+      ).text();
+      const before = memory() ?? 0;
+      let most = before;
+      let bytes = 0;
+      let lines = 0;
+      let tail = '';
+
+      const { body } = await service.fetch(`/wallets/${walletId}/history.${format}`);
+      if (!body) throw new Error('no body');
+      const late = await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: `late-${format}` });
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+        bytes += chunk.length;
+        const text = Buffer.from(chunk).toString('latin1');
+        lines += text.split('\n').length - 1;
+        tail = (tail + text).slice(-2 * NOTE);
+        most = Math.max(most, memory() ?? 0);
+      }
+
+      expect(late.seq).toBe(String(entries + 1));
+      expect(lines).toBe(entries + (format === 'csv' ? 1 : 0));
+      expect(tail).toContain(`top-up-${ENTRIES}`);
+      expect(tail).not.toContain(`late-${format}`);
+      expect(bytes).toBeGreaterThan(ENTRIES * NOTE);
+      expect(most - before).toBeLessThan(bytes / 2);
+    },
+    60_000,
+  );
+
+  it('of a reader that is slow waits in the database, not in the process', async () => {
+    const before = memory() ?? 0;
+    const response = await service.fetch(`/wallets/${walletId}/history.ndjson`);
+    const reader = response.body?.getReader();
+    await reader?.read();
+
+    await sleep(1_000);
+
+    expect(await downloads()).toBe(1);
+    expect((memory() ?? 0) - before).toBeLessThan((ENTRIES * NOTE) / 4);
+    await reader?.cancel();
+    await until(async () => (await downloads()) === 0);
+  });
+
+  it('frees its connection where its reader goes away', async () => {
+    const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
+    // More than there are connections for downloads.
+    for (let nth = 0; nth < 6; nth += 1) {
+      await new Promise<void>((resolve, reject) => {
+        const client = request(
+          `${gateway.url}/wallets/${walletId}/history.${nth % 2 ? 'csv' : 'ndjson'}`,
+          { headers: { Authorization: `Bearer ${token}` }, agent: false },
+          (response) => {
+            response.once('data', () => {
+              client.destroy();
+              resolve();
+            });
+          },
+        );
+        client.on('error', reject).end();
+      });
+    }
+
+    await until(async () => (await downloads()) === 0);
+    const other = await newWallet(db, await someAsset(db), { bought: 1 });
+    expect(await ndjson(service, other)).toHaveLength(1);
+    expect(gateway.child.stderr).toBe('');
+  });
+
+  it('is cut short, not ended, where the database breaks off', async () => {
+    const response = await service.fetch(`/wallets/${walletId}/history.csv`);
+    const reader = response.body?.getReader();
+    await reader?.read();
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-history'",
+    );
+
+    await expect(
+      (async () => {
+        while (!(await reader?.read())?.done);
+      })(),
+    ).rejects.toThrow();
+    const other = await newWallet(db, await someAsset(db), { bought: 1 });
+    expect(await ndjson(service, other)).toHaveLength(1);
+    const { body } = await service.post('{ assets { nodes { code } } }');
+    expect(body.errors).toBeUndefined();
+  });
+
+  /** How many downloads are under way. */
+  async function downloads(): Promise<number> {
+    const { rowCount } = await db.query(
+      `select from pg_stat_activity where datname = current_database() and application_name = 'wallet-history'
+         and state <> 'idle'`,
+    );
+    return rowCount ?? 0;
+  }
+
+  async function until(holds: () => Promise<boolean>): Promise<void> {
+    for (const deadline = Date.now() + 10_000; !(await holds()); await sleep(50)) {
+      if (Date.now() > deadline) throw new Error('It never came true');
+    }
+  }
+});

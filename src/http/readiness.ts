@@ -1,0 +1,70 @@
+/** Whether this process can answer: the database does, and has been migrated as far as this code. */
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RequestHandler } from 'express';
+import type { Pool } from 'pg';
+
+/** What is missing, as callers are told. */
+type Missing = 'database' | 'migration' | 'draining';
+
+export interface Readiness {
+  /** Answers `GET /readyz`. */
+  handler: RequestHandler;
+  /** From now on the service reports that it takes no more work. */
+  drain: () => void;
+}
+
+const COMMITTED = new URL('../../db/migrations/committed/', import.meta.url);
+const ANSWER_WITHIN_MS = 2_000;
+/** A newer database has this code's newest migration too: a deployment migrates first. */
+const IS_MIGRATED = 'select exists (select from graphile_migrate.migrations where hash = $1) as migrated';
+/** The table is not there or may not be read: what grants it is a migration. */
+const UNMIGRATED = ['42P01', '42501', '3F000'];
+
+export async function createReadiness(pool: Pool): Promise<Readiness> {
+  const newest = await newestMigration();
+  let draining = false;
+  let asked: Promise<Missing | undefined> | undefined;
+
+  /** However many ask, the pool is asked once at a time; what it has not answered in time is let go. */
+  function ask(): Promise<Missing | undefined> {
+    asked ??= Promise.race([missingIn(pool, newest), late()]).finally(() => (asked = undefined));
+    return asked;
+  }
+
+  return {
+    handler: async (_req, res) => {
+      const found = draining ? undefined : await ask();
+      // It may have begun meanwhile.
+      const missing = draining ? 'draining' : found;
+      res.set('Cache-Control', 'no-store');
+      if (missing === undefined) res.json({ status: 'ready' });
+      else res.status(503).json({ status: 'unavailable', missing });
+    },
+    drain: () => {
+      draining = true;
+    },
+  };
+}
+
+/** The hash that the newest migration of this code has in its header, and in the database once it has been there. */
+export async function newestMigration(): Promise<string> {
+  const files = (await readdir(COMMITTED)).filter((file) => /^\d{6}.*\.sql$/.test(file));
+  const newest = files.sort().at(-1) ?? '';
+  const hash = /^--! Hash: (\S+)$/m.exec(await readFile(new URL(newest, COMMITTED), 'utf8'))?.[1];
+  if (hash === undefined) throw new Error(`There is no hash in the migration ${newest}`);
+  return hash;
+}
+
+async function missingIn(pool: Pool, newest: string): Promise<Missing | undefined> {
+  try {
+    const { rows } = await pool.query<{ migrated: boolean }>(IS_MIGRATED, [newest]);
+    return rows[0]?.migrated === true ? undefined : 'migration';
+  } catch (error) {
+    return UNMIGRATED.includes((error as { code?: string }).code ?? '') ? 'migration' : 'database';
+  }
+}
+
+function late(): Promise<Missing> {
+  return sleep(ANSWER_WITHIN_MS, 'database', { ref: false });
+}

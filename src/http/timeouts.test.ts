@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import express from 'express';
+import pg from 'pg';
+import { createDatabase, newAsset, newWallet } from '../../db/tests/helpers.ts';
+import type { Identity, Role } from '../auth.ts';
+import { type Answer, createGateway, errorOf, withLogin } from '../testing.ts';
+import { answerInTime } from './timeouts.ts';
+
+const ROLES: Role[] = ['player', 'service', 'operator', 'auditor'];
+const WALLETS = '{ wallets(first: 1) { nodes { id } } }';
+const codeOf = (answer: Answer): string => errorOf(answer).extensions.code;
+
+describe('a call', () => {
+  const gateway = createGateway();
+  const { db } = gateway;
+  let own = '';
+  beforeAll(async () => {
+    own = await newWallet(db, await newAsset(db), { owner: 'player-1' });
+  });
+  /** What runs whenever somebody reads wallets, until it is taken away again. */
+  async function whileReading(body: string, work: () => Promise<void>): Promise<void> {
+    await db.query(`
+      create function public.in_the_way() returns boolean language plpgsql as $$ begin ${body} return true; end $$;
+      create policy in_the_way on ledger.wallets as restrictive for select using ((select public.in_the_way()))`);
+    try {
+      await work();
+    } finally {
+      await db.query('drop policy in_the_way on ledger.wallets; drop function public.in_the_way()');
+    }
+  }
+
+  it.each([
+    ['player', '5s'],
+    ['service', '30s'],
+    ['operator', '30s'],
+    ['auditor', '5min'],
+  ] as [Role, string][])(
+    'of a %s may take %s in the database, and is ready to wait 2 s for a lock',
+    async (role, time) => {
+      const told =
+        "raise exception '% %', current_setting('statement_timeout'), current_setting('lock_timeout') using errcode = 'WLARG';";
+      await whileReading(told, async () => {
+        expect(errorOf(await gateway.as(role).post(WALLETS)).message).toBe(`${time} 2s`);
+      });
+    },
+  );
+
+  it('that takes longer ends as TIMEOUT, in its time, and the next one is answered', async () => {
+    await whileReading('perform pg_sleep(60);', async () => {
+      const began = Date.now();
+
+      const answer = await gateway.as('player').post(WALLETS);
+
+      expect(codeOf(answer)).toBe('TIMEOUT');
+      expect(Date.now() - began).toBeGreaterThanOrEqual(4_900);
+      expect(Date.now() - began).toBeLessThan(20_000);
+    });
+    expect(await gateway.as('player').data(WALLETS)).toEqual({ wallets: { nodes: [{ id: own }] } });
+  });
+
+  it('that waits for a lock ends as RETRY, whoever calls', async () => {
+    const holder = await db.connect();
+    await holder.query('begin; lock table ledger.wallets in access exclusive mode');
+    const began = Date.now();
+
+    const answers = await Promise.all(ROLES.map((role) => gateway.as(role).post(WALLETS)));
+
+    const took = Date.now() - began;
+    await holder.query('rollback');
+    expect(answers.map(codeOf)).toEqual(Array(4).fill('RETRY'));
+    expect(took).toBeGreaterThanOrEqual(1_900);
+    expect(took).toBeLessThan(20_000);
+  });
+});
+
+describe('a session of the login', () => {
+  const db = createDatabase();
+
+  it.each([
+    ['wallet_gateway', ['30s', '2s', '1min', '20min']],
+    ['wallet_worker', ['30s', '2s', '1min', '2min']],
+  ])('%s has its limits, whatever program opens it', async (login, limits) => {
+    const settings = [
+      'statement_timeout',
+      'lock_timeout',
+      'idle_in_transaction_session_timeout',
+      'transaction_timeout',
+    ];
+
+    const seen = await withLogin(db, login, async (url) => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        const { rows } = await client.query<{ limits: string[] }>(
+          'select array(select current_setting(name) from unnest($1::text[]) with ordinality as s (name, nr) order by nr) as limits',
+          [settings],
+        );
+        return rows[0]?.limits;
+      } finally {
+        await client.end();
+      }
+    });
+
+    expect(seen).toEqual(limits);
+  });
+});
+
+describe('answerInTime', () => {
+  let server: Server;
+  const errors: unknown[] = [];
+  beforeAll(async () => {
+    const identity: Identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' };
+    const app = express();
+    app.use((_req, res, next) => {
+      res.locals.identity = identity;
+      next();
+    });
+    app.use(answerInTime({ player: 1, service: 200, operator: 1, auditor: 1 }));
+    app.get('/quick', (_req, res) => void res.json('done'));
+    app.get('/late', async (_req, res) => {
+      await sleep(400);
+      res.json('late');
+    });
+    app.get('/half', (_req, res) => void res.write('half'));
+    // eslint-disable-next-line @typescript-eslint/no-unused-vars
+    const keep: express.ErrorRequestHandler = (error, _req, _res, _next) => {
+      errors.push(error);
+    };
+    app.use(keep);
+    server = createServer(app).listen(0);
+    await once(server, 'listening');
+  });
+  afterAll(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const get = (path: string) => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
+
+  it('lets what is in time pass', async () => {
+    expect(await (await get('/quick')).json()).toBe('done');
+  });
+
+  it('answers TIMEOUT for what is late, and what then comes is no answer', async () => {
+    const response = await get('/late');
+
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      { errors: [{ message: 'timeout: the call took too long', extensions: { code: 'TIMEOUT' } }] },
+    ]);
+    await sleep(400);
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_HTTP_HEADERS_SENT' })]);
+  });
+
+  it('cuts what began and does not end', async () => {
+    const response = await get('/half');
+
+    await expect(response.text()).rejects.toThrow();
+  });
+});

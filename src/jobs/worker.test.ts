@@ -1,0 +1,538 @@
+/** Real services and a real queue; mostly what is due is a table, and the ledger's function a stand-in that takes from it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  call,
+  createDatabase,
+  expectSound,
+  newKey,
+  newWallet,
+  someAsset,
+  type Database,
+} from '../../db/tests/helpers.ts';
+import { migrate } from '../database/migrate.ts';
+import { Gateway, linesOfLog, withLogin } from '../testing.ts';
+
+interface Call {
+  login: string;
+  worker: string;
+  settled: number;
+  started: string;
+  ended: string;
+}
+
+const SLOW_MS = 120_000;
+const WITHIN_MS = 30_000;
+
+/** Stands in for the booking: notes each call, lasts as long as asked, and fails where asked. */
+const STAND_IN = `
+create table due (wallet int primary key);
+create table calls (login text, worker text, settled int, started timestamptz, ended timestamptz);
+create table behaviour (seconds float8, refusal text);
+insert into behaviour values (0, null);
+create or replace function ledger.wallet_expire_due(max_wallets int default 1000) returns bigint
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+  v_started timestamptz := clock_timestamp();
+  v_settled bigint;
+  v_worker text := (
+    select string_agg(locked_by, ' and ') from graphile_worker.jobs where task_identifier = 'expire_due'
+  );
+  v_refusal text := (select refusal from behaviour);
+begin
+  if v_refusal is not null then
+    raise exception '%', v_refusal;
+  end if;
+  with taken as (
+    delete from due where wallet in (select wallet from due limit max_wallets for update skip locked) returning wallet
+  )
+  select count(*) into v_settled from taken;
+  perform pg_sleep(seconds) from behaviour;
+  insert into calls values (session_user, v_worker, v_settled, v_started, clock_timestamp());
+  return v_settled;
+end $$;
+-- It sees everything, the jobs too.
+alter function ledger.wallet_expire_due(int) owner to session_user`;
+
+/** Gateways on one database with the stand-in; started before the tests, and stopped before the database is dropped. */
+function createServices(count: number): { db: Database; services: Gateway[] } {
+  // Hooks run in the order in which they are made.
+  afterAll(() => Promise.all(services.map((service) => service.stop())));
+  const db = createDatabase();
+  const services = Array.from({ length: count }, () => new Gateway(db, {}));
+  beforeAll(async () => {
+    await db.query(STAND_IN);
+    await Promise.all(services.map((service) => service.start()));
+  }, SLOW_MS);
+  return { db, services };
+}
+
+const makeDue = (db: Database, wallets: number) =>
+  db.query('insert into due select generate_series(1, $1) on conflict do nothing', [wallets]);
+
+/** What a tick of the clock does; without the key, each call is one more job. */
+const tick = (db: Database, key: string | null = 'expire_due', task = 'expire_due') =>
+  db.query("select graphile_worker.add_job($2, queue_name => 'expiry', job_key => $1)", [key, task]);
+
+const callsOf = async (db: Database): Promise<Call[]> =>
+  (await db.query<Call & Record<string, unknown>>('select * from calls order by started')).rows;
+
+/** Without the calls of a minute that passed meanwhile. */
+const bookingsOf = async (db: Database): Promise<[string, number][]> =>
+  (await callsOf(db)).filter(({ settled }) => settled > 0).map(({ login, settled }) => [login, settled]);
+
+async function eventually(what: string, holds: () => Promise<boolean>, within = WITHIN_MS): Promise<void> {
+  const deadline = Date.now() + within;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${within} ms: ${what}`);
+    await sleep(50);
+  }
+}
+
+const jobsOf = async (db: Database) =>
+  (
+    await db.query<{ key: string; attempts: number; last_error: string | null; locked_by: string | null }>(
+      `select key, attempts, last_error, locked_by from graphile_worker.jobs where task_identifier = 'expire_due'
+       order by id`,
+    )
+  ).rows;
+
+const noJob = (db: Database) => eventually('no job is left', async () => (await jobsOf(db)).length === 0);
+
+const listenersOf = async (db: Database) =>
+  (await workersOf(db)).filter(({ query }) => query.startsWith('LISTEN')).length;
+
+const workersOf = async (db: Database) =>
+  (
+    await db.query<{ usename: string; state: string; query: string }>(
+      `select usename, state, query from pg_stat_activity
+       where datname = current_database() and application_name = 'wallet-worker'`,
+    )
+  ).rows;
+
+/** The queue's own statements are active too, for a moment. */
+const isBooking = async (db: Database): Promise<boolean> =>
+  (await workersOf(db)).some(({ state, query }) => state === 'active' && query.includes('wallet_expire_due'));
+
+/** A wallet with a hold, and one with a bonus, that are due when it returns. */
+async function someDue(db: Database): Promise<{ holding: string; granted: string }> {
+  const asset = await someAsset(db);
+  const holding = await newWallet(db, asset, { bought: 10 });
+  const granted = await newWallet(db, asset, { bought: 10 });
+  const expires_at = new Date(Date.now() + 500).toISOString();
+  await call(db, 'wallet_hold', { wallet_id: holding, amount: 4, idem_key: newKey(), expires_at });
+  await call(db, 'wallet_bonus', { wallet_id: granted, amount: 5, idem_key: newKey(), expires_at });
+  await eventually('they are due', async () => {
+    const { rows } = await db.query<{ due: boolean }>('select clock_timestamp() > $1 as due', [expires_at]);
+    return rows[0]?.due === true;
+  });
+  return { holding, granted };
+}
+
+describe('migrate', () => {
+  const db = createDatabase();
+
+  const ownersOf = async (schema: string) =>
+    (
+      await db.query<{ owner: string }>(
+        `select distinct pg_get_userbyid(owner) as owner from (
+           select nspowner as owner from pg_namespace where nspname = $1
+           union all select relowner from pg_class where relnamespace = $1::regnamespace
+           union all select proowner from pg_proc where pronamespace = $1::regnamespace
+           union all select typowner from pg_type where typnamespace = $1::regnamespace) objects`,
+        [schema],
+      )
+    ).rows.map(({ owner }) => owner);
+  const revision = async () =>
+    (await db.query<{ id: number }>('select id from graphile_worker.migrations order by id')).rows.map(({ id }) => id);
+
+  it("installs the queue's schema, and all of it belongs to the worker's login", async () => {
+    expect(await ownersOf('graphile_worker')).toEqual(['wallet_worker']);
+    expect((await revision()).length).toBeGreaterThan(10);
+  });
+
+  it("gives the worker's login no other object, no right to make one, and no way to another role", async () => {
+    const { rows: owned } = await db.query(
+      `select objects.class, objects.oid from (
+         select 'namespace' as class, oid, oid as schema, nspowner as owner from pg_namespace
+         union all select 'relation', oid, relnamespace, relowner from pg_class
+         union all select 'function', oid, pronamespace, proowner from pg_proc
+         union all select 'type', oid, typnamespace, typowner from pg_type) objects
+       where owner = 'wallet_worker'::regrole
+         and schema not in ('graphile_worker'::regnamespace, 'pg_toast'::regnamespace)`,
+    );
+    const { rows: rights } = await db.query(
+      `select has_database_privilege('wallet_worker', current_database(), 'create') as database,
+         has_schema_privilege('wallet_worker', 'public', 'create') as public,
+         has_schema_privilege('wallet_worker', 'ledger', 'create') as ledger`,
+    );
+    const { rows: roles } = await db.query(
+      `select roleid::regrole::text as role, inherit_option, set_option, admin_option from pg_auth_members
+       where member = 'wallet_worker'::regrole`,
+    );
+
+    expect(owned).toEqual([]);
+    expect(rights).toEqual([{ database: false, public: false, ledger: false }]);
+    expect(roles).toEqual([{ role: 'wallet_job', inherit_option: true, set_option: false, admin_option: false }]);
+  });
+
+  it('changes nothing when it runs again, also several at once', async () => {
+    const before = await revision();
+
+    await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
+
+    expect(await revision()).toEqual(before);
+  });
+
+  it('installs the queue once where several find none', async () => {
+    const before = await revision();
+    await db.query('drop schema graphile_worker cascade');
+
+    await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
+
+    expect(await revision()).toEqual(before);
+    expect(await ownersOf('graphile_worker')).toEqual(['wallet_worker']);
+  });
+});
+
+describe("the worker's login", () => {
+  const db = createDatabase();
+
+  it('may call wallet_expire_due', async () => {
+    const worker = await db.connectLogin('wallet_worker');
+    const settle = async () =>
+      (await worker.query<{ settled: string }>('select ledger.wallet_expire_due(1000) as settled')).rows;
+
+    expect(await settle()).toEqual([{ settled: '0' }]);
+    await someDue(db);
+    expect(await settle()).toEqual([{ settled: '2' }]);
+    expect(await settle()).toEqual([{ settled: '0' }]);
+  });
+
+  it("may write none of the ledger's tables", async () => {
+    const { rows } = await db.query(
+      `select oid::regclass::text as "table" from pg_class
+       where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind in ('r', 'p')
+         and (has_table_privilege('wallet_worker', oid, 'insert, update, delete, truncate')
+           or has_any_column_privilege('wallet_worker', oid, 'insert, update'))`,
+    );
+    const worker = await db.connectLogin('wallet_worker');
+
+    expect(rows).toEqual([]);
+    await expect(worker.query('delete from ledger.entries')).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('shows its jobs to no role of a token', async () => {
+    for (const role of ['player', 'service', 'operator', 'auditor'] as const) {
+      const client = await db.connectAs(role, 'alice');
+      await expect(client.query('select from graphile_worker.jobs')).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+});
+
+describe('a service', () => {
+  const {
+    db,
+    services: [gateway],
+  } = createServices(1);
+  if (!gateway) throw new Error('no service');
+  beforeEach(async () => {
+    await noJob(db);
+    await db.query('truncate due, calls; update behaviour set seconds = 0, refusal = null');
+  });
+
+  it('makes its crontab known', async () => {
+    const crontab = async () =>
+      (await db.query('select identifier from graphile_worker._private_known_crontabs order by 1')).rows;
+    await eventually('the crontab is known', async () => (await crontab()).length > 0);
+
+    expect(await crontab()).toEqual(
+      ['expire_due', 'release_dead', 'seal', 'verify'].map((identifier) => ({ identifier })),
+    );
+  });
+
+  it("books what is due as the worker's login, in batches of a thousand, and says how far it is", async () => {
+    await makeDue(db, 2500);
+
+    await tick(db);
+    await noJob(db);
+
+    expect(await bookingsOf(db)).toEqual([
+      ['wallet_worker', 1000],
+      ['wallet_worker', 1000],
+      ['wallet_worker', 500],
+    ]);
+    await gateway.child.prints(/"wallets":1000,.*\n.*"wallets":2000,.*\n.*"wallets":2500,.*$/m);
+  });
+
+  it('says nothing where nothing is due', async () => {
+    const before = gateway.child.stdout;
+
+    await tick(db);
+    await noJob(db);
+
+    expect(await callsOf(db)).not.toEqual([]);
+    expect(gateway.child.stdout).toBe(before);
+  });
+
+  it('says in one line what went wrong, and succeeds at the next tick', async () => {
+    await makeDue(db, 1);
+    await db.query("update behaviour set refusal = 'not today'");
+
+    await tick(db);
+    await eventually('the error', () => Promise.resolve(gateway.child.stderr.includes('not today')));
+    const said = linesOfLog(gateway.child.stderr);
+    await eventually('an attempt is noted', async () => (await jobsOf(db))[0]?.last_error === 'not today');
+    await db.query('update behaviour set refusal = null');
+    await tick(db);
+    await noJob(db);
+
+    for (const { msg, error } of said) {
+      expect(msg).toBe('worker');
+      expect(error).toMatch(/^Failed task .*expire_due.*attempt 1 of 25.*'not today'$/);
+    }
+    expect(await bookingsOf(db)).toEqual([['wallet_worker', 1]]);
+  });
+
+  it('lets one tick at most wait behind a run', async () => {
+    await db.query('update behaviour set seconds = 2');
+    await tick(db);
+    await eventually('the run', async () => (await jobsOf(db)).some((job) => job.locked_by !== null));
+
+    for (let times = 0; times < 5; times += 1) await tick(db);
+
+    const jobs = await jobsOf(db);
+    expect(jobs.map(({ locked_by: by }) => by !== null)).toEqual([true, false]);
+  });
+
+  it('works on after the database cut its connections, also in the middle of a run', async () => {
+    const { pid } = gateway.child;
+    await db.query('update behaviour set seconds = 2');
+    await makeDue(db, 3);
+    await tick(db);
+    await eventually('the run', async () => await isBooking(db));
+
+    // The one at work first: were the others gone too, the end of the job might find no connection to be written over, as below.
+    const cut = (which: string) =>
+      db.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'wallet-worker' and datname = current_database() and ${which}`,
+      );
+    await cut("state = 'active' and query like '%wallet_expire_due%'");
+    await db.query('update behaviour set seconds = 0');
+    await noJob(db);
+    expect(await bookingsOf(db)).toEqual([['wallet_worker', 3]]);
+
+    await cut('true');
+    await makeDue(db, 2);
+    await eventually('the worker is back', async () => (await workersOf(db)).length > 0);
+    await tick(db);
+    await noJob(db);
+    expect(await bookingsOf(db)).toEqual([
+      ['wallet_worker', 3],
+      ['wallet_worker', 2],
+    ]);
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    expect(gateway.child.pid).toBe(pid);
+  });
+
+  it(
+    'works on where the end of a job could not be written, and a lock left behind opens in time',
+    async () => {
+      await db.query('update behaviour set seconds = 1');
+      await tick(db);
+      await eventually('the run', async () => (await jobsOf(db)).some((job) => job.locked_by !== null));
+      const blocker = await db.connect();
+      await blocker.query('begin; lock table graphile_worker._private_jobs in access exclusive mode');
+      await eventually('the failure', () =>
+        Promise.resolve(/"error":"Failed to complete jobs .*lock timeout.*"msg":"worker"/.test(gateway.child.stderr)),
+      );
+      await blocker.query('rollback');
+      await db.query('update behaviour set seconds = 0');
+      await makeDue(db, 1);
+
+      await tick(db);
+      // The worker is back when it listens again, but the queue is still locked by its former self.
+      await sleep(12_000);
+      expect((await db.query('select from due')).rowCount).toBe(1);
+      await db.query(
+        `with jobs as (
+         update graphile_worker._private_jobs set locked_at = locked_at - interval '11 minutes'
+       )
+       update graphile_worker._private_job_queues set locked_at = locked_at - interval '11 minutes'`,
+      );
+      await db.query("select graphile_worker.add_job('release_dead')");
+      await eventually('it is booked', async () => (await db.query('select from due')).rowCount === 0);
+
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      await db.query('delete from graphile_worker._private_jobs where attempts = max_attempts');
+    },
+    SLOW_MS,
+  );
+});
+
+describe('a service, with the real ledger,', () => {
+  const db = createDatabase();
+  const gateway = new Gateway(db, {});
+  // Before the database is dropped: the last of these hooks comes first.
+  afterAll(() => gateway.stop());
+
+  it(
+    "frees a hold and books a bonus to breakage, which no call has touched, as the worker's login",
+    async () => {
+      await gateway.start();
+      const { holding, granted } = await someDue(db);
+
+      await tick(db);
+      await eventually('it is booked', async () => (await booked()).length === 2);
+
+      expect(await booked()).toEqual(
+        expect.arrayContaining([
+          { wallet_id: holding, kind: 'release', amount: '4', idem_key: null, actor: 'db:wallet_worker' },
+          { wallet_id: granted, kind: 'expiry', amount: '5', idem_key: null, actor: 'db:wallet_worker' },
+        ]),
+      );
+      expect(await call(db, 'wallet_balance', { wallet_id: holding })).toMatchObject({
+        balance: '10',
+        held_balance: '0',
+        seq: '3',
+      });
+      expect(await call(db, 'wallet_balance', { wallet_id: granted })).toMatchObject({
+        balance: '10',
+        bonus_balance: '0',
+        seq: '3',
+      });
+      await noJob(db);
+      await gateway.child.prints(/"wallets":[12],/);
+      await expectSound(db);
+    },
+    SLOW_MS,
+  );
+
+  async function booked(): Promise<object[]> {
+    const { rows } = await db.query(
+      'select wallet_id, kind, amount, idem_key, actor from ledger.transfers where idem_key is null',
+    );
+    return rows;
+  }
+});
+
+describe('two services on one database', () => {
+  const { db } = createServices(2);
+
+  it(
+    'never work at once, but both work',
+    async () => {
+      await eventually('both listen', async () => (await listenersOf(db)) === 2);
+      await db.query('update behaviour set seconds = 0.2');
+
+      await Promise.all(Array.from({ length: 20 }, () => tick(db, null)));
+      await eventually('no job is left', async () => {
+        // Wakes both.
+        await db.query("select pg_notify('jobs:insert', '{\"count\": 1}')");
+        return (await jobsOf(db)).length === 0;
+      });
+
+      const calls = await callsOf(db);
+      expect(calls.length).toBeGreaterThanOrEqual(20);
+      const { rows: overlaps } = await db.query(
+        'select from calls a join calls b on a.ctid < b.ctid and a.started < b.ended and b.started < a.ended',
+      );
+      expect(overlaps).toHaveLength(0);
+      expect(new Set(calls.map(({ worker }) => worker)).size).toBe(2);
+    },
+    SLOW_MS,
+  );
+});
+
+describe('a service that is told to end', () => {
+  const { db } = createServices(0);
+
+  it(
+    'lets the batch under way end, starts none, and leaves no lock',
+    async () => {
+      const gateway = new Gateway(db, {});
+      await gateway.start();
+      await db.query('update behaviour set seconds = 1.5');
+      await makeDue(db, 3500);
+      await tick(db);
+      await eventually('a batch is under way', async () => await isBooking(db));
+      const started = Date.now();
+
+      const code = await gateway.stop();
+
+      expect(code).toBe(0);
+      expect(Date.now() - started).toBeLessThan(5_000);
+      expect(await bookingsOf(db)).toEqual([['wallet_worker', 1000]]);
+      expect((await db.query('select from due')).rowCount).toBe(2500);
+      expect((await db.query('select from graphile_worker.jobs where locked_at is not null')).rowCount).toBe(0);
+      expect(
+        (await db.query('select from graphile_worker._private_job_queues where locked_at is not null')).rowCount,
+      ).toBe(0);
+      expect(gateway.child.stderr).toBe('');
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'ends in bounded time where the batch does not',
+    async () => {
+      const gateway = new Gateway(db, {});
+      await gateway.start();
+      await db.query('update behaviour set seconds = 25');
+      await tick(db);
+      await eventually('a batch is under way', async () => await isBooking(db));
+      const started = Date.now();
+
+      const code = await gateway.stop();
+
+      expect(code).toBe(0);
+      expect(Date.now() - started).toBeLessThan(14_000);
+    },
+    SLOW_MS,
+  );
+});
+
+describe('a service with a login for its worker', () => {
+  const { db } = createServices(0);
+
+  it('works with it', async () => {
+    await withLogin(db, 'wallet_worker', async (url) => {
+      const gateway = new Gateway(db, { WORKER_DATABASE_URL: url });
+      await gateway.start();
+      try {
+        await makeDue(db, 1);
+        await tick(db);
+        await noJob(db);
+
+        expect(await bookingsOf(db)).toEqual([['wallet_worker', 1]]);
+        expect((await workersOf(db)).map(({ usename }) => usename)).toContain('wallet_worker');
+      } finally {
+        await gateway.stop();
+      }
+    });
+  });
+
+  it.each([
+    ['that cannot log in', (url: URL) => (url.password = 'wrong'), /password|authentication/],
+    ['of a server that does not answer', (url: URL) => (url.port = '1'), /ECONNREFUSED/],
+  ])('serves without a worker where the login is one %s, and says so in a line each', async (_what, spoil, line) => {
+    const url = new URL(db.url);
+    spoil(url);
+    const gateway = new Gateway(db, { WORKER_DATABASE_URL: url.href });
+    await gateway.start();
+    const { child } = gateway;
+
+    const lines = () => linesOfLog(child.stderr).sort((a, b) => String(a.msg).localeCompare(String(b.msg)));
+    await eventually('the lines', () => Promise.resolve(lines().length === 2));
+
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    const told = { level: 'error', error: expect.stringMatching(line) as string };
+    expect(lines()).toEqual([
+      expect.objectContaining({ ...told, msg: 'poller' }),
+      expect.objectContaining({ ...told, msg: 'worker' }),
+    ]);
+    const started = Date.now();
+    expect(await gateway.stop()).toBe(0);
+    expect(Date.now() - started).toBeLessThan(3_000);
+  });
+});

@@ -1,0 +1,133 @@
+/** What `GET /metrics` shows: the requests, the pools and the process as they are seen here, the ledger as the database tells it. */
+import type { RequestHandler } from 'express';
+import type { Pool } from 'pg';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { readLedgerMetrics } from './ledger_metrics.ts';
+import { droppedLines } from './log.ts';
+import { pools } from '../database/pool.ts';
+
+export interface ObservedRequest {
+  route: string;
+  /** The one field that was asked for, or what is downloaded. */
+  operation: string;
+  outcome: string;
+  /** Of all errors that the caller was told. */
+  codes: readonly string[];
+  seconds: number;
+}
+
+/** The library has them with and without `_total`, by which Prometheus takes them for counters. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+/** How often the event loop's lag is looked at: each time wakes an idle process. */
+const LOOP_EVERY_MS = 20;
+
+const registry = new Registry();
+const registers = [registry];
+
+/**
+ * Labels are names of ours. Should one ever come from a caller, so many are told apart and the rest are `other`: each stays in
+ * memory, here and in Prometheus, for as long as the process lives.
+ */
+export function labelsUpTo(most: number): (name: string) => string {
+  const known = new Set<string>();
+  return (name) => {
+    if (known.has(name)) return name;
+    if (known.size >= most || !/^[\w.:/-]{1,60}$/.test(name)) return 'other';
+    known.add(name);
+    return name;
+  };
+}
+
+const routeLabel = labelsUpTo(20);
+const operationLabel = labelsUpTo(100);
+const codeLabel = labelsUpTo(50);
+const kindLabel = labelsUpTo(30);
+
+const requestSeconds = new Histogram({
+  name: 'http_request_duration_seconds',
+  help: 'From a request to the end of its answer; outcome: ok, aborted, an error code, or several',
+  labelNames: ['route', 'operation', 'outcome'],
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+  registers,
+});
+
+export const requestsInFlight = new Gauge({
+  name: 'http_requests_in_flight',
+  help: 'Requests that have no whole answer yet',
+  registers,
+});
+
+const refusals = new Counter({
+  name: 'wallet_refusals_total',
+  help: 'Errors that callers were told, by code; a request with several calls may be told several',
+  labelNames: ['code'],
+  registers,
+});
+
+const postings = new Counter({
+  name: 'wallet_postings_total',
+  help: 'Transfers that were booked, by whatever door; of all processes one counts, so sum over them',
+  labelNames: ['kind'],
+  registers,
+});
+
+for (const [name, help, figureOf] of [
+  ['db_pool_size', 'Connections that are open', (pool) => pool.totalCount],
+  ['db_pool_idle', 'Connections that are open and not lent', (pool) => pool.idleCount],
+  ['db_pool_waiting', 'Calls that wait for a connection', (pool) => pool.waitingCount],
+  ['db_pool_max', 'Connections that may be open', (pool) => pool.options.max],
+] satisfies [string, string, (pool: Pool) => number][]) {
+  new Gauge({
+    name,
+    help,
+    labelNames: ['pool'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [label, pool] of pools) if (!pool.ended) this.set({ pool: label }, figureOf(pool));
+    },
+  });
+}
+
+new Counter({
+  name: 'log_lines_dropped_total',
+  help: 'Log lines that were dropped because nobody read them in time',
+  registers,
+  collect() {
+    this.reset();
+    this.inc(droppedLines());
+  },
+});
+
+const databaseUp = new Gauge({
+  name: 'wallet_database_up',
+  help: 'Whether the database told its metrics in time: 1, or 0 and then none of them are here',
+  registers,
+});
+
+export function countRequest({ route, operation, outcome, codes, seconds }: ObservedRequest): void {
+  requestSeconds.observe(
+    { route: routeLabel(route), operation: operationLabel(operation), outcome: codeLabel(outcome) },
+    seconds,
+  );
+  for (const code of codes) refusals.inc({ code: codeLabel(code) });
+}
+
+/** For whoever reads the feed of events. */
+export function countPostings(kind: string, count: number): void {
+  postings.inc({ kind: kindLabel(kind) }, count);
+}
+
+/** `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. */
+export function serveMetrics(pool: Pool): RequestHandler {
+  if (!registry.getSingleMetric('process_start_time_seconds'))
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_EVERY_MS });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  const readLedger = readLedgerMetrics(pool);
+  return async (_req, res) => {
+    const ledger = await readLedger();
+    databaseUp.set(ledger === undefined ? 0 : 1);
+    res.type(registry.contentType).send(`${await registry.metrics()}${(await ledger?.metrics()) ?? ''}`);
+  };
+}

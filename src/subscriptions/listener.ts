@@ -1,0 +1,191 @@
+/** Hears the database's notifications: one connection for a process, opened with the first who waits for one. */
+import type { Notification, Pool, PoolClient } from 'pg';
+import { within } from '../within.ts';
+
+/** Notified when nobody can tell which wallets changed: everybody is to look. */
+const EVERY_WALLET = 'wallets';
+const ANSWER_WITHIN_MS = 5_000;
+/** A connection that is gone does not always say so. */
+const CHECK_MS = 10_000;
+
+interface Topic {
+  listening: Promise<unknown>;
+  signals: Set<Signal>;
+}
+
+/**
+ * What was notified while there was no connection is lost for good. So when it goes, nobody is left waiting on it:
+ * `onLost` has to end what was built on the subscriptions.
+ */
+export class Listener {
+  readonly #pool: Pool;
+  readonly #onLost: (error: Error) => void;
+  readonly #topics = new Map<string, Topic>();
+  #connection: Connection | undefined;
+
+  constructor(pool: Pool, onLost: (error: Error) => void) {
+    this.#pool = pool;
+    this.#onLost = onLost;
+  }
+
+  /**
+   * Resolves when the database has taken it on: no change after that is missed. It begins with an event, so that whoever
+   * reads then has the state that later events follow. `writable` holds events back for as long as the reader is slow.
+   */
+  async subscribe(wallet: string, writable: () => Promise<void>): Promise<AsyncIterableIterator<string>> {
+    const channel = `wallet:${wallet}`;
+    const signal = new Signal(wallet, writable, () => this.#leave(channel, signal));
+    const topic = this.#topics.get(channel) ?? this.#open(channel);
+    topic.signals.add(signal);
+    try {
+      await topic.listening;
+      return signal;
+    } catch (error) {
+      await signal.return();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.close();
+  }
+
+  #open(channel: string): Topic {
+    const topic = { listening: this.#send(`listen "${channel}"`), signals: new Set<Signal>() };
+    this.#topics.set(channel, topic);
+    return topic;
+  }
+
+  #leave(channel: string, signal: Signal): void {
+    const topic = this.#topics.get(channel);
+    if (!topic?.signals.delete(signal) || topic.signals.size > 0) return;
+    this.#topics.delete(channel);
+    // Where it fails, the connection is lost, and nobody waits for it any longer.
+    this.#send(`unlisten "${channel}"`).catch(() => undefined);
+  }
+
+  #send(command: string): Promise<unknown> {
+    this.#connection ??= new Connection(this.#pool, {
+      onChannel: (channel) => this.#ring(channel),
+      onLost: (connection, error) => this.#lose(connection, error),
+    });
+    return this.#connection.send(command);
+  }
+
+  #ring(channel: string): void {
+    const topics = channel === EVERY_WALLET ? this.#topics.values() : [this.#topics.get(channel)];
+    for (const topic of topics) topic?.signals.forEach((signal) => signal.ring());
+  }
+
+  #lose(connection: Connection, error: Error): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.#topics.clear();
+    this.#onLost(error);
+  }
+}
+
+/** That a wallet has changed, for one who waits; however often it does meanwhile, that is told once. */
+class Signal implements AsyncIterableIterator<string> {
+  readonly #wallet: string;
+  readonly #writable: () => Promise<void>;
+  readonly #leave: () => void;
+  #isRung = true;
+  #hasEnded = false;
+  #wake: () => void = () => undefined;
+
+  constructor(wallet: string, writable: () => Promise<void>, leave: () => void) {
+    this.#wallet = wallet;
+    this.#writable = writable;
+    this.#leave = leave;
+  }
+
+  ring(): void {
+    this.#isRung = true;
+    this.#wake();
+  }
+
+  async next(): Promise<IteratorResult<string, undefined>> {
+    await this.#writable();
+    while (!this.#isRung && !this.#hasEnded) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      await this.#writable();
+    }
+    if (this.#hasEnded) return { done: true, value: undefined };
+    this.#isRung = false;
+    return { done: false, value: this.#wallet };
+  }
+
+  return(): Promise<IteratorResult<string, undefined>> {
+    if (!this.#hasEnded) {
+      this.#hasEnded = true;
+      this.#leave();
+      this.#wake();
+    }
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+interface Events {
+  onChannel: (channel: string) => void;
+  onLost: (connection: Connection, error: Error) => void;
+}
+
+/** Sends one command after the other; is lost as soon as one fails. */
+class Connection {
+  readonly #events: Events;
+  readonly #check: NodeJS.Timeout;
+  #client: Promise<PoolClient>;
+  #sent: Promise<unknown> = Promise.resolve();
+  #isOver = false;
+
+  constructor(pool: Pool, events: Events) {
+    this.#events = events;
+    this.#client = this.#open(pool);
+    this.#check = setInterval(() => {
+      this.send('select').catch(() => undefined);
+    }, CHECK_MS);
+  }
+
+  send(command: string): Promise<unknown> {
+    const answer = this.#sent.then(async () => {
+      const client = await this.#client;
+      return within(ANSWER_WITHIN_MS, client.query(command));
+    });
+    this.#sent = answer;
+    answer.catch((error: unknown) => this.#lose(error as Error));
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearInterval(this.#check);
+    const client = await this.#client.catch(() => undefined);
+    client?.release(true);
+  }
+
+  async #open(pool: Pool): Promise<PoolClient> {
+    const client = await pool.connect();
+    client.on('notification', ({ channel }: Notification) => this.#events.onChannel(channel));
+    client.on('error', (error) => this.#lose(error));
+    client.on('end', () => this.#lose(new Error('Connection terminated')));
+    await within(ANSWER_WITHIN_MS, client.query(`listen "${EVERY_WALLET}"`)).catch((error: unknown) => {
+      client.release(true);
+      throw error;
+    });
+    return client;
+  }
+
+  #lose(error: Error): void {
+    if (this.#isOver) return;
+    this.#events.onLost(this, error);
+    void this.close();
+  }
+}

@@ -1,0 +1,125 @@
+/** Tells the subscribers what was booked: postings do not, because transactions that NOTIFY commit one after the other. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool, PoolClient } from 'pg';
+import { log } from '../observability/log.ts';
+import { createPool } from '../database/pool.ts';
+import { within } from '../within.ts';
+
+export interface PollerOptions {
+  /** Logs in as wallet_worker or as a superuser. */
+  url: string;
+  /** How many transfers of a kind were booked; of all processes, the one that polls is told. */
+  onPostings?: ((kind: string, count: number) => void) | undefined;
+}
+
+/** A page of the feed, of which everybody concerned has been notified. */
+interface Page {
+  next_cursor: string;
+  is_full: boolean;
+  postings: Record<string, number>;
+}
+
+const POLL_MS = 200;
+const PAGE_SIZE = 1000;
+/** Until another process looks whether the one that polls is gone, and after an error. */
+const RETRY_MS = 1_000;
+const ANSWER_WITHIN_MS = 10_000;
+const STOP_MS = 5_000;
+
+/**
+ * The server learns within a quarter of a minute that a machine has vanished; a process that is killed hangs up. What is
+ * notified is of no use after a crash, so that no commit need wait for the disk or for a standby.
+ */
+const PREPARE = `
+set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3;
+set synchronous_commit = off`;
+/** It ends with the connection. */
+const LOCK = "select pg_try_advisory_lock(hashtext('wallet_poller')) as is_locked";
+
+/** Of all processes one polls; when it ends, another takes over. */
+export class Poller {
+  readonly #pool: Pool;
+  readonly #onPostings: PollerOptions['onPostings'];
+  readonly #stopping = new AbortController();
+  readonly #ended: Promise<void>;
+  #lastError = '';
+
+  /** Waits for its database, if need be. */
+  constructor({ url, onPostings }: PollerOptions) {
+    this.#pool = createPool({
+      url,
+      login: 'wallet_worker',
+      size: 1,
+      name: 'wallet-poller',
+      statementTimeoutMs: ANSWER_WITHIN_MS,
+    });
+    this.#onPostings = onPostings;
+    this.#ended = this.#keepPolling();
+  }
+
+  /** Lets the page under way end, and gives up after a while. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.race([this.#ended, sleep(STOP_MS, undefined, { ref: false })]);
+  }
+
+  async #keepPolling(): Promise<void> {
+    while (!this.#isStopping) {
+      try {
+        await this.#poll();
+      } catch (error) {
+        this.#tell(error as Error);
+      }
+      await this.#pause(RETRY_MS);
+    }
+    await this.#pool.end();
+  }
+
+  /** Each time anew from the end of the feed, which tells everybody to look: of what was missed nothing else is known. */
+  async #poll(): Promise<void> {
+    const client = await this.#pool.connect();
+    try {
+      await within(ANSWER_WITHIN_MS, client.query(PREPARE));
+      while (!this.#isStopping && !(await isFirst(client))) await this.#pause(RETRY_MS);
+      let cursor: string | undefined;
+      while (!this.#isStopping) {
+        const page = await notify(client, cursor);
+        cursor = page.next_cursor;
+        this.#lastError = '';
+        for (const [kind, count] of Object.entries(page.postings)) this.#onPostings?.(kind, count);
+        if (!page.is_full) await this.#pause(POLL_MS);
+      }
+    } finally {
+      client.release(true);
+    }
+  }
+
+  /** Once, however often it is tried again. */
+  #tell({ message }: Error): void {
+    if (message !== this.#lastError) log.error({ error: message }, 'poller');
+    this.#lastError = message;
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+  }
+}
+
+async function isFirst(client: PoolClient): Promise<boolean> {
+  const { rows } = await within(ANSWER_WITHIN_MS, client.query<{ is_locked: boolean }>(LOCK));
+  return rows[0]?.is_locked === true;
+}
+
+async function notify(client: PoolClient, cursor: string | undefined): Promise<Page> {
+  const { rows } = await within(
+    ANSWER_WITHIN_MS,
+    client.query<Page>('select * from ledger.ledger_notify($1, $2)', [cursor, PAGE_SIZE]),
+  );
+  const [page] = rows;
+  if (!page) throw new Error('ledger_notify() has no answer');
+  return page;
+}

@@ -1,0 +1,268 @@
+/** GraphQL over websockets: who may connect, how many, how much each may ask for, and how a connection ends. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { handleProtocols, makeServer, type Context, type ServerOptions } from 'graphql-ws';
+import { makeGraphQLWSConfig, type GrafservBase } from 'postgraphile/grafserv';
+import { SafeError } from 'postgraphile/grafast';
+import { GraphQLError, type ExecutionArgs } from 'postgraphile/graphql';
+import { WebSocketServer, type WebSocket } from 'ws';
+import type { Bearer, Identify, Identity } from '../auth.ts';
+import { publicError } from '../errors.ts';
+import { keepAlive } from './heartbeat.ts';
+import { refuseAllButSubscriptions } from '../graphql/plugins/subscriptions.ts';
+
+export interface SocketOptions {
+  serv: GrafservBase;
+  identify: Identify;
+  maxSockets: number;
+}
+
+interface Closing {
+  code: number;
+  reason: string;
+}
+
+/** The numbers of the protocol (4xxx) and of websockets as such. Clients come back after those from 1012 on, and after 4403. */
+export const CLOSING = {
+  restart: { code: 1012, reason: 'Service restart' },
+  lost: { code: 1013, reason: 'Changes may have been missed: connect again' },
+  busy: { code: 1013, reason: 'Try again later' },
+  unauthorized: { code: 4401, reason: 'Unauthorized' },
+  expired: { code: 4403, reason: 'Token expired' },
+  tooMany: { code: 4429, reason: 'Too many connections' },
+  tooFast: { code: 4429, reason: 'Too many messages' },
+} as const satisfies Record<string, Closing>;
+
+const PATH = '/graphql';
+const MAX_MESSAGE_BYTES = 100_000;
+const INIT_WITHIN_MS = 3_000;
+const CLOSE_WITHIN_MS = 2_000;
+const PING_MS = 15_000;
+/** Of one role and subject: a service may have many processes, a player a few windows. */
+const MAX_PER_SUBJECT = 50;
+const MAX_SUBSCRIPTIONS = 50;
+/** Messages of one socket of which the answer has not gone out; a subscription counts for as long as it lasts. */
+const MAX_UNDER_WAY = 2 * MAX_SUBSCRIPTIONS;
+/** Timers do not go further. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+const peers = new WeakMap<object, Peer>();
+
+/** The other end of a websocket, once it has told who it is. */
+export function peerOf(socket: object): { identity: Identity; flushed: () => Promise<void> } {
+  const peer = peers.get(socket);
+  if (!peer?.identity) throw new Error('Websocket without an identity');
+  return { identity: peer.identity, flushed: () => peer.flushed() };
+}
+
+export class Sockets {
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_MESSAGE_BYTES,
+    handleProtocols,
+    closeTimeout: CLOSE_WITHIN_MS,
+  } as ConstructorParameters<typeof WebSocketServer>[0]);
+  readonly #options: SocketOptions;
+  readonly #bySubject = new Map<string, number>();
+  #isDraining = false;
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    const protocol = makeServer<Record<string, unknown>, Peer>(this.#protocol());
+    this.#server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
+      const peer = new Peer(socket, request);
+      peers.set(socket, peer);
+      const closed = protocol.opened(peer, peer);
+      socket.on('close', (code, reason) => {
+        this.#forget(peer);
+        closed(code, String(reason)).catch((error: unknown) => publicError(error, 'websocket'));
+      });
+    });
+  }
+
+  /** For the server's `upgrade` events. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (request.url?.split('?', 1)[0] !== PATH) refuseUpgrade(socket, '404 Not Found');
+    else if (this.#isDraining || this.#server.clients.size >= this.#options.maxSockets) {
+      refuseUpgrade(socket, '503 Service Unavailable');
+    } else {
+      this.#server.handleUpgrade(request, socket, head, (opened) => {
+        this.#server.emit('connection', opened, request);
+      });
+    }
+  }
+
+  /** What was sent before still arrives. */
+  closeAll({ code, reason }: Closing): void {
+    for (const socket of this.#server.clients) socket.close(code, reason);
+  }
+
+  /** Takes no more, and sends all away. */
+  drain(): void {
+    this.#isDraining = true;
+    this.closeAll(CLOSING.restart);
+  }
+
+  #protocol(): ServerOptions<Record<string, unknown>, Peer> {
+    const served = makeGraphQLWSConfig(this.#options.serv) as ServerOptions<Record<string, unknown>, Peer>;
+    return {
+      ...served,
+      connectionInitWaitTimeout: INIT_WITHIN_MS,
+      onConnect: (context) => this.#admit(context),
+      onSubscribe: async (context, id, payload) => {
+        if (Object.keys(context.subscriptions).length > MAX_SUBSCRIPTIONS) return [tooManySubscriptions()];
+        const answer = (await served.onSubscribe?.(context, id, payload)) as ExecutionArgs | GraphQLError[];
+        if (Array.isArray(answer)) return answer.map(shown);
+        const refusal = refuseAllButSubscriptions(answer);
+        return refusal ? [refusal] : answer;
+      },
+    };
+  }
+
+  async #admit({ connectionParams, extra: peer }: Context<Record<string, unknown>, Peer>): Promise<boolean> {
+    const bearer = await this.#bearerOf(peer, connectionParams?.authorization);
+    // It may have gone meanwhile.
+    if (!bearer || !peer.isOpen) return false;
+    const subject = subjectOf(bearer.identity);
+    const others = this.#bySubject.get(subject) ?? 0;
+    if (others >= MAX_PER_SUBJECT) {
+      peer.end(CLOSING.tooMany);
+      return false;
+    }
+    this.#bySubject.set(subject, others + 1);
+    peer.admit(bearer);
+    return true;
+  }
+
+  /** A browser cannot set headers on a websocket, so the token comes with the first message; others may do either. */
+  async #bearerOf(peer: Peer, params: unknown): Promise<Bearer | undefined> {
+    const header = typeof params === 'string' ? params : peer.request.headers.authorization;
+    try {
+      const bearer = await this.#options.identify(header);
+      if (!bearer) peer.end(CLOSING.unauthorized);
+      return bearer;
+    } catch (error) {
+      publicError(error, 'websocket');
+      peer.end(CLOSING.busy);
+      return undefined;
+    }
+  }
+
+  #forget({ identity }: Peer): void {
+    if (!identity) return;
+    const subject = subjectOf(identity);
+    const left = (this.#bySubject.get(subject) ?? 0) - 1;
+    if (left > 0) this.#bySubject.set(subject, left);
+    else this.#bySubject.delete(subject);
+  }
+}
+
+/** One websocket, as the libraries want it: `socket` and `request` end up in the context of its operations. */
+class Peer {
+  identity: Identity | undefined;
+  readonly request: IncomingMessage;
+  readonly socket: WebSocket;
+  #underWay = 0;
+  #unsent = 0;
+  #onFlushed: (() => void)[] = [];
+
+  constructor(socket: WebSocket, request: IncomingMessage) {
+    this.socket = socket;
+    this.request = request;
+    keepAlive(socket, PING_MS);
+    // Frames that are none: the socket closes by itself, and says why.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#flush());
+  }
+
+  get protocol(): string {
+    return this.socket.protocol;
+  }
+
+  get isOpen(): boolean {
+    return this.socket.readyState === this.socket.OPEN;
+  }
+
+  admit({ identity, expiresAt }: Bearer): void {
+    this.identity = identity;
+    const expiry = setTimeout(() => this.end(CLOSING.expired), Math.min(expiresAt - Date.now(), LONGEST_MS));
+    this.socket.on('close', () => {
+      clearTimeout(expiry);
+    });
+  }
+
+  end({ code, reason }: Closing): void {
+    this.socket.close(code, reason);
+  }
+
+  close(code: number, reason: string): void {
+    this.socket.close(code, reason);
+  }
+
+  /** Settles when it has gone out, or cannot any more. */
+  send(data: string): Promise<void> {
+    if (!this.isOpen) return Promise.resolve();
+    this.#unsent += 1;
+    return new Promise((resolve) => {
+      this.socket.send(data, () => {
+        this.#unsent -= 1;
+        if (this.#unsent === 0) this.#flush();
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves when nothing waits to be sent: to a peer that does not read, nothing more is. */
+  flushed(): Promise<void> {
+    if (this.#unsent === 0 || !this.isOpen) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onFlushed.push(resolve);
+    });
+  }
+
+  onMessage(handle: (data: string) => Promise<void>): void {
+    this.socket.on('message', (data: Buffer) => {
+      // What came in before the end is not worth an answer.
+      if (!this.isOpen) return;
+      this.#underWay += 1;
+      if (this.#underWay > MAX_UNDER_WAY) {
+        this.end(CLOSING.tooFast);
+        return;
+      }
+      handle(data.toString())
+        .catch((error: unknown) => {
+          const { message } = publicError(error, 'websocket');
+          this.close(4500, message);
+        })
+        .finally(() => {
+          this.#underWay -= 1;
+        });
+    });
+  }
+
+  #flush(): void {
+    for (const resolve of this.#onFlushed.splice(0)) resolve();
+  }
+}
+
+function subjectOf({ role, sub }: Identity): string {
+  return `${role}:${sub}`;
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => undefined);
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function tooManySubscriptions(): GraphQLError {
+  return new GraphQLError(`a websocket has at most ${MAX_SUBSCRIPTIONS} subscriptions`, {
+    extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' },
+  });
+}
+
+/** A document that is refused before it is executed has its reason in plain words; anything else is masked as usual. */
+function shown(error: GraphQLError): GraphQLError {
+  if (!(error.originalError instanceof SafeError)) return error;
+  return new GraphQLError(error.message, { extensions: { code: 'BAD_REQUEST' } });
+}

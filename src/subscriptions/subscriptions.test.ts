@@ -1,0 +1,682 @@
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SignJWT } from 'jose';
+import { createClient, type Client } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { call, newAsset, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
+import { signToken, type Role } from '../auth.ts';
+import { AUTH, createGateway, Gateway, type GraphqlError } from '../testing.ts';
+
+interface Event {
+  seq: string;
+  balance: string;
+  entries: { nodes: { seq: string; kind: string }[] };
+}
+interface Result {
+  data?: { walletChanged: { wallet: Event } | null } | null;
+  errors?: GraphqlError[];
+}
+interface Close {
+  code: number;
+  reason: string;
+}
+
+/** Other test files run on the same server, and each open transaction there holds the feed back. */
+const WAIT_MS = 25_000;
+const QUERY = `subscription ($id: UUID!) {
+  walletChanged(walletId: $id) { wallet { seq balance entries(first: 1) { nodes { seq kind } } } }
+}`;
+
+const gateway = createGateway();
+const { db } = gateway;
+
+let open: Socket[] = [];
+afterEach(() => {
+  for (const socket of open) socket.end();
+  open = [];
+});
+
+/** A client as browsers and services have it, which does not come back by itself. */
+class Socket {
+  readonly client: Client;
+  readonly closed: Promise<Close>;
+  readonly acknowledged: Promise<unknown>;
+
+  constructor({ url }: Gateway, authorization: unknown) {
+    const closed = Promise.withResolvers<Close>();
+    const acknowledged = Promise.withResolvers<unknown>();
+    this.closed = closed.promise;
+    this.acknowledged = acknowledged.promise;
+    this.client = createClient({
+      url: `${url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization },
+      retryAttempts: 0,
+      lazy: false,
+      onNonLazyError: () => undefined,
+      on: {
+        connected: acknowledged.resolve,
+        closed: (event) => {
+          const { code, reason } = event as Close;
+          closed.resolve({ code, reason });
+        },
+      },
+    });
+    open.push(this);
+  }
+
+  subscribe(query: string, variables: Record<string, unknown> = {}): Subscription {
+    return new Subscription(this.client, query, variables);
+  }
+
+  wallet(id: string): Subscription {
+    return this.subscribe(QUERY, { id });
+  }
+
+  end(): void {
+    void this.client.dispose();
+  }
+}
+
+class Subscription {
+  readonly results: Result[] = [];
+  /** What the client was told at the end: nothing, errors, or how the socket closed. */
+  ended: unknown;
+  readonly stop: () => void;
+
+  constructor(client: Client, query: string, variables: Record<string, unknown>) {
+    this.stop = client.subscribe(
+      { query, variables },
+      {
+        next: (result) => this.results.push(result as unknown as Result),
+        error: (error) => (this.ended = error),
+        complete: () => (this.ended ??= 'complete'),
+      },
+    );
+  }
+
+  get wallets(): Event[] {
+    return this.results.map(({ data }) => data?.walletChanged?.wallet).filter((wallet) => wallet !== undefined);
+  }
+
+  /** The first event with this balance; there may be others before it. */
+  async shows(balance: number | string): Promise<Event> {
+    return eventually(
+      () => this.wallets.find((wallet) => wallet.balance === String(balance)),
+      `a balance of ${balance}`,
+    );
+  }
+
+  /** The errors with which it was refused. */
+  async refused(): Promise<GraphqlError> {
+    await eventually(() => this.ended, 'an end');
+    const [error, ...more] = Array.isArray(this.ended)
+      ? (this.ended as GraphqlError[])
+      : (this.results.at(-1)?.errors ?? []);
+    if (!error || more.length > 0) throw new Error(`not one error: ${JSON.stringify([this.results, this.ended])}`);
+    return error;
+  }
+}
+
+async function eventually<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
+  for (const deadline = Date.now() + WAIT_MS; Date.now() < deadline; await sleep(10)) {
+    const found = await look();
+    if (found !== undefined) return found;
+  }
+  throw new Error(`no ${what}`);
+}
+
+async function within<T>(promise: Promise<T>, what: string): Promise<T> {
+  return Promise.race([
+    promise,
+    sleep(WAIT_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`no ${what}`);
+    }),
+  ]);
+}
+
+const bearer = async (role: Role, sub: string): Promise<string> => `Bearer ${await signToken(AUTH, { role, sub })}`;
+
+async function connect(role: Role, sub: string, to = gateway): Promise<Socket> {
+  const socket = new Socket(to, await bearer(role, sub));
+  await within(socket.acknowledged, 'acknowledgement');
+  return socket;
+}
+
+async function walletOf(owner: string, bought = 100): Promise<string> {
+  return newWallet(db, await someAsset(db), { bought, owner });
+}
+
+/** A websocket of which the test writes every frame. */
+async function rawSocket(): Promise<WebSocket> {
+  const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+  await within(once(socket, 'open'), 'open socket');
+  return socket;
+}
+
+async function closeOf(socket: WebSocket): Promise<Close> {
+  const { promise, resolve } = Promise.withResolvers<Close>();
+  socket.once('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+  return within(promise, 'close');
+}
+
+async function rawConnection(role: Role = 'service', sub = newOwner()): Promise<WebSocket> {
+  const socket = await rawSocket();
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: await bearer(role, sub) } }));
+  await within(once(socket, 'message'), 'acknowledgement');
+  return socket;
+}
+
+const subscribeMessage = (id: string, query: unknown, variables: unknown = {}): string =>
+  JSON.stringify({ id, type: 'subscribe', payload: { query, variables } });
+
+async function isServing(): Promise<boolean> {
+  const { body } = await gateway.as('service').post('{ __typename }');
+  return body.data?.__typename === 'Query';
+}
+
+describe('who may subscribe', () => {
+  it.each<[Role]>([['service'], ['operator'], ['auditor']])('%s: to the wallet of any player', async (role) => {
+    const socket = await connect(role, 'somebody');
+
+    expect(await socket.wallet(await walletOf(newOwner())).shows(100)).toMatchObject({ balance: '100' });
+  });
+
+  it("a player: to the own wallet, and of another's not even whether it is there", async () => {
+    const owner = newOwner();
+    const socket = await connect('player', owner);
+    const other = await walletOf(newOwner());
+
+    await socket.wallet(await walletOf(owner)).shows(100);
+    const hidden = await socket.wallet(other).refused();
+    const unknown = await socket.wallet(UNKNOWN_WALLET).refused();
+
+    expect(hidden.extensions.code).toBe('WALLET_NOT_FOUND');
+    expect(JSON.stringify(unknown).replaceAll(UNKNOWN_WALLET, other)).toBe(JSON.stringify(hidden));
+  });
+
+  it('nobody: to a wallet of the house', async () => {
+    const { rows } = await db.query<{ id: string }>(
+      "select id from ledger.wallets where asset_code = $1 and house = 'treasury' limit 1",
+      [await someAsset(db)],
+    );
+    const socket = await connect('auditor', 'auditor');
+
+    expect(await socket.wallet(rows[0]?.id ?? '').refused()).toMatchObject({
+      extensions: { code: 'WALLET_NOT_FOUND' },
+    });
+  });
+
+  it('with the token in the header of the request, where a client can set it', async () => {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'], {
+      headers: { authorization: await bearer('service', 'shop') },
+    });
+    await within(once(socket, 'open'), 'open socket');
+    socket.send('{"type":"connection_init"}');
+
+    const [message] = (await within(once(socket, 'message'), 'message')) as [Buffer];
+
+    expect(JSON.parse(message.toString())).toEqual({ type: 'connection_ack' });
+    socket.close();
+  });
+
+  it('whoever writes the id in capitals', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet.toUpperCase());
+    await events.shows(100);
+
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+
+    await events.shows(99);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['none', () => undefined],
+    ['an empty one', () => ''],
+    ['no text', () => ({ Bearer: 'me' })],
+    ['a made-up one', () => 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSIsInJvbGUiOiJzZXJ2aWNlIn0.'],
+    ['one of another secret', () => signWith('another secret of thirty-two bytes', 60)],
+    ['one that has expired', () => signWith(AUTH.secret, -60)],
+    ['one without the word Bearer', async () => (await signWith(AUTH.secret, 60)).replace('Bearer ', '')],
+  ])('nobody without a good token: %s', async (_what, token) => {
+    const socket = new Socket(gateway, await token());
+
+    expect(await within(socket.closed, 'close')).toEqual({ code: 4401, reason: 'Unauthorized' });
+  });
+
+  it('only for as long as the token counts', async () => {
+    // With it counts the tolerance for clocks that differ, ten seconds.
+    const socket = new Socket(gateway, await signWith(AUTH.secret, -8));
+    await within(socket.acknowledged, 'acknowledgement');
+    const events = socket.wallet(await walletOf(newOwner()));
+    await events.shows(100);
+
+    expect(await within(socket.closed, 'close')).toEqual({ code: 4403, reason: 'Token expired' });
+  });
+});
+
+describe('a subscriber', () => {
+  it('is told of what is booked in that wallet, at whichever door, and nobody else is', async () => {
+    const [owner, other] = [newOwner(), newOwner()];
+    const [wallet, others] = [await walletOf(owner), await walletOf(other)];
+    const mine = (await connect('player', owner)).wallet(wallet);
+    const theirs = (await connect('player', other)).wallet(others);
+    await Promise.all([mine.shows(100), theirs.shows(100)]);
+
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 10, idem_key: newKey() });
+    expect(await mine.shows(90)).toEqual({
+      seq: '2',
+      balance: '90',
+      entries: { nodes: [{ seq: '2', kind: 'spend' }] },
+    });
+    await gateway.as('service').receipt('walletTopUp', { walletId: wallet, amount: '5', idemKey: newKey() });
+    expect(await mine.shows(95)).toMatchObject({ seq: '3' });
+    await call(db, 'wallet_transfer', { from_wallet: wallet, to_wallet: others, amount: 1, idem_key: newKey() });
+    await Promise.all([mine.shows(94), theirs.shows(101)]);
+
+    // The poller tells in the order of the feed: what was for the one alone has been told.
+    expect(theirs.wallets.map(({ balance }) => balance).filter((balance) => !['100', '101'].includes(balance))).toEqual(
+      [],
+    );
+    expect(new Set(theirs.wallets.map(({ seq }) => seq))).toEqual(new Set(['1', '2']));
+  });
+
+  it('is told of holds, and of what a batch books', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+
+    await call(db, 'wallet_hold', { wallet_id: wallet, amount: 10, idem_key: newKey() });
+    await eventually(() => events.wallets.find(({ seq }) => seq === '2'), 'second entry');
+    await db.query(
+      "select ledger.wallet_post_batch(array[row('top_up', $1, null, 7, $2, null, '{}')::ledger.wallet_request])",
+      [wallet, newKey()],
+    );
+
+    expect(await events.shows(107)).toMatchObject({ seq: '3' });
+  });
+
+  it('is not told of a transaction before it commits, nor deprived of it by a faster one', async () => {
+    const owner = newOwner();
+    const [slow, fast] = [await walletOf(owner), await newWallet(db, await newAsset(db), { bought: 100, owner })];
+    const socket = await connect('player', owner);
+    const [slowEvents, fastEvents] = [socket.wallet(slow), socket.wallet(fast)];
+    await Promise.all([slowEvents.shows(100), fastEvents.shows(100)]);
+    const job = await db.connectJob();
+    await job.query('begin');
+    await call(job, 'wallet_spend', { wallet_id: slow, amount: 1, idem_key: newKey() });
+    await call(db, 'wallet_spend', { wallet_id: fast, amount: 1, idem_key: newKey() });
+    const start = await clock();
+    await eventually(async () => ((await lastPoll()) > start + 500 ? true : undefined), 'two polls');
+
+    expect(slowEvents.wallets.map(({ balance }) => balance)).not.toContain('99');
+    await job.query('commit');
+
+    await Promise.all([slowEvents.shows(99), fastEvents.shows(99)]);
+  });
+
+  it('that does not read is not sent more and more, and then has the newest', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const socket = await rawConnection('player', owner);
+    const query = `subscription ($id: UUID!) { walletChanged(walletId: $id) { wallet { seq entries(first: 200) { nodes { transfer { metadata } } } } } }`;
+    await db.query(
+      `select ledger.wallet_top_up($1, 1, 'bulk-' || n, jsonb_build_object('text', repeat('x', 8000))) from generate_series(1, 300) n`,
+      [wallet],
+    );
+    const seqs: number[] = [];
+    socket.on('message', (data: Buffer) => {
+      const { payload } = JSON.parse(data.toString()) as {
+        payload?: { data: { walletChanged: { wallet: { seq: string } } } };
+      };
+      if (payload) seqs.push(Number(payload.data.walletChanged.wallet.seq));
+    });
+    socket.send(subscribeMessage('1', query, { id: wallet }));
+    await eventually(() => seqs.find((seq) => seq === 301), 'first event');
+
+    socket.pause();
+    for (let nth = 0; nth < 60; nth += 1) {
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await db.query('select pg_notify($1, $2)', [`wallet:${wallet}`, '']);
+      await sleep(50);
+    }
+    const { rows } = await db.query<{ total: number }>(
+      'select count(*)::int as total from ledger.entries where wallet_id = $1',
+      [wallet],
+    );
+    socket.resume();
+    await eventually(() => seqs.find((seq) => seq === rows[0]?.total), 'newest event');
+
+    // Those that the buffers of the network had taken, and the newest: each has more than a megabyte, and there were sixty.
+    expect(seqs.length).toBeLessThan(25);
+  });
+});
+
+/** By the database's clock, in milliseconds. */
+async function clock(instant = 'clock_timestamp()', from = ''): Promise<number> {
+  const { rows } = await db.query<{ ms: string }>(
+    `select (extract(epoch from ${instant}) * 1000)::bigint as ms ${from}`,
+  );
+  return Number(rows[0]?.ms);
+}
+
+const lastPoll = (): Promise<number> =>
+  clock(
+    'max(query_start)',
+    "from pg_stat_activity where datname = current_database() and application_name = 'wallet-poller' and query like '%ledger_notify%'",
+  );
+
+async function signWith(secret: string, seconds: number): Promise<string> {
+  const token = await new SignJWT({ role: 'service' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('shop')
+    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+    .sign(new TextEncoder().encode(secret));
+  return `Bearer ${token}`;
+}
+
+describe('a websocket', () => {
+  it.each([
+    ['a query', '{ __typename }', /for subscriptions only/],
+    [
+      'a mutation',
+      'mutation { walletOpen(input: {ownerId: "a", assetCode: "B"}) { wallet { id } } }',
+      /for subscriptions only/,
+    ],
+    ['what is no GraphQL', 'subscription {', /^Syntax Error/],
+    ['an unknown field', 'subscription { walletsChanged { id } }', /Cannot query field/],
+    [
+      'two subscriptions in one',
+      `subscription { a: walletChanged(walletId: "${UNKNOWN_WALLET}") { wallet { id } } b: walletChanged(walletId: "${UNKNOWN_WALLET}") { wallet { id } } }`,
+      /must select only one top level field/,
+    ],
+    ['an id that is none', 'subscription { walletChanged(walletId: "me") { wallet { id } } }', /UUID must be/],
+    ['no id', 'subscription { walletChanged { wallet { id } } }', /required/],
+    [
+      '13 fields deep',
+      `subscription { walletChanged(walletId: "${UNKNOWN_WALLET}") { wallet { entries(first: 1) { nodes ${'{ transfer { debitEntry '.repeat(5)} { seq } ${'} } '.repeat(5)} } } } }`,
+      /at most 12 fields deep/,
+    ],
+    [
+      '51 aliases',
+      `subscription { walletChanged(walletId: "${UNKNOWN_WALLET}") { wallet { ${Array.from({ length: 51 }, (_, nth) => `a${nth}: id`).join(' ')} } } }`,
+      /at most 50 aliases/,
+    ],
+    [
+      'pages in pages',
+      `subscription { walletChanged(walletId: "${UNKNOWN_WALLET}") { wallet { entries(first: 1000) { nodes { wallet { entries(first: 1000) { nodes { seq } } } } } } } }`,
+      /at most 25000 objects/,
+    ],
+    ['4001 words', `subscription { ${'a '.repeat(4001)} }`, /at most 4000 words and signs/],
+  ])('refuses %s, and goes on', async (_what, query, message) => {
+    const owner = newOwner();
+    const socket = await connect('player', owner);
+
+    expect(await socket.subscribe(query).refused()).toMatchObject({
+      message: expect.stringMatching(message) as string,
+      extensions: { code: expect.stringMatching(/^(BAD_REQUEST|INVALID_ARGUMENT)$/) as string },
+    });
+    await socket.wallet(await walletOf(owner)).shows(100);
+  });
+
+  it('has at most 50 subscriptions, and has room again when one ends', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const socket = await connect('player', owner);
+    const first = socket.wallet(wallet);
+    const others = Array.from({ length: 49 }, () => socket.wallet(wallet));
+    await Promise.all([first, ...others].map((events) => events.shows(100)));
+
+    expect(await socket.wallet(wallet).refused()).toEqual({
+      message: 'a websocket has at most 50 subscriptions',
+      extensions: { code: 'TOO_MANY_SUBSCRIPTIONS' },
+    });
+    first.stop();
+    await socket.wallet(wallet).shows(100);
+  });
+
+  it('is one of at most 50 of its subject, and others are not in its way', async () => {
+    const subject = newOwner();
+    const sockets = await Promise.all(Array.from({ length: 50 }, () => connect('player', subject)));
+
+    const socket = new Socket(gateway, await bearer('player', subject));
+    expect(await within(socket.closed, 'close')).toEqual({ code: 4429, reason: 'Too many connections' });
+    await connect('player', newOwner());
+    await connect('service', subject);
+
+    sockets[0]?.end();
+    await within(sockets[0]?.closed ?? Promise.reject(new Error()), 'close');
+    await connect('player', subject);
+  });
+
+  it.each<[string, string | Buffer, Close]>([
+    ['what is no JSON', 'garbage', { code: 4400, reason: 'Invalid message received' }],
+    ['an unknown type', '{"type":"start"}', { code: 4400, reason: 'Invalid message received' }],
+    ['bytes', Buffer.from([0, 255, 1, 254]), { code: 4400, reason: 'Invalid message received' }],
+    ['a document that is no text', subscribeMessage('1', 7), { code: 4400, reason: 'Invalid message received' }],
+    ['a second init', '{"type":"connection_init"}', { code: 4429, reason: 'Too many initialisation requests' }],
+    ['a message of a megabyte', 'x'.repeat(2 ** 20), { code: 1009, reason: '' }],
+  ])('is closed after %s', async (_what, message, close) => {
+    const socket = await rawConnection();
+
+    socket.send(message);
+
+    expect(await closeOf(socket)).toEqual(close);
+    expect(await isServing()).toBe(true);
+  });
+
+  it('is closed where two subscriptions have one id', async () => {
+    const socket = await rawConnection();
+    const message = subscribeMessage('1', QUERY, { id: await walletOf(newOwner()) });
+
+    socket.send(message);
+    socket.send(message);
+
+    expect(await closeOf(socket)).toMatchObject({ code: 4409 });
+  });
+
+  it('is closed where it subscribes before it has said who it is', async () => {
+    const socket = await rawSocket();
+
+    socket.send(subscribeMessage('1', QUERY, { id: UNKNOWN_WALLET }));
+
+    expect(await closeOf(socket)).toEqual({ code: 4401, reason: 'Unauthorized' });
+  });
+
+  it('is closed where it never says who it is', async () => {
+    expect(await closeOf(await rawSocket())).toEqual({
+      code: 4408,
+      reason: 'Connection initialisation timeout',
+    });
+  });
+
+  it('is closed where it speaks no protocol', async () => {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`);
+
+    expect(await closeOf(socket)).toEqual({ code: 4406, reason: 'Subprotocol not acceptable' });
+  });
+
+  it('is closed where it asks faster than it can be served, and others are served', async () => {
+    const socket = await rawConnection();
+    const wallet = await walletOf(newOwner());
+
+    for (let nth = 0; nth < 1000; nth += 1) {
+      socket.send(subscribeMessage(String(nth), QUERY, { id: wallet }));
+      socket.send(JSON.stringify({ id: String(nth), type: 'complete' }));
+    }
+
+    expect(await closeOf(socket)).toEqual({ code: 4429, reason: 'Too many messages' });
+    expect(await isServing()).toBe(true);
+  });
+
+  it('is closed where it asks and does not read the answers', async () => {
+    const socket = await rawConnection();
+    const closed = closeOf(socket);
+    socket.on('error', () => undefined);
+    socket.pause();
+
+    const ping = JSON.stringify({ type: 'ping', payload: { text: 'x'.repeat(50_000) } });
+    for (let nth = 0; nth < 1000; nth += 1) socket.send(ping);
+    await eventually(() => (socket.bufferedAmount === 0 ? true : undefined), 'end of the sending');
+    socket.resume();
+
+    // What it does not read in time it does not get: neither the answers nor, then, why it ended.
+    expect([4429, 1006]).toContain((await closed).code);
+    expect(await isServing()).toBe(true);
+  });
+
+  it('is for /graphql only', async () => {
+    const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/other`, ['graphql-transport-ws']);
+
+    const [error] = (await within(once(socket, 'error'), 'error')) as [Error];
+
+    expect(error.message).toBe('Unexpected server response: 404');
+  });
+
+  it('that sends what are no frames is closed', async () => {
+    const socket = await rawConnection();
+    const { _socket: tcp } = socket as unknown as { _socket: { write: (bytes: Buffer) => void } };
+
+    tcp.write(Buffer.alloc(1000, 255));
+
+    expect(await closeOf(socket)).toMatchObject({ code: 1002 });
+    expect(await isServing()).toBe(true);
+  });
+
+  it('is not what a request asks for that offers HTTP/2', async () => {
+    const { hostname, port } = new URL(gateway.url);
+    const tcp = connectTcp(Number(port), hostname);
+    tcp.end(
+      'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    );
+    let answer = '';
+    for await (const chunk of tcp) answer += String(chunk);
+
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK[^]*{"status":"ok"}$/);
+  });
+
+  it('leaves no trace in the log, however it is abused', () => {
+    expect(gateway.child.stderr).toBe('');
+  });
+});
+
+describe('of several processes', () => {
+  it('one polls, and where it is killed another takes over, and nothing is missed', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const pollers = async () => {
+      const { rows } = await db.query<{ pid: number }>(
+        `select l.pid from pg_locks l where l.locktype = 'advisory' and l.granted
+           and l.pid in (select a.pid from pg_stat_activity a where a.datname = current_database() and a.application_name = 'wallet-poller')`,
+      );
+      return rows.map(({ pid }) => pid);
+    };
+    const [first] = await pollers();
+    const second = new Gateway(db, {});
+    await second.start();
+    try {
+      const events = (await connect('player', owner, second)).wallet(wallet);
+      await events.shows(100);
+      expect(await pollers()).toEqual([first]);
+
+      gateway.child.signal('SIGKILL');
+      await gateway.child.exited;
+      // Whether it is booked before the other process looks or after.
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await events.shows(99);
+      await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+      await events.shows(98);
+
+      expect(await pollers()).not.toContain(first);
+      expect(events.ended).toBeUndefined();
+    } finally {
+      await second.stop();
+      await gateway.start();
+    }
+  });
+
+  it('none takes more websockets than it may', async () => {
+    const small = new Gateway(db, { MAX_SOCKETS: '2' });
+    await small.start();
+    try {
+      const [one] = [await connect('service', 'shop', small), await connect('service', 'shop', small)];
+
+      const refused = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+      const [error] = (await within(once(refused, 'error'), 'error')) as [Error];
+      expect(error.message).toBe('Unexpected server response: 503');
+
+      one.end();
+      await within(one.closed, 'close');
+      await eventually(
+        () =>
+          connect('service', 'shop', small).then(
+            () => true,
+            () => undefined,
+          ),
+        'room',
+      );
+    } finally {
+      await small.stop();
+    }
+  });
+
+  it('each sends its subscribers away when it ends, and ends', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const leaving = new Gateway(db, {});
+    await leaving.start();
+    const socket = await connect('player', owner, leaving);
+    await socket.wallet(wallet).shows(100);
+    // It never answers the closing, nor anything else.
+    const deaf = new WebSocket(`${leaving.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+    await within(once(deaf, 'open'), 'open socket');
+    deaf.pause();
+
+    const stopped = leaving.stop();
+
+    expect(await within(socket.closed, 'close')).toEqual({ code: 1012, reason: 'Service restart' });
+    expect(await stopped).toBe(0);
+    deaf.terminate();
+  });
+});
+
+describe('when the database', () => {
+  it('ends the connection on which the service listens, subscribers are sent away, and served when they come back', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const socket = await connect('player', owner);
+    await socket.wallet(wallet).shows(100);
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-listener'",
+    );
+
+    expect(await within(socket.closed, 'close')).toEqual({
+      code: 1013,
+      reason: 'Changes may have been missed: connect again',
+    });
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    await events.shows(99);
+  });
+
+  it('ends the connection of the poller, it starts again, and nothing is missed', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+
+    await db.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'wallet-poller'",
+    );
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+
+    await events.shows(99);
+    const lines = await gateway.child.complains('"msg":"poller"');
+    expect(lines.filter(({ msg }) => msg === 'poller').length).toBe(1);
+  });
+});
