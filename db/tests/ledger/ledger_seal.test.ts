@@ -76,7 +76,7 @@ describe('ledger_seal', () => {
     expect(await verifySeals(db)).toEqual([]);
   });
 
-  it('seals once what a transaction that began earlier books on top of a later one', async () => {
+  it('seals once what a transaction that began earlier books on top of a later one, and passes over a block of nothing else', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     const [early, between] = [await db.connect(), await db.connect()];
     await early.query('begin; select pg_current_xact_id()');
@@ -88,7 +88,7 @@ describe('ledger_seal', () => {
     await sealUntil(db, wallet, 2);
     await between.query('commit');
     await topUp(db, wallet);
-    await sealUntil(db, wallet, 3);
+    await sealUntil(db, wallet, 3, 1);
 
     const { rows } = await db.query<{ seq: string }>(
       'select seq from ledger.seal_heads where wallet_id = $1 order by seal_seq',
