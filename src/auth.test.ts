@@ -20,8 +20,8 @@ import { AUTH, createGateway, type Env, errorOf, type Gateway, linesOfLog } from
 
 const ISSUER = 'https://issuer.test';
 const AUDIENCE = 'wallet';
-const NOW = Math.floor(Date.now() / 1000);
-const CLAIMS = { sub: 'shop', role: 'service', exp: NOW + 600 };
+const now = (): number => Math.floor(Date.now() / 1000);
+const CLAIMS = { sub: 'shop', role: 'service', exp: now() + 600 };
 
 const key = (secret: string): Uint8Array => new TextEncoder().encode(secret);
 
@@ -54,7 +54,7 @@ describe('with a secret, a token', () => {
     expect(await answerTo(gateway, `bearer ${await sign(CLAIMS)}`)).toEqual(TAKEN);
     expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, sub: 'ü'.repeat(200) })}`)).toEqual(TAKEN);
     expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, iss: 'any', aud: 'any' })}`)).toEqual(TAKEN);
-    expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, exp: NOW - 2 })}`)).toEqual(TAKEN);
+    expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, exp: now() - 2 })}`)).toEqual(TAKEN);
   });
 
   it.each([
@@ -80,8 +80,8 @@ describe('with a secret, a token', () => {
       },
     ],
     ['no signature', async () => `Bearer ${(await sign(CLAIMS)).replace(/[^.]+$/, '')}`],
-    ['a time long past', async () => `Bearer ${await sign({ ...CLAIMS, exp: NOW - 60 })}`],
-    ['a time to come', async () => `Bearer ${await sign({ ...CLAIMS, nbf: NOW + 60 })}`],
+    ['a time long past', async () => `Bearer ${await sign({ ...CLAIMS, exp: now() - 60 })}`],
+    ['a time to come', async () => `Bearer ${await sign({ ...CLAIMS, nbf: now() + 60 })}`],
     ['no exp', async () => `Bearer ${await sign({ sub: 'shop', role: 'service' })}`],
     ['no sub', async () => `Bearer ${await sign({ role: 'service', exp: CLAIMS.exp })}`],
     ['an empty sub', async () => `Bearer ${await sign({ ...CLAIMS, sub: '' })}`],
@@ -214,7 +214,7 @@ describe('with a key set, a token', () => {
     ['no issuer', { iss: undefined }],
     ['no audience', { aud: undefined }],
     ['no exp', { exp: undefined }],
-    ['a time long past', { exp: NOW - 60 }],
+    ['a time long past', { exp: now() - 60 }],
     ['an unknown role', { role: 'admin' }],
     ['no sub', { sub: undefined }],
   ])('is refused where it has %s', async (_what, claims) => {
@@ -352,7 +352,7 @@ describe('createAuthenticator', () => {
   });
 
   it('lets a withdrawn key go after five minutes and a half, also where no new one comes', async () => {
-    const claims = { exp: NOW + 86_400 };
+    const claims = { exp: now() + 86_400 };
     await withClock(async (forward) => {
       forward(400_000);
       const pair = await issuer.newPair('withdrawn');
@@ -369,7 +369,7 @@ describe('createAuthenticator', () => {
   });
 
   it('asks the issuer once in half a minute, however many unknown keys come in', async () => {
-    const claims = { exp: NOW + 86_400 };
+    const claims = { exp: now() + 86_400 };
     const known = await issuer.newPair('known');
     const stranger = await generateKeyPair('RS256');
     const flood = (from: number) =>
@@ -393,7 +393,7 @@ describe('createAuthenticator', () => {
   });
 
   it('asks an issuer that is down once in two seconds, and takes the keys that it has meanwhile', async () => {
-    const claims = { exp: NOW + 86_400 };
+    const claims = { exp: now() + 86_400 };
     const known = await issuer.newPair('known too');
     const quiet = jest.spyOn(log, 'error').mockReturnValue();
     try {
