@@ -41,6 +41,7 @@ interface Facts {
 
 const db = createDatabase();
 const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+const yesterday = day(-1);
 const soon = day(10);
 const late = day(20);
 
@@ -450,7 +451,7 @@ describe('ledger_verify', () => {
     },
     {
       what: 'a bonus that had expired when it was granted',
-      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: day(-1), lots: [{ expires_at: day(-1), amount: 5 }] }),
+      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: yesterday, lots: [{ expires_at: yesterday, amount: 5 }] }),
       rules: ['lot_expiry', 'transfer_facts'],
       in: () => gina,
     },
