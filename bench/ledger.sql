@@ -60,6 +60,54 @@ begin
 end
 $$;
 
+-- The statements of a transfer and nothing else: what it asks of PostgreSQL where all that it checks and computes is free.
+-- Two wallets locked (in any order: their pairs are a ring with more players than there are sessions), the key and the limits
+-- looked up, two heads read, and the rows, with the ledger's keys, CHECKs and guard.
+create table bench.bare_transfers (like ledger.transfers including all);
+create table bench.bare_entries (like ledger.entries including all);
+create trigger _100_guard_insert before insert on bench.bare_transfers for each statement execute function ledger_private.tg__guard_insert();
+create trigger _100_guard_insert before insert on bench.bare_entries for each statement execute function ledger_private.tg__guard_insert();
+
+create function bench.bare_transfer(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text)
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_id uuid := uuidv7();
+  v_now timestamptz := clock_timestamp();
+  v_wallet ledger.wallets;
+  v_other ledger.wallets;
+  v_head ledger.entries;
+  v_other_head ledger.entries;
+  v_used boolean;
+  v_limited boolean;
+  v_guard text;
+begin
+  select w.* into v_wallet from ledger.wallets w where w.id = from_wallet and w.house is null for no key update;
+  select w.* into v_other from ledger.wallets w where w.id = to_wallet and w.house is null for no key update;
+  select exists (select from bench.bare_transfers t where t.wallet_id = from_wallet and t.idem_key = bare_transfer.idem_key),
+    exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
+  select e.* into v_head from bench.bare_entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
+  select e.* into v_other_head from bench.bare_entries e where e.wallet_id = to_wallet order by e.seq desc limit 1;
+  v_guard := set_config('ledger.posting', 'on', true);
+  insert into bench.bare_entries values
+    (from_wallet, coalesce(v_head.seq, 0) + 1, v_id, 'transfer', 'debit', amount, 0, 0, amount, amount, 0, 0, 0, 0,
+      '\x0000000000000000000000000000000000000000000000000000000000000000', v_now),
+    (to_wallet, coalesce(v_other_head.seq, 0) + 1, v_id, 'transfer', 'credit', amount, 0, 0, amount, amount, 0, 0, 0, 0,
+      '\x0000000000000000000000000000000000000000000000000000000000000000', v_now);
+  insert into bench.bare_transfers values (v_id, from_wallet, idem_key, 'transfer', from_wallet, 1, to_wallet, 1,
+    amount, amount, 0, null, null, null, '{}', 'db:wallet_job', v_now, pg_current_xact_id());
+  v_guard := set_config('ledger.posting', '', true);
+  return amount;
+end
+$$;
+-- Whose permissions are checked, as in the ledger's own functions.
+alter function bench.bare_transfer(uuid, uuid, bigint, text) owner to wallet_owner;
+grant usage on schema bench to wallet_owner;
+grant select, insert on bench.bare_transfers, bench.bare_entries to wallet_owner;
+
 -- A procedure for each kind of call, from one text, so that they differ in nothing else. Each expression of the loop is set
 -- up anew in each transaction, so there are few of them.
 do $make$
@@ -69,6 +117,7 @@ begin
   for v_load in
     select * from (values
       ('floor', 'bigint', 'v_result := bench.floor_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
+      ('bare', 'bigint', 'v_result := bench.bare_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
       ('spend', 'ledger.receipt', 'v_result := ledger.wallet_spend(v_players[v_place], 1, v_key || calls); commit;'),
       ('top_up', 'ledger.receipt', 'v_result := ledger.wallet_top_up(v_players[v_place], 1, v_key || calls); commit;'),
       ('transfer', 'ledger.receipt',

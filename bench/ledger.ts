@@ -46,6 +46,7 @@ export const ledger: Part = {
         title: CALLS,
         contenders: CONNECTIONS.flatMap((connections) => [
           calls(FLOOR, 'floor', 'gold', connections),
+          calls("a transfer's statements, nothing computed", 'bare', 'gold', connections),
           calls('spend', 'spend', 'gold', connections),
           calls('top-up', 'top_up', 'gold', connections),
           calls('transfer', 'transfer', 'gold', connections),
