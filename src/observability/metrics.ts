@@ -43,6 +43,7 @@ const routeLabel = labelsUpTo(20);
 const operationLabel = labelsUpTo(100);
 const codeLabel = labelsUpTo(50);
 const kindLabel = labelsUpTo(30);
+const closingLabel = labelsUpTo(30);
 
 const requestSeconds = new Histogram({
   name: 'http_request_duration_seconds',
@@ -55,6 +56,23 @@ const requestSeconds = new Histogram({
 export const requestsInFlight = new Gauge({
   name: 'http_requests_in_flight',
   help: 'Requests that have no whole answer yet',
+  registers,
+});
+
+export const socketsOpen = new Gauge({ name: 'websockets_open', help: 'Websockets that are open', registers });
+
+export const socketsMax = new Gauge({ name: 'websockets_max', help: 'Websockets that may be open', registers });
+
+export const subscriptionsOpen = new Gauge({
+  name: 'websocket_subscriptions_open',
+  help: 'Subscriptions that last, and other messages that have no answer yet',
+  registers,
+});
+
+const socketsClosed = new Counter({
+  name: 'websockets_closed_total',
+  help: 'Websockets that have ended, by the number they were closed with; refused: that were not opened at all',
+  labelNames: ['code'],
   registers,
 });
 
@@ -112,6 +130,10 @@ export function countRequest({ route, operation, outcome, codes, seconds }: Obse
     seconds,
   );
   for (const code of codes) refusals.inc({ code: codeLabel(code) });
+}
+
+export function countClosedSocket(code: number | 'refused'): void {
+  socketsClosed.inc({ code: closingLabel(String(code)) });
 }
 
 /** For whoever reads the feed of events. */

@@ -8,8 +8,10 @@ import { GraphQLError, type ExecutionArgs } from 'postgraphile/graphql';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Bearer, Identify, Identity } from '../auth.ts';
 import { publicError } from '../errors.ts';
-import { keepAlive } from './heartbeat.ts';
 import { refuseAllButSubscriptions } from '../graphql/plugins/subscriptions.ts';
+import { log } from '../observability/log.ts';
+import { countClosedSocket, socketsMax, socketsOpen, subscriptionsOpen } from '../observability/metrics.ts';
+import { keepAlive } from './heartbeat.ts';
 
 export interface SocketOptions {
   serv: GrafservBase;
@@ -68,13 +70,17 @@ export class Sockets {
 
   constructor(options: SocketOptions) {
     this.#options = options;
+    socketsMax.set(options.maxSockets);
     const protocol = makeServer<Record<string, unknown>, Peer>(this.#protocol());
     this.#server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
       const peer = new Peer(socket, request);
       peers.set(socket, peer);
       const closed = protocol.opened(peer, peer);
+      const started = performance.now();
+      socketsOpen.inc();
       socket.on('close', (code, reason) => {
         this.#forget(peer);
+        tell(peer, code, started);
         closed(code, String(reason)).catch((error: unknown) => publicError(error, 'websocket'));
       });
     });
@@ -84,6 +90,7 @@ export class Sockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (request.url?.split('?', 1)[0] !== PATH) refuseUpgrade(socket, '404 Not Found');
     else if (this.#isDraining || this.#server.clients.size >= this.#options.maxSockets) {
+      countClosedSocket('refused');
       refuseUpgrade(socket, '503 Service Unavailable');
     } else {
       this.#server.handleUpgrade(request, socket, head, (opened) => {
@@ -224,11 +231,12 @@ class Peer {
     this.socket.on('message', (data: Buffer) => {
       // What came in before the end is not worth an answer.
       if (!this.isOpen) return;
-      this.#underWay += 1;
-      if (this.#underWay > MAX_UNDER_WAY) {
+      if (this.#underWay >= MAX_UNDER_WAY) {
         this.end(CLOSING.tooFast);
         return;
       }
+      this.#underWay += 1;
+      subscriptionsOpen.inc();
       handle(data.toString())
         .catch((error: unknown) => {
           const { message } = publicError(error, 'websocket');
@@ -236,6 +244,7 @@ class Peer {
         })
         .finally(() => {
           this.#underWay -= 1;
+          subscriptionsOpen.dec();
         });
     });
   }
@@ -243,6 +252,17 @@ class Peer {
   #flush(): void {
     for (const resolve of this.#onFlushed.splice(0)) resolve();
   }
+}
+
+/** One line for each websocket, when it is over. What it subscribed to is not in it. */
+function tell({ identity }: Peer, code: number, started: number): void {
+  socketsOpen.dec();
+  countClosedSocket(code);
+  const seconds = (performance.now() - started) / 1000;
+  log.info(
+    { actor: identity && subjectOf(identity), code, duration_ms: Math.round(seconds * 1e4) / 10 },
+    'websocket closed',
+  );
 }
 
 function subjectOf({ role, sub }: Identity): string {

@@ -6,6 +6,7 @@ import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { call, newAsset, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
 import { signToken, type Role } from '../auth.ts';
+import { parseMetrics, valueOf } from '../observability/testing_metrics.ts';
 import { AUTH, createGateway, Gateway, type GraphqlError } from '../testing.ts';
 
 interface Event {
@@ -598,11 +599,26 @@ describe('of several processes', () => {
     }
   });
 
-  it('none takes more websockets than it may', async () => {
+  it('none takes more websockets than it may, and each tells of those it has and had', async () => {
     const small = new Gateway(db, { MAX_SOCKETS: '2' });
     await small.start();
+    const metrics = async (...wanted: [string, Record<string, string>?][]): Promise<(number | undefined)[]> => {
+      const response = await small.with(undefined).fetch('/metrics');
+      const families = parseMetrics(await response.text());
+      return wanted.map(([name, labels]) => valueOf(families, name, labels));
+    };
     try {
       const [one] = [await connect('service', 'shop', small), await connect('service', 'shop', small)];
+      const wallet = await walletOf(newOwner());
+      await Promise.all([one.wallet(wallet), one.wallet(wallet)].map((events) => events.shows(100)));
+      expect(
+        await metrics(
+          ['websockets_open'],
+          ['websockets_max'],
+          ['websocket_subscriptions_open'],
+          ['websockets_closed_total'],
+        ),
+      ).toEqual([2, 2, 2, undefined]);
 
       const refused = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
       const [error] = (await within(once(refused, 'error'), 'error')) as [Error];
@@ -610,6 +626,21 @@ describe('of several processes', () => {
 
       one.end();
       await within(one.closed, 'close');
+      const [line] = await small.child.prints(/^.*"websocket closed".*$/m);
+      expect(JSON.parse(line)).toMatchObject({
+        level: 'info',
+        actor: 'service:shop',
+        code: 1000,
+        duration_ms: expect.any(Number) as number,
+      });
+      expect(
+        await metrics(
+          ['websockets_open'],
+          ['websocket_subscriptions_open'],
+          ['websockets_closed_total', { code: '1000' }],
+          ['websockets_closed_total', { code: 'refused' }],
+        ),
+      ).toEqual([1, 0, 1, 1]);
       await eventually(
         () =>
           connect('service', 'shop', small).then(
