@@ -451,7 +451,8 @@ describe('ledger_verify', () => {
     },
     {
       what: 'a bonus that had expired when it was granted',
-      sql: () => forge(gina, 'bonus', 5, { bonus: 5, expires_at: yesterday, lots: [{ expires_at: yesterday, amount: 5 }] }),
+      sql: () =>
+        forge(gina, 'bonus', 5, { bonus: 5, expires_at: yesterday, lots: [{ expires_at: yesterday, amount: 5 }] }),
       rules: ['lot_expiry', 'transfer_facts'],
       in: () => gina,
     },
