@@ -43,7 +43,6 @@ const routeLabel = labelsUpTo(20);
 const operationLabel = labelsUpTo(100);
 const codeLabel = labelsUpTo(50);
 const kindLabel = labelsUpTo(30);
-const closingLabel = labelsUpTo(30);
 
 const requestSeconds = new Histogram({
   name: 'http_request_duration_seconds',
@@ -71,7 +70,7 @@ export const subscriptionsOpen = new Gauge({
 
 const socketsClosed = new Counter({
   name: 'websockets_closed_total',
-  help: 'Websockets that have ended, by the number they were closed with; refused: that were not opened at all',
+  help: 'Websockets that have ended, by the number they were closed with; other: one that only the client knows; refused: not opened at all',
   labelNames: ['code'],
   registers,
 });
@@ -132,8 +131,8 @@ export function countRequest({ route, operation, outcome, codes, seconds }: Obse
   for (const code of codes) refusals.inc({ code: codeLabel(code) });
 }
 
-export function countClosedSocket(code: number | 'refused'): void {
-  socketsClosed.inc({ code: closingLabel(String(code)) });
+export function countClosedSocket(code: number | 'other' | 'refused'): void {
+  socketsClosed.inc({ code });
 }
 
 /** For whoever reads the feed of events. */

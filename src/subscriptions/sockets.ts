@@ -1,7 +1,7 @@
 /** GraphQL over websockets: who may connect, how many, how much each may ask for, and how a connection ends. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { handleProtocols, makeServer, type Context, type ServerOptions } from 'graphql-ws';
+import { CloseCode, handleProtocols, makeServer, type Context, type ServerOptions } from 'graphql-ws';
 import { makeGraphQLWSConfig, type GrafservBase } from 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
 import { GraphQLError, type ExecutionArgs } from 'postgraphile/graphql';
@@ -257,7 +257,8 @@ class Peer {
 /** One line for each websocket, when it is over. What it subscribed to is not in it. */
 function tell({ identity }: Peer, code: number, started: number): void {
   socketsOpen.dec();
-  countClosedSocket(code);
+  // Websockets and the protocol have a few numbers each; a client may close with one of thousands.
+  countClosedSocket(code < 3000 || code in CloseCode ? code : 'other');
   const seconds = (performance.now() - started) / 1000;
   log.info(
     { actor: identity && subjectOf(identity), code, duration_ms: Math.round(seconds * 1e4) / 10 },

@@ -641,6 +641,15 @@ describe('of several processes', () => {
           ['websockets_closed_total', { code: 'refused' }],
         ),
       ).toEqual([1, 0, 1, 1]);
+
+      const odd = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+      await within(once(odd, 'open'), 'open socket');
+      odd.close(4242);
+      await closeOf(odd);
+      await small.child.prints(/"code":4242/);
+      expect(
+        await metrics(['websockets_closed_total', { code: 'other' }], ['websockets_closed_total', { code: '4242' }]),
+      ).toEqual([1, undefined]);
       await eventually(
         () =>
           connect('service', 'shop', small).then(
