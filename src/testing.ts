@@ -1,6 +1,7 @@
 /** What the tests of the gateway share: processes that end with the test run, a gateway on a database of its own, calls. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { createDatabase, type Database } from '../db/tests/helpers.ts';
@@ -112,6 +113,22 @@ export class Child {
       clearTimeout(deadline);
     });
   }
+}
+
+/** Does this to the gateway's session that waits for a lock. */
+export async function toWaiting(
+  db: Database,
+  what: 'pg_cancel_backend' | 'pg_terminate_backend' | 'abs',
+): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const { rowCount } = await db.query(
+      `select ${what}(pid) from pg_stat_activity
+       where datname = current_database() and application_name = 'wallet-gateway' and wait_event_type = 'Lock'`,
+    );
+    if (rowCount) return;
+    await sleep(20);
+  }
+  throw new Error('Nobody waits');
 }
 
 /** The lines of a log in JSON, among others. */

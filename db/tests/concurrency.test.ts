@@ -14,6 +14,7 @@ import {
   rowsOf,
   setStatus,
   someAsset,
+  waitsForLock,
 } from './helpers.ts';
 
 const db = createDatabase();
@@ -26,17 +27,6 @@ async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, numbe
   for (const outcome of await Promise.all(calls.map((one) => one.then(() => 'receipt', codeOf))))
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   return counts;
-}
-
-/** Whether the server process of a session waits for a lock by now. */
-async function waitsForLock(session: pg.Client): Promise<void> {
-  const pid = (session as pg.Client & { processID: number }).processID;
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
-    if (rows.length > 0) return;
-    await sleep(20);
-  }
-  throw new Error('the session does not wait');
 }
 
 /** Two new wallets that meet the same stripe of the house. */
@@ -256,7 +246,7 @@ describe('a duplicate', () => {
     const receipt = await call(first, 'wallet_top_up', request);
 
     const duplicate = call(second, 'wallet_top_up', request);
-    await waitsForLock(second);
+    await waitsForLock(db, second);
     await first.query('commit');
 
     expect(await duplicate).toEqual({ ...receipt, replayed: true });
@@ -270,7 +260,7 @@ describe('a duplicate', () => {
     await call(first, 'wallet_top_up', request);
 
     const duplicate = call(second, 'wallet_top_up', request);
-    await waitsForLock(second);
+    await waitsForLock(db, second);
     await first.query('rollback');
 
     expect(await duplicate).toMatchObject({ replayed: false, seq: '1', balance: '5' });
@@ -471,7 +461,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await call(other, 'wallet_spend', { wallet_id, amount: 8, idem_key: newKey() });
 
     const waiting = refusal(call(session, 'wallet_spend', { wallet_id, amount: 5, idem_key: newKey() }));
-    await waitsForLock(session);
+    await waitsForLock(db, session);
     await other.query('commit');
 
     expect((await waiting).code).toBe('40001');

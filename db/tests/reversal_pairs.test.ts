@@ -1,5 +1,4 @@
 /** Reversals where another feature is at work on the same credits, or another caller. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
   call,
@@ -14,6 +13,7 @@ import {
   rowsOf,
   type Session,
   someAsset,
+  waitsForLock,
 } from './helpers.ts';
 
 const IN_2100 = '2100-06-01T00:00:00Z';
@@ -110,16 +110,6 @@ async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, numbe
   for (const outcome of await Promise.all(calls.map((one) => one.then(() => 'receipt', codeOf))))
     counts[outcome] = (counts[outcome] ?? 0) + 1;
   return counts;
-}
-
-async function waitsForLock(session: pg.Client): Promise<void> {
-  const pid = (session as pg.Client & { processID: number }).processID;
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
-    if (rows.length > 0) return;
-    await sleep(20);
-  }
-  throw new Error('the session does not wait');
 }
 
 describe('partial refund after expiry', () => {
@@ -313,7 +303,7 @@ describe('reversal of a batch posting', () => {
     await postBatch(batch, [{ kind: 'top_up', wallet_id: other, amount: 1 }]);
 
     const reversal = reverse(operator, bought);
-    await waitsForLock(operator);
+    await waitsForLock(db, operator);
     await batch.query("set lock_timeout = '2s'");
     const second = await postBatchOf(batch, { kind: 'top_up', wallet_id, amount: 5 });
     await batch.query('commit');
@@ -678,7 +668,7 @@ describe('reversals at once', () => {
     const bought = await topUp(service, wallet_id, 10);
 
     const early = refusal(reverse(operator, bought));
-    await waitsForLock(operator);
+    await waitsForLock(db, operator);
     await service.query('commit');
 
     expect((await early).code).toBe('40001');

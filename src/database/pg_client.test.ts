@@ -18,7 +18,7 @@ import {
 import { publicError } from '../errors.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { createPool } from './pool.ts';
-import { Gateway } from '../testing.ts';
+import { Gateway, toWaiting } from '../testing.ts';
 
 const SERVICE = { role: 'wallet_service', 'jwt.claims.sub': 'shop', 'jwt.claims.role': 'service' };
 const SPEND = 'select * from ledger.wallet_spend($1, $2, $3)';
@@ -152,19 +152,6 @@ async function locked<T>(walletId: string, work: () => Promise<T>): Promise<T> {
   await holder.query('begin');
   await holder.query('select from ledger.wallets where id = $1 for update', [walletId]);
   return work().finally(() => holder.query('rollback'));
-}
-
-/** Does this to the session that waits for a lock. */
-async function toWaiting(what: 'pg_cancel_backend' | 'pg_terminate_backend' | 'abs'): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
-    const { rowCount } = await db.query(
-      `select ${what}(pid) from pg_stat_activity
-       where datname = current_database() and application_name = 'wallet-gateway' and wait_event_type = 'Lock'`,
-    );
-    if (rowCount) return;
-    await sleep(20);
-  }
-  throw new Error('Nobody waits');
 }
 
 describe('a statement', () => {
@@ -394,7 +381,7 @@ describe('a connection', () => {
     const key = newKey();
 
     const [code] = await locked(walletId, () =>
-      Promise.all([shown(run(SPEND, [walletId, 1, key])), toWaiting('pg_terminate_backend')]),
+      Promise.all([shown(run(SPEND, [walletId, 1, key])), toWaiting(db, 'pg_terminate_backend')]),
     );
 
     expect(code).toBe('RETRY');
@@ -421,7 +408,7 @@ describe('a connection', () => {
 
     const code = await locked(walletId, async () => {
       const calling = shown(run(SPEND, [walletId, 1, key]));
-      await toWaiting('abs');
+      await toWaiting(db, 'abs');
       wire.cut();
       return calling;
     });
@@ -469,7 +456,7 @@ describe('a connection', () => {
     const key = newKey();
 
     const [code] = await locked(walletId, () =>
-      Promise.all([shown(run(SPEND, [walletId, 1, key])), toWaiting('pg_cancel_backend')]),
+      Promise.all([shown(run(SPEND, [walletId, 1, key])), toWaiting(db, 'pg_cancel_backend')]),
     );
 
     expect(code).toBe('TIMEOUT');
@@ -600,7 +587,7 @@ describe('a request to the gateway', () => {
         body: JSON.stringify({ query, variables: { input } }),
         signal: gone.signal,
       });
-      await toWaiting('abs');
+      await toWaiting(db, 'abs');
       gone.abort();
       await expect(calling).rejects.toThrow('abort');
     });

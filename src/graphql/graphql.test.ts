@@ -18,6 +18,7 @@ import {
   errorOf,
   linesOfLog,
   RECEIPT,
+  toWaiting,
   type Answer,
   type Caller,
   type GraphqlReceipt,
@@ -1180,19 +1181,6 @@ describe('an error that is not a refusal', () => {
     }
   }
 
-  /** Does this to the gateway's session that waits for a lock. */
-  async function toWaiting(what: 'pg_cancel_backend' | 'pg_terminate_backend'): Promise<void> {
-    for (let attempt = 0; attempt < 200; attempt += 1) {
-      const { rowCount } = await db.query(
-        `select ${what}(pid) from pg_stat_activity
-         where datname = current_database() and application_name = 'wallet-gateway' and wait_event_type = 'Lock'`,
-      );
-      if (rowCount) return;
-      await sleep(20);
-    }
-    throw new Error('Nobody waits');
-  }
-
   it('is masked with an id under which it is logged, and shows nothing of the database', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = { walletId, amount: '1', idemKey: newKey() };
@@ -1252,7 +1240,7 @@ describe('an error that is not a refusal', () => {
     const [refused] = await locked(walletId, () =>
       Promise.all([
         service.mutate('walletSpend', { walletId, amount: '1', idemKey: newKey() }),
-        toWaiting('pg_cancel_backend'),
+        toWaiting(db, 'pg_cancel_backend'),
       ]),
     );
 
@@ -1267,7 +1255,7 @@ describe('an error that is not a refusal', () => {
     const input = { walletId, amount: '1', idemKey: newKey() };
 
     const [refused] = await locked(walletId, () =>
-      Promise.all([service.mutate('walletSpend', input), toWaiting('pg_terminate_backend')]),
+      Promise.all([service.mutate('walletSpend', input), toWaiting(db, 'pg_terminate_backend')]),
     );
 
     expect(errorOf(refused).extensions.code).toBe('RETRY');
