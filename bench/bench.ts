@@ -1,8 +1,8 @@
 /** `npm run bench`: what the service achieves on this machine; `-- --help` lists the options. */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { run } from '../src/commands/run.ts';
+import { command } from '../src/commands/command.ts';
+import { UsageError } from '../src/exit.ts';
 import { withClient } from './databases.ts';
 import { histories, ledgers } from './growth.ts';
 import { httpGroups, TITLES } from './http.ts';
@@ -54,16 +54,18 @@ const PARTS = [ledger, histories, ledgers, http, observability];
 
 type Cleaning = Bench['cleaning'];
 
-await run(async () => {
-  const { quick, only, json, file, help } = readOptions();
-  if (help) {
-    console.log(HELP);
-    return 0;
-  }
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string', default: '' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ quick, only, json }, file) => {
+  if (file !== undefined && !json) throw new UsageError(`Unexpected argument '${file}'; see --help`);
   const wanted = (title: string): boolean => title.toLowerCase().includes(only.toLowerCase());
   const parts = PARTS.filter(({ titles }) => titles.some(wanted));
   if (parts.length === 0) {
-    throw new Error(
+    throw new UsageError(
       `No group's title contains "${only}". They are:\n${PARTS.flatMap(({ titles }) => titles).join('\n')}`,
     );
   }
@@ -116,22 +118,6 @@ await run(async () => {
     await end();
   }
 });
-
-function readOptions(): { quick: boolean; only: string; json: boolean; file: string | undefined; help: boolean } {
-  const { values, positionals } = parseArgs({
-    options: {
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-    allowPositionals: true,
-  });
-  const [file, ...more] = positionals;
-  if (more.length > 0 || (file !== undefined && !values.json))
-    throw new Error(`Unknown: ${positionals.join(' ')}\n\n${HELP}`);
-  return { ...values, file };
-}
 
 async function measure(part: Part, bench: Bench): Promise<Section[]> {
   const { sizes, wanted, progress } = bench;

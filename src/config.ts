@@ -1,5 +1,6 @@
 /** Reads the environment, once and for all: no other module looks at it. */
 import { readFileSync } from 'node:fs';
+import pg from 'pg';
 
 export interface SecretAuth {
   kind: 'secret';
@@ -57,12 +58,19 @@ export class ConfigError extends Error {
 
 type Env = Record<string, string | undefined>;
 
-const MIN_SECRET_BYTES = 32;
+export const MIN_SECRET_BYTES = 32;
 
+/** For the service, which in production needs to know who signs its tokens. */
 export function readConfig(env: Env): Readonly<Config> {
+  const config = readCommandConfig(env);
+  if (config.production && !config.auth) throw new ConfigError('In production, set JWT_SECRET or JWKS_URI');
+  return config;
+}
+
+/** For commands: they only need a database. */
+export function readCommandConfig(env: Env): Readonly<Config> {
   const production = env.NODE_ENV === 'production';
   const auth = readAuth(env);
-  if (production && !auth) throw new ConfigError('In production, set JWT_SECRET or JWKS_URI');
   return Object.freeze({
     databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
     workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
@@ -96,6 +104,7 @@ function readDatabaseUrl(env: Env, name: string): string | undefined {
   if (!/^postgres(ql)?:\/\//.test(value)) {
     throw new ConfigError(`${name} must start with postgres:// or postgresql://`);
   }
+  checkDatabaseUrl(name, value);
   if (password === undefined) return value;
   const url = URL.parse(value);
   if (!url?.hostname || !url.username) throw new ConfigError(`${passwordName} needs a user and a host in ${name}`);
@@ -104,6 +113,26 @@ function readDatabaseUrl(env: Env, name: string): string | undefined {
   }
   url.password = encodeURIComponent(password);
   return url.href;
+}
+
+/** As pg reads it, which also opens the certificates that the URL names. Its own messages may quote the password. */
+function checkDatabaseUrl(name: string, value: string): void {
+  try {
+    const { host, port } = new pg.Client({ connectionString: value });
+    if (host && !/[\s%]/.test(host) && port > 0 && port <= 65_535) return;
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    if (code !== undefined && path !== undefined)
+      throw new ConfigError(`${name} names ${path}, which cannot be read (${code})`, { cause: error });
+  }
+  throw new ConfigError(
+    `${name} cannot be read as a URL: postgresql://user:password@host:port/database, with %40 for an @ in the password`,
+  );
+}
+
+/** Removes what libpq and pg would read: these variables are meant for another server than the embedded one. */
+export function forgetLibpqVariables(env: Env): void {
+  for (const name of Object.keys(env)) if (/^PG[A-Z]/.test(name)) Reflect.deleteProperty(env, name);
 }
 
 function readLogLevel(env: Env): LogLevel {

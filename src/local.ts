@@ -2,11 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { ConfigError, MIN_SECRET_BYTES, type Config } from './config.ts';
 import type { EmbeddedServer } from './database/embedded.ts';
-import { ConfigError, type Config } from './config.ts';
+import { explain } from './database/pool.ts';
+import { oneLine, UnreachableError } from './exit.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
 const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
+const CONNECT_WITHIN_MS = 10_000;
 
 /** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
 export async function startLocalServer({ exclusive = false } = {}): Promise<EmbeddedServer> {
@@ -14,18 +18,33 @@ export async function startLocalServer({ exclusive = false } = {}): Promise<Embe
     const { startEmbedded } = await import('./database/embedded.ts');
     return await startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
   } catch (error) {
-    throw new ConfigError((error as Error).message, { cause: error });
+    throw new UnreachableError(oneLine(error), { cause: error });
   }
 }
 
 /** Runs `work` on the database that the configuration names, and leaves the local server as it was found. */
 export async function withDatabaseUrl<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
-  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
+  if (config.databaseUrl !== undefined) {
+    await checkReachable(config.databaseUrl);
+    return work(config.databaseUrl);
+  }
   const server = await startLocalServer();
   try {
     return await work(server.url);
   } finally {
     await server.stop();
+  }
+}
+
+/** Says in one line, before any work, that there is no database where DATABASE_URL points. */
+async function checkReachable(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new UnreachableError(explain(error), { cause: error });
+  } finally {
+    await client.end().catch(() => undefined);
   }
 }
 
@@ -37,6 +56,16 @@ export async function isDevelopmentSecret(secret: string): Promise<boolean> {
 
 /** The secret of development where none is configured: made once, then kept, and shared by the service and `npm run token`. */
 export async function developmentSecret(): Promise<string> {
+  const secret = await keptSecret().catch((error: unknown) => {
+    throw new ConfigError(`The secret of this checkout cannot be kept: ${oneLine(error)}; set JWT_SECRET`, {
+      cause: error,
+    });
+  });
+  if (Buffer.byteLength(secret) >= MIN_SECRET_BYTES) return secret;
+  throw new ConfigError(`${SECRET_FILE} holds no secret of ${MIN_SECRET_BYTES} bytes: delete it, or set JWT_SECRET`);
+}
+
+async function keptSecret(): Promise<string> {
   await mkdir(DATA_FOLDER, { recursive: true });
   // Written aside and then linked: a process that starts at the same moment finds the whole secret or none.
   const draft = `${SECRET_FILE}.${process.pid}`;
@@ -48,5 +77,5 @@ export async function developmentSecret(): Promise<string> {
   } finally {
     await unlink(draft);
   }
-  return readFile(SECRET_FILE, 'utf8');
+  return (await readFile(SECRET_FILE, 'utf8')).trim();
 }

@@ -115,7 +115,7 @@ describe('the secrets of the compose file', () => {
 
     const { code, stderr } = await secrets(...args);
 
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(reason) as string });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(reason) as string });
     expect(await contents()).toEqual(before);
   });
 });

@@ -7,10 +7,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
 import { ConfigError, readConfig, type AuthConfig, type Config } from './config.ts';
+import { command } from './commands/command.ts';
 import { openDatabase, type Database } from './database/database.ts';
+import { EXIT } from './exit.ts';
 import { HttpServer } from './http/http_server.ts';
 import { developmentSecret, isDevelopmentSecret } from './local.ts';
-import { configureLog, log, logCrashes, takeOverConsole } from './observability/log.ts';
+import { configureLog, describeError, log, logCrashes, takeOverConsole } from './observability/log.ts';
 import { countPostings } from './observability/metrics.ts';
 import { startTracing, type Tracing } from './observability/tracing.ts';
 import { loadDocuments } from './graphql/persisted_documents.ts';
@@ -31,20 +33,26 @@ const DRAIN_MS = 10_000;
 /** A connection that does not come back must not keep the process. */
 const CLOSE_MS = 2_000;
 
-process.exit(await run());
+const HELP = `npm start
+
+Serves the wallets on HOST and PORT. Without DATABASE_URL it starts a PostgreSQL of its own in .data/ and posts a demo to it; with an
+administrator's DATABASE_URL it migrates first. The settings are environment variables: see "Configuration" in README.md.`;
+
+await command({ help: HELP }, run);
+process.exit();
 
 async function run(): Promise<number> {
-  try {
-    const gateway = await start();
-    await stopSignal();
-    await stop(gateway);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    // Plain also in production: it is for whoever starts the service, and how to log may be what is wrong.
-    process.stderr.write(`${error.message}\n`);
-    return 1;
-  }
+  const gateway = await start().catch((error: unknown) => {
+    // Whoever starts the service sees one line; the stack is for whoever looks for more.
+    log.debug({ error: describeError(error) }, 'start failed');
+    throw error;
+  });
+  const lost = await Promise.race([stopSignal(), gateway.database.ended]);
+  if (lost !== undefined) process.stderr.write(`${lost}\n`);
+  const stopped = stop(gateway);
+  // Without its database, nothing that is in flight can be answered.
+  await (lost === undefined ? stopped : Promise.race([stopped, sleep(CLOSE_MS)]));
+  return lost === undefined ? EXIT.fine : EXIT.unreachable;
 }
 
 async function start(): Promise<Gateway> {

@@ -1,17 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, cp, mkdtemp, readFile, realpath, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import pg from 'pg';
-import { createDatabase } from '../db/tests/helpers.ts';
+import { createDatabase, newAsset, newWallet } from '../db/tests/helpers.ts';
 import { AUTH, Child, type Env, execute, ROOT } from './testing.ts';
 
 const SLOW_MS = 120_000;
 
 /** The project as it is after `npm ci`: nothing of what a service has left behind. */
-async function freshCopy(): Promise<string> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'wallet start ')));
+async function freshCopy(name = "wallet it's 100% ü#"): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), name)));
   // As root, PostgreSQL runs as another user, who has to get in.
   await chmod(folder, 0o755);
   const left = new Set(['node_modules', '.data', '.git', 'coverage']);
@@ -138,7 +138,7 @@ describe('npm start in an empty folder', () => {
   ])('makes no token of %j, and says why in one line', async (args) => {
     const { code, stdout, stderr } = await execute(process.execPath, ['src/commands/token.ts', ...args], { cwd });
 
-    expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, stdout: '', lines: 1 });
+    expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, stdout: '', lines: 1 });
     expect(stderr).not.toBe('');
   });
 
@@ -192,7 +192,7 @@ describe('npm start in an empty folder', () => {
     async () => {
       const second = await execute(process.execPath, ['src/server.ts'], { cwd, env: { PORT: '0' } });
 
-      expect(second.code).toBe(1);
+      expect(second.code).toBe(3);
       expect(second.stdout).toBe('');
       expect(second.stderr).toMatch(/^Another process is already serving from .+\n$/);
     },
@@ -252,15 +252,100 @@ describe('npm start in an empty folder', () => {
   );
 });
 
+describe('a checkout that cannot keep its files', () => {
+  it.each([
+    [
+      'whose .data is a file',
+      'npm run token',
+      async (cwd: string) => writeFile(join(cwd, '.data'), ''),
+      /^The secret of this checkout cannot be kept: .*EEXIST.*; set JWT_SECRET\n$/,
+    ],
+    [
+      'whose secret is empty',
+      'npm run token',
+      async (cwd: string) => {
+        await mkdir(join(cwd, '.data'));
+        await writeFile(join(cwd, '.data/jwt-secret'), '');
+      },
+      /jwt-secret holds no secret of 32 bytes: delete it, or set JWT_SECRET\n$/,
+    ],
+    [
+      'whose data folder is a file',
+      'npm run migrate',
+      async (cwd: string) => {
+        await mkdir(join(cwd, '.data'));
+        await writeFile(join(cwd, '.data/postgres'), '');
+      },
+      /^[^\n]*EEXIST[^\n]*\n$/,
+    ],
+    [
+      'whose path a shell would read',
+      'npm run migrate',
+      async (cwd: string) => {
+        await mkdir(join(cwd, 'a$b'));
+        await symlink(join(cwd, 'a$b'), join(cwd, '.data'));
+      },
+      /^PostgreSQL cannot run in .*: move it to a path without/,
+    ],
+  ])('%s: %s says so in one line', async (_what, command, spoil, line) => {
+    const cwd = await freshCopy();
+    try {
+      await spoil(cwd);
+      const [, , name = ''] = command.split(' ');
+      const args = name === 'token' ? ['--role', 'player', '--sub', 'bob'] : [];
+
+      const { code, stdout, stderr } = await execute(process.execPath, [`src/commands/${name}.ts`, ...args], { cwd });
+
+      expect({ code, stdout, lines: stderr.split('\n').length }).toEqual({
+        code: name === 'token' ? 2 : 3,
+        stdout: '',
+        lines: 2,
+      });
+      expect(stderr).toMatch(line);
+    } finally {
+      await rm(cwd, { recursive: true, force: true });
+    }
+  });
+});
+
+describe('npm start whose PostgreSQL dies', () => {
+  it(
+    'ends with 3 and one line that says where to look, also with variables of libpq that name another server',
+    async () => {
+      const cwd = await freshCopy();
+      const foreign = { PGHOST: 'nowhere.invalid', PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', PGPASSWORD: 'no' };
+      const service = new Child(process.execPath, ['src/server.ts'], { cwd, env: { PORT: '0', ...foreign } });
+      try {
+        await service.prints(/^curl .*\n/m, SLOW_MS);
+        const home = await realpath(join(cwd, '.data/postgres'));
+        const pid = Number((await readFile(join(home, 'data/postmaster.pid'), 'utf8')).split('\n')[0]);
+
+        process.kill(pid, 'SIGKILL');
+
+        expect(await service.exited).toBe(3);
+        expect(service.stderr).toContain(
+          `The PostgreSQL in ${home} has ended by itself; ${home}/postgres.log says why.`,
+        );
+        expect(service.stderr).not.toMatch(/^ +at |crashed/m);
+      } finally {
+        await service.stop();
+        await rm(await realpath(join(cwd, '.data/postgres')), { recursive: true, force: true });
+        await rm(cwd, { recursive: true, force: true });
+      }
+    },
+    SLOW_MS,
+  );
+});
+
 describe('the server', () => {
   const db = createDatabase();
 
   /** Starts what should not start. */
-  async function refuse(env: Env): Promise<string> {
+  async function refuse(env: Env, expected = 2): Promise<string> {
     const { code, stdout, stderr } = await execute(process.execPath, ['src/server.ts'], {
       env: { JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url, ...env },
     });
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: expected, stdout: '' });
     expect(stderr).toMatch(/^[^\n]+\n$/);
     return stderr.trim();
   }
@@ -276,13 +361,13 @@ describe('the server', () => {
   });
 
   it('says in one line that the database cannot be reached', async () => {
-    expect(await refuse({ DATABASE_URL: 'postgres://somebody:secret-1@127.0.0.1:1/wallet' })).toMatch(
+    expect(await refuse({ DATABASE_URL: 'postgres://somebody:secret-1@127.0.0.1:1/wallet' }, 3)).toMatch(
       /^The database at DATABASE_URL cannot be reached: (?!.*secret-1).*ECONNREFUSED/,
     );
   });
 
   it('says in one line that the host is not known', async () => {
-    expect(await refuse({ DATABASE_URL: 'postgres://somebody@database.invalid/wallet' })).toMatch(
+    expect(await refuse({ DATABASE_URL: 'postgres://somebody@database.invalid/wallet' }, 3)).toMatch(
       /^The database at DATABASE_URL cannot be reached: .*database\.invalid/,
     );
   });
@@ -292,7 +377,7 @@ describe('the server', () => {
     url.username = 'wallet_test_nobody';
     url.password = 'secret-1';
 
-    expect(await refuse({ DATABASE_URL: url.href })).toMatch(
+    expect(await refuse({ DATABASE_URL: url.href }, 3)).toMatch(
       /^The database at DATABASE_URL cannot be reached: (?!.*secret-1).*wallet_test_nobody/,
     );
   });
@@ -301,7 +386,7 @@ describe('the server', () => {
     const url = new URL(db.url);
     url.pathname = '/wallet_test_nothing';
 
-    expect(await refuse({ DATABASE_URL: url.href })).toMatch(/^The database at DATABASE_URL .*wallet_test_nothing/);
+    expect(await refuse({ DATABASE_URL: url.href }, 3)).toMatch(/^The database at DATABASE_URL .*wallet_test_nothing/);
   });
 
   it.each([
@@ -332,17 +417,17 @@ describe('the server', () => {
       env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url },
     });
     const [, url = ''] = await service.prints(/^Listening on (\S+)$/m);
+    const walletId = await newWallet(db, await newAsset(db), { bought: 20 });
     const holder = await db.connect();
     await holder.query('begin; select from ledger.wallets for update');
     const { signToken } = await import('./auth.ts');
     const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
-    const [wallet] = (await db.query<{ id: string }>("select ledger.wallet_id('alice', 'GOLD') as id")).rows;
 
     const answer = fetch(`${url}/graphql`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
       body: JSON.stringify({
-        query: `mutation { walletSpend(input: {walletId: "${wallet?.id ?? ''}", amount: 1, idemKey: "late"}) { receipt { balance } } }`,
+        query: `mutation { walletSpend(input: {walletId: "${walletId}", amount: 1, idemKey: "late"}) { receipt { balance } } }`,
       }),
     });
     for (let waiting: unknown[] = []; waiting.length === 0;) {
@@ -353,7 +438,7 @@ describe('the server', () => {
     service.signal('SIGTERM');
     await holder.query('rollback');
 
-    expect(await (await answer).json()).toEqual({ data: { walletSpend: { receipt: { balance: '1249' } } } });
+    expect(await (await answer).json()).toEqual({ data: { walletSpend: { receipt: { balance: '19' } } } });
     expect(await service.exited).toBe(0);
   });
 });

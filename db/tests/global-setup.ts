@@ -1,5 +1,6 @@
 /** One server and one migrated template database for all test files; each file clones the template (see helpers.ts). */
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { startEmbedded } from '../../src/database/embedded.ts';
@@ -17,7 +18,7 @@ declare global {
 }
 
 const PREFIX = 'wallet_test';
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 // Nothing of a test outlives it.
 const FORGETFUL = {
   max_connections: '400',

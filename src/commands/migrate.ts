@@ -1,11 +1,15 @@
 /** `npm run migrate`: brings the database to the newest committed migration. */
-import { readConfig } from '../config.ts';
+import { readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from '../local.ts';
 import { migrate } from '../database/migrate.ts';
-import { run } from './run.ts';
+import { command } from './command.ts';
 
-await run(async () => {
-  await withDatabaseUrl(readConfig(process.env), migrate);
+const HELP = `npm run migrate
+
+Brings the database at DATABASE_URL, or the one of this checkout, to the newest migration. Running it again changes nothing.`;
+
+await command({ help: HELP }, async () => {
+  await withDatabaseUrl(readCommandConfig(process.env), migrate);
   console.log('migrated');
   return 0;
 });

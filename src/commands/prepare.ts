@@ -1,11 +1,20 @@
-/** What a deployment runs once before its gateways start: migrates, and seeds an empty ledger. */
-import { readConfig } from '../config.ts';
+/** What the compose file runs once before its gateways start: migrates, and in development posts the demo to an empty ledger. */
+import { readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from '../local.ts';
-import { prepare } from '../database/prepare.ts';
-import { run } from './run.ts';
+import { migrate } from '../database/migrate.ts';
+import { seed } from '../database/seed.ts';
+import { command } from './command.ts';
 
-await run(async () => {
-  await withDatabaseUrl(readConfig(process.env), prepare);
-  console.log('migrated and seeded');
+const HELP = `node src/commands/prepare.ts
+
+Migrates the database at DATABASE_URL, then posts the demo if the ledger is empty and NODE_ENV is not production.`;
+
+await command({ help: HELP }, async () => {
+  const config = readCommandConfig(process.env);
+  await withDatabaseUrl(config, async (url) => {
+    await migrate(url);
+    if (!config.production) await seed(url, { onlyIfEmpty: true });
+  });
+  console.log(config.production ? 'migrated' : 'migrated and seeded');
   return 0;
 });

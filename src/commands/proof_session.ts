@@ -1,6 +1,6 @@
 /** The session in which a command proves the ledger, however long that takes. */
 import pg from 'pg';
-import { readConfig } from '../config.ts';
+import { readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from '../local.ts';
 
 // The gateway's and the worker's login have limits of time, for calls.
@@ -10,7 +10,7 @@ const PREPARE = 'set statement_timeout = 0; set transaction_timeout = 0';
 const MAY_RECORD = `select pg_has_role('wallet_worker', 'set') and current_setting('transaction_read_only') = 'off' as "mayRecord"`;
 
 export function withProofSession<T>(work: (client: pg.Client, mayRecord: boolean) => Promise<T>): Promise<T> {
-  return withDatabaseUrl(readConfig(process.env), async (url) => {
+  return withDatabaseUrl(readCommandConfig(process.env), async (url) => {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {

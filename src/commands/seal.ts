@@ -1,12 +1,18 @@
 /** `npm run seal -- --out file`: seals what is new, and adds the newest seal to a file for keeping elsewhere. */
-import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { readKeptSeals, toList, writeKeptSeals, type KeptSeal } from '../jobs/kept_seals.ts';
+import { UsageError } from '../exit.ts';
 import { withProofSession } from './proof_session.ts';
-import { run } from './run.ts';
+import { command } from './command.ts';
 
-await run(async () => {
-  const { out } = parseArgs({ options: { out: { type: 'string' } } }).values;
+const HELP = `npm run seal -- [--out <file>]
+
+Closes a block over what is new and prints its seal. Ends with 1 if the file has a seal that the ledger does not hold.
+
+  --out <file>  adds the newest seal to this file, for keeping elsewhere`;
+
+await command({ help: HELP, options: { out: { type: 'string' } } }, async ({ out }) => {
+  if (out === '') throw new UsageError('--out must name a file; see --help');
   const kept = (out === undefined ? undefined : await readKeptSeals(out)) ?? [];
   return withProofSession(async (client, mayRecord) => {
     // Who may not seal takes what the worker has sealed, a minute ago at most.

@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
-import { run } from './run.ts';
+import { UsageError } from '../exit.ts';
+import { command } from './command.ts';
 
 /** Who reads what. Where a change was interrupted, what the first reader has counts. */
 const READERS: Record<string, readonly string[]> = {
@@ -50,25 +50,32 @@ async function place(folder: string, name: string, given?: string): Promise<void
   for (const [index, path] of paths.entries()) if (found[index] !== value) await write(path, value);
 }
 
-await run(async () => {
-  const { folder, rotate, set } = parseArgs({
-    options: {
-      folder: { type: 'string', default: '/secrets' },
-      rotate: { type: 'string' },
-      set: { type: 'string' },
-    },
-  }).values;
+const HELP = `node src/commands/secrets.ts [--folder <folder>] [--rotate <name> | --set <name>]
+
+Makes the secrets of the compose file that are not there yet: ${Object.keys(READERS).join(', ')}.
+
+  --folder <folder>  where they are kept, a folder for each reader (/secrets)
+  --rotate <name>    makes this one anew
+  --set <name>       takes this one from standard input`;
+
+const OPTIONS = {
+  folder: { type: 'string', default: '/secrets' },
+  rotate: { type: 'string' },
+  set: { type: 'string' },
+} as const;
+
+await command({ help: HELP, options: OPTIONS }, async ({ folder, rotate, set }) => {
   const name = rotate ?? set;
   if (name === undefined) {
     for (const each of Object.keys(READERS)) await place(folder, each);
     console.log('the secrets are there');
     return 0;
   }
-  if (rotate !== undefined && set !== undefined) throw new Error('Give --rotate or --set, not both');
+  if (rotate !== undefined && set !== undefined) throw new UsageError('Give --rotate or --set, not both');
   if (!Object.hasOwn(READERS, name))
-    throw new Error(`There is no secret ${name}, only: ${Object.keys(READERS).join(', ')}`);
+    throw new UsageError(`There is no secret ${name}, only: ${Object.keys(READERS).join(', ')}`);
   const given = set === undefined ? generate() : (await text(process.stdin)).trim();
-  if (given === '') throw new Error('Standard input gave no secret');
+  if (given === '') throw new UsageError('Standard input gave no secret');
   await place(folder, name, given);
   console.log(`${name} is changed in the files of: ${READERS[name]?.join(', ')}`);
   return 0;

@@ -2,15 +2,19 @@
  * `npm run verify`: proves the ledger from its rows; prints every finding and ends with 1 if there is one. With `-- --seal file` it
  * proves too that the ledger still holds the seals in that file.
  */
-import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { readKeptSeals, toList } from '../jobs/kept_seals.ts';
 import { withProofSession } from './proof_session.ts';
-import { run } from './run.ts';
+import { command } from './command.ts';
 
-await run(async () => {
-  const { seal } = parseArgs({ options: { seal: { type: 'string' } } }).values;
+const HELP = `npm run verify -- [--seal <file>]
+
+Proves the ledger from its rows and prints every finding. Ends with 0 if there is none, with 1 otherwise.
+
+  --seal <file>  proves too that the ledger holds the seals in this file, which npm run seal wrote`;
+
+await command({ help: HELP, options: { seal: { type: 'string' } } }, async ({ seal }) => {
   const kept = seal === undefined ? undefined : await readKeptSeals(seal);
   if (seal !== undefined && !kept?.length) throw new ConfigError(`There is no seal in ${seal}`);
   return withProofSession(async (client, mayRecord) => {

@@ -1,9 +1,11 @@
 /** The database that the gateway works on, ready to use. */
 import pg, { type Pool } from 'pg';
-import { ConfigError, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
+import { UnreachableError } from '../exit.ts';
 import { startLocalServer } from '../local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
-import { prepare } from './prepare.ts';
+import { migrate } from './migrate.ts';
+import { seed } from './seed.ts';
 import { Standby } from './standby.ts';
 import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
 
@@ -25,6 +27,8 @@ export interface Database extends Pools {
   standby: Standby | undefined;
   /** An administrator's URL of the embedded server, if it is that. */
   localUrl: string | undefined;
+  /** Says in one line that the embedded server has ended by itself; without one it never does. */
+  ended: Promise<string>;
   /** Where the worker may log in, if anywhere. */
   workerUrl: string | undefined;
   close(): Promise<void>;
@@ -36,13 +40,17 @@ const CONNECT_WITHIN_MS = 10_000;
 const RATE_LIMIT_CONNECTIONS = 2;
 const RATE_LIMIT_WITHIN_MS = 1_000;
 
-/** Migrates and seeds too, where the login may: an administrator's or the embedded server's, not the gateway's own. */
+/**
+ * Migrates too, where the login may: an administrator's or the embedded server's, not the gateway's own. In development the
+ * embedded server's empty ledger gets the demo.
+ */
 export async function openDatabase(config: Config): Promise<Database> {
   const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
   try {
     const url = config.databaseUrl ?? local?.url ?? '';
     const superuser = await isSuperuser(url);
-    if (superuser) await prepare(url);
+    if (superuser) await migrate(url);
+    if (local && !config.production) await seed(url, { onlyIfEmpty: true });
     const pools = createPools(url, config.poolSize);
     await checkPool(pools.pool).catch(async (error: unknown) => {
       await end(pools);
@@ -54,7 +62,8 @@ export async function openDatabase(config: Config): Promise<Database> {
       await local?.stop();
     };
     const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
-    return { localUrl: local?.url, ...pools, standby, workerUrl, close };
+    const ended = local?.ended ?? new Promise<never>(() => undefined);
+    return { localUrl: local?.url, ended, ...pools, standby, workerUrl, close };
   } catch (error) {
     await local?.stop();
     throw error;
@@ -121,7 +130,7 @@ async function isSuperuser(url: string): Promise<boolean> {
     );
     return rows[0]?.rolsuper === true;
   } catch (error) {
-    throw new ConfigError(explain(error), { cause: error });
+    throw new UnreachableError(explain(error), { cause: error });
   } finally {
     await client.end().catch(() => undefined);
   }

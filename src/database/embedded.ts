@@ -11,10 +11,13 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { forgetLibpqVariables } from '../config.ts';
 
 export interface EmbeddedServer {
   url: string;
   owned: boolean;
+  /** Says in one line that the server has ended though nobody here stopped it. */
+  ended: Promise<string>;
   stop(): Promise<void>;
 }
 interface EmbeddedOptions {
@@ -66,6 +69,7 @@ export async function startEmbedded({
   settings = {},
   exclusive = false,
 }: EmbeddedOptions): Promise<EmbeddedServer> {
+  forgetLibpqVariables(process.env);
   const place = preparePlace(dataDir);
   const password = await ensureCluster(place);
   let launched = false;
@@ -101,6 +105,9 @@ export function preparePlace(dataDir: string): Place {
   if (!asRoot && fs.statSync(home).uid !== process.getuid()) {
     throw new Error(`${home} belongs to another user; use that account or another folder`);
   }
+  // pg_ctl hands the path to a shell between double quotes.
+  if (/["$`\\\n]/.test(home))
+    throw new Error(`PostgreSQL cannot run in ${home}: move it to a path without " $ \` and \\`);
   const native = nativeFolder();
   const bin = join(asRoot ? runnableCopy(native, account) : native, 'bin');
   const data = join(home, 'data');
@@ -319,12 +326,14 @@ async function launch(place: Place, settings: Record<string, string>): Promise<s
   }
 }
 
-/** Logs in and settles who owns the server; a text says why it takes nobody in, as while it starts or stops. */
-async function attach(
-  place: Place,
-  { pid, port }: Postmaster,
-  { database, exclusive, password, launched }: Visit,
-): Promise<EmbeddedServer | string> {
+/** An administrator's connection, which holds the owner's lock. */
+interface Session {
+  admin: pg.Client;
+  closed: Promise<void>;
+  leave(): Promise<void>;
+}
+
+function openSession(port: number, password: string): Session {
   const socket = new Socket();
   const admin = new pg.Client({
     stream: () => socket,
@@ -340,36 +349,77 @@ async function attach(
     query_timeout: 30_000,
   });
   admin.on('error', () => undefined); // a server that dies must not take us with it
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const leave = async (): Promise<void> => {
     await Promise.race([admin.end().catch(() => undefined), sleep(2_000, undefined, { ref: false })]);
     socket.destroy(); // a server that does not answer must not keep us from exiting
   };
+  return { admin, closed, leave };
+}
+
+/** Logs in and settles who owns the server; a text says why it takes nobody in, as while it starts or stops. */
+async function attach(
+  place: Place,
+  { pid, port }: Postmaster,
+  { database, exclusive, password, launched }: Visit,
+): Promise<EmbeddedServer | string> {
+  let session = openSession(port, password);
   let owned = launched; // until the lock tells
   try {
-    await admin.connect();
-    owned = await takeLock(admin, exclusive ? EXCLUSIVE_LIMIT_MS : 0);
-    if (owned || !exclusive) await createDatabase(admin, database);
+    await session.admin.connect();
+    owned = await takeLock(session.admin, exclusive ? EXCLUSIVE_LIMIT_MS : 0);
+    if (owned || !exclusive) await createDatabase(session.admin, database);
   } catch (error) {
     const reason = `${(error as Error).message} (process ${pid}, named in ${place.pidFile})`;
     // Classes 53 and 57: no free connection, starting up, shutting down. Not from the server: the connection broke.
     const passing = !(error instanceof pg.DatabaseError) || /^5[37]/.test(error.code ?? '');
     if (owned && !passing) await shutDown(place, pid).catch(() => undefined);
-    await leave();
+    await session.leave();
     if (passing) return reason;
     throw new Error(`PostgreSQL in ${place.home}: ${reason}`);
   }
   if (exclusive && !owned) {
-    await leave();
+    await session.leave();
     throw new Error(`Another process is already serving from ${place.home}; stop it first`);
   }
-  // The lock is given up last: nobody shall take over a server that is about to stop.
-  const stop = (): Promise<void> => (owned ? shutDown(place, pid).finally(leave) : leave());
   let stopped: Promise<void> | undefined;
+  const watch = async (): Promise<string> => {
+    for (;;) {
+      await session.closed;
+      const next = stopped ? undefined : await returnTo(place, { pid, port }, { password, owned });
+      if (stopped) return new Promise<never>(() => undefined);
+      if (!next) return `The PostgreSQL in ${place.home} has ended by itself; ${place.log} says why. Start again.`;
+      session = next;
+    }
+  };
+  // The lock is given up last: nobody shall take over a server that is about to stop.
+  const stop = (): Promise<void> => (owned ? shutDown(place, pid).finally(() => session.leave()) : session.leave());
   return {
     url: `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
     owned,
+    ended: watch(),
     stop: () => (stopped ??= stop()),
   };
+}
+
+/** A server that lost one of its processes drops every connection and goes on: a new session there; undefined where it has ended. */
+async function returnTo(
+  place: Place,
+  { pid, port }: Postmaster,
+  { password, owned }: { password: string; owned: boolean },
+): Promise<Session | undefined> {
+  for (const deadline = Date.now() + START_LIMIT_MS; Date.now() < deadline; await sleep(PAUSE_MS)) {
+    if (findPostmaster(place)?.pid !== pid) return undefined;
+    const session = openSession(port, password);
+    try {
+      await session.admin.connect();
+      if (owned) await takeLock(session.admin, EXCLUSIVE_LIMIT_MS);
+      return session;
+    } catch {
+      await session.leave();
+    }
+  }
+  return undefined;
 }
 
 async function takeLock(admin: pg.Client, limit: number): Promise<boolean> {

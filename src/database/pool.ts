@@ -1,6 +1,6 @@
 /** Pools of connections that act as one login, whoever opened them. */
 import pg from 'pg';
-import { ConfigError } from '../config.ts';
+import { UnreachableError } from '../exit.ts';
 import { describeError, log } from '../observability/log.ts';
 
 /** The gateway's and the worker's. */
@@ -57,7 +57,7 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
     const client = await pool.connect();
     client.release();
   } catch (error) {
-    throw new ConfigError(explain(error), { cause: error });
+    throw new UnreachableError(explain(error), { cause: error });
   }
 }
 

@@ -179,12 +179,12 @@ describe('the commands', () => {
 
     const { code, stdout, stderr } = await run('verify', '--seal', other);
 
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toContain(message);
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
   it('refuse a file that is not there', async () => {
-    expect(await run('verify', '--seal', join(folder, 'none'))).toMatchObject({ code: 1, stdout: '' });
+    expect(await run('verify', '--seal', join(folder, 'none'))).toMatchObject({ code: 2, stdout: '' });
   });
 });

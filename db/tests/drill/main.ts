@@ -1,9 +1,8 @@
 /** `npm run drill`: a backup under load, a lost disk, and what a restore brings back; `-- --help` lists the options. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createProgress } from '../../../bench/progress.ts';
-import { run } from '../../../src/commands/run.ts';
+import { command, wholeNumber } from '../../../src/commands/command.ts';
 import { Chance } from '../prove/chance.ts';
 import { Tally } from '../prove/tally.ts';
 import { Drill, HARMS } from './drill.ts';
@@ -17,18 +16,18 @@ const HELP = `npm run drill -- [--seconds N] [--restores N] [--seed N]
   --restores  to random moments; another one goes to the end of the archive (3)
   --seed      of the choices (a new one)`;
 
-interface Options {
-  seconds: number;
-  restores: number;
-  seed: number;
-}
+const OPTIONS = {
+  seconds: { type: 'string', default: '30' },
+  restores: { type: 'string', default: '3' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+} as const;
 
-await run(async () => {
-  const options = readOptions();
-  if (!options) {
-    console.log(HELP);
-    return 0;
-  }
+await command({ help: HELP, options: OPTIONS }, async (values) => {
+  const options = {
+    seconds: wholeNumber('seconds', values.seconds),
+    restores: wholeNumber('restores', values.restores),
+    seed: wholeNumber('seed', values.seed),
+  };
   const tally = new Tally();
   const progress = createProgress(process.stderr);
   const say = (text: string): void => {
@@ -74,25 +73,3 @@ await run(async () => {
 
 // Some caller may still be waiting for a server that is gone.
 process.exit();
-
-function readOptions(): Options | undefined {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '30' },
-      restores: { type: 'string', default: '3' },
-      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  return {
-    seconds: wholeNumber('seconds', values.seconds),
-    restores: wholeNumber('restores', values.restores),
-    seed: wholeNumber('seed', values.seed),
-  };
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} is a whole number above 0\n\n${HELP}`);
-  return Number(text);
-}

@@ -2,8 +2,8 @@
  * `npm run e2e`: the compose file from nothing, in a project of its own that is removed afterwards; `-- --profile replica` and
  * `-- --profile observability` with these, too. `-- --url <url> --token <token>`: only what a caller does, against a service that is running.
  */
-import { parseArgs } from 'node:util';
-import { run } from '../../../src/commands/run.ts';
+import { command } from '../../../src/commands/command.ts';
+import { UsageError } from '../../../src/exit.ts';
 import { Compose } from './compose.ts';
 import { Scenario } from './scenario.ts';
 import { walkThrough } from './steps.ts';
@@ -14,18 +14,25 @@ const report = (step: string): void => {
   console.log(`ok  ${step}`);
 };
 
-await run(async () => {
-  const { url, token, asset, profile } = parseArgs({
-    options: {
-      url: { type: 'string' },
-      token: { type: 'string' },
-      asset: { type: 'string', default: 'GOLD' },
-      profile: { type: 'string', multiple: true, default: [] },
-    },
-  }).values;
-  if ((url === undefined) !== (token === undefined)) throw new Error('--url and --token go together');
+const HELP = `npm run e2e -- [--profile <name>] [--url <url> --token <token> [--asset <code>]]
+
+Runs the compose file from nothing in a project of its own, which is removed afterwards. Needs Docker.
+
+  --profile <name>              with this profile too: ${PROFILES.join(' or ')}; may be given again
+  --url <url> --token <token>   only what a caller does, against a service that is running
+  --asset <code>                in which asset (GOLD)`;
+
+const OPTIONS = {
+  url: { type: 'string' },
+  token: { type: 'string' },
+  asset: { type: 'string', default: 'GOLD' },
+  profile: { type: 'string', multiple: true, default: [] as string[] },
+} as const;
+
+await command({ help: HELP, options: OPTIONS }, async ({ url, token, asset, profile }) => {
+  if ((url === undefined) !== (token === undefined)) throw new UsageError('--url and --token go together');
   const profiles = PROFILES.filter((name) => profile.includes(name));
-  if (profiles.length < profile.length) throw new Error(`--profile must be ${PROFILES.join(' or ')}`);
+  if (profiles.length < profile.length) throw new UsageError(`--profile must be ${PROFILES.join(' or ')}`);
 
   if (url !== undefined && token !== undefined) await walkThrough({ url, token, asset }, report);
   else await inCompose(profiles);

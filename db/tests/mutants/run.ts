@@ -1,9 +1,9 @@
 /** `npm run mutants`: the suite turns red on each deliberate fault, or a test is missing. `-- --help` lists the options. */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createProgress } from '../../../bench/progress.ts';
-import { run } from '../../../src/commands/run.ts';
+import { command } from '../../../src/commands/command.ts';
 import { startEmbedded } from '../../../src/database/embedded.ts';
+import { UsageError } from '../../../src/exit.ts';
 import { listTests, pathOf, runTests, type Failure } from './jest.ts';
 import { MUTANTS, type Mutant, type SchemaMutant } from './mutants.ts';
 import { crash } from './prove.ts';
@@ -43,21 +43,15 @@ interface Bench {
   tell: (verdict: Verdict) => void;
 }
 
-await run(async () => {
-  const { only, why, list, help } = parseArgs({
-    options: {
-      only: { type: 'string', default: '' },
-      why: { type: 'boolean', default: false },
-      list: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  }).values;
-  if (help) {
-    console.log(HELP);
-    return 0;
-  }
+const OPTIONS = {
+  only: { type: 'string', default: '' },
+  why: { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+} as const;
+
+await command({ help: HELP, options: OPTIONS }, async ({ only, why, list }) => {
   const mutants = MUTANTS.filter(({ name }) => name.toLowerCase().includes(only.toLowerCase()));
-  if (mutants.length === 0) throw new Error(`No mutant's name contains "${only}"`);
+  if (mutants.length === 0) throw new UsageError(`No mutant's name contains "${only}"`);
   if (list) {
     console.log(mutants.map(({ name }) => name).join('\n'));
     return 0;

@@ -1,9 +1,9 @@
 /** `npm run prove`: what the ledger keeps of its promises while everything fails; `-- --help` lists the options. */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createProgress } from '../../../bench/progress.ts';
 import { describeOrigin } from '../../../bench/record.ts';
-import { run } from '../../../src/commands/run.ts';
+import { command, wholeNumber } from '../../../src/commands/command.ts';
+import { UsageError } from '../../../src/exit.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
 import { proveLossIsSeen } from './control.ts';
@@ -32,12 +32,16 @@ interface Options {
   settings: Record<string, string>;
 }
 
-await run(async () => {
-  const options = readOptions();
-  if (!options) {
-    console.log(HELP);
-    return 0;
-  }
+const OPTIONS = {
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
+  clients: { type: 'string', default: '16' },
+  faults: { type: 'string', default: FAULTS.join(',') },
+  setting: { type: 'string', multiple: true, default: [] as string[] },
+} as const;
+
+await command({ help: HELP, options: OPTIONS }, async (values) => {
+  const options = readOptions(values);
   const tally = new Tally();
   const progress = createProgress(process.stderr);
   const chance = new Chance(options.seed);
@@ -96,21 +100,16 @@ await run(async () => {
 // After a failure some caller may still be waiting for a server that is gone.
 process.exit();
 
-function readOptions(): Options | undefined {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '60' },
-      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
-      clients: { type: 'string', default: '16' },
-      faults: { type: 'string', default: FAULTS.join(',') },
-      setting: { type: 'string', multiple: true, default: [] },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
+function readOptions(values: {
+  seconds: string;
+  seed: string;
+  clients: string;
+  faults: string;
+  setting: string[];
+}): Options {
   const faults = values.faults === 'none' ? [] : values.faults.split(',');
   const unknown = faults.filter((name) => !FAULTS.includes(name));
-  if (unknown.length > 0) throw new Error(`No such fault: ${unknown.join(', ')}\n\n${HELP}`);
+  if (unknown.length > 0) throw new UsageError(`No such fault: ${unknown.join(', ')}; see --help`);
   return {
     seconds: wholeNumber('seconds', values.seconds),
     seed: wholeNumber('seed', values.seed),
@@ -122,11 +121,6 @@ function readOptions(): Options | undefined {
 
 function readSetting(text: string): [string, string] {
   const [, name, value] = /^([a-z_.]+)=(.+)$/.exec(text) ?? [];
-  if (name === undefined || value === undefined) throw new Error(`Not a setting: ${text}\n\n${HELP}`);
+  if (name === undefined || value === undefined) throw new UsageError(`Not a setting: ${text}; see --help`);
   return [name, value];
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${name} is a whole number above 0\n\n${HELP}`);
-  return Number(text);
 }
