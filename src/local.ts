@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { ConfigError, MIN_SECRET_BYTES, type Config } from './config.ts';
 import type { EmbeddedServer } from './database/embedded.ts';
-import { explain } from './database/pool.ts';
+import { unusable } from './database/pool.ts';
 import { oneLine, UnreachableError } from './exit.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
@@ -42,7 +42,7 @@ async function checkReachable(url: string): Promise<void> {
   try {
     await client.connect();
   } catch (error) {
-    throw new UnreachableError(explain(error), { cause: error });
+    throw unusable(error);
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -209,8 +209,19 @@ export const UNREADABLE_AMOUNTS = [
   ['', '22P02'],
   ['9223372036854775808', '22003'],
 ];
-export const BAD_KEYS = ['', 'x'.repeat(201), null];
-export const BAD_METADATA = [null, 'null', '[]', '1', '"text"', JSON.stringify({ a: 'x'.repeat(8192) })];
+export const BAD_KEYS = [
+  '',
+  'x'.repeat(201),
+  ' x',
+  'x ',
+  'x\n',
+  '\u00a0x',
+  'x\u3000',
+  '\t \u2003',
+  '\u0001\u009f',
+  null,
+];
+export const BAD_METADATA = ['null', '[]', '1', '"text"', JSON.stringify({ a: 'x'.repeat(8192) })];
 
 export const newKey = (): string => `key-${randomUUID()}`;
 export const newOwner = (): string => `player-${randomUUID()}`;

@@ -65,6 +65,10 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
   bigint: [...NUMBERS, ...POWERS],
   integer: [...NUMBERS, ...POWERS],
   text: TEXTS,
+  'text[]': text(
+    ...['', '{', '{""}', '{" "}', '{NULL}', '{good,NULL}', '{{a},{b}}', '{good}', '{}', SQL, '[0:1]={a,b}', null],
+    ...['{\u0000}', `{${'x'.repeat(201)}}`, `{${'x'.repeat(MEBIBYTE)}}`, `{${'x,'.repeat(10_000)}x}`],
+  ),
   uuid: text('', 'x', UNKNOWN_WALLET, `${UNKNOWN_WALLET}${SQL}`, SQL, 'a\u0000', 'x'.repeat(MEBIBYTE), null),
   jsonb: text(
     ...['', '{', 'null', '[]', '[{}]', '"{}"', '1', 'true', 'NaN', '{"a": NaN}', '{"a": Infinity}', '{"a": 1.5e-3}'],
@@ -100,6 +104,9 @@ const whole = (least: bigint, most: bigint) => (value: string) =>
   /^-?\d{1,19}$/.test(value) && BigInt(value) >= least && BigInt(value) <= most;
 const characters = (most: number) => (value: string) =>
   value !== '' && Array.from(value).length <= most && !value.includes('\u0000');
+/** Unicode's white space at neither end, which JavaScript trims too, and its byte order mark; not control characters alone. */
+const key = (value: string) =>
+  characters(200)(value) && value.trim() === value && !/^[\u0001-\u001f\u007f-\u009f]*$/.test(value);
 const CODE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const limit = whole(0n, 9n * 10n ** 18n);
 
@@ -114,8 +121,9 @@ const LEGAL: Readonly<Record<string, (value: string) => boolean | undefined>> = 
   max_daily_top_up: limit,
   max_daily_bonus: limit,
   max_daily_spend: limit,
-  idem_key: characters(200),
-  owner_id: characters(200),
+  idem_key: key,
+  owner_id: key,
+  owner_ids: (value) => ['{}', '{good}', '[0:1]={a,b}'].includes(value),
   name: characters(200),
   reason: characters(1000),
   code: (value) => CODE.test(value),
@@ -145,7 +153,7 @@ function isStorable(json: string): boolean {
 
 /** Whether an argument takes a value; undefined where that is not known, or depends on more than the value. */
 export function isLegal(argument: string, value: Value, nullable: boolean): boolean | undefined {
-  if (value === null) return nullable;
+  if (value === null) return nullable || argument === 'metadata';
   if (Buffer.isBuffer(value)) return false;
   return LEGAL[argument]?.(value);
 }
@@ -195,6 +203,8 @@ export async function goodValue(
       return `H${newKey().slice(-12)}`;
     case 'owner_id':
       return newOwner();
+    case 'owner_ids':
+      return `{${newOwner()},${newOwner()}}`;
     case 'idem_key':
       return newKey();
     case 'kind':

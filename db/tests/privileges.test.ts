@@ -23,7 +23,8 @@ const READERS: Actor[] = ['player', 'service', 'operator', 'auditor', 'job'];
 /** Who may call what; whoever is not named may not. */
 const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.asset_create': ['operator'],
-  'ledger.wallet_open': ['service', 'operator'],
+  'ledger.wallet_open': FLOWS,
+  'ledger.wallet_open_many': FLOWS,
   'ledger.wallet_top_up': FLOWS,
   'ledger.wallet_bonus': FLOWS,
   'ledger.wallet_spend': FLOWS,
@@ -41,6 +42,7 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.wallet_id': READERS,
   'ledger.wallet_balance': READERS,
   'ledger.wallet_balance_at': READERS,
+  'ledger.wallet_statement': READERS,
   'ledger.wallet_explain': READERS,
   'ledger.wallet_history': READERS,
   'ledger.entries_counterparty': READERS,
@@ -93,10 +95,12 @@ const TABLE_READERS: Record<string, Actor[]> = {
 const CALLS: Record<string, string> = {
   asset_create: "'NEW', 'New'",
   wallet_open: "'p', 'NEW'",
+  wallet_open_many: "array['p'], 'NEW'",
   wallet_id: "'p', 'NEW'",
   wallet_stripe: 'uuidv7()',
   wallet_balance: 'uuidv7()',
   wallet_balance_at: "uuidv7(), 'infinity'",
+  wallet_statement: "uuidv7(), '-infinity', 'infinity'",
   wallet_explain: 'uuidv7()',
   wallet_history: 'uuidv7()',
   wallet_top_up: "uuidv7(), 1, 'k'",

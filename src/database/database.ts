@@ -1,9 +1,8 @@
 /** The database that the gateway works on, ready to use. */
 import pg, { type Pool } from 'pg';
 import type { Config } from '../config.ts';
-import { UnreachableError } from '../exit.ts';
 import { startLocalServer } from '../local.ts';
-import { checkPool, createPool, explain } from './pool.ts';
+import { checkPool, createPool, unusable } from './pool.ts';
 import { migrate } from './migrate.ts';
 import { seed } from './seed.ts';
 import { Standby } from './standby.ts';
@@ -130,7 +129,7 @@ async function isSuperuser(url: string): Promise<boolean> {
     );
     return rows[0]?.rolsuper === true;
   } catch (error) {
-    throw new UnreachableError(explain(error), { cause: error });
+    throw unusable(error);
   } finally {
     await client.end().catch(() => undefined);
   }

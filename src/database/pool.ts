@@ -1,5 +1,6 @@
 /** Pools of connections that act as one login, whoever opened them. */
 import pg from 'pg';
+import { ConfigError } from '../config.ts';
 import { UnreachableError } from '../exit.ts';
 import { describeError, log } from '../observability/log.ts';
 
@@ -57,7 +58,7 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
     const client = await pool.connect();
     client.release();
   } catch (error) {
-    throw new UnreachableError(explain(error), { cause: error });
+    throw unusable(error);
   }
 }
 
@@ -71,9 +72,11 @@ async function become(client: pg.ClientBase, login: Login): Promise<void> {
 }
 
 /** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
-export function explain(error: unknown): string {
+export function unusable(error: unknown): ConfigError {
   const { code, message } = error as { code?: string; message: string };
-  if (code === '42501') return 'DATABASE_URL must log in as wallet_gateway or as a superuser';
-  if (code === '22023') return 'The database has no role wallet_gateway: migrate it first';
-  return `The database at DATABASE_URL cannot be reached: ${message || (code ?? 'no reason given')}`;
+  const cause = { cause: error };
+  if (code === '42501') return new ConfigError('DATABASE_URL must log in as wallet_gateway or as a superuser', cause);
+  if (code === '22023') return new ConfigError('The database has no role wallet_gateway: migrate it first', cause);
+  const reason = message || (code ?? 'no reason given');
+  return new UnreachableError(`The database at DATABASE_URL cannot be reached: ${reason}`, cause);
 }

@@ -210,7 +210,7 @@ describe('loadDocuments', () => {
     });
 
     expect({ code, stdout, stderr }).toEqual({
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: expect.stringMatching(/^PERSISTED_DOCUMENTS names no document: [^\n]+\n$/) as string,
     });

@@ -61,6 +61,7 @@ describe('schema.graphql', () => {
       'walletFreeze',
       'walletHold',
       'walletOpen',
+      'walletOpenMany',
       'walletPostBatch',
       'walletRelease',
       'walletReopen',
@@ -88,6 +89,7 @@ describe('schema.graphql', () => {
       'walletBalanceAt',
       'walletExplain',
       'walletId',
+      'walletStatement',
       'wallets',
     ]);
   });
@@ -152,6 +154,7 @@ describe('schema.graphql', () => {
       'WalletClosePayload.wallet: Wallet',
       'WalletFreezePayload.wallet: Wallet',
       'WalletHoldPayload.receipt: Receipt',
+      'WalletOpenManyPayload.wallets: [Wallet!]',
       'WalletOpenPayload.wallet: Wallet',
       'WalletPostBatchPayload.receipts: [Receipt!]',
       'WalletReleasePayload.receipt: Receipt',
@@ -232,6 +235,7 @@ describe('schema.graphql', () => {
         'walletId: UUID!',
       ],
       WalletOpenInput: ['assetCode: String!', 'clientMutationId: String', 'ownerId: String!'],
+      WalletOpenManyInput: ['assetCode: String!', 'clientMutationId: String', 'ownerIds: [String!]!'],
       WalletPostBatchInput: ['clientMutationId: String', 'requests: [WalletRequestInput!]!'],
       WalletReleaseInput: [
         'clientMutationId: String',
@@ -326,7 +330,7 @@ describe("a gateway with the gateway's own login", () => {
       });
 
       expect({ code, stderr }).toEqual({
-        code: 1,
+        code: 2,
         stderr: 'DATABASE_URL must log in as wallet_gateway or as a superuser\n',
       });
     });
@@ -346,7 +350,7 @@ describe("a gateway with the gateway's own login", () => {
           },
         });
 
-        expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, lines: 1 });
+        expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, lines: 1 });
         expect(stderr).toMatch(/migrate/);
       });
     } finally {

@@ -24,8 +24,9 @@ end
 $$;
 
 comment on function ledger.wallet_balance_at(uuid, timestamptz) is
-$$A wallet's balances at an instant: those of the newest entry booked at or before it, in minor units. Available leaves out bonus credits that had
-expired by then. An instant in the future counts as now.
+$$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
+exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
+Available leaves out bonus credits that had expired by then. An instant in the future counts as now.
 
 - walletId: a player's wallet that the caller may see.
 - atTime: an instant from when the wallet was opened.

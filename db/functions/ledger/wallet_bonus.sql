@@ -12,7 +12,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('bonus', wallet_id, null, 'promotions', amount, idem_key, expires_at, metadata);
+  return ledger_private.post('bonus', wallet_id, null, 'promotions', amount, idem_key, expires_at, coalesce(metadata, '{}'));
 end
 $$;
 
@@ -22,11 +22,11 @@ Grants free credits: from promotions to the wallet, where they count as bonus cr
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of bonus credits, those
   that expire first are spent first.
-- metadata: a JSON object of at most 8192 bytes, such as the campaign.
+- metadata: a JSON object of at most 8192 bytes, such as the campaign; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_CLOSED (WLCLS),

@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'capture', null, null, null, null, amount, 0, 0, null, hold_id, null, metadata, null, null, null);
+    null, wallet_id, idem_key, 'capture', null, null, null, null, amount, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
   v_head ledger.entries := v_prepared.head;
   v_wallet ledger.wallets := v_prepared.wallet;
@@ -60,10 +60,10 @@ booked to breakage by the next entry, in the same transaction.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what the hold reserved; all of it if left out.
-- metadata: a JSON object of at most 8192 bytes, such as the item.
+- metadata: a JSON object of at most 8192 bytes, such as the item; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD), LIMIT_EXCEEDED (WLLIM),

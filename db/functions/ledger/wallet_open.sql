@@ -8,19 +8,8 @@ as $$
 declare
   v_wallet ledger.wallets;
 begin
-  if owner_id is null or char_length(owner_id) not between 1 and 200 then
-    perform ledger_private.refuse('WLARG',
-      format('invalid argument: owner_id has %s characters', coalesce(char_length(owner_id), 0)),
-      jsonb_build_object('argument', 'owner_id', 'min_length', 1, 'max_length', 200),
-      'Send the player''s account number, 1 to 200 characters.');
-  end if;
-  if asset_code is null then
-    perform ledger_private.refuse('WLARG', 'invalid argument: asset_code is null',
-      jsonb_build_object('argument', 'asset_code'), 'Name the asset, such as GOLD.');
-  end if;
-  if not exists (select from ledger.assets a where a.code = wallet_open.asset_code) then
-    perform ledger_private.refuse_asset(asset_code);
-  end if;
+  perform ledger_private.check_owner_id(owner_id);
+  perform ledger_private.check_asset(asset_code);
 
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.wallets (id, owner_id, asset_code, normal_side)
@@ -28,7 +17,8 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
-    insert into ledger.wallet_events (wallet_id, seq, kind, actor) values (v_wallet.id, 1, 'opened', ledger_private.actor());
+    insert into ledger.wallet_events (wallet_id, seq, kind, actor)
+      values (v_wallet.id, 1, 'opened', ledger_private.actor());
   end if;
   perform set_config('ledger.posting', '', true);
   if v_wallet.id is not null then
@@ -48,10 +38,11 @@ comment on function ledger.wallet_open(text, text) is
 $$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
-- ownerId: the player's account number, 1 to 200 characters, opaque and unchanging; never an e-mail address.
+- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white space
+  at either end, otherwise taken as it is.
 - assetCode: the asset, such as GOLD.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
 
 revoke all on function ledger.wallet_open(text, text) from public;
-grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator;
+grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator, wallet_job;

@@ -7,7 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, metadata, null, null, null);
+    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, false);
   v_head ledger.entries := v_prepared.head;
   v_hold ledger.holds;
@@ -44,9 +44,9 @@ next entry, in the same transaction.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
-- metadata: a JSON object of at most 8192 bytes, such as the reason.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD).$$;

@@ -13,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, metadata, null, null, null);
+    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, coalesce(metadata, '{}'), null, null, null);
   v_original ledger.transfers;
   v_prepared ledger_private.prepared;
   v_other ledger.wallets;
@@ -95,10 +95,10 @@ reserved, a bonus what is left of its own lot, a transfer what it gave and the r
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
 - transferId: the original: a top-up, bonus, spend, capture or transfer.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what is left to reverse; all that is left if left out.
-- metadata: a JSON object of at most 8192 bytes, such as the reason.
+- metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), TRANSFER_NOT_FOUND (WLNOT),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only

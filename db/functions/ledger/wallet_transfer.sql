@@ -12,7 +12,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, metadata);
+  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, coalesce(metadata, '{}'));
 end
 $$;
 
@@ -25,9 +25,9 @@ The receipt is that of the wallet they leave.
 - fromWallet: the wallet they leave.
 - toWallet: the wallet they arrive in.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within fromWallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
-- metadata: a JSON object of at most 8192 bytes, such as a note between the players.
+- idemKey: 1 to 200 characters, no white space at either end, unique within fromWallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as a note between the players; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF),
 WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or

@@ -31,7 +31,7 @@ begin
     v_broken := 'hold_id';
   elsif reverses is null and kind = 'reversal' then
     v_broken := 'transfer_id';
-  elsif idem_key is null or char_length(idem_key) not between 1 and 200 then
+  elsif ledger_private.is_key(idem_key) is not true then
     v_broken := 'idem_key';
   elsif expires_at is not null then
     if not isfinite(expires_at) or kind not in ('bonus', 'hold') then

@@ -14,7 +14,7 @@ begin
       jsonb_build_object('wallet_id', wallet_id), 'Name two different wallets.');
   end if;
   perform ledger_private.refuse_argument(broken, case broken
-      when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, a new one for each new request.'
+      when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
       when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
       when 'counterparty_id' then 'Only a transfer names a second wallet.'
       when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'

@@ -294,21 +294,21 @@ describe('wallet_capture, in order of precedence,', () => {
     },
     ...BAD_KEYS.map((idem_key) => ({
       code: 'WLARG',
-      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet`,
+      what: `the key ${JSON.stringify(idem_key).slice(0, 20)} for an unknown wallet`,
       detail: { argument: 'idem_key' },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, hold_id: randomUUID(), idem_key }),
     })),
     ...BAD_METADATA.flatMap((metadata) => [
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet`,
+        what: `the metadata ${metadata.slice(0, 10)} for an unknown wallet`,
         detail: { argument: 'metadata' },
         arrange: () =>
           Promise.resolve({ wallet_id: UNKNOWN_WALLET, hold_id: randomUUID(), idem_key: newKey(), metadata }),
       },
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for a hopeless hold`,
+        what: `the metadata ${metadata.slice(0, 10)} for a hopeless hold`,
         detail: { argument: 'metadata' },
         arrange: async () => ({ ...(await hopeless({ status: 'closed' })), amount: 3, metadata }),
       },

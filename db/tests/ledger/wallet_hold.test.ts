@@ -289,7 +289,7 @@ describe('wallet_hold, in order of precedence,', () => {
     },
     ...BAD_KEYS.map((idem_key) => ({
       code: 'WLARG',
-      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet`,
+      what: `the key ${JSON.stringify(idem_key).slice(0, 20)} for an unknown wallet`,
       detail: { argument: 'idem_key' },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key }),
     })),
@@ -310,13 +310,13 @@ describe('wallet_hold, in order of precedence,', () => {
     ...BAD_METADATA.flatMap((metadata) => [
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet`,
+        what: `the metadata ${metadata.slice(0, 10)} for an unknown wallet`,
         detail: { argument: 'metadata' },
         arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), metadata }),
       },
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for a hopeless wallet`,
+        what: `the metadata ${metadata.slice(0, 10)} for a hopeless wallet`,
         detail: { argument: 'metadata' },
         arrange: async () => ({ ...(await hopeless('frozen')), amount: 2, metadata }),
       },

@@ -767,7 +767,7 @@ describe('wallet_post_batch refuses', () => {
       },
       ...BAD_KEYS.map((idem_key) => ({
         code: 'WLARG',
-        what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet to itself`,
+        what: `the key ${JSON.stringify(idem_key).slice(0, 20)} for an unknown wallet to itself`,
         detail: { argument: 'idem_key' },
         arrange: () => Promise.resolve({ ...unknown, idem_key }),
       })),
@@ -777,7 +777,7 @@ describe('wallet_post_batch refuses', () => {
         detail: { argument: 'expires_at' },
         arrange: () => Promise.resolve(bonus(UNKNOWN_WALLET, 1, { expires_at })),
       })),
-      ...BAD_METADATA.filter((metadata) => metadata !== null).map((metadata) => ({
+      ...BAD_METADATA.map((metadata) => ({
         code: 'WLARG',
         what: `the metadata ${metadata.slice(0, 10)} for an unknown wallet to itself`,
         detail: { argument: 'metadata' },

@@ -533,14 +533,14 @@ describe('wallet_reverse, in order of precedence,', () => {
     },
     ...BAD_KEYS.map((idem_key) => ({
       code: 'WLARG',
-      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet`,
+      what: `the key ${JSON.stringify(idem_key).slice(0, 20)} for an unknown wallet`,
       detail: { argument: 'idem_key' },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, transfer_id: UNKNOWN_TRANSFER, idem_key }),
     })),
     ...BAD_METADATA.flatMap((metadata) => [
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet`,
+        what: `the metadata ${metadata.slice(0, 10)} for an unknown wallet`,
         detail: { argument: 'metadata' },
         arrange: () =>
           Promise.resolve({
@@ -552,7 +552,7 @@ describe('wallet_reverse, in order of precedence,', () => {
       },
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for a hopeless transfer`,
+        what: `the metadata ${metadata.slice(0, 10)} for a hopeless transfer`,
         detail: { argument: 'metadata' },
         arrange: () => ask(closed, { amount: 4, metadata }),
       },

@@ -386,14 +386,14 @@ describe('wallet_transfer, in order of precedence,', () => {
     },
     ...BAD_KEYS.map((idem_key) => ({
       code: 'WLARG',
-      what: `a key of ${idem_key?.length ?? 'no'} characters for an unknown wallet to itself`,
+      what: `the key ${JSON.stringify(idem_key).slice(0, 20)} for an unknown wallet to itself`,
       detail: { argument: 'idem_key' },
       arrange: () => Promise.resolve({ from_wallet: UNKNOWN_WALLET, to_wallet: UNKNOWN_WALLET, amount: 1, idem_key }),
     })),
     ...BAD_METADATA.flatMap((metadata) => [
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for an unknown wallet to itself`,
+        what: `the metadata ${metadata.slice(0, 10)} for an unknown wallet to itself`,
         detail: { argument: 'metadata' },
         arrange: () =>
           Promise.resolve({
@@ -406,7 +406,7 @@ describe('wallet_transfer, in order of precedence,', () => {
       },
       {
         code: 'WLARG',
-        what: `the metadata ${metadata?.slice(0, 10) ?? 'NULL'} for hopeless wallets`,
+        what: `the metadata ${metadata.slice(0, 10)} for hopeless wallets`,
         detail: { argument: 'metadata' },
         arrange: async () => ({ ...(await hopeless({ from: 'frozen', to: 'closed' })), amount: 2, metadata }),
       },

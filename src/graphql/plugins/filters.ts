@@ -22,8 +22,8 @@ export const FiltersPlugin: GraphileConfig.Plugin = {
             description: 'Only movements of these kinds; none at all where the list is empty.',
             applyPlan: applyKinds,
           },
-          from: { type: time, description: 'Only what was booked then or later.', applyPlan: applyFrom },
-          to: { type: time, description: 'Only what was booked before then.', applyPlan: applyTo },
+          from: { type: time, description: 'Only what was booked at this instant or later.', applyPlan: applyFrom },
+          to: { type: time, description: 'Only what was booked before this instant.', applyPlan: applyTo },
         };
         return build.extend(args, filters, 'Adding the filters of entries');
       },

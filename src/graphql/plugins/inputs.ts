@@ -1,5 +1,5 @@
 /** What functions are given: rows of composite types, and lists of them. */
-import { GraphQLList, GraphQLNonNull, isInputObjectType, isListType, isNonNullType } from 'postgraphile/graphql';
+import { getNullableType, GraphQLList, GraphQLNonNull, isListType, isNonNullType } from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
 
 export const InputsPlugin: GraphileConfig.Plugin = {
@@ -12,9 +12,10 @@ export const InputsPlugin: GraphileConfig.Plugin = {
       },
       GraphQLInputObjectType_fields_field(field, _build, { scope: { isMutationInput } }) {
         const list = isNonNullType(field.type) ? field.type.ofType : undefined;
-        // No call asks for nothing.
-        if (!isMutationInput || !isListType(list) || !isInputObjectType(list.ofType)) return field;
-        return { ...field, type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(list.ofType))) };
+        // No function of a mutation takes a null in a list.
+        if (!isMutationInput || !isListType(list)) return field;
+        const item = getNullableType(list.ofType);
+        return { ...field, type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(item))) };
       },
     },
   },

@@ -1,9 +1,11 @@
 /** Refuses queries whose answer, or whose planning, multiplies: lists in lists, aliases, fragments in fragments. */
 import 'postgraphile/grafserv';
 import {
+  getNamedType,
   getNullableType,
   isEnumType,
   isInputObjectType,
+  isInterfaceType,
   isIntrospectionType,
   isListType,
   isObjectType,
@@ -13,6 +15,7 @@ import type {
   ASTVisitor,
   FieldNode,
   FragmentDefinitionNode,
+  GraphQLNamedType,
   GraphQLSchema,
   OperationDefinitionNode,
   SelectionSetNode,
@@ -87,7 +90,10 @@ export const LimitsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** The fields that are read a page at a time, and those that are lists themselves with what they hold where no size is given. */
+/**
+ * The fields that are read a page at a time, and those that are lists themselves with what they hold where no size is given. Each as
+ * `Type.field`: one name may be a list of one kind here and of the other there.
+ */
 interface Lists {
   paged: Set<string>;
   plain: Map<string, number>;
@@ -106,27 +112,33 @@ interface Place {
   depth: number;
   objects: number;
   page: number;
+  /** Undefined where the document asks for a field that is not there: other rules refuse it. */
+  type: GraphQLNamedType | undefined;
 }
 
 /** Comes before what other rules look at, and ends the validation: some take the square of what is counted here. */
 function LimitsRule(context: ValidationContext): ASTVisitor {
-  const lists = listsOf(context.getSchema());
-  const introspectionLists = introspectionListsOf(context.getSchema());
+  const schema = context.getSchema();
+  const lists = listsOf(schema);
+  const introspectionLists = introspectionListsOf(schema);
 
   /** Introspection is counted on its own, from where it begins. */
   function walkDefinition(definition: OperationDefinitionNode | FragmentDefinitionNode): void {
     const introspection = newTally(INTROSPECTION_LIMITS, introspectionLists);
-    walk(definition.selectionSet, start(isOfIntrospection(definition) ? introspection : newTally(LIMITS, lists)));
+    const tally = isOfIntrospection(definition) ? introspection : newTally(LIMITS, lists);
+    walk(definition.selectionSet, start(tally, typeOf(definition)));
 
     function walk(set: SelectionSetNode, place: Place): void {
       for (const node of set.selections) {
         count(place.tally, 'selections');
-        if (node.kind === Kind.INLINE_FRAGMENT) walk(node.selectionSet, place);
-        else if (node.kind === Kind.FIELD)
-          walkField(node, INTROSPECTION.includes(node.name.value) ? start(introspection) : place);
-        else {
+        if (node.kind === Kind.INLINE_FRAGMENT) {
+          const { typeCondition } = node;
+          walk(node.selectionSet, typeCondition ? { ...place, type: schema.getType(typeCondition.name.value) } : place);
+        } else if (node.kind === Kind.FIELD) {
+          walkField(node, INTROSPECTION.includes(node.name.value) ? start(introspection, place.type) : place);
+        } else {
           const fragment = context.getFragment(node.name.value);
-          if (fragment) walk(fragment.selectionSet, place);
+          if (fragment) walk(fragment.selectionSet, { ...place, type: typeOf(fragment) });
         }
       }
     }
@@ -139,8 +151,22 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
       const objects = objectsOf(field, place);
       count(tally, 'objects', objects);
       count(tally, 'nested');
-      const page = tally.lists.paged.has(field.name.value) ? pageOf(field, DEFAULT_PAGE) : 1;
-      walk(field.selectionSet, { tally, depth: depth + 1, objects, page });
+      const page = tally.lists.paged.has(nameOf(field, place)) ? pageOf(field, DEFAULT_PAGE) : 1;
+      walk(field.selectionSet, { tally, depth: depth + 1, objects, page, type: typeOfField(field, place) });
+    }
+
+    function typeOf(node: OperationDefinitionNode | FragmentDefinitionNode): GraphQLNamedType | undefined {
+      return node.kind === Kind.FRAGMENT_DEFINITION
+        ? schema.getType(node.typeCondition.name.value)
+        : (schema.getRootType(node.operation) ?? undefined);
+    }
+
+    function typeOfField(field: FieldNode, { type }: Place): GraphQLNamedType | undefined {
+      const name = field.name.value;
+      if (INTROSPECTION.includes(name)) return schema.getType(name === '__schema' ? '__Schema' : '__Type');
+      if (!isObjectType(type) && !isInterfaceType(type)) return undefined;
+      const found = type.getFields()[name];
+      return found && getNamedType(found.type);
     }
   }
 
@@ -163,8 +189,12 @@ function newTally(limits: Limits, lists: Lists): Tally {
   return { limits, lists, counts: { selections: 0, nested: 0, aliases: 0, objects: 0 } };
 }
 
-function start(tally: Tally): Place {
-  return { tally, depth: 1, objects: 1, page: 1 };
+function start(tally: Tally, type: GraphQLNamedType | undefined): Place {
+  return { tally, depth: 1, objects: 1, page: 1, type };
+}
+
+function nameOf({ name }: FieldNode, { type }: Place): string {
+  return `${type?.name ?? ''}.${name.value}`;
 }
 
 function count({ counts, limits }: Tally, what: keyof Counts, by = 1): void {
@@ -177,10 +207,11 @@ function refuse(what: keyof Limits, limits: Limits): never {
 }
 
 /** How many objects a field stands for, if every list fills its page. */
-function objectsOf(field: FieldNode, { tally: { lists }, objects: around, page }: Place): number {
+function objectsOf(field: FieldNode, place: Place): number {
+  const { tally, objects: around, page } = place;
   const name = field.name.value;
   if (name === 'nodes' || name === 'edges') return around * page;
-  const plainSize = lists.plain.get(name);
+  const plainSize = tally.lists.plain.get(nameOf(field, place));
   return around * (plainSize === undefined ? 1 : pageOf(field, plainSize));
 }
 
@@ -202,13 +233,16 @@ function listsOf(schema: GraphQLSchema): Lists {
   const paged = new Set<string>();
   const plain = new Map<string, number>();
   const types = Object.values(schema.getTypeMap()).filter((type) => !isIntrospectionType(type));
-  for (const { name, args, type } of types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()))) {
-    const hasSize = args.some((arg) => arg.name === 'first');
-    const hasLimit = args.some((arg) => arg.name === 'limit');
-    if (!isListType(getNullableType(type))) {
-      if (hasSize) paged.add(name);
-    } else if (name !== 'nodes' && name !== 'edges') {
-      plain.set(name, hasLimit ? DEFAULT_PAGE : hasSize ? MAX_PAGE : MAX_UNPAGED);
+  for (const parent of types.filter(isObjectType)) {
+    for (const { name, args, type } of Object.values(parent.getFields())) {
+      const key = `${parent.name}.${name}`;
+      const hasSize = args.some((arg) => arg.name === 'first');
+      const hasLimit = args.some((arg) => arg.name === 'limit');
+      if (!isListType(getNullableType(type))) {
+        if (hasSize) paged.add(key);
+      } else if (name !== 'nodes' && name !== 'edges') {
+        plain.set(key, hasLimit ? DEFAULT_PAGE : hasSize ? MAX_PAGE : MAX_UNPAGED);
+      }
     }
   }
   return { paged, plain };
@@ -221,12 +255,13 @@ function introspectionListsOf(schema: GraphQLSchema): Lists {
   const inputs = types.filter(isInputObjectType).flatMap((type) => Object.values(type.getFields()));
   const values = types.filter(isEnumType).flatMap((type) => type.getValues());
   const plain = new Map([
-    ['types', types.length],
-    ['fields', fields.length / types.length],
-    ['args', fields.flatMap(({ args }) => args).length / fields.length],
-    ['inputFields', inputs.length / types.length],
-    ['enumValues', values.length / types.length],
-    ['directives', schema.getDirectives().length],
+    ['__Schema.types', types.length],
+    ['__Schema.directives', schema.getDirectives().length],
+    ['__Type.fields', fields.length / types.length],
+    ['__Type.inputFields', inputs.length / types.length],
+    ['__Type.enumValues', values.length / types.length],
+    ['__Field.args', fields.flatMap(({ args }) => args).length / fields.length],
+    ['__Directive.args', fields.flatMap(({ args }) => args).length / fields.length],
   ]);
   return { paged: new Set(), plain };
 }
