@@ -7,7 +7,7 @@ comment on type ledger.transfer_kind is 'What a movement is.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create table ledger.transfers (
-  id uuid primary key,
+  id uuid not null,
   wallet_id uuid not null,
   idem_key text,
   kind ledger.transfer_kind not null,
@@ -27,9 +27,12 @@ create table ledger.transfers (
   xid xid8 not null default pg_current_xact_id(),
   constraint transfers_wallet_id_idem_key_key unique (wallet_id, idem_key),
   constraint transfers_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
-  constraint transfers_reverses_fkey foreign key (reverses) references ledger.transfers (id) not enforced,
   constraint transfers_bonus_amount_is_part_of_amount check (bonus_amount between 0 and amount)
 );
+-- Made last, so that a movement is looked up by it: see holds.
+alter table ledger.transfers
+  add primary key (id),
+  add constraint transfers_reverses_fkey foreign key (reverses) references ledger.transfers (id) not enforced;
 
 -- A movement finds its reversals; and the feed its place.
 create index transfers_reverses_idx on ledger.transfers (reverses) where reverses is not null;

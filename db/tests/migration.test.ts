@@ -178,7 +178,7 @@ describe('a ledger that this first migration has not made', () => {
         const before = await listSchema(await old.connect());
 
         expect(await migrate(old.url)).toEqual({
-          code: 1,
+          code: 2,
           stdout: '',
           stderr:
             'the database holds a ledger of another pre-release version, of which nothing is carried over: ' +

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b48299dc88bd705fff2a9191b84cd98b0aa21bb0
+--! Hash: sha1:632dfb5bb6db230c9d79e36e6b0213439dc54ff5
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables, policies and roles of schema/, the functions of functions/.
@@ -321,7 +321,7 @@ comment on type ledger.transfer_kind is 'What a movement is.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create table ledger.transfers (
-  id uuid primary key,
+  id uuid not null,
   wallet_id uuid not null,
   idem_key text,
   kind ledger.transfer_kind not null,
@@ -341,9 +341,12 @@ create table ledger.transfers (
   xid xid8 not null default pg_current_xact_id(),
   constraint transfers_wallet_id_idem_key_key unique (wallet_id, idem_key),
   constraint transfers_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
-  constraint transfers_reverses_fkey foreign key (reverses) references ledger.transfers (id) not enforced,
   constraint transfers_bonus_amount_is_part_of_amount check (bonus_amount between 0 and amount)
 );
+-- Made last, so that a movement is looked up by it: see holds.
+alter table ledger.transfers
+  add primary key (id),
+  add constraint transfers_reverses_fkey foreign key (reverses) references ledger.transfers (id) not enforced;
 
 -- A movement finds its reversals; and the feed its place.
 create index transfers_reverses_idx on ledger.transfers (reverses) where reverses is not null;
@@ -481,12 +484,14 @@ create table ledger.holds (
   bonus_amount bigint not null,
   expires_at timestamptz,
   created_at timestamptz not null,
-  primary key (wallet_id, id),
   constraint holds_wallet_id_seq_key unique (wallet_id, seq),
   constraint holds_bonus_amount_is_part_of_amount check (amount > 0 and bonus_amount between 0 and amount),
   constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
   constraint holds_transfer_fkey foreign key (id) references ledger.transfers (id) not enforced
 );
+-- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
+-- by this one, by the other all that a wallet had.
+alter table ledger.holds add primary key (wallet_id, id);
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
 A reservation of credits. Append-only: it is open until a capture or a release names it.$$;
@@ -1876,7 +1881,10 @@ begin
   end if;
   select coalesce(sum(h.amount), 0), coalesce(sum(h.bonus_amount), 0) into v_held, v_bonus
     from ledger_private.open_holds o
-    join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+    -- One look-up for each: joined, all holds that the wallet ever had are read.
+    cross join lateral (
+      select n.amount, n.bonus_amount from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1
+    ) h
     where o.wallet_id = head.wallet_id;
   -- The list of open holds is an index, not the truth: where it does not add up to the log, nothing may be built on it.
   if v_held <> head.held_balance then
@@ -2567,9 +2575,10 @@ as $$
     least(p.held_amount, greatest(closing_draws.bonus_amount - p.before, 0))::bigint, -p.held_amount, null::bigint, null::bigint
   from (
     select d.*, sum(d.held_amount) over (order by d.expires_at, d.lot_seq) - d.held_amount as before
-    from ledger.holds h
-    join ledger.bonus_lot_draws d on d.wallet_id = h.wallet_id and d.seq = h.seq
-    where h.wallet_id = closing_draws.wallet_id and h.id = closing_draws.hold_id
+    from ledger.bonus_lot_draws d
+    -- No join, which may read all holds and draws that the wallet ever had.
+    where d.wallet_id = closing_draws.wallet_id
+      and d.seq = (select h.seq from ledger.holds h where h.wallet_id = closing_draws.wallet_id and h.id = closing_draws.hold_id)
   ) p
 $$;
 
@@ -2642,7 +2651,7 @@ returns table (wallet_id uuid, asset_code text, lots ledger.bonus_lots[], free b
 language sql
 stable
 as $$
-  select w.id, w.asset_code, array_agg(row(l.wallet_id, l.seq, l.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
+  select w.id, w.asset_code, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
     sum(s.balance - s.held_balance)::bigint
   from unnest(wallet_ids) u (wallet_id)
   join ledger.wallets w on w.id = u.wallet_id
@@ -2650,8 +2659,11 @@ as $$
   -- Compared like this, its date is not what it is looked up by (see has_due).
   join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at)
     and o.due_at is not distinct from o.expires_at
-  join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
-  cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+  -- One look-up for each: joined, all lots that the wallet ever had are read.
+  cross join lateral (
+    select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+  ) l
+  cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
   group by w.id, w.asset_code
 $$;
 
@@ -2675,14 +2687,15 @@ declare
   v_entries ledger.entries[] := '{}';
 begin
   for v_due in
-    select h as hold, w as wallet, e as head
+    select h.hold, w as wallet, e as head
       from unnest(wallet_ids) u (wallet_id)
       join ledger.wallets w on w.id = u.wallet_id
       cross join lateral ledger_private.head(u.wallet_id) e
       -- Compared like this, its date is not what it is looked up by (see has_due).
       join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
-      join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
-      order by w.id, h.expires_at, h.seq
+      -- One look-up for each: joined, all holds that the wallet ever had are read.
+      cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+      order by w.id, (h.hold).expires_at, (h.hold).seq
   loop
     if v_head.wallet_id is distinct from (v_due.wallet).id then
       v_head := v_due.head;
@@ -3403,7 +3416,10 @@ as $$
   ), reversed as (
     select d.lot_seq, d.expires_at, sum(abs(d.amount)) as amount
     from reversals r
-    join ledger.bonus_lot_draws d on d.wallet_id = original.wallet_id and d.seq = r.seq
+    -- One look-up for each: joined, all draws that the wallet ever had are read.
+    cross join lateral (
+      select n.* from ledger.bonus_lot_draws n where n.wallet_id = original.wallet_id and n.seq = r.seq offset 0
+    ) d
     group by d.lot_seq, d.expires_at
   ), lots as (
     select g.lot_seq, g.expires_at, g.amount - coalesce(r.amount, 0) as amount
@@ -5749,6 +5765,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -5886,8 +5904,10 @@ begin
   select e.* into v_head from ledger.entries e where e.wallet_id = wallet_explain.wallet_id order by e.seq desc limit 1;
 
   return query
+    -- One look-up for each that is open: joined, all holds, lots and entries that the wallet ever had are read.
     with held as (
-      select h.* from ledger_private.open_holds o join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+      select h.* from ledger_private.open_holds o
+        cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
         where o.wallet_id = wallet_explain.wallet_id
     ), pinned as (
       select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
@@ -5895,7 +5915,9 @@ begin
     ), lots as (
       select l.seq, l.expires_at, ledger_private.free_part(v_head, 0, 'lot', l.seq, l.expires_at) as free
         from ledger_private.open_lots o
-        join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+        cross join lateral (
+          select n.* from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+        ) l
         where o.wallet_id = wallet_explain.wallet_id
     ), parts (source, amount, hold_id, expires_at, seq) as (
       select 'paid'::ledger.credit_source,
@@ -5915,9 +5937,8 @@ begin
     )
     select p.source, p.amount::bigint,
         case when p.hold_id is null and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount else 0 end::bigint,
-        p.expires_at, e.transfer_id, p.hold_id
+        p.expires_at, (select e.transfer_id from ledger.entries e where e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq), p.hold_id
       from parts p
-      left join ledger.entries e on e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq
       where p.amount > 0
       order by p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
 end
@@ -6104,11 +6125,11 @@ as $$
   union all
   -- From the list of open ones: all that there ever were may be many more.
   (
-    select h.*
+    select (h.hold).*
     from ledger_private.open_holds o
-    join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
-    where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h) = 'open'
-    order by h.seq desc
+    cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+    where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h.hold) = 'open'
+    order by (h.hold).seq desc
   )
   union all
   (
@@ -6348,6 +6369,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   c_nil constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -6431,6 +6454,8 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_parts text[];
@@ -6467,7 +6492,8 @@ begin
         t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
         t.metadata, t.created_at
       from ledger.transfers t
-      left join ledger.wallets w on w.id = t.wallet_id
+      -- One look-up for each: joined, all wallets may be read.
+      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1) w on true
       where (t.xid, t.id) > (v_xid, v_id) and t.xid < v_horizon
       order by t.xid, t.id
       limit ledger_events."limit";
