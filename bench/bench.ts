@@ -1,17 +1,18 @@
 /** `npm run bench`: what the service achieves on this machine; `-- --help` lists the options. */
-import { writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { command } from '../src/commands/command.ts';
 import { UsageError } from '../src/exit.ts';
 import { withClient } from './databases.ts';
 import { histories, ledgers } from './growth.ts';
 import { httpGroups, TITLES } from './http.ts';
+import { instructions } from './instructions.ts';
 import { ledger } from './ledger.ts';
 import { race } from './measure.ts';
 import { observability } from './observability.ts';
 import type { Bench, Part, Sizes } from './part.ts';
 import { createProgress } from './progress.ts';
-import { describeOrigin, type BenchRecord, type Section } from './record.ts';
+import { describeOrigin, type BenchRecord, type Count, type Section } from './record.ts';
 import { judge, renderReport } from './report.ts';
 import { startServer } from './server.ts';
 
@@ -36,10 +37,11 @@ const QUICK: Sizes = {
   http: { wallets: 1_000, seconds: 0.5, warmUpSeconds: 1 },
 };
 
-const HELP = `npm run bench -- [--quick] [--only <part>] [--json [file]]
+const HELP = `npm run bench -- [--quick] [--only <part>] [--pgledger <file>] [--json [file]]
 
   --quick        two minutes in all: short turns, less data
   --only <part>  only the groups whose title contains this; observability: what logs and metrics cost
+  --pgledger <file>  pgledger.sql in a checkout of github.com/pgr0ss/pgledger, to be measured too
   --json [file]  the record as JSON: to the file, or printed instead of the table`;
 
 const http: Part = {
@@ -50,7 +52,7 @@ const http: Part = {
     return { groups, seconds };
   },
 };
-const PARTS = [ledger, histories, ledgers, http, observability];
+const PARTS = [instructions, ledger, histories, ledgers, http, observability];
 
 type Cleaning = Bench['cleaning'];
 
@@ -58,9 +60,10 @@ const OPTIONS = {
   quick: { type: 'boolean', default: false },
   only: { type: 'string', default: '' },
   json: { type: 'boolean', default: false },
+  pgledger: { type: 'string' },
 } as const;
 
-await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ quick, only, json }, file) => {
+await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ quick, only, json, pgledger }, file) => {
   if (file !== undefined && !json) throw new UsageError(`Unexpected argument '${file}'; see --help`);
   const wanted = (title: string): boolean => title.toLowerCase().includes(only.toLowerCase());
   const parts = PARTS.filter(({ titles }) => titles.some(wanted));
@@ -68,6 +71,12 @@ await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ qui
     throw new UsageError(
       `No group's title contains "${only}". They are:\n${PARTS.flatMap(({ titles }) => titles).join('\n')}`,
     );
+  }
+
+  if (pgledger !== undefined) {
+    await access(pgledger, constants.R_OK).catch(() => {
+      throw new UsageError(`${pgledger} cannot be read: --pgledger names pgledger.sql in a checkout of it`);
+    });
   }
 
   const cleaning: Cleaning = [];
@@ -83,6 +92,7 @@ await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ qui
     const server = await starting;
     const notes: string[] = [];
     const sections: Section[] = [];
+    const counts: Count[] = [];
     for (const part of parts) {
       const undone: Cleaning = [];
       cleaning.push(() => undo(undone));
@@ -90,18 +100,22 @@ await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ qui
         url: server.url,
         dataDir: DATA,
         sizes: quick ? QUICK : FULL,
+        pgledger,
         wanted,
         progress: progress.show,
         note: (text) => notes.push(text),
         cleaning: undone,
       };
-      sections.push(...(await measure(part, bench)));
+      const measured = await measure(part, bench);
+      sections.push(...measured.sections);
+      counts.push(...measured.counts);
       await undo(undone);
     }
     const record: BenchRecord = {
       ...describeOrigin(await versionOf(server.url)),
       quick,
       sections,
+      counts,
       verdicts: judge(sections),
       notes,
     };
@@ -119,9 +133,16 @@ await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ qui
   }
 });
 
-async function measure(part: Part, bench: Bench): Promise<Section[]> {
+async function measure(part: Part, bench: Bench): Promise<{ sections: Section[]; counts: Count[] }> {
   const { sizes, wanted, progress } = bench;
-  const { groups, seconds = sizes.seconds, rounds = sizes.rounds, warmUpSeconds, prove } = await part.prepare(bench);
+  const {
+    groups,
+    seconds = sizes.seconds,
+    rounds = sizes.rounds,
+    warmUpSeconds,
+    count,
+    prove,
+  } = await part.prepare(bench);
   const asked = groups.filter(({ title }) => wanted(title));
   if (warmUpSeconds !== undefined) {
     for (const { title, contenders } of asked) {
@@ -135,8 +156,9 @@ async function measure(part: Part, bench: Bench): Promise<Section[]> {
   for (const group of asked) {
     sections.push({ title: group.title, rows: await race(group, { rounds, seconds, progress }) });
   }
+  const counts = (await count?.()) ?? [];
   await prove?.();
-  return sections;
+  return { sections, counts };
 }
 
 /** Ctrl-C: whatever is under way is undone, and fails by that. */

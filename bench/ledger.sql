@@ -116,6 +116,7 @@ declare
 begin
   for v_load in
     select * from (values
+      ('loop', 'bigint', 'v_result := v_place + calls; commit;'),
       ('floor', 'bigint', 'v_result := bench.floor_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
       ('bare', 'bigint', 'v_result := bench.bare_transfer(v_players[v_place], v_players[v_place % v_count + 1], 1, v_key || calls); commit;'),
       ('spend', 'ledger.receipt', 'v_result := ledger.wallet_spend(v_players[v_place], 1, v_key || calls); commit;'),
@@ -157,6 +158,25 @@ begin
       end
       $body$
     $procedure$, v_load.name, v_load.result, v_load.body);
+    -- So many calls, for counting what they take.
+    execute format($procedure$
+      create procedure bench.count_%1$s(crowd text, most int)
+      language plpgsql
+      as $body$
+      declare
+        v_players uuid[] := array(select p.id from bench.players p where p.crowd = count_%1$s.crowd order by p.n);
+        v_count int := cardinality(v_players);
+        v_key text := gen_random_uuid() || '-';
+        v_place int;
+        v_result %2$s;
+      begin
+        for calls in 1 .. most loop
+          v_place := 1 + floor(random() * v_count);
+          %3$s
+        end loop;
+      end
+      $body$
+    $procedure$, v_load.name, v_load.result, v_load.body);
   end loop;
 end
 $make$;
@@ -185,6 +205,19 @@ begin
     commit;
     calls := calls + size;
     exit when clock_timestamp() >= v_end;
+  end loop;
+end
+$$;
+
+create procedure bench.count_batch(crowd text, size int, batches int)
+language plpgsql
+as $$
+declare
+  v_calls bigint := 0;
+begin
+  for n in 1 .. batches loop
+    -- It ends after the first.
+    call bench.run_batch(crowd, size, 0, v_calls);
   end loop;
 end
 $$;

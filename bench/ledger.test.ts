@@ -104,6 +104,28 @@ describe('the load', () => {
     expect(await countsOf(db)).toEqual(before);
   });
 
+  it.each([
+    ['count_top_up', ['some', 3], { top_up: 3 }],
+    ['count_spend', ['some', 3], { spend: 3 }],
+    ['count_transfer', ['neighbours', 3], { transfer: 3 }],
+    ['count_batch', ['neighbours', 8, 2], { top_up: 4, bonus: 4, spend: 4, transfer: 4 }],
+    ['count_loop', ['some', 3], {}],
+  ] as [string, unknown[], Record<string, number>][])(
+    'books as many calls as %s was asked for',
+    async (name, args, more) => {
+      const before = await countsOf(db);
+      const sessions = await openSessions(db.url, 1);
+      await sessions[0]?.client.query(
+        `call bench.${name}(${args.map((_, place) => `$${place + 1}`).join(', ')})`,
+        args,
+      );
+      await sessions[0]?.client.end();
+      const kinds = Object.entries(more).map(([kind, count]) => [kind, (before[kind] ?? 0) + count]);
+
+      expect(await countsOf(db)).toEqual({ ...before, ...Object.fromEntries(kinds) });
+    },
+  );
+
   it.each(['floor', 'bare'])('writes rows of %s as wide as those of the ledger', async (name) => {
     const { rows } = await db.query<{ width: number; ledger: number }>(
       `select (select avg(pg_column_size(e))::int from bench.${name}_entries e) as width,

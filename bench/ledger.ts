@@ -3,11 +3,13 @@ import type pg from 'pg';
 import { makeDatabase, settle, withClient } from './databases.ts';
 import type { Contender, Group } from './measure.ts';
 import type { Bench, Part } from './part.ts';
+import { installPgledger } from './peers/pgledger.ts';
 import { callInEach, openSessions } from './sessions.ts';
 
 export const CALLS = 'In the database: calls';
 export const HOUSE = 'In the database: one house account';
 export const BATCHES = 'In the database: batches, counted in transfers';
+export const BESIDE = 'In the database: beside pgledger';
 
 export const FLOOR = 'floor: three bare inserts';
 export const ONE_ASSET = 'top-ups of one asset';
@@ -22,7 +24,7 @@ const CONTENDED = [8, 32];
 const BATCH_SIZES = [1, 10, 100, 1_000, 10_000];
 
 export const ledger: Part = {
-  titles: [CALLS, HOUSE, BATCHES],
+  titles: [CALLS, HOUSE, BATCHES, BESIDE],
   async prepare(bench) {
     const { sizes, progress, cleaning } = bench;
     const url = await makeDatabase(bench, 'wallet_bench_ledger');
@@ -71,9 +73,37 @@ export const ledger: Part = {
         })),
       },
     ];
+    if (bench.wanted(BESIDE)) groups.push(...(await beside(bench, calls)));
     return { groups, warmUpSeconds: sizes.warmUpSeconds, prove: () => verify(bench, url) };
   },
 };
+
+/** Nothing where there is no pgledger at hand. */
+async function beside(
+  { url, pgledger, note, cleaning }: Bench,
+  calls: (name: string, procedure: string, crowd: Crowd, connections: number) => Contender,
+): Promise<Group[]> {
+  if (pgledger === undefined) {
+    note('Left out: pgledger, for which --pgledger names a checkout of it.');
+    return [];
+  }
+  const database = 'wallet_bench_pgledger';
+  cleaning.push(() => withClient(url, (admin) => admin.query(`drop database if exists ${database} with (force)`)));
+  const sessions = await openSessions(await installPgledger(url, database, pgledger), Math.max(...CONTENDED));
+  cleaning.push(() => Promise.all(sessions.map(({ client }) => client.end())));
+  const peer = (name: string, procedure: string, connections: number): Contender => ({
+    name,
+    connections,
+    run: (seconds) => callInEach(sessions.slice(0, connections), `run_${procedure}`, [seconds]),
+  });
+  const contenders = CONTENDED.flatMap((connections) => [
+    peer('pgledger: transfers', 'transfer', connections),
+    peer('pgledger: top-ups from one house account', 'top_up', connections),
+    calls('transfers', 'transfer', 'gold', connections),
+    calls(ONE_ASSET, 'top_up', 'gold', connections),
+  ]);
+  return [{ title: BESIDE, contenders }];
+}
 
 async function fillCrowd(client: pg.ClientBase, crowd: string, assets: number, wallets: number): Promise<void> {
   const codes = Array.from({ length: assets }, (_, number) => `${crowd}-${number + 1}`);

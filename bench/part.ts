@@ -1,5 +1,6 @@
 /** Groups that are prepared together, and what they are given. */
 import type { Group } from './measure.ts';
+import type { Count } from './record.ts';
 
 export interface Part {
   titles: string[];
@@ -14,6 +15,8 @@ interface Prepared {
   rounds?: number;
   /** Of each contender before the first round; left out where they have had it. */
   warmUpSeconds?: number;
+  /** What is counted once, and takes no turns. */
+  count?: () => Promise<Count[]>;
   /** When all have been measured. */
   prove?: () => Promise<void>;
 }
@@ -24,6 +27,8 @@ export interface Bench {
   /** Where that server keeps its data. */
   dataDir: string;
   sizes: Sizes;
+  /** The file of pgledger, which is measured beside the service where it is given. */
+  pgledger: string | undefined;
   /** Whether the group of that title was asked for. */
   wanted: (title: string) => boolean;
   progress: (text: string) => void;

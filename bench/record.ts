@@ -8,6 +8,13 @@ export interface Section {
   rows: Row[];
 }
 
+/** What a call takes, and of the first. */
+export interface Count {
+  name: string;
+  instructions: number;
+  ratio: number;
+}
+
 export interface Verdict {
   target: string;
   measured: string;
@@ -28,6 +35,7 @@ export interface Origin {
 export interface BenchRecord extends Origin {
   quick: boolean;
   sections: Section[];
+  counts: Count[];
   verdicts: Verdict[];
   notes: string[];
 }

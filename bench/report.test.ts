@@ -74,6 +74,7 @@ describe('the table', () => {
       postgres: '18',
       quick: false,
       sections,
+      counts: [{ name: 'top-up', instructions: 1_465_000, ratio: 5.8 }],
       verdicts: judge(sections),
       notes: ['A note.'],
     });
@@ -82,6 +83,7 @@ describe('the table', () => {
     expect(lines.map((line) => line.length)).toEqual([lines[0]?.length, lines[0]?.length, lines[0]?.length]);
     expect(text).toMatch(/25,000 +1\.00 +– /);
     expect(text).toMatch(/^batches of 1,000: at least 20,000 transfers per second  25,000  met$/m);
+    expect(text).toMatch(/^ {2}top-up +1,465,000 +5\.80$/m);
     expect(text).toMatch(/^A note\.$/m);
   });
 });

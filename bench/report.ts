@@ -1,10 +1,11 @@
 /** The figures as a table for people, and whether they meet the targets. */
 import { entriesOf, LEDGERS, SPENDS } from './growth.ts';
 import { TITLES } from './http.ts';
+import { INSTRUCTIONS } from './instructions.ts';
 import { BATCHES, CALLS, FLOOR, HOUSE, ONE_ASSET, batchesOf } from './ledger.ts';
 import type { Row } from './measure.ts';
 import { OBSERVABILITY, OBSERVED } from './observability.ts';
-import type { BenchRecord, Section, Verdict } from './record.ts';
+import type { BenchRecord, Count, Section, Verdict } from './record.ts';
 import { GATEWAY, PEER } from './targets.ts';
 
 const MICROS = { maximumFractionDigits: 0 };
@@ -23,14 +24,17 @@ const COLUMNS: { heading: string; cell: (row: Row) => string | undefined }[] = [
 ];
 
 export function renderReport(record: BenchRecord): string {
-  const { sections, verdicts, notes } = record;
+  const { sections, counts, verdicts, notes } = record;
   return [
     `${record.date}, commit ${record.commit ?? 'unknown'}`,
     `${record.cpu}, ${record.cores} cores, ${record.memoryGb} GB; Node ${record.node}, PostgreSQL ${record.postgres}`,
-    'Medians of rounds in turns; ratios to the first row of as many connections, round by round.',
+    ...(sections.length > 0
+      ? ['Medians of rounds in turns; ratios to the first row of as many connections, round by round.']
+      : []),
     ...(record.quick ? ['Quick: short turns on less data, for a look; not for comparison.'] : []),
     '',
-    ...renderTable(sections),
+    ...(sections.length > 0 ? renderTable(sections) : []),
+    ...(counts.length > 0 ? renderCounts(counts) : []),
     ...notes.flatMap((note) => ['', note]),
     ...(verdicts.length > 0 ? ['', ...renderVerdicts(verdicts)] : []),
   ].join('\n');
@@ -56,6 +60,17 @@ function renderTable(sections: Section[]): string[] {
         ),
       ),
     ]),
+  ];
+}
+
+function renderCounts(counts: Count[]): string[] {
+  const width = Math.max(...counts.map(({ name }) => name.length)) + 2;
+  const line = (...[name = '', instructions = '', ratio = '']: string[]): string =>
+    `${name.padEnd(width)}  ${instructions.padStart(12)}  ${ratio.padStart(6)}`;
+  return [
+    line('', 'instructions', 'ratio'),
+    INSTRUCTIONS,
+    ...counts.map(({ name, instructions, ratio }) => line(`  ${name}`, whole(instructions), fixed(ratio))),
   ];
 }
 

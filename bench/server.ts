@@ -30,7 +30,8 @@ export async function startServer(dataDir: string): Promise<EmbeddedServer> {
 }
 
 /** The folder may be a link to a place where the server's account can get. */
-async function remove(dataDir: string): Promise<void> {
-  await rm(await realpath(dataDir), { recursive: true, force: true });
+export async function remove(dataDir: string): Promise<void> {
+  const folder = await realpath(dataDir).catch(() => dataDir);
+  await rm(folder, { recursive: true, force: true });
   await rm(dataDir, { force: true });
 }

@@ -1,11 +1,18 @@
-/** The function files say what the migrations have made: running them again changes nothing. */
+/** The files of db/ say what the migrations have made: the first migration is their text, and running them again changes nothing. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { expandFirstMigration, FIRST_MIGRATION } from '../../src/database/first_migration.ts';
+import { listSchema } from '../../src/database/listing.ts';
 import { createDatabase, type Session } from './helpers.ts';
 
-const FOLDER = new URL('../functions/', import.meta.url);
-const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.sql'))
-  .sort();
+const DB = new URL('../', import.meta.url);
+const filesOf = (folder: string): string[] =>
+  readdirSync(new URL(folder, DB), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.sql'))
+    .map((path) => `${folder}${path}`)
+    .sort();
+const functions = filesOf('functions/');
+const schema = filesOf('schema/');
+const read = (path: string): string => readFileSync(new URL(path, DB), 'utf8');
 
 interface Definition {
   name: string;
@@ -35,11 +42,95 @@ describe('running every function file over the migrated database', () => {
 
     await session.query('begin');
     await session.query('set local role wallet_owner');
-    for (const file of files) await session.query(readFileSync(new URL(file, FOLDER), 'utf8'));
+    for (const file of functions) await session.query(read(file));
     const after = await definitions(session);
     await session.query('rollback');
 
-    expect(files.length).toBeGreaterThan(0);
+    expect(functions.length).toBeGreaterThan(0);
     expect(after).toEqual(before);
+  });
+});
+
+describe('the first migration', () => {
+  it('is wallet.sql with every include expanded: after a change, npm run migration writes it', async () => {
+    // Not the texts, of which a difference would be thousands of lines.
+    const [committed, expanded] = [readFileSync(FIRST_MIGRATION, 'utf8'), await expandFirstMigration()];
+    const lines = expanded.split('\n');
+
+    expect(committed.split('\n').find((line, index) => line !== lines[index])).toBeUndefined();
+    expect(committed === expanded).toBe(true);
+  });
+
+  it('includes each file of the schema and of the functions once', async () => {
+    const included = [...(await expandFirstMigration()).matchAll(/^--! Included (\S+)$/gm)].map(([, path]) => path);
+
+    expect(schema.length).toBeGreaterThan(10);
+    expect(included.sort()).toEqual([...schema, ...functions].sort());
+  });
+});
+
+describe('db/listing.txt', () => {
+  it('is what the migrated database is listed as: after a change, npm run schema writes it', async () => {
+    expect(await listSchema(await db.connect())).toBe(read('listing.txt'));
+  });
+
+  it('changes with each of these, and so shows it in review', async () => {
+    const changes = [
+      'alter table ledger.entries add column note text',
+      "alter table ledger.entries alter column note set default 'none'",
+      'alter table ledger.entries alter column note set storage external',
+      'alter table ledger.entries alter column note set compression pglz',
+      'alter table ledger.entries alter column note set not null',
+      "comment on column ledger.entries.note is 'A note.'",
+      'alter table ledger.entries add column twice bigint generated always as (amount * 2) stored',
+      'alter table ledger.entries drop column twice',
+      'alter table ledger.entries set (fillfactor = 80)',
+      'alter table ledger.entries add constraint entries_note_is_short check (note < $$x$$) not valid',
+      'alter table ledger.entries validate constraint entries_note_is_short',
+      "comment on constraint entries_note_is_short on ledger.entries is 'Short.'",
+      'alter table ledger.entries alter constraint entries_wallet_id_fkey enforced',
+      'create index entries_note_idx on ledger.entries (note)',
+      'create statistics ledger.entries_note_kind on note, kind from ledger.entries',
+      'alter table ledger.entries disable trigger _200_append_only',
+      'drop trigger _200_append_only on ledger.entries',
+      'alter table ledger.entries force row level security',
+      'alter policy auditors_see_all on ledger.entries using (amount > 0)',
+      'drop policy auditors_see_all on ledger.entries',
+      'alter table ledger.entries disable row level security',
+      'grant select on ledger.seals to wallet_player',
+      'grant select (note) on ledger.entries to public',
+      'revoke select on ledger.holds from wallet_service',
+      'grant select on ledger.holds to wallet_service with grant option',
+      'grant usage on schema ledger_private to wallet_gateway',
+      'grant usage on type ledger.metric to wallet_job',
+      'grant execute on function ledger_private.actor() to wallet_player',
+      'alter function ledger_private.actor() security definer',
+      "alter function ledger_private.actor() set work_mem = '1MB'",
+      'alter function ledger_private.actor() owner to wallet_auditor',
+      'alter table ledger.seals owner to wallet_auditor',
+      'alter default privileges for role wallet_owner grant select on tables to wallet_job',
+      "alter type ledger.entry_side add value 'both'",
+      'alter type ledger.receipt add attribute note text',
+      'create domain ledger.short_text as text',
+      'alter domain ledger.short_text add constraint short_text_is_short check (value < $$x$$)',
+      'create view ledger.short as select 1 as one',
+      'alter view ledger.short set (security_invoker = true)',
+      'create or replace view ledger.short as select 2 as one',
+      'alter table gateway.rate_limits set logged',
+      'grant select on graphile_migrate.migrations to wallet_player',
+    ];
+    const session = await db.connect();
+    const unseen: string[] = [];
+    let before = await listSchema(session);
+    for (const change of changes) {
+      await session.query('set role none');
+      if (/^(create|alter (type|domain|default))/.test(change)) await session.query('set role wallet_owner');
+      await session.query(change);
+      const after = await listSchema(session);
+      if (after === before) unseen.push(change);
+      before = after;
+    }
+
+    expect(unseen).toEqual([]);
   });
 });

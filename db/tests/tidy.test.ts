@@ -17,7 +17,8 @@ const list = (folder: string, pattern: RegExp): string[] =>
 
 const functionFiles = SCHEMAS.flatMap((schema) => list(`functions/${schema}/`, /./));
 const committed = list('migrations/committed/', /\.sql$/);
-const sqlFiles = [...functionFiles, 'migrations/current.sql'];
+const schemaFiles = list('schema/', /./);
+const sqlFiles = [...functionFiles, ...schemaFiles, 'wallet.sql', 'listing.sql', 'migrations/current.sql'];
 /** What is left of SQL without comments and texts, line by line. */
 const codeOf = (sql: string): string[] =>
   sql
@@ -58,15 +59,13 @@ describe('the files of the functions', () => {
 
   it('are each included in a migration', () => {
     const migrations = [...committed, 'migrations/current.sql'].map(read).join('\n');
-    const included = [...migrations.matchAll(/^--! ?[Ii]nclude[d]? (\S+\.sql)$/gm)].map(
-      (match) => `functions/${match[1] ?? ''}`,
-    );
+    const included = [...migrations.matchAll(/^--! ?[Ii]nclude[d]? (\S+\.sql)$/gm)].map((match) => match[1] ?? '');
 
     expect([...new Set(included)].sort()).toEqual(expect.arrayContaining([...functionFiles].sort()));
   });
 
   it('are reached through a link beside the migrations, where nothing else lies', () => {
-    expect(read('migrations/fixtures/ledger/wallet_id.sql')).toBe(read('functions/ledger/wallet_id.sql'));
+    expect(read('migrations/fixtures/functions/ledger/wallet_id.sql')).toBe(read('functions/ledger/wallet_id.sql'));
     expect(readdirSync(new URL('migrations/', DB)).sort()).toEqual(['committed', 'current.sql', 'fixtures']);
   });
 
@@ -77,6 +76,34 @@ describe('the files of the functions', () => {
       .filter((path) => !existsSync(new URL(path, DB)));
 
     expect(untested).toEqual([]);
+  });
+});
+
+describe('the files of the schema', () => {
+  const DEFINING =
+    /^ *(create (?:unlogged |unique )?(?:table|type|domain|index|view|policy|trigger|schema|sequence)|alter table)\b/m;
+
+  it('alone define what is no function', () => {
+    expect(schemaFiles.length).toBeGreaterThan(10);
+    expect(schemaFiles.filter((path) => /^ *create (or replace )?(function|procedure)\b/m.test(read(path)))).toEqual(
+      [],
+    );
+    expect([...functionFiles, 'wallet.sql'].filter((path) => DEFINING.test(codeOf(read(path)).join('\n')))).toEqual([]);
+  });
+
+  it('say nothing twice', () => {
+    const said = schemaFiles.flatMap((path) =>
+      [...read(path).matchAll(/^(comment on [^;]*?) is\s|^(grant [^;]*? on [^;]*?) to /gm)].map(
+        ([, comment, grant]) => comment ?? grant,
+      ),
+    );
+
+    expect(said.length).toBeGreaterThan(100);
+    expect(said.filter((what, index) => said.indexOf(what) !== index)).toEqual([]);
+  });
+
+  it('begin by saying what they are about', () => {
+    expect([...schemaFiles, 'wallet.sql', 'listing.sql'].filter((path) => !/^-- [A-Z]/.test(read(path)))).toEqual([]);
   });
 });
 

@@ -1,28 +1,87 @@
-/** `npm run schema`: writes the GraphQL schema to schema.graphql, so that a change of the API shows in its history; `-- --print` prints it. */
+/**
+ * `npm run schema`: writes what the API is (schema.graphql) and what the database is (db/listing.txt), so that a change of either shows in its
+ * history. Without DATABASE_URL a database is made for it from the migrations and current.sql. `-- --print` prints the API.
+ */
 import '../graphql/graphile-env.ts';
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { makeSchema } from 'postgraphile';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
-import { readCommandConfig } from '../config.ts';
+import { readCommandConfig, type Config } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
+import { listSchema } from '../database/listing.ts';
+import { migrate } from '../database/migrate.ts';
+import { applyUncommitted } from '../database/uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
+import { startLocalServer } from '../local.ts';
 import { command } from './command.ts';
+
+const LINGER_LIMIT_MS = 10_000;
 
 const HELP = `npm run schema -- [--print]
 
-Writes the GraphQL schema to schema.graphql.
+Writes the GraphQL schema to schema.graphql, and the schema of the database to db/listing.txt. Without DATABASE_URL both are those of a
+database that is made for it from the migrations and current.sql, and dropped afterwards.
 
-  --print  prints it instead`;
+  --print  prints the GraphQL schema instead`;
 
 await command({ help: HELP, options: { print: { type: 'boolean', default: false } } }, async ({ print }) => {
-  const database = await openDatabase(readCommandConfig(process.env));
+  const config = readCommandConfig(process.env);
+  if (config.databaseUrl !== undefined) await write(config, config.databaseUrl, print);
+  else await withScratchDatabase((url) => write({ ...config, databaseUrl: url }, url, print));
+  return 0;
+});
+
+async function write(config: Config, url: string, print: boolean): Promise<void> {
+  const database = await openDatabase(config);
   try {
     const { schema } = await makeSchema(createPreset({ pool: database.pool }));
     const sdl = printSchema(lexicographicSortSchema(schema)).replaceAll(/ +$/gm, '');
-    if (print) console.log(sdl);
-    else await writeFile(new URL('../../schema.graphql', import.meta.url), `${sdl}\n`);
+    if (print) {
+      console.log(sdl);
+      return;
+    }
+    await writeFile(new URL('../../schema.graphql', import.meta.url), `${sdl}\n`);
+    const listing = await withClient(url, listSchema);
+    await writeFile(new URL('../../db/listing.txt', import.meta.url), listing);
   } finally {
     await database.close();
   }
-  return 0;
-});
+}
+
+/** What the files say, whatever the database of development holds. */
+async function withScratchDatabase(work: (url: string) => Promise<void>): Promise<void> {
+  const server = await startLocalServer();
+  const name = `wallet_schema_${randomBytes(4).toString('hex')}`;
+  const url = new URL(server.url);
+  url.pathname = `/${name}`;
+  try {
+    await withClient(server.url, (client) => client.query(`create database ${name}`));
+    try {
+      await migrate(url.href);
+      await applyUncommitted(url.href);
+      await work(url.href);
+    } finally {
+      await withClient(server.url, (client) => drop(client, name));
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/** When its last session has ended: graphile-migrate complains where one of its own is ended for it. */
+async function drop(client: pg.Client, name: string): Promise<void> {
+  for (const deadline = Date.now() + LINGER_LIMIT_MS; Date.now() < deadline; await sleep(50)) {
+    const { rowCount } = await client.query('select from pg_stat_activity where datname = $1', [name]);
+    if (!rowCount) break;
+  }
+  await client.query(`drop database ${name} with (force)`);
+}
+
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return work(client).finally(() => client.end());
+}

@@ -4,6 +4,8 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_parts text[];
@@ -40,7 +42,8 @@ begin
         t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
         t.metadata, t.created_at
       from ledger.transfers t
-      left join ledger.wallets w on w.id = t.wallet_id
+      -- One look-up for each: joined, all wallets may be read.
+      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1) w on true
       where (t.xid, t.id) > (v_xid, v_id) and t.xid < v_horizon
       order by t.xid, t.id
       limit ledger_events."limit";

@@ -14,8 +14,10 @@ begin
   select e.* into v_head from ledger.entries e where e.wallet_id = wallet_explain.wallet_id order by e.seq desc limit 1;
 
   return query
+    -- One look-up for each that is open: joined, all holds, lots and entries that the wallet ever had are read.
     with held as (
-      select h.* from ledger_private.open_holds o join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+      select h.* from ledger_private.open_holds o
+        cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
         where o.wallet_id = wallet_explain.wallet_id
     ), pinned as (
       select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
@@ -23,7 +25,9 @@ begin
     ), lots as (
       select l.seq, l.expires_at, ledger_private.free_part(v_head, 0, 'lot', l.seq, l.expires_at) as free
         from ledger_private.open_lots o
-        join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+        cross join lateral (
+          select n.* from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+        ) l
         where o.wallet_id = wallet_explain.wallet_id
     ), parts (source, amount, hold_id, expires_at, seq) as (
       select 'paid'::ledger.credit_source,
@@ -43,9 +47,8 @@ begin
     )
     select p.source, p.amount::bigint,
         case when p.hold_id is null and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount else 0 end::bigint,
-        p.expires_at, e.transfer_id, p.hold_id
+        p.expires_at, (select e.transfer_id from ledger.entries e where e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq), p.hold_id
       from parts p
-      left join ledger.entries e on e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq
       where p.amount > 0
       order by p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
 end

@@ -13,11 +13,11 @@ as $$
   union all
   -- From the list of open ones: all that there ever were may be many more.
   (
-    select h.*
+    select (h.hold).*
     from ledger_private.open_holds o
-    join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
-    where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h) = 'open'
-    order by h.seq desc
+    cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+    where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h.hold) = 'open'
+    order by (h.hold).seq desc
   )
   union all
   (

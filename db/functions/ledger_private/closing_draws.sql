@@ -8,9 +8,10 @@ as $$
     least(p.held_amount, greatest(closing_draws.bonus_amount - p.before, 0))::bigint, -p.held_amount, null::bigint, null::bigint
   from (
     select d.*, sum(d.held_amount) over (order by d.expires_at, d.lot_seq) - d.held_amount as before
-    from ledger.holds h
-    join ledger.bonus_lot_draws d on d.wallet_id = h.wallet_id and d.seq = h.seq
-    where h.wallet_id = closing_draws.wallet_id and h.id = closing_draws.hold_id
+    from ledger.bonus_lot_draws d
+    -- No join, which may read all holds and draws that the wallet ever had.
+    where d.wallet_id = closing_draws.wallet_id
+      and d.seq = (select h.seq from ledger.holds h where h.wallet_id = closing_draws.wallet_id and h.id = closing_draws.hold_id)
   ) p
 $$;
 

@@ -3,7 +3,7 @@ returns table (wallet_id uuid, asset_code text, lots ledger.bonus_lots[], free b
 language sql
 stable
 as $$
-  select w.id, w.asset_code, array_agg(row(l.wallet_id, l.seq, l.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
+  select w.id, w.asset_code, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
     sum(s.balance - s.held_balance)::bigint
   from unnest(wallet_ids) u (wallet_id)
   join ledger.wallets w on w.id = u.wallet_id
@@ -11,8 +11,11 @@ as $$
   -- Compared like this, its date is not what it is looked up by (see has_due).
   join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at)
     and o.due_at is not distinct from o.expires_at
-  join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
-  cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+  -- One look-up for each: joined, all lots that the wallet ever had are read.
+  cross join lateral (
+    select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+  ) l
+  cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
   group by w.id, w.asset_code
 $$;
 

@@ -12,14 +12,15 @@ declare
   v_entries ledger.entries[] := '{}';
 begin
   for v_due in
-    select h as hold, w as wallet, e as head
+    select h.hold, w as wallet, e as head
       from unnest(wallet_ids) u (wallet_id)
       join ledger.wallets w on w.id = u.wallet_id
       cross join lateral ledger_private.head(u.wallet_id) e
       -- Compared like this, its date is not what it is looked up by (see has_due).
       join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
-      join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
-      order by w.id, h.expires_at, h.seq
+      -- One look-up for each: joined, all holds that the wallet ever had are read.
+      cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+      order by w.id, (h.hold).expires_at, (h.hold).seq
   loop
     if v_head.wallet_id is distinct from (v_due.wallet).id then
       v_head := v_due.head;

@@ -12,7 +12,10 @@ begin
   end if;
   select coalesce(sum(h.amount), 0), coalesce(sum(h.bonus_amount), 0) into v_held, v_bonus
     from ledger_private.open_holds o
-    join ledger.holds h on h.wallet_id = o.wallet_id and h.id = o.hold_id
+    -- One look-up for each: joined, all holds that the wallet ever had are read.
+    cross join lateral (
+      select n.amount, n.bonus_amount from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1
+    ) h
     where o.wallet_id = head.wallet_id;
   -- The list of open holds is an index, not the truth: where it does not add up to the log, nothing may be built on it.
   if v_held <> head.held_balance then

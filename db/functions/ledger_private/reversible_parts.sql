@@ -20,7 +20,10 @@ as $$
   ), reversed as (
     select d.lot_seq, d.expires_at, sum(abs(d.amount)) as amount
     from reversals r
-    join ledger.bonus_lot_draws d on d.wallet_id = original.wallet_id and d.seq = r.seq
+    -- One look-up for each: joined, all draws that the wallet ever had are read.
+    cross join lateral (
+      select n.* from ledger.bonus_lot_draws n where n.wallet_id = original.wallet_id and n.seq = r.seq offset 0
+    ) d
     group by d.lot_seq, d.expires_at
   ), lots as (
     select g.lot_seq, g.expires_at, g.amount - coalesce(r.amount, 0) as amount
