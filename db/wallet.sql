@@ -35,6 +35,9 @@
 --!include functions/ledger_private/refuse_funds.sql
 --!include functions/ledger_private/refuse_reversal.sql
 --!include functions/ledger_private/refuse_stale.sql
+--!include functions/ledger_private/is_key.sql
+--!include functions/ledger_private/check_owner_id.sql
+--!include functions/ledger_private/check_asset.sql
 
 -- Ids, accounts, who is calling
 --!include functions/ledger_private/uuid_v8.sql
@@ -152,6 +155,7 @@
 -- What callers call: wallets
 --!include functions/ledger/asset_create.sql
 --!include functions/ledger/wallet_open.sql
+--!include functions/ledger/wallet_open_many.sql
 --!include functions/ledger/wallet_top_up.sql
 --!include functions/ledger/wallet_bonus.sql
 --!include functions/ledger/wallet_spend.sql
@@ -170,6 +174,7 @@
 -- What callers call: reading
 --!include functions/ledger/wallet_balance.sql
 --!include functions/ledger/wallet_balance_at.sql
+--!include functions/ledger/wallet_statement.sql
 --!include functions/ledger/wallet_explain.sql
 --!include functions/ledger/wallet_history.sql
 --!include functions/ledger/wallets_balance.sql

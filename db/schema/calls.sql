@@ -89,6 +89,26 @@ comment on column ledger.wallet_balance.as_of is $$@notNull
 The moment the balances are of.$$;
 grant usage on type ledger.wallet_balance to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
+create type ledger.wallet_statement as (
+  wallet_id uuid,
+  from_time timestamptz,
+  to_time timestamptz,
+  opening ledger.wallet_balance,
+  closing ledger.wallet_balance
+);
+comment on type ledger.wallet_statement is 'A wallet at both ends of a period: opening + the entries of the period = closing.';
+comment on column ledger.wallet_statement.wallet_id is $$@notNull
+The wallet.$$;
+comment on column ledger.wallet_statement.from_time is $$@notNull
+The first instant of the period.$$;
+comment on column ledger.wallet_statement.to_time is $$@notNull
+The end of the period, which does not belong to it.$$;
+comment on column ledger.wallet_statement.opening is $$@notNull
+What the entries before from_time left.$$;
+comment on column ledger.wallet_statement.closing is $$@notNull
+What the entries before to_time left.$$;
+grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
 create type ledger.credit_source as enum ('paid', 'bonus', 'expiring_bonus');
 comment on type ledger.credit_source is
   'Where credits in a wallet come from: bought, given away, or given away until an instant.';

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:632dfb5bb6db230c9d79e36e6b0213439dc54ff5
+--! Hash: sha1:d4bd14ee971abbe6e28a56efcedf07813010dafa
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables, policies and roles of schema/, the functions of functions/.
@@ -1021,6 +1021,26 @@ comment on column ledger.wallet_balance.as_of is $$@notNull
 The moment the balances are of.$$;
 grant usage on type ledger.wallet_balance to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
+create type ledger.wallet_statement as (
+  wallet_id uuid,
+  from_time timestamptz,
+  to_time timestamptz,
+  opening ledger.wallet_balance,
+  closing ledger.wallet_balance
+);
+comment on type ledger.wallet_statement is 'A wallet at both ends of a period: opening + the entries of the period = closing.';
+comment on column ledger.wallet_statement.wallet_id is $$@notNull
+The wallet.$$;
+comment on column ledger.wallet_statement.from_time is $$@notNull
+The first instant of the period.$$;
+comment on column ledger.wallet_statement.to_time is $$@notNull
+The end of the period, which does not belong to it.$$;
+comment on column ledger.wallet_statement.opening is $$@notNull
+What the entries before from_time left.$$;
+comment on column ledger.wallet_statement.closing is $$@notNull
+What the entries before to_time left.$$;
+grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
 create type ledger.credit_source as enum ('paid', 'bonus', 'expiring_bonus');
 comment on type ledger.credit_source is
   'Where credits in a wallet come from: bought, given away, or given away until an instant.';
@@ -1228,7 +1248,7 @@ begin
       jsonb_build_object('wallet_id', wallet_id), 'Name two different wallets.');
   end if;
   perform ledger_private.refuse_argument(broken, case broken
-      when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, a new one for each new request.'
+      when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
       when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
       when 'counterparty_id' then 'Only a transfer names a second wallet.'
       when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
@@ -1399,6 +1419,68 @@ comment on function ledger_private.refuse_stale() is
 
 revoke all on function ledger_private.refuse_stale() from public;
 --! EndIncluded functions/ledger_private/refuse_stale.sql
+--! Included functions/ledger_private/is_key.sql
+create or replace function ledger_private.is_key(value text)
+returns boolean
+language sql
+immutable
+as $$
+  -- The code points with the Unicode property White_Space; then the control characters.
+  select char_length(value) between 1 and 200
+    and btrim(value, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
+      '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') = value
+    and value ~ E'[^\u0001-\u0020\u007f-\u00a0]'
+$$;
+
+comment on function ledger_private.is_key(text) is
+$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, of which neither the first nor the last is
+white space and not all are control characters. White space is what Unicode calls so, whatever the locale; all other
+characters count as they are. A trailing blank, from a file for example, would otherwise make another key or owner.$$;
+
+revoke all on function ledger_private.is_key(text) from public;
+--! EndIncluded functions/ledger_private/is_key.sql
+--! Included functions/ledger_private/check_owner_id.sql
+create or replace function ledger_private.check_owner_id(owner_id text, facts jsonb default '{}')
+returns void
+language plpgsql
+immutable
+as $$
+begin
+  if ledger_private.is_key(owner_id) is not true then
+    perform ledger_private.refuse_argument(
+      argument => 'owner_id',
+      hint => 'Send the account number of the player: 1 to 200 characters, no white space at either end.',
+      facts => jsonb_build_object('min_length', 1, 'max_length', 200) || facts);
+  end if;
+end
+$$;
+
+comment on function ledger_private.check_owner_id(text, jsonb) is
+  'Refuses with WLARG a text that cannot be an owner id. facts are added to the detail.';
+
+revoke all on function ledger_private.check_owner_id(text, jsonb) from public;
+--! EndIncluded functions/ledger_private/check_owner_id.sql
+--! Included functions/ledger_private/check_asset.sql
+create or replace function ledger_private.check_asset(asset_code text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+  if asset_code is null then
+    perform ledger_private.refuse_argument('asset_code', 'Name the asset, such as GOLD.');
+  end if;
+  if not exists (select from ledger.assets a where a.code = check_asset.asset_code) then
+    perform ledger_private.refuse_asset(asset_code);
+  end if;
+end
+$$;
+
+comment on function ledger_private.check_asset(text) is
+  'Refuses with WLARG where no asset is named, with WLNOA an asset that is not there.';
+
+revoke all on function ledger_private.check_asset(text) from public;
+--! EndIncluded functions/ledger_private/check_asset.sql
 
 -- Ids, accounts, who is calling
 --! Included functions/ledger_private/uuid_v8.sql
@@ -2074,7 +2156,7 @@ begin
     v_broken := 'hold_id';
   elsif reverses is null and kind = 'reversal' then
     v_broken := 'transfer_id';
-  elsif idem_key is null or char_length(idem_key) not between 1 and 200 then
+  elsif ledger_private.is_key(idem_key) is not true then
     v_broken := 'idem_key';
   elsif expires_at is not null then
     if not isfinite(expires_at) or kind not in ('bonus', 'hold') then
@@ -2257,7 +2339,7 @@ comment on function ledger_private.replay(ledger.transfers) is
 revoke all on function ledger_private.replay(ledger.transfers) from public;
 --! EndIncluded functions/ledger_private/replay.sql
 --! Included functions/ledger_private/check_status.sql
-create or replace function ledger_private.check_status(wallet ledger.wallets, leaving boolean)
+create or replace function ledger_private.check_status(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
 returns void
 language plpgsql
 immutable
@@ -2266,20 +2348,21 @@ begin
   if wallet.status = 'closed' then
     perform ledger_private.refuse('WLCLS',
       format('wallet closed: %s', wallet.id),
-      jsonb_build_object('wallet_id', wallet.id), 'An operator can reopen the wallet.');
+      jsonb_build_object('wallet_id', wallet.id) || facts, 'An operator can reopen the wallet.');
   end if;
   if wallet.status = 'frozen' and leaving then
     perform ledger_private.refuse('WLFRZ',
       format('wallet frozen: %s', wallet.id),
-      jsonb_build_object('wallet_id', wallet.id), 'No credits leave a frozen wallet; an operator can reopen it.');
+      jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.');
   end if;
 end
 $$;
 
-comment on function ledger_private.check_status(ledger.wallets, boolean) is
-  'Refuses what the wallet''s status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one.';
+comment on function ledger_private.check_status(ledger.wallets, boolean, jsonb) is
+$$Refuses what the wallet''s status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen
+one. facts are added to the detail.$$;
 
-revoke all on function ledger_private.check_status(ledger.wallets, boolean) from public;
+revoke all on function ledger_private.check_status(ledger.wallets, boolean, jsonb) from public;
 --! EndIncluded functions/ledger_private/check_status.sql
 --! Included functions/ledger_private/check_limits.sql
 create or replace function ledger_private.check_limits(limits ledger.asset_limits, entry ledger.entries, day_before ledger.entries)
@@ -5059,19 +5142,8 @@ as $$
 declare
   v_wallet ledger.wallets;
 begin
-  if owner_id is null or char_length(owner_id) not between 1 and 200 then
-    perform ledger_private.refuse('WLARG',
-      format('invalid argument: owner_id has %s characters', coalesce(char_length(owner_id), 0)),
-      jsonb_build_object('argument', 'owner_id', 'min_length', 1, 'max_length', 200),
-      'Send the player''s account number, 1 to 200 characters.');
-  end if;
-  if asset_code is null then
-    perform ledger_private.refuse('WLARG', 'invalid argument: asset_code is null',
-      jsonb_build_object('argument', 'asset_code'), 'Name the asset, such as GOLD.');
-  end if;
-  if not exists (select from ledger.assets a where a.code = wallet_open.asset_code) then
-    perform ledger_private.refuse_asset(asset_code);
-  end if;
+  perform ledger_private.check_owner_id(owner_id);
+  perform ledger_private.check_asset(asset_code);
 
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.wallets (id, owner_id, asset_code, normal_side)
@@ -5079,7 +5151,8 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
-    insert into ledger.wallet_events (wallet_id, seq, kind, actor) values (v_wallet.id, 1, 'opened', ledger_private.actor());
+    insert into ledger.wallet_events (wallet_id, seq, kind, actor)
+      values (v_wallet.id, 1, 'opened', ledger_private.actor());
   end if;
   perform set_config('ledger.posting', '', true);
   if v_wallet.id is not null then
@@ -5099,14 +5172,78 @@ comment on function ledger.wallet_open(text, text) is
 $$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
-- ownerId: the player's account number, 1 to 200 characters, opaque and unchanging; never an e-mail address.
+- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white space
+  at either end, otherwise taken as it is.
 - assetCode: the asset, such as GOLD.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
 
 revoke all on function ledger.wallet_open(text, text) from public;
-grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator;
+grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_open.sql
+--! Included functions/ledger/wallet_open_many.sql
+create or replace function ledger.wallet_open_many(owner_ids text[], asset_code text)
+returns setof ledger.wallets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_owner text;
+  v_place bigint;
+  v_opened record;
+begin
+  if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
+    perform ledger_private.refuse_argument('owner_ids', 'Send a list of at most 10000 owner ids.',
+      jsonb_build_object('length', cardinality(owner_ids), 'max', 10000));
+  end if;
+  for v_owner, v_place in select o.owner_id, o.place from unnest(owner_ids) with ordinality o (owner_id, place) loop
+    perform ledger_private.check_owner_id(v_owner, jsonb_build_object('index', v_place - 1));
+  end loop;
+  perform ledger_private.check_asset(asset_code);
+
+  perform set_config('ledger.posting', 'on', true);
+  -- By ascending id, so that two calls that open the same wallets never wait for each other both.
+  with opened as (
+    insert into ledger.wallets (id, owner_id, asset_code, normal_side)
+      select distinct ledger.wallet_id(o.owner_id, wallet_open_many.asset_code) as id, o.owner_id,
+          wallet_open_many.asset_code, 'credit'::ledger.entry_side
+        from unnest(owner_ids) o (owner_id)
+        order by id
+      on conflict on constraint wallets_pkey do nothing
+      returning id
+  )
+  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
+    select o.id, 1, 'opened', ledger_private.actor() from opened o;
+  perform set_config('ledger.posting', '', true);
+
+  for v_opened in
+    select w as wallet, o.place - 1 as index
+      from unnest(owner_ids) with ordinality o (owner_id, place)
+      join ledger.wallets w on w.id = ledger.wallet_id(o.owner_id, wallet_open_many.asset_code)
+      order by o.place
+  loop
+    perform ledger_private.check_status(v_opened.wallet, false, jsonb_build_object('index', v_opened.index));
+    return next v_opened.wallet;
+  end loop;
+end
+$$;
+
+comment on function ledger.wallet_open_many(text[], text) is
+$$@resultFieldName wallets
+Opens the wallets of many owners of one asset, all or none, and returns one for each owner id, in order. A wallet that has
+been opened before is returned as it is.
+
+- ownerIds: at most 10000 account numbers, as wallet_open takes them. An owner may come twice.
+- assetCode: the asset, such as GOLD.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS). The detail names the
+owner by its index, counted from 0.$$;
+
+revoke all on function ledger.wallet_open_many(text[], text) from public;
+grant execute on function ledger.wallet_open_many(text[], text) to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_open_many.sql
 --! Included functions/ledger/wallet_top_up.sql
 create or replace function ledger.wallet_top_up(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
 returns ledger.receipt
@@ -5116,7 +5253,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('top_up', wallet_id, null, 'treasury', amount, idem_key, null, metadata);
+  return ledger_private.post('top_up', wallet_id, null, 'treasury', amount, idem_key, null, coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5126,9 +5263,9 @@ Books credits that were bought with real money: from the treasury to the wallet.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
-- metadata: a JSON object of at most 8192 bytes, such as the payment's reference.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the payment's reference; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
@@ -5151,7 +5288,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('bonus', wallet_id, null, 'promotions', amount, idem_key, expires_at, metadata);
+  return ledger_private.post('bonus', wallet_id, null, 'promotions', amount, idem_key, expires_at, coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5161,11 +5298,11 @@ Grants free credits: from promotions to the wallet, where they count as bonus cr
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of bonus credits, those
   that expire first are spent first.
-- metadata: a JSON object of at most 8192 bytes, such as the campaign.
+- metadata: a JSON object of at most 8192 bytes, such as the campaign; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_CLOSED (WLCLS),
@@ -5184,7 +5321,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('spend', wallet_id, null, 'revenue', amount, idem_key, null, metadata);
+  return ledger_private.post('spend', wallet_id, null, 'revenue', amount, idem_key, null, coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5195,9 +5332,9 @@ expiry first.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
-- metadata: a JSON object of at most 8192 bytes, such as the item.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the item; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM),
@@ -5221,7 +5358,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, metadata);
+  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5234,9 +5371,9 @@ The receipt is that of the wallet they leave.
 - fromWallet: the wallet they leave.
 - toWallet: the wallet they arrive in.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within fromWallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
-- metadata: a JSON object of at most 8192 bytes, such as a note between the players.
+- idemKey: 1 to 200 characters, no white space at either end, unique within fromWallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as a note between the players; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF),
 WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or
@@ -5262,7 +5399,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'hold', null, null, null, null, amount, amount, 0, null, null, expires_at, metadata, null, null, null);
+    null, wallet_id, idem_key, 'hold', null, null, null, null, amount, amount, 0, null, null, expires_at, coalesce(metadata, '{}'), null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
   v_head ledger.entries := v_prepared.head;
   v_entry ledger.entries;
@@ -5303,10 +5440,10 @@ they are captured or released, once. Reserved are bonus credits first, the earli
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - expiresAt: the instant from which the hold is void and its credits are free again, after now; never if left out.
-- metadata: a JSON object of at most 8192 bytes, such as the order.
+- metadata: a JSON object of at most 8192 bytes, such as the order; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_FROZEN (WLFRZ) or
@@ -5332,7 +5469,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'capture', null, null, null, null, amount, 0, 0, null, hold_id, null, metadata, null, null, null);
+    null, wallet_id, idem_key, 'capture', null, null, null, null, amount, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
   v_head ledger.entries := v_prepared.head;
   v_wallet ledger.wallets := v_prepared.wallet;
@@ -5379,10 +5516,10 @@ booked to breakage by the next entry, in the same transaction.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what the hold reserved; all of it if left out.
-- metadata: a JSON object of at most 8192 bytes, such as the item.
+- metadata: a JSON object of at most 8192 bytes, such as the item; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD), LIMIT_EXCEEDED (WLLIM),
@@ -5401,7 +5538,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, metadata, null, null, null);
+    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, false);
   v_head ledger.entries := v_prepared.head;
   v_hold ledger.holds;
@@ -5438,9 +5575,9 @@ next entry, in the same transaction.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
-- metadata: a JSON object of at most 8192 bytes, such as the reason.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD).$$;
@@ -5464,7 +5601,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, metadata, null, null, null);
+    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, coalesce(metadata, '{}'), null, null, null);
   v_original ledger.transfers;
   v_prepared ledger_private.prepared;
   v_other ledger.wallets;
@@ -5546,10 +5683,10 @@ reserved, a bonus what is left of its own lot, a transfer what it gave and the r
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
 - transferId: the original: a top-up, bonus, spend, capture or transfer.
-- idemKey: 1 to 200 characters, unique within the wallet for ever. Repeating the call with the same key and the same
-  arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
+  with the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what is left to reverse; all that is left if left out.
-- metadata: a JSON object of at most 8192 bytes, such as the reason.
+- metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), TRANSFER_NOT_FOUND (WLNOT),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only
@@ -5874,8 +6011,9 @@ end
 $$;
 
 comment on function ledger.wallet_balance_at(uuid, timestamptz) is
-$$A wallet's balances at an instant: those of the newest entry booked at or before it, in minor units. Available leaves out bonus credits that had
-expired by then. An instant in the future counts as now.
+$$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
+exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
+Available leaves out bonus credits that had expired by then. An instant in the future counts as now.
 
 - walletId: a player's wallet that the caller may see.
 - atTime: an instant from when the wallet was opened.
@@ -5887,6 +6025,52 @@ revoke all on function ledger.wallet_balance_at(uuid, timestamptz) from public;
 grant execute on function ledger.wallet_balance_at(uuid, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_balance_at.sql
+--! Included functions/ledger/wallet_statement.sql
+create or replace function ledger.wallet_statement(wallet_id uuid, from_time timestamptz, to_time timestamptz)
+returns ledger.wallet_statement
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  -- Two instants differ by a microsecond at least: the newest entry before an instant is the newest until then.
+  v_step constant interval := interval '1 microsecond';
+  v_now constant timestamptz := statement_timestamp();
+begin
+  if from_time is null then
+    perform ledger_private.refuse_argument('from_time', 'Send the instant from which the statement lists entries.');
+  end if;
+  if to_time is null or to_time < from_time then
+    perform ledger_private.refuse_argument('to_time', 'Send the instant before which the statement ends: from_time or later.');
+  end if;
+  if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id and w.house is null) then
+    perform ledger_private.refuse_wallet(wallet_id);
+  end if;
+  return row(
+    wallet_id, from_time, to_time,
+    ledger_private.balance_of(ledger_private.entry_at(wallet_id, from_time - v_step), least(from_time, v_now)),
+    ledger_private.balance_of(ledger_private.entry_at(wallet_id, to_time - v_step), least(to_time, v_now))
+  )::ledger.wallet_statement;
+end
+$$;
+
+comment on function ledger.wallet_statement(uuid, timestamptz, timestamptz) is
+$$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime, so that
+for any two instants opening + the entries of the period = closing. The entries of the period are those of
+wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was opened,
+all balances are 0.
+
+- walletId: a player's wallet that the caller may see.
+- fromTime: the first instant of the period; it belongs to the period.
+- toTime: the end of the period, fromTime or later; it does not belong to the period, so it is the fromTime of the next one.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
+
+revoke all on function ledger.wallet_statement(uuid, timestamptz, timestamptz) from public;
+grant execute on function ledger.wallet_statement(uuid, timestamptz, timestamptz)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/wallet_statement.sql
 --! Included functions/ledger/wallet_explain.sql
 create or replace function ledger.wallet_explain(wallet_id uuid)
 returns setof ledger.balance_part
