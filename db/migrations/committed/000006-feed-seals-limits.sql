@@ -1,5 +1,5 @@
 --! Previous: sha1:101bc9326957e091430cc4d730b1461830e32477
---! Hash: sha1:26e7d328cb464b8ec7d07f3f14e74cc77772e8b5
+--! Hash: sha1:64614d48fae7e572ec28eef5d1e0259d318fdfd3
 --! Message: feed-seals-limits
 
 -- Enter migration here
@@ -1616,10 +1616,6 @@ grant execute on function ledger.ledger_notify(text, int) to wallet_job;
 select ledger_private.begin_epoch();
 
 reset role;
--- The gateway asks how far the database has been migrated: it is ready where its own code's newest migration is there.
-grant usage on schema graphile_migrate to wallet_gateway;
-grant select (hash) on graphile_migrate.migrations to wallet_gateway;
-
 -- How long a session of a login may take, whatever program opens it. The services' pools say the same for connections of a
 -- superuser, which take a login on and do not get its settings. Downloads last for up to a quarter of an hour.
 -- Roles belong to the cluster: where another database has set it already, nothing is to be done.
