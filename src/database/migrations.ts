@@ -86,7 +86,7 @@ export async function runMigration({ name, filename, hash, sql }: Migration, cli
       // Whoever waits for locks tells these apart.
       if (/^(55P03|40P01|XX000)$/.test(code)) throw error;
       const line = position === undefined ? '' : `, line ${sql.slice(0, Number(position)).split('\n').length}`;
-      throw new ConfigError(`The migration ${name} failed: ${message} (${code}${line})`, { cause: error });
+      throw new Error(`The migration ${name} failed: ${message} (${code}${line})`, { cause: error });
     });
     await client.query('set local role wallet_owner');
     await client.query('insert into wallet_migrate.migrations (hash, filename) values ($1, $2)', [hash, filename]);
