@@ -443,7 +443,7 @@ describe('a database in which the wallet cannot be', () => {
   );
 
   async function troubleOf(url: string, program = 'src/commands/migrate.ts'): Promise<string> {
-    const env = { DATABASE_URL: url, NODE_ENV: 'production', JWT_SECRET: AUTH.secret, PORT: '0' };
+    const env = { DATABASE_URL: url, JWT_SECRET: AUTH.secret, PORT: '0' };
     const { code, stderr } = await execute(process.execPath, [program], { env });
     expect(code).not.toBe(0);
     return stderr;
