@@ -326,7 +326,7 @@ describe("a gateway with the gateway's own login", () => {
       });
 
       expect({ code, stderr }).toEqual({
-        code: 1,
+        code: 2,
         stderr: 'DATABASE_URL must log in as wallet_gateway or as a superuser\n',
       });
     });
@@ -346,7 +346,7 @@ describe("a gateway with the gateway's own login", () => {
           },
         });
 
-        expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 1, lines: 1 });
+        expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, lines: 1 });
         expect(stderr).toMatch(/migrate/);
       });
     } finally {
