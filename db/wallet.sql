@@ -1,7 +1,6 @@
--- All of the database, in the order in which it is made: the types, tables, policies and roles of schema/, the functions of functions/.
+-- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
 -- The first migration is this file with every include expanded; `npm run migration` writes it.
 
---!include schema/roles.sql
 --!include schema/schemas.sql
 
 -- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from writing by hand.

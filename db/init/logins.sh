@@ -8,6 +8,7 @@ run() { psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 
 
 # The passwords come neither by the arguments of a process nor into the server's log.
 run <<'SQL'
+set search_path = pg_catalog, pg_temp;
 set client_min_messages = 'warning';
 set log_statement = 'none';
 set log_min_error_statement = 'panic';

@@ -3,10 +3,6 @@ create schema ledger authorization wallet_owner;
 create schema ledger_private authorization wallet_owner;
 create schema gateway authorization wallet_owner;
 
--- The gateway asks how far the database has been migrated: it is ready where its own code's newest migration is there.
-grant usage on schema graphile_migrate to wallet_gateway;
-grant select (hash) on graphile_migrate.migrations to wallet_gateway;
-
 set local role wallet_owner;
 
 comment on schema ledger is 'The wallet ledger: tables to read and functions to call.';

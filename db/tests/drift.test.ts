@@ -117,7 +117,7 @@ describe('db/listing.txt', () => {
       'alter view ledger.short set (security_invoker = true)',
       'create or replace view ledger.short as select 2 as one',
       'alter table gateway.rate_limits set logged',
-      'grant select on graphile_migrate.migrations to wallet_player',
+      'grant select on wallet_migrate.migrations to wallet_player',
     ];
     const session = await db.connect();
     const unseen: string[] = [];

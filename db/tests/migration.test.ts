@@ -106,10 +106,10 @@ describe('a migration that is killed', () => {
     { where: 'midway through the schema', blocks: [MIDWAY], ledger: false },
     {
       where: 'when all is made, and not yet recorded',
-      blocks: [MIDWAY, 'lock table graphile_migrate.migrations in exclusive mode'],
+      blocks: [MIDWAY, "insert into wallet_migrate.migrations (hash, filename) values ('sha1:0', '000001.sql')"],
       ledger: false,
     },
-    { where: "between the ledger and the worker's queue", blocks: ['create schema graphile_worker'], ledger: true },
+    { where: "between the ledger and the worker's queue", blocks: ['create schema wallet_queue'], ledger: true },
   ];
 
   /** Starts one that meets a lock of `block`, and kills it there. */
@@ -146,26 +146,19 @@ describe('a migration that is killed', () => {
 describe('a ledger that this first migration has not made', () => {
   const others = [
     {
-      what: 'of release 0.0, by its six migrations',
-      arrange: `truncate graphile_migrate.migrations;
+      what: 'of release 0.0, whose record another table keeps',
+      arrange: `drop schema wallet_migrate cascade;
+        create schema graphile_migrate;
+        create table graphile_migrate.migrations (hash text primary key, previous_hash text, filename text, date timestamptz);
         insert into graphile_migrate.migrations (hash, previous_hash, filename) values
-          ('sha1:3266392ce0dd3c250b7b86cc97fb48cd4e227105', null, '000001.sql'),
-          ('sha1:b07491a6532deded7aa35ad690748574ee12a261', 'sha1:3266392ce0dd3c250b7b86cc97fb48cd4e227105', '000002.sql'),
-          ('sha1:c0c6ea95a12eb41034a9e8cb002a4a90baeb160f', 'sha1:b07491a6532deded7aa35ad690748574ee12a261', '000003.sql'),
-          ('sha1:af65d20aceff0490846bf7d73f5ef46a0066ec87', 'sha1:c0c6ea95a12eb41034a9e8cb002a4a90baeb160f', '000004.sql'),
-          ('sha1:101bc9326957e091430cc4d730b1461830e32477', 'sha1:af65d20aceff0490846bf7d73f5ef46a0066ec87', '000005.sql'),
           ('sha1:26e7d328cb464b8ec7d07f3f14e74cc77772e8b5', 'sha1:101bc9326957e091430cc4d730b1461830e32477', '000006.sql')`,
     },
     {
       what: 'by another text of 000001',
-      arrange: "update graphile_migrate.migrations set hash = 'sha1:0000000000000000000000000000000000000000'",
+      arrange: "update wallet_migrate.migrations set hash = 'sha1:0000000000000000000000000000000000000000'",
     },
-    { what: 'without a record of migrations', arrange: 'drop schema graphile_migrate cascade' },
-    {
-      what: 'of its first migration only, of release 0.0',
-      arrange: `truncate graphile_migrate.migrations;
-        insert into graphile_migrate.migrations (hash, filename) values ('sha1:3266392ce0dd3c250b7b86cc97fb48cd4e227105', '000001.sql')`,
-    },
+    { what: 'without a record of migrations', arrange: 'drop schema wallet_migrate cascade' },
+    { what: 'with an empty record of migrations', arrange: 'truncate wallet_migrate.migrations' },
   ];
 
   describe.each(others)('$what', ({ arrange }) => {
@@ -181,8 +174,8 @@ describe('a ledger that this first migration has not made', () => {
           code: 2,
           stdout: '',
           stderr:
-            'the database holds a ledger of another pre-release version, of which nothing is carried over: ' +
-            'use an empty database (in a checkout without DATABASE_URL: delete .data/postgres)\n',
+            'The database holds a ledger that this version has not made, of which nothing is carried over: use an empty database, ' +
+            'restore all schemas, or in a checkout without DATABASE_URL delete .data/postgres\n',
         });
         expect(await listSchema(await old.connect())).toBe(before);
       },

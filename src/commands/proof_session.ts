@@ -1,24 +1,17 @@
 /** The session in which a command proves the ledger, however long that takes. */
-import pg from 'pg';
+import type pg from 'pg';
 import { readCommandConfig } from '../config.ts';
+import { withSession } from '../database/session.ts';
 import { withDatabaseUrl } from '../local.ts';
-
-// The gateway's and the worker's login have limits of time, for calls.
-const PREPARE = 'set statement_timeout = 0; set transaction_timeout = 0';
 
 /** An administrator and the worker may write down what they did, but not on a standby. The gateway's login only looks. */
 const MAY_RECORD = `select pg_has_role('wallet_worker', 'set') and current_setting('transaction_read_only') = 'off' as "mayRecord"`;
 
 export function withProofSession<T>(work: (client: pg.Client, mayRecord: boolean) => Promise<T>): Promise<T> {
-  return withDatabaseUrl(readCommandConfig(process.env), async (url) => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      await client.query(PREPARE);
+  return withDatabaseUrl(readCommandConfig(process.env), (url) =>
+    withSession(url, 'wallet-proof', async (client) => {
       const { rows } = await client.query<{ mayRecord: boolean }>(MAY_RECORD);
-      return await work(client, rows[0]?.mayRecord === true);
-    } finally {
-      await client.end();
-    }
-  });
+      return work(client, rows[0]?.mayRecord === true);
+    }),
+  );
 }

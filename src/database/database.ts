@@ -1,10 +1,11 @@
 /** The database that the gateway works on, ready to use. */
-import pg, { type Pool } from 'pg';
-import type { Config } from '../config.ts';
+import type { Pool } from 'pg';
+import { ConfigError, type Config } from '../config.ts';
 import { startLocalServer } from '../local.ts';
-import { checkPool, createPool, unusable } from './pool.ts';
+import { checkPool, createPool } from './pool.ts';
 import { migrate } from './migrate.ts';
 import { seed } from './seed.ts';
+import { withSession } from './session.ts';
 import { Standby } from './standby.ts';
 import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
 
@@ -35,7 +36,6 @@ export interface Database extends Pools {
 
 const METRICS_WITHIN_MS = 2_000;
 
-const CONNECT_WITHIN_MS = 10_000;
 const RATE_LIMIT_CONNECTIONS = 2;
 const RATE_LIMIT_WITHIN_MS = 1_000;
 
@@ -47,7 +47,7 @@ export async function openDatabase(config: Config): Promise<Database> {
   const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
   try {
     const url = config.databaseUrl ?? local?.url ?? '';
-    const superuser = await isSuperuser(url);
+    const superuser = await mayBecomeAnybody(url);
     if (superuser) await migrate(url);
     if (local && !config.production) await seed(url, { onlyIfEmpty: true });
     const pools = createPools(url, config.poolSize);
@@ -120,17 +120,24 @@ async function end(pools: Pools): Promise<void> {
   await Promise.all(Object.values(pools).map((pool: Pool) => pool.end()));
 }
 
-async function isSuperuser(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
-  try {
-    await client.connect();
-    const { rows } = await client.query<{ rolsuper: boolean }>(
-      'select rolsuper from pg_roles where rolname = session_user',
-    );
-    return rows[0]?.rolsuper === true;
-  } catch (error) {
-    throw unusable(error);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+interface Login {
+  login: string;
+  isSuperuser: boolean;
+  mayMigrate: boolean;
+}
+
+const LOGIN = `
+select session_user as login, rolsuper as "isSuperuser", rolcreaterole or exists (
+    select from pg_auth_members where member = l.oid and roleid = to_regrole('wallet_owner')) as "mayMigrate"
+from pg_roles l where rolname = session_user`;
+
+/** Only a superuser's connections can become the gateway's and the worker's; any other login has to be the gateway's own. */
+async function mayBecomeAnybody(url: string): Promise<boolean> {
+  const { rows } = await withSession(url, 'wallet-start', (client) => client.query<Login>(LOGIN));
+  const [found] = rows;
+  if (!found || found.login === 'wallet_gateway' || found.isSuperuser) return found?.isSuperuser === true;
+  if (!found.mayMigrate) throw new ConfigError('DATABASE_URL must log in as wallet_gateway or as a superuser');
+  throw new ConfigError(
+    `DATABASE_URL logs in as ${found.login}, which may migrate but not serve: run npm run migrate with it, give wallet_gateway a password, and start with wallet_gateway's own URL`,
+  );
 }

@@ -1,20 +1,17 @@
 /** A database that was restored into another cluster begins a new epoch of its feed there. */
-import pg from 'pg';
-
-const LOCK_TIMEOUT_MS = 60_000;
+import type pg from 'pg';
+import { withSession } from './session.ts';
 
 /** To be called after migrating. `url` logs in as an administrator. Costs nothing where the cluster is the same. */
 export async function beginEpoch(url: string): Promise<void> {
-  const client = new pg.Client({
-    connectionString: url,
-    application_name: 'wallet-migrate',
-    lock_timeout: LOCK_TIMEOUT_MS,
-  });
-  await client.connect();
+  await withSession(url, 'wallet-migrate', beginEpochIn);
+}
+
+export async function beginEpochIn(client: pg.Client): Promise<void> {
+  await client.query('set role wallet_owner');
   try {
-    await client.query('set role wallet_owner');
     await client.query('select ledger_private.begin_epoch()');
   } finally {
-    await client.end();
+    await client.query('reset role');
   }
 }

@@ -21,10 +21,3 @@ export async function expandFirstMigration(): Promise<string> {
   const hash = createHash('sha1').update(`${body}\n`).digest('hex');
   return `--! Previous: -\n--! Hash: sha1:${hash}\n--! Message: wallet\n\n${body}\n`;
 }
-
-/** The hash in the header of the committed file: what a database that it has made knows it by. */
-export async function hashOfFirstMigration(): Promise<string> {
-  const hash = /^--! Hash: (\S+)$/m.exec(await readFile(FIRST_MIGRATION, 'utf8'))?.[1];
-  if (hash === undefined) throw new Error(`There is no hash in ${fileURLToPath(FIRST_MIGRATION)}`);
-  return hash;
-}

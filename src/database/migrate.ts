@@ -1,65 +1,76 @@
 /** Brings a database to the newest committed migration, its feed into this cluster, and the worker's queue up to date. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { Logger } from '@graphile/logger';
-import { migrate as graphileMigrate } from 'graphile-migrate';
-import pg from 'pg';
-import { ConfigError } from '../config.ts';
-import { beginEpoch } from './epoch.ts';
-import { hashOfFirstMigration } from './first_migration.ts';
-import { log } from '../observability/log.ts';
+import type pg from 'pg';
+import { beginEpochIn } from './epoch.ts';
+import { inTurns, LOCK_TIMEOUT_MS, pidOf, type Turns } from './locks.ts';
+import { inTransaction, pendingOf, readMigrations, RECORD, runMigration } from './migrations.ts';
+import { checkDatabase } from './preflight.ts';
+import { withSession } from './session.ts';
 import { installQueue } from '../jobs/queue.ts';
 
+export interface MigrateOptions {
+  migrationsFolder?: string;
+  /** How long it waits for locks, all in all. */
+  waitMs?: number;
+}
+
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../db/migrations', import.meta.url));
-const LOCK_LIMIT_MS = 60_000;
-const POOL_LINGER_MS = 250;
-const OTHER_LEDGER =
-  'the database holds a ledger of another pre-release version, of which nothing is carried over: use an empty database (in a checkout without DATABASE_URL: delete .data/postgres)';
+const ROLES_FILE = new URL('../../db/roles.sql', import.meta.url);
+const WAIT_MS = 120_000;
+const NAME = 'wallet-migrate';
+/** Of two that make the same role, schema or table at once, the second finds it when it looks again. */
+const MADE_MEANWHILE = ['23505', '42710', '42P06', '42P07'];
 
-// What goes well is told by whoever called.
-const QUIET = new Set<string>(['info', 'debug']);
-
-const logger = new Logger(() => (level, message) => {
-  if (QUIET.has(level)) return;
-  log.error({ error: message }, 'migrate');
-});
+/** Only who may write there can hold it: an advisory lock could be taken by any login. */
+const TAKE_TURN = `
+set local role wallet_owner;
+lock table wallet_migrate.migrations in share update exclusive mode;
+reset role`;
 
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */
-export async function migrate(url: string): Promise<void> {
-  await refuseOtherLedger(url);
-  await migrateLedger(url);
-  await beginEpoch(url);
-  await installQueue(url);
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
+  const { migrationsFolder = MIGRATIONS_FOLDER, waitMs = WAIT_MS } = options;
+  const deadline = Date.now() + waitMs;
+  await withSession(url, NAME, (first) =>
+    withSession(url, NAME, async (second) => {
+      await checkDatabase(first);
+      for (const client of [first, second]) await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      const turns = (what: string, client: pg.Client, watcher: pg.Client): Turns => {
+        return { what, deadline, watcher, pid: () => pidOf(client) };
+      };
+      await inTurns({ ...turns('The roles', first, second), also: MADE_MEANWHILE }, () => prepare(first));
+      await inTurns(turns('The turn to migrate', first, second), () => takeTurn(first));
+      // From here on `first` holds the turn until its transaction ends, and only looks on.
+      for (const migration of await pendingOf(await readMigrations(migrationsFolder, second), second)) {
+        await inTurns(turns(`The migration ${migration.name}`, second, first), () => runMigration(migration, second));
+      }
+      await inTurns(turns('The epoch of the feed', second, first), () => beginEpochIn(second));
+      await installQueue(url, (pid, install) =>
+        inTurns({ ...turns("The worker's queue", second, first), pid }, install),
+      );
+      await first.query('commit');
+    }),
+  );
 }
 
-/** One that this first migration has not made: until release 0.1.0 nothing is carried over, and graphile-migrate would go by the file's number. */
-async function refuseOtherLedger(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'wallet-migrate' });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ ledger: boolean; kept: boolean }>(
-      `select to_regnamespace('ledger') is not null as ledger, to_regclass('graphile_migrate.migrations') is not null as kept`,
+async function prepare(client: pg.Client): Promise<void> {
+  const roles = await readFile(ROLES_FILE, 'utf8');
+  await inTransaction(client, async () => {
+    await client.query(roles);
+    const { rows } = await client.query<{ isThere: boolean }>(
+      `select to_regclass('wallet_migrate.migrations') is not null as "isThere"`,
     );
-    if (!rows[0]?.ledger) return;
-    const { rowCount } = rows[0].kept
-      ? await client.query('select from graphile_migrate.migrations where hash = $1', [await hashOfFirstMigration()])
-      : { rowCount: 0 };
-    if (!rowCount) throw new ConfigError(OTHER_LEDGER);
-  } finally {
-    await client.end();
-  }
+    if (rows[0]?.isThere !== true) await client.query(RECORD);
+  });
 }
 
-async function migrateLedger(url: string): Promise<void> {
-  for (const deadline = Date.now() + LOCK_LIMIT_MS; ; await sleep(500)) {
-    try {
-      await graphileMigrate({ connectionString: url, migrationsFolder: MIGRATIONS_FOLDER, logger });
-      // graphile-migrate keeps its pool for a moment, and ends the process if the server stops within that moment.
-      await sleep(POOL_LINGER_MS);
-      return;
-    } catch (error) {
-      const locked = error instanceof Error && error.message === 'Failed to get exclusive lock';
-      if (!locked || Date.now() > deadline) throw error;
-    }
+async function takeTurn(client: pg.Client): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(TAKE_TURN);
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
   }
 }

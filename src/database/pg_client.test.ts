@@ -92,10 +92,10 @@ const note = (trouble: unknown) => troubles.push(trouble);
 beforeAll(async () => {
   process.on('unhandledRejection', note).on('warning', note);
   await db.query(`
-    create table marks (mark text unique deferrable initially deferred);
-    create function leave_mark(mark text) returns text language sql security definer
-      as 'insert into marks values (mark) returning mark';
-    grant select on marks to public`);
+    create table public.marks (mark text unique deferrable initially deferred);
+    create function public.leave_mark(mark text) returns text language sql security definer
+      as 'insert into public.marks values (mark) returning mark';
+    grant select on public.marks to public`);
 });
 
 afterEach(async () => {
@@ -194,7 +194,7 @@ describe('a statement', () => {
       players.map((player, nth) =>
         run<{ role: string; player: string }>(
           nth % 5 === 0
-            ? `select leave_mark(null), 1 / (current_setting('jwt.claims.sub') = '')::int`
+            ? `select public.leave_mark(null), 1 / (current_setting('jwt.claims.sub') = '')::int`
             : `select current_user::text as role, current_setting('jwt.claims.sub') as player`,
           [],
           { role: nth % 2 ? 'wallet_player' : 'wallet_service', 'jwt.claims.sub': player },
@@ -276,11 +276,11 @@ describe('a refusal', () => {
     const pid = await pidOf(run);
     const mark = newKey();
 
-    expect((await refusal(run('select leave_mark($1)', [mark], settings))).code).toBe(code);
-    expect((await refusal(run('select leave_mark($1)', [mark], settings))).code).toBe(code);
+    expect((await refusal(run('select public.leave_mark($1)', [mark], settings))).code).toBe(code);
+    expect((await refusal(run('select public.leave_mark($1)', [mark], settings))).code).toBe(code);
 
-    expect(await run('select * from marks where mark = $1', [mark])).toEqual([]);
-    expect(await run('select leave_mark($1) as mark', [mark])).toEqual([{ mark }]);
+    expect(await run('select * from public.marks where mark = $1', [mark])).toEqual([]);
+    expect(await run('select public.leave_mark($1) as mark', [mark])).toEqual([{ mark }]);
     expect(await pidOf(run)).toBe(pid);
   });
 
@@ -288,11 +288,11 @@ describe('a refusal', () => {
     const run = runner();
     const pid = await pidOf(run);
     const mark = newKey();
-    await run('select leave_mark($1)', [mark]);
+    await run('select public.leave_mark($1)', [mark]);
 
-    expect((await refusal(run('select leave_mark($1) as mark', [mark]))).code).toBe('23505');
+    expect((await refusal(run('select public.leave_mark($1) as mark', [mark]))).code).toBe('23505');
 
-    expect(await run('select mark from marks where mark = $1', [mark])).toEqual([{ mark }]);
+    expect(await run('select mark from public.marks where mark = $1', [mark])).toEqual([{ mark }]);
     expect(await pidOf(run)).toBe(pid);
   });
 
@@ -355,21 +355,21 @@ describe('a prepared statement', () => {
   it('whose answer a migration has changed (0A000) is prepared again', async () => {
     const run = runner();
     await db.query(
-      'create table changing (id int); grant select on changing to public; insert into changing values (1)',
+      'create table public.changing (id int); grant select on public.changing to public; insert into public.changing values (1)',
     );
-    for (let nth = 0; nth < 7; nth += 1) expect(await run('select * from changing')).toEqual([{ id: 1 }]);
+    for (let nth = 0; nth < 7; nth += 1) expect(await run('select * from public.changing')).toEqual([{ id: 1 }]);
 
-    await db.query("alter table changing add name text default 'new'");
+    await db.query("alter table public.changing add name text default 'new'");
 
-    expect(await run('select * from changing')).toEqual([{ id: 1, name: 'new' }]);
+    expect(await run('select * from public.changing')).toEqual([{ id: 1, name: 'new' }]);
   });
 
   it('whose function refuses with 0A000 is refused so', async () => {
     const run = runner();
-    await db.query(`create function unsupported() returns int language plpgsql
+    await db.query(`create function public.unsupported() returns int language plpgsql
       as $$ begin raise 'not supported' using errcode = '0A000'; end $$`);
 
-    for (let nth = 0; nth < 3; nth += 1) expect((await refusal(run('select unsupported()'))).code).toBe('0A000');
+    for (let nth = 0; nth < 3; nth += 1) expect((await refusal(run('select public.unsupported()'))).code).toBe('0A000');
   });
 });
 
@@ -519,9 +519,9 @@ describe('a transaction of several statements', () => {
     const mark = (name: string, after?: string) =>
       withPgClient(SERVICE, (client) =>
         client.withTransaction(async (inner) => {
-          await inner.query({ text: 'select leave_mark($1)', values: [name] });
+          await inner.query({ text: 'select public.leave_mark($1)', values: [name] });
           const { rows } = await inner.query({
-            text: 'select current_user::text as role, count(*)::int from marks where mark = $1',
+            text: 'select current_user::text as role, count(*)::int from public.marks where mark = $1',
             values: [name],
           });
           if (after) await inner.query({ text: after });
@@ -532,7 +532,9 @@ describe('a transaction of several statements', () => {
     expect(await mark(kept)).toEqual([{ role: 'wallet_service', count: 1 }]);
     expect((await refusal(mark(undone, 'select 1 / 0'))).code).toBe('22012');
 
-    expect(await run('select mark from marks where mark = any ($1)', [[kept, undone]])).toEqual([{ mark: kept }]);
+    expect(await run('select mark from public.marks where mark = any ($1)', [[kept, undone]])).toEqual([
+      { mark: kept },
+    ]);
     expect(await run('select current_user::text as role', [], null)).toEqual([{ role: 'wallet_gateway' }]);
     expect(await pidOf(run)).toBe(pid);
   });

@@ -1,8 +1,9 @@
 /** The demo's assets, players and opening balances. */
 import { readFile } from 'node:fs/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { oneLine } from '../exit.ts';
+import { withSession } from './session.ts';
 
 const SEED_FILE = new URL('../../db/seed.sql', import.meta.url);
 
@@ -11,20 +12,19 @@ const SEED_FILE = new URL('../../db/seed.sql', import.meta.url);
  * With `onlyIfEmpty`, a ledger in use is left alone.
  */
 export async function seed(url: string, { onlyIfEmpty = false, force = false } = {}): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withSession(url, 'wallet-seed', async (client) => {
     if (onlyIfEmpty) {
+      // Not every administrator may read the ledger as such.
+      await client.query('set role wallet_auditor');
       const { rowCount } = await client.query('select from ledger.assets limit 1');
+      await client.query('reset role');
       if (rowCount !== 0) return;
     }
     await client.query("select set_config('seed.force', $1, false)", [String(force)]);
     await client.query(await readFile(SEED_FILE, 'utf8'));
-  } catch (error) {
+  }).catch((error: unknown) => {
     // The file's own refusal, before anything is posted.
     if ((error as pg.DatabaseError).code !== '55000') throw error;
     throw new ConfigError(oneLine(error), { cause: error });
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -28,12 +28,12 @@ describe('GET /readyz', () => {
   });
 
   it('is 503 where the database is older, and 200 again where it is newer', async () => {
-    await db.query(`create table kept as select * from graphile_migrate.migrations`);
-    await change('delete from graphile_migrate.migrations where filename = (select max(filename) from kept)');
+    await db.query(`create table kept as select * from wallet_migrate.migrations`);
+    await change('delete from wallet_migrate.migrations where filename = (select max(filename) from kept)');
     const older = await health(gateway);
-    await change(`insert into graphile_migrate.migrations select * from kept on conflict do nothing`);
+    await change(`insert into wallet_migrate.migrations select * from kept on conflict do nothing`);
     await change(
-      `insert into graphile_migrate.migrations (hash, previous_hash, filename) select 'sha1:later', hash, '999999.sql'
+      `insert into wallet_migrate.migrations (hash, filename) select 'sha1:later', '999999.sql'
        from kept order by filename desc limit 1`,
     );
     const newer = await health(gateway);
@@ -42,9 +42,9 @@ describe('GET /readyz', () => {
   });
 
   it('is 503 where the gateway may not look: what lets it is a migration', async () => {
-    await db.query('revoke usage on schema graphile_migrate from wallet_gateway');
+    await db.query('revoke usage on schema wallet_migrate from wallet_gateway');
     const refused = await health(gateway);
-    await db.query('grant usage on schema graphile_migrate to wallet_gateway');
+    await db.query('grant usage on schema wallet_migrate to wallet_gateway');
 
     expect([refused, await health(gateway)]).toEqual([missing('migration'), READY]);
   });

@@ -17,7 +17,7 @@ export interface Readiness {
 const COMMITTED = new URL('../../db/migrations/committed/', import.meta.url);
 const ANSWER_WITHIN_MS = 2_000;
 /** A newer database has this code's newest migration too: a deployment migrates first. */
-const IS_MIGRATED = 'select exists (select from graphile_migrate.migrations where hash = $1) as migrated';
+const IS_MIGRATED = 'select exists (select from wallet_migrate.migrations where hash = $1) as migrated';
 /** The table is not there or may not be read: what grants it is a migration. */
 const UNMIGRATED = ['42P01', '42501', '3F000'];
 

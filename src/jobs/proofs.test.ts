@@ -18,11 +18,10 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
 describe('the worker', () => {
   const gateway = createGateway({ VERIFY_CRON: 'off' });
   const { db } = gateway;
-  const tick = (task: string) =>
-    db.query('select graphile_worker.add_job($1, queue_name => $1, job_key => $1)', [task]);
+  const tick = (task: string) => db.query('select wallet_queue.add_job($1, queue_name => $1, job_key => $1)', [task]);
   const noJob = (task: string) =>
     eventually(`no ${task} is left`, async () => {
-      const { rowCount } = await db.query('select from graphile_worker.jobs where task_identifier = $1', [task]);
+      const { rowCount } = await db.query('select from wallet_queue.jobs where task_identifier = $1', [task]);
       return rowCount === 0;
     });
 

@@ -35,7 +35,7 @@ declare
   v_started timestamptz := clock_timestamp();
   v_settled bigint;
   v_worker text := (
-    select string_agg(locked_by, ' and ') from graphile_worker.jobs where task_identifier = 'expire_due'
+    select string_agg(locked_by, ' and ') from wallet_queue.jobs where task_identifier = 'expire_due'
   );
   v_refusal text := (select refusal from behaviour);
 begin
@@ -71,7 +71,7 @@ const makeDue = (db: Database, wallets: number) =>
 
 /** What a tick of the clock does; without the key, each call is one more job. */
 const tick = (db: Database, key: string | null = 'expire_due', task = 'expire_due') =>
-  db.query("select graphile_worker.add_job($2, queue_name => 'expiry', job_key => $1)", [key, task]);
+  db.query("select wallet_queue.add_job($2, queue_name => 'expiry', job_key => $1)", [key, task]);
 
 const callsOf = async (db: Database): Promise<Call[]> =>
   (await db.query<Call & Record<string, unknown>>('select * from calls order by started')).rows;
@@ -91,7 +91,7 @@ async function eventually(what: string, holds: () => Promise<boolean>, within = 
 const jobsOf = async (db: Database) =>
   (
     await db.query<{ key: string; attempts: number; last_error: string | null; locked_by: string | null }>(
-      `select key, attempts, last_error, locked_by from graphile_worker.jobs where task_identifier = 'expire_due'
+      `select key, attempts, last_error, locked_by from wallet_queue.jobs where task_identifier = 'expire_due'
        order by id`,
     )
   ).rows;
@@ -143,27 +143,27 @@ describe('migrate', () => {
       )
     ).rows.map(({ owner }) => owner);
   const revision = async () =>
-    (await db.query<{ id: number }>('select id from graphile_worker.migrations order by id')).rows.map(({ id }) => id);
+    (await db.query<{ id: number }>('select id from wallet_queue.migrations order by id')).rows.map(({ id }) => id);
 
-  it("installs the queue's schema, and all of it belongs to the worker's login", async () => {
-    expect(await ownersOf('graphile_worker')).toEqual(['wallet_worker']);
+  it("installs the queue's schema, and all of it belongs to the owner, whom nobody logs in as", async () => {
+    expect(await ownersOf('wallet_queue')).toEqual(['wallet_owner']);
     expect((await revision()).length).toBeGreaterThan(10);
   });
 
-  it("gives the worker's login no other object, no right to make one, and no way to another role", async () => {
+  it("gives the worker's login no object, no right to make one, and no way to another role", async () => {
     const { rows: owned } = await db.query(
       `select objects.class, objects.oid from (
          select 'namespace' as class, oid, oid as schema, nspowner as owner from pg_namespace
          union all select 'relation', oid, relnamespace, relowner from pg_class
          union all select 'function', oid, pronamespace, proowner from pg_proc
          union all select 'type', oid, typnamespace, typowner from pg_type) objects
-       where owner = 'wallet_worker'::regrole
-         and schema not in ('graphile_worker'::regnamespace, 'pg_toast'::regnamespace)`,
+       where owner = 'wallet_worker'::regrole`,
     );
     const { rows: rights } = await db.query(
       `select has_database_privilege('wallet_worker', current_database(), 'create') as database,
          has_schema_privilege('wallet_worker', 'public', 'create') as public,
-         has_schema_privilege('wallet_worker', 'ledger', 'create') as ledger`,
+         has_schema_privilege('wallet_worker', 'ledger', 'create') as ledger,
+         has_schema_privilege('wallet_worker', 'wallet_queue', 'create') as queue`,
     );
     const { rows: roles } = await db.query(
       `select roleid::regrole::text as role, inherit_option, set_option, admin_option from pg_auth_members
@@ -171,7 +171,7 @@ describe('migrate', () => {
     );
 
     expect(owned).toEqual([]);
-    expect(rights).toEqual([{ database: false, public: false, ledger: false }]);
+    expect(rights).toEqual([{ database: false, public: false, ledger: false, queue: false }]);
     expect(roles).toEqual([{ role: 'wallet_job', inherit_option: true, set_option: false, admin_option: false }]);
   });
 
@@ -185,12 +185,12 @@ describe('migrate', () => {
 
   it('installs the queue once where several find none', async () => {
     const before = await revision();
-    await db.query('drop schema graphile_worker cascade');
+    await db.query('drop schema wallet_queue cascade');
 
     await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
 
     expect(await revision()).toEqual(before);
-    expect(await ownersOf('graphile_worker')).toEqual(['wallet_worker']);
+    expect(await ownersOf('wallet_queue')).toEqual(['wallet_owner']);
   });
 });
 
@@ -224,7 +224,7 @@ describe("the worker's login", () => {
   it('shows its jobs to no role of a token', async () => {
     for (const role of ['player', 'service', 'operator', 'auditor'] as const) {
       const client = await db.connectAs(role, 'alice');
-      await expect(client.query('select from graphile_worker.jobs')).rejects.toMatchObject({ code: '42501' });
+      await expect(client.query('select from wallet_queue.jobs')).rejects.toMatchObject({ code: '42501' });
     }
   });
 });
@@ -242,7 +242,7 @@ describe('a service', () => {
 
   it('makes its crontab known', async () => {
     const crontab = async () =>
-      (await db.query('select identifier from graphile_worker._private_known_crontabs order by 1')).rows;
+      (await db.query('select identifier from wallet_queue._private_known_crontabs order by 1')).rows;
     await eventually('the crontab is known', async () => (await crontab()).length > 0);
 
     expect(await crontab()).toEqual(
@@ -342,7 +342,7 @@ describe('a service', () => {
       await tick(db);
       await eventually('the run', async () => (await jobsOf(db)).some((job) => job.locked_by !== null));
       const blocker = await db.connect();
-      await blocker.query('begin; lock table graphile_worker._private_jobs in access exclusive mode');
+      await blocker.query('begin; lock table wallet_queue._private_jobs in access exclusive mode');
       await eventually('the failure', () =>
         Promise.resolve(/"error":"Failed to complete jobs .*lock timeout.*"msg":"worker"/.test(gateway.child.stderr)),
       );
@@ -356,15 +356,15 @@ describe('a service', () => {
       expect((await db.query('select from due')).rowCount).toBe(1);
       await db.query(
         `with jobs as (
-         update graphile_worker._private_jobs set locked_at = locked_at - interval '11 minutes'
+         update wallet_queue._private_jobs set locked_at = locked_at - interval '11 minutes'
        )
-       update graphile_worker._private_job_queues set locked_at = locked_at - interval '11 minutes'`,
+       update wallet_queue._private_job_queues set locked_at = locked_at - interval '11 minutes'`,
       );
-      await db.query("select graphile_worker.add_job('release_dead')");
+      await db.query("select wallet_queue.add_job('release_dead')");
       await eventually('it is booked', async () => (await db.query('select from due')).rowCount === 0);
 
       expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
-      await db.query('delete from graphile_worker._private_jobs where attempts = max_attempts');
+      await db.query('delete from wallet_queue._private_jobs where attempts = max_attempts');
     },
     SLOW_MS,
   );
@@ -464,9 +464,9 @@ describe('a service that is told to end', () => {
       expect(Date.now() - started).toBeLessThan(5_000);
       expect(await bookingsOf(db)).toEqual([['wallet_worker', 1000]]);
       expect((await db.query('select from due')).rowCount).toBe(2500);
-      expect((await db.query('select from graphile_worker.jobs where locked_at is not null')).rowCount).toBe(0);
+      expect((await db.query('select from wallet_queue.jobs where locked_at is not null')).rowCount).toBe(0);
       expect(
-        (await db.query('select from graphile_worker._private_job_queues where locked_at is not null')).rowCount,
+        (await db.query('select from wallet_queue._private_job_queues where locked_at is not null')).rowCount,
       ).toBe(0);
       expect(gateway.child.stderr).toBe('');
     },

@@ -1,0 +1,85 @@
+/** Sessions of whoever administers or proves a database: nothing of the login's own settings, and no object of a stranger, has a part in them. */
+import pg from 'pg';
+import { ConfigError } from '../config.ts';
+import { unusable } from './pool.ts';
+
+const CONNECT_WITHIN_MS = 10_000;
+const OLDEST = 180_000;
+
+/**
+ * `search_path` leaves out all schemas in which others may make functions or operators: one that fits a call better would be run with the
+ * rights of this session, which `set role` does not take from it.
+ */
+const SETTINGS = `
+set search_path = pg_catalog, pg_temp;
+set time zone 'UTC';
+set datestyle = 'ISO';
+set intervalstyle = 'postgres';
+set default_transaction_isolation = 'read committed';
+set row_security = on;
+set client_min_messages = warning;
+set lock_timeout = 0;
+set statement_timeout = 0;
+set transaction_timeout = 0;
+set idle_in_transaction_session_timeout = 0`;
+
+/** Refuses a server that is too old, or a database in another encoding, before anything is done there. */
+export async function openSession(url: string, name: string): Promise<pg.Client> {
+  const client = clientOf(url, name);
+  try {
+    await client.connect();
+    await checkServer(client);
+    await prepareSession(client);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    if (error instanceof ConfigError) throw error;
+    throw unusable(error);
+  }
+}
+
+/** For connections that somebody else has opened. */
+export async function prepareSession(client: pg.ClientBase): Promise<void> {
+  await client.query(SETTINGS);
+}
+
+export async function withSession<T>(url: string, name: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await openSession(url, name);
+  try {
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function clientOf(url: string, name: string): pg.Client {
+  try {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: name,
+      connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    });
+    // The query that is under way tells.
+    client.on('error', () => undefined);
+    return client;
+  } catch (error) {
+    // The URL names files, such as certificates, that are read here.
+    throw unusable(error);
+  }
+}
+
+/** SHOW calls no function, so that none can be put in its place. */
+async function checkServer(client: pg.Client): Promise<void> {
+  const show = async (setting: string): Promise<string> =>
+    (await client.query<Record<string, string>>(`show ${setting}`)).rows[0]?.[setting] ?? '';
+  if (Number(await show('server_version_num')) < OLDEST) {
+    const version = await show('server_version');
+    throw new ConfigError(`PostgreSQL ${version} at DATABASE_URL is too old: the wallet needs PostgreSQL 18 or newer`);
+  }
+  const encoding = await show('server_encoding');
+  if (encoding !== 'UTF8') {
+    throw new ConfigError(
+      `The database at DATABASE_URL has the encoding ${encoding}, the wallet needs UTF8: create database … encoding 'UTF8' template template0`,
+    );
+  }
+}
