@@ -1,9 +1,11 @@
-/** Brings a database to the newest committed migration, its feed into this cluster, and the worker's queue up to date. */
+/** Brings a database to the newest committed migration, its feed into this cluster, its rights and the worker's queue up to date. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Logger } from '@graphile/logger';
 import { migrate as graphileMigrate } from 'graphile-migrate';
 import { beginEpoch } from './epoch.ts';
+import { evictIntrudersOf, GRAPHILE_MIGRATE_LOCK, withMigrationLock } from './migration_lock.ts';
+import { setRights } from './rights.ts';
 import { log } from '../observability/log.ts';
 import { installQueue } from '../jobs/queue.ts';
 
@@ -21,9 +23,12 @@ const logger = new Logger(() => (level, message) => {
 
 /** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */
 export async function migrate(url: string): Promise<void> {
-  await migrateLedger(url);
-  await beginEpoch(url);
-  await installQueue(url);
+  await withMigrationLock(url, async () => {
+    await migrateLedger(url);
+    await setRights(url);
+    await beginEpoch(url);
+    await installQueue(url);
+  });
 }
 
 async function migrateLedger(url: string): Promise<void> {
@@ -36,6 +41,7 @@ async function migrateLedger(url: string): Promise<void> {
     } catch (error) {
       const locked = error instanceof Error && error.message === 'Failed to get exclusive lock';
       if (!locked || Date.now() > deadline) throw error;
+      await evictIntrudersOf(url, GRAPHILE_MIGRATE_LOCK);
     }
   }
 }

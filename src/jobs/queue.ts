@@ -10,11 +10,9 @@ const QUIET = new Set<string>(['info', 'debug']);
 
 /**
  * Run once on the connection that migrates. graphile-worker would make the schema and this first table itself, but for
- * that its login needs the right to make schemas. The lock, kept as long as the connection, lets the first of several
- * callers do everything.
+ * that its login needs the right to make schemas.
  */
 const PREPARE = `
-select pg_advisory_lock(hashtext('${QUEUE_SCHEMA}'));
 do $$ begin
   if to_regnamespace('${QUEUE_SCHEMA}') is null then
     create schema ${QUEUE_SCHEMA} authorization wallet_worker
@@ -27,7 +25,7 @@ do $$ begin
 end $$;
 set role wallet_worker`;
 
-/** Brings the queue's schema up to date. `url` logs in as an administrator, but what is made is the worker's. */
+/** Brings the queue's schema up to date. `url` logs in as an administrator, but what is made is the worker's. One caller at a time. */
 export async function installQueue(url: string): Promise<void> {
   const pool = new pg.Pool({
     connectionString: url,
