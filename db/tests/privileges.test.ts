@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { withLogin } from '../../src/testing.ts';
 import {
@@ -356,6 +357,33 @@ describe('the database', () => {
         privileges: ['CONNECT'],
       })),
     );
+  });
+
+  it('takes the statements of docs/roles.md as they are written', async () => {
+    const text = await readFile(new URL('../../docs/roles.md', import.meta.url), 'utf8');
+    const statements = [...text.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+      block.trim().split(/;$/m),
+    );
+    const session = await db.connect();
+
+    // Logins belong to the cluster.
+    await session.query('begin');
+    for (const statement of statements)
+      await session.query(statement.replace('database wallet ', `database ${db.name} `));
+    const { rows } = await session.query(
+      `select rolname as login, has_database_privilege(oid, current_database(), 'connect') as connects,
+         has_database_privilege(oid, current_database(), 'temporary') as makes_temporary_objects
+       from pg_roles where rolname in ('payout_job', 'kim_support', 'jane_audit', 'night_job') order by 1`,
+    );
+    await session.query('rollback');
+
+    expect(statements.length).toBeGreaterThan(8);
+    expect(rows).toEqual([
+      { login: 'jane_audit', connects: false, makes_temporary_objects: false },
+      { login: 'kim_support', connects: true, makes_temporary_objects: false },
+      { login: 'night_job', connects: true, makes_temporary_objects: false },
+      { login: 'payout_job', connects: true, makes_temporary_objects: true },
+    ]);
   });
 
   it('lets nobody end a session of the gateway, of the worker or of an administrator, or read its statements (42501)', () =>

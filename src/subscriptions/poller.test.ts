@@ -68,7 +68,8 @@ describe('the poller', () => {
     try {
       await poller.does(1);
       const { rowCount } = await db.query(
-        `select pg_terminate_backend(l.pid) from pg_locks l where l.relation = 'gateway.poller_turn'::regclass and l.granted`,
+        `select pg_terminate_backend(l.pid) from pg_locks l where l.relation = 'gateway.poller_turn'::regclass and l.granted
+           and l.database = (select oid from pg_database where datname = current_database())`,
       );
       expect(rowCount).toBe(1);
       await poller.does(10);
