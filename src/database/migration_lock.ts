@@ -1,7 +1,7 @@
 /** Migrations run one at a time. Their locks are advisory, which every login of the database may take: one that cannot be migrating loses it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { ConfigError } from '../config.ts';
+import { UnreachableError } from '../exit.ts';
 import { log } from '../observability/log.ts';
 
 /** That of graphile-migrate, which takes it for each run. */
@@ -34,7 +34,7 @@ export async function withMigrationLock<T>(url: string, work: () => Promise<T>):
   try {
     await client.query('set idle_session_timeout = 0');
     for (const deadline = Date.now() + LOCK_LIMIT_MS; !(await tryLock(client)); await sleep(RETRY_MS)) {
-      if (Date.now() > deadline) throw new ConfigError('Another migration of this database does not end');
+      if (Date.now() > deadline) throw new UnreachableError('Another migration of this database does not end');
       await evictIntruders(client, LOCK);
     }
     return await work();
@@ -66,7 +66,7 @@ async function evictIntruders(client: pg.Client, lock: string): Promise<void> {
       await client.query('select pg_terminate_backend($1)', [pid]);
     } catch (error) {
       if ((error as { code?: string }).code !== '42501') throw error;
-      throw new ConfigError(
+      throw new UnreachableError(
         `The login ${login} holds the lock of migrations, for which it has no use: end its session ${pid} as a superuser`,
         { cause: error },
       );
