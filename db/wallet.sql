@@ -8,6 +8,9 @@
 --!include functions/ledger_private/tg__guard_insert.sql
 --!include functions/ledger_private/tg__append_only.sql
 
+-- Whose rows a player sees
+--!include functions/ledger_private/claimed_subject.sql
+
 -- Tables and types
 --!include schema/assets.sql
 --!include schema/wallets.sql
@@ -196,6 +199,7 @@
 --!include functions/ledger/ledger_events.sql
 --!include functions/ledger/ledger_notify.sql
 --!include functions/ledger/ledger_metrics.sql
+--!include functions/gateway/take_poller_turn.sql
 
 select ledger_private.begin_epoch();
 

@@ -13,7 +13,7 @@ import { EXIT } from './exit.ts';
 import { HttpServer } from './http/http_server.ts';
 import { developmentSecret, isDevelopmentSecret } from './local.ts';
 import { configureLog, describeError, log, logCrashes, takeOverConsole } from './observability/log.ts';
-import { countPostings } from './observability/metrics.ts';
+import { countPostings, noteRound } from './observability/metrics.ts';
 import { startTracing, type Tracing } from './observability/tracing.ts';
 import { loadDocuments } from './graphql/persisted_documents.ts';
 import { Poller } from './subscriptions/poller.ts';
@@ -97,7 +97,8 @@ async function start(): Promise<Gateway> {
 /** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
 function startWorkerFor({ workerUrl }: Database, { verifyCron }: Config): Worker | undefined {
   if (workerUrl !== undefined) {
-    const workers = [startWorker(workerUrl, verifyCron), new Poller({ url: workerUrl, onPostings: countPostings })];
+    const poller = new Poller({ url: workerUrl, onPostings: countPostings, onRound: noteRound });
+    const workers = [startWorker(workerUrl, verifyCron), poller];
     return {
       stop: async () => {
         await Promise.all(workers.map((worker) => worker.stop()));

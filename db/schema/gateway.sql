@@ -10,3 +10,7 @@ comment on column gateway.rate_limits.points is 'Requests so far.';
 comment on column gateway.rate_limits.expire is 'The end of the window, in milliseconds since 1970.';
 
 grant select, insert, update, delete on gateway.rate_limits to wallet_gateway;
+
+-- A lock of this table says which process polls. Any login can take an advisory lock; only the worker's can take this one.
+create table gateway.poller_turn ();
+comment on table gateway.poller_turn is 'Has no rows: whoever holds its lock polls the feed.';

@@ -75,7 +75,7 @@ create trigger _300_status_only before update on ledger.wallets
 alter table ledger.wallets enable row level security;
 -- A claim reverts to '' on a pooled connection, hence nullif; the sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
-  using (house is null and owner_id = (select nullif(current_setting('jwt.claims.sub', true), '')));
+  using (house is null and owner_id = (select ledger_private.claimed_subject()));
 create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job
   using (house is null);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);

@@ -469,6 +469,7 @@ describe('the actor of a booking', () => {
 
   it("does not come from what the caller puts before the ledger's own functions", async () => {
     const job = await db.connectJob();
+    await db.query(`grant temporary on database ${db.name} to wallet_test_job`);
     await job.query('create temp table pg_settings (name text)');
     await job.query(
       "create function pg_temp.current_setting(text, boolean) returns text language sql as 'select ''mallory'''",

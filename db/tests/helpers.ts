@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { setRights } from '../../src/database/rights.ts';
 
 /** A pool or a connection. */
 export interface Session {
@@ -131,6 +132,8 @@ export function createDatabase(): Database {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await clone();
+        // They are not copied with the rest.
+        await setRights(db.url);
         return;
       } catch (error) {
         // 55006: somebody else is just copying the template.

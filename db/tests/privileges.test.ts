@@ -1,4 +1,7 @@
-import type pg from 'pg';
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { withLogin } from '../../src/testing.ts';
 import {
   call,
   callAll,
@@ -203,6 +206,219 @@ describe.each(ACTORS)('%s', (actor) => {
       );
     }
   });
+});
+
+/** What others have, and what anybody may do in a PostgreSQL that nobody has closed. */
+const NOT_YOURS: Record<string, string> = {
+  'make a temporary table': 'create temporary table mine (id int)',
+  'make a temporary view': 'create temporary view mine as select 1 as id',
+  'make a temporary sequence': 'create temporary sequence mine',
+  'make a temporary function': "create function pg_temp.mine() returns int language sql as 'select 1'",
+  'make a large object': 'select lo_create(0)',
+  'make a large object of bytes': "select lo_from_bytea(0, 'bytes')",
+  'make a table in the schema public': 'create table public.mine (id int)',
+  'make a function in the schema public': "create function public.mine() returns int language sql as 'select 1'",
+  'make a schema': 'create schema mine',
+  'install an extension': 'create extension pgcrypto',
+  'publish tables': 'create publication mine',
+  'make a login': 'create role mine login',
+  "change another login's settings": "alter role wallet_worker set statement_timeout = '1ms'",
+  "change a login's limit": 'alter role wallet_gateway connection limit 0',
+  'grant a role': 'grant wallet_operator to wallet_test_stranger',
+  'change the database': 'alter database :database connection limit 0',
+  'describe the database': "comment on database :database is 'mine'",
+  "take the poller's turn": 'select gateway.take_poller_turn()',
+  "lock the poller's turn": 'lock table gateway.poller_turn in exclusive mode',
+  "read the poller's turn": 'lock table gateway.poller_turn in access share mode',
+  'read the log of changes': 'select pg_logical_slot_get_changes($$x$$, null, null)',
+  'switch triggers off': "set session_replication_role = 'replica'",
+  'read files': "select pg_read_file('PG_VERSION')",
+  'run programs': "copy (select 1) to program 'cat'",
+};
+const WRITERS_LOCKS = [
+  'row share',
+  'row exclusive',
+  'share update exclusive',
+  'share',
+  'share row exclusive',
+  'exclusive',
+  'access exclusive',
+];
+
+describe.each(ACTORS)('with the rights of %s a session', (actor) => {
+  let session: pg.Client;
+  beforeAll(async () => {
+    session = await connect[actor]();
+  });
+
+  it.each(Object.entries(NOT_YOURS))('may not %s (42501)', async (_what, sql) => {
+    expect(await outcome(session, sql.replace(':database', db.name))).toBe('42501');
+  });
+
+  it('may lock no table of the ledger against those who write (42501)', async () => {
+    for (const table of Object.keys(TABLES))
+      for (const mode of WRITERS_LOCKS)
+        expect([table, mode, await outcome(session, `lock table ${table} in ${mode} mode`)]).toEqual([
+          table,
+          mode,
+          '42501',
+        ]);
+  });
+
+  it('may become nobody else (42501)', async () => {
+    const own: Partial<Record<Actor, string[]>> = {
+      gateway: ['player', 'service', 'operator', 'auditor', 'gateway'],
+      job: ['job'],
+      // A session of the gateway, which may go back to its login and from there to another role.
+      ...Object.fromEntries(
+        ['player', 'service', 'operator', 'auditor'].map((role) => [
+          role,
+          ['player', 'service', 'operator', 'auditor', 'gateway'],
+        ]),
+      ),
+    };
+    for (const role of ['player', 'service', 'operator', 'auditor', 'job', 'gateway', 'worker', 'owner']) {
+      const may = (own[actor] ?? []).includes(role);
+      expect([role, await outcome(session, `set role wallet_${role}`)]).toEqual([role, may ? 'ok' : '42501']);
+    }
+  });
+});
+
+describe('the database', () => {
+  /** What a session that this login opened itself has come to. */
+  async function connects(url: string): Promise<string> {
+    const client = new pg.Client({ connectionString: url });
+    try {
+      await client.connect();
+      await client.query('select');
+      return 'ok';
+    } catch (error) {
+      return String((error as { code?: unknown }).code);
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** A login for one test: logins belong to the cluster. */
+  async function withNewLogin(options: string, work: (name: string) => Promise<void>): Promise<void> {
+    const name = `wallet_test_${randomUUID().slice(0, 8)}`;
+    await db.query(`create role ${name} login ${options}`);
+    try {
+      await work(name);
+    } finally {
+      await db.query(`drop owned by ${name}; drop role ${name}`);
+    }
+  }
+
+  it('refuses a login without a membership (42501)', async () => {
+    await withNewLogin('', (name) =>
+      withLogin(db, name, async (url) => {
+        expect(await connects(url)).toBe('42501');
+      }),
+    );
+  });
+
+  it.each(['player', 'service', 'operator', 'auditor', 'job'])('admits a login that is a member of wallet_%s', (role) =>
+    withNewLogin(`in role wallet_${role}`, (name) =>
+      withLogin(db, name, async (url) => {
+        expect(await connects(url)).toBe('ok');
+      }),
+    ),
+  );
+
+  it('admits a member that inherits nothing (NOINHERIT) only where CONNECT is granted to it by name (42501)', () =>
+    withNewLogin('noinherit in role wallet_auditor', (name) =>
+      withLogin(db, name, async (url) => {
+        expect(await connects(url)).toBe('42501');
+        await db.query(`grant connect on database ${db.name} to ${name}`);
+        expect(await connects(url)).toBe('ok');
+      }),
+    ));
+
+  it.each(['wallet_gateway', 'wallet_worker'])('admits %s, up to a number of connections', async (login) => {
+    await withLogin(db, login, async (url) => {
+      expect(await connects(url)).toBe('ok');
+    });
+    const { rows } = await db.query<{ most: number; room: number }>(
+      "select rolconnlimit as most, current_setting('max_connections')::int as room from pg_roles where rolname = $1",
+      [login],
+    );
+    expect(rows[0]?.most).toBeGreaterThan(0);
+    expect(rows[0]?.most).toBeLessThan((rows[0]?.room ?? 0) * 0.7);
+  });
+
+  it('gives PUBLIC nothing, and the roles of the service CONNECT alone', async () => {
+    const { rows } = await db.query<{ grantee: string; privileges: string[] }>(
+      `select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
+         array_agg(a.privilege_type order by 1) as privileges
+       from pg_database d cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+       where d.datname = current_database() and a.grantee <> d.datdba group by 1 order by 1`,
+    );
+
+    expect(rows).toEqual(
+      ['auditor', 'gateway', 'job', 'operator', 'player', 'service', 'worker'].map((role) => ({
+        grantee: `wallet_${role}`,
+        privileges: ['CONNECT'],
+      })),
+    );
+  });
+
+  it('takes the statements of docs/roles.md as they are written', async () => {
+    const text = await readFile(new URL('../../docs/roles.md', import.meta.url), 'utf8');
+    const statements = [...text.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+      block.trim().split(/;$/m),
+    );
+    const session = await db.connect();
+
+    // Logins belong to the cluster.
+    await session.query('begin');
+    for (const statement of statements)
+      await session.query(statement.replace('database wallet ', `database ${db.name} `));
+    const { rows } = await session.query(
+      `select rolname as login, has_database_privilege(oid, current_database(), 'connect') as connects,
+         has_database_privilege(oid, current_database(), 'temporary') as makes_temporary_objects
+       from pg_roles where rolname in ('payout_job', 'kim_support', 'jane_audit', 'night_job') order by 1`,
+    );
+    await session.query('rollback');
+
+    expect(statements.length).toBeGreaterThan(8);
+    expect(rows).toEqual([
+      { login: 'jane_audit', connects: false, makes_temporary_objects: false },
+      { login: 'kim_support', connects: true, makes_temporary_objects: false },
+      { login: 'night_job', connects: true, makes_temporary_objects: false },
+      { login: 'payout_job', connects: true, makes_temporary_objects: true },
+    ]);
+  });
+
+  it('lets nobody end a session of the gateway, of the worker or of an administrator, or read its statements (42501)', () =>
+    withLogin(db, 'wallet_gateway', (gatewayUrl) =>
+      withLogin(db, 'wallet_worker', async (workerUrl) => {
+        const victims = [gatewayUrl, workerUrl, db.url].map((url) => new pg.Client({ connectionString: url }));
+        try {
+          await Promise.all(victims.map((victim) => victim.connect()));
+          const { rows } = await db.query<{ pid: number }>(
+            "select pid from pg_stat_activity where datname = current_database() and application_name = ''",
+          );
+          const pids = rows.map(({ pid }) => pid);
+          expect(pids.length).toBeGreaterThanOrEqual(victims.length);
+          for (const role of ['player', 'service', 'operator', 'auditor', 'job'])
+            await withNewLogin(`in role wallet_${role}`, async (name) => {
+              const session = await db.connectLogin(name);
+              for (const pid of pids) {
+                expect([role, await outcome(session, `select pg_terminate_backend(${pid})`)]).toEqual([role, '42501']);
+                expect([role, await outcome(session, `select pg_cancel_backend(${pid})`)]).toEqual([role, '42501']);
+              }
+              const { rows: seen } = await session.query(
+                'select distinct query from pg_stat_activity where pid = any ($1)',
+                [pids],
+              );
+              expect(seen).toEqual([{ query: '<insufficient privilege>' }]);
+            });
+        } finally {
+          await Promise.all(victims.map((victim) => victim.end()));
+        }
+      }),
+    ));
 });
 
 describe('grants, read from the catalogue,', () => {
@@ -472,6 +688,75 @@ describe('rows', () => {
     expect((await session.query('select from ledger.wallets')).rowCount).toBe(0);
   });
 
+  describe('for a SQL login that is a member of wallet_player', () => {
+    const login = `wallet_test_${randomUUID().slice(0, 8)}`;
+    beforeAll(() => db.query(`create role ${login} login in role wallet_player`));
+    afterAll(() => db.query(`drop role ${login}`));
+    const everything = Object.keys(TABLES).filter((name) => !name.startsWith('ledger.asset') && !TABLE_READERS[name]);
+
+    it.each([
+      ['with its own rights', []],
+      ['in the role', ['set role wallet_player']],
+      ['with claims of a transaction', ['begin', 'set local jwt.claims.role = wallet_player']],
+    ])('are not seen, whatever it claims: %s', async (_what, statements: string[]) => {
+      const session = await db.connectLogin(login);
+      for (const statement of statements) await session.query(statement);
+      for (const claimed of [owner, login, '', 'service:shop']) {
+        await session.query("select set_config('jwt.claims.sub', $1, false)", [claimed]);
+        for (const table of everything)
+          expect([claimed, table, (await session.query(`select from ${table}`)).rowCount]).toEqual([claimed, table, 0]);
+      }
+    });
+
+    it.each([
+      ['wallet_balance', {}],
+      ['wallet_explain', {}],
+      ['wallet_balance_at', { at_time: 'infinity' }],
+    ])('are not told by %s, whatever it claims (WLNOW)', async (name, args) => {
+      const session = await db.connectLogin(login);
+      await session.query("select set_config('jwt.claims.sub', $1, false)", [owner]);
+
+      expect(await refusal(callAll(session, name, { wallet_id: own, ...args }))).toMatchObject({ code: 'WLNOW' });
+      expect(await callAll(session, 'wallet_history', { wallet_id: own })).toEqual([]);
+    });
+
+    it("are not seen by an administrator in a player's role either, whatever it claims", async () => {
+      const session = await db.connect();
+      await session.query('set role wallet_player');
+      await session.query("select set_config('jwt.claims.sub', $1, false)", [owner]);
+
+      expect((await session.query('select from ledger.wallets')).rowCount).toBe(0);
+    });
+  });
+
+  it('depend on claims that one function reads: no other function, policy, view or default does', async () => {
+    const { rows } = await db.query(
+      `select p.oid::regproc::text as name from pg_proc p
+         where p.prosrc ~ 'jwt|claims\\.' and p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+       union all select tablename || '.' || policyname from pg_policies where concat(qual, with_check) ~ 'jwt|current_setting'
+       union all select viewname from pg_views where schemaname not in ('pg_catalog', 'information_schema') and definition ~ 'jwt|current_setting'
+       union all select adrelid::regclass::text from pg_attrdef where pg_get_expr(adbin, adrelid) ~ 'jwt|current_setting'`,
+    );
+
+    expect(rows).toEqual([{ name: 'ledger_private.claimed_subject' }]);
+  });
+
+  it("are found for a player by one look-up of the claim, before the rows, and by the owner's index", async () => {
+    const player = await connect.player(owner);
+    await player.query('set enable_seqscan = off');
+    for (const table of ['ledger.wallets', 'ledger.entries']) {
+      const { rows } = await player.query<{ 'QUERY PLAN': string }>(
+        `explain (verbose, costs off) select * from ${table}`,
+      );
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+
+      // Inlined: what is left of the function is a plan of its own that runs once.
+      expect(plan).toMatch(/InitPlan [\s\S]*Output: CASE WHEN \(SESSION_USER = 'wallet_gateway'::name\)/);
+      expect(plan).toMatch(/Index Cond: \(\w+\.owner_id = \(InitPlan/);
+      expect(plan).not.toContain('claimed_subject');
+    }
+  });
+
   it("do not show a house wallet to a player whose subject looks like one's owner", async () => {
     for (const sub of ['null', 'treasury', 'house']) {
       expect((await (await db.connectAs('player', sub)).query('select from ledger.wallets')).rowCount).toBe(0);
@@ -524,8 +809,10 @@ describe('rows', () => {
 
   it('do not leak to a function that a player puts into the query', async () => {
     const player = await connect.player(owner);
+    await db.query(`grant temporary on database ${db.name} to wallet_player`);
     await player.query(`create function pg_temp.spy(text) returns boolean language plpgsql cost 0.0001 as
       'begin raise notice ''%'', $1; return true; end'`);
+    await db.query(`revoke temporary on database ${db.name} from wallet_player`);
     const seen: string[] = [];
     player.on('notice', ({ message }) => seen.push(message ?? ''));
 

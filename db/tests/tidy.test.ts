@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createDatabase } from './helpers.ts';
 
 const DB = new URL('../', import.meta.url);
-const SCHEMAS = ['ledger', 'ledger_private'];
+const SCHEMAS = ['ledger', 'ledger_private', 'gateway'];
 const MAX_LINE = 150;
 const MAX_BODY_LINES = 100;
 const KEYWORDS =
@@ -29,7 +29,7 @@ const codeOf = (sql: string): string[] =>
 
 const db = createDatabase();
 const rowsOf = async (sql: string): Promise<Record<string, unknown>[]> => (await db.query(sql)).rows;
-const IN_SCHEMAS = "in ('ledger'::regnamespace, 'ledger_private'::regnamespace)";
+const IN_SCHEMAS = "in ('ledger'::regnamespace, 'ledger_private'::regnamespace, 'gateway'::regnamespace)";
 
 describe('the files of the functions', () => {
   it('are one for each function, by its name', async () => {

@@ -1,4 +1,4 @@
-/** Brings a database to the newest committed migration, its feed into this cluster, and the worker's queue up to date. */
+/** Brings a database to the newest committed migration, its rights, its feed into this cluster and the worker's queue up to date. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
@@ -6,6 +6,7 @@ import { beginEpochIn } from './epoch.ts';
 import { inTurns, LOCK_TIMEOUT_MS, pidOf, type Turns } from './locks.ts';
 import { inTransaction, pendingOf, readMigrations, RECORD, runMigration } from './migrations.ts';
 import { checkDatabase } from './preflight.ts';
+import { setRightsIn } from './rights.ts';
 import { withSession } from './session.ts';
 import { installQueue } from '../jobs/queue.ts';
 
@@ -45,6 +46,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       for (const migration of await pendingOf(await readMigrations(migrationsFolder, second), second)) {
         await inTurns(turns(`The migration ${migration.name}`, second, first), () => runMigration(migration, second));
       }
+      await inTurns(turns('The rights on the database', second, first), () => setRightsIn(second));
       await inTurns(turns('The epoch of the feed', second, first), () => beginEpochIn(second));
       await installQueue(url, (pid, install) =>
         inTurns({ ...turns("The worker's queue", second, first), pid }, install),

@@ -85,7 +85,7 @@ describe('GET /metrics', () => {
       ['wallet-gateway', 8],
       ['wallet-history', 2],
       ['wallet-worker', 5],
-      ['wallet-poller', 1],
+      ['wallet-poller', 2],
       ['wallet-listener', 1],
       ['wallet-metrics', 1],
     ] as const) {

@@ -89,6 +89,18 @@ const postings = new Counter({
   registers,
 });
 
+let lastRound: number | undefined;
+
+new Gauge({
+  name: 'wallet_poller_last_round_seconds',
+  help: 'Since this process last read the feed and notified subscribers; of all processes one does, so take the least',
+  registers,
+  collect() {
+    this.reset();
+    if (lastRound !== undefined) this.set((performance.now() - lastRound) / 1000);
+  },
+});
+
 for (const [name, help, figureOf] of [
   ['db_pool_size', 'Connections that are open', (pool) => pool.totalCount],
   ['db_pool_idle', 'Connections that are open and not lent', (pool) => pool.idleCount],
@@ -138,6 +150,11 @@ export function countClosedSocket(code: number | 'other' | 'refused'): void {
 /** For whoever reads the feed of events. */
 export function countPostings(kind: string, count: number): void {
   postings.inc({ kind: kindLabel(kind) }, count);
+}
+
+/** For the process that polls. */
+export function noteRound(): void {
+  lastRound = performance.now();
 }
 
 /** `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. */

@@ -1,9 +1,12 @@
 /** Hears the database's notifications: one connection for a process, opened with the first who waits for one. */
 import type { Notification, Pool, PoolClient } from 'pg';
+import { Bell } from './bell.ts';
 import { within } from '../within.ts';
 
 /** Notified when nobody can tell which wallets changed: everybody is to look. */
 const EVERY_WALLET = 'wallets';
+/** The number of a wallet's newest entry. */
+const ENTRY = /^\d{1,19}$/;
 const ANSWER_WITHIN_MS = 5_000;
 /** A connection that is gone does not always say so. */
 const CHECK_MS = 10_000;
@@ -21,6 +24,7 @@ export class Listener {
   readonly #pool: Pool;
   readonly #onLost: (error: Error) => void;
   readonly #topics = new Map<string, Topic>();
+  readonly #bell = new Bell(() => this.#everybody());
   #connection: Connection | undefined;
 
   constructor(pool: Pool, onLost: (error: Error) => void) {
@@ -34,7 +38,10 @@ export class Listener {
    */
   async subscribe(wallet: string, writable: () => Promise<void>): Promise<AsyncIterableIterator<string>> {
     const channel = `wallet:${wallet}`;
-    const signal = new Signal(wallet, writable, () => this.#leave(channel, signal));
+    const signal = new Signal(wallet, writable, () => {
+      this.#bell.forget(signal);
+      this.#leave(channel, signal);
+    });
     const topic = this.#topics.get(channel) ?? this.#open(channel);
     topic.signals.add(signal);
     try {
@@ -66,15 +73,20 @@ export class Listener {
 
   #send(command: string): Promise<unknown> {
     this.#connection ??= new Connection(this.#pool, {
-      onChannel: (channel) => this.#ring(channel),
+      onNotification: (notification) => this.#ring(notification),
       onLost: (connection, error) => this.#lose(connection, error),
     });
     return this.#connection.send(command);
   }
 
-  #ring(channel: string): void {
-    const topics = channel === EVERY_WALLET ? this.#topics.values() : [this.#topics.get(channel)];
-    for (const topic of topics) topic?.signals.forEach((signal) => signal.ring());
+  /** What the poller does not write is not looked at: notifications are open to every login of the database. */
+  #ring({ channel, payload = '' }: Notification): void {
+    if (channel === EVERY_WALLET && payload === '') this.#bell.ringEverybody();
+    else if (ENTRY.test(payload)) this.#bell.ring(this.#topics.get(channel)?.signals ?? []);
+  }
+
+  *#everybody(): Iterable<Signal> {
+    for (const { signals } of this.#topics.values()) yield* signals;
   }
 
   #lose(connection: Connection, error: Error): void {
@@ -133,7 +145,7 @@ class Signal implements AsyncIterableIterator<string> {
 }
 
 interface Events {
-  onChannel: (channel: string) => void;
+  onNotification: (notification: Notification) => void;
   onLost: (connection: Connection, error: Error) => void;
 }
 
@@ -173,7 +185,7 @@ class Connection {
 
   async #open(pool: Pool): Promise<PoolClient> {
     const client = await pool.connect();
-    client.on('notification', ({ channel }: Notification) => this.#events.onChannel(channel));
+    client.on('notification', this.#events.onNotification);
     client.on('error', (error) => this.#lose(error));
     client.on('end', () => this.#lose(new Error('Connection terminated')));
     await within(ANSWER_WITHIN_MS, client.query(`listen "${EVERY_WALLET}"`)).catch((error: unknown) => {

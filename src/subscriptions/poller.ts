@@ -10,6 +10,8 @@ export interface PollerOptions {
   url: string;
   /** How many transfers of a kind were booked; of all processes, the one that polls is told. */
   onPostings?: ((kind: string, count: number) => void) | undefined;
+  /** The feed was read and all concerned were notified; in the process that polls, with each round. */
+  onRound?: (() => void) | undefined;
 }
 
 /** A page of the feed, of which everybody concerned has been notified. */
@@ -33,27 +35,32 @@ const STOP_MS = 5_000;
 const PREPARE = `
 set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3;
 set synchronous_commit = off`;
-/** It ends with the connection. */
-const LOCK = "select pg_try_advisory_lock(hashtext('wallet_poller')) as is_locked";
+/** The turn lasts as long as its transaction: whoever has it keeps it open, on a connection for nothing else. */
+const WAIT_FOR_TURN = `
+set idle_in_transaction_session_timeout = 0; set transaction_timeout = 0;
+begin transaction isolation level read committed`;
+const TAKE_TURN = 'select gateway.take_poller_turn() as is_ours';
 
 /** Of all processes one polls; when it ends, another takes over. */
 export class Poller {
   readonly #pool: Pool;
   readonly #onPostings: PollerOptions['onPostings'];
+  readonly #onRound: PollerOptions['onRound'];
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
   #lastError = '';
 
   /** Waits for its database, if need be. */
-  constructor({ url, onPostings }: PollerOptions) {
+  constructor({ url, onPostings, onRound }: PollerOptions) {
     this.#pool = createPool({
       url,
       login: 'wallet_worker',
-      size: 1,
+      size: 2,
       name: 'wallet-poller',
       statementTimeoutMs: ANSWER_WITHIN_MS,
     });
     this.#onPostings = onPostings;
+    this.#onRound = onRound;
     this.#ended = this.#keepPolling();
   }
 
@@ -75,17 +82,33 @@ export class Poller {
     await this.#pool.end();
   }
 
-  /** Each time anew from the end of the feed, which tells everybody to look: of what was missed nothing else is known. */
   async #poll(): Promise<void> {
+    const keeper = await this.#pool.connect();
+    try {
+      await within(ANSWER_WITHIN_MS, keeper.query(`${PREPARE}; ${WAIT_FOR_TURN}`));
+      while (!(await takesTurn(keeper))) {
+        await this.#pause(RETRY_MS);
+        if (this.#isStopping) return;
+      }
+      await this.#pollWhile(keeper);
+    } finally {
+      keeper.release(true);
+    }
+  }
+
+  /** Each time anew from the end of the feed, which tells everybody to look: of what was missed nothing else is known. */
+  async #pollWhile(keeper: PoolClient): Promise<void> {
     const client = await this.#pool.connect();
     try {
       await within(ANSWER_WITHIN_MS, client.query(PREPARE));
-      while (!this.#isStopping && !(await isFirst(client))) await this.#pause(RETRY_MS);
       let cursor: string | undefined;
       while (!this.#isStopping) {
+        // Fails where the turn was lost with its connection.
+        await within(ANSWER_WITHIN_MS, keeper.query('select'));
         const page = await notify(client, cursor);
         cursor = page.next_cursor;
         this.#lastError = '';
+        this.#onRound?.();
         for (const [kind, count] of Object.entries(page.postings)) this.#onPostings?.(kind, count);
         if (!page.is_full) await this.#pause(POLL_MS);
       }
@@ -109,9 +132,9 @@ export class Poller {
   }
 }
 
-async function isFirst(client: PoolClient): Promise<boolean> {
-  const { rows } = await within(ANSWER_WITHIN_MS, client.query<{ is_locked: boolean }>(LOCK));
-  return rows[0]?.is_locked === true;
+async function takesTurn(client: PoolClient): Promise<boolean> {
+  const { rows } = await within(ANSWER_WITHIN_MS, client.query<{ is_ours: boolean }>(TAKE_TURN));
+  return rows[0]?.is_ours === true;
 }
 
 async function notify(client: PoolClient, cursor: string | undefined): Promise<Page> {

@@ -356,6 +356,27 @@ describe('a subscriber', () => {
   });
 });
 
+describe('what a SQL job notifies', () => {
+  it('costs a subscriber few reads, however much it is, and no event of its own', async () => {
+    const owner = newOwner();
+    const wallet = await walletOf(owner);
+    const events = (await connect('player', owner)).wallet(wallet);
+    await events.shows(100);
+    const job = await db.connectJob();
+    const begun = performance.now();
+    const before = events.results.length;
+
+    for (let nth = 0; nth < 1500; nth += 1) await job.query("notify wallets; notify jobs, 'x'");
+    await job.query('select pg_notify($1, $2 || n) from generate_series(1, 1000) n', [`wallet:${wallet}`, 'x']);
+    await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
+    await events.shows(99);
+
+    // All are told to look once in five seconds, at once the first time; of the spend the poller tells.
+    const seconds = (performance.now() - begun) / 1000;
+    expect(events.results.length - before).toBeLessThanOrEqual(Math.floor(seconds / 5) + 4);
+  });
+});
+
 /** By the database's clock, in milliseconds. */
 async function clock(instant = 'clock_timestamp()', from = ''): Promise<number> {
   const { rows } = await db.query<{ ms: string }>(
@@ -570,9 +591,10 @@ describe('of several processes', () => {
     const wallet = await walletOf(owner);
     const pollers = async () => {
       const { rows } = await db.query<{ pid: number }>(
-        `select l.pid from pg_locks l where l.locktype = 'advisory' and l.granted
-           and l.pid in (select a.pid from pg_stat_activity a where a.datname = current_database() and a.application_name = 'wallet-poller')`,
+        `select l.pid from pg_locks l where l.relation = 'gateway.poller_turn'::regclass and l.granted
+           and l.database = (select oid from pg_database where datname = current_database())`,
       );
+      expect(rows).toHaveLength(1);
       return rows.map(({ pid }) => pid);
     };
     const [first] = await pollers();

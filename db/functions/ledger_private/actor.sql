@@ -3,10 +3,9 @@ returns text
 language sql
 stable
 as $$
-  -- A SQL caller can set any claim, so claims count only where the gateway logged in. The setting "role" is the role
-  -- that the gateway took on for this request, also inside a SECURITY DEFINER function.
+  -- The setting "role" is the role that the gateway took on for this request, also inside a SECURITY DEFINER function.
   select case when session_user = 'wallet_gateway'
-    then replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(current_setting('jwt.claims.sub', true), '')
+    then replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(ledger_private.claimed_subject(), '')
     else 'db:' || session_user end
 $$;
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:162947ba1dba99232829bf23128b68afe52189b2
+--! Hash: sha1:72518020960faf1ae42afcd53b081ec5c8e24f90
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
@@ -23,7 +23,7 @@ alter default privileges for role wallet_owner revoke usage on types from public
 -- The login of the gateway asks for figures, on behalf of nobody.
 grant usage on schema ledger to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job, wallet_gateway;
 grant usage on schema ledger_private to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
-grant usage on schema gateway to wallet_gateway;
+grant usage on schema gateway to wallet_gateway, wallet_worker;
 --! EndIncluded schema/schemas.sql
 
 -- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from writing by hand.
@@ -68,6 +68,25 @@ comment on function ledger_private.tg__append_only() is
 
 revoke all on function ledger_private.tg__append_only() from public;
 --! EndIncluded functions/ledger_private/tg__append_only.sql
+
+-- Whose rows a player sees
+--! Included functions/ledger_private/claimed_subject.sql
+create or replace function ledger_private.claimed_subject()
+returns text
+language sql
+stable
+as $$
+  -- Whoever has SQL can set any claim, so claims count only where the login of the gateway opened the session: it alone sets
+  -- them from tokens that it has checked. A claim reverts to an empty text on a pooled connection.
+  select case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end
+$$;
+
+comment on function ledger_private.claimed_subject() is
+  'The subject (sub) of the token that the gateway serves; null in every other session, and without a subject. The only reader of claims.';
+
+revoke all on function ledger_private.claimed_subject() from public;
+grant execute on function ledger_private.claimed_subject() to wallet_player;
+--! EndIncluded functions/ledger_private/claimed_subject.sql
 
 -- Tables and types
 --! Included schema/assets.sql
@@ -196,7 +215,7 @@ create trigger _300_status_only before update on ledger.wallets
 alter table ledger.wallets enable row level security;
 -- A claim reverts to '' on a pooled connection, hence nullif; the sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
-  using (house is null and owner_id = (select nullif(current_setting('jwt.claims.sub', true), '')));
+  using (house is null and owner_id = (select ledger_private.claimed_subject()));
 create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job
   using (house is null);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);
@@ -1110,6 +1129,10 @@ comment on column gateway.rate_limits.points is 'Requests so far.';
 comment on column gateway.rate_limits.expire is 'The end of the window, in milliseconds since 1970.';
 
 grant select, insert, update, delete on gateway.rate_limits to wallet_gateway;
+
+-- A lock of this table says which process polls. Any login can take an advisory lock; only the worker's can take this one.
+create table gateway.poller_turn ();
+comment on table gateway.poller_turn is 'Has no rows: whoever holds its lock polls the feed.';
 --! EndIncluded schema/gateway.sql
 
 -- Refusals
@@ -1539,10 +1562,9 @@ returns text
 language sql
 stable
 as $$
-  -- A SQL caller can set any claim, so claims count only where the gateway logged in. The setting "role" is the role
-  -- that the gateway took on for this request, also inside a SECURITY DEFINER function.
+  -- The setting "role" is the role that the gateway took on for this request, also inside a SECURITY DEFINER function.
   select case when session_user = 'wallet_gateway'
-    then replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(current_setting('jwt.claims.sub', true), '')
+    then replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(ledger_private.claimed_subject(), '')
     else 'db:' || session_user end
 $$;
 
@@ -6740,6 +6762,30 @@ first has waited (lock_waits, lock_wait_seconds), and how many transactions have
 revoke all on function ledger.ledger_metrics() from public;
 grant execute on function ledger.ledger_metrics() to wallet_auditor, wallet_gateway;
 --! EndIncluded functions/ledger/ledger_metrics.sql
+--! Included functions/gateway/take_poller_turn.sql
+create or replace function gateway.take_poller_turn()
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  -- Nothing is written, so the transaction that keeps the lock has no number and delays neither the feed nor a vacuum.
+  lock table gateway.poller_turn in exclusive mode nowait;
+  return true;
+exception
+  when lock_not_available then
+    return false;
+end
+$$;
+
+comment on function gateway.take_poller_turn() is
+  'Whether the caller polls the feed, until its transaction ends: of all sessions one at a time. Never waits.';
+
+revoke all on function gateway.take_poller_turn() from public;
+grant execute on function gateway.take_poller_turn() to wallet_worker;
+--! EndIncluded functions/gateway/take_poller_turn.sql
 
 select ledger_private.begin_epoch();
 

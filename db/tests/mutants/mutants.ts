@@ -710,6 +710,22 @@ const GUARDS: Mutant[] = [
     tests: ['composability'],
     edits: [helper('actor', "session_user = 'wallet_gateway'", "current_setting('jwt.claims.sub', true) <> ''")],
   },
+  {
+    name: 'policies believe whoever sets a claim',
+    tests: ['privileges'],
+    edits: [helper('claimed_subject', "session_user = 'wallet_gateway'", 'true')],
+  },
+  {
+    name: 'a policy reads the claim by itself',
+    tests: ['privileges'],
+    sql: `alter policy players_see_their_own on ledger.wallets
+      using (house is null and owner_id = (select nullif(current_setting('jwt.claims.sub', true), '')))`,
+  },
+  {
+    name: 'every login may take the turn of the poller',
+    tests: ['privileges'],
+    sql: 'grant usage on schema gateway to public; grant execute on function gateway.take_poller_turn() to public',
+  },
 ];
 
 const CRASHES: Mutant[] = [

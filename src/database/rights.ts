@@ -1,0 +1,27 @@
+/** The rights on the database as a whole, which no migration can keep: a dump or a copy of a database does not bring them along. */
+import { readFile } from 'node:fs/promises';
+import type pg from 'pg';
+import { log } from '../observability/log.ts';
+import { withSession } from './session.ts';
+
+const RIGHTS_FILE = new URL('../../db/database_rights.sql', import.meta.url);
+
+/** `url` logs in as the owner of the database or as a superuser; with less, the log says what they have to run. */
+export function setRights(url: string): Promise<void> {
+  return withSession(url, 'wallet-migrate', setRightsIn);
+}
+
+/** Idempotent. */
+export async function setRightsIn(client: pg.Client): Promise<void> {
+  const tell = ({ severity, message }: { severity?: string; message?: string }): void => {
+    log[severity === 'WARNING' ? 'warn' : 'info']({ note: message }, 'rights of the database');
+  };
+  client.on('notice', tell);
+  try {
+    await client.query('set client_min_messages = notice');
+    await client.query(await readFile(RIGHTS_FILE, 'utf8'));
+  } finally {
+    client.off('notice', tell);
+    await client.query('set client_min_messages = warning').catch(() => undefined);
+  }
+}
