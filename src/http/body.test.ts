@@ -68,7 +68,8 @@ describe('a body', () => {
     ['a text of ten megabytes, each character escaped', `{"a":"${'\\u0041'.repeat(SIZE / 6)}"}`],
     ['a pair of surrogates, escaped', '{"a":"\\ud83c\\udfa9 \\\\ud800 \\" 🎩"}'],
     ['white space of ten megabytes', `{${' '.repeat(SIZE)}}`],
-    ['300,000 values, which is as many as there may be', list(299_999, '1')],
+    ['300,000 values, which is as many as there may be', list(17, list(17_646, '1'))],
+    ['20,000 items in one list', list(20_000, '{}')],
     ['2000 fields in one object', object(2000)],
     ['lists 200 deep', `${'['.repeat(200)}${']'.repeat(200)}`],
     ['10,000 numbers of sixteen digits', list(10_000, '1234567890123456')],
@@ -79,10 +80,25 @@ describe('a body', () => {
   });
 
   it.each([
-    ['ten megabytes of numbers', list(SIZE / 2, '1'), 'at most 300000 values, names of fields included'],
-    ['ten megabytes of empty objects', list(SIZE / 3, '{}'), 'at most 300000 values'],
-    ['ten megabytes of empty texts', list(SIZE / 3, '""'), 'at most 300000 values'],
-    ['ten megabytes of nulls', list(SIZE / 5, 'null'), 'at most 300000 values'],
+    ['ten megabytes of numbers', list(SIZE / 2, '1'), 'at most 2000 fields in an object, and 20000 items in a list'],
+    [
+      'ten megabytes of lists of numbers',
+      list(SIZE / 2000, list(999, '1')),
+      'at most 300000 values, names of fields included',
+    ],
+    [
+      '300,001 values',
+      list(17, list(17_646, '1')).replace('1', '1,1'),
+      'at most 300000 values, names of fields included',
+    ],
+    [
+      '20,001 items in one list',
+      `{"a":${list(20_001, '{}')}}`,
+      'at most 2000 fields in an object, and 20000 items in a list',
+    ],
+    ['ten megabytes of empty objects', list(SIZE / 3, '{}'), 'at most 2000 fields'],
+    ['ten megabytes of empty texts', list(SIZE / 3, '""'), 'at most 2000 fields'],
+    ['ten megabytes of nulls', list(SIZE / 5, 'null'), 'at most 2000 fields'],
     ['an object of 2001 fields', object(2001), 'at most 2000 fields in an object'],
     ['an object of 2001 fields in a list', `[1,${object(2001)}]`, 'at most 2000 fields in an object'],
     ['lists 201 deep', `${'['.repeat(201)}${']'.repeat(201)}`, 'at most 200 lists and objects in each other'],
@@ -131,7 +147,7 @@ describe('a body', () => {
 
     expect(await send(gzipSync(list(SIZE / 2, '1')), headers)).toEqual([
       400,
-      ['BAD_REQUEST', expect.stringContaining('at most 300000 values')],
+      ['BAD_REQUEST', expect.stringContaining('20000 items in a list')],
     ]);
     expect(await send(gzipSync(`"${'x'.repeat(2 * SIZE)}"`), headers)).toEqual([400, ['PayloadTooLargeError']]);
   });

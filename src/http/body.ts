@@ -22,6 +22,8 @@ export class BodyError extends Error {
 const MAX_VALUES = 300_000;
 /** More than metadata can have. An object with very many costs more for each. */
 const MAX_FIELDS = 2000;
+/** Twice a batch: of one that is only too large, the ledger says so itself. */
+const MAX_ITEMS = 20_000;
 /** Lists and objects in each other, as in documents. */
 const MAX_DEPTH = 200;
 /** With so many characters and no exponent, a number is the same in JavaScript. Others are tried, some microseconds each. */
@@ -120,7 +122,7 @@ export function checkBody(bytes: Uint8Array): void {
     if (kind === CLOSING) room.pop();
     else if (kind === COMMA) {
       const left = (room.pop() ?? MAX_VALUES) - 1;
-      if (left === 0) throw tooMany(MAX_FIELDS, 'fields in an object');
+      if (left === 0) throw tooMany(MAX_FIELDS, `fields in an object, and ${MAX_ITEMS} items in a list`);
       room.push(left);
     } else {
       values += 1;
@@ -133,7 +135,7 @@ export function checkBody(bytes: Uint8Array): void {
         longNumbers += 1;
         if (longNumbers > MAX_LONG_NUMBERS) throw tooMany(MAX_LONG_NUMBERS, 'long numbers: send them as strings');
         checkNumber(bytes, from, at);
-      } else if (room.push(kind === OBJECT ? MAX_FIELDS : MAX_VALUES) > MAX_DEPTH) {
+      } else if (room.push(kind === OBJECT ? MAX_FIELDS : MAX_ITEMS) > MAX_DEPTH) {
         throw tooMany(MAX_DEPTH, 'lists and objects in each other');
       }
     }
