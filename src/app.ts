@@ -1,7 +1,7 @@
 /** The HTTP surface: health, authentication, GraphQL, downloads. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
@@ -10,7 +10,10 @@ import { ConfigError, type AuthConfig } from './config.ts';
 import type { Database } from './database/database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphql/graphile.config.ts';
+import { createCors } from './http/cors.ts';
+import { safeHeaders } from './http/headers.ts';
 import { historyRouter } from './http/history.ts';
+import { isFromHere } from './http/loopback.ts';
 import { Listener } from './subscriptions/listener.ts';
 import { log } from './observability/log.ts';
 import { serveMetrics } from './observability/metrics.ts';
@@ -19,6 +22,7 @@ import { observe, tellAll } from './observability/observe.ts';
 import type { PersistedOptions } from './graphql/plugins/persisted.ts';
 import { createRateLimit } from './http/rate_limit.ts';
 import { createReadiness } from './http/readiness.ts';
+import type { RoleNames } from './roles.ts';
 import { readPreference } from './database/reads.ts';
 import { CLOSING, Sockets } from './subscriptions/sockets.ts';
 import { answerInTime } from './http/timeouts.ts';
@@ -32,6 +36,12 @@ export interface AppOptions {
   createDevelopmentToken?: (() => Promise<string>) | undefined;
   /** Whether requests are logged and counted. Only what measures the price of that does without. */
   observed?: boolean;
+  /** Whether a caller is told why a token was not taken. */
+  tellsWhy?: boolean;
+  /** How tokens name roles; as ours do unless said. */
+  roles?: RoleNames;
+  /** Of pages that may call; none unless said. */
+  corsOrigins?: readonly string[];
   introspection?: boolean;
   persisted?: PersistedOptions | undefined;
   rateLimitPerMinute?: number | undefined;
@@ -59,6 +69,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     maxSockets = 0,
     createDevelopmentToken,
     observed = true,
+    tellsWhy = false,
+    roles,
+    corsOrigins = [],
     rateLimitPerMinute,
     ...api
   } = options;
@@ -66,17 +79,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     log.warn({ error: error.message }, 'subscriptions ended');
     sockets.closeAll(CLOSING.lost);
   });
-  const { pool, standby } = database;
-  const preset = createPreset({ pool, standby, listener, createRuruToken: createDevelopmentToken, ...api });
+  const { pool, auditPool, standby } = database;
+  const preset = createPreset({ pool, auditPool, standby, listener, createRuruToken: createDevelopmentToken, ...api });
   const pgl = postgraphile(preset);
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
-  const identify = createIdentify(auth);
-  const sockets = new Sockets({ serv, identify, maxSockets });
+  const identify = createIdentify(auth, roles);
+  const sockets = new Sockets({ serv, identify, maxSockets, corsOrigins, tellsWhy });
   const readiness = await createReadiness(pool);
 
   const app = express();
   app.disable('x-powered-by');
+  app.use(safeHeaders);
   app.get('/healthz', (_req, res) => {
     res.json({ status: 'ok' });
   });
@@ -85,15 +99,21 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.get('/metrics', told, serveMetrics(database.metricsPool));
     app.use(observe);
   }
-  app.use(['/graphql', '/wallets'], createAuthenticator(auth, identify), readPreference);
+  if (corsOrigins.length > 0) app.use(['/graphql', '/wallets'], createCors(corsOrigins));
+  app.use(['/graphql', '/wallets'], createAuthenticator(auth, { identify, tellsWhy }), readPreference);
   if (rateLimitPerMinute !== undefined) {
     app.use(['/graphql', '/wallets'], createRateLimit(database.rateLimitPool, rateLimitPerMinute));
   }
   app.use('/graphql', acceptable, graphqlBody(), answerInTime());
-  app.use(historyRouter(database.historyPool, standby));
+  app.use(historyRouter({ pool: database.historyPool, standby }));
+  // Besides GraphQL it serves the IDE, whose page has a token in it.
+  app.use((req, res, next) => {
+    if (req.path === '/graphql' || isFromHere(req)) next();
+    else sendNotFound(res);
+  });
   await serv.addTo(app, null, false);
   app.use((_req, res) => {
-    sendError(res, 404, 'NOT_FOUND', 'not found');
+    sendNotFound(res);
   });
   app.use(handleError);
 
@@ -120,6 +140,10 @@ async function schemaOf(pgl: PostGraphileInstance): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`The database has no schema to serve (is it migrated?): ${reason}`, { cause: error });
   }
+}
+
+function sendNotFound(res: Response): void {
+  sendError(res, 404, 'NOT_FOUND', 'not found');
 }
 
 /** A scrape shows all that is over. */
@@ -156,7 +180,7 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   // Its time was up, and that has been answered.
   if (res.writableEnded) return;
   if (error instanceof BodyError) {
-    sendError(res, 400, 'INVALID_ARGUMENT', error.message);
+    sendError(res, 400, error.code, error.message);
     return;
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {

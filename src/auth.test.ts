@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -139,6 +139,105 @@ describe('with a secret, an issuer and an audience, a token', () => {
     const token = await signToken({ ...AUTH, issuer: ISSUER, audience: AUDIENCE }, { role: 'player', sub: 'p' });
 
     expect(await answerTo(gateway, `Bearer ${token}`)).toEqual(TAKEN);
+  });
+});
+
+describe('with roles as another issuer names them, a token', () => {
+  const gateway = createGateway({
+    JWT_ROLE_CLAIM: 'realm_access.roles',
+    JWT_ROLE_MAP: 'wallet-ops=operator, shop=service',
+  });
+  const rolesOf = (...roles: unknown[]) => sign({ sub: 'kim', exp: CLAIMS.exp, realm_access: { roles } });
+  const statusOf = async (token: string) => (await answerTo(gateway, `Bearer ${token}`))[0];
+
+  it('has the one role that is ours, and may what that may', async () => {
+    const operator = gateway.with(await rolesOf('offline_access', 'wallet-ops'));
+    const service = gateway.with(await rolesOf('shop', 'uma_authorization'));
+    const input = { code: 'NEW', name: 'New' };
+
+    expect((await service.mutate('assetCreate', input, 'asset { code }')).body.errors?.[0]?.extensions.code).toBe(
+      'FORBIDDEN',
+    );
+    expect((await operator.mutate('assetCreate', input, 'asset { code }')).body).toEqual({
+      data: { assetCreate: { asset: { code: 'NEW' } } },
+    });
+  });
+
+  it.each<[string, unknown[]]>([
+    ['none of ours', ['offline_access']],
+    ['two of ours', ['wallet-ops', 'shop']],
+    ['ours by our own name only', ['operator']],
+    ['no text', [{ role: 'shop' }]],
+  ])('is refused where it has %s', async (_what, roles) => {
+    expect(await statusOf(await rolesOf(...roles))).toBe(401);
+  });
+
+  it('is refused with the claim that is ours otherwise', async () => {
+    expect(await statusOf(await sign(CLAIMS))).toBe(401);
+  });
+
+  it("of npm run token has the issuer's name of the role", async () => {
+    const { claim, map } = { claim: 'realm_access.roles', map: new Map([['wallet-ops', 'operator' as const]]) };
+
+    expect(await statusOf(await signToken(AUTH, { role: 'operator', sub: 'kim' }, { claim, map }))).toBe(200);
+    await expect(signToken(AUTH, { role: 'auditor', sub: 'kim' }, { claim, map })).rejects.toThrow(
+      'JWT_ROLE_MAP has no name for the role auditor',
+    );
+  });
+});
+
+describe('with a role in a claim that is an address, a token', () => {
+  const gateway = createGateway({ JWT_ROLE_CLAIM: 'https://shop.example/roles' });
+
+  it('is taken with a text, or with a list', async () => {
+    for (const role of ['service', ['other', 'service']]) {
+      const token = await sign({ sub: 'shop', exp: CLAIMS.exp, 'https://shop.example/roles': role });
+      expect(await answerTo(gateway, `Bearer ${token}`)).toEqual(TAKEN);
+    }
+  });
+});
+
+describe('why a token is refused', () => {
+  const gateway = createGateway({ JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE });
+  const good = { ...CLAIMS, iss: ISSUER, aud: AUDIENCE };
+  const SECRET = 'hush-hush';
+
+  it.each<[string, () => Promise<string> | string]>([
+    ['there is no token', () => ''],
+    ['the header is not the word Bearer and a token', () => `Basic ${SECRET}`],
+    ['it is not a token that can be read', () => `Bearer ${SECRET}`],
+    ['it has expired', async () => `Bearer ${await sign({ ...good, exp: now() - 60, note: SECRET })}`],
+    ['it is not valid yet', async () => `Bearer ${await sign({ ...good, nbf: now() + 60 })}`],
+    ['it has no claim exp', async () => `Bearer ${await sign({ ...good, exp: undefined })}`],
+    ['it has no claim sub', async () => `Bearer ${await sign({ ...good, sub: undefined })}`],
+    ['its claim iss is not what it has to be', async () => `Bearer ${await sign({ ...good, iss: SECRET })}`],
+    ['its claim aud is not what it has to be', async () => `Bearer ${await sign({ ...good, aud: SECRET })}`],
+    ['its signature is not one of the key', async () => `Bearer ${await sign(good, { secret: SECRET.repeat(5) })}`],
+    [
+      'its algorithm is not one of those that are allowed',
+      async () => `Bearer ${await sign(good, { alg: 'HS512', secret: AUTH.secret.repeat(2) })}`,
+    ],
+    ['its claim role names no role of this service', async () => `Bearer ${await sign({ ...good, role: SECRET })}`],
+    [
+      'its claim sub is not a text of 1 to 200 characters',
+      async () => `Bearer ${await sign({ ...good, sub: SECRET.repeat(50) })}`,
+    ],
+  ])('is in the log, and in production not in the answer: %s', async (reason, makeHeader) => {
+    const header = await makeHeader();
+    const id = randomUUID();
+    const response = await fetch(`${gateway.url}/graphql`, {
+      method: 'POST',
+      headers: { Authorization: header, 'X-Request-Id': id },
+    });
+    const [line] = await gateway.child.prints(new RegExp(`^.*"${id}".*$`, 'm'));
+
+    expect(JSON.parse(line)).toMatchObject({ status: 401, outcome: 'UNAUTHENTICATED', reason });
+    expect(await response.json()).toEqual({
+      errors: [{ message: 'Send a valid token: Authorization: Bearer …', extensions: { code: 'UNAUTHENTICATED' } }],
+    });
+    for (const hidden of [SECRET, ...header.split(/[ .]/).filter((part) => part.length > 8)]) {
+      expect(gateway.child.stdout + gateway.child.stderr).not.toContain(hidden);
+    }
   });
 });
 

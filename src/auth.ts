@@ -12,19 +12,14 @@ import {
   type JWTVerifyOptions,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
-import { sendError } from './errors.ts';
+import { ConfigError, type AuthConfig, type JwksAuth, type SecretAuth } from './config.ts';
+import { sendPublicError } from './errors.ts';
 import { log } from './observability/log.ts';
+import { noteReason } from './observability/notes.ts';
+import { claimsOf, OWN_NAMES, PG_ROLES, roleIn, type Role, type RoleNames } from './roles.ts';
 
-/** The roles a token may name, and the database role that each becomes. */
-const PG_ROLES = {
-  player: 'wallet_player',
-  service: 'wallet_service',
-  operator: 'wallet_operator',
-  auditor: 'wallet_auditor',
-} as const;
+export { isRole, type Role } from './roles.ts';
 
-export type Role = keyof typeof PG_ROLES;
 export interface Identity {
   role: Role;
   sub: string;
@@ -36,8 +31,12 @@ export interface Bearer {
   identity: Identity;
   expiresAt: number;
 }
-/** From the value of an Authorization header; undefined without a good token. */
-export type Identify = (header: string | undefined) => Promise<Bearer | undefined>;
+/** Why a token is not taken, in words of ours: nothing of it is in them. */
+export interface Refused {
+  reason: string;
+}
+/** From the value of an Authorization header. */
+export type Identify = (header: string | undefined) => Promise<Bearer | Refused>;
 
 type Verify = (token: string) => Promise<JWTPayload>;
 
@@ -53,30 +52,40 @@ const KEYS_COOLDOWN_MS = 30_000;
 const KEYS_WITHIN_MS = 3_000;
 /** How soon an issuer that gave no keys is asked again. */
 const KEYS_RETRY_MS = 2_000;
+const CHECKED_CLAIMS = ['iss', 'aud', 'exp', 'nbf', 'iat', 'sub'];
+const REASONS: Readonly<Record<string, string>> = {
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'its signature is not one of the key',
+  ERR_JOSE_ALG_NOT_ALLOWED: 'its algorithm is not one of those that are allowed',
+  ERR_JWKS_NO_MATCHING_KEY: 'the issuer has no such key',
+  ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'it does not say which of the keys it is signed with',
+};
 // 1 to 200 characters, as the ledger counts them; PostgreSQL has no text with a NUL.
 const SUBJECT = /^[^\0]{1,200}$/u;
-
-export function isRole(role: unknown): role is Role {
-  return typeof role === 'string' && Object.hasOwn(PG_ROLES, role);
-}
 
 export function isSubject(sub: unknown): sub is string {
   return typeof sub === 'string' && SUBJECT.test(sub) && sub.isWellFormed();
 }
 
 /** The one judgement of tokens, for requests and for websockets. */
-export function createIdentify(config: AuthConfig): Identify {
+export function createIdentify(config: AuthConfig, roles: RoleNames = OWN_NAMES): Identify {
   const verify = remembering(config.kind === 'secret' ? verifyWithSecret(config) : verifyWithJwks(config));
-  return (header) => identifyWith(verify, header);
+  return (header) => identifyWith(verify, roles, header);
 }
 
-/** Lets a request pass only with a good token, and remembers whose it is. */
-export function createAuthenticator(config: AuthConfig, identify = createIdentify(config)): RequestHandler {
+/** Lets a request pass only with a good token, and remembers whose it is. Why not is in the log; with `tellsWhy`, in the answer too. */
+export function createAuthenticator(
+  config: AuthConfig,
+  { identify = createIdentify(config), tellsWhy = false } = {},
+): RequestHandler {
   return async (req, res, next) => {
     const bearer = await identify(req.headers.authorization);
-    if (!bearer) {
+    if (isRefused(bearer)) {
+      noteReason(res, bearer.reason);
       res.set('WWW-Authenticate', 'Bearer');
-      sendError(res, 401, 'UNAUTHENTICATED', 'Send a valid token: Authorization: Bearer …');
+      sendPublicError(res, 401, {
+        message: 'Send a valid token: Authorization: Bearer …',
+        extensions: { code: 'UNAUTHENTICATED', ...(tellsWhy && { detail: { reason: bearer.reason } }) },
+      });
       return;
     }
     res.locals.identity = bearer.identity;
@@ -91,12 +100,24 @@ export function identityOf(res: Response): Identity {
   return identity;
 }
 
+export function isRefused(found: Bearer | Refused): found is Refused {
+  return 'reason' in found;
+}
+
+/** How the ledger, the log and limits name a caller. */
+export function actorOf({ role, sub }: Pick<Identity, 'role' | 'sub'>): string {
+  return `${role}:${sub}`;
+}
+
 /** A token that the service accepts when it is configured alike. */
 export async function signToken(
   { secret, issuer, audience }: SecretAuth,
   { role, sub }: Pick<Identity, 'role' | 'sub'>,
+  roles: RoleNames = OWN_NAMES,
 ): Promise<string> {
-  const token = new SignJWT({ role })
+  const claims = claimsOf(role, roles);
+  if (!claims) throw new ConfigError(`JWT_ROLE_MAP has no name for the role ${role}`);
+  const token = new SignJWT(claims)
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(sub)
     .setIssuedAt()
@@ -106,18 +127,32 @@ export async function signToken(
   return token.sign(secretKey(secret));
 }
 
-async function identifyWith(verify: Verify, header: string | undefined): Promise<Bearer | undefined> {
-  const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header ?? '')?.[1];
-  if (token === undefined) return undefined;
+async function identifyWith(verify: Verify, roles: RoleNames, header: string | undefined): Promise<Bearer | Refused> {
+  if (header === undefined || header === '') return { reason: 'there is no token' };
+  const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1];
+  if (token === undefined) return { reason: 'the header is not the word Bearer and a token' };
   try {
-    const { role, sub, exp = 0 } = await verify(token);
-    if (!isRole(role) || !isSubject(sub)) return undefined;
+    const claims = await verify(token);
+    const { sub, exp = 0 } = claims;
+    const role = roleIn(claims, roles);
+    if (typeof role === 'object') return role;
+    if (!isSubject(sub)) return { reason: 'its claim sub is not a text of 1 to 200 characters' };
     return { identity: { role, sub, pgRole: PG_ROLES[role] }, expiresAt: (exp + CLOCK_TOLERANCE_SECONDS) * 1000 };
   } catch (error) {
     // Whatever else goes wrong (the key server is down) is not the token's fault.
-    if (error instanceof errors.JOSEError) return undefined;
+    if (error instanceof errors.JOSEError) return { reason: reasonOfRefusal(error) };
     throw error;
   }
+}
+
+/** By the code of the error and the claim that we asked for: texts of a library may quote what was sent. */
+function reasonOfRefusal(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) return 'it has expired';
+  if (error instanceof errors.JWTClaimValidationFailed && CHECKED_CLAIMS.includes(error.claim)) {
+    if (error.reason === 'missing') return `it has no claim ${error.claim}`;
+    return error.claim === 'nbf' ? 'it is not valid yet' : `its claim ${error.claim} is not what it has to be`;
+  }
+  return REASONS[error.code] ?? 'it is not a token that can be read';
 }
 
 /** Checks a good token's times with each request, but not its signature: that would be a sixth of what a call costs here. */

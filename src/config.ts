@@ -1,6 +1,8 @@
 /** Reads the environment, once and for all: no other module looks at it. */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import pg from 'pg';
+import { isRole, OWN_NAMES, PG_ROLES, type Role, type RoleNames } from './roles.ts';
 
 export interface SecretAuth {
   kind: 'secret';
@@ -28,6 +30,8 @@ export interface Config {
   readDatabaseUrl: string | undefined;
   /** What is older, the standby is not asked for. */
   readMaxStalenessMs: number;
+  /** Where it listens: an address or a name of this machine. Undefined: on all of its addresses. */
+  host: string | undefined;
   port: number;
   /** Connections for calls and downloads together. */
   poolSize: number;
@@ -43,6 +47,10 @@ export interface Config {
   drainGraceMs: number;
   /** Requests of one caller, over all processes. Undefined: as many as come. */
   rateLimitPerMinute: number | undefined;
+  /** Of pages that may call. */
+  corsOrigins: readonly string[];
+  /** How tokens name roles. */
+  roles: RoleNames;
   /** Whether callers may read the GraphQL schema. */
   introspection: boolean;
   /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
@@ -76,6 +84,7 @@ export function readCommandConfig(env: Env): Readonly<Config> {
     workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
     readDatabaseUrl: readDatabaseUrl(env, 'READ_DATABASE_URL'),
     readMaxStalenessMs: readInteger(env, 'READ_MAX_STALENESS_MS', { fallback: 5_000, min: 500, max: 3_600_000 }),
+    host: readHost(env) ?? (production ? undefined : '127.0.0.1'),
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     // One connection at least for GraphQL and one for downloads.
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
@@ -89,6 +98,8 @@ export function readCommandConfig(env: Env): Readonly<Config> {
       text(env, 'RATE_LIMIT_PER_MINUTE') === undefined
         ? undefined
         : readInteger(env, 'RATE_LIMIT_PER_MINUTE', { fallback: 0, min: 1, max: 1_000_000 }),
+    corsOrigins: readOrigins(env),
+    roles: readRoles(env),
     introspection: readBoolean(env, 'GRAPHQL_INTROSPECTION', !production),
     persisted: readPersisted(env),
     auth: auth && Object.freeze(auth),
@@ -170,6 +181,52 @@ function readAuth(env: Env): AuthConfig | undefined {
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
   };
+}
+
+/** Whether it is one of this machine shows when it listens. */
+function readHost(env: Env): string | undefined {
+  const value = text(env, 'HOST');
+  if (value === undefined || isIP(value) > 0 || /^[a-z\d]([a-z\d.-]{0,251}[a-z\d])?$/i.test(value)) return value;
+  throw new ConfigError('HOST must be an address or a name of this machine, such as 127.0.0.1, ::1 or 0.0.0.0');
+}
+
+function readOrigins(env: Env): string[] {
+  return (listed(env, 'CORS_ORIGINS') ?? []).map((value) => {
+    // A host may hold the sign, but there are no patterns.
+    const url = value.includes('*') ? null : URL.parse(value);
+    const origin = url?.protocol === 'https:' || url?.protocol === 'http:' ? url.origin : undefined;
+    if (origin === value) return origin;
+    throw new ConfigError(`CORS_ORIGINS: "${value}" is not an origin: write it as ${origin ?? 'https://shop.example'}`);
+  });
+}
+
+function readRoles(env: Env): RoleNames {
+  const claim = text(env, 'JWT_ROLE_CLAIM') ?? OWN_NAMES.claim;
+  if (/^\.|\.\.|\.$/.test(claim))
+    throw new ConfigError('JWT_ROLE_CLAIM must be the name of a claim, or names with a point between');
+  const pairs = listed(env, 'JWT_ROLE_MAP');
+  const isList = text(env, 'JWT_ROLE_CLAIM') !== undefined || pairs !== undefined;
+  if (pairs === undefined) return { claim, isList };
+  const map = new Map<string, Role>();
+  for (const pair of pairs) {
+    // The issuer's name may hold the sign itself.
+    const [, name = '', role] = /^(.*\S)\s*=\s*(\S+)$/.exec(pair) ?? [];
+    if (!isRole(role)) {
+      throw new ConfigError(
+        `JWT_ROLE_MAP: ${pair} must be a name of the issuer, = and one of ${Object.keys(PG_ROLES).join(', ')}`,
+      );
+    }
+    if (map.has(name)) throw new ConfigError(`JWT_ROLE_MAP has ${name} twice`);
+    map.set(name, role);
+  }
+  return { claim, isList, map };
+}
+
+/** What stands between commas. */
+function listed(env: Env, name: string): string[] | undefined {
+  return text(env, name)
+    ?.split(',')
+    .map((item) => item.trim());
 }
 
 function readUrl(env: Env, name: string): URL | undefined {

@@ -47,6 +47,8 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   '57P03': UNREACHABLE,
   53300: UNREACHABLE,
   57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
+  // Of the gateway's own: it says what there is too much of.
+  LANE_FULL: { code: 'RETRY' },
   // Not PostgreSQL's but the operating system's, for a connection that did not come about.
   ECONNREFUSED: UNREACHABLE,
   ECONNRESET: UNREACHABLE,

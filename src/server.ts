@@ -2,7 +2,7 @@
 import './graphql/graphile-env.ts';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isIPv6, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
 import { signToken } from './auth.ts';
@@ -17,6 +17,7 @@ import { countPostings, noteRound } from './observability/metrics.ts';
 import { startTracing, type Tracing } from './observability/tracing.ts';
 import { loadDocuments } from './graphql/persisted_documents.ts';
 import { Poller } from './subscriptions/poller.ts';
+import { claimsOf, type RoleNames } from './roles.ts';
 import { printWelcome } from './welcome.ts';
 import { startWorker, type Worker } from './jobs/worker.ts';
 
@@ -29,6 +30,8 @@ interface Gateway {
   drainGraceMs: number;
 }
 
+/** What the system says of an address that is another machine's, or of no address at all. */
+const NO_ADDRESS = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL', 'EAFNOSUPPORT'];
 const DRAIN_MS = 10_000;
 /** A connection that does not come back must not keep the process. */
 const CLOSE_MS = 2_000;
@@ -71,21 +74,28 @@ async function start(): Promise<Gateway> {
   };
   const database = await openDatabase(config);
   try {
-    const createDevelopmentToken = config.production ? undefined : developmentToken(auth);
+    const createDevelopmentToken = config.production ? undefined : developmentToken(auth, config.roles);
     const app = await createApp({
       database,
       auth,
       maxSockets: config.maxSockets,
       createDevelopmentToken,
+      tellsWhy: !config.production,
+      roles: config.roles,
+      corsOrigins: config.corsOrigins,
       rateLimitPerMinute: config.rateLimitPerMinute,
       introspection: config.introspection,
       persisted,
     });
     const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
-    const url = `http://localhost:${await listen(http.server, config.port)}`;
+    const port = await listen(http.server, config.host, config.port);
+    const url = `http://${shownHost(config.host)}:${port}`;
     // For people and scripts that wait for it, also in production.
     process.stdout.write(`Listening on ${url}\n`);
-    if (createDevelopmentToken) printWelcome(url, database.localUrl, await createDevelopmentToken());
+    if (createDevelopmentToken) {
+      const token = await createDevelopmentToken();
+      printWelcome(url, { databaseUrl: database.localUrl, hasIde: isOwnHost(config.host), token });
+    }
     const worker = startWorkerFor(database, config);
     return { http, app, database, worker, tracing, drainGraceMs: config.drainGraceMs };
   } catch (error) {
@@ -115,19 +125,32 @@ async function developmentAuth(): Promise<AuthConfig> {
 }
 
 /** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
-function developmentToken(auth: AuthConfig): (() => Promise<string>) | undefined {
-  if (auth.kind !== 'secret') return undefined;
-  return () => signToken(auth, { role: 'service', sub: 'developer' });
+function developmentToken(auth: AuthConfig, roles: RoleNames): (() => Promise<string>) | undefined {
+  if (auth.kind !== 'secret' || !claimsOf('service', roles)) return undefined;
+  return () => signToken(auth, { role: 'service', sub: 'developer' }, roles);
 }
 
-async function listen(server: Server, port: number): Promise<number> {
-  server.listen(port);
+async function listen(server: Server, host: string | undefined, port: number): Promise<number> {
+  server.listen({ port, host });
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new ConfigError(`Cannot listen on port ${port}: ${(error as Error).message}`, { cause: error });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const hint = NO_ADDRESS.includes(code ?? '') ? `HOST ${host ?? ''} is no address or name of this machine: ` : '';
+    throw new ConfigError(`Cannot listen on port ${port}: ${hint}${message}`, { cause: error });
   }
   return (server.address() as AddressInfo).port;
+}
+
+/** Whether nobody else can reach it. */
+function isOwnHost(host: string | undefined): boolean {
+  return host === 'localhost' || host === '::1' || host?.startsWith('127.') === true;
+}
+
+/** How this machine reaches itself. */
+function shownHost(host = '0.0.0.0'): string {
+  if (['127.0.0.1', '0.0.0.0', '::'].includes(host)) return 'localhost';
+  return isIPv6(host) ? `[${host}]` : host;
 }
 
 /** Later signals are ignored: npm passes Ctrl-C on to a process that the terminal has told already. */

@@ -3,13 +3,19 @@
 const QUERY = `{ wallets(condition: {ownerId: "alice"}) { nodes {
   id assetCode balance bonusBalance available entries(first: 3) { nodes { seq kind side amount balance createdAt } } } } }`;
 
-/** `databaseUrl`: of the embedded server; whoever brings a database of their own knows how to connect to it. */
-export function printWelcome(url: string, databaseUrl: string | undefined, token: string): void {
+/**
+ * `databaseUrl`: of the embedded server; whoever brings a database of their own knows how to connect to it. `hasIde`: it is for
+ * this machine alone, which a service that listens for others may not be reached from.
+ */
+export function printWelcome(
+  url: string,
+  { databaseUrl, hasIde, token }: { databaseUrl: string | undefined; hasIde: boolean; token: string },
+): void {
   const body = JSON.stringify({ query: QUERY.replaceAll(/\s+/g, ' ') });
+  const ide = hasIde ? `GraphQL IDE    ${url}/\n` : '';
   const psql = databaseUrl === undefined ? '' : `psql           psql '${databaseUrl}'\n`;
   console.log(`
-GraphQL IDE    ${url}/
-${psql}token          ${token}
+${ide}${psql}token          ${token}
                (role service, 12 hours; another: npm run token -- --role player --sub alice)
 
 Try it:

@@ -73,7 +73,7 @@ create trigger _300_status_only before update on ledger.wallets
 -- player that is scalar, because PostgreSQL would answer an EXISTS by reading all wallets into a hash table; for a
 -- player that table holds the own wallets only, and spares a look-up per row.
 alter table ledger.wallets enable row level security;
--- A claim reverts to '' on a pooled connection, hence nullif; the sub-select makes it one look-up per statement.
+-- The sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
   using (house is null and owner_id = (select ledger_private.claimed_subject()));
 create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job

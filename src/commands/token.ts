@@ -15,10 +15,10 @@ Prints a token that is good for 12 hours, signed with JWT_SECRET or the secret o
 await command({ help: HELP, options: { role: { type: 'string' }, sub: { type: 'string' } } }, async ({ role, sub }) => {
   if (!isRole(role)) throw new UsageError('--role must be player, service, operator or auditor; see --help');
   if (!isSubject(sub)) throw new UsageError('--sub must name the caller, in 1 to 200 characters; see --help');
-  const { auth, production } = readCommandConfig(process.env);
+  const { auth, production, roles } = readCommandConfig(process.env);
   if (auth?.kind === 'jwks') throw new ConfigError('Tokens come from the issuer behind JWKS_URI, not from here');
   if (!auth && production) throw new ConfigError('In production, set JWT_SECRET');
   // Only where there is none is a secret made: a container may not be able to keep one.
-  console.log(await signToken(auth ?? { kind: 'secret', secret: await developmentSecret() }, { role, sub }));
+  console.log(await signToken(auth ?? { kind: 'secret', secret: await developmentSecret() }, { role, sub }, roles));
   return 0;
 });

@@ -12,6 +12,8 @@ import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
 export interface Pools {
   /** For GraphQL. */
   pool: Pool;
+  /** For auditors, who may prove the whole ledger: minutes, which calls must not wait. */
+  auditPool: Pool;
   /** For downloads, which are long: they must not take the connections of calls. */
   historyPool: Pool;
   /** For metrics: one connection, which nobody else waits for. */
@@ -34,6 +36,7 @@ export interface Database extends Pools {
   close(): Promise<void>;
 }
 
+const AUDIT_CONNECTIONS = 2;
 const METRICS_WITHIN_MS = 2_000;
 
 const RATE_LIMIT_CONNECTIONS = 2;
@@ -95,6 +98,7 @@ function createPools(url: string, poolSize: number): Pools {
   const usual = { url, login: 'wallet_gateway', statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
   return {
     pool: createPool({ ...usual, name: 'wallet-gateway', size: poolSize - historySize }),
+    auditPool: createPool({ ...usual, name: 'wallet-audit', size: AUDIT_CONNECTIONS }),
     // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
     historyPool: createPool({ ...usual, name: 'wallet-history', size: historySize, statementTimeoutMs: 0 }),
     metricsPool: createPool({

@@ -1,7 +1,10 @@
-/** As whom an operation acts, and on which connections. */
+/** As whom an operation acts, and on which connections: those who post must not wait for those who read. */
 import type { Pool } from 'pg';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { getOperationAST, OperationTypeNode, type ExecutionArgs } from 'postgraphile/graphql';
 import { identityOf, type Identity } from '../auth.ts';
+import { Lane } from '../database/lane.ts';
 import type { Listener } from '../subscriptions/listener.ts';
 import { createWithPgClient } from '../database/pg_client.ts';
 import { readingWith } from '../database/reads.ts';
@@ -12,6 +15,8 @@ import 'postgraphile/grafserv/express/v4';
 
 export interface Sources {
   pool: Pool;
+  /** For auditors, who may prove the whole ledger. */
+  auditPool?: Pool | undefined;
   /** For queries. */
   standby?: Standby | undefined;
   /** For subscriptions; without it there is the schema only. */
@@ -20,26 +25,70 @@ export interface Sources {
 
 type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
 
-export function createContext({ pool, standby, listener }: Sources): CreateContext {
-  const onPrimary = createWithPgClient(pool);
-  const onStandby = standby && createWithPgClient(standby.pool);
+type With = WithPgClient<NodePostgresPgClient>;
+
+/** So many of auditors' statements run at a time; the fields of some requests wait. */
+const AUDITS_AT_ONCE = 2;
+const MAX_WAITING_AUDITS = 100;
+const MAX_WAITING_READS = 1000;
+/** As long as anybody waits for a connection. */
+const WAIT_MS = 30_000;
+
+export function createContext({ pool, auditPool = pool, standby, listener }: Sources): CreateContext {
+  const { posting, reading, telling } = lanesOf(pool);
+  const auditing = auditsOn(auditPool);
+  const onStandby = standby && { reading: createWithPgClient(standby.pool), auditing: auditsOn(standby.pool) };
   return ({ expressv4, ws }, args) => {
     if (expressv4) {
       const { req, res } = expressv4;
-      const reads = standby && onStandby && isQuery(args);
+      const identity = identityOf(res);
+      const kind = identity.role === 'auditor' ? 'auditing' : 'reading';
+      const onPrimary = kind === 'auditing' ? auditing : isQuery(args) ? reading : posting;
       return {
-        withPgClient: reads ? readingWith(standby, onStandby, onPrimary, req, res) : onPrimary,
-        pgSettings: settingsOf(identityOf(res)),
+        withPgClient:
+          standby && onStandby && isQuery(args)
+            ? readingWith(standby, onStandby[kind], onPrimary, req, res)
+            : onPrimary,
+        pgSettings: settingsOf(identity),
       };
     }
     if (!ws?.socket || !listener) throw new Error('Request without an identity');
     const { identity, flushed } = peerOf(ws.socket);
     return {
-      withPgClient: onPrimary,
+      withPgClient: telling,
       pgSettings: settingsOf(identity),
       walletChanges: { subscribe: (wallet: string) => listener.subscribe(wallet, flushed) },
     };
   };
+}
+
+/** Reads leave a quarter of the connections to calls that post. Events, of which there may be many at once, leave most of theirs to queries. */
+function lanesOf(pool: Pool): Record<'posting' | 'reading' | 'telling', With> {
+  const quarter = Math.ceil(pool.options.max / 4);
+  const reads = new Lane({
+    name: 'reads',
+    width: Math.max(1, pool.options.max - quarter),
+    maxWaiting: MAX_WAITING_READS,
+    waitMs: WAIT_MS,
+  });
+  const events = new Lane({ name: 'events', width: quarter, maxWaiting: Infinity, waitMs: WAIT_MS });
+  const posting = createWithPgClient(pool);
+  const reading = through(reads, posting);
+  return { posting, reading, telling: through(events, reading) };
+}
+
+function auditsOn(pool: Pool): With {
+  const audits = new Lane({
+    name: 'audits',
+    width: AUDITS_AT_ONCE,
+    maxWaiting: MAX_WAITING_AUDITS,
+    waitMs: WAIT_MS,
+  });
+  return through(audits, createWithPgClient(pool));
+}
+
+function through(lane: Lane, withPgClient: With): With {
+  return (settings, callback) => lane.run(async () => withPgClient(settings, callback));
 }
 
 /** The role and the claims of the token; the ledger's policies do the rest. */

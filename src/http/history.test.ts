@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import express from 'express';
 import {
   houseWallet,
   newOwner,
@@ -10,8 +13,10 @@ import {
   UNKNOWN_WALLET,
   writing,
 } from '../../db/tests/helpers.ts';
-import { signToken } from '../auth.ts';
+import { signToken, type Identity } from '../auth.ts';
+import { createPool } from '../database/pool.ts';
 import { AUTH, createGateway, type Caller } from '../testing.ts';
+import { historyRouter } from './history.ts';
 
 const COLUMNS =
   'seq,created_at,kind,side,amount,bonus_amount,held_amount,balance,bonus_balance,held_balance,transfer_id,counterparty,idem_key,actor,metadata';
@@ -79,6 +84,11 @@ const NASTY = [
   'tab\there',
   'Ünïcödé 🎩 שלום',
   '=1+1',
+  '+1',
+  '-1',
+  '@SUM(1)',
+  "'=1",
+  '＝1+1',
   'back\\slash',
   "it's",
   '\u2028',
@@ -157,7 +167,8 @@ describe('a download of the history', () => {
     const [header, ...records] = csv;
     expect(header?.join(',')).toBe(COLUMNS);
     expect(records.map((record) => record.length)).toEqual(Array(NASTY.length).fill(15));
-    expect(records.map((record) => record[12])).toEqual(NASTY);
+    const formula = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+    expect(records.map((record) => record[12])).toEqual(NASTY.map((text) => (formula.test(text) ? `'${text}` : text)));
     expect(records.map((record) => JSON.parse(record[14] ?? '') as unknown)).toEqual(
       NASTY.map((text) => ({ [text]: text })),
     );
@@ -260,6 +271,135 @@ describe('a download of the history', () => {
   });
 });
 
+describe('a download of a part of the history', () => {
+  let walletId = '';
+  /** When its five entries were booked, as the download shows it. */
+  const times: string[] = [];
+  beforeAll(async () => {
+    walletId = await newWallet(db, await someAsset(db), { bought: 10 });
+    for (let nth = 2; nth <= 5; nth += 1) {
+      await service.receipt('walletSpend', { walletId, amount: 1, idemKey: `spend-${nth}` });
+    }
+    times.push(...(await ndjson(service, walletId)).map(({ created_at }) => String(created_at)));
+  });
+  const at = (nth: number) => encodeURIComponent(times[nth - 1] ?? '');
+  async function seqs(query: string): Promise<unknown[]> {
+    const response = await service.fetch(`/wallets/${walletId}/history.ndjson?${query}`);
+    expect(response.status).toBe(200);
+    const lines = (await response.text()).split('\n').slice(0, -1);
+    return lines.map((line) => (JSON.parse(line) as Line).seq);
+  }
+
+  it('has what was booked at or after from, and before to, by the microsecond', async () => {
+    expect(await seqs(`from=${at(2)}&to=${at(4)}`)).toEqual(['2', '3']);
+    expect(await seqs(`from=${at(4)}`)).toEqual(['4', '5']);
+    expect(await seqs(`to=${at(4)}`)).toEqual(['1', '2', '3']);
+    expect(await seqs(`to=${at(1)}`)).toEqual([]);
+    expect(await seqs(`from=${at(3)}&to=${at(3)}`)).toEqual([]);
+    expect(await seqs('from=2000-01-01T00:00Z&to=9999-12-31T23:59:59.999999-14:00')).toHaveLength(5);
+  });
+
+  it('and its neighbours have each entry once, wherever they are cut', async () => {
+    for (const nth of [1, 2, 3, 4, 5]) {
+      expect([...(await seqs(`to=${at(nth)}`)), ...(await seqs(`from=${at(nth)}`))]).toEqual(['1', '2', '3', '4', '5']);
+    }
+  });
+
+  it('means an instant, in whatever zone it is written', async () => {
+    const instant = new Date(Date.parse(times[3] ?? '') + 1);
+    const local = new Date(instant.getTime() + 5.5 * 3600_000).toISOString().replace('Z', '+05:30');
+
+    expect(await seqs(`from=${encodeURIComponent(local)}`)).toEqual(await seqs(`from=${instant.toISOString()}`));
+  });
+
+  it('is CSV with its header, also where it is empty', async () => {
+    const response = await service.fetch(`/wallets/${walletId}/history.csv?to=2000-01-01T00:00:00Z`);
+
+    expect(await response.text()).toBe(`${COLUMNS}\n`);
+  });
+
+  it.each([
+    ['an unknown one', 'since=2026-01-01T00:00:00Z', 'there is no parameter "since"'],
+    ['a misspelt one', 'From=2026-01-01T00:00:00Z', 'there is no parameter "From"'],
+    ['one of no name', '=1', 'there is no parameter ""'],
+    ['the same one twice', 'from=2026-01-01T00:00:00Z&from=2026-01-01T00:00:00Z', 'from is there twice'],
+    ['a list', 'from[]=2026-01-01T00:00:00Z', 'there is no parameter "from[]"'],
+    ['an empty one', 'from=', 'from must be an instant'],
+    ['a day', 'to=2026-01-01', 'to must be an instant'],
+    ['a time of no zone', 'to=2026-01-01T00:00:00', 'to must be an instant'],
+    ['a zone whose sign is a blank', 'to=2026-01-01T00:00:00+01:00', 'to must be an instant'],
+    ['a day that is not there', 'from=2026-02-30T00:00:00Z', 'from must be an instant'],
+    ['an hour that is not there', 'from=2026-01-01T24:00:00Z', 'from must be an instant'],
+    ['a tenth of a microsecond', 'from=2026-01-01T00:00:00.0000001Z', 'from must be an instant'],
+    ['a word', 'to=tomorrow', 'to must be an instant'],
+    ['infinity', 'to=infinity', 'to must be an instant'],
+    ['SQL', `from=${encodeURIComponent("2026-01-01T00:00:00Z' or true --")}`, 'from must be an instant'],
+    ['bytes that are no text', 'from=%ff', 'from must be an instant'],
+    [
+      'a time that ends before it begins',
+      'from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
+      'from must not be after to',
+    ],
+  ])('is refused by the name of its parameter where that is %s', async (_what, query, message) => {
+    for (const format of ['csv', 'ndjson']) {
+      const response = await service.fetch(`/wallets/${walletId}/history.${format}?${query}`);
+
+      expect([response.status, await response.json()]).toEqual([
+        400,
+        {
+          errors: [
+            {
+              message: expect.stringContaining(`invalid argument: ${message}`) as string,
+              extensions: { code: 'INVALID_ARGUMENT' },
+            },
+          ],
+        },
+      ]);
+    }
+  });
+});
+
+describe('what a download says of itself', () => {
+  it.each(['csv', 'ndjson'])('is a file to keep, which nobody else keeps (%s)', async (format) => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
+
+    const { headers } = await service.fetch(`/wallets/${walletId.toUpperCase()}/history.${format}`);
+
+    expect(headers.get('content-disposition')).toBe(`attachment; filename="wallet-${walletId}.${format}"`);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('a spreadsheet takes for texts what callers wrote, and for numbers what are numbers', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const keys = [
+      '=HYPERLINK("http://evil.example")',
+      '+1',
+      '-1',
+      '@SUM(A1)',
+      '\uff1d1',
+      "'=1",
+      "''+1",
+      "it's",
+      'a=b',
+      '7',
+    ];
+    for (const idemKey of keys) await service.receipt('walletTopUp', { walletId, amount: 1, idemKey });
+
+    const [, ...rows] = parseCsv(await download(service, walletId, 'csv'));
+    const lines = await ndjson(service, walletId);
+
+    const shown = rows.map((row) => row[12] ?? '');
+    expect(shown).toEqual([...keys.slice(0, 7).map((key) => `'${key}`), ...keys.slice(7)]);
+    // One apostrophe less, where there is one before what would be a formula.
+    expect(shown.map((cell) => cell.replace(/^'(?='*[=+\-@\t\r\n\uff1d])/, ''))).toEqual(keys);
+    expect(rows.map((row) => [row[0], row[4], row[7]])).toEqual(
+      keys.map((_key, nth) => [String(nth + 1), '1', String(nth + 1)]),
+    );
+    expect(lines.map(({ idem_key }) => idem_key)).toEqual(keys);
+  });
+});
+
 describe('a long download', () => {
   // As large as metadata get, to be seen beside what garbage collection leaves lying about.
   const ENTRIES = 50_000;
@@ -342,6 +482,84 @@ describe('a long download', () => {
     expect(await downloads()).toBe(1);
     expect((memory() ?? 0) - before).toBeLessThan((ENTRIES * NOTE) / 4);
     await reader?.cancel();
+    await until(async () => (await downloads()) === 0);
+  });
+
+  it('of a reader that hardly reads is ended, and its connection is free for others', async () => {
+    const pool = createPool({ url: db.url, login: 'wallet_gateway', size: 1, name: 'test', statementTimeoutMs: 0 });
+    const app = express();
+    app.use((_req, res, next) => {
+      res.locals.identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' } satisfies Identity;
+      next();
+    });
+    app.use(historyRouter({ pool, pace: { bytesPerSecond: 1_000_000_000, graceMs: 200 } }));
+    const server = createServer(app).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const slow = connect(port, '127.0.0.1');
+      slow.write(`GET /wallets/${walletId}/history.ndjson HTTP/1.1\r\nHost: test\r\n\r\n`);
+      const [chunk] = (await once(slow, 'data')) as [Buffer];
+      slow.pause();
+
+      // It waits for the only connection.
+      const other = await newWallet(db, await someAsset(db), { bought: 1 });
+      const response = await fetch(`http://127.0.0.1:${port}/wallets/${other}/history.ndjson`);
+
+      expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200 /);
+      expect((await response.text()).split('\n')).toHaveLength(2);
+      const ended = new Promise((resolve) => slow.once('error', resolve).once('close', resolve));
+      slow.resume();
+      await ended;
+    } finally {
+      server.close();
+      server.closeAllConnections();
+      await pool.end();
+    }
+  });
+
+  it('of one caller leaves a connection to others, and waits for the one before', async () => {
+    const readers: ReadableStreamDefaultReader[] = [];
+    const reading = async (caller: Caller) => {
+      const { body } = await caller.fetch(`/wallets/${walletId}/history.ndjson`);
+      const reader = body?.getReader();
+      if (!reader) throw new Error('no body');
+      await reader.read();
+      readers.push(reader);
+      return reader;
+    };
+    const greedy = gateway.as('service', 'greedy');
+    const first = await reading(greedy);
+    const more = Array.from({ length: 12 }, () => greedy.fetch(`/wallets/${walletId}/history.ndjson`));
+    const refused = await Promise.race(more);
+
+    expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toEqual([
+      429,
+      '10',
+      {
+        errors: [
+          {
+            message: 'rate limited: at most 1 of your downloads at a time',
+            extensions: { code: 'RATE_LIMITED' },
+          },
+        ],
+      },
+    ]);
+    // There are two connections: the other one is for others.
+    expect(await downloads()).toBe(1);
+    const other = await newWallet(db, await someAsset(db), { bought: 1 });
+    expect(await ndjson(service, other)).toHaveLength(1);
+
+    await first.cancel();
+    const answered = await Promise.all(
+      more.map((answer) =>
+        answer.then(async ({ status, body }) => {
+          if (status === 200) await body?.cancel();
+          return status;
+        }),
+      ),
+    );
+    expect(answered.toSorted()).toEqual([...Array<number>(10).fill(200), 429, 429]);
     await until(async () => (await downloads()) === 0);
   });
 

@@ -1,30 +1,44 @@
-/** Downloads of a wallet's full history, oldest first, streamed in constant memory. */
+/** Downloads of a wallet's history, oldest first, streamed in constant memory. */
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { stringify } from 'csv-stringify';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { Pool, PoolClient } from 'pg';
 import QueryStream from 'pg-query-stream';
-import { identityOf, type Identity } from '../auth.ts';
+import { actorOf, identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
+import { Lane, LaneFull } from '../database/lane.ts';
 import { connectForReading } from '../database/reads.ts';
 import type { Standby } from '../database/standby.ts';
 import { isUuid } from '../graphql/plugins/scalars.ts';
+import { keepPace, type Pace } from './pace.ts';
+import { ParameterError, readInstants } from './parameters.ts';
 
 type Value = string | Json | null;
 type Row = Record<string, Value>;
 type Connect = (req: Request, res: Response) => Promise<PoolClient>;
-type Format = () => Transform | ((rows: AsyncIterable<Row>) => AsyncIterable<string>);
+type Lines = () => Transform | ((rows: AsyncIterable<Row>) => AsyncIterable<string>);
+
+interface Format {
+  extension: string;
+  contentType: string;
+  lines: Lines;
+}
+interface Period {
+  from?: string;
+  to?: string;
+}
+export interface HistoryOptions {
+  pool: Pool;
+  standby?: Standby | undefined;
+  pace?: Pace;
+}
 
 /** JSON as PostgreSQL wrote it: reading it into JavaScript would change large numbers. */
 class Json {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
-  }
-
-  toString(): string {
-    return this.text;
   }
 }
 
@@ -45,12 +59,23 @@ const COLUMNS = [
   'actor',
   'metadata',
 ];
+/** What callers write, or might. The others are numbers and words of ours, which stay as they are. */
+const TEXT_COLUMNS: readonly unknown[] = ['counterparty', 'idem_key', 'actor', 'metadata'];
+/** At the beginning of a cell, a spreadsheet takes these for a formula. Behind quotes, too: so that what is put before can be told. */
+const FORMULA = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+/** A reader that takes less is ended: its connection is one of few. */
+const PACE: Pace = { bytesPerSecond: 16_000, graceMs: 20_000 };
 const ROWS_AT_ONCE = 100;
 const LINES_AT_ONCE = 100;
 /** A client that reads nothing for so long is gone. */
 const STALL_MS = 60_000;
 /** One that reads a little now and then must not keep the connection, and the snapshot, for ever either. */
 const DOWNLOAD_MS = 15 * 60_000;
+
+/** Of one caller, besides those that are under way. */
+const MAX_WAITING = 10;
+const WAIT_MS = 30_000;
+const RETRY_AFTER_S = '10';
 
 const OID_TIMESTAMPTZ = 1184;
 const OID_JSONB = 3802;
@@ -62,41 +87,99 @@ const types = {
       parseValue(oid, text),
 };
 
-export function historyRouter(pool: Pool, standby?: Standby): Router {
+export function historyRouter({ pool, standby, pace = PACE }: HistoryOptions): Router {
   const router = Router();
+  // Nobody may have all connections, unless there is only one.
+  const turns = new Turns(Math.max(1, pool.options.max - 1));
   const connect: Connect = (req, res) => connectForReading(standby, pool, req, res);
-  router.get('/wallets/:id/history.csv', download(connect, 'text/csv; charset=utf-8; header=present', formatCsv));
-  router.get('/wallets/:id/history.ndjson', download(connect, 'application/x-ndjson; charset=utf-8', formatNdjson));
+  for (const format of [CSV, NDJSON]) {
+    router.get(`/wallets/:id/history.${format.extension}`, download(connect, turns, format, pace));
+  }
   return router;
 }
 
-function download(connect: Connect, contentType: string, format: Format): RequestHandler {
+function download(connect: Connect, turns: Turns, format: Format, pace: Pace): RequestHandler {
   return async (req, res) => {
     const id = req.params.id;
     if (!isUuid(id)) {
       sendError(res, 400, 'INVALID_ARGUMENT', 'invalid argument: the wallet id must be a UUID');
       return;
     }
-    await inSnapshot(await connect(req, res), identityOf(res), async (client) => {
-      const { rowCount } = await client.query('select from ledger.wallets where id = $1', [id]);
-      if (rowCount === 0) {
-        sendError(res, 404, 'WALLET_NOT_FOUND', `wallet not found: ${id}`);
-        return;
-      }
-      res.type(contentType);
-      await sendHistory(client, id, format, req, res);
-    });
+    const period = periodOf(req, res);
+    if (!period) return;
+    const identity = identityOf(res);
+    const work = async (): Promise<void> =>
+      inSnapshot(await connect(req, res), identity, async (client) => {
+        const { rowCount } = await client.query('select from ledger.wallets where id = $1', [id]);
+        if (rowCount === 0) {
+          sendError(res, 404, 'WALLET_NOT_FOUND', `wallet not found: ${id}`);
+          return;
+        }
+        res.type(format.contentType);
+        res.set('Content-Disposition', `attachment; filename="wallet-${id.toLowerCase()}.${format.extension}"`);
+        if (req.method === 'HEAD') {
+          res.end();
+          return;
+        }
+        keepPace(res, pace);
+        await sendHistory(client, [id, period.from, period.to], format.lines, res);
+      });
+    try {
+      await turns.take(actorOf(identity), work);
+    } catch (error) {
+      if (!(error instanceof LaneFull)) throw error;
+      res.set('Retry-After', RETRY_AFTER_S);
+      sendError(res, 429, 'RATE_LIMITED', `rate limited: at most ${turns.most} of your downloads at a time`);
+    }
   };
 }
 
-async function sendHistory(client: PoolClient, id: string, format: Format, req: Request, res: Response): Promise<void> {
-  if (req.method === 'HEAD') {
-    res.end();
-    return;
+/** Undefined where it has been refused. */
+function periodOf(req: Request, res: Response): Period | undefined {
+  try {
+    const period = readInstants(req, ['from', 'to']);
+    if (period.from !== undefined && period.to !== undefined && new Date(period.from) > new Date(period.to)) {
+      throw new ParameterError('invalid argument: from must not be after to');
+    }
+    return period;
+  } catch (error) {
+    if (!(error instanceof ParameterError)) throw error;
+    sendError(res, 400, 'INVALID_ARGUMENT', error.message);
+    return undefined;
   }
+}
+
+/** A caller's downloads wait for each other before they wait for a connection, which others need too. */
+class Turns {
+  readonly most: number;
+  readonly #lanes = new Map<string, Lane>();
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  async take(actor: string, work: () => Promise<void>): Promise<void> {
+    const { most: width } = this;
+    const lane =
+      this.#lanes.get(actor) ?? new Lane({ name: 'downloads', width, maxWaiting: MAX_WAITING, waitMs: WAIT_MS });
+    this.#lanes.set(actor, lane);
+    try {
+      await lane.run(work);
+    } finally {
+      if (lane.isEmpty) this.#lanes.delete(actor);
+    }
+  }
+}
+
+async function sendHistory(
+  client: PoolClient,
+  values: (string | undefined)[],
+  lines: Lines,
+  res: Response,
+): Promise<void> {
   res.setTimeout(STALL_MS, () => res.destroy());
   const rows = client.query(
-    new QueryStream('select * from ledger.wallet_history($1)', [id], {
+    new QueryStream('select * from ledger.wallet_history($1, from_time => $2, to_time => $3)', values, {
       batchSize: ROWS_AT_ONCE,
       highWaterMark: ROWS_AT_ONCE,
       types,
@@ -107,7 +190,7 @@ async function sendHistory(client: PoolClient, id: string, format: Format, req: 
   client.once('error', lost.reject);
   try {
     // On an error, also the reader's going away, the pipeline destroys both ends: an answer cut short never looks complete.
-    await Promise.race([pipeline(rows, format(), res, { signal: AbortSignal.timeout(DOWNLOAD_MS) }), lost.promise]);
+    await Promise.race([pipeline(rows, lines(), res, { signal: AbortSignal.timeout(DOWNLOAD_MS) }), lost.promise]);
   } finally {
     client.off('error', lost.reject);
   }
@@ -135,14 +218,30 @@ async function inSnapshot(
   }
 }
 
-const formatCsv: Format = () =>
-  stringify({
-    header: true,
-    columns: COLUMNS,
-    cast: { object: String },
-  });
+const CSV: Format = {
+  extension: 'csv',
+  contentType: 'text/csv; charset=utf-8; header=present',
+  lines: () =>
+    stringify({
+      header: true,
+      columns: COLUMNS,
+      cast: {
+        object: (metadata) => (metadata instanceof Json ? asText(metadata.text) : ''),
+        string: (text, { column }) => (TEXT_COLUMNS.includes(column) ? asText(text) : text),
+      },
+    }),
+};
 
-const formatNdjson: Format = () => ndjsonLines;
+const NDJSON: Format = {
+  extension: 'ndjson',
+  contentType: 'application/x-ndjson; charset=utf-8',
+  lines: () => ndjsonLines,
+};
+
+/** Of what a spreadsheet would run, a text: with an apostrophe before it, which is how spreadsheets write that. */
+function asText(cell: string): string {
+  return FORMULA.test(cell) ? `'${cell}` : cell;
+}
 
 async function* ndjsonLines(rows: AsyncIterable<Row>): AsyncIterable<string> {
   let lines: string[] = [];

@@ -10,6 +10,8 @@ export interface Notes {
   codes: string[];
   /** Under which what happened is logged. */
   errorIds: string[];
+  /** Why its token was not taken. */
+  reason?: string;
 }
 
 interface Told {
@@ -23,6 +25,11 @@ export function notesOf(res: Response): Notes | undefined {
 
 export function startNotes(res: Response): void {
   res.locals.notes = { codes: [], errorIds: [] } satisfies Notes;
+}
+
+export function noteReason(res: Response, reason: string): void {
+  const notes = notesOf(res);
+  if (notes) notes.reason = reason;
 }
 
 export function noteErrors(res: Response, told: readonly Told[]): void {

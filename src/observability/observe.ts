@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import type { Identity } from '../auth.ts';
+import { actorOf, type Identity } from '../auth.ts';
 import { log, logAsOf } from './log.ts';
 import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.ts';
-import { notesOf, startNotes } from './notes.ts';
+import { notesOf, startNotes, type Notes } from './notes.ts';
 import { activeTraceId } from './tracing.ts';
 
 /** Too short for most tokens, should a caller put one there. */
@@ -33,6 +33,7 @@ interface Concluded {
   line: Record<string, unknown>;
 }
 
+const NOTHING: Notes = { codes: [], errorIds: [] };
 const concluded: Concluded[] = [];
 let telling: NodeJS.Timeout | undefined;
 // Before the log writes what it still has.
@@ -66,7 +67,7 @@ function conclude(this: unknown): void {
   const path = pathOf(req);
   const route = routeOf(req, path);
   const { id, traceId, started, socket, bytesBefore } = res.locals.watched as Watched;
-  const { operation, field, codes, errorIds } = notesOf(res) ?? { codes: [], errorIds: [] };
+  const { operation, field, codes, errorIds, reason } = notesOf(res) ?? NOTHING;
   const seconds = (performance.now() - started) / 1000;
   const distinct = codes.length > 1 ? [...new Set(codes)] : codes;
   const outcome = distinct.length > 0 ? distinct.join(',') : res.writableFinished ? 'ok' : 'aborted';
@@ -87,9 +88,10 @@ function conclude(this: unknown): void {
       method: req.method,
       path,
       status: res.statusCode,
-      actor: identity && `${identity.role}:${identity.sub}`,
+      actor: identity && actorOf(identity),
       operation,
       outcome,
+      reason,
       error_id: errorIds.length > 0 ? errorIds.join(',') : undefined,
       duration_ms: Math.round(seconds * 1e4) / 10,
       bytes: socket.bytesWritten - bytesBefore,

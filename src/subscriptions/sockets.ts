@@ -6,8 +6,9 @@ import { makeGraphQLWSConfig, type GrafservBase } from 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
 import { GraphQLError, type ExecutionArgs } from 'postgraphile/graphql';
 import { WebSocketServer, type WebSocket } from 'ws';
-import type { Bearer, Identify, Identity } from '../auth.ts';
+import { actorOf, isRefused, type Bearer, type Identify, type Identity } from '../auth.ts';
 import { publicError } from '../errors.ts';
+import { mayConnect } from '../http/cors.ts';
 import { refuseAllButSubscriptions } from '../graphql/plugins/subscriptions.ts';
 import { log } from '../observability/log.ts';
 import { countClosedSocket, socketsMax, socketsOpen, subscriptionsOpen } from '../observability/metrics.ts';
@@ -16,7 +17,12 @@ import { keepAlive } from './heartbeat.ts';
 export interface SocketOptions {
   serv: GrafservBase;
   identify: Identify;
+  /** Of those that have said who they are. */
   maxSockets: number;
+  /** Of pages that may connect, besides those of the same host. */
+  corsOrigins: readonly string[];
+  /** Whether a caller is told why a token was not taken. */
+  tellsWhy: boolean;
 }
 
 interface Closing {
@@ -38,6 +44,8 @@ export const CLOSING = {
 const PATH = '/graphql';
 const MAX_MESSAGE_BYTES = 100_000;
 const INIT_WITHIN_MS = 3_000;
+/** Those that have not said who they are: anybody can open them. Beyond it the oldest goes, so that they shut nobody out. */
+const MAX_STRANGERS = 100;
 const CLOSE_WITHIN_MS = 2_000;
 const PING_MS = 15_000;
 /** Of one role and subject: a service may have many processes, a player a few windows. */
@@ -45,6 +53,8 @@ const MAX_PER_SUBJECT = 50;
 const MAX_SUBSCRIPTIONS = 50;
 /** Messages of one socket of which the answer has not gone out; a subscription counts for as long as it lasts. */
 const MAX_UNDER_WAY = 2 * MAX_SUBSCRIPTIONS;
+/** A closing has room for 123, and half a character becomes a whole one. */
+const MAX_REASON_BYTES = 120;
 /** Timers do not go further. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -65,7 +75,10 @@ export class Sockets {
     closeTimeout: CLOSE_WITHIN_MS,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   readonly #options: SocketOptions;
-  readonly #bySubject = new Map<string, number>();
+  /** In the order in which they came. */
+  readonly #strangers = new Set<Peer>();
+  readonly #byActor = new Map<string, number>();
+  #known = 0;
   #isDraining = false;
 
   constructor(options: SocketOptions) {
@@ -75,6 +88,7 @@ export class Sockets {
     this.#server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
       const peer = new Peer(socket, request);
       peers.set(socket, peer);
+      this.#receive(peer);
       const closed = protocol.opened(peer, peer);
       const started = performance.now();
       socketsOpen.inc();
@@ -89,9 +103,12 @@ export class Sockets {
   /** For the server's `upgrade` events. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (request.url?.split('?', 1)[0] !== PATH) refuseUpgrade(socket, '404 Not Found');
-    else if (this.#isDraining || this.#server.clients.size >= this.#options.maxSockets) {
+    else if (this.#isDraining || this.#isFull) {
       countClosedSocket('refused');
       refuseUpgrade(socket, '503 Service Unavailable');
+    } else if (!mayConnect(request, this.#options.corsOrigins)) {
+      countClosedSocket('refused');
+      refuseUpgrade(socket, '403 Forbidden');
     } else {
       this.#server.handleUpgrade(request, socket, head, (opened) => {
         this.#server.emit('connection', opened, request);
@@ -130,15 +147,31 @@ export class Sockets {
     const bearer = await this.#bearerOf(peer, connectionParams?.authorization);
     // It may have gone meanwhile.
     if (!bearer || !peer.isOpen) return false;
-    const subject = subjectOf(bearer.identity);
-    const others = this.#bySubject.get(subject) ?? 0;
-    if (others >= MAX_PER_SUBJECT) {
-      peer.end(CLOSING.tooMany);
+    const actor = actorOf(bearer.identity);
+    const others = this.#byActor.get(actor) ?? 0;
+    if (this.#isFull || others >= MAX_PER_SUBJECT) {
+      peer.end(this.#isFull ? CLOSING.busy : CLOSING.tooMany);
       return false;
     }
-    this.#bySubject.set(subject, others + 1);
+    this.#strangers.delete(peer);
+    this.#known += 1;
+    this.#byActor.set(actor, others + 1);
     peer.admit(bearer);
     return true;
+  }
+
+  get #isFull(): boolean {
+    return this.#known >= this.#options.maxSockets;
+  }
+
+  #receive(peer: Peer): void {
+    const [oldest] = this.#strangers;
+    this.#strangers.add(peer);
+    if (!oldest || this.#strangers.size <= MAX_STRANGERS) return;
+    this.#strangers.delete(oldest);
+    // Whoever does not say who it is does not answer a closing either.
+    oldest.end(CLOSING.busy);
+    oldest.socket.terminate();
   }
 
   /** A browser cannot set headers on a websocket, so the token comes with the first message; others may do either. */
@@ -146,8 +179,9 @@ export class Sockets {
     const header = typeof params === 'string' ? params : peer.request.headers.authorization;
     try {
       const bearer = await this.#options.identify(header);
-      if (!bearer) peer.end(CLOSING.unauthorized);
-      return bearer;
+      if (!isRefused(bearer)) return bearer;
+      peer.refuse(bearer.reason, this.#options.tellsWhy);
+      return undefined;
     } catch (error) {
       publicError(error, 'websocket');
       peer.end(CLOSING.busy);
@@ -155,18 +189,22 @@ export class Sockets {
     }
   }
 
-  #forget({ identity }: Peer): void {
-    if (!identity) return;
-    const subject = subjectOf(identity);
-    const left = (this.#bySubject.get(subject) ?? 0) - 1;
-    if (left > 0) this.#bySubject.set(subject, left);
-    else this.#bySubject.delete(subject);
+  #forget(peer: Peer): void {
+    this.#strangers.delete(peer);
+    if (!peer.identity) return;
+    this.#known -= 1;
+    const actor = actorOf(peer.identity);
+    const left = (this.#byActor.get(actor) ?? 0) - 1;
+    if (left > 0) this.#byActor.set(actor, left);
+    else this.#byActor.delete(actor);
   }
 }
 
 /** One websocket, as the libraries want it: `socket` and `request` end up in the context of its operations. */
 class Peer {
   identity: Identity | undefined;
+  /** Why its token was not taken. */
+  refusal: string | undefined;
   readonly request: IncomingMessage;
   readonly socket: WebSocket;
   #underWay = 0;
@@ -196,6 +234,13 @@ class Peer {
     this.socket.on('close', () => {
       clearTimeout(expiry);
     });
+  }
+
+  refuse(reason: string, tellsWhy: boolean): void {
+    this.refusal = reason;
+    const closing = CLOSING.unauthorized;
+    const told = Buffer.from(`${closing.reason}: ${reason}`).subarray(0, MAX_REASON_BYTES).toString();
+    this.end(tellsWhy ? { ...closing, reason: told } : closing);
   }
 
   end({ code, reason }: Closing): void {
@@ -255,19 +300,15 @@ class Peer {
 }
 
 /** One line for each websocket, when it is over. What it subscribed to is not in it. */
-function tell({ identity }: Peer, code: number, started: number): void {
+function tell({ identity, refusal }: Peer, code: number, started: number): void {
   socketsOpen.dec();
   // Websockets and the protocol have a few numbers each; a client may close with one of thousands.
   countClosedSocket(code < 3000 || code in CloseCode ? code : 'other');
   const seconds = (performance.now() - started) / 1000;
   log.info(
-    { actor: identity && subjectOf(identity), code, duration_ms: Math.round(seconds * 1e4) / 10 },
+    { actor: identity && actorOf(identity), code, reason: refusal, duration_ms: Math.round(seconds * 1e4) / 10 },
     'websocket closed',
   );
-}
-
-function subjectOf({ role, sub }: Identity): string {
-  return `${role}:${sub}`;
 }
 
 function refuseUpgrade(socket: Duplex, status: string): void {

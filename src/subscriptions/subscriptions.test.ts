@@ -400,6 +400,45 @@ async function signWith(secret: string, seconds: number): Promise<string> {
   return `Bearer ${token}`;
 }
 
+describe('a page', () => {
+  const listed = createGateway({ CORS_ORIGINS: 'https://shop.example' });
+  const statusFor = async (origin: string, to: Gateway, host?: string): Promise<string> => {
+    const headers = { Origin: origin, ...(host !== undefined && { Host: host }) };
+    const socket = new WebSocket(`${to.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'], { headers });
+    try {
+      return await within(
+        Promise.race([
+          once(socket, 'open').then(() => 'open'),
+          once(socket, 'unexpected-response').then(([, response]) =>
+            String((response as { statusCode: number }).statusCode),
+          ),
+        ]),
+        'answer',
+      );
+    } finally {
+      socket.on('error', () => undefined);
+      socket.terminate();
+    }
+  };
+
+  it('of the same host, or of CORS_ORIGINS, may open one', async () => {
+    const { host } = new URL(gateway.url);
+
+    expect(await statusFor(`http://${host}`, gateway)).toBe('open');
+    // Behind a proxy that speaks TLS.
+    expect(await statusFor('https://wallet.example', gateway, 'wallet.example')).toBe('open');
+    expect(await statusFor('https://shop.example', listed)).toBe('open');
+  });
+
+  it.each(['https://evil.example', 'http://shop.example', 'https://shop.example.evil.example', 'null', 'x', ''])(
+    'of another may not: %p',
+    async (origin) => {
+      expect(await statusFor(origin, gateway)).toBe('403');
+      expect(await statusFor(origin, listed)).toBe('403');
+    },
+  );
+});
+
 describe('a websocket', () => {
   it.each([
     ['a query', '{ __typename }', /for subscriptions only/],
@@ -684,6 +723,41 @@ describe('of several processes', () => {
         'room',
       );
     } finally {
+      await small.stop();
+    }
+  });
+
+  it('none is full of those that never say who they are: the oldest of them goes', async () => {
+    const small = new Gateway(db, { MAX_SOCKETS: '2' });
+    await small.start();
+    const strangers: WebSocket[] = [];
+    const open = async () => {
+      const socket = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+      socket.on('error', () => undefined);
+      strangers.push(socket);
+      await within(once(socket, 'open'), 'open socket');
+      return socket;
+    };
+    try {
+      const oldest = await open();
+      const gone = closeOf(oldest);
+      for (let nth = 0; nth < 15; nth += 1) await Promise.all(Array.from({ length: 10 }, open));
+      await gone;
+      const response = await small.with(undefined).fetch('/metrics');
+      const openNow = valueOf(parseMetrics(await response.text()), 'websockets_open') ?? NaN;
+
+      // A thousand such as these shut nobody out, though only two may be there.
+      const wallet = await walletOf(newOwner());
+      const events = (await connect('service', 'shop', small)).wallet(wallet);
+      await events.shows(100);
+      await connect('service', 'desk', small);
+
+      expect(openNow).toBeLessThanOrEqual(100);
+      const late = new WebSocket(`${small.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
+      const [error] = (await within(once(late, 'error'), 'error')) as [Error];
+      expect(error.message).toBe('Unexpected server response: 503');
+    } finally {
+      for (const socket of strangers) socket.terminate();
       await small.stop();
     }
   });

@@ -1,4 +1,8 @@
-create or replace function ledger.wallet_history(wallet_id uuid)
+create or replace function ledger.wallet_history(
+  wallet_id uuid,
+  from_time timestamptz default null,
+  to_time timestamptz default null
+)
 returns setof ledger.history_line
 language sql
 stable
@@ -9,14 +13,17 @@ as $$
   left join ledger.transfers t on t.id = e.transfer_id
   left join ledger.transfers o on o.id = t.reverses
   where e.wallet_id = wallet_history.wallet_id
+    and e.seq > (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, from_time), 0))
+    and e.seq <= (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, to_time), 9223372036854775807))
   order by e.seq
 $$;
 
-comment on function ledger.wallet_history(uuid) is
+comment on function ledger.wallet_history(uuid, timestamptz, timestamptz) is
 $$@behavior -*
-The full history of a wallet that the caller may see, oldest first. Of a transfer received, a player sees the entry alone: counterparty, key,
-actor and metadata are the sender's and come as null.$$;
+The history of a wallet that the caller may see, oldest first: what was booked at or after from_time and before to_time; null is no bound.
+So the history up to an instant and the one from it on have each entry once. Of a transfer received, a player sees the entry alone:
+counterparty, key, actor and metadata are for the sender alone, and come as null.$$;
 
-revoke all on function ledger.wallet_history(uuid) from public;
-grant execute on function ledger.wallet_history(uuid)
+revoke all on function ledger.wallet_history(uuid, timestamptz, timestamptz) from public;
+grant execute on function ledger.wallet_history(uuid, timestamptz, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:72518020960faf1ae42afcd53b081ec5c8e24f90
+--! Hash: sha1:90cc741644581f207aa2ea05d15c3a43bd7d64e4
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
@@ -213,7 +213,7 @@ create trigger _300_status_only before update on ledger.wallets
 -- player that is scalar, because PostgreSQL would answer an EXISTS by reading all wallets into a hash table; for a
 -- player that table holds the own wallets only, and spares a look-up per row.
 alter table ledger.wallets enable row level security;
--- A claim reverts to '' on a pooled connection, hence nullif; the sub-select makes it one look-up per statement.
+-- The sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
   using (house is null and owner_id = (select ledger_private.claimed_subject()));
 create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job
@@ -6088,7 +6088,11 @@ grant execute on function ledger.wallet_explain(uuid)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_explain.sql
 --! Included functions/ledger/wallet_history.sql
-create or replace function ledger.wallet_history(wallet_id uuid)
+create or replace function ledger.wallet_history(
+  wallet_id uuid,
+  from_time timestamptz default null,
+  to_time timestamptz default null
+)
 returns setof ledger.history_line
 language sql
 stable
@@ -6099,16 +6103,19 @@ as $$
   left join ledger.transfers t on t.id = e.transfer_id
   left join ledger.transfers o on o.id = t.reverses
   where e.wallet_id = wallet_history.wallet_id
+    and e.seq > (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, from_time), 0))
+    and e.seq <= (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, to_time), 9223372036854775807))
   order by e.seq
 $$;
 
-comment on function ledger.wallet_history(uuid) is
+comment on function ledger.wallet_history(uuid, timestamptz, timestamptz) is
 $$@behavior -*
-The full history of a wallet that the caller may see, oldest first. Of a transfer received, a player sees the entry alone: counterparty, key,
-actor and metadata are the sender's and come as null.$$;
+The history of a wallet that the caller may see, oldest first: what was booked at or after from_time and before to_time; null is no bound.
+So the history up to an instant and the one from it on have each entry once. Of a transfer received, a player sees the entry alone:
+counterparty, key, actor and metadata are for the sender alone, and come as null.$$;
 
-revoke all on function ledger.wallet_history(uuid) from public;
-grant execute on function ledger.wallet_history(uuid)
+revoke all on function ledger.wallet_history(uuid, timestamptz, timestamptz) from public;
+grant execute on function ledger.wallet_history(uuid, timestamptz, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_history.sql
 --! Included functions/ledger/wallets_balance.sql

@@ -1,0 +1,79 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { Lane, LaneFull } from './lane.ts';
+
+const LONG_MS = 600_000;
+
+/** Work that ends when the test says so. */
+function held(): { begun: number; work: () => Promise<number>; end: () => void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const one = {
+    begun: 0,
+    work: async () => {
+      one.begun += 1;
+      await promise;
+      return 7;
+    },
+    end: () => resolve(undefined),
+  };
+  return one;
+}
+
+describe('a lane', () => {
+  it('lets as many in as it is wide, and the others in their order', async () => {
+    const lane = new Lane({ name: 'tests', width: 2, maxWaiting: 10, waitMs: LONG_MS });
+    const work = Array.from({ length: 4 }, held);
+    const done = work.map((one) => lane.run(one.work));
+    await turn();
+    const begun = () => work.map((one) => one.begun);
+
+    expect(begun()).toEqual([1, 1, 0, 0]);
+    work[1]?.end();
+    await done[1];
+    await turn();
+    expect(begun()).toEqual([1, 1, 1, 0]);
+    work.forEach((one) => one.end());
+
+    expect(await Promise.all(done)).toEqual([7, 7, 7, 7]);
+    expect(lane.isEmpty).toBe(true);
+  });
+
+  it('refuses whoever comes when enough wait, and is as wide as before', async () => {
+    const lane = new Lane({ name: 'tests', width: 1, maxWaiting: 1, waitMs: LONG_MS });
+    const [first, second] = [held(), held()];
+    const done = [lane.run(first.work), lane.run(second.work)];
+
+    const refused = lane.run(() => Promise.resolve(1));
+    await expect(refused).rejects.toThrow(LaneFull);
+    await expect(refused).rejects.toMatchObject({ code: 'LANE_FULL', message: 'retry: too many tests at a time' });
+    first.end();
+    second.end();
+    await Promise.all(done);
+
+    expect(await lane.run(() => Promise.resolve(1))).toBe(1);
+  });
+
+  it('lets nobody wait for ever, and then leaves the place to others', async () => {
+    const lane = new Lane({ name: 'tests', width: 1, maxWaiting: 10, waitMs: 10 });
+    const first = held();
+    const done = lane.run(first.work);
+
+    await expect(lane.run(() => Promise.resolve(1))).rejects.toThrow('retry: too many tests at a time');
+    first.end();
+    await done;
+
+    expect(await lane.run(() => Promise.resolve(1))).toBe(1);
+  });
+
+  it('is free again after what fails, at once or later', async () => {
+    const lane = new Lane({ name: 'tests', width: 1, maxWaiting: 0, waitMs: LONG_MS });
+
+    await expect(lane.run(() => Promise.reject(new Error('later')))).rejects.toThrow('later');
+    await expect(
+      lane.run(() => {
+        throw new Error('at once');
+      }),
+    ).rejects.toThrow('at once');
+
+    expect(await lane.run(() => Promise.resolve(1))).toBe(1);
+  });
+});
