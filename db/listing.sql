@@ -1,10 +1,11 @@
 -- The schema as the catalogue has it, as text, one fact a line and what belongs to one object in one block: db/listing.txt is its answer on
 -- a migrated database. Bodies and comments of functions are left out: their files say them, and a test compares these.
+-- So are the queue, which Graphile Worker makes, and how many connections a login may open, which follows from the server.
 -- To be run with an empty search_path, so that every name is written with its schema.
 with
   ours as (
     select n.oid, n.nspname, n.nspowner, n.nspacl from pg_namespace n
-    where n.nspowner = 'wallet_owner'::regrole
+    where n.nspowner = 'wallet_owner'::regrole and n.nspname <> 'wallet_queue'
   ),
   roles as (
     select r.* from pg_roles r where r.rolname ~ '^wallet_' and r.rolname !~ '^wallet_test_'
@@ -74,7 +75,6 @@ with
         || case when rolcreatedb then ' createdb' else '' end
         || case when rolreplication then ' replication' else '' end
         || case when rolbypassrls then ' bypassrls' else '' end
-        || case when rolconnlimit >= 0 then ' connection limit ' || rolconnlimit else '' end
       from roles
     union all
     select 1, rolname::text, 1, '', '  -- ' || shobj_description(oid, 'pg_authid') from roles

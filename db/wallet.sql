@@ -7,6 +7,8 @@
 -- They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
 --!include functions/ledger_private/tg__guard_insert.sql
 --!include functions/ledger_private/tg__append_only.sql
+--!include functions/ledger_private/tg_transfers__arrived.sql
+--!include functions/ledger_private/tg_feed_epochs__arrived.sql
 
 -- Whose rows a player sees
 --!include functions/ledger_private/claimed_subject.sql
@@ -55,6 +57,13 @@
 --!include functions/ledger_private/entry_bytes.sql
 --!include functions/ledger_private/entry_hash.sql
 --!include functions/ledger_private/link_hash.sql
+--!include functions/ledger_private/record_hash.sql
+--!include functions/ledger_private/asset_bytes.sql
+--!include functions/ledger_private/asset_limit_bytes.sql
+--!include functions/ledger_private/wallet_bytes.sql
+--!include functions/ledger_private/wallet_event_bytes.sql
+--!include functions/ledger_private/verification_bytes.sql
+--!include functions/ledger_private/feed_epoch_bytes.sql
 --!include functions/ledger_private/sides.sql
 --!include functions/ledger_private/seal.sql
 
@@ -117,6 +126,7 @@
 --!include functions/ledger_private/reversal_draws.sql
 --!include functions/ledger_private/reversible_parts.sql
 --!include functions/ledger_private/reversal_plan.sql
+--!include functions/ledger_private/record_events.sql
 --!include functions/ledger_private/change_status.sql
 
 -- Batches
@@ -133,14 +143,19 @@
 --!include functions/ledger_private/write_batch.sql
 
 -- The feed and seals
+--!include functions/ledger_private/is_moved.sql
 --!include functions/ledger_private/feed_epoch.sql
 --!include functions/ledger_private/feed_end.sql
 --!include functions/ledger_private/seal_start.sql
+--!include functions/ledger_private/place_of_old.sql
 --!include functions/ledger_private/begin_epoch.sql
 --!include functions/ledger_private/merkle_root.sql
 --!include functions/ledger_private/seal_leaf.sql
 --!include functions/ledger_private/seal_hash.sql
 --!include functions/ledger_private/unsealed_heads.sql
+--!include functions/ledger_private/asset_id.sql
+--!include functions/ledger_private/records.sql
+--!include functions/ledger_private/unsealed_records.sql
 
 -- Proofs
 --!include functions/ledger_private/verify_entries.sql
@@ -152,7 +167,11 @@
 --!include functions/ledger_private/verify_draws.sql
 --!include functions/ledger_private/verify_reversals.sql
 --!include functions/ledger_private/verify_order.sql
+--!include functions/ledger_private/verify_events.sql
+--!include functions/ledger_private/verify_house.sql
+--!include functions/ledger_private/verify_records.sql
 --!include functions/ledger_private/verify_seals.sql
+--!include functions/ledger_private/verify_kept.sql
 
 -- What callers call: wallets
 --!include functions/ledger/asset_create.sql

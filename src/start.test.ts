@@ -175,14 +175,13 @@ describe('npm start in an empty folder', () => {
       await query(databaseUrl, ...change('- 1'));
       const mended = await npm('run', 'verify');
 
-      expect(sound).toMatchObject({ code: 0, stdout: 'the ledger is sound\n' });
+      expect(sound).toMatchObject({ code: 0, stdout: '' });
       expect(tampered.code).toBe(1);
       const lines = tampered.stdout.trim().split('\n');
-      expect(lines.at(-1)).toBe(`findings: ${lines.length - 1}`);
-      const findings = lines.slice(0, -1).map((line) => JSON.parse(line) as { rule: string; seq: string });
+      const findings = lines.map((line) => JSON.parse(line) as { rule: string; seq: string });
       expect(findings).toContainEqual(expect.objectContaining({ rule: 'entry_balance', seq: '1' }));
       expect(findings).toContainEqual(expect.objectContaining({ rule: 'entry_hash', seq: '1' }));
-      expect(mended).toMatchObject({ code: 0, stdout: 'the ledger is sound\n' });
+      expect(mended).toMatchObject({ code: 0, stdout: '' });
     },
     SLOW_MS,
   );
@@ -221,7 +220,7 @@ describe('npm start in an empty folder', () => {
     async () => {
       const { code, stdout } = await npm('run', 'verify');
 
-      expect({ code, stdout }).toEqual({ code: 0, stdout: 'the ledger is sound\n' });
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
       expect(existsSync(pidFile())).toBe(false);
     },
     SLOW_MS,

@@ -3,7 +3,8 @@ create table ledger.assets (
   code text primary key,
   name text not null,
   scale int not null default 0,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null,
+  hash bytea not null,
   constraint assets_code_is_a_word check (code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
   constraint assets_name_has_1_to_200_characters check (char_length(name) between 1 and 200),
   constraint assets_scale_is_0_to_18 check (scale between 0 and 18)
@@ -16,6 +17,8 @@ comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';
 comment on column ledger.assets.created_at is 'When the asset was created.';
+comment on column ledger.assets.hash is $$@behavior -*
+SHA-256 over every other fact: the start of the chain of its limits.$$;
 
 create trigger _100_guard_insert before insert on ledger.assets
   for each statement execute function ledger_private.tg__guard_insert();

@@ -1,21 +1,31 @@
 -- The feed of transfers for other systems. A transfer's place in it is the transaction that wrote it, and these are numbered by the cluster:
--- each cluster that the ledger lives in is an epoch.
+-- each place that the ledger is moved to is an epoch.
 create table ledger.feed_epochs (
   epoch int primary key,
   system_identifier bigint not null,
-  started_at timestamptz not null default clock_timestamp()
+  started_at timestamptz not null,
+  hash bytea not null
 );
 
 comment on table ledger.feed_epochs is $$@behavior -*
-The clusters that the ledger has lived in: the ids of transactions, which order the feed, are those of the newest. Append-only.$$;
+The places where the ledger has lived: the ids of transactions, which order the feed, are those of the newest. Append-only.$$;
 comment on column ledger.feed_epochs.epoch is 'Number of the epoch: 1, 2, 3 and so on.';
 comment on column ledger.feed_epochs.system_identifier is 'Of the cluster, as pg_control_system() names it.';
 comment on column ledger.feed_epochs.started_at is 'When it began.';
+comment on column ledger.feed_epochs.hash is 'SHA-256 over the hash before it and every other fact.';
 
 create trigger _100_guard_insert before insert on ledger.feed_epochs
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_append_only before update or delete or truncate on ledger.feed_epochs
   for each statement execute function ledger_private.tg__append_only();
+
+-- These fire where replication, or a restore in its name, writes rows: what was written elsewhere has no place in the feed yet.
+create trigger _100_arrived before insert on ledger.feed_epochs
+  for each row execute function ledger_private.tg_feed_epochs__arrived();
+alter table ledger.feed_epochs enable replica trigger _100_arrived;
+create trigger _100_arrived before insert on ledger.transfers
+  for each row execute function ledger_private.tg_transfers__arrived();
+alter table ledger.transfers enable replica trigger _100_arrived;
 
 grant select on ledger.feed_epochs to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 

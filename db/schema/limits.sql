@@ -9,6 +9,7 @@ create table ledger.asset_limits (
   max_daily_spend bigint,
   actor text not null,
   created_at timestamptz not null,
+  hash bytea not null,
   primary key (asset_code, seq)
 );
 
@@ -26,6 +27,8 @@ comment on column ledger.asset_limits.max_daily_spend is
   'The largest total of spends and captures within 24 hours, in minor units; null for none.';
 comment on column ledger.asset_limits.actor is 'Who set them: the token''s role and subject, or db: and the database login.';
 comment on column ledger.asset_limits.created_at is 'When.';
+comment on column ledger.asset_limits.hash is $$@behavior -*
+SHA-256 over the hash before it, which is the asset's for the first, and every other fact.$$;
 
 create trigger _100_guard_insert before insert on ledger.asset_limits
   for each statement execute function ledger_private.tg__guard_insert();

@@ -1,12 +1,15 @@
 -- Proofs that the ledger is sound, and figures of it.
 create table ledger.verifications (
   id uuid primary key default uuidv7(),
+  seq bigint not null,
   started_at timestamptz not null,
   finished_at timestamptz not null,
   findings bigint not null,
   seal_seq bigint,
   kept_seals bigint not null,
-  actor text not null
+  actor text not null,
+  hash bytea not null,
+  constraint verifications_seq_key unique (seq)
 );
 
 create index verifications_clean_idx on ledger.verifications (finished_at) where findings = 0;
@@ -14,12 +17,14 @@ create index verifications_clean_idx on ledger.verifications (finished_at) where
 comment on table ledger.verifications is $$@behavior -*
 When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
 comment on column ledger.verifications.id is 'Time-ordered id.';
+comment on column ledger.verifications.seq is 'Number of the verification: 1, 2, 3 and so on without gaps.';
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
 comment on column ledger.verifications.seal_seq is 'The newest seal it proved; null where there was none.';
 comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
+comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
 
 create trigger _100_guard_insert before insert on ledger.verifications
   for each statement execute function ledger_private.tg__guard_insert();

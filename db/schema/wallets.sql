@@ -87,7 +87,8 @@ create table ledger.wallet_events (
   kind ledger.wallet_event_kind not null,
   reason text,
   actor text not null,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null,
+  hash bytea not null,
   primary key (wallet_id, seq)
 );
 
@@ -100,6 +101,8 @@ comment on column ledger.wallet_events.kind is 'What happened.';
 comment on column ledger.wallet_events.reason is 'Why, in the words of whoever did it.';
 comment on column ledger.wallet_events.actor is 'Who: the token''s role and subject, or db: and the database login.';
 comment on column ledger.wallet_events.created_at is 'When.';
+comment on column ledger.wallet_events.hash is $$@behavior -*
+SHA-256 over the hash before it, which for the first is one over the facts of the wallet, and every other fact.$$;
 
 create trigger _100_guard_insert before insert on ledger.wallet_events
   for each statement execute function ledger_private.tg__guard_insert();

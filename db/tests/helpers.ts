@@ -273,11 +273,11 @@ export async function houseWallet(db: Session, asset: string, house: string, str
 export async function setStatus(db: Database, wallet: string, status: 'open' | 'frozen' | 'closed'): Promise<void> {
   await writing(db, async (client) => {
     await client.query('update ledger.wallets set status = $2::ledger.wallet_status where id = $1', [wallet, status]);
-    await client.query(
-      `insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor)
-         select $1, max(seq) + 1, $2::ledger.wallet_event_kind, 'for a test', 'db:test' from ledger.wallet_events where wallet_id = $1`,
-      [wallet, status === 'open' ? 'reopened' : status],
-    );
+    await client.query('select ledger_private.record_events(array[$1::uuid], $2::ledger.wallet_event_kind, $3)', [
+      wallet,
+      status === 'open' ? 'reopened' : status,
+      'for a test',
+    ]);
   });
 }
 
@@ -438,7 +438,10 @@ const REHASH = `do $$
   declare
     v_entry ledger.entries;
     v_transfer ledger.transfers;
+    v_event ledger.wallet_events;
+    v_limits ledger.asset_limits;
     v_wallet uuid;
+    v_asset text;
     v_hash bytea;
   begin
     for v_entry in select * from ledger.entries order by wallet_id, seq loop
@@ -447,6 +450,24 @@ const REHASH = `do $$
       select * into v_transfer from ledger.transfers where id = v_entry.transfer_id;
       v_hash := ledger_private.entry_hash(v_hash, ledger_private.entry_bytes(v_entry, ledger_private.transfer_bytes(v_transfer)));
       update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
+    end loop;
+    v_wallet := null;
+    for v_event in select * from ledger.wallet_events order by wallet_id, seq loop
+      if v_wallet is distinct from v_event.wallet_id then
+        v_hash := ledger_private.record_hash(null, ledger_private.wallet_bytes((select w from ledger.wallets w where w.id = v_event.wallet_id)));
+      end if;
+      v_wallet := v_event.wallet_id;
+      v_hash := ledger_private.record_hash(v_hash, ledger_private.wallet_event_bytes(v_event));
+      update ledger.wallet_events set hash = v_hash where wallet_id = v_event.wallet_id and seq = v_event.seq;
+    end loop;
+    update ledger.assets a set hash = ledger_private.record_hash(null, ledger_private.asset_bytes(a));
+    for v_limits in select * from ledger.asset_limits order by asset_code, seq loop
+      if v_asset is distinct from v_limits.asset_code then
+        v_hash := (select a.hash from ledger.assets a where a.code = v_limits.asset_code);
+      end if;
+      v_asset := v_limits.asset_code;
+      v_hash := ledger_private.record_hash(v_hash, ledger_private.asset_limit_bytes(v_limits));
+      update ledger.asset_limits set hash = v_hash where asset_code = v_limits.asset_code and seq = v_limits.seq;
     end loop;
   end $$`;
 

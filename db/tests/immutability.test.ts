@@ -26,12 +26,14 @@ const LOG: Record<string, string> = {
   'ledger.feed_epochs': 'started_at',
   'ledger.seals': 'sealed_at',
   'ledger.seal_heads': 'seq',
+  'ledger.seal_records': 'seq',
   'ledger.verifications': 'started_at',
 };
 /** What the functions keep of open holds and lots: rows come and go, but not by hand. */
 const WORK_LISTS: Record<string, string> = {
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
+  'ledger_private.unsealed_events': 'seq',
 };
 const TABLES = { ...LOG, ...WORK_LISTS };
 

@@ -82,9 +82,11 @@ const TABLES: Record<string, string> = {
   'ledger.feed_epochs': 'started_at',
   'ledger.seals': 'sealed_at',
   'ledger.seal_heads': 'seq',
+  'ledger.seal_records': 'seq',
   'ledger.verifications': 'started_at',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
+  'ledger_private.unsealed_events': 'seq',
 };
 
 /** Where not every role of the ledger reads a table: those that do. */
@@ -92,6 +94,8 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.feed_epochs': ['service', 'operator', 'auditor', 'job'],
   'ledger.seals': ['auditor', 'job'],
   'ledger.seal_heads': ['auditor'],
+  'ledger.seal_records': ['auditor'],
+  'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['auditor'],
 };
 

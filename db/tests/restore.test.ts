@@ -60,7 +60,7 @@ describe('a ledger that was restored into another cluster', () => {
 
     expect(await refusal(readEvents(restored))).toMatchObject({
       code: '55000',
-      message: 'the ledger was restored into another cluster and has no epoch there',
+      message: 'the ledger was moved here, and its feed has no epoch here yet',
       hint: 'Run npm run migrate, which begins one.',
     });
     // Others may have begun to work there.

@@ -7,6 +7,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
+  v_opened uuid[];
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
     when name is null or char_length(name) not between 1 and 200 then 'name'
@@ -19,9 +20,13 @@ begin
       'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.');
   end if;
 
+  v_asset.code := code;
+  v_asset.name := name;
+  v_asset.scale := scale;
+  v_asset.created_at := clock_timestamp();
+  v_asset.hash := ledger_private.record_hash(null, ledger_private.asset_bytes(v_asset));
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.assets (code, name, scale)
-    values (asset_create.code, asset_create.name, asset_create.scale)
+  insert into ledger.assets select v_asset.*
     on conflict on constraint assets_pkey do nothing;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
@@ -42,8 +47,8 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning id
   )
-  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
-    select opened.id, 1, 'opened', ledger_private.actor() from opened;
+  select array_agg(opened.id) into v_opened from opened;
+  perform ledger_private.record_events(v_opened, 'opened', null);
   perform set_config('ledger.posting', '', true);
   return v_asset;
 end

@@ -13,6 +13,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_asset_hash bytea;
   v_newest ledger.asset_limits;
   v_limits ledger.asset_limits;
   v_same boolean;
@@ -30,14 +31,15 @@ begin
       'Name the asset; a limit is a number of minor units from 0 to 9000000000000000000, or null for none.');
   end if;
   -- Of two calls one waits for the other: each leaves a row of its own.
-  perform from ledger.assets a where a.code = asset_limit_set.asset_code for no key update;
+  select a.hash into v_asset_hash from ledger.assets a where a.code = asset_limit_set.asset_code for no key update;
   if not found then
     perform ledger_private.refuse_asset(asset_code);
   end if;
 
   select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;
   v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
-    ledger_private.actor(), clock_timestamp());
+    ledger_private.actor(), clock_timestamp(), null);
+  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash), ledger_private.asset_limit_bytes(v_limits));
   v_same := v_newest.seq is not null
     and (v_newest.max_spend, v_newest.max_balance, v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
       is not distinct from (max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend);

@@ -4,26 +4,55 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
--- One wallet and all of them want different plans.
+-- One wallet and all of them want different plans, and what is sorted is to fit into memory.
 set plan_cache_mode = force_custom_plan
+set jit = off
+set work_mem = '64MB'
+set random_page_cost = 1.1
 as $$
+declare
+  -- Wallets by the first digit of their ids: a large ledger is proven part by part, a small one at once.
+  v_digits text[] := array[null];
+  v_digit text;
+  v_first uuid;
+  v_last uuid;
+  v_proven bigint := 0;
+  v_rows bigint;
 begin
   -- "No row" must never mean "no such wallet".
   if ledger_verify.wallet_id is not null
     and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id and w.house is null) then
     perform ledger_private.refuse_wallet(ledger_verify.wallet_id);
   end if;
+  if ledger_verify.wallet_id is null and pg_relation_size('ledger.entries') > 32 * 1024 * 1024 then
+    v_digits := regexp_split_to_array('0123456789abcdef', '');
+  end if;
+  if current_setting('ledger.progress', true) = 'on' then
+    select count(*) into v_rows from ledger.entries e where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
+    raise info 'ledger_verify' using detail = jsonb_build_object('proven', 0, 'rows', v_rows);
+  end if;
 
-  return query select f.* from ledger_private.verify_entries(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_transfers(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_reversals(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_holds(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_lots(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_draws(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_order(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_wallets(ledger_verify.wallet_id) f;
+  foreach v_digit in array v_digits loop
+    v_first := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
+    v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
+    return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_draws(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_order(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_events(v_first, v_last) f;
+    if v_rows is not null then
+      v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
+      raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);
+    end if;
+  end loop;
   if ledger_verify.wallet_id is null then
+    return query select f.* from ledger_private.verify_house() f;
     return query select f.* from ledger_private.verify_sums() f;
+    return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
   end if;
 end
@@ -34,6 +63,8 @@ $$Proves the ledger again from its rows, in one snapshot, while others go on pos
 means that it is sound.
 
 - walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
+
+In a session with ledger.progress = on, a message (INFO) tells again and again how many of the entries have been proven.
 
 Rules:
 
@@ -58,10 +89,13 @@ Rules:
 - wallet_id: the id of a wallet is the one derived from its owner or house account, and no part of the house is missing
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
+- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are numbered without gaps, none
+  missing, and each hash covers the row and the one before
 - asset_sum: within an asset, debits and credits have the same sum
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
-- seal_entry: what was sealed is there, and what was to be sealed was$$;
+- seal_entry: what was sealed is there, and what was to be sealed was
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true$$;
 
 revoke all on function ledger.ledger_verify(uuid) from public;
 grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;

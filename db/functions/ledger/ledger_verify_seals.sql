@@ -1,23 +1,13 @@
 create or replace function ledger.ledger_verify_seals(kept jsonb default null)
 returns setof ledger.finding
-language plpgsql
+language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-  if (case jsonb_typeof(kept) when 'array' then exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object')
-    else kept is not null end) then
-    perform ledger_private.refuse_argument('kept', 'Give a list of seals as npm run seal wrote them.');
-  end if;
-  return query select f.* from ledger_private.verify_seals() f;
-  return query
-    select 'seal_missing', null::uuid, null::bigint, null::uuid,
-        jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
-      from jsonb_populate_recordset(null::ledger.seals, kept) k
-      left join ledger.seals s on s.seq = k.seq
-      where s is distinct from k;
-end
+  select f.* from ledger_private.verify_kept(kept) f
+  union all
+  select f.* from ledger_private.verify_seals() f
 $$;
 
 comment on function ledger.ledger_verify_seals(jsonb) is
@@ -32,6 +22,7 @@ Rules:
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true
 - seal_missing: a seal that was kept elsewhere is in the ledger, unchanged
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;

@@ -17,8 +17,7 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
-    insert into ledger.wallet_events (wallet_id, seq, kind, actor)
-      values (v_wallet.id, 1, 'opened', ledger_private.actor());
+    perform ledger_private.record_events(array[v_wallet.id], 'opened', null);
   end if;
   perform set_config('ledger.posting', '', true);
   if v_wallet.id is not null then

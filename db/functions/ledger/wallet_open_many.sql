@@ -8,6 +8,7 @@ as $$
 declare
   v_owner text;
   v_place bigint;
+  v_new uuid[];
   v_opened record;
 begin
   if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
@@ -30,8 +31,8 @@ begin
       on conflict on constraint wallets_pkey do nothing
       returning id
   )
-  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
-    select o.id, 1, 'opened', ledger_private.actor() from opened o;
+  select array_agg(o.id order by o.id) into v_new from opened o;
+  perform ledger_private.record_events(v_new, 'opened', null);
   perform set_config('ledger.posting', '', true);
 
   for v_opened in

@@ -4,36 +4,42 @@ language plpgsql
 volatile
 as $$
 declare
-  v_identifier bigint := (select c.system_identifier from pg_control_system() c);
-  v_newest ledger.feed_epochs;
-  v_start ledger_private.feed_place;
+  v_epoch ledger.feed_epochs;
+  -- The last seal may name a transaction that has not begun, although no transfer does.
+  v_sealed_elsewhere boolean := coalesce((
+    select s.horizon > pg_snapshot_xmax(pg_current_snapshot()) from ledger.seals s
+    where s.epoch = (select max(e.epoch) from ledger.feed_epochs e)
+    order by s.seq desc limit 1), false);
 begin
-  select e.* into v_newest from ledger.feed_epochs e order by e.epoch desc limit 1;
-  if v_newest.system_identifier = v_identifier then
+  if not ledger_private.is_moved() and not v_sealed_elsewhere then
     return false;
   end if;
   -- Nobody posts or reads meanwhile; of two callers the second finds it done.
   lock table ledger.transfers in access exclusive mode;
-  select e.* into v_newest from ledger.feed_epochs e order by e.epoch desc limit 1;
-  if v_newest.system_identifier = v_identifier then
+  if not ledger_private.is_moved() and not v_sealed_elsewhere then
     return false;
   end if;
   if exists (select from ledger.transfers t where t.xid > '0') then
-    -- A rewrite, no update: the movements stay what they are. Those sealed become one transaction of old, the others a second.
-    v_start := ledger_private.seal_start(v_newest.epoch);
-    execute format('alter table ledger.transfers alter column xid type xid8
-      using (case when (xid, id) <= (%L::xid8, %L::uuid) then ''0'' else ''1'' end)::xid8', v_start.xid, v_start.id);
+    -- A rewrite, no update: the movements stay what they are.
+    execute 'alter table ledger.transfers alter column xid type xid8
+      using ledger_private.place_of_old(debit_wallet_id, debit_seq, credit_wallet_id, credit_seq)';
   end if;
+  -- Also where the epochs were left behind, no number comes again that a seal names.
+  v_epoch.epoch := greatest((select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.seals s), 0) + 1;
+  v_epoch.system_identifier := (select c.system_identifier from pg_control_system() c);
+  v_epoch.started_at := clock_timestamp();
+  v_epoch.hash := ledger_private.record_hash(
+    (select e.hash from ledger.feed_epochs e order by e.epoch desc limit 1), ledger_private.feed_epoch_bytes(v_epoch));
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.feed_epochs (epoch, system_identifier) values (coalesce(v_newest.epoch, 0) + 1, v_identifier);
+  insert into ledger.feed_epochs select v_epoch.*;
   perform set_config('ledger.posting', '', true);
   return true;
 end
 $$;
 
 comment on function ledger_private.begin_epoch() is
-$$Begins a new epoch of the feed where the database has come into another cluster, in which the ids of transactions stored with transfers mean
-nothing. All transfers until now become two transactions of old, what is sealed and what is not, each in the order of ids. Returns whether there
-was need to. For the owner.$$;
+$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with transfers mean nothing here.
+All transfers until now become two transactions of old, what is sealed and what is not, each in the order of ids. Returns whether there was need
+to. For the owner.$$;
 
 revoke all on function ledger_private.begin_epoch() from public;

@@ -37,12 +37,8 @@ begin
 
   perform set_config('ledger.posting', 'on', true);
   update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id returning w.* into v_wallet;
-  insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor)
-    select change_status.wallet_id, max(e.seq) + 1,
-        (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind,
-        change_status.reason, ledger_private.actor()
-      from ledger.wallet_events e
-      where e.wallet_id = change_status.wallet_id;
+  perform ledger_private.record_events(array[wallet_id],
+    (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind, reason);
   perform set_config('ledger.posting', '', true);
   return v_wallet;
 end

@@ -3,15 +3,21 @@ returns text
 language sql
 stable
 as $$
-  select ledger_private.feed_epoch() || '.' || t.xid || '.' || t.id
-    from ledger.transfers t
-    where t.xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by t.xid desc, t.id desc
-    limit 1
+  select e.epoch || '.' || t.xid || '.' || t.id
+    -- Asked even where there is no transfer, so that it refuses.
+    from (select ledger_private.feed_epoch() as epoch) e
+    left join lateral (
+      select n.xid, n.id
+      from ledger.transfers n
+      where n.xid < pg_snapshot_xmin(pg_current_snapshot())
+      order by n.xid desc, n.id desc
+      limit 1
+    ) t on true
 $$;
 
 comment on function ledger_private.feed_end() is
-  'The cursor of the last event that ledger_events() has now, found without reading the others; null where there is none.';
+  'The cursor of the last event that ledger_events() has now, found without reading the others; null where there is none. Refuses as
+feed_epoch() does.';
 
 revoke all on function ledger_private.feed_end() from public;
 grant execute on function ledger_private.feed_end() to wallet_job;

@@ -1,4 +1,4 @@
-create or replace function ledger_private.verify_draws(wallet_id uuid)
+create or replace function ledger_private.verify_draws(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -8,11 +8,11 @@ as $$
       sum(d.held_amount) as held_amount, min(d.held_amount) as least_held, max(d.held_amount) as most_held,
       min(d.expires_at) as first_expiry, max(d.expires_at) as last_expiry, array_agg(distinct d.hold_id) as holds
     from ledger.bonus_lot_draws d
-    where verify_draws.wallet_id is null or d.wallet_id = verify_draws.wallet_id
+    where d.wallet_id between first_id and last_id
     group by d.wallet_id, d.seq
   ), expiries as (
     select t.* from ledger.transfers t
-    where t.kind = 'expiry' and (verify_draws.wallet_id is null or t.wallet_id = verify_draws.wallet_id)
+    where t.kind = 'expiry' and t.wallet_id between first_id and last_id
   )
   select 'lot_draws', d.wallet_id, d.seq, t.id, to_jsonb(d)
   from drawn d
@@ -36,9 +36,9 @@ as $$
   where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.debit_seq)
 $$;
 
-comment on function ledger_private.verify_draws(uuid) is
-$$Findings in what the entries of one wallet, or of all, drew from lots: as much as their kind demands, of lots that had not expired (an expiry: that
-had). In which order, verify_order() proves.$$;
+comment on function ledger_private.verify_draws(uuid, uuid) is
+$$Findings in what the entries of the wallets from one id to another drew from lots: as much as their kind demands, of lots that had not expired
+(an expiry: that had). In which order, verify_order() proves.$$;
 
-revoke all on function ledger_private.verify_draws(uuid) from public;
-grant execute on function ledger_private.verify_draws(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_draws(uuid, uuid) from public;
+grant execute on function ledger_private.verify_draws(uuid, uuid) to wallet_auditor;

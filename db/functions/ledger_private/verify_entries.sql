@@ -1,4 +1,4 @@
-create or replace function ledger_private.verify_entries(wallet_id uuid)
+create or replace function ledger_private.verify_entries(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -9,14 +9,14 @@ as $$
       case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change, t.kind = 'release' and t.idem_key is null as settling
     from ledger.transfers t
     left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-    where t.kind in ('hold', 'capture', 'release') and (verify_entries.wallet_id is null or t.wallet_id = verify_entries.wallet_id)
+    where t.kind in ('hold', 'capture', 'release') and t.wallet_id between first_id and last_id
   ), walked as (
     select e, lag(e) over wallet as head, h, coalesce(sum(h.change) over wallet, 0) as held_bonus,
       -- What was due by then, the wallet had to have booked by now.
       max(case when h.settling then null else e.created_at end) over wallet as due_by
     from ledger.entries e
     left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
-    where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
+    where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
   ), joined as (
     -- In numeric, because a tampered amount must not end the proof by an overflow.
@@ -80,8 +80,8 @@ as $$
     and f.broken
 $$;
 
-comment on function ledger_private.verify_entries(uuid) is
-  'Findings in the entries of one wallet, or of all: each against the one before it, its transfer and its wallet.';
+comment on function ledger_private.verify_entries(uuid, uuid) is
+  'Findings in the entries of the wallets from one id to another: each against the one before it, its transfer and its wallet.';
 
-revoke all on function ledger_private.verify_entries(uuid) from public;
-grant execute on function ledger_private.verify_entries(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
+grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;

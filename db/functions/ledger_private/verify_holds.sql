@@ -1,20 +1,20 @@
-create or replace function ledger_private.verify_holds(wallet_id uuid)
+create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with placed as (
     select t.* from ledger.transfers t
-    where t.kind = 'hold' and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
+    where t.kind = 'hold' and t.wallet_id between first_id and last_id
   ), holds as (
-    select h.* from ledger.holds h where verify_holds.wallet_id is null or h.wallet_id = verify_holds.wallet_id
+    select h.* from ledger.holds h where h.wallet_id between first_id and last_id
   ), closings as (
     select t.*, case when t.kind = 'release' then t.credit_seq else t.debit_seq end as seq from ledger.transfers t
-    where t.kind in ('capture', 'release') and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
+    where t.kind in ('capture', 'release') and t.wallet_id between first_id and last_id
   ), open as (
     select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
   ), listed as (
-    select o.* from ledger_private.open_holds o where verify_holds.wallet_id is null or o.wallet_id = verify_holds.wallet_id
+    select o.* from ledger_private.open_holds o where o.wallet_id between first_id and last_id
   )
   select 'hold_reference', coalesce(h.wallet_id, t.wallet_id), coalesce(h.seq, t.debit_seq), coalesce(h.id, t.id), to_jsonb(h)
   from placed t
@@ -50,9 +50,9 @@ as $$
   where o.hold_id is null or h.id is null or o.expires_at is distinct from h.expires_at
 $$;
 
-comment on function ledger_private.verify_holds(uuid) is
-$$Findings in the holds of one wallet, or in all: each placed by its transfer, ended by one that came later and freed all its lots, and the list of
-open ones true.$$;
+comment on function ledger_private.verify_holds(uuid, uuid) is
+$$Findings in the holds of the wallets from one id to another: each placed by its transfer, ended by one that came later and freed all its lots,
+and the list of open ones true.$$;
 
-revoke all on function ledger_private.verify_holds(uuid) from public;
-grant execute on function ledger_private.verify_holds(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_holds(uuid, uuid) from public;
+grant execute on function ledger_private.verify_holds(uuid, uuid) to wallet_auditor;

@@ -1,14 +1,14 @@
-create or replace function ledger_private.verify_lots(wallet_id uuid)
+create or replace function ledger_private.verify_lots(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with lots as (
-    select l.* from ledger.bonus_lots l where verify_lots.wallet_id is null or l.wallet_id = verify_lots.wallet_id
+    select l.* from ledger.bonus_lots l where l.wallet_id between first_id and last_id
   ), draws as (
     select d.*, lag(d.balance) over lot as balance_before, lag(d.held_balance) over lot as held_before
     from ledger.bonus_lot_draws d
-    where verify_lots.wallet_id is null or d.wallet_id = verify_lots.wallet_id
+    where d.wallet_id between first_id and last_id
     window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
   ), expected as (
     -- A lot for each expiring bonus, and at the receiver for each expiry among the lots that a transfer drew from.
@@ -17,7 +17,7 @@ as $$
     from ledger.entries e
     join ledger.transfers t on t.id = e.transfer_id
     left join ledger.bonus_lot_draws d on e.kind = 'transfer' and d.wallet_id = t.debit_wallet_id and d.seq = t.debit_seq
-    where (verify_lots.wallet_id is null or e.wallet_id = verify_lots.wallet_id) and e.side = 'credit' and e.bonus_amount > 0
+    where e.wallet_id between first_id and last_id and e.side = 'credit' and e.bonus_amount > 0
       and (e.kind = 'bonus' and t.expires_at is not null or e.kind = 'transfer' and d.wallet_id is not null)
     group by e.wallet_id, e.seq, e.kind, t.expires_at, t.amount, d.expires_at
   ), state as (
@@ -41,16 +41,16 @@ as $$
   union all
   select 'work_list', coalesce(o.wallet_id, s.wallet_id), coalesce(o.lot_seq, s.seq), null, to_jsonb(o)
   from (
-    select o.* from ledger_private.open_lots o where verify_lots.wallet_id is null or o.wallet_id = verify_lots.wallet_id
+    select o.* from ledger_private.open_lots o where o.wallet_id between first_id and last_id
   ) o
   full join (select s.* from state s where s.balance > 0) s
     on s.wallet_id = o.wallet_id and s.expires_at = o.expires_at and s.seq = o.lot_seq
   where o.lot_seq is null or s.seq is null or o.due_at is distinct from case when s.free > 0 then s.expires_at end
 $$;
 
-comment on function ledger_private.verify_lots(uuid) is
-$$Findings in the lots of one wallet, or in all: each made by its entry, what was drawn adding up, and the list of open ones true. (How they were
-emptied, verify_order() proves.)$$;
+comment on function ledger_private.verify_lots(uuid, uuid) is
+$$Findings in the lots of the wallets from one id to another: each made by its entry, what was drawn adding up, and the list of open ones true.
+(How they were emptied, verify_order() proves.)$$;
 
-revoke all on function ledger_private.verify_lots(uuid) from public;
-grant execute on function ledger_private.verify_lots(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_lots(uuid, uuid) from public;
+grant execute on function ledger_private.verify_lots(uuid, uuid) to wallet_auditor;

@@ -1,4 +1,4 @@
-create or replace function ledger_private.verify_order(wallet_id uuid)
+create or replace function ledger_private.verify_order(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language plpgsql
 stable
@@ -16,13 +16,14 @@ begin
     with lots as (
       select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
       from ledger.bonus_lots l
-      where verify_order.wallet_id is null or l.wallet_id = verify_order.wallet_id
+      where l.wallet_id between first_id and last_id
     ), changes as (
       select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
       union all
       select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
       from ledger.bonus_lot_draws d
       join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+      where d.wallet_id between first_id and last_id
     ), by_entry as (
       select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
         max(c.rank) as last, sum(c.drawn) as drawn
@@ -33,7 +34,7 @@ begin
         case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change
       from ledger.transfers t
       left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-      where t.kind in ('hold', 'capture', 'release') and (verify_order.wallet_id is null or t.wallet_id = verify_order.wallet_id)
+      where t.kind in ('hold', 'capture', 'release') and t.wallet_id between first_id and last_id
     ), walked as (
       select e.wallet_id, e.seq, e.transfer_id, e.kind, e.side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
         case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
@@ -42,7 +43,7 @@ begin
       from ledger.entries e
       left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
       left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
-      where e.wallet_id in (select l.wallet_id from lots l) and (verify_order.wallet_id is null or e.wallet_id = verify_order.wallet_id)
+      where e.wallet_id in (select l.wallet_id from lots l)
       window wallet as (partition by e.wallet_id order by e.seq)
     )
     select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
@@ -91,9 +92,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.verify_order(uuid) is
-$$Findings in how the lots of one wallet, or of all, were emptied, entry by entry: the earliest expiry first, all of them before bonus credits that do
-not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
+comment on function ledger_private.verify_order(uuid, uuid) is
+$$Findings in how the lots of the wallets from one id to another were emptied, entry by entry: the earliest expiry first, all of them before bonus
+credits that do not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
 
-revoke all on function ledger_private.verify_order(uuid) from public;
-grant execute on function ledger_private.verify_order(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_order(uuid, uuid) from public;
+grant execute on function ledger_private.verify_order(uuid, uuid) to wallet_auditor;

@@ -1,4 +1,4 @@
-create or replace function ledger_private.verify_reversals(wallet_id uuid)
+create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -7,13 +7,12 @@ as $$
     select c.r, (c.r).wallet_id, (c.r).id,
       case when (c.r).debit_wallet_id = (c.r).wallet_id then (c.r).debit_seq else (c.r).credit_seq end as seq
     from (
-      select t from ledger.transfers t where t.kind = 'reversal' and verify_reversals.wallet_id is null
+      select t from ledger.transfers t where t.kind = 'reversal' and t.wallet_id between first_id and last_id
       union all
-      select t from ledger.transfers t where t.kind = 'reversal' and t.id in (
-        select own.id from ledger.transfers own where own.wallet_id = verify_reversals.wallet_id
-        union
-        -- That of a transfer to it is found through its entries.
-        select e.transfer_id from ledger.entries e where e.wallet_id = verify_reversals.wallet_id)
+      -- That of a transfer to a single wallet is found through its entries.
+      select t from ledger.transfers t
+      where first_id = last_id and t.kind = 'reversal' and t.wallet_id <> first_id
+        and t.id in (select e.transfer_id from ledger.entries e where e.wallet_id = first_id)
     ) c (r)
   ), reversals as (
     select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
@@ -68,9 +67,10 @@ as $$
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
-comment on function ledger_private.verify_reversals(uuid) is
-$$Findings in the reversals that touch one wallet, or in all: the original there, earlier and of a kind that can be reversed, no more reversed than it
-moved, of no source, paid credits given back first, and lots drawn from and given back to as the original's were.$$;
+comment on function ledger_private.verify_reversals(uuid, uuid) is
+$$Findings in the reversals of the wallets from one id to another (of a single one, all that touch it): the original there, earlier and of a
+kind that can be reversed, no more reversed than it moved, of no source, paid credits given back first, and lots drawn from and given back to as
+the original's were.$$;
 
-revoke all on function ledger_private.verify_reversals(uuid) from public;
-grant execute on function ledger_private.verify_reversals(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
+grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;

@@ -12,13 +12,14 @@ as $$
     ) s
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
   union all
-  -- The root, and the counts, come out again from the entries that are there now.
+  -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
   select 'seal_root', null, null, null,
-      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', b.root, 'entries', s.entries, 'expected_entries', b.entries)
+      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves), 'entries', s.entries,
+        'expected_entries', b.entries)
     from ledger.seals s
     left join lateral (
-      select ledger_private.merkle_root(array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id)) as root,
-          count(*) as wallets, sum(h.seq - h.before) as entries
+      select array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
+          count(*) as wallets, coalesce(sum(h.seq - h.before), 0) as entries
         from (
           select n.wallet_id, n.seq, coalesce((select p.seq from ledger.seal_heads p
               where p.wallet_id = n.wallet_id and p.seal_seq < n.seal_seq order by p.seal_seq desc limit 1), 0) as before
@@ -26,7 +27,13 @@ as $$
         ) h
         join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     ) b on true
-    where s.root is distinct from b.root or s.wallets <> b.wallets or s.entries is distinct from b.entries
+    left join (
+      select n.seal_seq, array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id) as leaves
+        from ledger.seal_records n
+        join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
+        group by n.seal_seq
+    ) r on r.seal_seq = s.seq
+    where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets or s.entries is distinct from b.entries
   union all
   -- What was sealed is still there.
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('seal', h.seal_seq, 'found', e.seq is not null)
@@ -35,15 +42,36 @@ as $$
     left join ledger.seals s on s.seq = h.seal_seq
     where e.seq is null or s.seq is null
   union all
+  select 'seal_record', case n.chain when 'wallet' then n.id end, null, null,
+      jsonb_build_object('seal', n.seal_seq, 'chain', n.chain, 'number', n.seq, 'found', r.seq is not null)
+    from ledger.seal_records n
+    left join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
+    left join ledger.seals s on s.seq = n.seal_seq
+    where r.seq is null or s.seq is null
+  union all
+  -- Of the wallets, what is not sealed yet is listed.
+  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null, null,
+      jsonb_build_object('number', coalesce(u.seq, v.seq), 'listed', u.seq is not null)
+    from ledger_private.unsealed_events u
+    full join (
+      select w.wallet_id, w.seq
+        from ledger.wallet_events w
+        left join (select n.id, max(n.seq) as seq from ledger.seal_records n where n.chain = 'wallet' group by n.id) n on n.id = w.wallet_id
+        where w.seq > coalesce(n.seq, 0)
+    ) v on v.wallet_id = u.wallet_id and v.seq = u.seq
+    where u.wallet_id is null or v.wallet_id is null
+  union all
   -- And what is before the last horizon was sealed.
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('sealed_seq', h.sealed_seq::text)
     from (select (select max(e.epoch) from ledger.feed_epochs e) as epoch) n
     cross join lateral ledger_private.seal_start(n.epoch) p
     cross join lateral ledger_private.unsealed_heads(row('0'::xid8, '00000000-0000-0000-0000-000000000000')::ledger_private.feed_place, p) h
+    -- Where the ledger was moved, horizons mean nothing until a new epoch begins.
+    where not ledger_private.is_moved()
 $$;
 
 comment on function ledger_private.verify_seals() is
-  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was.';
+  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was, or is listed.';
 
 revoke all on function ledger_private.verify_seals() from public;
 grant execute on function ledger_private.verify_seals() to wallet_auditor;

@@ -1,17 +1,15 @@
-create or replace function ledger_private.verify_transfers(wallet_id uuid)
+create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with chosen as (
-    select t.* from ledger.transfers t where verify_transfers.wallet_id is null
+    select t.* from ledger.transfers t where t.wallet_id between first_id and last_id
     union all
-    select t.* from ledger.transfers t where t.id in (
-      select own.id from ledger.transfers own where own.wallet_id = verify_transfers.wallet_id
-      union
-      -- What others sent to it is found through its entries.
-      select e.transfer_id from ledger.entries e where e.wallet_id = verify_transfers.wallet_id
-    )
+    -- What others sent to a single wallet is found through its entries.
+    select t.* from ledger.transfers t
+    where first_id = last_id and t.wallet_id <> first_id
+      and t.id in (select e.transfer_id from ledger.entries e where e.wallet_id = first_id)
   ), legs as (
     select t, o, h, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
       case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id,
@@ -21,7 +19,8 @@ as $$
         when t.kind <> 'reversal' or o.credit_wallet_id = t.wallet_id then 'debit'
         else 'credit' end as acting_side
     from chosen t
-    left join ledger.transfers o on o.id = t.reverses and o.wallet_id = t.wallet_id
+    -- Few have one: it is looked up, and not found in a hash table of all transfers.
+    left join lateral (select n.* from ledger.transfers n where n.id = t.reverses and n.wallet_id = t.wallet_id offset 0) o on true
     left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
     cross join lateral (values
       ('debit'::ledger.entry_side, t.debit_wallet_id, t.debit_seq),
@@ -74,9 +73,9 @@ as $$
   where (g.breaks_reference or g.breaks_sides or g.breaks_facts) and f.broken
 $$;
 
-comment on function ledger_private.verify_transfers(uuid) is
-$$Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts, of the asset and with the facts that
-the kind demands. (Its bonus part, verify_entries() proves.)$$;
+comment on function ledger_private.verify_transfers(uuid, uuid) is
+$$Findings in the transfers of the wallets from one id to another (of a single one, all that touch it): both entries there, on the accounts,
+of the asset and with the facts that the kind demands. (Its bonus part, verify_entries() proves.)$$;
 
-revoke all on function ledger_private.verify_transfers(uuid) from public;
-grant execute on function ledger_private.verify_transfers(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:90cc741644581f207aa2ea05d15c3a43bd7d64e4
+--! Hash: sha1:a3ca5d8718978be71b655d175a5efbf19607092d
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
@@ -68,6 +68,41 @@ comment on function ledger_private.tg__append_only() is
 
 revoke all on function ledger_private.tg__append_only() from public;
 --! EndIncluded functions/ledger_private/tg__append_only.sql
+--! Included functions/ledger_private/tg_transfers__arrived.sql
+create or replace function ledger_private.tg_transfers__arrived()
+returns trigger
+language plpgsql
+as $$
+begin
+  -- The last transaction there can be: nothing that is booked here comes after it, so that the feed cannot overlook it.
+  NEW.xid := '18446744073709551615';
+  return NEW;
+end
+$$;
+
+comment on function ledger_private.tg_transfers__arrived() is
+$$Marks a transfer that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
+refused until begin_epoch() has given it a place.$$;
+
+revoke all on function ledger_private.tg_transfers__arrived() from public;
+--! EndIncluded functions/ledger_private/tg_transfers__arrived.sql
+--! Included functions/ledger_private/tg_feed_epochs__arrived.sql
+create or replace function ledger_private.tg_feed_epochs__arrived()
+returns trigger
+language plpgsql
+as $$
+begin
+  -- Guards do not fire in a session that replicates. Later epochs stay where they came in the same copy.
+  delete from ledger.feed_epochs e where e.epoch = NEW.epoch or e.epoch > NEW.epoch and e.xmin <> pg_current_xact_id()::xid;
+  return NEW;
+end
+$$;
+
+comment on function ledger_private.tg_feed_epochs__arrived() is
+$$Lets the epochs of a ledger that replication brings take the place of those that migrating the empty database began.$$;
+
+revoke all on function ledger_private.tg_feed_epochs__arrived() from public;
+--! EndIncluded functions/ledger_private/tg_feed_epochs__arrived.sql
 
 -- Whose rows a player sees
 --! Included functions/ledger_private/claimed_subject.sql
@@ -95,7 +130,8 @@ create table ledger.assets (
   code text primary key,
   name text not null,
   scale int not null default 0,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null,
+  hash bytea not null,
   constraint assets_code_is_a_word check (code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
   constraint assets_name_has_1_to_200_characters check (char_length(name) between 1 and 200),
   constraint assets_scale_is_0_to_18 check (scale between 0 and 18)
@@ -108,6 +144,8 @@ comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';
 comment on column ledger.assets.created_at is 'When the asset was created.';
+comment on column ledger.assets.hash is $$@behavior -*
+SHA-256 over every other fact: the start of the chain of its limits.$$;
 
 create trigger _100_guard_insert before insert on ledger.assets
   for each statement execute function ledger_private.tg__guard_insert();
@@ -227,7 +265,8 @@ create table ledger.wallet_events (
   kind ledger.wallet_event_kind not null,
   reason text,
   actor text not null,
-  created_at timestamptz not null default clock_timestamp(),
+  created_at timestamptz not null,
+  hash bytea not null,
   primary key (wallet_id, seq)
 );
 
@@ -240,6 +279,8 @@ comment on column ledger.wallet_events.kind is 'What happened.';
 comment on column ledger.wallet_events.reason is 'Why, in the words of whoever did it.';
 comment on column ledger.wallet_events.actor is 'Who: the token''s role and subject, or db: and the database login.';
 comment on column ledger.wallet_events.created_at is 'When.';
+comment on column ledger.wallet_events.hash is $$@behavior -*
+SHA-256 over the hash before it, which for the first is one over the facts of the wallet, and every other fact.$$;
 
 create trigger _100_guard_insert before insert on ledger.wallet_events
   for each statement execute function ledger_private.tg__guard_insert();
@@ -627,6 +668,7 @@ create table ledger.asset_limits (
   max_daily_spend bigint,
   actor text not null,
   created_at timestamptz not null,
+  hash bytea not null,
   primary key (asset_code, seq)
 );
 
@@ -644,6 +686,8 @@ comment on column ledger.asset_limits.max_daily_spend is
   'The largest total of spends and captures within 24 hours, in minor units; null for none.';
 comment on column ledger.asset_limits.actor is 'Who set them: the token''s role and subject, or db: and the database login.';
 comment on column ledger.asset_limits.created_at is 'When.';
+comment on column ledger.asset_limits.hash is $$@behavior -*
+SHA-256 over the hash before it, which is the asset's for the first, and every other fact.$$;
 
 create trigger _100_guard_insert before insert on ledger.asset_limits
   for each statement execute function ledger_private.tg__guard_insert();
@@ -658,23 +702,33 @@ grant select on ledger.asset_limits to wallet_player, wallet_service, wallet_ope
 --! EndIncluded schema/limits.sql
 --! Included schema/feed.sql
 -- The feed of transfers for other systems. A transfer's place in it is the transaction that wrote it, and these are numbered by the cluster:
--- each cluster that the ledger lives in is an epoch.
+-- each place that the ledger is moved to is an epoch.
 create table ledger.feed_epochs (
   epoch int primary key,
   system_identifier bigint not null,
-  started_at timestamptz not null default clock_timestamp()
+  started_at timestamptz not null,
+  hash bytea not null
 );
 
 comment on table ledger.feed_epochs is $$@behavior -*
-The clusters that the ledger has lived in: the ids of transactions, which order the feed, are those of the newest. Append-only.$$;
+The places where the ledger has lived: the ids of transactions, which order the feed, are those of the newest. Append-only.$$;
 comment on column ledger.feed_epochs.epoch is 'Number of the epoch: 1, 2, 3 and so on.';
 comment on column ledger.feed_epochs.system_identifier is 'Of the cluster, as pg_control_system() names it.';
 comment on column ledger.feed_epochs.started_at is 'When it began.';
+comment on column ledger.feed_epochs.hash is 'SHA-256 over the hash before it and every other fact.';
 
 create trigger _100_guard_insert before insert on ledger.feed_epochs
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_append_only before update or delete or truncate on ledger.feed_epochs
   for each statement execute function ledger_private.tg__append_only();
+
+-- These fire where replication, or a restore in its name, writes rows: what was written elsewhere has no place in the feed yet.
+create trigger _100_arrived before insert on ledger.feed_epochs
+  for each row execute function ledger_private.tg_feed_epochs__arrived();
+alter table ledger.feed_epochs enable replica trigger _100_arrived;
+create trigger _100_arrived before insert on ledger.transfers
+  for each row execute function ledger_private.tg_transfers__arrived();
+alter table ledger.transfers enable replica trigger _100_arrived;
 
 grant select on ledger.feed_epochs to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -753,8 +807,8 @@ Blocks of entries that were closed, each with the root of a Merkle tree over the
 too, they show what a recomputed chain of hashes does not.$$;
 comment on column ledger.seals.seq is 'Number of the seal: 1, 2, 3 and so on without gaps.';
 comment on column ledger.seals.entries is 'How many entries the block closes that none before it did.';
-comment on column ledger.seals.wallets is 'How many wallets they are of: the leaves of the tree.';
-comment on column ledger.seals.root is 'The root of the Merkle tree over the newest entry of each of these wallets.';
+comment on column ledger.seals.wallets is 'How many wallets they are of.';
+comment on column ledger.seals.root is 'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (seal_records).';
 comment on column ledger.seals.previous is 'The hash of the seal before; null in the first.';
 comment on column ledger.seals.hash is 'SHA-256 over every other fact of the seal.';
 comment on column ledger.seals.horizon is 'Up to where in the feed, in its epoch, all transfers are sealed: the transaction.';
@@ -781,7 +835,7 @@ create table ledger.seal_heads (
 create index seal_heads_seal_seq_idx on ledger.seal_heads (seal_seq);
 
 comment on table ledger.seal_heads is $$@behavior -*
-The leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
+The first leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
 comment on column ledger.seal_heads.wallet_id is 'The wallet.';
 comment on column ledger.seal_heads.seal_seq is 'The seal.';
 comment on column ledger.seal_heads.seq is 'The newest entry of the wallet that it covers.';
@@ -796,17 +850,69 @@ create trigger _200_append_only before update or delete or truncate on ledger.se
 alter table ledger.seal_heads enable row level security;
 create policy auditors_see_all on ledger.seal_heads for select to wallet_auditor using (true);
 grant select on ledger.seal_heads to wallet_auditor;
+
+create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
+comment on type ledger_private.record_chain is
+  'What is chained beside the entries and sealed: a wallet with its events, an asset with its limits, all verifications.';
+grant usage on type ledger_private.record_chain to wallet_auditor;
+
+create table ledger.seal_records (
+  chain ledger_private.record_chain not null,
+  id uuid not null,
+  seal_seq bigint not null references ledger.seals (seq),
+  seq bigint not null,
+  primary key (chain, id, seal_seq)
+);
+
+create index seal_records_seal_seq_idx on ledger.seal_records (seal_seq);
+
+comment on table ledger.seal_records is $$@behavior -*
+The other leaves of the seals: up to which row each chain beside the entries was sealed. Append-only.$$;
+comment on column ledger.seal_records.chain is 'What kind of chain it is.';
+comment on column ledger.seal_records.id is 'Of which wallet, or of which asset (asset_id); 0 for the verifications.';
+comment on column ledger.seal_records.seal_seq is 'The seal.';
+comment on column ledger.seal_records.seq is
+  'The newest row that it covers: a wallet''s event, an asset''s limits (0: the asset itself), or a verification.';
+comment on constraint seal_records_seal_seq_fkey on ledger.seal_records is '@behavior -*';
+
+create trigger _100_guard_insert before insert on ledger.seal_records
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_append_only before update or delete or truncate on ledger.seal_records
+  for each statement execute function ledger_private.tg__append_only();
+
+alter table ledger.seal_records enable row level security;
+create policy auditors_see_all on ledger.seal_records for select to wallet_auditor using (true);
+grant select on ledger.seal_records to wallet_auditor;
+
+create table ledger_private.unsealed_events (
+  wallet_id uuid not null,
+  seq int not null,
+  primary key (wallet_id, seq)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+comment on table ledger_private.unsealed_events is 'The events of wallets that the next seal closes.';
+
+create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_guard_truncate before truncate on ledger_private.unsealed_events
+  for each statement execute function ledger_private.tg__guard_insert();
+
+alter table ledger_private.unsealed_events enable row level security;
+create policy auditors_see_all on ledger_private.unsealed_events for select to wallet_auditor using (true);
+grant select on ledger_private.unsealed_events to wallet_auditor;
 --! EndIncluded schema/seals.sql
 --! Included schema/proofs.sql
 -- Proofs that the ledger is sound, and figures of it.
 create table ledger.verifications (
   id uuid primary key default uuidv7(),
+  seq bigint not null,
   started_at timestamptz not null,
   finished_at timestamptz not null,
   findings bigint not null,
   seal_seq bigint,
   kept_seals bigint not null,
-  actor text not null
+  actor text not null,
+  hash bytea not null,
+  constraint verifications_seq_key unique (seq)
 );
 
 create index verifications_clean_idx on ledger.verifications (finished_at) where findings = 0;
@@ -814,12 +920,14 @@ create index verifications_clean_idx on ledger.verifications (finished_at) where
 comment on table ledger.verifications is $$@behavior -*
 When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
 comment on column ledger.verifications.id is 'Time-ordered id.';
+comment on column ledger.verifications.seq is 'Number of the verification: 1, 2, 3 and so on without gaps.';
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
 comment on column ledger.verifications.seal_seq is 'The newest seal it proved; null where there was none.';
 comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
+comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
 
 create trigger _100_guard_insert before insert on ledger.verifications
   for each statement execute function ledger_private.tg__guard_insert();
@@ -1662,6 +1770,141 @@ comment on function ledger_private.link_hash(ledger.entries, bytea) is
 
 revoke all on function ledger_private.link_hash(ledger.entries, bytea) from public;
 --! EndIncluded functions/ledger_private/link_hash.sql
+--! Included functions/ledger_private/record_hash.sql
+create or replace function ledger_private.record_hash(previous_hash bytea, record_bytes bytea)
+returns bytea
+language sql
+immutable
+as $$
+  select sha256(
+    'ledger.record.v1'::bytea
+    || coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    || record_bytes
+  )
+$$;
+
+comment on function ledger_private.record_hash(bytea, bytea) is
+$$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its chain (32 zero bytes for the
+first) and the bytes of the row. There is a chain for each wallet (the wallet itself, then its events), for each asset (the asset, then its
+limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
+
+revoke all on function ledger_private.record_hash(bytea, bytea) from public;
+grant execute on function ledger_private.record_hash(bytea, bytea) to wallet_auditor;
+--! EndIncluded functions/ledger_private/record_hash.sql
+--! Included functions/ledger_private/asset_bytes.sql
+create or replace function ledger_private.asset_bytes(asset ledger.assets)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), timestamptz_send(asset.created_at)
+  ])
+$$;
+
+comment on function ledger_private.asset_bytes(ledger.assets) is
+$$Every fact of an asset as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text asset, which no other
+kind of row begins with. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.asset_bytes(ledger.assets) from public;
+grant execute on function ledger_private.asset_bytes(ledger.assets) to wallet_auditor;
+--! EndIncluded functions/ledger_private/asset_bytes.sql
+--! Included functions/ledger_private/asset_limit_bytes.sql
+create or replace function ledger_private.asset_limit_bytes(limits ledger.asset_limits)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend), int8send(limits.max_balance),
+    int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus), int8send(limits.max_daily_spend),
+    convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
+  ])
+$$;
+
+comment on function ledger_private.asset_limit_bytes(ledger.asset_limits) is
+$$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text asset_limit.
+Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.asset_limit_bytes(ledger.asset_limits) from public;
+grant execute on function ledger_private.asset_limit_bytes(ledger.asset_limits) to wallet_auditor;
+--! EndIncluded functions/ledger_private/asset_limit_bytes.sql
+--! Included functions/ledger_private/wallet_bytes.sql
+create or replace function ledger_private.wallet_bytes(wallet ledger.wallets)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'wallet', uuid_send(wallet.id), convert_to(wallet.owner_id, 'UTF8'), convert_to(wallet.asset_code, 'UTF8'), enum_send(wallet.normal_side),
+    enum_send(wallet.house), int8send(wallet.stripe), timestamptz_send(wallet.created_at)
+  ])
+$$;
+
+comment on function ledger_private.wallet_bytes(ledger.wallets) is
+$$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that transfer_bytes describes,
+first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.wallet_bytes(ledger.wallets) from public;
+grant execute on function ledger_private.wallet_bytes(ledger.wallets) to wallet_auditor;
+--! EndIncluded functions/ledger_private/wallet_bytes.sql
+--! Included functions/ledger_private/wallet_event_bytes.sql
+create or replace function ledger_private.wallet_event_bytes(event ledger.wallet_events)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind), convert_to(event.reason, 'UTF8'),
+    convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
+  ])
+$$;
+
+comment on function ledger_private.wallet_event_bytes(ledger.wallet_events) is
+$$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text wallet_event.
+Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.wallet_event_bytes(ledger.wallet_events) from public;
+grant execute on function ledger_private.wallet_event_bytes(ledger.wallet_events) to wallet_auditor;
+--! EndIncluded functions/ledger_private/wallet_event_bytes.sql
+--! Included functions/ledger_private/verification_bytes.sql
+create or replace function ledger_private.verification_bytes(verification ledger.verifications)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'verification', uuid_send(verification.id), int8send(verification.seq), timestamptz_send(verification.started_at),
+    timestamptz_send(verification.finished_at), int8send(verification.findings), int8send(verification.seal_seq),
+    int8send(verification.kept_seals), convert_to(verification.actor, 'UTF8')
+  ])
+$$;
+
+comment on function ledger_private.verification_bytes(ledger.verifications) is
+$$Every fact of a verification as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text verification.
+Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.verification_bytes(ledger.verifications) from public;
+grant execute on function ledger_private.verification_bytes(ledger.verifications) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verification_bytes.sql
+--! Included functions/ledger_private/feed_epoch_bytes.sql
+create or replace function ledger_private.feed_epoch_bytes(epoch ledger.feed_epochs)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'feed_epoch', int8send(epoch.epoch), int8send(epoch.system_identifier), timestamptz_send(epoch.started_at)
+  ])
+$$;
+
+comment on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) is
+$$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text
+feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) from public;
+grant execute on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_epoch_bytes.sql
 --! Included functions/ledger_private/sides.sql
 create or replace function ledger_private.sides(transfer ledger.transfers, entry ledger.entries, other_entry ledger.entries)
 returns ledger.transfers
@@ -3536,6 +3779,41 @@ the house.$$;
 
 revoke all on function ledger_private.reversal_plan(ledger.transfers, bigint, ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/reversal_plan.sql
+--! Included functions/ledger_private/record_events.sql
+create or replace function ledger_private.record_events(wallet_ids uuid[], kind ledger.wallet_event_kind, reason text)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_actor text := ledger_private.actor();
+  v_now timestamptz := clock_timestamp();
+begin
+  with events as (
+    select w, row(w.id, coalesce(l.seq, 0) + 1, record_events.kind, record_events.reason, v_actor, v_now, l.hash)::ledger.wallet_events as e
+    from unnest(wallet_ids) u (wallet_id)
+    join ledger.wallets w on w.id = u.wallet_id
+    left join lateral (
+      select v.seq, v.hash from ledger.wallet_events v where v.wallet_id = w.id order by v.seq desc limit 1
+    ) l on true
+  ), written as (
+    insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor, created_at, hash)
+      select (n.e).wallet_id, (n.e).seq, (n.e).kind, (n.e).reason, (n.e).actor, (n.e).created_at,
+          ledger_private.record_hash(
+            coalesce((n.e).hash, ledger_private.record_hash(null, ledger_private.wallet_bytes(n.w))), ledger_private.wallet_event_bytes(n.e))
+        from events n
+      returning wallet_events.wallet_id, wallet_events.seq
+  )
+  insert into ledger_private.unsealed_events (wallet_id, seq) select n.wallet_id, n.seq from written n;
+end
+$$;
+
+comment on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) is
+$$Leaves an event in each of these wallets, which are locked or new: chained to the event before, the first one to the facts of its wallet, and on
+the list of what is to be sealed. To be called while the guards stand open.$$;
+
+revoke all on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) from public;
+--! EndIncluded functions/ledger_private/record_events.sql
 --! Included functions/ledger_private/change_status.sql
 create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
 returns ledger.wallets
@@ -3576,12 +3854,8 @@ begin
 
   perform set_config('ledger.posting', 'on', true);
   update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id returning w.* into v_wallet;
-  insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor)
-    select change_status.wallet_id, max(e.seq) + 1,
-        (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind,
-        change_status.reason, ledger_private.actor()
-      from ledger.wallet_events e
-      where e.wallet_id = change_status.wallet_id;
+  perform ledger_private.record_events(array[wallet_id],
+    (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind, reason);
   perform set_config('ledger.posting', '', true);
   return v_wallet;
 end
@@ -4162,29 +4436,49 @@ revoke all on function ledger_private.write_batch(ledger.wallet_request[], ledge
 --! EndIncluded functions/ledger_private/write_batch.sql
 
 -- The feed and seals
+--! Included functions/ledger_private/is_moved.sql
+create or replace function ledger_private.is_moved()
+returns boolean
+language sql
+stable
+as $$
+  select n.system_identifier is distinct from (select c.system_identifier from pg_control_system() c)
+    -- No transaction that has ended here, and none of others that is seen, has such an id.
+    or coalesce(t.xid >= h.next, false)
+  from (select pg_snapshot_xmax(pg_current_snapshot()) as next, pg_current_xact_id_if_assigned() as own) h
+  left join lateral (select e.* from ledger.feed_epochs e order by e.epoch desc limit 1) n on true
+  left join lateral (
+    select l.xid from ledger.transfers l where l.xid is distinct from h.own order by l.xid desc, l.id desc limit 1
+  ) t on true
+$$;
+
+comment on function ledger_private.is_moved() is
+$$Whether rows have come here from elsewhere since the newest epoch of the feed began, so that the ids of transactions stored with them mean nothing
+here: the database is in another cluster than the epoch, or a transfer is marked as arrived (tg_transfers__arrived) or names a transaction that has
+not begun.$$;
+
+revoke all on function ledger_private.is_moved() from public;
+grant execute on function ledger_private.is_moved() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/is_moved.sql
 --! Included functions/ledger_private/feed_epoch.sql
 create or replace function ledger_private.feed_epoch()
 returns int
 language plpgsql
 stable
 as $$
-declare
-  v_epoch ledger.feed_epochs;
 begin
-  select e.* into v_epoch from ledger.feed_epochs e order by e.epoch desc limit 1;
-  -- The ids of transactions mean nothing in another cluster.
-  if v_epoch.system_identifier is distinct from (select c.system_identifier from pg_control_system() c) then
+  if ledger_private.is_moved() then
     raise exception using
       errcode = 'object_not_in_prerequisite_state',
-      message = 'the ledger was restored into another cluster and has no epoch there',
+      message = 'the ledger was moved here, and its feed has no epoch here yet',
       hint = 'Run npm run migrate, which begins one.';
   end if;
-  return v_epoch.epoch;
+  return (select max(e.epoch) from ledger.feed_epochs e);
 end
 $$;
 
 comment on function ledger_private.feed_epoch() is
-  'The epoch in which the positions of transfers are to be read. Refuses (55000) where the database was restored and has none yet.';
+  'The epoch in which the positions of transfers are to be read. Refuses (55000) where the ledger was moved here and has none yet.';
 
 revoke all on function ledger_private.feed_epoch() from public;
 grant execute on function ledger_private.feed_epoch() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -4195,15 +4489,21 @@ returns text
 language sql
 stable
 as $$
-  select ledger_private.feed_epoch() || '.' || t.xid || '.' || t.id
-    from ledger.transfers t
-    where t.xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by t.xid desc, t.id desc
-    limit 1
+  select e.epoch || '.' || t.xid || '.' || t.id
+    -- Asked even where there is no transfer, so that it refuses.
+    from (select ledger_private.feed_epoch() as epoch) e
+    left join lateral (
+      select n.xid, n.id
+      from ledger.transfers n
+      where n.xid < pg_snapshot_xmin(pg_current_snapshot())
+      order by n.xid desc, n.id desc
+      limit 1
+    ) t on true
 $$;
 
 comment on function ledger_private.feed_end() is
-  'The cursor of the last event that ledger_events() has now, found without reading the others; null where there is none.';
+  'The cursor of the last event that ledger_events() has now, found without reading the others; null where there is none. Refuses as
+feed_epoch() does.';
 
 revoke all on function ledger_private.feed_end() from public;
 grant execute on function ledger_private.feed_end() to wallet_job;
@@ -4229,6 +4529,27 @@ comment on function ledger_private.seal_start(int) is
 revoke all on function ledger_private.seal_start(int) from public;
 grant execute on function ledger_private.seal_start(int) to wallet_auditor;
 --! EndIncluded functions/ledger_private/seal_start.sql
+--! Included functions/ledger_private/place_of_old.sql
+create or replace function ledger_private.place_of_old(debit_wallet_id uuid, debit_seq bigint, credit_wallet_id uuid, credit_seq bigint)
+returns xid8
+language plpgsql
+stable
+as $$
+begin
+  return case when exists (
+    select from (values (debit_wallet_id, debit_seq), (credit_wallet_id, credit_seq)) x (wallet_id, seq)
+    where x.seq > coalesce(
+      (select h.seq from ledger.seal_heads h where h.wallet_id = x.wallet_id order by h.seal_seq desc limit 1), 0)
+  ) then '1' else '0' end;
+end
+$$;
+
+comment on function ledger_private.place_of_old(uuid, bigint, uuid, bigint) is
+$$In which of the two transactions of old a transfer with these entries is put when a new epoch of the feed begins: 0 where both are sealed,
+otherwise 1. What the ids of transactions said elsewhere does not count.$$;
+
+revoke all on function ledger_private.place_of_old(uuid, bigint, uuid, bigint) from public;
+--! EndIncluded functions/ledger_private/place_of_old.sql
 --! Included functions/ledger_private/begin_epoch.sql
 create or replace function ledger_private.begin_epoch()
 returns boolean
@@ -4236,37 +4557,43 @@ language plpgsql
 volatile
 as $$
 declare
-  v_identifier bigint := (select c.system_identifier from pg_control_system() c);
-  v_newest ledger.feed_epochs;
-  v_start ledger_private.feed_place;
+  v_epoch ledger.feed_epochs;
+  -- The last seal may name a transaction that has not begun, although no transfer does.
+  v_sealed_elsewhere boolean := coalesce((
+    select s.horizon > pg_snapshot_xmax(pg_current_snapshot()) from ledger.seals s
+    where s.epoch = (select max(e.epoch) from ledger.feed_epochs e)
+    order by s.seq desc limit 1), false);
 begin
-  select e.* into v_newest from ledger.feed_epochs e order by e.epoch desc limit 1;
-  if v_newest.system_identifier = v_identifier then
+  if not ledger_private.is_moved() and not v_sealed_elsewhere then
     return false;
   end if;
   -- Nobody posts or reads meanwhile; of two callers the second finds it done.
   lock table ledger.transfers in access exclusive mode;
-  select e.* into v_newest from ledger.feed_epochs e order by e.epoch desc limit 1;
-  if v_newest.system_identifier = v_identifier then
+  if not ledger_private.is_moved() and not v_sealed_elsewhere then
     return false;
   end if;
   if exists (select from ledger.transfers t where t.xid > '0') then
-    -- A rewrite, no update: the movements stay what they are. Those sealed become one transaction of old, the others a second.
-    v_start := ledger_private.seal_start(v_newest.epoch);
-    execute format('alter table ledger.transfers alter column xid type xid8
-      using (case when (xid, id) <= (%L::xid8, %L::uuid) then ''0'' else ''1'' end)::xid8', v_start.xid, v_start.id);
+    -- A rewrite, no update: the movements stay what they are.
+    execute 'alter table ledger.transfers alter column xid type xid8
+      using ledger_private.place_of_old(debit_wallet_id, debit_seq, credit_wallet_id, credit_seq)';
   end if;
+  -- Also where the epochs were left behind, no number comes again that a seal names.
+  v_epoch.epoch := greatest((select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.seals s), 0) + 1;
+  v_epoch.system_identifier := (select c.system_identifier from pg_control_system() c);
+  v_epoch.started_at := clock_timestamp();
+  v_epoch.hash := ledger_private.record_hash(
+    (select e.hash from ledger.feed_epochs e order by e.epoch desc limit 1), ledger_private.feed_epoch_bytes(v_epoch));
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.feed_epochs (epoch, system_identifier) values (coalesce(v_newest.epoch, 0) + 1, v_identifier);
+  insert into ledger.feed_epochs select v_epoch.*;
   perform set_config('ledger.posting', '', true);
   return true;
 end
 $$;
 
 comment on function ledger_private.begin_epoch() is
-$$Begins a new epoch of the feed where the database has come into another cluster, in which the ids of transactions stored with transfers mean
-nothing. All transfers until now become two transactions of old, what is sealed and what is not, each in the order of ids. Returns whether there
-was need to. For the owner.$$;
+$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with transfers mean nothing here.
+All transfers until now become two transactions of old, what is sealed and what is not, each in the order of ids. Returns whether there was need
+to. For the owner.$$;
 
 revoke all on function ledger_private.begin_epoch() from public;
 --! EndIncluded functions/ledger_private/begin_epoch.sql
@@ -4310,7 +4637,8 @@ $$;
 
 comment on function ledger_private.seal_leaf(uuid, bigint, bytea) is
 $$A leaf of a block: SHA-256 over a byte 0, the id of the wallet, the number of its newest entry (eight bytes, big-endian) and the hash of that
-entry, which covers all entries before it.$$;
+entry, which covers all entries before it. In the same way, of what is chained beside entries, the newest row: of a wallet its newest event, of an
+asset (its id: asset_id) its newest limits (0: the asset itself), and the newest verification (its id: 0).$$;
 
 revoke all on function ledger_private.seal_leaf(uuid, bigint, bytea) from public;
 grant execute on function ledger_private.seal_leaf(uuid, bigint, bytea) to wallet_auditor;
@@ -4364,10 +4692,79 @@ was sealed last.$$;
 revoke all on function ledger_private.unsealed_heads(ledger_private.feed_place, ledger_private.feed_place) from public;
 grant execute on function ledger_private.unsealed_heads(ledger_private.feed_place, ledger_private.feed_place) to wallet_auditor;
 --! EndIncluded functions/ledger_private/unsealed_heads.sql
+--! Included functions/ledger_private/asset_id.sql
+create or replace function ledger_private.asset_id(code text)
+returns uuid
+language sql
+immutable
+as $$
+  select ledger_private.uuid_v8(sha256(array_send(array['ledger.asset.v1', convert_to(code, 'UTF8')])))
+$$;
+
+comment on function ledger_private.asset_id(text) is 'The id under which an asset with its limits is sealed: derived from its code.';
+
+revoke all on function ledger_private.asset_id(text) from public;
+grant execute on function ledger_private.asset_id(text) to wallet_auditor;
+--! EndIncluded functions/ledger_private/asset_id.sql
+--! Included functions/ledger_private/records.sql
+create or replace function ledger_private.records()
+returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
+language sql
+stable
+as $$
+  select 'wallet'::ledger_private.record_chain, v.wallet_id, v.seq::bigint, v.hash from ledger.wallet_events v
+  union all
+  select 'asset', ledger_private.asset_id(a.code), 0, a.hash from ledger.assets a
+  union all
+  select 'asset', ledger_private.asset_id(l.asset_code), l.seq, l.hash from ledger.asset_limits l
+  union all
+  select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v
+$$;
+
+comment on function ledger_private.records() is
+$$Every row beside the entries that is sealed, by its chain and its number there: of a wallet its events, of an asset itself (0) and its limits, and
+the verifications.$$;
+
+revoke all on function ledger_private.records() from public;
+grant execute on function ledger_private.records() to wallet_auditor;
+--! EndIncluded functions/ledger_private/records.sql
+--! Included functions/ledger_private/unsealed_records.sql
+create or replace function ledger_private.unsealed_records(max_records int)
+returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
+language sql
+stable
+as $$
+  select 'wallet'::ledger_private.record_chain, h.wallet_id, h.seq::bigint, v.hash
+  from (
+    select u.wallet_id, max(u.seq) as seq
+    from (select n.* from ledger_private.unsealed_events n order by n.wallet_id, n.seq limit max_records) u
+    group by u.wallet_id
+  ) h
+  join ledger.wallet_events v on v.wallet_id = h.wallet_id and v.seq = h.seq
+  union all
+  -- The other chains are few: the newest row of each is compared with what was sealed of it.
+  select h.chain, h.id, h.seq, h.hash
+  from (
+    select 'asset'::ledger_private.record_chain as chain, ledger_private.asset_id(a.code) as id, coalesce(l.seq, 0)::bigint as seq,
+      coalesce(l.hash, a.hash) as hash
+    from ledger.assets a
+    left join lateral (select n.seq, n.hash from ledger.asset_limits n where n.asset_code = a.code order by n.seq desc limit 1) l on true
+    union all
+    (select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v order by v.seq desc limit 1)
+  ) h
+  where h.seq > coalesce(
+    (select s.seq from ledger.seal_records s where s.chain = h.chain and s.id = h.id order by s.seal_seq desc limit 1), -1)
+$$;
+
+comment on function ledger_private.unsealed_records(int) is
+$$The newest row of each chain beside the entries that is not sealed yet; of the wallets no more than so many events.$$;
+
+revoke all on function ledger_private.unsealed_records(int) from public;
+--! EndIncluded functions/ledger_private/unsealed_records.sql
 
 -- Proofs
 --! Included functions/ledger_private/verify_entries.sql
-create or replace function ledger_private.verify_entries(wallet_id uuid)
+create or replace function ledger_private.verify_entries(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -4378,14 +4775,14 @@ as $$
       case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change, t.kind = 'release' and t.idem_key is null as settling
     from ledger.transfers t
     left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-    where t.kind in ('hold', 'capture', 'release') and (verify_entries.wallet_id is null or t.wallet_id = verify_entries.wallet_id)
+    where t.kind in ('hold', 'capture', 'release') and t.wallet_id between first_id and last_id
   ), walked as (
     select e, lag(e) over wallet as head, h, coalesce(sum(h.change) over wallet, 0) as held_bonus,
       -- What was due by then, the wallet had to have booked by now.
       max(case when h.settling then null else e.created_at end) over wallet as due_by
     from ledger.entries e
     left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
-    where verify_entries.wallet_id is null or e.wallet_id = verify_entries.wallet_id
+    where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
   ), joined as (
     -- In numeric, because a tampered amount must not end the proof by an overflow.
@@ -4449,27 +4846,25 @@ as $$
     and f.broken
 $$;
 
-comment on function ledger_private.verify_entries(uuid) is
-  'Findings in the entries of one wallet, or of all: each against the one before it, its transfer and its wallet.';
+comment on function ledger_private.verify_entries(uuid, uuid) is
+  'Findings in the entries of the wallets from one id to another: each against the one before it, its transfer and its wallet.';
 
-revoke all on function ledger_private.verify_entries(uuid) from public;
-grant execute on function ledger_private.verify_entries(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
+grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_entries.sql
 --! Included functions/ledger_private/verify_transfers.sql
-create or replace function ledger_private.verify_transfers(wallet_id uuid)
+create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with chosen as (
-    select t.* from ledger.transfers t where verify_transfers.wallet_id is null
+    select t.* from ledger.transfers t where t.wallet_id between first_id and last_id
     union all
-    select t.* from ledger.transfers t where t.id in (
-      select own.id from ledger.transfers own where own.wallet_id = verify_transfers.wallet_id
-      union
-      -- What others sent to it is found through its entries.
-      select e.transfer_id from ledger.entries e where e.wallet_id = verify_transfers.wallet_id
-    )
+    -- What others sent to a single wallet is found through its entries.
+    select t.* from ledger.transfers t
+    where first_id = last_id and t.wallet_id <> first_id
+      and t.id in (select e.transfer_id from ledger.entries e where e.wallet_id = first_id)
   ), legs as (
     select t, o, h, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
       case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id,
@@ -4479,7 +4874,8 @@ as $$
         when t.kind <> 'reversal' or o.credit_wallet_id = t.wallet_id then 'debit'
         else 'credit' end as acting_side
     from chosen t
-    left join ledger.transfers o on o.id = t.reverses and o.wallet_id = t.wallet_id
+    -- Few have one: it is looked up, and not found in a hash table of all transfers.
+    left join lateral (select n.* from ledger.transfers n where n.id = t.reverses and n.wallet_id = t.wallet_id offset 0) o on true
     left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
     cross join lateral (values
       ('debit'::ledger.entry_side, t.debit_wallet_id, t.debit_seq),
@@ -4532,15 +4928,15 @@ as $$
   where (g.breaks_reference or g.breaks_sides or g.breaks_facts) and f.broken
 $$;
 
-comment on function ledger_private.verify_transfers(uuid) is
-$$Findings in the transfers that touch one wallet, or in all: both entries there, on the accounts, of the asset and with the facts that
-the kind demands. (Its bonus part, verify_entries() proves.)$$;
+comment on function ledger_private.verify_transfers(uuid, uuid) is
+$$Findings in the transfers of the wallets from one id to another (of a single one, all that touch it): both entries there, on the accounts,
+of the asset and with the facts that the kind demands. (Its bonus part, verify_entries() proves.)$$;
 
-revoke all on function ledger_private.verify_transfers(uuid) from public;
-grant execute on function ledger_private.verify_transfers(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_transfers.sql
 --! Included functions/ledger_private/verify_wallets.sql
-create or replace function ledger_private.verify_wallets(wallet_id uuid)
+create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -4549,8 +4945,10 @@ as $$
   from ledger.wallets w
   cross join lateral (
     select 'wallet_id', jsonb_build_object('owner_id', w.owner_id, 'house', w.house, 'stripe', w.stripe)
-      where case when w.house is null then w.id <> ledger.wallet_id(w.owner_id, w.asset_code)
-        else w.id <> ledger_private.house_wallet_id(w.asset_code, w.house, w.stripe) end
+      where case
+        when w.house is null then w.id is distinct from ledger.wallet_id(w.owner_id, w.asset_code)
+        when w.stripe between 0 and 32 then w.id <> ledger_private.house_wallet_id(w.asset_code, w.house, w.stripe)
+        else true end
     union all
     select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
       from (select max(e.seq) as seq from ledger.wallet_events e where e.wallet_id = w.id) newest
@@ -4558,31 +4956,24 @@ as $$
       where (case v.kind when 'opened' then 'open' when 'reopened' then 'open' else v.kind::text end)
         is distinct from w.status::text
   ) as f (rule, detail)
-  where verify_wallets.wallet_id is null or w.id = verify_wallets.wallet_id
+  where w.id between first_id and last_id
   union all
   select 'wallet_reference', w.id, null, null, jsonb_build_object('asset_code', w.asset_code)
   from ledger.wallets w
-  where (verify_wallets.wallet_id is null or w.id = verify_wallets.wallet_id)
+  where w.id between first_id and last_id
     and not exists (select from ledger.assets a where a.code = w.asset_code)
   union all
   select 'wallet_reference', e.wallet_id, null, null, jsonb_build_object('event', e.seq)
   from ledger.wallet_events e
-  where verify_wallets.wallet_id is null and not exists (select from ledger.wallets w where w.id = e.wallet_id)
-  union all
-  select 'wallet_id', null, null, null, jsonb_build_object('asset_code', a.code, 'house', h.account, 'stripe', s.stripe)
-  from ledger.assets a, unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
-  where verify_wallets.wallet_id is null
-    and not exists (
-      select from ledger.wallets w where w.asset_code = a.code and w.house = h.account and w.stripe = s.stripe
-    )
+  where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
 $$;
 
-comment on function ledger_private.verify_wallets(uuid) is
-  'Findings in one wallet, or in all: the id derived from owner or account, the status what its newest event says, no part of the
-house missing, the asset there, no event without its wallet.';
+comment on function ledger_private.verify_wallets(uuid, uuid) is
+  'Findings in the wallets from one id to another: the id derived from owner or account, the status what its newest event says, the asset
+there, no event without its wallet.';
 
-revoke all on function ledger_private.verify_wallets(uuid) from public;
-grant execute on function ledger_private.verify_wallets(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_wallets(uuid, uuid) from public;
+grant execute on function ledger_private.verify_wallets(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_wallets.sql
 --! Included functions/ledger_private/verify_sums.sql
 create or replace function ledger_private.verify_sums()
@@ -4616,23 +5007,23 @@ revoke all on function ledger_private.verify_sums() from public;
 grant execute on function ledger_private.verify_sums() to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_sums.sql
 --! Included functions/ledger_private/verify_holds.sql
-create or replace function ledger_private.verify_holds(wallet_id uuid)
+create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with placed as (
     select t.* from ledger.transfers t
-    where t.kind = 'hold' and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
+    where t.kind = 'hold' and t.wallet_id between first_id and last_id
   ), holds as (
-    select h.* from ledger.holds h where verify_holds.wallet_id is null or h.wallet_id = verify_holds.wallet_id
+    select h.* from ledger.holds h where h.wallet_id between first_id and last_id
   ), closings as (
     select t.*, case when t.kind = 'release' then t.credit_seq else t.debit_seq end as seq from ledger.transfers t
-    where t.kind in ('capture', 'release') and (verify_holds.wallet_id is null or t.wallet_id = verify_holds.wallet_id)
+    where t.kind in ('capture', 'release') and t.wallet_id between first_id and last_id
   ), open as (
     select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
   ), listed as (
-    select o.* from ledger_private.open_holds o where verify_holds.wallet_id is null or o.wallet_id = verify_holds.wallet_id
+    select o.* from ledger_private.open_holds o where o.wallet_id between first_id and last_id
   )
   select 'hold_reference', coalesce(h.wallet_id, t.wallet_id), coalesce(h.seq, t.debit_seq), coalesce(h.id, t.id), to_jsonb(h)
   from placed t
@@ -4668,25 +5059,25 @@ as $$
   where o.hold_id is null or h.id is null or o.expires_at is distinct from h.expires_at
 $$;
 
-comment on function ledger_private.verify_holds(uuid) is
-$$Findings in the holds of one wallet, or in all: each placed by its transfer, ended by one that came later and freed all its lots, and the list of
-open ones true.$$;
+comment on function ledger_private.verify_holds(uuid, uuid) is
+$$Findings in the holds of the wallets from one id to another: each placed by its transfer, ended by one that came later and freed all its lots,
+and the list of open ones true.$$;
 
-revoke all on function ledger_private.verify_holds(uuid) from public;
-grant execute on function ledger_private.verify_holds(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_holds(uuid, uuid) from public;
+grant execute on function ledger_private.verify_holds(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_holds.sql
 --! Included functions/ledger_private/verify_lots.sql
-create or replace function ledger_private.verify_lots(wallet_id uuid)
+create or replace function ledger_private.verify_lots(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with lots as (
-    select l.* from ledger.bonus_lots l where verify_lots.wallet_id is null or l.wallet_id = verify_lots.wallet_id
+    select l.* from ledger.bonus_lots l where l.wallet_id between first_id and last_id
   ), draws as (
     select d.*, lag(d.balance) over lot as balance_before, lag(d.held_balance) over lot as held_before
     from ledger.bonus_lot_draws d
-    where verify_lots.wallet_id is null or d.wallet_id = verify_lots.wallet_id
+    where d.wallet_id between first_id and last_id
     window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
   ), expected as (
     -- A lot for each expiring bonus, and at the receiver for each expiry among the lots that a transfer drew from.
@@ -4695,7 +5086,7 @@ as $$
     from ledger.entries e
     join ledger.transfers t on t.id = e.transfer_id
     left join ledger.bonus_lot_draws d on e.kind = 'transfer' and d.wallet_id = t.debit_wallet_id and d.seq = t.debit_seq
-    where (verify_lots.wallet_id is null or e.wallet_id = verify_lots.wallet_id) and e.side = 'credit' and e.bonus_amount > 0
+    where e.wallet_id between first_id and last_id and e.side = 'credit' and e.bonus_amount > 0
       and (e.kind = 'bonus' and t.expires_at is not null or e.kind = 'transfer' and d.wallet_id is not null)
     group by e.wallet_id, e.seq, e.kind, t.expires_at, t.amount, d.expires_at
   ), state as (
@@ -4719,22 +5110,22 @@ as $$
   union all
   select 'work_list', coalesce(o.wallet_id, s.wallet_id), coalesce(o.lot_seq, s.seq), null, to_jsonb(o)
   from (
-    select o.* from ledger_private.open_lots o where verify_lots.wallet_id is null or o.wallet_id = verify_lots.wallet_id
+    select o.* from ledger_private.open_lots o where o.wallet_id between first_id and last_id
   ) o
   full join (select s.* from state s where s.balance > 0) s
     on s.wallet_id = o.wallet_id and s.expires_at = o.expires_at and s.seq = o.lot_seq
   where o.lot_seq is null or s.seq is null or o.due_at is distinct from case when s.free > 0 then s.expires_at end
 $$;
 
-comment on function ledger_private.verify_lots(uuid) is
-$$Findings in the lots of one wallet, or in all: each made by its entry, what was drawn adding up, and the list of open ones true. (How they were
-emptied, verify_order() proves.)$$;
+comment on function ledger_private.verify_lots(uuid, uuid) is
+$$Findings in the lots of the wallets from one id to another: each made by its entry, what was drawn adding up, and the list of open ones true.
+(How they were emptied, verify_order() proves.)$$;
 
-revoke all on function ledger_private.verify_lots(uuid) from public;
-grant execute on function ledger_private.verify_lots(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_lots(uuid, uuid) from public;
+grant execute on function ledger_private.verify_lots(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_lots.sql
 --! Included functions/ledger_private/verify_draws.sql
-create or replace function ledger_private.verify_draws(wallet_id uuid)
+create or replace function ledger_private.verify_draws(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -4744,11 +5135,11 @@ as $$
       sum(d.held_amount) as held_amount, min(d.held_amount) as least_held, max(d.held_amount) as most_held,
       min(d.expires_at) as first_expiry, max(d.expires_at) as last_expiry, array_agg(distinct d.hold_id) as holds
     from ledger.bonus_lot_draws d
-    where verify_draws.wallet_id is null or d.wallet_id = verify_draws.wallet_id
+    where d.wallet_id between first_id and last_id
     group by d.wallet_id, d.seq
   ), expiries as (
     select t.* from ledger.transfers t
-    where t.kind = 'expiry' and (verify_draws.wallet_id is null or t.wallet_id = verify_draws.wallet_id)
+    where t.kind = 'expiry' and t.wallet_id between first_id and last_id
   )
   select 'lot_draws', d.wallet_id, d.seq, t.id, to_jsonb(d)
   from drawn d
@@ -4772,15 +5163,15 @@ as $$
   where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.debit_seq)
 $$;
 
-comment on function ledger_private.verify_draws(uuid) is
-$$Findings in what the entries of one wallet, or of all, drew from lots: as much as their kind demands, of lots that had not expired (an expiry: that
-had). In which order, verify_order() proves.$$;
+comment on function ledger_private.verify_draws(uuid, uuid) is
+$$Findings in what the entries of the wallets from one id to another drew from lots: as much as their kind demands, of lots that had not expired
+(an expiry: that had). In which order, verify_order() proves.$$;
 
-revoke all on function ledger_private.verify_draws(uuid) from public;
-grant execute on function ledger_private.verify_draws(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_draws(uuid, uuid) from public;
+grant execute on function ledger_private.verify_draws(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_draws.sql
 --! Included functions/ledger_private/verify_reversals.sql
-create or replace function ledger_private.verify_reversals(wallet_id uuid)
+create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
@@ -4789,13 +5180,12 @@ as $$
     select c.r, (c.r).wallet_id, (c.r).id,
       case when (c.r).debit_wallet_id = (c.r).wallet_id then (c.r).debit_seq else (c.r).credit_seq end as seq
     from (
-      select t from ledger.transfers t where t.kind = 'reversal' and verify_reversals.wallet_id is null
+      select t from ledger.transfers t where t.kind = 'reversal' and t.wallet_id between first_id and last_id
       union all
-      select t from ledger.transfers t where t.kind = 'reversal' and t.id in (
-        select own.id from ledger.transfers own where own.wallet_id = verify_reversals.wallet_id
-        union
-        -- That of a transfer to it is found through its entries.
-        select e.transfer_id from ledger.entries e where e.wallet_id = verify_reversals.wallet_id)
+      -- That of a transfer to a single wallet is found through its entries.
+      select t from ledger.transfers t
+      where first_id = last_id and t.kind = 'reversal' and t.wallet_id <> first_id
+        and t.id in (select e.transfer_id from ledger.entries e where e.wallet_id = first_id)
     ) c (r)
   ), reversals as (
     select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
@@ -4850,15 +5240,16 @@ as $$
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
-comment on function ledger_private.verify_reversals(uuid) is
-$$Findings in the reversals that touch one wallet, or in all: the original there, earlier and of a kind that can be reversed, no more reversed than it
-moved, of no source, paid credits given back first, and lots drawn from and given back to as the original's were.$$;
+comment on function ledger_private.verify_reversals(uuid, uuid) is
+$$Findings in the reversals of the wallets from one id to another (of a single one, all that touch it): the original there, earlier and of a
+kind that can be reversed, no more reversed than it moved, of no source, paid credits given back first, and lots drawn from and given back to as
+the original's were.$$;
 
-revoke all on function ledger_private.verify_reversals(uuid) from public;
-grant execute on function ledger_private.verify_reversals(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
+grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_reversals.sql
 --! Included functions/ledger_private/verify_order.sql
-create or replace function ledger_private.verify_order(wallet_id uuid)
+create or replace function ledger_private.verify_order(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language plpgsql
 stable
@@ -4876,13 +5267,14 @@ begin
     with lots as (
       select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
       from ledger.bonus_lots l
-      where verify_order.wallet_id is null or l.wallet_id = verify_order.wallet_id
+      where l.wallet_id between first_id and last_id
     ), changes as (
       select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
       union all
       select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
       from ledger.bonus_lot_draws d
       join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+      where d.wallet_id between first_id and last_id
     ), by_entry as (
       select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
         max(c.rank) as last, sum(c.drawn) as drawn
@@ -4893,7 +5285,7 @@ begin
         case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change
       from ledger.transfers t
       left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-      where t.kind in ('hold', 'capture', 'release') and (verify_order.wallet_id is null or t.wallet_id = verify_order.wallet_id)
+      where t.kind in ('hold', 'capture', 'release') and t.wallet_id between first_id and last_id
     ), walked as (
       select e.wallet_id, e.seq, e.transfer_id, e.kind, e.side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
         case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
@@ -4902,7 +5294,7 @@ begin
       from ledger.entries e
       left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
       left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
-      where e.wallet_id in (select l.wallet_id from lots l) and (verify_order.wallet_id is null or e.wallet_id = verify_order.wallet_id)
+      where e.wallet_id in (select l.wallet_id from lots l)
       window wallet as (partition by e.wallet_id order by e.seq)
     )
     select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
@@ -4951,13 +5343,101 @@ begin
 end
 $$;
 
-comment on function ledger_private.verify_order(uuid) is
-$$Findings in how the lots of one wallet, or of all, were emptied, entry by entry: the earliest expiry first, all of them before bonus credits that do
-not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
+comment on function ledger_private.verify_order(uuid, uuid) is
+$$Findings in how the lots of the wallets from one id to another were emptied, entry by entry: the earliest expiry first, all of them before bonus
+credits that do not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
 
-revoke all on function ledger_private.verify_order(uuid) from public;
-grant execute on function ledger_private.verify_order(uuid) to wallet_auditor;
+revoke all on function ledger_private.verify_order(uuid, uuid) from public;
+grant execute on function ledger_private.verify_order(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_order.sql
+--! Included functions/ledger_private/verify_events.sql
+create or replace function ledger_private.verify_events(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  select 'record_chain', c.wallet_id, null::bigint, null::uuid, jsonb_build_object('table', 'wallet_events', 'number', c.seq, 'place', c.place)
+  from (
+    select v.wallet_id, v.seq, v.hash, lag(v.hash) over wallet as previous, ledger_private.wallet_event_bytes(v) as bytes,
+      row_number() over wallet as place,
+      case when v.seq = 1 then ledger_private.record_hash(null, ledger_private.wallet_bytes(w)) end as start
+    from ledger.wallet_events v
+    left join ledger.wallets w on w.id = v.wallet_id
+    where v.wallet_id between first_id and last_id
+    window wallet as (partition by v.wallet_id order by v.seq)
+  ) c
+  where c.seq <> c.place or c.hash is distinct from ledger_private.record_hash(coalesce(c.previous, c.start), c.bytes)
+$$;
+
+comment on function ledger_private.verify_events(uuid, uuid) is
+$$Findings in the wallets from one id to another and their events: these are numbered without gaps, the hash of the first covers the facts of the
+wallet, and each covers the event and the hash before.$$;
+
+revoke all on function ledger_private.verify_events(uuid, uuid) from public;
+grant execute on function ledger_private.verify_events(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify_events.sql
+--! Included functions/ledger_private/verify_house.sql
+create or replace function ledger_private.verify_house()
+returns setof ledger.finding
+language sql
+stable
+as $$
+  select 'wallet_id', null::uuid, null::bigint, null::uuid, jsonb_build_object('asset_code', a.code, 'house', h.account, 'stripe', s.stripe)
+  from ledger.assets a, unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
+  where not exists (
+    select from ledger.wallets w where w.asset_code = a.code and w.house = h.account and w.stripe = s.stripe
+  )
+$$;
+
+comment on function ledger_private.verify_house() is 'A finding for each part of the house that an asset has no wallet for.';
+
+revoke all on function ledger_private.verify_house() from public;
+grant execute on function ledger_private.verify_house() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify_house.sql
+--! Included functions/ledger_private/verify_records.sql
+create or replace function ledger_private.verify_records()
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with chains as (
+    select 'assets' as source, 1::bigint as seq, a.code as of, a.hash, null::bytea as previous, ledger_private.asset_bytes(a) as bytes,
+      1::bigint as place, null::bytea as start
+    from ledger.assets a
+    union all
+    select 'asset_limits', l.seq, l.asset_code, l.hash, lag(l.hash) over asset, ledger_private.asset_limit_bytes(l),
+      row_number() over asset, a.hash
+    from ledger.asset_limits l
+    left join ledger.assets a on a.code = l.asset_code
+    window asset as (partition by l.asset_code order by l.seq)
+    union all
+    select 'feed_epochs', e.epoch, null, e.hash, lag(e.hash) over epochs, ledger_private.feed_epoch_bytes(e), e.epoch, null
+    from ledger.feed_epochs e
+    window epochs as (order by e.epoch)
+    union all
+    select 'verifications', v.seq, null, v.hash, lag(v.hash) over proofs, ledger_private.verification_bytes(v),
+      row_number() over proofs, null
+    from ledger.verifications v
+    window proofs as (order by v.seq)
+  )
+  select 'record_chain', null::uuid, null::bigint, null::uuid,
+    jsonb_strip_nulls(jsonb_build_object('table', c.source, 'asset_code', c.of, 'number', c.seq, 'place', c.place))
+  from chains c
+  where c.seq <> c.place or c.hash is distinct from ledger_private.record_hash(coalesce(c.previous, c.start), c.bytes)
+  union all
+  -- Of the epochs, numbers may be left out; the newest is one that seals know, or a later one.
+  select 'record_chain', null, null, null, jsonb_build_object('table', 'feed_epochs', 'number', x.needed)
+  from (select coalesce(max(s.epoch), 1) as needed from ledger.seals s) x
+  where not exists (select from ledger.feed_epochs e where e.epoch >= x.needed)
+$$;
+
+comment on function ledger_private.verify_records() is
+$$Findings in what is chained beside the entries and is of no single wallet: assets and their limits, and the verifications, are numbered without
+gaps, no epoch of the feed is missing, and each hash covers the row and the one before.$$;
+
+revoke all on function ledger_private.verify_records() from public;
+grant execute on function ledger_private.verify_records() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify_records.sql
 --! Included functions/ledger_private/verify_seals.sql
 create or replace function ledger_private.verify_seals()
 returns setof ledger.finding
@@ -4973,13 +5453,14 @@ as $$
     ) s
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
   union all
-  -- The root, and the counts, come out again from the entries that are there now.
+  -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
   select 'seal_root', null, null, null,
-      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', b.root, 'entries', s.entries, 'expected_entries', b.entries)
+      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves), 'entries', s.entries,
+        'expected_entries', b.entries)
     from ledger.seals s
     left join lateral (
-      select ledger_private.merkle_root(array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id)) as root,
-          count(*) as wallets, sum(h.seq - h.before) as entries
+      select array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
+          count(*) as wallets, coalesce(sum(h.seq - h.before), 0) as entries
         from (
           select n.wallet_id, n.seq, coalesce((select p.seq from ledger.seal_heads p
               where p.wallet_id = n.wallet_id and p.seal_seq < n.seal_seq order by p.seal_seq desc limit 1), 0) as before
@@ -4987,7 +5468,13 @@ as $$
         ) h
         join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     ) b on true
-    where s.root is distinct from b.root or s.wallets <> b.wallets or s.entries is distinct from b.entries
+    left join (
+      select n.seal_seq, array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id) as leaves
+        from ledger.seal_records n
+        join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
+        group by n.seal_seq
+    ) r on r.seal_seq = s.seq
+    where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets or s.entries is distinct from b.entries
   union all
   -- What was sealed is still there.
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('seal', h.seal_seq, 'found', e.seq is not null)
@@ -4996,19 +5483,66 @@ as $$
     left join ledger.seals s on s.seq = h.seal_seq
     where e.seq is null or s.seq is null
   union all
+  select 'seal_record', case n.chain when 'wallet' then n.id end, null, null,
+      jsonb_build_object('seal', n.seal_seq, 'chain', n.chain, 'number', n.seq, 'found', r.seq is not null)
+    from ledger.seal_records n
+    left join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
+    left join ledger.seals s on s.seq = n.seal_seq
+    where r.seq is null or s.seq is null
+  union all
+  -- Of the wallets, what is not sealed yet is listed.
+  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null, null,
+      jsonb_build_object('number', coalesce(u.seq, v.seq), 'listed', u.seq is not null)
+    from ledger_private.unsealed_events u
+    full join (
+      select w.wallet_id, w.seq
+        from ledger.wallet_events w
+        left join (select n.id, max(n.seq) as seq from ledger.seal_records n where n.chain = 'wallet' group by n.id) n on n.id = w.wallet_id
+        where w.seq > coalesce(n.seq, 0)
+    ) v on v.wallet_id = u.wallet_id and v.seq = u.seq
+    where u.wallet_id is null or v.wallet_id is null
+  union all
   -- And what is before the last horizon was sealed.
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('sealed_seq', h.sealed_seq::text)
     from (select (select max(e.epoch) from ledger.feed_epochs e) as epoch) n
     cross join lateral ledger_private.seal_start(n.epoch) p
     cross join lateral ledger_private.unsealed_heads(row('0'::xid8, '00000000-0000-0000-0000-000000000000')::ledger_private.feed_place, p) h
+    -- Where the ledger was moved, horizons mean nothing until a new epoch begins.
+    where not ledger_private.is_moved()
 $$;
 
 comment on function ledger_private.verify_seals() is
-  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was.';
+  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was, or is listed.';
 
 revoke all on function ledger_private.verify_seals() from public;
 grant execute on function ledger_private.verify_seals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify_seals.sql
+--! Included functions/ledger_private/verify_kept.sql
+create or replace function ledger_private.verify_kept(kept jsonb)
+returns setof ledger.finding
+language plpgsql
+stable
+as $$
+begin
+  if (case jsonb_typeof(kept) when 'array' then exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object')
+    else kept is not null end) then
+    perform ledger_private.refuse_argument('kept', 'Give a list of seals as npm run seal wrote them.');
+  end if;
+  return query
+    select 'seal_missing', null::uuid, null::bigint, null::uuid,
+        jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
+      from jsonb_populate_recordset(null::ledger.seals, kept) k
+      left join ledger.seals s on s.seq = k.seq
+      where s is distinct from k;
+end
+$$;
+
+comment on function ledger_private.verify_kept(jsonb) is
+  'A finding for each seal that was kept elsewhere and is not in the ledger, unchanged. Refuses what is no list of seals with WLARG.';
+
+revoke all on function ledger_private.verify_kept(jsonb) from public;
+grant execute on function ledger_private.verify_kept(jsonb) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify_kept.sql
 
 -- What callers call: wallets
 --! Included functions/ledger/asset_create.sql
@@ -5021,6 +5555,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
+  v_opened uuid[];
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
     when name is null or char_length(name) not between 1 and 200 then 'name'
@@ -5033,9 +5568,13 @@ begin
       'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.');
   end if;
 
+  v_asset.code := code;
+  v_asset.name := name;
+  v_asset.scale := scale;
+  v_asset.created_at := clock_timestamp();
+  v_asset.hash := ledger_private.record_hash(null, ledger_private.asset_bytes(v_asset));
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.assets (code, name, scale)
-    values (asset_create.code, asset_create.name, asset_create.scale)
+  insert into ledger.assets select v_asset.*
     on conflict on constraint assets_pkey do nothing;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
@@ -5056,8 +5595,8 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning id
   )
-  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
-    select opened.id, 1, 'opened', ledger_private.actor() from opened;
+  select array_agg(opened.id) into v_opened from opened;
+  perform ledger_private.record_events(v_opened, 'opened', null);
   perform set_config('ledger.posting', '', true);
   return v_asset;
 end
@@ -5096,8 +5635,7 @@ begin
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
-    insert into ledger.wallet_events (wallet_id, seq, kind, actor)
-      values (v_wallet.id, 1, 'opened', ledger_private.actor());
+    perform ledger_private.record_events(array[v_wallet.id], 'opened', null);
   end if;
   perform set_config('ledger.posting', '', true);
   if v_wallet.id is not null then
@@ -5137,6 +5675,7 @@ as $$
 declare
   v_owner text;
   v_place bigint;
+  v_new uuid[];
   v_opened record;
 begin
   if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
@@ -5159,8 +5698,8 @@ begin
       on conflict on constraint wallets_pkey do nothing
       returning id
   )
-  insert into ledger.wallet_events (wallet_id, seq, kind, actor)
-    select o.id, 1, 'opened', ledger_private.actor() from opened o;
+  select array_agg(o.id order by o.id) into v_new from opened o;
+  perform ledger_private.record_events(v_new, 'opened', null);
   perform set_config('ledger.posting', '', true);
 
   for v_opened in
@@ -5776,6 +6315,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_asset_hash bytea;
   v_newest ledger.asset_limits;
   v_limits ledger.asset_limits;
   v_same boolean;
@@ -5793,14 +6333,15 @@ begin
       'Name the asset; a limit is a number of minor units from 0 to 9000000000000000000, or null for none.');
   end if;
   -- Of two calls one waits for the other: each leaves a row of its own.
-  perform from ledger.assets a where a.code = asset_limit_set.asset_code for no key update;
+  select a.hash into v_asset_hash from ledger.assets a where a.code = asset_limit_set.asset_code for no key update;
   if not found then
     perform ledger_private.refuse_asset(asset_code);
   end if;
 
   select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;
   v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
-    ledger_private.actor(), clock_timestamp());
+    ledger_private.actor(), clock_timestamp(), null);
+  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash), ledger_private.asset_limit_bytes(v_limits));
   v_same := v_newest.seq is not null
     and (v_newest.max_spend, v_newest.max_balance, v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
       is not distinct from (max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend);
@@ -6357,26 +6898,55 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
--- One wallet and all of them want different plans.
+-- One wallet and all of them want different plans, and what is sorted is to fit into memory.
 set plan_cache_mode = force_custom_plan
+set jit = off
+set work_mem = '64MB'
+set random_page_cost = 1.1
 as $$
+declare
+  -- Wallets by the first digit of their ids: a large ledger is proven part by part, a small one at once.
+  v_digits text[] := array[null];
+  v_digit text;
+  v_first uuid;
+  v_last uuid;
+  v_proven bigint := 0;
+  v_rows bigint;
 begin
   -- "No row" must never mean "no such wallet".
   if ledger_verify.wallet_id is not null
     and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id and w.house is null) then
     perform ledger_private.refuse_wallet(ledger_verify.wallet_id);
   end if;
+  if ledger_verify.wallet_id is null and pg_relation_size('ledger.entries') > 32 * 1024 * 1024 then
+    v_digits := regexp_split_to_array('0123456789abcdef', '');
+  end if;
+  if current_setting('ledger.progress', true) = 'on' then
+    select count(*) into v_rows from ledger.entries e where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
+    raise info 'ledger_verify' using detail = jsonb_build_object('proven', 0, 'rows', v_rows);
+  end if;
 
-  return query select f.* from ledger_private.verify_entries(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_transfers(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_reversals(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_holds(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_lots(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_draws(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_order(ledger_verify.wallet_id) f;
-  return query select f.* from ledger_private.verify_wallets(ledger_verify.wallet_id) f;
+  foreach v_digit in array v_digits loop
+    v_first := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
+    v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
+    return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_draws(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_order(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_events(v_first, v_last) f;
+    if v_rows is not null then
+      v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
+      raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);
+    end if;
+  end loop;
   if ledger_verify.wallet_id is null then
+    return query select f.* from ledger_private.verify_house() f;
     return query select f.* from ledger_private.verify_sums() f;
+    return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
   end if;
 end
@@ -6387,6 +6957,8 @@ $$Proves the ledger again from its rows, in one snapshot, while others go on pos
 means that it is sound.
 
 - walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
+
+In a session with ledger.progress = on, a message (INFO) tells again and again how many of the entries have been proven.
 
 Rules:
 
@@ -6411,10 +6983,13 @@ Rules:
 - wallet_id: the id of a wallet is the one derived from its owner or house account, and no part of the house is missing
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
+- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are numbered without gaps, none
+  missing, and each hash covers the row and the one before
 - asset_sum: within an asset, debits and credits have the same sum
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
-- seal_entry: what was sealed is there, and what was to be sealed was$$;
+- seal_entry: what was sealed is there, and what was to be sealed was
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true$$;
 
 revoke all on function ledger.ledger_verify(uuid) from public;
 grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;
@@ -6422,24 +6997,14 @@ grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;
 --! Included functions/ledger/ledger_verify_seals.sql
 create or replace function ledger.ledger_verify_seals(kept jsonb default null)
 returns setof ledger.finding
-language plpgsql
+language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-  if (case jsonb_typeof(kept) when 'array' then exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object')
-    else kept is not null end) then
-    perform ledger_private.refuse_argument('kept', 'Give a list of seals as npm run seal wrote them.');
-  end if;
-  return query select f.* from ledger_private.verify_seals() f;
-  return query
-    select 'seal_missing', null::uuid, null::bigint, null::uuid,
-        jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
-      from jsonb_populate_recordset(null::ledger.seals, kept) k
-      left join ledger.seals s on s.seq = k.seq
-      where s is distinct from k;
-end
+  select f.* from ledger_private.verify_kept(kept) f
+  union all
+  select f.* from ledger_private.verify_seals() f
 $$;
 
 comment on function ledger.ledger_verify_seals(jsonb) is
@@ -6454,6 +7019,7 @@ Rules:
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true
 - seal_missing: a seal that was kept elsewhere is in the ledger, unchanged
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
@@ -6470,17 +7036,28 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_started timestamptz := clock_timestamp();
+  v_proof ledger.verifications;
+  v_previous ledger.verifications;
   v_findings ledger.finding[];
-  v_seal bigint;
 begin
+  v_proof.started_at := clock_timestamp();
   -- One statement, one snapshot.
-  select array(select f from ledger.ledger_verify() f union select f from ledger.ledger_verify_seals(kept) f),
+  select array(select f from ledger_private.verify_kept(kept) f union all select f from ledger.ledger_verify() f),
       (select max(s.seq) from ledger.seals s)
-    into v_findings, v_seal;
+    into v_findings, v_proof.seal_seq;
+  -- One chain of all proofs: who ends at the same time waits for a moment.
+  lock table ledger.verifications in share row exclusive mode;
+  select v.* into v_previous from ledger.verifications v order by v.seq desc limit 1;
+  v_proof.id := uuidv7();
+  v_proof.seq := coalesce(v_previous.seq, 0) + 1;
+  v_proof.finished_at := clock_timestamp();
+  v_proof.findings := cardinality(v_findings);
+  v_proof.kept_seals := coalesce(jsonb_array_length(kept), 0);
+  v_proof.actor := ledger_private.actor();
+  v_proof.hash := ledger_private.record_hash(v_previous.hash, ledger_private.verification_bytes(v_proof));
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.verifications (started_at, finished_at, findings, seal_seq, kept_seals, actor)
-    values (v_started, clock_timestamp(), cardinality(v_findings), v_seal, coalesce(jsonb_array_length(kept), 0), ledger_private.actor());
+  -- Above READ COMMITTED the newest may be one that is not seen: then this is 40001.
+  insert into ledger.verifications select v_proof.* on conflict on constraint verifications_seq_key do nothing;
   perform set_config('ledger.posting', '', true);
   return query select f.* from unnest(v_findings) f;
 end
@@ -6488,8 +7065,8 @@ $$;
 
 comment on function ledger.ledger_prove(jsonb) is
 $$@behavior -*
-Proves the whole ledger as ledger_verify does, and its seals as ledger_verify_seals does, and records that it was done and how many findings came
-of it.
+Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it was done and how many
+findings came of it.
 
 - kept: a list of seals that were kept elsewhere, each an object with all facts of it; none if left out.
 
@@ -6519,6 +7096,10 @@ declare
   v_wallets uuid[];
   v_seqs bigint[];
   v_leaves bytea[];
+  v_chains ledger_private.record_chain[];
+  v_ids uuid[];
+  v_numbers bigint[];
+  v_record_leaves bytea[];
 begin
   if max_transfers is null or max_transfers not between 1 and 1000000 then
     perform ledger_private.refuse_argument('max_transfers', 'Ask for 1 to 1000000 transfers at a time.');
@@ -6527,6 +7108,10 @@ begin
   lock table ledger.seals in share row exclusive mode;
   select s.* into v_last from ledger.seals s order by s.seq desc limit 1;
   v_start := ledger_private.seal_start(v_epoch);
+  select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq order by r.chain, r.id),
+      array_agg(ledger_private.seal_leaf(r.id, r.seq, r.hash) order by r.chain, r.id)
+    into v_chains, v_ids, v_numbers, v_record_leaves
+    from ledger_private.unsealed_records(max_transfers) r;
   -- What began before this has ended, and the next statement sees it: no block leaves out what is committed late.
   v_horizon := pg_snapshot_xmin(pg_current_snapshot());
   loop
@@ -6543,16 +7128,17 @@ begin
         array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, h.hash) order by h.wallet_id)
       into v_wallets, v_seqs, v_seal.entries, v_leaves
       from ledger_private.unsealed_heads(v_start, v_until) h;
-    exit when v_wallets is not null;
-    if v_until.xid = v_horizon then
-      return;
-    end if;
+    exit when v_wallets is not null or v_until.xid = v_horizon;
     v_start := v_until;
   end loop;
 
+  if v_wallets is null and v_ids is null then
+    return;
+  end if;
   v_seal.seq := coalesce(v_last.seq, 0) + 1;
-  v_seal.wallets := cardinality(v_wallets);
-  v_seal.root := ledger_private.merkle_root(v_leaves);
+  v_seal.entries := coalesce(v_seal.entries, 0);
+  v_seal.wallets := coalesce(cardinality(v_wallets), 0);
+  v_seal.root := ledger_private.merkle_root(v_leaves || v_record_leaves);
   v_seal.previous := v_last.hash;
   v_seal.horizon := v_until.xid;
   v_seal.horizon_id := v_until.id;
@@ -6565,6 +7151,11 @@ begin
   insert into ledger.seals select v_seal.* on conflict on constraint seals_pkey do nothing;
   insert into ledger.seal_heads (wallet_id, seal_seq, seq)
     select h.wallet_id, v_seal.seq, h.seq from unnest(v_wallets, v_seqs) h (wallet_id, seq);
+  insert into ledger.seal_records (chain, id, seal_seq, seq)
+    select r.chain, r.id, v_seal.seq, r.seq from unnest(v_chains, v_ids, v_numbers) r (chain, id, seq);
+  delete from ledger_private.unsealed_events u
+    using unnest(v_chains, v_ids, v_numbers) r (chain, id, seq)
+    where r.chain = 'wallet' and u.wallet_id = r.id and u.seq <= r.seq;
   perform set_config('ledger.posting', '', true);
   return next v_seal;
 end
@@ -6573,10 +7164,11 @@ $$;
 comment on function ledger.ledger_seal(int) is
 $$@behavior -*
 Closes a block over the entries committed since the last seal: a Merkle tree over the newest entry of each wallet, whose hash covers those
-before it, and a seal that covers the tree and the seal before. No row where nothing is new. No posting waits for it, and it waits for none: entries
+before it, and over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications), and a seal that
+covers the tree and the seal before. No row where nothing is new. No posting waits for it, and it waits for none: entries
 whose transaction began after one that is still open are left to the next seal. Call it again, in a transaction of its own, until it returns nothing.
 
-- maxTransfers: how many transfers a block covers at most, 1 to 1000000.
+- maxTransfers: how many transfers, and how many events of wallets, a block covers at most, 1 to 1000000.
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 

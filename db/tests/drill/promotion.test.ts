@@ -67,7 +67,7 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
         const verified = await execute(process.execPath, ['src/commands/verify.ts'], {
           env: { DATABASE_URL: cluster.url('wallet') },
         });
-        expect(verified).toMatchObject({ code: 0, stdout: 'the ledger is sound\n' });
+        expect(verified).toMatchObject({ code: 0, stdout: '', stderr: '' });
 
         // A new standby, and answers wait for it again.
         await cluster.addStandby();

@@ -119,7 +119,8 @@ export class Scenario {
   }
 
   async #verify(): Promise<void> {
-    assert.match(await this.#compose.exec('gateway', 'node', 'src/commands/verify.ts'), /^the ledger is sound$/m);
+    // Not on a terminal it prints findings only.
+    assert.equal((await this.#compose.exec('gateway', 'node', 'src/commands/verify.ts')).trim(), '');
     this.#report('compose: the ledger is sound, by the command in the container');
   }
 

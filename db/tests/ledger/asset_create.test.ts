@@ -25,6 +25,7 @@ describe('asset_create', () => {
       name: 'Gold Coins',
       scale: 2,
       created_at: expect.any(String) as string,
+      hash: expect.any(Buffer) as Buffer,
     });
   });
 

@@ -107,6 +107,7 @@ describe('asset_limit_set', () => {
       max_daily_spend: '5',
       actor: 'operator:eve',
       created_at: expect.any(String) as string,
+      hash: expect.any(Buffer) as Buffer,
     });
   });
 

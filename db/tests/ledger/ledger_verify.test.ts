@@ -337,11 +337,13 @@ describe('ledger_verify', () => {
       `delete from ledger.assets where code = (select asset_code from ledger.wallets where id = '${alice}')`,
     );
     const { raw: orphan } = await findingsAfter(
-      `insert into ledger.wallet_events (wallet_id, seq, kind, actor) values ('${UNKNOWN_WALLET}', 1, 'opened', 'x')`,
+      `insert into ledger.wallet_events (wallet_id, seq, kind, actor, hash) values ('${UNKNOWN_WALLET}', 1, 'opened', 'x', '')`,
     );
 
     expect(rulesOf(gone)).toEqual(['wallet_reference']);
-    expect(orphan).toMatchObject([{ rule: 'wallet_reference', wallet_id: UNKNOWN_WALLET }]);
+    expect(orphan).toMatchObject(
+      ['wallet_reference', 'record_chain', 'seal_record'].map((rule) => ({ rule, wallet_id: UNKNOWN_WALLET })),
+    );
   });
 
   describe('finds in a wallet', () => {
@@ -354,13 +356,13 @@ describe('ledger_verify', () => {
       {
         what: 'an event that the status does not follow',
         sql: () =>
-          `insert into ledger.wallet_events (wallet_id, seq, kind, actor) values ('${alice}', 2, 'closed', 'x')`,
-        rules: ['wallet_status'],
+          `insert into ledger.wallet_events (wallet_id, seq, kind, actor, hash) values ('${alice}', 2, 'closed', 'x', '')`,
+        rules: ['seal_record', 'wallet_status'],
       },
       {
         what: 'no event at all',
         sql: () => `delete from ledger.wallet_events where wallet_id = '${alice}'`,
-        rules: ['wallet_status'],
+        rules: ['seal_record', 'wallet_status'],
       },
       {
         what: 'another owner',

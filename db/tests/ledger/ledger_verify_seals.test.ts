@@ -10,7 +10,7 @@ import {
   rulesOf,
   type Session,
 } from '../helpers.ts';
-import { keepSeals, sealUntil, verifySeals } from '../seals.ts';
+import { keepSeals, seal, sealUntil, verifySeals } from '../seals.ts';
 
 const db = createDatabase();
 let alice = '';
@@ -19,8 +19,10 @@ let kept = '';
 
 beforeAll(async () => {
   const asset = await newAsset(db);
-  alice = await newWallet(db, asset, { bought: 100 });
-  bob = await newWallet(db, asset, { bought: 100 });
+  [alice, bob] = [await newWallet(db, asset), await newWallet(db, asset)];
+  // What stands beside the entries waits for no horizon: it alone is in the first seal.
+  while ((await seal(db)).length > 0);
+  for (const wallet_id of [alice, bob]) await call(db, 'wallet_top_up', { wallet_id, amount: 100, idem_key: newKey() });
   await sealUntil(db, bob, 1);
   for (let n = 0; n < 3; n += 1)
     await call(db, 'wallet_transfer', { from_wallet: alice, to_wallet: bob, amount: 5, idem_key: newKey() });
@@ -46,10 +48,15 @@ const REHASH = `do $$
       update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
     end loop;
     delete from ledger.seal_heads h where not exists (select from ledger.entries e where e.wallet_id = h.wallet_id and e.seq = h.seq);
-    delete from ledger.seals s where not exists (select from ledger.seal_heads h where h.seal_seq = s.seq);
+    delete from ledger.seals s where not exists (select from ledger.seal_heads h where h.seal_seq = s.seq)
+      and not exists (select from ledger.seal_records r where r.seal_seq = s.seq);
     for v_seal in select * from ledger.seals order by seq loop
-      select ledger_private.merkle_root(array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id)), count(*),
-          sum(h.seq - coalesce((select max(p.seq) from ledger.seal_heads p where p.wallet_id = h.wallet_id and p.seal_seq < h.seal_seq), 0))
+      select ledger_private.merkle_root(array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) || (
+            select array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id)
+              from ledger.seal_records n join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
+              where n.seal_seq = v_seal.seq)),
+          count(*), coalesce(sum(h.seq - coalesce((
+            select max(p.seq) from ledger.seal_heads p where p.wallet_id = h.wallet_id and p.seal_seq < h.seal_seq), 0)), 0)
         into v_seal.root, v_seal.wallets, v_seal.entries
         from ledger.seal_heads h join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
         where h.seal_seq = v_seal.seq;
@@ -79,7 +86,8 @@ const EDIT = `with newest as (
 async function after(edit: string, look: (session: Session) => Promise<Finding[]>): Promise<string> {
   const client = await db.connect();
   await client.query('begin; set local session_replication_role = replica');
-  await client.query(edit.replaceAll('ALICE', `'${alice}'`).replaceAll('BOB', `'${bob}'`));
+  const sealed = '(select min(seal_seq) from ledger.seal_heads where wallet_id = ALICE)';
+  await client.query(edit.replaceAll('SEALED', sealed).replaceAll('ALICE', `'${alice}'`).replaceAll('BOB', `'${bob}'`));
   const rules = rulesOf(await look(client)).join(' ');
   await client.query('rollback');
   return rules;
@@ -131,8 +139,9 @@ describe('ledger_verify_seals', () => {
       "update ledger.seals set previous = sha256('x') where seq = 2; update ledger.seals s set hash = ledger_private.seal_hash(s) where seq = 2",
       'seal_chain',
     ],
-    ['the first seal', 'delete from ledger.seals where seq = 1', 'seal_chain seal_entry'],
-    ['the number of a seal', 'update ledger.seals set seq = 99 where seq = 1', 'seal_chain seal_entry seal_root'],
+    ['the first seal', 'delete from ledger.seals where seq = 1', 'seal_chain seal_record'],
+    ['a seal of entries', 'delete from ledger.seals where seq = SEALED', 'seal_chain seal_entry'],
+    ['the number of a seal', 'update ledger.seals set seq = 99 where seq = 1', 'seal_chain seal_record seal_root'],
     ['a leaf', 'update ledger.seal_heads set seq = seq - 1 where wallet_id = BOB and seq > 1', 'seal_entry seal_root'],
     ['a leaf that is gone', 'delete from ledger.seal_heads where wallet_id = ALICE', 'seal_entry seal_root'],
   ])('finds an edit of %s', async (_what, edit, rules) => {

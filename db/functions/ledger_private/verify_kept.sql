@@ -1,0 +1,24 @@
+create or replace function ledger_private.verify_kept(kept jsonb)
+returns setof ledger.finding
+language plpgsql
+stable
+as $$
+begin
+  if (case jsonb_typeof(kept) when 'array' then exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object')
+    else kept is not null end) then
+    perform ledger_private.refuse_argument('kept', 'Give a list of seals as npm run seal wrote them.');
+  end if;
+  return query
+    select 'seal_missing', null::uuid, null::bigint, null::uuid,
+        jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
+      from jsonb_populate_recordset(null::ledger.seals, kept) k
+      left join ledger.seals s on s.seq = k.seq
+      where s is distinct from k;
+end
+$$;
+
+comment on function ledger_private.verify_kept(jsonb) is
+  'A finding for each seal that was kept elsewhere and is not in the ledger, unchanged. Refuses what is no list of seals with WLARG.';
+
+revoke all on function ledger_private.verify_kept(jsonb) from public;
+grant execute on function ledger_private.verify_kept(jsonb) to wallet_auditor;

@@ -1,0 +1,259 @@
+/**
+ * Every column of every table of the ledger, as the catalogue has them: each is edited, row by row, by a superuser whose session fires no
+ * trigger, and each edit is a finding of ledger_verify(). So is each row that is deleted, and each that is put in.
+ */
+import type pg from 'pg';
+import { call, callAll, createDatabase, expectSound, type Finding, newAsset, newKey, newWallet } from './helpers.ts';
+import { seal, sealUntil } from './seals.ts';
+
+/** What no proof can find, and why. */
+const NOT_FOUND: Record<string, string> = {
+  'ledger.transfers.xid':
+    'a place in the feed and no fact of the movement: it means nothing elsewhere, so that no hash covers it',
+};
+
+const TABLES = [
+  'ledger.asset_limits',
+  'ledger.assets',
+  'ledger.bonus_lot_draws',
+  'ledger.bonus_lots',
+  'ledger.entries',
+  'ledger.feed_epochs',
+  'ledger.holds',
+  'ledger.seal_heads',
+  'ledger.seal_records',
+  'ledger.seals',
+  'ledger.transfers',
+  'ledger.verifications',
+  'ledger.wallet_events',
+  'ledger.wallets',
+  'ledger_private.open_holds',
+  'ledger_private.open_lots',
+  'ledger_private.unsealed_events',
+];
+const LIMIT_MS = 300_000;
+
+interface Column {
+  name: string;
+  type: string;
+  is_enum: boolean;
+  nullable: boolean;
+}
+
+const db = createDatabase();
+let client: pg.Client;
+
+const post = (name: string, args: Record<string, unknown>) =>
+  call(db, `wallet_${name}`, { ...args, idem_key: newKey(), metadata: { note: 'x' } });
+
+async function asOwner(statement: string): Promise<void> {
+  const owner = await db.connect();
+  await owner.query(`begin; set local session_replication_role = replica; ${statement}; commit`);
+}
+
+/** Movements of all kinds, wallets of all states, limits, proofs, two epochs, and seals, after which some more has come. */
+beforeAll(async () => {
+  const asset = await newAsset(db);
+  const [alice, bob, carol] = (await Promise.all([1, 2, 3].map(() => newWallet(db, asset, { bought: 100 })))) as [
+    string,
+    string,
+    string,
+  ];
+  for (const max_spend of [1_000_000, 2_000_000])
+    await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend, max_daily_bonus: 5_000_000 });
+  await post('bonus', { wallet_id: alice, amount: 10, expires_at: '2090-01-01Z' });
+  await post('bonus', { wallet_id: alice, amount: 30, expires_at: '2095-01-01Z' });
+  await post('bonus', { wallet_id: alice, amount: 5 });
+  const hold = await post('hold', { wallet_id: alice, amount: 12, expires_at: '2090-01-01Z' });
+  await post('hold', { wallet_id: alice, amount: 3, expires_at: '2080-01-01Z' });
+  const other = await post('hold', { wallet_id: alice, amount: 2 });
+  const spend = await post('spend', { wallet_id: alice, amount: 11 });
+  await post('capture', { wallet_id: alice, hold_id: hold.hold_id, amount: 4 });
+  await post('release', { wallet_id: alice, hold_id: other.hold_id });
+  await post('reverse', { wallet_id: alice, transfer_id: spend.transfer_id, amount: 3 });
+  await post('transfer', { from_wallet: alice, to_wallet: bob, amount: 5 });
+  await db.query(
+    "select from ledger.wallet_post_batch(array[row('spend', $1::uuid, null, 4, 'b', null, null)::ledger.wallet_request])",
+    [bob],
+  );
+  // As if that day had come: what expires on it is booked.
+  await asOwner(
+    `set local session_replication_role = origin; select ledger_private.settle(array['${alice}'::uuid], '2091-01-01Z')`,
+  );
+  await post('hold', { wallet_id: alice, amount: 7, expires_at: '2099-01-01Z' });
+  await call<object>(db, 'wallet_freeze', { wallet_id: bob, reason: 'a doubt' });
+  await call<object>(db, 'wallet_reopen', { wallet_id: bob, reason: 'no doubt' });
+  await call<object>(db, 'wallet_freeze', { wallet_id: carol, reason: 'a doubt' });
+  const closed = await newWallet(db, asset);
+  await call<object>(db, 'wallet_close', { wallet_id: closed, reason: 'gone' });
+  expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
+  await sealUntil(db, carol, 1);
+  // Rows that replication would have brought make a second epoch necessary.
+  await asOwner("update ledger.transfers set xid = '18446744073709551615'");
+  await asOwner(
+    'set local session_replication_role = origin; set local role wallet_owner; select ledger_private.begin_epoch()',
+  );
+  await post('top_up', { wallet_id: carol, amount: 1 });
+  expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
+  await sealUntil(db, carol, 2);
+  while ((await seal(db)).length > 0);
+  // And now something that is not sealed yet.
+  await post('bonus', { wallet_id: carol, amount: 6, expires_at: '2095-01-01Z' });
+  await newWallet(db, asset, { bought: 1 });
+  await call<object>(db, 'wallet_reopen', { wallet_id: carol, reason: 'no doubt' });
+  await expectSound(db);
+  client = await db.connect();
+}, LIMIT_MS);
+
+async function columnsOf(table: string): Promise<Column[]> {
+  const { rows } = await db.query<Column>(
+    `select a.attname as name, format_type(a.atttypid, a.atttypmod) as type, t.typtype = 'e' as is_enum, not a.attnotnull as nullable
+     from pg_attribute a join pg_type t on t.oid = a.atttypid
+     where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`,
+    [table],
+  );
+  return rows;
+}
+
+/** Where a few rows of each kind are: a kind is what the columns of enums say. */
+async function rowsOf(table: string, columns: Column[]): Promise<string[]> {
+  const kinds = columns.filter(({ is_enum }) => is_enum).map(({ name }) => name);
+  const { rows } = await db.query<{ place: string }>(
+    `select place from (
+       select ctid::text as place, row_number() over kind as number, count(*) over (partition by ${kinds.join(', ') || '1'}) as total
+       from ${table} window kind as (partition by ${kinds.join(', ') || '1'} order by ctid)) r
+     where number = 1 or number = total and ${kinds.length === 0}`,
+  );
+  return rows.map(({ place }) => place);
+}
+
+/** Other values of a column, of which a constraint may refuse some. */
+function othersOf({ name, type, is_enum }: Column): string[] {
+  const value = `"${name}"`;
+  if (is_enum) return [`(select x from unnest(enum_range(null::${type})) x where x is distinct from ${value} limit 1)`];
+  switch (type) {
+    case 'smallint':
+    case 'integer':
+    case 'bigint':
+      return [`coalesce(${value} + 1, 1)`, `${value} - 1`];
+    case 'text':
+      return [`coalesce(${value}, '') || 'x'`];
+    case 'uuid':
+      return ['gen_random_uuid()'];
+    case 'timestamp with time zone':
+      return [`coalesce(${value} + interval '1 us', '2099-01-01Z')`];
+    case 'bytea':
+      return [`sha256(coalesce(${value}, ''))`];
+    case 'jsonb':
+      return [`${value} || '{"other": 1}'`];
+    case 'xid8':
+      return [`(${value}::text::numeric + 1)::text::xid8`];
+    default:
+      throw new Error(`no other value of ${name}, a ${type}`);
+  }
+}
+
+/** What an edit past all triggers leads to; undefined where it changes nothing, or a constraint refuses it. */
+async function findingsAfter(edit: string, before = ''): Promise<Finding[] | undefined> {
+  await client.query(`begin; set local session_replication_role = replica; ${before}`);
+  try {
+    const { rowCount } = await client.query(edit);
+    return rowCount === 0 ? undefined : await callAll<Finding>(client, 'ledger_verify', {});
+  } catch (error) {
+    if ((error as { code?: string }).code?.startsWith('23')) return undefined;
+    throw error;
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+/** A superuser can also drop the CHECKs of a table. */
+async function dropChecks(table: string): Promise<string> {
+  const { rows } = await db.query<{ name: string }>(
+    "select conname as name from pg_constraint where conrelid = $1::regclass and contype = 'c'",
+    [table],
+  );
+  return rows.map(({ name }) => `alter table ${table} drop constraint "${name}"`).join('; ');
+}
+
+/** The edits of a column that changed something, by their rows, each with what was found. */
+async function editsOf(table: string, places: string[], column: Column, before = ''): Promise<[string, Finding[]][]> {
+  const edits: [string, Finding[]][] = [];
+  for (const place of places) {
+    const tryOut = async (other: string): Promise<boolean> => {
+      const isOther = `"${column.name}" is distinct from ${other}`;
+      const edit = `update ${table} set "${column.name}" = ${other} where ctid = '${place}' and ${isOther}`;
+      const findings = await findingsAfter(edit, before);
+      if (findings) edits.push([edit, findings]);
+      return findings !== undefined;
+    };
+    for (const other of othersOf(column)) if (await tryOut(other)) break;
+    if (column.nullable) await tryOut('null');
+  }
+  return edits;
+}
+
+describe('ledger_verify', () => {
+  it('is asked about every table of the ledger', async () => {
+    const { rows } = await db.query<{ name: string }>(
+      `select oid::regclass::text as name from pg_class
+       where relkind in ('r', 'p') and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) order by 1`,
+    );
+
+    expect(rows.map(({ name }) => name)).toEqual(TABLES);
+  });
+
+  it.each(TABLES)(
+    'finds each edit of each column of %s',
+    async (table) => {
+      const columns = await columnsOf(table);
+      const places = await rowsOf(table, columns);
+      expect(places.length).toBeGreaterThan(0);
+      const overlooked: string[] = [];
+      for (const column of columns) {
+        const name = `${table}.${column.name}`;
+        let edits = await editsOf(table, places, column);
+        if (edits.length === 0) edits = await editsOf(table, places, column, await dropChecks(table));
+        expect([name, edits.length > 0]).toEqual([name, true]);
+        if (name in NOT_FOUND) continue;
+        overlooked.push(...edits.filter(([, findings]) => findings.length === 0).map(([edit]) => edit));
+      }
+
+      expect(overlooked).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it.each(TABLES)(
+    'finds each row of %s that is deleted, and each that is put in',
+    async (table) => {
+      const columns = await columnsOf(table);
+      const { rows: keys } = await db.query<{ name: string }>(
+        `select distinct a.attname as name from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[i.indnkeyatts - 1]
+         where i.indrelid = $1::regclass and i.indisunique`,
+        [table],
+      );
+      const copied = columns.map((column) => {
+        const isKey = keys.some(({ name }) => name === column.name);
+        if (!isKey) return `"${column.name}"`;
+        const [other] = othersOf(column);
+        return column.type === 'integer' || column.type === 'bigint'
+          ? `"${column.name}" + 1000`
+          : `case when "${column.name}" is not null then ${other} end`;
+      });
+      const overlooked: string[] = [];
+      for (const place of await rowsOf(table, columns)) {
+        for (const edit of [
+          `delete from ${table} where ctid = '${place}'`,
+          `insert into ${table} select ${copied.join(', ')} from ${table} where ctid = '${place}'`,
+        ]) {
+          const findings = await findingsAfter(edit);
+          if (!findings?.length) overlooked.push(edit);
+        }
+      }
+
+      expect(overlooked).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
