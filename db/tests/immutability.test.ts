@@ -32,6 +32,7 @@ const LOG: Record<string, string> = {
 const WORK_LISTS: Record<string, string> = {
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
+  'ledger_private.unsettled_wallets': 'failed_at',
 };
 const TABLES = { ...LOG, ...WORK_LISTS };
 

@@ -59,6 +59,7 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.ledger_prove': ['job'],
   'ledger.ledger_verify_seals': ['auditor'],
   'ledger.ledger_metrics': ['auditor', 'gateway'],
+  'ledger.ledger_unsettled': ['auditor', 'job'],
   'ledger.ledger_trial_balance': ['auditor'],
   'ledger.ledger_verify': ['auditor'],
   'ledger.wallet_stripe': ['auditor'],
@@ -80,6 +81,7 @@ const TABLES: Record<string, string> = {
   'ledger.verifications': 'started_at',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
+  'ledger_private.unsettled_wallets': 'failed_at',
 };
 
 /** Where not every role of the ledger reads a table: those that do. */
@@ -88,6 +90,7 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.seals': ['auditor', 'job'],
   'ledger.seal_heads': ['auditor'],
   'ledger.verifications': ['auditor'],
+  'ledger_private.unsettled_wallets': ['auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
@@ -118,6 +121,7 @@ const CALLS: Record<string, string> = {
   ledger_prove: '',
   ledger_verify_seals: '',
   ledger_metrics: '',
+  ledger_unsettled: '',
   ledger_notify: '',
   wallets_seq: 'null::ledger.wallets',
   ledger_trial_balance: '',

@@ -24,8 +24,9 @@ end
 $$;
 
 comment on function ledger.wallet_balance_at(uuid, timestamptz) is
-$$A wallet's balances at an instant: those of the newest entry booked at or before it, in minor units. Available leaves out bonus credits that had
-expired by then. An instant in the future counts as now.
+$$A wallet's balances at an instant: those of the newest entry booked at or before it, in minor units. Available is what could be spent then:
+holds that had expired by then reserve nothing any more, and bonus credits that had expired are left out, whether that was booked by then or not. An
+instant in the future counts as now.
 
 - walletId: a player's wallet that the caller may see.
 - atTime: an instant from when the wallet was opened.
