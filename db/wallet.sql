@@ -19,6 +19,7 @@
 --!include schema/movements.sql
 --!include schema/holds.sql
 --!include schema/lots.sql
+--!include schema/expiry.sql
 --!include schema/limits.sql
 --!include schema/feed.sql
 --!include schema/seals.sql
@@ -73,7 +74,8 @@
 --!include functions/ledger_private/seq_before.sql
 --!include functions/ledger_private/entry_at.sql
 --!include functions/ledger_private/lot_at.sql
---!include functions/ledger_private/due_amount.sql
+--!include functions/ledger_private/due_holds.sql
+--!include functions/ledger_private/available_at.sql
 --!include functions/ledger_private/balance_of.sql
 --!include functions/ledger_private/held_bonus.sql
 --!include functions/ledger_private/free_part.sql
@@ -87,6 +89,7 @@
 --!include functions/ledger_private/check_snapshot.sql
 --!include functions/ledger_private/check_expiry.sql
 --!include functions/ledger_private/receipt.sql
+--!include functions/ledger_private/settled_receipt.sql
 --!include functions/ledger_private/check_replay.sql
 --!include functions/ledger_private/replay.sql
 --!include functions/ledger_private/check_status.sql
@@ -109,6 +112,10 @@
 --!include functions/ledger_private/expire_due_lots.sql
 --!include functions/ledger_private/settle.sql
 --!include functions/ledger_private/due_wallets.sql
+--!include functions/ledger_private/still_due.sql
+--!include functions/ledger_private/settle_each.sql
+--!include functions/ledger_private/sweep.sql
+--!include functions/ledger_private/note_failures.sql
 
 -- The posting path
 --!include functions/ledger_private/judge.sql
@@ -217,6 +224,7 @@
 --!include functions/ledger/ledger_seal.sql
 --!include functions/ledger/ledger_events.sql
 --!include functions/ledger/ledger_notify.sql
+--!include functions/ledger/ledger_unsettled.sql
 --!include functions/ledger/ledger_metrics.sql
 --!include functions/gateway/take_poller_turn.sql
 

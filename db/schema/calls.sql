@@ -29,13 +29,14 @@ The amount moved, in minor units.$$;
 comment on column ledger.receipt.bonus_amount is $$@notNull
 The part of it that was bonus credits, in minor units.$$;
 comment on column ledger.receipt.balance is $$@notNull
-Balance after it, in minor units.$$;
+Balance after it, in minor units: that of its own entry.$$;
 comment on column ledger.receipt.bonus_balance is $$@notNull
 The part of the balance that is bonus credits.$$;
 comment on column ledger.receipt.held_balance is $$@notNull
 The part of the balance that is reserved.$$;
 comment on column ledger.receipt.available is $$@notNull
-What could be spent after it: the balance less what is reserved.$$;
+What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it gave back and that had
+expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.hold_id is 'The hold it opened, captured or released, if any.';
 comment on column ledger.receipt.replayed is $$@notNull
 True where the key had been used before and nothing was booked now.$$;
@@ -76,13 +77,13 @@ create type ledger.wallet_balance as (
 );
 comment on type ledger.wallet_balance is 'A wallet''s balances at one moment, in minor units.';
 comment on column ledger.wallet_balance.balance is $$@notNull
-All credits, reserved and bonus credits included.$$;
+All credits by the newest entry, in minor units: with reserved and bonus credits, and with what has expired since and is not booked yet.$$;
 comment on column ledger.wallet_balance.bonus_balance is $$@notNull
-The part of the balance that is bonus credits.$$;
+The part of the balance that is bonus credits, by the newest entry.$$;
 comment on column ledger.wallet_balance.held_balance is $$@notNull
-The part of the balance that is reserved.$$;
+The part of the balance that is reserved, by the newest entry: also by holds that have expired since.$$;
 comment on column ledger.wallet_balance.available is $$@notNull
-What can be spent.$$;
+What can be spent, in minor units: what has expired counts at once, booked or not.$$;
 comment on column ledger.wallet_balance.seq is $$@notNull
 The newest entry counted; 0 for a wallet without entries.$$;
 comment on column ledger.wallet_balance.as_of is $$@notNull
@@ -128,10 +129,10 @@ Where its credits come from.$$;
 comment on column ledger.balance_part.amount is $$@notNull
 How many they are.$$;
 comment on column ledger.balance_part.available is $$@notNull
-How many of them can be spent: none that a hold reserves or that have expired.$$;
+How many of them can be spent: none that an open hold reserves or that have expired.$$;
 comment on column ledger.balance_part.expires_at is 'When they expire, if they do.';
 comment on column ledger.balance_part.transfer_id is 'The movement that brought them, for expiring credits.';
-comment on column ledger.balance_part.hold_id is 'The hold that reserves them, if one does.';
+comment on column ledger.balance_part.hold_id is 'The open hold that reserves them, if one does.';
 grant usage on type ledger.balance_part to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.history_line as (

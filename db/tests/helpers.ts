@@ -434,7 +434,7 @@ export interface Finding {
 export const rulesOf = (findings: Finding[]): string[] => [...new Set(findings.map(({ rule }) => rule))].sort();
 
 /** Computes all chains of hashes anew, as somebody who knows the format would after tampering. */
-const REHASH = `do $$
+export const REHASH = `do $$
   declare
     v_entry ledger.entries;
     v_transfer ledger.transfers;

@@ -34,6 +34,7 @@ const WORK_LISTS: Record<string, string> = {
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
   'ledger_private.unsealed_events': 'seq',
+  'ledger_private.unsettled_wallets': 'failed_at',
 };
 const TABLES = { ...LOG, ...WORK_LISTS };
 

@@ -64,6 +64,7 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.ledger_prove': ['job'],
   'ledger.ledger_verify_seals': ['auditor'],
   'ledger.ledger_metrics': ['auditor', 'gateway'],
+  'ledger.ledger_unsettled': ['auditor', 'job'],
   'ledger.ledger_trial_balance': ['auditor'],
   'ledger.ledger_verify': ['auditor'],
   'ledger.wallet_stripe': ['auditor'],
@@ -87,6 +88,7 @@ const TABLES: Record<string, string> = {
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
   'ledger_private.unsealed_events': 'seq',
+  'ledger_private.unsettled_wallets': 'failed_at',
 };
 
 /** Where not every role of the ledger reads a table: those that do. */
@@ -97,6 +99,7 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.seal_records': ['auditor'],
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['auditor'],
+  'ledger_private.unsettled_wallets': ['auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
@@ -129,6 +132,7 @@ const CALLS: Record<string, string> = {
   ledger_prove: '',
   ledger_verify_seals: '',
   ledger_metrics: '',
+  ledger_unsettled: '',
   ledger_notify: '',
   wallets_seq: 'null::ledger.wallets',
   ledger_trial_balance: '',

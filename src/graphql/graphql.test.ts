@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { age } from '../../db/tests/aged.ts';
 import {
   expectSound,
   houseWallet,
@@ -252,11 +252,32 @@ describe('holds over GraphQL', () => {
       walletId,
       amount: 4,
       idemKey: 'b',
-      expiresAt: new Date(Date.now() + 200).toISOString(),
+      expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
     });
 
     const released = await service.receipt('walletRelease', { walletId, holdId, idemKey: 'c' });
-    await sleep(250);
+    await age(db, '1 hour');
+    // From its expiry on, booked or not.
+    expect(
+      await service.data(
+        `{ wallet(id: "${walletId}") { available all: holds { nodes { status } } open: holds(open: true) { nodes { id } } }
+           walletBalance(walletId: "${walletId}") { available } walletExplain(walletId: "${walletId}") { source available holdId } }`,
+      ),
+    ).toEqual({
+      wallet: {
+        available: '10',
+        all: { nodes: [{ status: 'expired' }, { status: 'released' }] },
+        open: { nodes: [] },
+      },
+      walletBalance: { available: '10' },
+      walletExplain: [{ source: 'paid', available: '10', holdId: null }],
+    });
+    expect(
+      errorOf(await service.mutate('walletSpend', { walletId, amount: 11, idemKey: newKey() })).extensions,
+    ).toMatchObject({
+      code: 'INSUFFICIENT_FUNDS',
+      detail: { available: '10', requested: '11' },
+    });
     await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: 'd' });
 
     expect(released).toMatchObject({ kind: 'release', amount: '4', heldBalance: '4', available: '6' });

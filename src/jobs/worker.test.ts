@@ -9,6 +9,7 @@ import {
   someAsset,
   type Database,
 } from '../../db/tests/helpers.ts';
+import { age, rehash, tampering } from '../../db/tests/aged.ts';
 import { migrate } from '../database/migrate.ts';
 import { Gateway, linesOfLog, withLogin } from '../testing.ts';
 
@@ -404,6 +405,44 @@ describe('a service, with the real ledger,', () => {
       await noJob(db);
       await gateway.child.prints(/"wallets":[12],/);
       await expectSound(db);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'books the others where one wallet cannot be settled, names it once with the SQLSTATE and nothing else, and ends',
+    async () => {
+      const asset = await someAsset(db);
+      const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+      const [bad = '', good = ''] = await Promise.all([1, 2].map(() => newWallet(db, asset, { bought: 10 })));
+      for (const wallet_id of [bad, good])
+        await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
+      await tampering(db, (client) => client.query('delete from ledger.holds where wallet_id = $1', [bad]));
+      const before = gateway.child.stdout.length;
+      await age(db, '1 hour', 'later');
+
+      await tick(db);
+      await eventually('the other is booked', async () => {
+        const { rows } = await db.query('select from ledger.entries where wallet_id = $1 and seq = 3', [good]);
+        return rows.length === 1;
+      });
+      await noJob(db);
+      await tick(db);
+      await noJob(db);
+
+      const told = () => linesOfLog(gateway.child.stderr).filter(({ wallet_id }) => wallet_id !== undefined);
+      await eventually('it is told', () => Promise.resolve(told().length > 0));
+      const msg = 'what is due in a wallet could not be booked';
+      const { time, service, ...line } = told()[0] ?? {};
+      expect([typeof time, typeof service]).toEqual(['string', 'string']);
+      expect(line).toEqual({ level: 'error', wallet_id: bad, sqlstate: 'XX001', failures: 1, msg });
+      expect(told()).toHaveLength(1);
+      // It says how many were booked, not how many it has looked at.
+      await gateway.child.prints(/"wallets":1,/);
+      expect(gateway.child.stdout.slice(before).match(/booked what was due/g)).toHaveLength(1);
+      const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+      expect(metrics).toMatch(/^ledger_unsettled_wallets 1$/m);
+      await rehash(db);
     },
     SLOW_MS,
   );

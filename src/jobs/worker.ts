@@ -22,7 +22,16 @@ const CRONTAB = `
 * * * * * expire_due ?queue=expiry&jobKey=expire_due
 */5 * * * * release_dead ?jobKey=release_dead`;
 
+/** A wallet in which what is due could not be booked; the error by its SQLSTATE alone. */
+interface Unsettled {
+  wallet_id: string;
+  sqlstate: string;
+  failures: number;
+}
+
 const BATCH_SIZE = 1000;
+/** Of the wallets that fail in one batch, so many have a line of their own. */
+const TOLD_WALLETS = 20;
 const RUN_LIMIT_MS = 5 * 60_000;
 /** A job that is locked for longer than any run lasts was left by a process that died. */
 const DEAD_AFTER = '10 minutes';
@@ -104,18 +113,51 @@ async function runUntil(signal: AbortSignal, pool: Pool, crontab: string): Promi
   signal.removeEventListener('abort', stop);
 }
 
-/** Batch by batch, each a transaction of its own. What is left when the time is up is for the next run. */
+/** Batch by batch. What is left when the time is up is for the next run. */
 async function expireDue(_payload: unknown, helpers: JobHelpers): Promise<void> {
   const deadline = Date.now() + RUN_LIMIT_MS;
+  const told = new Set<string>();
   let total = 0;
-  for (let settled = 1; settled > 0 && !helpers.abortSignal.aborted && Date.now() < deadline;) {
-    const { rows } = await helpers.query<{ settled: string }>('select ledger.wallet_expire_due($1) as settled', [
-      BATCH_SIZE,
-    ]);
-    settled = Number(rows[0]?.settled);
+  for (let isMore = true; isMore && !helpers.abortSignal.aborted && Date.now() < deadline;) {
+    const { settled, unsettled } = await expireBatch(helpers);
     total += settled;
     if (settled > 0) log.info({ wallets: total }, 'booked what was due');
+    const failed = unsettled.filter(({ wallet_id, failures }) => !told.has(`${wallet_id} ${failures}`));
+    for (const { wallet_id, failures } of failed) told.add(`${wallet_id} ${failures}`);
+    tellFailed(failed);
+    // Behind those that have just failed there may be others.
+    isMore = settled > 0 || failed.length > 0;
   }
+}
+
+/** In a transaction of its own, which also tells in which wallets the booking has failed. */
+async function expireBatch(helpers: JobHelpers): Promise<{ settled: number; unsettled: Unsettled[] }> {
+  return helpers.withPgClient(async (client) => {
+    await client.query('begin');
+    try {
+      const { rows } = await client.query<{ settled: string }>('select ledger.wallet_expire_due($1) as settled', [
+        BATCH_SIZE,
+      ]);
+      const { rows: unsettled } = await client.query<Unsettled>(
+        'select wallet_id, sqlstate, failures from ledger.ledger_unsettled(now())',
+      );
+      await client.query('commit');
+      return { settled: Number(rows[0]?.settled), unsettled };
+    } catch (error) {
+      // The first error tells; where the connection is gone, the second does not.
+      await client.query('rollback').catch(() => undefined);
+      throw error;
+    }
+  });
+}
+
+function tellFailed(failed: Unsettled[]): void {
+  for (const facts of failed.slice(0, TOLD_WALLETS)) log.error(facts, 'what is due in a wallet could not be booked');
+  if (failed.length > TOLD_WALLETS)
+    log.error(
+      { wallets: failed.length },
+      'what is due in these wallets could not be booked: ledger_unsettled() lists them',
+    );
 }
 
 /** The library itself would let the queue of a process that died wait for four hours. */

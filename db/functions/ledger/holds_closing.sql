@@ -9,7 +9,7 @@ as $$
 $$;
 
 comment on function ledger.holds_closing(ledger.holds) is
-  'The movement that ended the hold: a capture or a release; null while it is open.';
+  'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';
 
 revoke all on function ledger.holds_closing(ledger.holds) from public;
 grant execute on function ledger.holds_closing(ledger.holds)

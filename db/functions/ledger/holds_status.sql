@@ -3,12 +3,16 @@ returns ledger.hold_status
 language sql
 stable
 as $$
-  select ledger_private.closing_status(ledger.holds_closing(hold))
+  select case
+    when hold.expires_at <= statement_timestamp() and (ledger.holds_closing(hold)).id is null then 'expired'
+    else ledger_private.closing_status(ledger.holds_closing(hold))
+  end
 $$;
 
 comment on function ledger.holds_status(ledger.holds) is
 $$@notNull
-Whether the hold is open, or what became of it. A hold whose expiry has passed is open until that is booked, and cannot be captured.$$;
+Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it reserves nothing, and cannot be
+captured or released.$$;
 
 revoke all on function ledger.holds_status(ledger.holds) from public;
 grant execute on function ledger.holds_status(ledger.holds)

@@ -9,8 +9,14 @@ as $$
     select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next,
         ledger_private.seal_start((select max(e.epoch) from ledger.feed_epochs e)) as sealed
   ), moments (name, since) as (
-    select 'oldest_due_seconds',
-        least((select min(h.expires_at) from ledger_private.open_holds h), (select min(l.due_at) from ledger_private.open_lots l))
+    -- Wallets that fail are counted below: they would hide that nobody books the others.
+    select 'oldest_due_seconds', least(
+        (select h.expires_at from ledger_private.open_holds h
+          where not exists (select from ledger_private.unsettled_wallets u where u.wallet_id = h.wallet_id)
+          order by h.expires_at limit 1),
+        (select l.due_at from ledger_private.open_lots l
+          where not exists (select from ledger_private.unsettled_wallets u where u.wallet_id = l.wallet_id)
+          order by l.due_at limit 1))
     union all
     select 'last_clean_verify_seconds', (select max(v.finished_at) from ledger.verifications v where v.findings = 0)
     union all
@@ -32,6 +38,8 @@ as $$
     -- What has never been has no age; nothing due, unsealed or held back is as good as fresh.
     where m.since is not null or m.name not like 'last%'
   union all
+  select 'unsettled_wallets', '{}', count(*) from ledger_private.unsettled_wallets
+  union all
   select 'lock_waits', '{}', number from waits
   union all
   select 'lock_wait_seconds', '{}', greatest(coalesce(extract(epoch from clock_timestamp() - since), 0), 0) from waits
@@ -41,7 +49,8 @@ $$;
 
 comment on function ledger.ledger_metrics() is
 $$@behavior -*
-Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds), the age of the last verification without
+Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets that could not be
+settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of the last verification without
 findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where there has been none), how long the oldest entry that is not
 sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_seconds), how many sessions wait for a lock and how long the
 first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open

@@ -26,7 +26,8 @@ $$;
 comment on function ledger.wallet_balance_at(uuid, timestamptz) is
 $$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
 exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
-Available leaves out bonus credits that had expired by then. An instant in the future counts as now.
+Available is what could be spent then: holds that had expired by then reserve nothing any more, and bonus credits that had
+expired are left out, whether that was booked by then or not. An instant in the future counts as now.
 
 - walletId: a player's wallet that the caller may see.
 - atTime: an instant from when the wallet was opened.

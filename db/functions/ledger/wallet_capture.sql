@@ -49,14 +49,14 @@ begin
   if v_expired then
     perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
 end
 $$;
 
 comment on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) is
 $$@resultFieldName receipt
 Ends a hold with the purchase: spends up to what it reserved, also credits that expired meanwhile, and frees the rest, of which what has expired is
-booked to breakage by the next entry, in the same transaction.
+booked to breakage by the next entry, in the same transaction; the receipt's available is without it.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.

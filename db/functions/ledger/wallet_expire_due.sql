@@ -8,42 +8,42 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
+  -- So many wallets in which nothing could be booked are passed in one call; the next goes on after them.
+  c_most_passed constant int := 5000;
   v_now timestamptz := clock_timestamp();
   v_due uuid[];
+  v_swept ledger_private.swept;
+  v_passed uuid[] := '{}';
+  v_failures ledger_private.failure[] := '{}';
 begin
   if max_wallets is null or max_wallets not between 1 and 100000 then
     perform ledger_private.refuse_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.');
   end if;
-  v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets) d);
-  if cardinality(v_due) = 0 then
-    return 0;
-  end if;
-
-  -- Like a batch: the house's stripe for batches first, so that no single call waits for it, then the players.
-  perform from ledger.wallets w
-    where w.house = 'breakage' and w.stripe = 32
-      and w.asset_code in (select p.asset_code from ledger.wallets p where p.id = any (v_due))
-    order by w.id
-    for no key update;
-  -- Who is at work on a wallet books what is due there.
-  v_due := array(
-    select w.id from ledger.wallets w where w.id = any (v_due) order by w.id for no key update skip locked);
-  -- Another sweep may have been first.
-  v_due := array(
-    select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets) d join unnest(v_due) u (wallet_id) using (wallet_id));
-  perform ledger_private.settle(v_due, v_now, 32);
-  return cardinality(v_due);
+  loop
+    v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);
+    exit when cardinality(v_due) = 0;
+    v_swept := ledger_private.sweep(v_due, v_now);
+    v_failures := v_failures || v_swept.failures;
+    -- On past wallets that fail, or that others are at work on: they must not keep those behind them waiting.
+    v_passed := v_passed || v_due;
+    exit when v_swept.settled > 0 or cardinality(v_passed) >= c_most_passed;
+  end loop;
+  perform ledger_private.note_failures(v_failures, v_now);
+  return coalesce(v_swept.settled, 0);
 end
 $$;
 
 comment on function ledger.wallet_expire_due(int) is
 $$@behavior -*
 Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to breakage. Skips wallets that
-others are at work on; those book it themselves. Returns how many wallets it settled: call it again, in a transaction of its own, until that is 0.
+others are at work on; those book it themselves. Skips wallets where the booking fails, and books the others: ledger_unsettled tells which they
+are, and they are tried again after a minute, and twice as long after each further failure, up to an hour. Returns how many wallets it
+settled: call it again, in a transaction of its own, until that is 0.
 
 - maxWallets: how many wallets at most, 1 to 100000.
 
-Refuses with INVALID_ARGUMENT (WLARG).$$;
+Refuses with INVALID_ARGUMENT (WLARG). Errors that are not a wallet's, such as 40001, 40P01, 55P03 or a cancelled statement, end the call, and
+nothing is booked.$$;
 
 revoke all on function ledger.wallet_expire_due(int) from public;
 grant execute on function ledger.wallet_expire_due(int) to wallet_job;

@@ -16,18 +16,21 @@ begin
   return query
     -- One look-up for each that is open: joined, all holds, lots and entries that the wallet ever had are read.
     with held as (
+      -- What is due is not booked yet, but reserves nothing any more.
       select h.* from ledger_private.open_holds o
         cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
-        where o.wallet_id = wallet_explain.wallet_id
+        where o.wallet_id = wallet_explain.wallet_id and coalesce(h.expires_at, 'infinity') > statement_timestamp()
     ), pinned as (
       select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
         from held h join ledger.bonus_lot_draws d on d.wallet_id = h.wallet_id and d.seq = h.seq
     ), lots as (
-      select l.seq, l.expires_at, ledger_private.free_part(v_head, 0, 'lot', l.seq, l.expires_at) as free
+      select l.seq, l.expires_at, s.balance - coalesce((
+            select sum(p.amount) from pinned p where p.lot_seq = l.seq and p.expires_at = l.expires_at), 0) as free
         from ledger_private.open_lots o
         cross join lateral (
-          select n.* from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+          select n.*, n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
         ) l
+        cross join lateral ledger_private.lot_at(l.lot, v_head.seq) s
         where o.wallet_id = wallet_explain.wallet_id
     ), parts (source, amount, hold_id, expires_at, seq) as (
       select 'paid'::ledger.credit_source,
@@ -58,7 +61,8 @@ comment on function ledger.wallet_explain(uuid) is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
-hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available.
+hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available. A hold that has expired
+is not among them: its credits are listed as free, or as expired, before that is booked.
 
 - walletId: a player's wallet that the caller may see.
 

@@ -33,14 +33,14 @@ begin
   if v_hold.bonus_amount > 0 then
     perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
 end
 $$;
 
 comment on function ledger.wallet_release(uuid, uuid, text, jsonb) is
 $$@resultFieldName receipt
 Ends a hold without a purchase: all its credits are available again. Those that expired while they were reserved are booked to breakage by the
-next entry, in the same transaction.
+next entry, in the same transaction; the receipt's available is without them.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.

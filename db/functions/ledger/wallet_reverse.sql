@@ -82,7 +82,7 @@ begin
   if v_expired then
     perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
 end
 $$;
 
@@ -90,8 +90,9 @@ comment on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) is
 $$@resultFieldName receipt
 Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very wallets of the original, sides
 swapped. A spend or capture gives paid credits back before bonus ones, these to the lots they came from, with their own expiry (what has
-expired since is booked to breakage by the next entry, in the same transaction), and never reopens a hold. A top-up takes paid credits that are not
-reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first, then its lots.
+expired since is booked to breakage by the next entry, in the same transaction; the receipt's available is without it), and never reopens a
+hold. A top-up takes paid credits that are not reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has:
+paid credits first, then its lots.
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
 - transferId: the original: a top-up, bonus, spend, capture or transfer.

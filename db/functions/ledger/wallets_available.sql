@@ -4,8 +4,7 @@ language sql
 stable
 as $$
   select coalesce((
-    select e.balance - e.held_balance
-      - case when e.bonus_balance > 0 then ledger_private.due_amount(e, statement_timestamp()) else 0 end
+    select ledger_private.available_at(e, statement_timestamp())
     from ledger.entries e
     where e.wallet_id = wallet.id
     order by e.seq desc
@@ -15,7 +14,8 @@ $$;
 
 comment on function ledger.wallets_available(ledger.wallets) is
 $$@notNull
-What can be spent now, in minor units: the balance less what is reserved and less bonus credits that have expired.$$;
+What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have expired. Holds and bonus credits
+count as expired from their instant on, before that is booked.$$;
 
 revoke all on function ledger.wallets_available(ledger.wallets) from public;
 grant execute on function ledger.wallets_available(ledger.wallets)

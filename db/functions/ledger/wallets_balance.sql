@@ -8,7 +8,7 @@ $$;
 
 comment on function ledger.wallets_balance(ledger.wallets) is
 $$@notNull
-All credits of the wallet now, in minor units, reserved and bonus credits included.$$;
+All credits of the wallet by its newest entry, in minor units: with reserved and bonus credits, and with what has expired and is not booked yet.$$;
 
 revoke all on function ledger.wallets_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_balance(ledger.wallets)

@@ -8,7 +8,7 @@ $$;
 
 comment on function ledger.wallets_bonus_balance(ledger.wallets) is
 $$@notNull
-The part of the balance that is bonus credits, in minor units.$$;
+The part of the balance that is bonus credits, in minor units, by the wallet's newest entry: with those that have expired and are not booked yet.$$;
 
 revoke all on function ledger.wallets_bonus_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_bonus_balance(ledger.wallets)

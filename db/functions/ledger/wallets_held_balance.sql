@@ -8,7 +8,7 @@ $$;
 
 comment on function ledger.wallets_held_balance(ledger.wallets) is
 $$@notNull
-The part of the balance that is reserved, in minor units.$$;
+The part of the balance that is reserved, in minor units, by the wallet's newest entry: also by holds that have expired and are not booked yet.$$;
 
 revoke all on function ledger.wallets_held_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_held_balance(ledger.wallets)

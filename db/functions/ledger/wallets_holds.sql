@@ -31,7 +31,7 @@ $$;
 comment on function ledger.wallets_holds(ledger.wallets, boolean) is
 $$The wallet's holds, newest first.
 
-- open: true for those that are open, false for those that have been captured or released or have expired; all if left out.$$;
+- open: true for those that are open, false for those that have been captured or released or have expired, booked or not; all if left out.$$;
 
 revoke all on function ledger.wallets_holds(ledger.wallets, boolean) from public;
 grant execute on function ledger.wallets_holds(ledger.wallets, boolean)

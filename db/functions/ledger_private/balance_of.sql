@@ -3,15 +3,10 @@ returns ledger.wallet_balance
 language plpgsql
 stable
 as $$
-declare
-  v_due bigint := 0;
 begin
-  if head.bonus_balance > 0 then
-    v_due := ledger_private.due_amount(head, at_time);
-  end if;
   return row(
     coalesce(head.balance, 0), coalesce(head.bonus_balance, 0), coalesce(head.held_balance, 0),
-    coalesce(head.balance - head.held_balance - v_due, 0), coalesce(head.seq, 0), at_time
+    coalesce(ledger_private.available_at(head, at_time), 0), coalesce(head.seq, 0), at_time
   )::ledger.wallet_balance;
 end
 $$;

@@ -13,7 +13,7 @@ begin
     from ledger.entries e
     where e.wallet_id = v_first.wallet_id
       and e.seq = case when v_first.debit_wallet_id = v_first.wallet_id then v_first.debit_seq else v_first.credit_seq end;
-  return ledger_private.receipt(v_first, v_entry, true);
+  return ledger_private.settled_receipt(v_first, v_entry, true);
 end
 $$;
 

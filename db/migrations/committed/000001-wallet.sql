@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a3ca5d8718978be71b655d175a5efbf19607092d
+--! Hash: sha1:d84cc24ea02f95ce0465660fbdb1d08b2265b9e2
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
@@ -472,12 +472,15 @@ create table ledger.holds (
   constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
   constraint holds_transfer_fkey foreign key (id) references ledger.transfers (id) not enforced
 );
+-- Which holds had expired by an instant, of a wallet that has had many.
+create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
+
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
 alter table ledger.holds add primary key (wallet_id, id);
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
-A reservation of credits. Append-only: it is open until a capture or a release names it.$$;
+A reservation of credits. Append-only: it is open until a capture or a release names it, or until it expires.$$;
 comment on constraint holds_wallet_id_fkey on ledger.holds is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list
 @forwardDescription The wallet whose credits it reserves.$$;
 comment on constraint holds_wallet_id_seq_key on ledger.holds is $$@behavior -query:resource:single -singularRelation:resource:single$$;
@@ -656,6 +659,57 @@ create policy services_see_every_player on ledger_private.open_lots for select t
 create policy auditors_see_all on ledger_private.open_lots for select to wallet_auditor using (true);
 grant select on ledger_private.open_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/lots.sql
+--! Included schema/expiry.sql
+-- What could not be booked when it fell due.
+-- A work list like open_holds and open_lots: it decides nothing.
+create table ledger_private.unsettled_wallets (
+  wallet_id uuid primary key,
+  sqlstate text not null,
+  failures int not null,
+  first_failed_at timestamptz not null,
+  failed_at timestamptz not null,
+  retry_at timestamptz not null
+);
+
+comment on table ledger_private.unsettled_wallets is
+  'Wallets in which what is due could not be booked, so that the others need not wait for them.';
+comment on column ledger_private.unsettled_wallets.wallet_id is 'The wallet.';
+comment on column ledger_private.unsettled_wallets.sqlstate is 'The error of the last attempt.';
+comment on column ledger_private.unsettled_wallets.failures is 'How many attempts have failed.';
+comment on column ledger_private.unsettled_wallets.first_failed_at is 'When the first of them did.';
+comment on column ledger_private.unsettled_wallets.failed_at is 'When the last of them did.';
+comment on column ledger_private.unsettled_wallets.retry_at is 'From when on it is tried again.';
+
+create trigger _100_guard_write before insert or update or delete on ledger_private.unsettled_wallets
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_guard_truncate before truncate on ledger_private.unsettled_wallets
+  for each statement execute function ledger_private.tg__guard_insert();
+
+alter table ledger_private.unsettled_wallets enable row level security;
+create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor, wallet_job using (true);
+grant select on ledger_private.unsettled_wallets to wallet_auditor, wallet_job;
+
+create type ledger.unsettled_wallet as (
+  wallet_id uuid,
+  sqlstate text,
+  failures int,
+  first_failed_at timestamptz,
+  failed_at timestamptz,
+  retry_at timestamptz
+);
+comment on type ledger.unsettled_wallet is $$@behavior -*
+A wallet in which what is due could not be booked.$$;
+comment on column ledger.unsettled_wallet.wallet_id is 'The wallet.';
+comment on column ledger.unsettled_wallet.sqlstate is 'The error of the last attempt.';
+comment on column ledger.unsettled_wallet.failures is 'How many attempts have failed.';
+comment on column ledger.unsettled_wallet.first_failed_at is 'When the first of them did.';
+comment on column ledger.unsettled_wallet.failed_at is 'When the last of them did.';
+comment on column ledger.unsettled_wallet.retry_at is 'From when on it is tried again.';
+grant usage on type ledger.unsettled_wallet to wallet_auditor, wallet_job;
+
+create type ledger_private.failure as (wallet_id uuid, sqlstate text);
+create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
+--! EndIncluded schema/expiry.sql
 --! Included schema/limits.sql
 -- How much at once, and how much a day.
 create table ledger.asset_limits (
@@ -1011,13 +1065,14 @@ The amount moved, in minor units.$$;
 comment on column ledger.receipt.bonus_amount is $$@notNull
 The part of it that was bonus credits, in minor units.$$;
 comment on column ledger.receipt.balance is $$@notNull
-Balance after it, in minor units.$$;
+Balance after it, in minor units: that of its own entry.$$;
 comment on column ledger.receipt.bonus_balance is $$@notNull
 The part of the balance that is bonus credits.$$;
 comment on column ledger.receipt.held_balance is $$@notNull
 The part of the balance that is reserved.$$;
 comment on column ledger.receipt.available is $$@notNull
-What could be spent after it: the balance less what is reserved.$$;
+What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it gave back and that had
+expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.hold_id is 'The hold it opened, captured or released, if any.';
 comment on column ledger.receipt.replayed is $$@notNull
 True where the key had been used before and nothing was booked now.$$;
@@ -1058,13 +1113,13 @@ create type ledger.wallet_balance as (
 );
 comment on type ledger.wallet_balance is 'A wallet''s balances at one moment, in minor units.';
 comment on column ledger.wallet_balance.balance is $$@notNull
-All credits, reserved and bonus credits included.$$;
+All credits by the newest entry, in minor units: with reserved and bonus credits, and with what has expired since and is not booked yet.$$;
 comment on column ledger.wallet_balance.bonus_balance is $$@notNull
-The part of the balance that is bonus credits.$$;
+The part of the balance that is bonus credits, by the newest entry.$$;
 comment on column ledger.wallet_balance.held_balance is $$@notNull
-The part of the balance that is reserved.$$;
+The part of the balance that is reserved, by the newest entry: also by holds that have expired since.$$;
 comment on column ledger.wallet_balance.available is $$@notNull
-What can be spent.$$;
+What can be spent, in minor units: what has expired counts at once, booked or not.$$;
 comment on column ledger.wallet_balance.seq is $$@notNull
 The newest entry counted; 0 for a wallet without entries.$$;
 comment on column ledger.wallet_balance.as_of is $$@notNull
@@ -1110,10 +1165,10 @@ Where its credits come from.$$;
 comment on column ledger.balance_part.amount is $$@notNull
 How many they are.$$;
 comment on column ledger.balance_part.available is $$@notNull
-How many of them can be spent: none that a hold reserves or that have expired.$$;
+How many of them can be spent: none that an open hold reserves or that have expired.$$;
 comment on column ledger.balance_part.expires_at is 'When they expire, if they do.';
 comment on column ledger.balance_part.transfer_id is 'The movement that brought them, for expiring credits.';
-comment on column ledger.balance_part.hold_id is 'The hold that reserves them, if one does.';
+comment on column ledger.balance_part.hold_id is 'The open hold that reserves them, if one does.';
 grant usage on type ledger.balance_part to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.history_line as (
@@ -2086,45 +2141,86 @@ revoke all on function ledger_private.lot_at(ledger.bonus_lots, bigint) from pub
 grant execute on function ledger_private.lot_at(ledger.bonus_lots, bigint)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lot_at.sql
---! Included functions/ledger_private/due_amount.sql
-create or replace function ledger_private.due_amount(head ledger.entries, at_time timestamptz)
-returns bigint
+--! Included functions/ledger_private/due_holds.sql
+create or replace function ledger_private.due_holds(head ledger.entries, at_time timestamptz)
+returns setof ledger.holds
 language sql
 stable
 as $$
-  -- Whatever had fallen due by the newest entry was booked before it. So only lots that fell due since can be left.
-  select coalesce(sum(s.balance - s.held_balance), 0)::bigint
-  from ledger.bonus_lots l
-  cross join lateral ledger_private.lot_at(l, head.seq) s
-  where l.wallet_id = head.wallet_id
-    and l.expires_at > head.created_at
-    and l.expires_at <= due_amount.at_time
-    and l.seq <= head.seq
+  -- Whatever had fallen due by the newest entry was booked before it. So only holds that fell due since can be open.
+  select h.*
+  from ledger.holds h
+  where h.wallet_id = head.wallet_id
+    and h.expires_at > head.created_at
+    and h.expires_at <= due_holds.at_time
+    and h.seq <= head.seq
+    and not exists (
+      select from ledger.transfers t
+      where t.wallet_id = h.wallet_id and t.hold_id = h.id and t.kind <> 'hold'
+        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq)
 $$;
 
-comment on function ledger_private.due_amount(ledger.entries, timestamptz) is
-$$Bonus credits that had expired by an instant but were not yet booked to breakage by the wallet's newest entry then, in minor units: what the
-balance counts and nobody can spend. Credits that a hold pins are not among them.$$;
+comment on function ledger_private.due_holds(ledger.entries, timestamptz) is
+$$Holds that had expired by an instant and that the wallet's newest entry then had not yet freed: they are void, but what they reserve is still
+in that entry's held balance.$$;
 
-revoke all on function ledger_private.due_amount(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.due_amount(ledger.entries, timestamptz)
+revoke all on function ledger_private.due_holds(ledger.entries, timestamptz) from public;
+grant execute on function ledger_private.due_holds(ledger.entries, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/due_amount.sql
+--! EndIncluded functions/ledger_private/due_holds.sql
+--! Included functions/ledger_private/available_at.sql
+create or replace function ledger_private.available_at(head ledger.entries, at_time timestamptz)
+returns bigint
+language plpgsql
+stable
+as $$
+declare
+  v_available bigint := head.balance - head.held_balance;
+begin
+  -- What a due hold reserves is free again, unless it has expired too.
+  if head.held_balance > 0 then
+    v_available := v_available + (
+      select coalesce(sum(h.amount - d.expired), 0)
+      from ledger_private.due_holds(head, at_time) h
+      cross join lateral (
+        select coalesce(sum(d.held_amount), 0) as expired
+        from ledger.bonus_lot_draws d
+        where d.seq = h.seq and d.wallet_id = h.wallet_id and d.expires_at <= available_at.at_time
+      ) d);
+  end if;
+  -- Whatever had fallen due by the newest entry was booked before it. So only lots that fell due since can be left.
+  if head.bonus_balance > 0 then
+    v_available := v_available - (
+      select coalesce(sum(s.balance - s.held_balance), 0)
+      from ledger.bonus_lots l
+      cross join lateral ledger_private.lot_at(l, head.seq) s
+      where l.wallet_id = head.wallet_id
+        and l.expires_at > head.created_at
+        and l.expires_at <= available_at.at_time
+        and l.seq <= head.seq);
+  end if;
+  return v_available;
+end
+$$;
+
+comment on function ledger_private.available_at(ledger.entries, timestamptz) is
+$$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance less what open holds reserve
+and less bonus credits that have expired. What is due counts at once, whether it is booked or not. Null without an entry.$$;
+
+revoke all on function ledger_private.available_at(ledger.entries, timestamptz) from public;
+grant execute on function ledger_private.available_at(ledger.entries, timestamptz)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/available_at.sql
 --! Included functions/ledger_private/balance_of.sql
 create or replace function ledger_private.balance_of(head ledger.entries, at_time timestamptz)
 returns ledger.wallet_balance
 language plpgsql
 stable
 as $$
-declare
-  v_due bigint := 0;
 begin
-  if head.bonus_balance > 0 then
-    v_due := ledger_private.due_amount(head, at_time);
-  end if;
   return row(
     coalesce(head.balance, 0), coalesce(head.bonus_balance, 0), coalesce(head.held_balance, 0),
-    coalesce(head.balance - head.held_balance - v_due, 0), coalesce(head.seq, 0), at_time
+    coalesce(ledger_private.available_at(head, at_time), 0), coalesce(head.seq, 0), at_time
   )::ledger.wallet_balance;
 end
 $$;
@@ -2459,6 +2555,38 @@ comment on function ledger_private.receipt(ledger.transfers, ledger.entries, boo
 
 revoke all on function ledger_private.receipt(ledger.transfers, ledger.entries, boolean) from public;
 --! EndIncluded functions/ledger_private/receipt.sql
+--! Included functions/ledger_private/settled_receipt.sql
+create or replace function ledger_private.settled_receipt(
+  transfer ledger.transfers,
+  entry ledger.entries,
+  replayed boolean
+)
+returns ledger.receipt
+language plpgsql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_receipt ledger.receipt := ledger_private.receipt(transfer, entry, replayed);
+begin
+  if entry.bonus_balance > 0 then
+    -- Everything else that had expired by then was booked before this entry.
+    v_receipt.available := v_receipt.available - (
+      select coalesce(sum(d.balance - d.held_balance), 0)
+      from ledger.bonus_lot_draws d
+      where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
+  end if;
+  return v_receipt;
+end
+$$;
+
+comment on function ledger_private.settled_receipt(ledger.transfers, ledger.entries, boolean) is
+$$The receipt of a movement that may have given credits back to lots which had expired by then: the same transaction books these to breakage
+with the next entry, so they are not available. Its balances are those of the movement's own entry.$$;
+
+revoke all on function ledger_private.settled_receipt(ledger.transfers, ledger.entries, boolean) from public;
+--! EndIncluded functions/ledger_private/settled_receipt.sql
 --! Included functions/ledger_private/check_replay.sql
 create or replace function ledger_private.check_replay(first ledger.transfers, request ledger.transfers)
 returns void
@@ -2517,7 +2645,7 @@ begin
     from ledger.entries e
     where e.wallet_id = v_first.wallet_id
       and e.seq = case when v_first.debit_wallet_id = v_first.wallet_id then v_first.debit_seq else v_first.credit_seq end;
-  return ledger_private.receipt(v_first, v_entry, true);
+  return ledger_private.settled_receipt(v_first, v_entry, true);
 end
 $$;
 
@@ -3077,20 +3205,25 @@ each wallet's stripe or in the one that is named. A stripe of breakage is locked
 revoke all on function ledger_private.settle(uuid[], timestamptz, int) from public;
 --! EndIncluded functions/ledger_private/settle.sql
 --! Included functions/ledger_private/due_wallets.sql
-create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int)
+create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int, passed uuid[])
 returns table (wallet_id uuid)
 language sql
 stable
 as $$
+  -- A wallet that failed waits until it is to be tried again, or the clock has been set back.
   select d.wallet_id
   from (
     (select o.wallet_id, o.expires_at as due_at from ledger_private.open_holds o
-      where o.expires_at <= at_time
+      where o.expires_at <= at_time and o.wallet_id <> all (passed) and not exists (
+        select from ledger_private.unsettled_wallets u
+          where u.wallet_id = o.wallet_id and at_time >= u.failed_at and at_time < u.retry_at)
       order by o.expires_at
       limit max_wallets)
     union all
     (select o.wallet_id, o.due_at from ledger_private.open_lots o
-      where o.due_at <= at_time
+      where o.due_at <= at_time and o.wallet_id <> all (passed) and not exists (
+        select from ledger_private.unsettled_wallets u
+          where u.wallet_id = o.wallet_id and at_time >= u.failed_at and at_time < u.retry_at)
       order by o.due_at
       limit max_wallets)
   ) d
@@ -3099,11 +3232,157 @@ as $$
   limit max_wallets
 $$;
 
-comment on function ledger_private.due_wallets(timestamptz, int) is
-  'Wallets in which a hold or a lot is due, those that have been due for longest first.';
+comment on function ledger_private.due_wallets(timestamptz, int, uuid[]) is
+$$Wallets in which a hold or a lot is due, those that have been due for longest first: without those that this sweep has passed, and without those
+that failed before and are not to be tried again yet.$$;
 
-revoke all on function ledger_private.due_wallets(timestamptz, int) from public;
+revoke all on function ledger_private.due_wallets(timestamptz, int, uuid[]) from public;
 --! EndIncluded functions/ledger_private/due_wallets.sql
+--! Included functions/ledger_private/still_due.sql
+create or replace function ledger_private.still_due(wallet_ids uuid[], at_time timestamptz)
+returns uuid[]
+language sql
+stable
+-- Nor may a plan that was made while the lists were empty, and reads all of them, outlive that.
+set enable_seqscan = off
+as $$
+  -- Compared like this, its date is not what a row is looked up by (see has_due).
+  select array(
+    select o.wallet_id from ledger_private.open_holds o
+      where o.wallet_id = any (wallet_ids) and coalesce(o.expires_at, 'infinity') <= at_time
+    union
+    select o.wallet_id from ledger_private.open_lots o
+      where o.wallet_id = any (wallet_ids) and coalesce(o.due_at, 'infinity') <= at_time
+    order by 1)
+$$;
+
+comment on function ledger_private.still_due(uuid[], timestamptz) is
+  'In which of these wallets something is due by the work lists, which is how due_wallets finds them; by ascending id.';
+
+revoke all on function ledger_private.still_due(uuid[], timestamptz) from public;
+--! EndIncluded functions/ledger_private/still_due.sql
+--! Included functions/ledger_private/settle_each.sql
+create or replace function ledger_private.settle_each(wallet_ids uuid[], at_time timestamptz)
+returns setof ledger_private.failure
+language plpgsql
+volatile
+as $$
+declare
+  -- Not the wallet's doing, but the session's, the server's or another transaction's: these end the sweep, and it is tried again.
+  c_elsewhere constant text[] := array['08', '25', '40', '42', '53', '55', '57', '58'];
+  v_half int := cardinality(wallet_ids) / 2;
+  v_failure ledger_private.failure;
+begin
+  if cardinality(wallet_ids) = 0 then
+    return;
+  end if;
+  begin
+    perform ledger_private.settle(wallet_ids, at_time, 32);
+    -- Where a work list is wrong, there may be nothing to book: that would be found again for ever.
+    if cardinality(ledger_private.still_due(wallet_ids, at_time)) > 0 then
+      raise exception using errcode = 'data_corrupted', message = 'what is due is not there to be booked',
+        hint = 'Run ledger_verify() for the wallet.';
+    end if;
+    return;
+  exception when others then
+    if left(sqlstate, 2) = any (c_elsewhere) then
+      raise;
+    end if;
+    v_failure.wallet_id := wallet_ids[1];
+    v_failure.sqlstate := sqlstate;
+  end;
+  if cardinality(wallet_ids) = 1 then
+    return next v_failure;
+    return;
+  end if;
+  return query select * from ledger_private.settle_each(wallet_ids[:v_half], at_time);
+  return query select * from ledger_private.settle_each(wallet_ids[v_half + 1:], at_time);
+end
+$$;
+
+comment on function ledger_private.settle_each(uuid[], timestamptz) is
+$$Books what is due in wallets that are locked, against the stripe for batches, and returns those where that fails, with the SQLSTATE: all at once,
+and where that fails each half by itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock
+timeout, cancelled, shutting down, out of resources.$$;
+
+revoke all on function ledger_private.settle_each(uuid[], timestamptz) from public;
+--! EndIncluded functions/ledger_private/settle_each.sql
+--! Included functions/ledger_private/sweep.sql
+create or replace function ledger_private.sweep(wallet_ids uuid[], at_time timestamptz)
+returns ledger_private.swept
+language plpgsql
+volatile
+as $$
+declare
+  v_due uuid[];
+  v_swept ledger_private.swept;
+begin
+  -- Like a batch: the house's stripe for batches first, so that no single call waits for it, then the players.
+  perform from ledger.wallets w
+    where w.house = 'breakage' and w.stripe = 32
+      and w.asset_code in (select p.asset_code from ledger.wallets p where p.id = any (wallet_ids))
+    order by w.id
+    for no key update;
+  -- Who is at work on a wallet books what is due there.
+  v_due := array(
+    select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked);
+  -- Another sweep may have been first.
+  v_due := ledger_private.still_due(v_due, at_time);
+  v_swept.failures := array(select f from ledger_private.settle_each(v_due, at_time) f);
+  v_swept.settled := cardinality(v_due) - cardinality(v_swept.failures);
+  if v_swept.settled = 0 then
+    raise exception using errcode = 'raise_exception', message = 'nothing was settled';
+  end if;
+  return v_swept;
+exception when raise_exception then
+  -- Gives the locks back: who goes on from here takes the house's before players' again.
+  return v_swept;
+end
+$$;
+
+comment on function ledger_private.sweep(uuid[], timestamptz) is
+$$Books what is due in these wallets and says how many it settled and which failed. Passes those that others are at work on. Where it settles
+none, it keeps no lock.$$;
+
+revoke all on function ledger_private.sweep(uuid[], timestamptz) from public;
+--! EndIncluded functions/ledger_private/sweep.sql
+--! Included functions/ledger_private/note_failures.sql
+create or replace function ledger_private.note_failures(failures ledger_private.failure[], at_time timestamptz)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_guard text := set_config('ledger.posting', 'on', true);
+begin
+  -- Settled meanwhile, by this sweep or by a call. What another sweep is at work on is for that one.
+  with settled as (
+    select u.wallet_id
+      from ledger_private.unsettled_wallets u
+      where not (at_time >= u.failed_at and at_time < u.retry_at)
+        and cardinality(ledger_private.still_due(array[u.wallet_id], at_time)) = 0
+      for update skip locked
+  )
+  delete from ledger_private.unsettled_wallets u using settled s where u.wallet_id = s.wallet_id;
+
+  -- In the order of ids, so that two sweeps cannot wait for each other.
+  insert into ledger_private.unsettled_wallets as u (wallet_id, sqlstate, failures, first_failed_at, failed_at, retry_at)
+    select f.wallet_id, f.sqlstate, 1, at_time, at_time, at_time + interval '1 minute'
+      from unnest(failures) f
+      order by f.wallet_id
+    on conflict on constraint unsettled_wallets_pkey do update
+      set sqlstate = excluded.sqlstate, failures = u.failures + 1, failed_at = excluded.failed_at,
+        retry_at = excluded.failed_at + least(interval '1 hour', interval '1 minute' * 2 ^ least(u.failures, 6));
+  v_guard := set_config('ledger.posting', '', true);
+end
+$$;
+
+comment on function ledger_private.note_failures(ledger_private.failure[], timestamptz) is
+$$Keeps the list of wallets that could not be settled: adds those that have just failed, to be tried again after a minute, and twice as long
+after each further failure, up to an hour; takes off those in which nothing is due any more.$$;
+
+revoke all on function ledger_private.note_failures(ledger_private.failure[], timestamptz) from public;
+--! EndIncluded functions/ledger_private/note_failures.sql
 
 -- The posting path
 --! Included functions/ledger_private/judge.sql
@@ -5989,14 +6268,14 @@ begin
   if v_expired then
     perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
 end
 $$;
 
 comment on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) is
 $$@resultFieldName receipt
 Ends a hold with the purchase: spends up to what it reserved, also credits that expired meanwhile, and frees the rest, of which what has expired is
-booked to breakage by the next entry, in the same transaction.
+booked to breakage by the next entry, in the same transaction; the receipt's available is without it.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
@@ -6048,14 +6327,14 @@ begin
   if v_hold.bonus_amount > 0 then
     perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
 end
 $$;
 
 comment on function ledger.wallet_release(uuid, uuid, text, jsonb) is
 $$@resultFieldName receipt
 Ends a hold without a purchase: all its credits are available again. Those that expired while they were reserved are booked to breakage by the
-next entry, in the same transaction.
+next entry, in the same transaction; the receipt's available is without them.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
@@ -6154,7 +6433,7 @@ begin
   if v_expired then
     perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
 end
 $$;
 
@@ -6162,8 +6441,9 @@ comment on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) is
 $$@resultFieldName receipt
 Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very wallets of the original, sides
 swapped. A spend or capture gives paid credits back before bonus ones, these to the lots they came from, with their own expiry (what has
-expired since is booked to breakage by the next entry, in the same transaction), and never reopens a hold. A top-up takes paid credits that are not
-reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first, then its lots.
+expired since is booked to breakage by the next entry, in the same transaction; the receipt's available is without it), and never reopens a
+hold. A top-up takes paid credits that are not reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has:
+paid credits first, then its lots.
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
 - transferId: the original: a top-up, bonus, spend, capture or transfer.
@@ -6392,42 +6672,42 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
+  -- So many wallets in which nothing could be booked are passed in one call; the next goes on after them.
+  c_most_passed constant int := 5000;
   v_now timestamptz := clock_timestamp();
   v_due uuid[];
+  v_swept ledger_private.swept;
+  v_passed uuid[] := '{}';
+  v_failures ledger_private.failure[] := '{}';
 begin
   if max_wallets is null or max_wallets not between 1 and 100000 then
     perform ledger_private.refuse_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.');
   end if;
-  v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets) d);
-  if cardinality(v_due) = 0 then
-    return 0;
-  end if;
-
-  -- Like a batch: the house's stripe for batches first, so that no single call waits for it, then the players.
-  perform from ledger.wallets w
-    where w.house = 'breakage' and w.stripe = 32
-      and w.asset_code in (select p.asset_code from ledger.wallets p where p.id = any (v_due))
-    order by w.id
-    for no key update;
-  -- Who is at work on a wallet books what is due there.
-  v_due := array(
-    select w.id from ledger.wallets w where w.id = any (v_due) order by w.id for no key update skip locked);
-  -- Another sweep may have been first.
-  v_due := array(
-    select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets) d join unnest(v_due) u (wallet_id) using (wallet_id));
-  perform ledger_private.settle(v_due, v_now, 32);
-  return cardinality(v_due);
+  loop
+    v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);
+    exit when cardinality(v_due) = 0;
+    v_swept := ledger_private.sweep(v_due, v_now);
+    v_failures := v_failures || v_swept.failures;
+    -- On past wallets that fail, or that others are at work on: they must not keep those behind them waiting.
+    v_passed := v_passed || v_due;
+    exit when v_swept.settled > 0 or cardinality(v_passed) >= c_most_passed;
+  end loop;
+  perform ledger_private.note_failures(v_failures, v_now);
+  return coalesce(v_swept.settled, 0);
 end
 $$;
 
 comment on function ledger.wallet_expire_due(int) is
 $$@behavior -*
 Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to breakage. Skips wallets that
-others are at work on; those book it themselves. Returns how many wallets it settled: call it again, in a transaction of its own, until that is 0.
+others are at work on; those book it themselves. Skips wallets where the booking fails, and books the others: ledger_unsettled tells which they
+are, and they are tried again after a minute, and twice as long after each further failure, up to an hour. Returns how many wallets it
+settled: call it again, in a transaction of its own, until that is 0.
 
 - maxWallets: how many wallets at most, 1 to 100000.
 
-Refuses with INVALID_ARGUMENT (WLARG).$$;
+Refuses with INVALID_ARGUMENT (WLARG). Errors that are not a wallet's, such as 40001, 40P01, 55P03 or a cancelled statement, end the call, and
+nothing is booked.$$;
 
 revoke all on function ledger.wallet_expire_due(int) from public;
 grant execute on function ledger.wallet_expire_due(int) to wallet_job;
@@ -6459,8 +6739,9 @@ end
 $$;
 
 comment on function ledger.wallet_balance(uuid) is
-$$A wallet's balances now, in minor units. The balance is that of its newest entry; available leaves out bonus credits that have expired since,
-unless a hold pins them.
+$$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest entry. Available is what
+can be spent at this instant: holds that have expired since reserve nothing any more, and bonus credits that have expired since are left out, unless
+an open hold pins them.
 
 - walletId: a player's wallet that the caller may see.
 
@@ -6499,7 +6780,8 @@ $$;
 comment on function ledger.wallet_balance_at(uuid, timestamptz) is
 $$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
 exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
-Available leaves out bonus credits that had expired by then. An instant in the future counts as now.
+Available is what could be spent then: holds that had expired by then reserve nothing any more, and bonus credits that had
+expired are left out, whether that was booked by then or not. An instant in the future counts as now.
 
 - walletId: a player's wallet that the caller may see.
 - atTime: an instant from when the wallet was opened.
@@ -6576,18 +6858,21 @@ begin
   return query
     -- One look-up for each that is open: joined, all holds, lots and entries that the wallet ever had are read.
     with held as (
+      -- What is due is not booked yet, but reserves nothing any more.
       select h.* from ledger_private.open_holds o
         cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
-        where o.wallet_id = wallet_explain.wallet_id
+        where o.wallet_id = wallet_explain.wallet_id and coalesce(h.expires_at, 'infinity') > statement_timestamp()
     ), pinned as (
       select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
         from held h join ledger.bonus_lot_draws d on d.wallet_id = h.wallet_id and d.seq = h.seq
     ), lots as (
-      select l.seq, l.expires_at, ledger_private.free_part(v_head, 0, 'lot', l.seq, l.expires_at) as free
+      select l.seq, l.expires_at, s.balance - coalesce((
+            select sum(p.amount) from pinned p where p.lot_seq = l.seq and p.expires_at = l.expires_at), 0) as free
         from ledger_private.open_lots o
         cross join lateral (
-          select n.* from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+          select n.*, n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
         ) l
+        cross join lateral ledger_private.lot_at(l.lot, v_head.seq) s
         where o.wallet_id = wallet_explain.wallet_id
     ), parts (source, amount, hold_id, expires_at, seq) as (
       select 'paid'::ledger.credit_source,
@@ -6618,7 +6903,8 @@ comment on function ledger.wallet_explain(uuid) is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
-hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available.
+hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available. A hold that has expired
+is not among them: its credits are listed as free, or as expired, before that is booked.
 
 - walletId: a player's wallet that the caller may see.
 
@@ -6670,7 +6956,7 @@ $$;
 
 comment on function ledger.wallets_balance(ledger.wallets) is
 $$@notNull
-All credits of the wallet now, in minor units, reserved and bonus credits included.$$;
+All credits of the wallet by its newest entry, in minor units: with reserved and bonus credits, and with what has expired and is not booked yet.$$;
 
 revoke all on function ledger.wallets_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_balance(ledger.wallets)
@@ -6687,7 +6973,7 @@ $$;
 
 comment on function ledger.wallets_bonus_balance(ledger.wallets) is
 $$@notNull
-The part of the balance that is bonus credits, in minor units.$$;
+The part of the balance that is bonus credits, in minor units, by the wallet's newest entry: with those that have expired and are not booked yet.$$;
 
 revoke all on function ledger.wallets_bonus_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_bonus_balance(ledger.wallets)
@@ -6704,7 +6990,7 @@ $$;
 
 comment on function ledger.wallets_held_balance(ledger.wallets) is
 $$@notNull
-The part of the balance that is reserved, in minor units.$$;
+The part of the balance that is reserved, in minor units, by the wallet's newest entry: also by holds that have expired and are not booked yet.$$;
 
 revoke all on function ledger.wallets_held_balance(ledger.wallets) from public;
 grant execute on function ledger.wallets_held_balance(ledger.wallets)
@@ -6717,8 +7003,7 @@ language sql
 stable
 as $$
   select coalesce((
-    select e.balance - e.held_balance
-      - case when e.bonus_balance > 0 then ledger_private.due_amount(e, statement_timestamp()) else 0 end
+    select ledger_private.available_at(e, statement_timestamp())
     from ledger.entries e
     where e.wallet_id = wallet.id
     order by e.seq desc
@@ -6728,7 +7013,8 @@ $$;
 
 comment on function ledger.wallets_available(ledger.wallets) is
 $$@notNull
-What can be spent now, in minor units: the balance less what is reserved and less bonus credits that have expired.$$;
+What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have expired. Holds and bonus credits
+count as expired from their instant on, before that is booked.$$;
 
 revoke all on function ledger.wallets_available(ledger.wallets) from public;
 grant execute on function ledger.wallets_available(ledger.wallets)
@@ -6763,7 +7049,7 @@ as $$
 $$;
 
 comment on function ledger.holds_closing(ledger.holds) is
-  'The movement that ended the hold: a capture or a release; null while it is open.';
+  'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';
 
 revoke all on function ledger.holds_closing(ledger.holds) from public;
 grant execute on function ledger.holds_closing(ledger.holds)
@@ -6775,12 +7061,16 @@ returns ledger.hold_status
 language sql
 stable
 as $$
-  select ledger_private.closing_status(ledger.holds_closing(hold))
+  select case
+    when hold.expires_at <= statement_timestamp() and (ledger.holds_closing(hold)).id is null then 'expired'
+    else ledger_private.closing_status(ledger.holds_closing(hold))
+  end
 $$;
 
 comment on function ledger.holds_status(ledger.holds) is
 $$@notNull
-Whether the hold is open, or what became of it. A hold whose expiry has passed is open until that is booked, and cannot be captured.$$;
+Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it reserves nothing, and cannot be
+captured or released.$$;
 
 revoke all on function ledger.holds_status(ledger.holds) from public;
 grant execute on function ledger.holds_status(ledger.holds)
@@ -6820,7 +7110,7 @@ $$;
 comment on function ledger.wallets_holds(ledger.wallets, boolean) is
 $$The wallet's holds, newest first.
 
-- open: true for those that are open, false for those that have been captured or released or have expired; all if left out.$$;
+- open: true for those that are open, false for those that have been captured or released or have expired, booked or not; all if left out.$$;
 
 revoke all on function ledger.wallets_holds(ledger.wallets, boolean) from public;
 grant execute on function ledger.wallets_holds(ledger.wallets, boolean)
@@ -7308,6 +7598,30 @@ Refuses as ledger_events does, with INVALID_ARGUMENT (WLARG): then start again w
 revoke all on function ledger.ledger_notify(text, int) from public;
 grant execute on function ledger.ledger_notify(text, int) to wallet_job;
 --! EndIncluded functions/ledger/ledger_notify.sql
+--! Included functions/ledger/ledger_unsettled.sql
+create or replace function ledger.ledger_unsettled(since timestamptz default null)
+returns setof ledger.unsettled_wallet
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+  select u.wallet_id, u.sqlstate, u.failures, u.first_failed_at, u.failed_at, u.retry_at
+  from ledger_private.unsettled_wallets u
+  where u.failed_at >= coalesce(ledger_unsettled.since, '-infinity')
+  order by u.first_failed_at, u.wallet_id
+$$;
+
+comment on function ledger.ledger_unsettled(timestamptz) is
+$$@behavior -*
+The wallets in which wallet_expire_due could not book what is due when it last tried, those that have failed for longest first. What is due counts
+there all the same: nobody can spend it. A wallet leaves the list when it is settled, at the next time it would be tried again.
+
+- since: only those that failed at or after this instant; all if left out.$$;
+
+revoke all on function ledger.ledger_unsettled(timestamptz) from public;
+grant execute on function ledger.ledger_unsettled(timestamptz) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/ledger_unsettled.sql
 --! Included functions/ledger/ledger_metrics.sql
 create or replace function ledger.ledger_metrics()
 returns setof ledger.metric
@@ -7320,8 +7634,14 @@ as $$
     select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next,
         ledger_private.seal_start((select max(e.epoch) from ledger.feed_epochs e)) as sealed
   ), moments (name, since) as (
-    select 'oldest_due_seconds',
-        least((select min(h.expires_at) from ledger_private.open_holds h), (select min(l.due_at) from ledger_private.open_lots l))
+    -- Wallets that fail are counted below: they would hide that nobody books the others.
+    select 'oldest_due_seconds', least(
+        (select h.expires_at from ledger_private.open_holds h
+          where not exists (select from ledger_private.unsettled_wallets u where u.wallet_id = h.wallet_id)
+          order by h.expires_at limit 1),
+        (select l.due_at from ledger_private.open_lots l
+          where not exists (select from ledger_private.unsettled_wallets u where u.wallet_id = l.wallet_id)
+          order by l.due_at limit 1))
     union all
     select 'last_clean_verify_seconds', (select max(v.finished_at) from ledger.verifications v where v.findings = 0)
     union all
@@ -7343,6 +7663,8 @@ as $$
     -- What has never been has no age; nothing due, unsealed or held back is as good as fresh.
     where m.since is not null or m.name not like 'last%'
   union all
+  select 'unsettled_wallets', '{}', count(*) from ledger_private.unsettled_wallets
+  union all
   select 'lock_waits', '{}', number from waits
   union all
   select 'lock_wait_seconds', '{}', greatest(coalesce(extract(epoch from clock_timestamp() - since), 0), 0) from waits
@@ -7352,7 +7674,8 @@ $$;
 
 comment on function ledger.ledger_metrics() is
 $$@behavior -*
-Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds), the age of the last verification without
+Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets that could not be
+settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of the last verification without
 findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where there has been none), how long the oldest entry that is not
 sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_seconds), how many sessions wait for a lock and how long the
 first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open

@@ -1,4 +1,5 @@
-import { call, createDatabase, inMs, newKey, newWallet, passed, someAsset } from '../helpers.ts';
+import { age } from '../aged.ts';
+import { call, createDatabase, inMs, newKey, newWallet, refusal, someAsset } from '../helpers.ts';
 
 const db = createDatabase();
 
@@ -25,15 +26,20 @@ describe('holds_status', () => {
     expect([before, await status(hold_id)]).toEqual(['open', becomes]);
   });
 
-  it('is open past the expiry until that is booked, then expired', async () => {
+  it('is expired from the expiry on, before that is booked and after, as a capture is told (WLHLD)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
     const before = await status(hold_id);
+    await age(db, '1 hour');
 
+    const due = await status(hold_id);
+    expect(await refusal(call(db, 'wallet_capture', { wallet_id, hold_id, idem_key: newKey() }))).toMatchObject({
+      code: 'WLHLD',
+      detail: { status: due },
+    });
     await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
 
-    expect([before, await status(hold_id)]).toEqual(['open', 'expired']);
+    expect([before, due, await status(hold_id)]).toEqual(['open', 'expired', 'expired']);
   });
 });

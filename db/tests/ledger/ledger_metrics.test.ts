@@ -1,3 +1,4 @@
+import { age, tampering } from '../aged.ts';
 import {
   call,
   callAll,
@@ -31,8 +32,10 @@ describe('ledger_metrics', () => {
       'lock_waits',
       'oldest_due_seconds',
       'unsealed_seconds',
+      'unsettled_wallets',
     ]);
     expect(found).toMatchObject({ oldest_due_seconds: 0, unsealed_seconds: 0, feed_lag_seconds: 0, lock_waits: 0 });
+    expect(found.unsettled_wallets).toBe(0);
   });
 
   it('tells how long what is due has been due', async () => {
@@ -82,5 +85,31 @@ describe('ledger_metrics', () => {
   it("is for auditors, and for the gateway's login itself", async () => {
     for (const session of [await db.connectAs('auditor', 'a'), await db.connectLogin('wallet_gateway')])
       expect(Object.keys(await metrics(session))).toContain('lock_waits');
+  });
+});
+
+describe('ledger_metrics, of a ledger that was edited,', () => {
+  const other = createDatabase();
+
+  it('counts wallets that cannot be settled, and tells how late the others are', async () => {
+    const asset = await newAsset(other);
+    const [bad, good] = [await newWallet(other, asset, { bought: 5 }), await newWallet(other, asset, { bought: 5 })];
+    const hold = async (wallet_id: string) => {
+      const expires_at = await inMs(other, 3_600_000);
+      await call(other, 'wallet_hold', { wallet_id, amount: 1, idem_key: newKey(), expires_at });
+    };
+    await hold(bad);
+    await tampering(other, (client) => client.query('delete from ledger.holds where wallet_id = $1', [bad]));
+    await age(other, '3 hours');
+    expect((await metrics(other)).oldest_due_seconds).toBeGreaterThan(7_000);
+    await call(other, 'wallet_expire_due', {});
+    expect(await metrics(other)).toMatchObject({ unsettled_wallets: 1, oldest_due_seconds: 0 });
+
+    await hold(good);
+    await age(other, '2 hours');
+    const { oldest_due_seconds, unsettled_wallets } = await metrics(other);
+    expect(oldest_due_seconds).toBeGreaterThan(3_500);
+    expect(oldest_due_seconds).toBeLessThan(7_000);
+    expect(unsettled_wallets).toBe(1);
   });
 });

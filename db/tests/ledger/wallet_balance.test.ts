@@ -1,3 +1,4 @@
+import { age } from '../aged.ts';
 import {
   call,
   createDatabase,
@@ -13,6 +14,7 @@ import {
   setStatus,
   someAsset,
   UNKNOWN_WALLET,
+  writing,
 } from '../helpers.ts';
 
 interface Balance {
@@ -160,4 +162,29 @@ describe('wallet_balance', () => {
       });
     },
   );
+
+  it('reads a few pages for what is due of a wallet that has had 20,000 holds', async () => {
+    const owner = newOwner();
+    const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
+    await writing(db, (client) =>
+      client.query(
+        `insert into ledger.holds (wallet_id, id, seq, amount, bonus_amount, expires_at, created_at)
+           select $1, uuidv7(), 10 + n, 1, 0, now() - interval '1 day', now() - interval '1 day' from generate_series(1, 20000) n`,
+        [wallet_id],
+      ),
+    );
+    await db.query('analyze ledger.holds');
+    const expires_at = await inMs(db, 3_600_000);
+    await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
+    await age(db, '1 hour');
+    const player = await db.connectAs('player', owner);
+    const ask = `select available from ledger.wallet_balance('${wallet_id}')`;
+    expect((await player.query(ask)).rows).toEqual([{ available: '10' }]);
+
+    const { rows } = await player.query<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>(
+      `explain (analyze, buffers, format json) ${ask}`,
+    );
+
+    expect(rows[0]?.['QUERY PLAN'][0]?.Plan['Shared Hit Blocks']).toBeLessThan(60);
+  });
 });

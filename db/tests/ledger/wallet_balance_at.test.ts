@@ -1,3 +1,4 @@
+import { age } from '../aged.ts';
 import {
   call,
   createDatabase,
@@ -213,6 +214,27 @@ describe('available at an instant', () => {
     expect(await at(from, expires_at)).toMatchObject({ balance: '3', available: '0' });
     expect(await at(to, expires_at)).toMatchObject({ balance: '5', available: '1' });
     expect(await at(to, await shifted(expires_at, -1))).toMatchObject({ balance: '5', available: '5' });
+  });
+
+  it('counts what a hold reserved from its expiry on, though that was booked only later, and a closed one once', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 20 });
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
+    const hold = (amount: number, expires_at: string) =>
+      call(db, 'wallet_hold', { wallet_id, amount, idem_key: newKey(), expires_at });
+    const captured = await hold(1, soon);
+    await hold(4, soon);
+    await hold(8, later);
+    await call(db, 'wallet_capture', { wallet_id, hold_id: captured.hold_id, idem_key: newKey() });
+    await age(db, '90 minutes');
+    const instant = await shifted(soon, -90 * 60 * 1_000_000);
+    const unbooked = await at(wallet_id, instant);
+    await call<object>(db, 'wallet_expire_due', {});
+
+    expect(await at(wallet_id, await shifted(instant, -1))).toMatchObject({ held_balance: '12', available: '7' });
+    expect(unbooked).toMatchObject({ balance: '19', held_balance: '12', available: '11' });
+    // What is booked later changes no answer about the past.
+    expect(await at(wallet_id, instant)).toEqual(unbooked);
+    expect(await at(wallet_id, 'infinity')).toMatchObject({ held_balance: '8', available: '11' });
   });
 
   it('is the same at the door of wallet_balance now', async () => {

@@ -1,3 +1,4 @@
+import { age, rehash, tampering } from '../aged.ts';
 import {
   call,
   callAll,
@@ -9,11 +10,13 @@ import {
   newKey,
   newWallet,
   passed,
+  postBatch,
   refusal,
   rowsOf,
   type Session,
   setStatus,
   someAsset,
+  waitsForLock,
 } from '../helpers.ts';
 
 const SOON_MS = 600;
@@ -216,6 +219,311 @@ describe('wallet_expire_due', () => {
       code: '42501',
     });
   });
+});
+
+interface Unsettled {
+  wallet_id: string;
+  sqlstate: string;
+  failures: number;
+}
+
+/** In which of these wallets the system has booked. */
+async function bookedIn(db: Session, wallets: string[]): Promise<string[]> {
+  const { rows } = await db.query<{ wallet_id: string }>(
+    'select distinct wallet_id from ledger.transfers where idem_key is null and wallet_id = any ($1)',
+    [wallets],
+  );
+  return rows.map(({ wallet_id }) => wallet_id).sort();
+}
+
+describe('wallet_expire_due, where wallets cannot be settled,', () => {
+  const db = createDatabase();
+  const HOUR_MS = 3_600_000;
+  const book = (name: string, args: Record<string, unknown>) => call(db, name, { idem_key: newKey(), ...args });
+  const unsettled = (session: Session = db) => callAll<Unsettled>(session, 'ledger_unsettled', {});
+  const counted = async (): Promise<Record<string, number>> => {
+    const rows = await callAll<{ name: string; value: number }>(db, 'ledger_metrics', {});
+    return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  };
+  const booked = (wallets: string[]) => bookedIn(db, wallets);
+
+  /** Wallets with 10 that were bought, 4 that have expired and a hold of 3 that has; the first for longest. */
+  async function due(count: number, asset?: string): Promise<string[]> {
+    const wallets: string[] = [];
+    for (let place = 0; place < count; place += 1) {
+      const wallet_id = await newWallet(db, asset ?? (await someAsset(db)), { bought: 10 });
+      const expires_at = await inMs(db, HOUR_MS);
+      await book('wallet_hold', { wallet_id, amount: 3, expires_at });
+      await book('wallet_bonus', { wallet_id, amount: 4, expires_at });
+      wallets.push(wallet_id);
+    }
+    await age(db, '1 hour', 'later');
+    return wallets;
+  }
+
+  /** Raises an error whenever something is booked in the wallet. */
+  async function breakBooking(wallet_id: string, sqlstate: string): Promise<void> {
+    await db.query(`create function public.fail() returns trigger language plpgsql as $$
+        begin
+          raise exception using errcode = '${sqlstate}', message = 'as the test asks';
+        end $$;
+      create trigger fail before insert on ledger.entries for each row when (new.wallet_id = '${wallet_id}')
+        execute function public.fail()`);
+  }
+  const mendBooking = () => db.query('drop function if exists public.fail() cascade');
+
+  afterEach(async () => {
+    await mendBooking();
+    // What a test has left, so that it is not in the way of the next.
+    await tampering(db, (client) =>
+      client.query('truncate ledger_private.open_holds, ledger_private.open_lots, ledger_private.unsettled_wallets'),
+    );
+  });
+
+  it.each([
+    [
+      'less in it than has expired',
+      'update ledger.entries set balance = 3, bonus_balance = 3, held_balance = 0 where wallet_id = $1',
+      '23514',
+    ],
+    ['no entry', 'delete from ledger.entries where wallet_id = $1', 'XX001'],
+    ['no hold in the log', 'delete from ledger.holds where wallet_id = $1', 'XX001'],
+    ['no lot in the log', 'delete from ledger.bonus_lots where wallet_id = $1', 'XX001'],
+    [
+      'fewer bonus credits than have expired',
+      'update ledger.entries set bonus_balance = 0 where wallet_id = $1',
+      '23514',
+    ],
+    [
+      'nothing that could be due, by its newest entry',
+      'update ledger.entries set bonus_balance = 0, held_balance = 0 where wallet_id = $1',
+      'XX001',
+    ],
+  ])('passes one that a superuser has edited, which has %s, and books the others', async (_what, sql, sqlstate) => {
+    const wallets = await due(5);
+    const [bad = '', ...good] = wallets;
+    await tampering(db, (client) => client.query(sql, [bad]));
+    const before = await rowsOf(db, bad);
+
+    expect(await sweep(await db.connectJob())).toBe(4);
+
+    expect(await booked(wallets)).toEqual([...good].sort());
+    expect(await rowsOf(db, bad)).toEqual(before);
+    expect(await unsettled()).toMatchObject([{ wallet_id: bad, sqlstate, failures: 1 }]);
+    expect(await counted()).toMatchObject({ unsettled_wallets: 1, oldest_due_seconds: 0 });
+    expect(await sweep(db)).toBe(0);
+    expect(await unsettled()).toMatchObject([{ failures: 1 }]);
+  });
+
+  it.each([1, 2, 1000])('lets those at the front keep nobody waiting, %s at a time', async (max_wallets) => {
+    const wallets = await due(9);
+    const bad = [0, 1, 2, 5].map((place) => wallets[place] ?? '');
+    await tampering(db, (client) => client.query('delete from ledger.holds where wallet_id = any ($1)', [bad]));
+    const job = await db.connectJob();
+
+    const settled: number[] = [];
+    do settled.push(await sweep(job, max_wallets));
+    while (settled.at(-1) !== 0);
+
+    expect(settled.reduce((total, count) => total + count, 0)).toBe(5);
+    expect(Math.max(...settled)).toBeLessThanOrEqual(max_wallets);
+    expect(await booked(wallets)).toEqual(wallets.filter((id) => !bad.includes(id)).sort());
+    expect((await unsettled()).map(({ wallet_id }) => wallet_id).sort()).toEqual([...bad].sort());
+  });
+
+  it('passes those that others are at work on, so that they keep nobody waiting either', async () => {
+    const [first = '', second = '', third = ''] = await due(3);
+    const other = await db.connect();
+    await other.query('begin');
+    await other.query('select from ledger.wallets where id = any ($1) for no key update', [[first, second]]);
+
+    expect([await sweep(db, 1), await sweep(db, 1)]).toEqual([1, 0]);
+
+    expect(await booked([first, second, third])).toEqual([third]);
+    expect(await unsettled()).toEqual([]);
+    await other.query('rollback');
+    expect([await sweep(db, 1), await sweep(db, 1), await sweep(db, 1)]).toEqual([1, 1, 0]);
+  });
+
+  it('tries again after a minute, and twice as long after each further failure, up to an hour', async () => {
+    const [bad = ''] = await due(1);
+    await breakBooking(bad, '23514');
+    const waits: unknown[] = [];
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      expect(await sweep(db)).toBe(0);
+      const { rows } = await db.query<{ wait: string; failures: number }>(
+        `select (retry_at - failed_at)::text as wait, failures from ledger.ledger_unsettled() where wallet_id = $1`,
+        [bad],
+      );
+      waits.push(rows[0]?.wait);
+      expect(rows[0]?.failures).toBe(attempt + 1);
+      expect(await sweep(db)).toBe(0);
+      await age(db, rows[0]?.wait ?? '', 'later');
+    }
+
+    expect(waits).toEqual([
+      '00:01:00',
+      '00:02:00',
+      '00:04:00',
+      '00:08:00',
+      '00:16:00',
+      '00:32:00',
+      '01:00:00',
+      '01:00:00',
+    ]);
+    await mendBooking();
+    expect(await sweep(db)).toBe(1);
+    expect(await unsettled()).toEqual([]);
+    expect(await counted()).toMatchObject({ unsettled_wallets: 0 });
+  });
+
+  it('tries again where the clock has been set back since', async () => {
+    const [bad = ''] = await due(1);
+    await age(db, '3 hours', 'later');
+    await breakBooking(bad, '23514');
+    expect(await sweep(db)).toBe(0);
+    await mendBooking();
+    await age(db, '-2 hours', 'later');
+
+    expect(await sweep(db)).toBe(1);
+
+    expect(await unsettled()).toEqual([]);
+  });
+
+  it('takes one off the list that a call has settled meanwhile, when it would try again', async () => {
+    const [bad = ''] = await due(1);
+    await breakBooking(bad, '23514');
+    expect(await sweep(db)).toBe(0);
+    await mendBooking();
+    await book('wallet_spend', { wallet_id: bad, amount: 10 });
+    expect(await unsettled()).toHaveLength(1);
+    await age(db, '1 minute', 'later');
+
+    expect(await sweep(db)).toBe(0);
+
+    expect(await unsettled()).toEqual([]);
+  });
+
+  it.each(['23505', '23514', '22003', 'P0002', 'XX000', 'XX001', 'WLFND'])(
+    'takes %s for the fault of the wallet',
+    async (sqlstate) => {
+      const wallets = await due(3);
+      await breakBooking(wallets[1] ?? '', sqlstate);
+
+      expect(await sweep(db)).toBe(2);
+
+      expect(await unsettled()).toMatchObject([{ wallet_id: wallets[1], sqlstate }]);
+    },
+  );
+
+  it.each(['40001', '40P01', '55P03', '57014', '57P01', '53100', '53200', '42501', '25006', '08006', '58030'])(
+    'takes %s for no fault of a wallet: passes it on and books nothing',
+    async (sqlstate) => {
+      const wallets = await due(3);
+      await breakBooking(wallets[1] ?? '', sqlstate);
+
+      expect(await refusal(sweep(db))).toMatchObject({ code: sqlstate });
+
+      expect(await booked(wallets)).toEqual([]);
+      expect(await unsettled()).toEqual([]);
+      await mendBooking();
+      expect(await sweep(db)).toBe(3);
+    },
+  );
+
+  it('ends when it is cancelled, or waits too long for the house, and books nothing (57014, 55P03)', async () => {
+    const asset = await newAsset(db);
+    const wallets = await due(2, asset);
+    const [other, session] = [await db.connect(), await db.connect()];
+    await other.query('begin');
+    await other.query('select from ledger.wallets where id = $1 for no key update', [
+      await houseWallet(db, asset, 'breakage', 32),
+    ]);
+
+    const cancelled = refusal(sweep(session));
+    await waitsForLock(db, session);
+    await db.query('select pg_cancel_backend($1)', [(session as unknown as { processID: number }).processID]);
+    expect(await cancelled).toMatchObject({ code: '57014' });
+    await session.query("set lock_timeout = '10ms'");
+    expect(await refusal(sweep(session))).toMatchObject({ code: '55P03' });
+
+    expect(await booked(wallets)).toEqual([]);
+    expect(await unsettled()).toEqual([]);
+    await other.query('rollback');
+  });
+
+  it('ends where another transaction has booked since its snapshot (40001)', async () => {
+    const [wallet_id = ''] = await due(1);
+    const session = await db.connect();
+    await session.query('begin isolation level repeatable read');
+    await session.query('select from ledger.assets');
+    await book('wallet_top_up', { wallet_id, amount: 1 });
+
+    expect(await refusal(sweep(session))).toMatchObject({ code: '40001' });
+
+    await session.query('rollback');
+    expect(await unsettled()).toEqual([]);
+  });
+
+  it('finds each of many among many, also where several sweep at once', async () => {
+    const asset = await newAsset(db);
+    const wallets = await due(60, asset);
+    const bad = wallets.filter((_id, place) => place % 3 === 0);
+    await tampering(db, (client) => client.query('delete from ledger.holds where wallet_id = any ($1)', [bad]));
+    const pool = db.jobPool(4);
+
+    const settled = await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        let total = 0;
+        for (let count = 1; count > 0; total += count) count = await sweep(pool, 7);
+        return total;
+      }),
+    );
+
+    expect(settled.reduce((total, count) => total + count, 0)).toBe(40);
+    expect(await booked(wallets)).toEqual(wallets.filter((id) => !bad.includes(id)).sort());
+    expect((await unsettled()).map(({ wallet_id }) => wallet_id).sort()).toEqual([...bad].sort());
+  });
+});
+
+describe('wallet_expire_due, where by legal calls alone more expires than a part of breakage can count to,', () => {
+  const db = createDatabase();
+
+  it('books all that fit', async () => {
+    const asset = await newAsset(db);
+    const expires_at = await inMs(db, 3_600_000);
+    const rich = await Promise.all(Array.from({ length: 9 }, () => newWallet(db, asset)));
+    const late = await newWallet(db, asset);
+    const grant = (wallet_id: string) => ({
+      ...{ kind: 'bonus', wallet_id, amount: '1000000000000000' },
+      ...{ idem_key: newKey(), expires_at },
+    });
+    await postBatch(
+      db,
+      rich.flatMap((wallet_id) => Array.from({ length: 1000 }, () => grant(wallet_id))),
+    );
+    for (let place = 0; place < 230; place += 1) {
+      await call(db, 'wallet_bonus', { ...grant(late), kind: undefined });
+    }
+    const other = await newWallet(db, await newAsset(db), { bought: 1 });
+    await call(db, 'wallet_bonus', { wallet_id: other, amount: 4, idem_key: newKey(), expires_at });
+    await age(db, '1 hour', 'later');
+
+    let settled = 0;
+    for (let count = 1; count > 0; settled += count) count = await sweep(db);
+    expect(settled).toBe(10);
+
+    const failed = await callAll<Unsettled>(db, 'ledger_unsettled', {});
+    expect(failed).toMatchObject([{ sqlstate: '22003', failures: 1 }]);
+    const wallets = [...rich, late, other];
+    expect(await bookedIn(db, wallets)).toEqual(wallets.filter((id) => id !== failed[0]?.wallet_id).sort());
+    // What has expired cannot be spent, whether it could be booked or not.
+    for (const wallet_id of [...rich, late])
+      expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ available: '0' });
+    expect(await sweep(db)).toBe(0);
+    await rehash(db);
+    await expectSound(db);
+  }, 60_000);
 });
 
 describe('wallet_expire_due among 11,000 lots and holds that are closed', () => {

@@ -1,3 +1,4 @@
+import { age } from '../aged.ts';
 import {
   call,
   callAll,
@@ -122,6 +123,32 @@ describe('wallet_explain', () => {
       { source: 'paid', amount: '10', available: '10' },
       { source: 'expiring_bonus', amount: '1', available: '0', hold_id },
     ]);
+  });
+
+  it('lists what a hold reserved as free, or as expired, from its expiry on, before that is booked', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
+    for (const expires_at of [soon, later])
+      await call(db, 'wallet_bonus', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
+    const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 2, idem_key: newKey() });
+    await call(db, 'wallet_hold', { wallet_id, amount: 14, idem_key: newKey(), expires_at: soon });
+    await age(db, '1 hour');
+
+    const parts = await explain(wallet_id);
+
+    expect(parts).toMatchObject([
+      { source: 'expiring_bonus', amount: '2', available: '0', hold_id: null },
+      { source: 'expiring_bonus', amount: '4', available: '4', hold_id: null },
+      { source: 'paid', amount: '10', available: '10', hold_id: null },
+      { source: 'bonus', amount: '5', available: '5', hold_id: null },
+      { source: 'expiring_bonus', amount: '2', available: '0', hold_id },
+    ]);
+    const balance = await call<Record<string, string>>(db, 'wallet_balance', { wallet_id });
+    expect(balance).toMatchObject({ balance: sum(parts, 'amount'), available: sum(parts, 'available') });
+    expect(await call(db, 'wallet_spend', { wallet_id, amount: 19, idem_key: newKey() })).toMatchObject({
+      available: '0',
+    });
+    expect(await expectAddsUp(wallet_id)).toMatchObject([{ source: 'expiring_bonus', amount: '2', hold_id }]);
   });
 
   it("answers the owner's own wallet to a player, and refuses another's (WLNOW)", async () => {

@@ -1,4 +1,5 @@
-import { call, createDatabase, forceHead, inMs, newKey, newWallet, passed, someAsset } from '../helpers.ts';
+import { age } from '../aged.ts';
+import { call, createDatabase, forceHead, inMs, newKey, newWallet, someAsset } from '../helpers.ts';
 
 const db = createDatabase();
 
@@ -25,15 +26,30 @@ describe('wallets_available', () => {
 
   it('leaves out what has expired before that is booked, unless a hold pins it', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 8, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey() });
     const before = await available(wallet_id);
-    await passed(db, expires_at);
+    await age(db, '1 hour');
 
     const due = await available(wallet_id);
     await call(db, 'wallet_expire_due', {});
 
     expect([before, due, await available(wallet_id)]).toEqual(['15', '10', '10']);
+  });
+
+  it('counts what a hold reserved from its expiry on, before that is booked, and not what has expired under it', async () => {
+    const wallet_id = await newWallet(db, await someAsset(db), { bought: 100 });
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
+    await call(db, 'wallet_bonus', { wallet_id, amount: 8, idem_key: newKey(), expires_at: soon });
+    await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at: later });
+    await call(db, 'wallet_hold', { wallet_id, amount: 50, idem_key: newKey(), expires_at: soon });
+    const before = await available(wallet_id);
+    await age(db, '90 minutes');
+
+    const due = await available(wallet_id);
+    await call(db, 'wallet_spend', { wallet_id, amount: due, idem_key: newKey() });
+
+    expect([before, due, await available(wallet_id)]).toEqual(['63', '105', '0']);
   });
 });

@@ -1,3 +1,4 @@
+import { age } from '../aged.ts';
 import { call, createDatabase, newKey, newOwner, newWallet, type Session, someAsset, writing } from '../helpers.ts';
 
 const db = createDatabase();
@@ -32,6 +33,23 @@ describe('wallets_holds', () => {
     expect(await holds(db, wallet_id, null)).toEqual(pick(ids, 4, 3, 2, 1, 0));
     expect(await holds(db, wallet_id, true)).toEqual(pick(ids, 4, 2, 0));
     expect(await holds(db, wallet_id, false)).toEqual(pick(ids, 3, 1));
+  });
+
+  it('lists a hold with the others from its expiry on, before that is booked', async () => {
+    const { wallet_id, ids } = await someHolds();
+    const { rows } = await db.query<{ expires_at: string }>(
+      "select clock_timestamp() + interval '1 hour' as expires_at",
+    );
+    const placed = { wallet_id, amount: 1, idem_key: newKey(), expires_at: rows[0]?.expires_at };
+    const { hold_id } = await call(db, 'wallet_hold', placed);
+    const six = [...ids, hold_id ?? ''];
+    expect(await holds(db, wallet_id, true)).toEqual(pick(six, 5, 4, 2, 0));
+
+    await age(db, '1 hour');
+
+    expect(await holds(db, wallet_id, true)).toEqual(pick(six, 4, 2, 0));
+    expect(await holds(db, wallet_id, false)).toEqual(pick(six, 5, 3, 1));
+    expect(await holds(db, wallet_id)).toEqual(pick(six, 5, 4, 3, 2, 1, 0));
   });
 
   it('answers no row for a wallet without holds', async () => {

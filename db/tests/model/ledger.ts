@@ -14,6 +14,7 @@ import {
   isDue,
   newWallet,
   type Part,
+  spendable,
   split,
   sum,
   take,
@@ -175,7 +176,7 @@ export class Ledger {
       balance: sum(parts),
       bonusBalance: bonusOf(parts),
       heldBalance: sum(held(wallet)),
-      available: sum(wallet.free) - sum(dueLots(wallet, now)),
+      available: sum(spendable(wallet, now)),
       seq: wallet.seq,
     };
   }
@@ -378,9 +379,7 @@ class Call {
     this.#count(wallet, HOUSE.capture, captured);
     const receipt =
       request.kind === 'capture' ? this.#record(request, parts) : this.#record(request, reserved, { left: [] });
-    // What it freed may have expired.
-    this.#expireLots(request.wallet, now);
-    return receipt;
+    return this.#afterExpiry(receipt, now);
   }
 
   /** Takes back what the original gave: paid credits first, then the reverse of the order of drawing. */
@@ -421,9 +420,13 @@ class Call {
     });
     this.#layers.transfers.set(original.id, { ...original, left: rest });
     const receipt = this.#record(request, taken, { left: [], other: original.other });
-    // What it gave back may have expired.
-    if (!gives) this.#expireLots(request.wallet, now);
-    return receipt;
+    return gives ? receipt : this.#afterExpiry(receipt, now);
+  }
+
+  /** What a movement freed or gave back may have expired: then it goes in the same commit, and is not available after it. */
+  #afterExpiry(receipt: Receipt, now: Instant): Receipt {
+    this.#expireLots(receipt.wallet, now);
+    return { ...receipt, available: sum(this.#find(receipt.wallet).free) };
   }
 
   #closeHold(name: string, id: string, captured: bigint, status: Placed['status']): Part[] {

@@ -13,7 +13,7 @@ import {
   UNKNOWN_WALLET,
 } from '../helpers.ts';
 import { type Balance, Ledger, type Receipt, Refused, type Request } from './ledger.ts';
-import { type Instant, type Wallet } from './wallet.ts';
+import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
 
 /** What a call came to: its answer, or how it was refused. */
 type Outcome<T> = { answer: T } | { code: string; detail: Record<string, unknown> };
@@ -156,15 +156,16 @@ export class Twin {
     await this.expectSameState();
   }
 
-  /** Balances, lifetime totals, statuses, and what the balances are made of. */
+  /** Balances, lifetime totals, statuses, what the balances are made of, and which holds are open. */
   async expectSameState(): Promise<void> {
     const wallets = this.ledger.wallets;
-    const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[] }>(
+    const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[]; open: string[] }>(
       `select (extract(epoch from statement_timestamp()) * 1000000)::bigint as now, w.status, b.balance, b.bonus_balance, b.held_balance,
          b.available, b.seq, coalesce(e.topped_up_total, 0) as topped_up, coalesce(e.granted_total, 0) as granted,
          coalesce(e.spent_total, 0) as spent,
          array(select json_build_array(p.source, p.amount::text, (extract(epoch from p.expires_at) * 1000000)::bigint, p.hold_id)
-           from ledger.wallet_explain(w.id) p) as parts
+           from ledger.wallet_explain(w.id) p) as parts,
+         array(select h.id::text from ledger.wallets_holds(w, true) h where ledger.holds_status(h) = 'open') as open
        from unnest($1::uuid[]) with ordinality u (id, place)
        join ledger.wallets w on w.id = u.id
        cross join lateral ledger.wallet_balance(w.id) b
@@ -179,13 +180,15 @@ export class Twin {
         balance: balanceOf(row),
         totals: [row.topped_up, row.granted, row.spent],
         parts: row.parts.map((part) => JSON.stringify(part)).sort(),
+        open: [...row.open].sort(),
       })),
       wallets.map((wallet, place) => ({
         wallet: wallet.name,
         status: wallet.status,
         balance: this.ledger.balance(wallet.name, Number(rows[place]?.now)),
         totals: [wallet.toppedUp, wallet.granted, wallet.spent].map(String),
-        parts: this.#parts(wallet),
+        parts: this.#parts(wallet, Number(rows[place]?.now)),
+        open: this.#open(wallet, Number(rows[place]?.now)),
       })),
       'the wallets',
     );
@@ -345,10 +348,16 @@ export class Twin {
     };
   }
 
+  #open(wallet: Wallet, now: Instant): string[] {
+    return Array.from(openHolds(wallet, now), ({ id }) => this.#id(id)).sort();
+  }
+
   /** As wallet_explain tells them. */
-  #parts({ free, holds }: Wallet): string[] {
-    const reserved = holds.flatMap((hold) => hold.parts.map((part) => ({ ...part, hold: this.#id(hold.id) })));
-    return [...free.map((part) => ({ ...part, hold: null })), ...reserved]
+  #parts(wallet: Wallet, now: Instant): string[] {
+    const reserved = openHolds(wallet, now).flatMap((hold) =>
+      hold.parts.map((part) => ({ ...part, hold: this.#id(hold.id) })),
+    );
+    return [...unreserved(wallet, now).map((part) => ({ ...part, hold: null })), ...reserved]
       .map(({ source, amount, expiresAt, hold }) =>
         JSON.stringify([source === 'lot' ? 'expiring_bonus' : source, String(amount), expiresAt ?? null, hold]),
       )

@@ -120,6 +120,17 @@ export const isDue = (expiresAt: Instant | null | undefined, now: Instant): bool
 export const dueLots = (wallet: Wallet, now: Instant): Part[] =>
   wallet.free.filter(({ expiresAt }) => isDue(expiresAt, now));
 
+export const openHolds = (wallet: Wallet, now: Instant): Hold[] =>
+  wallet.holds.filter(({ expiresAt }) => !isDue(expiresAt, now));
+
+/** What no open hold reserves, expired or not. */
+export const unreserved = (wallet: Wallet, now: Instant): Part[] =>
+  merge([...wallet.free, ...dueHolds(wallet, now).flatMap(({ parts }) => parts)]);
+
+/** What a spend at that instant could take: what is due counts, booked or not. */
+export const spendable = (wallet: Wallet, now: Instant): Part[] =>
+  unreserved(wallet, now).filter(({ expiresAt }) => !isDue(expiresAt, now));
+
 export const dueHolds = (wallet: Wallet, now: Instant): Hold[] =>
   wallet.holds
     .filter(({ expiresAt }) => isDue(expiresAt, now))

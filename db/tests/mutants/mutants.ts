@@ -131,7 +131,29 @@ const LOCKS: Mutant[] = [
   {
     name: 'the sweep waits for who is at work on a wallet',
     tests: ['holds'],
-    edits: [edit('ledger/wallet_expire_due', ' skip locked', '')],
+    edits: [helper('sweep', ' skip locked', '')],
+  },
+  {
+    name: 'one wallet that cannot be settled stops the others',
+    tests: ['ledger/wallet_expire_due'],
+    edits: [helper('settle_each', 'if left(sqlstate, 2) = any (c_elsewhere) then', 'if true then')],
+  },
+  {
+    name: 'a deadlock is taken for the fault of a wallet',
+    tests: ['ledger/wallet_expire_due'],
+    edits: [helper('settle_each', 'if left(sqlstate, 2) = any (c_elsewhere) then', 'if false then')],
+  },
+  {
+    name: 'a wallet counts as settled though nothing moved',
+    tests: ['ledger/wallet_expire_due'],
+    edits: [
+      helper('settle_each', 'if cardinality(ledger_private.still_due(wallet_ids, at_time)) > 0 then', 'if false then'),
+    ],
+  },
+  {
+    name: 'wallets that fail come back at the front of each sweep',
+    tests: ['ledger/wallet_expire_due'],
+    edits: [edit('ledger/wallet_expire_due', 'v_passed := v_passed || v_due;', 'exit;')],
   },
   {
     name: 'above READ COMMITTED nobody asks whether the snapshot is stale',
@@ -473,7 +495,7 @@ const BONUS: Mutant[] = [
   {
     name: 'what has expired is called available until it is booked',
     tests: ['ledger/wallets_available'],
-    edits: [edit('ledger/wallets_available', 'when e.bonus_balance > 0 then', 'when false then')],
+    edits: [helper('available_at', 'if head.bonus_balance > 0 then', 'if false then')],
   },
   {
     name: 'credits that are transferred lose their expiry',
@@ -530,6 +552,26 @@ const HOLDS: Mutant[] = [
         '    -v_transfer.amount, v_prepared.at_time',
       ),
     ],
+  },
+  {
+    name: 'a hold that has expired lowers what is available until it is booked',
+    tests: ['ledger/wallets_available'],
+    edits: [helper('available_at', 'if head.held_balance > 0 then', 'if false then')],
+  },
+  {
+    name: 'a hold that has expired is shown as open until it is booked',
+    tests: ['ledger/holds_status'],
+    edits: [edit('ledger/holds_status', 'hold.expires_at <= statement_timestamp()', 'false')],
+  },
+  {
+    name: 'a hold that has expired still explains a part of the balance',
+    tests: ['ledger/wallet_explain'],
+    edits: [edit('ledger/wallet_explain', "coalesce(h.expires_at, 'infinity') > statement_timestamp()", 'true')],
+  },
+  {
+    name: 'a receipt shows as available what the same commit books to breakage',
+    tests: ['receipts_after_expiry'],
+    edits: [helper('settled_receipt', 'if entry.bonus_balance > 0 then', 'if false then')],
   },
   {
     name: 'a hold that has expired is open until the sweep comes',

@@ -1,0 +1,25 @@
+create or replace function ledger_private.due_holds(head ledger.entries, at_time timestamptz)
+returns setof ledger.holds
+language sql
+stable
+as $$
+  -- Whatever had fallen due by the newest entry was booked before it. So only holds that fell due since can be open.
+  select h.*
+  from ledger.holds h
+  where h.wallet_id = head.wallet_id
+    and h.expires_at > head.created_at
+    and h.expires_at <= due_holds.at_time
+    and h.seq <= head.seq
+    and not exists (
+      select from ledger.transfers t
+      where t.wallet_id = h.wallet_id and t.hold_id = h.id and t.kind <> 'hold'
+        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq)
+$$;
+
+comment on function ledger_private.due_holds(ledger.entries, timestamptz) is
+$$Holds that had expired by an instant and that the wallet's newest entry then had not yet freed: they are void, but what they reserve is still
+in that entry's held balance.$$;
+
+revoke all on function ledger_private.due_holds(ledger.entries, timestamptz) from public;
+grant execute on function ledger_private.due_holds(ledger.entries, timestamptz)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
