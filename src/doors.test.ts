@@ -510,7 +510,7 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
       what: `${name} with a key of ${idem_key.length} characters`,
       arrange: but({ idem_key, [acting]: UNKNOWN_WALLET }),
     })),
-    ...[null, [], 'text', 7, true, { note: 'x'.repeat(8192) }].map((metadata) => ({
+    ...[[], 'text', 7, true, { note: 'x'.repeat(8192) }].map((metadata) => ({
       code: 'INVALID_ARGUMENT',
       what: `${name} with the metadata ${JSON.stringify(metadata).slice(0, 20)}`,
       arrange: but({ metadata, [acting]: UNKNOWN_WALLET }),
@@ -821,12 +821,15 @@ const others: RefusedCall[] = [
     { code: 'no spaces', name: 'New' },
     { code: 'NEW', name: '' },
     { code: 'NEW', name: 'New', scale: 19 },
-    { code: 'GOLD', name: 'Other' },
-    { code: 'GOLD', name: 'Gold Coins', scale: 2 },
+    { code: 'TAKEN', name: 'Other' },
+    { code: 'TAKEN', name: 'Taken', scale: 2 },
   ].map((args) => ({
     code: 'INVALID_ARGUMENT',
     what: `asset_create of ${JSON.stringify(args)}`,
-    arrange: () => Promise.resolve({ name: 'asset_create', args }),
+    arrange: async () => {
+      await call(db, 'asset_create', { code: 'TAKEN', name: 'Taken' });
+      return { name: 'asset_create', args };
+    },
   })),
 ];
 

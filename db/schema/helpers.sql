@@ -17,6 +17,10 @@ create type ledger_private.reversal_plan as (bonus_amount bigint, missing bigint
 -- A lot with what is free in it, in the order of drawing: next is the place of the wallet's next one.
 create type ledger_private.lot as (number int, wallet_id uuid, seq bigint, expires_at timestamptz, free bigint, next int);
 
+-- A wallet in which what is due could not be booked, and the error; and what a sweep came to.
+create type ledger_private.failure as (wallet_id uuid, sqlstate text);
+create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
+
 -- Of each request of a batch, by place: what number_batch finds out; and of all of them.
 create type ledger_private.batch_numbers as (
   numbers int[],

@@ -1,4 +1,4 @@
--- Reservations. A hold is open until a capture or a release names it; nothing of it changes then.
+-- Reservations. A hold is open until a capture or a release names it, or until it expires; nothing of it changes then.
 create type ledger.hold_status as enum ('open', 'captured', 'released', 'expired');
 comment on type ledger.hold_status is 'What became of a hold.';
 grant usage on type ledger.hold_status to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -18,7 +18,6 @@ create table ledger.holds (
 );
 -- Which holds had expired by an instant, of a wallet that has had many.
 create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
-
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
 alter table ledger.holds add primary key (wallet_id, id);

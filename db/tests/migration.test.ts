@@ -92,7 +92,13 @@ describe('a migration', () => {
     'by three processes at once makes it once',
     async () => {
       await withEmpty(async (url, session) => {
-        expect(await Promise.all([migrate(url), migrate(url), migrate(url)])).toEqual([MIGRATED, MIGRATED, MIGRATED]);
+        const ends = await Promise.all([migrate(url), migrate(url), migrate(url)]);
+        expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
+        // Those that wait for their turn say so.
+        for (const { stdout, stderr } of ends) {
+          expect(stdout).toMatch(/^(.+ migrate got its locks .+\n)*migrated\n$/);
+          expect(stderr).toMatch(/^(.+ migrate waits for a lock .+\n)*$/);
+        }
         await expectListing(url, session);
       });
     },

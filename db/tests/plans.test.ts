@@ -20,7 +20,7 @@ const MOST_ROWS = 100;
 /** How often PL/pgSQL runs a statement before it may keep one plan for all. */
 const UNTIL_KEPT = 7;
 /** These have few rows for ever. */
-const SMALL = new Set(['assets', 'asset_limits', 'feed_epochs', 'seals']);
+const SMALL = new Set(['unsettled_wallets', 'assets', 'asset_limits', 'feed_epochs', 'seals']);
 const ASSET = 'PLAN';
 const NEVER = 'never analysed';
 
@@ -157,6 +157,9 @@ const ENTRIES = 'select e.seq, e.kind, e.hash from ledger.entries e where e.wall
 const LOT = 'bonus_lots_pkey|bonus_lots_wallet_id_expires_at_seq_idx';
 /** A player's own wallet, by its id or among the own ones. */
 const OWN = 'wallets_pkey|wallets_owner_id_idx';
+/** Holds that have expired since the newest entry, and whether they were ended. */
+const EXPIRED_HOLDS = ['?holds_wallet_id_expires_at_idx', '?holds_pkey', '?transfers_hold_closed_once_idx'];
+
 const HOT: Hot[] = [
   {
     what: 'a top-up',
@@ -349,20 +352,20 @@ const HOT: Hot[] = [
     what: 'opening a wallet',
     by: 'service',
     run: ({ service }) => call(service, 'wallet_open', { owner_id: newKey(), asset_code: ASSET }),
-    looks: ['wallets_pkey'],
+    looks: ['wallets_pkey', '?wallet_events_pkey'],
   },
   {
     what: 'a balance',
     by: 'player',
     run: ({ player, main }) => call(player, 'wallet_balance', { wallet_id: main }),
-    looks: [OWN, 'entries_pkey', LOT, 'bonus_lot_draws_pkey'],
+    looks: [OWN, 'entries_pkey', LOT, 'bonus_lot_draws_pkey', ...EXPIRED_HOLDS],
   },
   {
     what: 'a balance then',
     by: 'service',
     run: async ({ service, main }) =>
       call(service, 'wallet_balance_at', { wallet_id: main, at_time: new Date().toISOString() }),
-    looks: ['wallets_pkey', 'entries_pkey', LOT, 'bonus_lot_draws_pkey'],
+    looks: ['wallets_pkey', 'entries_pkey', LOT, 'bonus_lot_draws_pkey', ...EXPIRED_HOLDS],
   },
   {
     what: 'why a balance is what it is',
@@ -433,7 +436,14 @@ const HOT: Hot[] = [
     by: 'job',
     arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
     run: ({ job }) => callAll(job, 'ledger_seal', {}),
-    looks: ['transfers_xid_id_idx', 'seal_heads_pkey', 'entries_pkey'],
+    looks: [
+      'transfers_xid_id_idx',
+      'seal_heads_pkey',
+      'entries_pkey',
+      '?unsealed_events_pkey|wallet_events_pkey',
+      '?seal_records_pkey',
+      '?verifications_seq_key',
+    ],
   },
 ];
 

@@ -188,7 +188,9 @@ describe('a migration of a table that somebody reads', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wallet-migrations-'));
-    await cp(FOLDER, folder, { recursive: true, verbatimSymlinks: false, dereference: true });
+    // The link beside the migrations leads to all of db/, which no committed migration needs.
+    await cp(join(FOLDER, 'committed'), join(folder, 'committed'), { recursive: true });
+    await writeFile(join(folder, 'current.sql'), '');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -401,7 +403,7 @@ describe('a database in which the wallet cannot be', () => {
   it('is refused where it was made by an older version', async () => {
     await db.query('alter schema wallet_migrate rename to away');
 
-    await expect(migrate(db.url)).rejects.toThrow(/^There is a schema ledger, but no record of its migrations .+$/);
+    await expect(migrate(db.url)).rejects.toThrow(/^The database holds a ledger that this version has not made, .+$/);
 
     await db.query('alter schema away rename to wallet_migrate');
     await db.query("update wallet_migrate.migrations set hash = 'sha1:other' where filename = '000001.sql'");

@@ -14,7 +14,7 @@ export function setRights(url: string): Promise<void> {
 /** Idempotent. */
 export async function setRightsIn(client: pg.Client): Promise<void> {
   const tell = ({ severity, message }: { severity?: string; message?: string }): void => {
-    log[severity === 'WARNING' ? 'warn' : 'info']({ note: message }, 'rights of the database');
+    log[severity === 'WARNING' ? 'warn' : 'debug']({ note: message }, 'rights of the database');
   };
   client.on('notice', tell);
   try {

@@ -10,10 +10,13 @@ as $$
     and h.expires_at > head.created_at
     and h.expires_at <= due_holds.at_time
     and h.seq <= head.seq
-    and not exists (
-      select from ledger.transfers t
+    -- One look-up for each: joined, all movements that the wallet ever had may be read.
+    and (
+      select t.id from ledger.transfers t
       where t.wallet_id = h.wallet_id and t.hold_id = h.id and t.kind <> 'hold'
-        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq)
+        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq
+      limit 1
+    ) is null
 $$;
 
 comment on function ledger_private.due_holds(ledger.entries, timestamptz) is

@@ -1,8 +1,9 @@
 --! Previous: -
---! Hash: sha1:d84cc24ea02f95ce0465660fbdb1d08b2265b9e2
+--! Hash: sha1:721f14e6375bb81e163f96afc6544ab45fff4532
 --! Message: wallet
 
--- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
+-- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
+-- roles.sql comes before.
 -- The first migration is this file with every include expanded; `npm run migration` writes it.
 
 --! Included schema/schemas.sql
@@ -454,7 +455,7 @@ comment on constraint transfers_credit_entry_fkey on ledger.transfers is $$@fiel
 @behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward$$;
 --! EndIncluded schema/movements.sql
 --! Included schema/holds.sql
--- Reservations. A hold is open until a capture or a release names it; nothing of it changes then.
+-- Reservations. A hold is open until a capture or a release names it, or until it expires; nothing of it changes then.
 create type ledger.hold_status as enum ('open', 'captured', 'released', 'expired');
 comment on type ledger.hold_status is 'What became of a hold.';
 grant usage on type ledger.hold_status to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -474,7 +475,6 @@ create table ledger.holds (
 );
 -- Which holds had expired by an instant, of a wallet that has had many.
 create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
-
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
 alter table ledger.holds add primary key (wallet_id, id);
@@ -659,9 +659,9 @@ create policy services_see_every_player on ledger_private.open_lots for select t
 create policy auditors_see_all on ledger_private.open_lots for select to wallet_auditor using (true);
 grant select on ledger_private.open_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/lots.sql
---! Included schema/expiry.sql
--- What could not be booked when it fell due.
--- A work list like open_holds and open_lots: it decides nothing.
+--! Included schema/unsettled.sql
+-- Wallets in which what is due cannot be booked.
+-- A work list like open_holds and open_lots, whose rows are removed. It decides nothing.
 create table ledger_private.unsettled_wallets (
   wallet_id uuid primary key,
   sqlstate text not null,
@@ -706,10 +706,7 @@ comment on column ledger.unsettled_wallet.first_failed_at is 'When the first of 
 comment on column ledger.unsettled_wallet.failed_at is 'When the last of them did.';
 comment on column ledger.unsettled_wallet.retry_at is 'From when on it is tried again.';
 grant usage on type ledger.unsettled_wallet to wallet_auditor, wallet_job;
-
-create type ledger_private.failure as (wallet_id uuid, sqlstate text);
-create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
---! EndIncluded schema/expiry.sql
+--! EndIncluded schema/unsettled.sql
 --! Included schema/limits.sql
 -- How much at once, and how much a day.
 create table ledger.asset_limits (
@@ -862,7 +859,8 @@ too, they show what a recomputed chain of hashes does not.$$;
 comment on column ledger.seals.seq is 'Number of the seal: 1, 2, 3 and so on without gaps.';
 comment on column ledger.seals.entries is 'How many entries the block closes that none before it did.';
 comment on column ledger.seals.wallets is 'How many wallets they are of.';
-comment on column ledger.seals.root is 'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (seal_records).';
+comment on column ledger.seals.root is
+  'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (seal_records).';
 comment on column ledger.seals.previous is 'The hash of the seal before; null in the first.';
 comment on column ledger.seals.hash is 'SHA-256 over every other fact of the seal.';
 comment on column ledger.seals.horizon is 'Up to where in the feed, in its epoch, all transfers are sealed: the transaction.';
@@ -1225,6 +1223,10 @@ create type ledger_private.reversal_plan as (bonus_amount bigint, missing bigint
 
 -- A lot with what is free in it, in the order of drawing: next is the place of the wallet's next one.
 create type ledger_private.lot as (number int, wallet_id uuid, seq bigint, expires_at timestamptz, free bigint, next int);
+
+-- A wallet in which what is due could not be booked, and the error; and what a sweep came to.
+create type ledger_private.failure as (wallet_id uuid, sqlstate text);
+create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
 
 -- Of each request of a batch, by place: what number_batch finds out; and of all of them.
 create type ledger_private.batch_numbers as (
@@ -2154,10 +2156,13 @@ as $$
     and h.expires_at > head.created_at
     and h.expires_at <= due_holds.at_time
     and h.seq <= head.seq
-    and not exists (
-      select from ledger.transfers t
+    -- One look-up for each: joined, all movements that the wallet ever had may be read.
+    and (
+      select t.id from ledger.transfers t
       where t.wallet_id = h.wallet_id and t.hold_id = h.id and t.kind <> 'hold'
-        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq)
+        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq
+      limit 1
+    ) is null
 $$;
 
 comment on function ledger_private.due_holds(ledger.entries, timestamptz) is

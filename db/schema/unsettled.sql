@@ -1,5 +1,5 @@
--- What could not be booked when it fell due.
--- A work list like open_holds and open_lots: it decides nothing.
+-- Wallets in which what is due cannot be booked.
+-- A work list like open_holds and open_lots, whose rows are removed. It decides nothing.
 create table ledger_private.unsettled_wallets (
   wallet_id uuid primary key,
   sqlstate text not null,
@@ -44,6 +44,3 @@ comment on column ledger.unsettled_wallet.first_failed_at is 'When the first of 
 comment on column ledger.unsettled_wallet.failed_at is 'When the last of them did.';
 comment on column ledger.unsettled_wallet.retry_at is 'From when on it is tried again.';
 grant usage on type ledger.unsettled_wallet to wallet_auditor, wallet_job;
-
-create type ledger_private.failure as (wallet_id uuid, sqlstate text);
-create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
