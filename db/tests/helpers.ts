@@ -402,7 +402,8 @@ export async function passed(db: Session, instant: string): Promise<void> {
 /** The instant that many milliseconds from now, by the database's clock. */
 export async function inMs(db: Session, milliseconds: number): Promise<string> {
   const { rows } = await db.query<{ instant: string }>(
-    "select (clock_timestamp() + $1 * interval '1 ms')::text as instant",
+    // As JSON, so that every session writes, and reads, the same instant.
+    "select to_json(clock_timestamp() + $1 * interval '1 ms') #>> '{}' as instant",
     [milliseconds],
   );
   return rows[0]?.instant ?? '';

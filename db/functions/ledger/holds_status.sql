@@ -2,9 +2,7 @@ create or replace function ledger.holds_status(hold ledger.holds)
 returns ledger.hold_status
 language sql
 stable
-as $$
-  select ledger_private.closing_status(ledger.holds_closing(hold))
-$$;
+return ledger_private.closing_status(ledger.holds_closing(hold));
 
 comment on function ledger.holds_status(ledger.holds) is
 $$@notNull

@@ -2,15 +2,15 @@ create or replace function ledger.wallet_history(wallet_id uuid)
 returns setof ledger.history_line
 language sql
 stable
-as $$
+begin atomic
   select e.seq, e.created_at, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
     e.held_balance, e.transfer_id, ledger_private.counterparty(e, t, o.kind), t.idem_key, t.actor, t.metadata
   from ledger.entries e
   left join ledger.transfers t on t.id = e.transfer_id
   left join ledger.transfers o on o.id = t.reverses
   where e.wallet_id = wallet_history.wallet_id
-  order by e.seq
-$$;
+  order by e.seq;
+end;
 
 comment on function ledger.wallet_history(uuid) is
 $$@behavior -*
