@@ -1,10 +1,11 @@
 /** The session in which a command proves the ledger, however long that takes. */
 import pg from 'pg';
 import { readConfig } from '../config.ts';
+import { OUR_SETTINGS } from '../database/session.ts';
 import { withDatabaseUrl } from '../local.ts';
 
 // The gateway's and the worker's login have limits of time, for calls.
-const PREPARE = 'set statement_timeout = 0; set transaction_timeout = 0';
+const PREPARE = `${OUR_SETTINGS}; set statement_timeout = 0; set transaction_timeout = 0`;
 
 /** An administrator and the worker may write down what they did, but not on a standby. The gateway's login only looks. */
 const MAY_RECORD = `select pg_has_role('wallet_worker', 'set') and current_setting('transaction_read_only') = 'off' as "mayRecord"`;

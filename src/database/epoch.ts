@@ -1,5 +1,6 @@
 /** A database that was restored into another cluster begins a new epoch of its feed there. */
 import pg from 'pg';
+import { OUR_SETTINGS } from './session.ts';
 
 const LOCK_TIMEOUT_MS = 60_000;
 
@@ -12,7 +13,7 @@ export async function beginEpoch(url: string): Promise<void> {
   });
   await client.connect();
   try {
-    await client.query('set role wallet_owner');
+    await client.query(`${OUR_SETTINGS}; set role wallet_owner`);
     await client.query('select ledger_private.begin_epoch()');
   } finally {
     await client.end();

@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { describeError, log } from '../observability/log.ts';
+import { OUR_SETTINGS } from './session.ts';
 
 /** The gateway's and the worker's. */
 export type Login = 'wallet_gateway' | 'wallet_worker';
@@ -63,11 +64,10 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
 
 /**
  * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
- * itself the statement changes nothing; others may not. The time zone decides how timestamps are written. Queries
- * here are too short to be worth optimising their compiled form.
+ * itself the statement changes nothing; others may not. Queries here are too short to be worth optimising their compiled form.
  */
 async function become(client: pg.ClientBase, login: Login): Promise<void> {
-  await client.query(`set session authorization ${login}; set time zone 'UTC'; set jit_optimize_above_cost = -1`);
+  await client.query(`set session authorization ${login}; ${OUR_SETTINGS}; set jit_optimize_above_cost = -1`);
 }
 
 /** Why the database cannot be used, in one line for the person who set DATABASE_URL. */

@@ -1,6 +1,7 @@
 /** The demo's assets, players and opening balances. */
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
+import { OUR_SETTINGS } from './session.ts';
 
 const SEED_FILE = new URL('../../db/seed.sql', import.meta.url);
 
@@ -9,6 +10,7 @@ export async function seed(url: string, { onlyIfEmpty = false } = {}): Promise<v
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
+    await client.query(OUR_SETTINGS);
     if (onlyIfEmpty) {
       const { rowCount } = await client.query('select from ledger.assets limit 1');
       if (rowCount !== 0) return;

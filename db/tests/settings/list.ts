@@ -1,5 +1,5 @@
 /** Settings of a session that have changed, or could change, what functions write and answer. */
-import type { Session } from '../helpers.ts';
+import type { Database, Session } from '../helpers.ts';
 
 export type Settings = Readonly<Record<string, string>>;
 
@@ -131,7 +131,13 @@ export const LONG_PROFILES: Profile[] = [
   },
   {
     name: 'dates as Postgres in <-0530>5:30, plans without hashes and sorts',
-    settings: { ...PLANS[1]?.settings, DateStyle: 'Postgres, MDY', TimeZone: '<-0530>5:30' },
+    settings: {
+      ...PLANS[1]?.settings,
+      // A process for each query takes too long here.
+      debug_parallel_query: 'off',
+      DateStyle: 'Postgres, MDY',
+      TimeZone: '<-0530>5:30',
+    },
   },
 ];
 
@@ -141,4 +147,12 @@ export async function apply(session: Session, settings: Settings): Promise<void>
     (_, index) => `pg_catalog.set_config($${2 * index + 1}, $${2 * index + 2}, false)`,
   );
   if (calls.length > 0) await session.query(`select ${calls.join(', ')}`, Object.entries(settings).flat());
+}
+
+/** For every session of the database, or of a login there, that is opened from now on. */
+export async function applyToAll(db: Database, settings: Settings, login?: string): Promise<void> {
+  const client = await db.connect();
+  await apply(client, settings);
+  const whose = login === undefined ? `database ${db.name}` : `role ${login} in database ${db.name}`;
+  for (const name of Object.keys(settings)) await client.query(`alter ${whose} set ${name} from current`);
 }
