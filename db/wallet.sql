@@ -29,6 +29,9 @@
 --!include schema/helpers.sql
 --!include schema/gateway.sql
 
+-- How facts are written
+--!include functions/ledger_private/in_utc.sql
+
 -- Refusals
 --!include functions/ledger_private/refuse.sql
 --!include functions/ledger_private/refuse_argument.sql

@@ -416,7 +416,8 @@ export async function passed(db: Session, instant: string): Promise<void> {
 /** The instant that many milliseconds from now, by the database's clock. */
 export async function inMs(db: Session, milliseconds: number): Promise<string> {
   const { rows } = await db.query<{ instant: string }>(
-    "select (clock_timestamp() + $1 * interval '1 ms')::text as instant",
+    // In UTC and as JSON has it, so that the session does not matter.
+    `select replace(to_json((clock_timestamp() + $1 * interval '1 ms') at time zone 'utc') #>> '{}', 'T', ' ') || '+00' as instant`,
     [milliseconds],
   );
   return rows[0]?.instant ?? '';

@@ -107,6 +107,77 @@ describe('the files of the schema', () => {
   });
 });
 
+describe('what a function does, in every session,', () => {
+  /** Assignments to an element of an array or to a field, other than of values that have a type of their own. */
+  const throughText = (sql: string): string[] => {
+    const records = [...sql.matchAll(/^\s+(\w+) record;/gm)].map(([, name = '']) => name);
+    return [...sql.matchAll(/^\s*(\w+(?:\[[^;]*\]|\.)[^;]*?)\s*:=\s*([^;]*);/gm)]
+      .filter(([, target = '', value = '']) => {
+        const isRow =
+          /^(?:case\b[^;]*\b(?:then|else)\s+)?\(*row\s*\(/.test(value) && !/\)::[a-z_]+\.[a-z_]+$/.test(value);
+        return !target.includes(':=') && (isRow || records.includes(value));
+      })
+      .map(([assignment]) => assignment.trim());
+  };
+
+  it.each([
+    ['  v_lots[1] := row(1, now());', 1],
+    ['  v_lots[cardinality(v_lots) + 1] :=\n    row(1,\n now());', 1],
+    ['  v_plan.lot := row(1, now());', 1],
+    ['  v_lots[1] := case when v_one then row(1) else row(2) end;', 1],
+    ['  v_due record;\nbegin\n  v_lots[1] := v_due;', 1],
+    ['  v_lots[1] := row(1, now())::ledger.bonus_lots;', 0],
+    ['  v_lots[1] := v_lot;', 0],
+    ['  v_lot := row(1, now());', 0],
+    ['  v_hashes[1] := ledger_private.entry_hash(row(1));', 0],
+  ])('the rule for assignments finds in %j %i', (sql, found) => {
+    expect(throughText(sql)).toHaveLength(found);
+  });
+
+  it.each(functionFiles)('no assignment in %s goes through text: an uncast row in an array or a field does', (path) => {
+    expect(throughText(codeOf(read(path)).join('\n'))).toEqual([]);
+  });
+
+  it.each(functionFiles)(
+    'no literal in %s has a backslash, which standard_conforming_strings decides about',
+    (path) => {
+      const sql = read(path).replace(/^comment on [^;]*? is\s+(\$\$[\s\S]*?\$\$|'(?:[^']|'')*');/gm, '');
+
+      expect([...sql.matchAll(/(?<!E)'(?:[^'\n]|'')*\\(?:[^'\n]|'')*'/g)].map(([literal]) => literal)).toEqual([]);
+    },
+  );
+
+  it('means the same names: each that callers reach has its path pinned, or its body bound with all that it calls', async () => {
+    const open = await rowsOf(`
+      with recursive reached (oid) as (
+        select oid from pg_proc where pronamespace = 'ledger'::regnamespace
+        union
+        -- Of a bound body, all that it calls is known; a pinned path holds for what is called too.
+        select d.refobjid from reached r join pg_proc p on p.oid = r.oid
+          join pg_depend d on d.classid = 'pg_proc'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
+          where p.prosqlbody is not null
+      )
+      select oid::regprocedure as name from pg_proc p join reached r using (oid)
+        where p.pronamespace ${IN_SCHEMAS} and p.prosqlbody is null
+          and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)`);
+
+    expect(open).toEqual([]);
+  });
+
+  it("means PostgreSQL's own functions, operators and types, and the ledger's: nothing else is bound", async () => {
+    expect(
+      await rowsOf(`select distinct pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid) as name
+        from pg_depend d
+        left join pg_proc p on d.refclassid = 'pg_proc'::regclass and p.oid = d.refobjid
+        left join pg_operator o on d.refclassid = 'pg_operator'::regclass and o.oid = d.refobjid
+        left join pg_type t on d.refclassid = 'pg_type'::regclass and t.oid = d.refobjid
+        where coalesce(p.pronamespace, o.oprnamespace, t.typnamespace) not in
+            ('ledger'::regnamespace, 'ledger_private'::regnamespace, 'pg_catalog'::regnamespace)
+          and (pg_identify_object(d.classid, d.objid, d.objsubid)).schema in ('ledger', 'ledger_private')`),
+    ).toEqual([]);
+  });
+});
+
 describe('an include line', () => {
   it.each([...sqlFiles, ...committed])('of %s is not indented, which would make it a comment', (path) => {
     expect(read(path)).not.toMatch(/^[ \t]+--!/m);

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { UnreachableError } from '../exit.ts';
 import { describeError, log } from '../observability/log.ts';
+import { OUR_SETTINGS } from './settings.ts';
 
 /** The gateway's and the worker's. */
 export type Login = 'wallet_gateway' | 'wallet_worker';
@@ -65,13 +66,11 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
 /**
  * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
  * itself the statement changes nothing; others may not. What runs in a session that a superuser opened could make it the
- * superuser's again: hence no schema in which others may make functions. The time zone decides how timestamps are written.
+ * superuser's again: hence no schema in which others may make functions.
  * Queries here are too short to be worth optimising their compiled form.
  */
 async function become(client: pg.ClientBase, login: Login): Promise<void> {
-  await client.query(
-    `set session authorization ${login}; set search_path = pg_catalog, pg_temp; set time zone 'UTC'; set jit_optimize_above_cost = -1`,
-  );
+  await client.query(`set session authorization ${login}; ${OUR_SETTINGS}; set jit_optimize_above_cost = -1`);
 }
 
 /** Why the database cannot be used, in one line for the person who set DATABASE_URL. */

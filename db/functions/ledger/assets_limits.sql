@@ -2,9 +2,9 @@ create or replace function ledger.assets_limits(asset ledger.assets)
 returns ledger.asset_limits
 language sql
 stable
-as $$
-  select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1
-$$;
+begin atomic
+  select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1;
+end;
 
 comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set, and for players.';
 

@@ -2,11 +2,11 @@ create or replace function ledger.entries_counterparty(entry ledger.entries)
 returns text
 language sql
 stable
-as $$
+begin atomic
   select ledger_private.counterparty(entry, t, (select o.kind from ledger.transfers o where o.id = t.reverses))
   from ledger.transfers t
-  where t.id = entry.transfer_id
-$$;
+  where t.id = entry.transfer_id;
+end;
 
 comment on function ledger.entries_counterparty(ledger.entries) is
 $$The other side of the movement: the house's account (treasury, promotions, revenue or breakage) or the other player's wallet; of a

@@ -2,11 +2,11 @@ create or replace function ledger.holds_closing(hold ledger.holds)
 returns ledger.transfers
 language sql
 stable
-as $$
+begin atomic
   select t
   from ledger.transfers t
-  where t.wallet_id = hold.wallet_id and t.hold_id = hold.id and t.kind <> 'hold'
-$$;
+  where t.wallet_id = hold.wallet_id and t.hold_id = hold.id and t.kind <> 'hold';
+end;
 
 comment on function ledger.holds_closing(ledger.holds) is
   'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';

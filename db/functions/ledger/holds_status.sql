@@ -2,12 +2,11 @@ create or replace function ledger.holds_status(hold ledger.holds)
 returns ledger.hold_status
 language sql
 stable
-as $$
-  select case
-    when hold.expires_at <= statement_timestamp() and (ledger.holds_closing(hold)).id is null then 'expired'
-    else ledger_private.closing_status(ledger.holds_closing(hold))
-  end
-$$;
+return case
+  when hold.expires_at <= statement_timestamp() and (ledger.holds_closing(hold)).id is null
+    then 'expired'::ledger.hold_status
+  else ledger_private.closing_status(ledger.holds_closing(hold))
+end;
 
 comment on function ledger.holds_status(ledger.holds) is
 $$@notNull

@@ -19,7 +19,7 @@ begin
     perform ledger_private.refuse_argument('limit', 'Ask for 1 to 10000 events at a time.');
   end if;
   v_parts := regexp_match(after,
-    '^([1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,18})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
+    '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
     perform ledger_private.refuse_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}');
   end if;

@@ -4,6 +4,9 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- What findings show is the same in every session.
+set timezone = 'UTC'
+set bytea_output = 'hex'
 -- One wallet and all of them want different plans, and what is sorted is to fit into memory.
 set plan_cache_mode = force_custom_plan
 set jit = off

@@ -4,6 +4,9 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- What findings show is the same in every session.
+set timezone = 'UTC'
+set bytea_output = 'hex'
 as $$
   select f.* from ledger_private.verify_kept(kept) f
   union all

@@ -17,7 +17,7 @@ begin
   end if;
   if at_time < v_created_at then
     perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.',
-      jsonb_build_object('at_time', at_time, 'created_at', v_created_at));
+      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at)));
   end if;
   return ledger_private.balance_of(ledger_private.entry_at(wallet_id, at_time), least(at_time, statement_timestamp()));
 end

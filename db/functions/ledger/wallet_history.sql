@@ -6,7 +6,7 @@ create or replace function ledger.wallet_history(
 returns setof ledger.history_line
 language sql
 stable
-as $$
+begin atomic
   select e.seq, e.created_at, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
     e.held_balance, e.transfer_id, ledger_private.counterparty(e, t, o.kind), t.idem_key, t.actor, t.metadata
   from ledger.entries e
@@ -15,8 +15,8 @@ as $$
   where e.wallet_id = wallet_history.wallet_id
     and e.seq > (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, from_time), 0))
     and e.seq <= (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, to_time), 9223372036854775807))
-  order by e.seq
-$$;
+  order by e.seq;
+end;
 
 comment on function ledger.wallet_history(uuid, timestamptz, timestamptz) is
 $$@behavior -*

@@ -3,12 +3,10 @@ returns uuid
 language sql
 immutable
 strict
-as $$
-  -- The binary array format puts each element's length before it: no two pairs have the same bytes.
-  select ledger_private.uuid_v8(sha256(array_send(array[
-    'ledger.wallet.v1', convert_to(owner_id, 'UTF8'), convert_to(asset_code, 'UTF8')
-  ])))
-$$;
+-- The binary array format puts each element's length before it: no two pairs have the same bytes.
+return ledger_private.uuid_v8(sha256(array_send(array[
+  'ledger.wallet.v1', convert_to(owner_id, 'UTF8'), convert_to(asset_code, 'UTF8')
+])));
 
 comment on function ledger.wallet_id(text, text) is
 $$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.

@@ -2,9 +2,7 @@ create or replace function ledger.wallet_stripe(id uuid)
 returns int
 language sql
 immutable
-as $$
-  select ((uuid_hash(id)::bigint + 2147483648) >> 27)::int
-$$;
+return ((uuid_hash(id)::bigint + 2147483648) >> 27)::int;
 
 comment on function ledger.wallet_stripe(uuid) is
 $$@behavior -*

@@ -2,15 +2,13 @@ create or replace function ledger.wallets_available(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((
-    select ledger_private.available_at(e, statement_timestamp())
-    from ledger.entries e
-    where e.wallet_id = wallet.id
-    order by e.seq desc
-    limit 1
-  ), 0)
-$$;
+return coalesce((
+  select ledger_private.available_at(e, statement_timestamp())
+  from ledger.entries e
+  where e.wallet_id = wallet.id
+  order by e.seq desc
+  limit 1
+), 0);
 
 comment on function ledger.wallets_available(ledger.wallets) is
 $$@notNull

@@ -2,7 +2,7 @@ create or replace function ledger.wallets_holds(wallet ledger.wallets, open bool
 returns setof ledger.holds
 language sql
 stable
-as $$
+begin atomic
   -- One of the three has rows. Each is in order by itself, so that a page of it can be read from an index.
   (
     select h.*
@@ -25,8 +25,8 @@ as $$
     from ledger.holds h
     where h.wallet_id = wallet.id and not wallets_holds.open and ledger.holds_status(h) <> 'open'
     order by h.seq desc
-  )
-$$;
+  );
+end;
 
 comment on function ledger.wallets_holds(ledger.wallets, boolean) is
 $$The wallet's holds, newest first.

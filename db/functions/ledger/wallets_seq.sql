@@ -2,9 +2,7 @@ create or replace function ledger.wallets_seq(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((select e.seq from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
-$$;
+return coalesce((select e.seq from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_seq(ledger.wallets) is
 $$@notNull

@@ -7,7 +7,7 @@ begin
   if expires_at <= at_time then
     perform ledger_private.check_snapshot(array[wallet_id]);
     perform ledger_private.refuse_argument('expires_at', 'Send an instant after now, or leave it out.',
-      jsonb_build_object('expires_at', expires_at, 'now', at_time));
+      jsonb_build_object('expires_at', ledger_private.in_utc(expires_at), 'now', ledger_private.in_utc(at_time)));
   end if;
 end
 $$;

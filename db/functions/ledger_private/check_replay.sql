@@ -16,7 +16,7 @@ begin
       (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
       (4, 'transfer_id', first.reverses::text, request.reverses::text),
       (5, 'amount', first.requested_amount::text, request.requested_amount::text),
-      (6, 'expires_at', to_json(first.expires_at) #>> '{}', to_json(request.expires_at) #>> '{}'),
+      (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
       (7, 'metadata', first.metadata::text, request.metadata::text)
     ) as d (position, field, first, again)
     where d.first is distinct from d.again

@@ -2,15 +2,13 @@ create or replace function ledger_private.closing_status(closing ledger.transfer
 returns ledger.hold_status
 language sql
 immutable
-as $$
-  select (case
-    when closing.id is null then 'open'
-    when closing.kind = 'capture' then 'captured'
-    -- Nobody asked for it.
-    when closing.idem_key is null then 'expired'
-    else 'released'
-  end)::ledger.hold_status
-$$;
+return (case
+  when closing.id is null then 'open'
+  when closing.kind = 'capture' then 'captured'
+  -- Nobody asked for it.
+  when closing.idem_key is null then 'expired'
+  else 'released'
+end)::ledger.hold_status;
 
 comment on function ledger_private.closing_status(ledger.transfers) is
   'What the movement that ended a hold made of it; open where there is none.';

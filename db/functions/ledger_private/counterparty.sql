@@ -6,16 +6,14 @@ create or replace function ledger_private.counterparty(
 returns text
 language sql
 stable
-as $$
-  select case
-    when entry.kind = 'reversal' and reversed_kind is null then null
-    -- Only players' wallets act. The house is named by its account; which stripe of it took part is nobody's concern.
-    when entry.wallet_id = transfer.wallet_id
-      and ledger_private.house_account(coalesce(reversed_kind, entry.kind)) is not null
-      then ledger_private.house_account(coalesce(reversed_kind, entry.kind))::text
-    when entry.side = 'debit' then transfer.credit_wallet_id::text
-    else transfer.debit_wallet_id::text end
-$$;
+return case
+  when entry.kind = 'reversal' and reversed_kind is null then null
+  -- Only players' wallets act. The house is named by its account; which stripe of it took part is nobody's concern.
+  when entry.wallet_id = transfer.wallet_id
+    and ledger_private.house_account(coalesce(reversed_kind, entry.kind)) is not null
+    then ledger_private.house_account(coalesce(reversed_kind, entry.kind))::text
+  when entry.side = 'debit' then transfer.credit_wallet_id::text
+  else transfer.debit_wallet_id::text end;
 
 comment on function ledger_private.counterparty(ledger.entries, ledger.transfers, ledger.transfer_kind) is
 'The other side of an entry: the house''s account or a wallet''s id. Its transfer is null where the caller may not see it; of a reversal,

@@ -5,7 +5,7 @@ immutable
 as $$
   select sha256(
     'ledger.entry.v1'::bytea
-    || coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    || coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000')
     || entry_bytes
   )
 $$;

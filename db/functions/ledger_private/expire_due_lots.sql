@@ -38,7 +38,7 @@ begin
     v_entries[cardinality(v_entries) + 1] := v_house_head;
     foreach v_lot in array v_due.lots loop
       v_draws[cardinality(v_draws) + 1] :=
-        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, (v_sealed.entry).seq, null, v_lot.amount, 0, null, null);
+        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, (v_sealed.entry).seq, null, v_lot.amount, 0, null, null)::ledger.bonus_lot_draws;
     end loop;
   end loop;
   if cardinality(v_transfers) > 0 then

@@ -2,16 +2,14 @@ create or replace function ledger_private.house_account(kind ledger.transfer_kin
 returns ledger.house_account
 language sql
 immutable
-as $$
-  -- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
-  select case kind
-    when 'top_up' then 'treasury'::ledger.house_account
-    when 'bonus' then 'promotions'
-    when 'spend' then 'revenue'
-    when 'capture' then 'revenue'
-    when 'expiry' then 'breakage'
-  end
-$$;
+-- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
+return case kind
+  when 'top_up' then 'treasury'::ledger.house_account
+  when 'bonus' then 'promotions'
+  when 'spend' then 'revenue'
+  when 'capture' then 'revenue'
+  when 'expiry' then 'breakage'
+end;
 
 comment on function ledger_private.house_account(ledger.transfer_kind) is
   'The house account on the other side of a movement of this kind; null where the kind does not decide it.';

@@ -8,7 +8,7 @@ declare
 begin
   -- Level by level: a node without a neighbour goes up as it is, which makes the same tree as cutting at powers of two.
   while cardinality(v_level) > 1 loop
-    select array_agg(case when p.second is null then p.first else sha256('\x01'::bytea || p.first || p.second) end order by p.place)
+    select array_agg(case when p.second is null then p.first else sha256(E'\\x01'::bytea || p.first || p.second) end order by p.place)
       into v_level
       from (
         select u.node as first, lead(u.node) over (order by u.place) as second, u.place

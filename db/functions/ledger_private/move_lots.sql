@@ -48,7 +48,7 @@ begin
         v_part.free := least(v_need, v_part.free);
         v_draws[cardinality(v_draws) + 1] := row(v_part.wallet_id, v_part.seq, v_part.expires_at, v_transfer.debit_seq, v_transfer.hold_id,
           case when v_transfer.kind = 'hold' then 0 else v_part.free end, case when v_transfer.kind = 'hold' then v_part.free else 0 end,
-          null, null);
+          null, null)::ledger.bonus_lot_draws;
         v_lots[v_lot].free := v_lots[v_lot].free - v_part.free;
         if v_lots[v_lot].free = 0 then
           v_first[from_numbers[i]] := v_part.next;
@@ -62,7 +62,8 @@ begin
         v_new[v_made].amount := v_new[v_made].amount + v_part.free;
       else
         v_made := cardinality(v_new) + 1;
-        v_new[v_made] := row(v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free);
+        v_new[v_made] :=
+          row(v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free)::ledger.bonus_lots;
       end if;
       continue when v_first[v_to] < 0;
       v_before := 0;
@@ -72,7 +73,8 @@ begin
         v_after := v_lots[v_after].next;
       end loop;
       v_lot := cardinality(v_lots) + 1;
-      v_lots[v_lot] := row(v_to, v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free, v_after);
+      v_lots[v_lot] :=
+        row(v_to, v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free, v_after)::ledger_private.lot;
       if v_before = 0 then
         v_first[v_to] := v_lot;
       else

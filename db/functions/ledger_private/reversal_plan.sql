@@ -41,12 +41,12 @@ begin
     continue when v_part.source = 'bonus';
     if given_to.wallet_id is not null then
       v_draws[cardinality(v_draws) + 1] := row(
-        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null);
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null)::ledger.bonus_lot_draws;
     end if;
     if taken_from.wallet_id is not null then
       v_taken := v_taken + v_take;
       v_draws[cardinality(v_draws) + 1] := row(
-        taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null);
+        taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
     end if;
   end loop;
   v_plan.draws := v_draws;

@@ -3,7 +3,7 @@ returns bytea
 language sql
 immutable
 as $$
-  select sha256('\x00'::bytea || uuid_send(wallet_id) || int8send(seq) || hash)
+  select sha256(E'\\x00'::bytea || uuid_send(wallet_id) || int8send(seq) || hash)
 $$;
 
 comment on function ledger_private.seal_leaf(uuid, bigint, bytea) is

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:721f14e6375bb81e163f96afc6544ab45fff4532
+--! Hash: sha1:18703cfac9e869e37ddb836f6146e42720a6319a
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1300,6 +1300,26 @@ create table gateway.poller_turn ();
 comment on table gateway.poller_turn is 'Has no rows: whoever holds its lock polls the feed.';
 --! EndIncluded schema/gateway.sql
 
+-- How facts are written
+--! Included functions/ledger_private/in_utc.sql
+create or replace function ledger_private.in_utc(instant timestamptz)
+returns jsonb
+language sql
+stable
+strict
+set timezone = 'UTC'
+as $$
+  select to_jsonb(instant)
+$$;
+
+comment on function ledger_private.in_utc(timestamptz) is
+$$An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.$$;
+
+revoke all on function ledger_private.in_utc(timestamptz) from public;
+grant execute on function ledger_private.in_utc(timestamptz)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/in_utc.sql
+
 -- Refusals
 --! Included functions/ledger_private/refuse.sql
 create or replace function ledger_private.refuse(errcode text, message text, detail jsonb, hint text)
@@ -1599,13 +1619,11 @@ create or replace function ledger_private.uuid_v8(digest bytea)
 returns uuid
 language sql
 immutable
-as $$
-  select encode(
-    set_byte(
-      set_byte(substring(digest for 16), 6, (get_byte(digest, 6) & 15) | 128),
-      8, (get_byte(digest, 8) & 63) | 128
-    ), 'hex')::uuid
-$$;
+return encode(
+  set_byte(
+    set_byte(substring(digest for 16), 6, (get_byte(digest, 6) & 15) | 128),
+    8, (get_byte(digest, 8) & 63) | 128
+  ), 'hex')::uuid;
 
 comment on function ledger_private.uuid_v8(bytea) is
   'A UUID of version 8 (RFC 9562, custom) from the first 16 bytes of a digest.';
@@ -1635,12 +1653,10 @@ returns uuid
 language sql
 immutable
 strict
-as $$
-  -- The binary array format puts each element's length before it: no two pairs have the same bytes.
-  select ledger_private.uuid_v8(sha256(array_send(array[
-    'ledger.wallet.v1', convert_to(owner_id, 'UTF8'), convert_to(asset_code, 'UTF8')
-  ])))
-$$;
+-- The binary array format puts each element's length before it: no two pairs have the same bytes.
+return ledger_private.uuid_v8(sha256(array_send(array[
+  'ledger.wallet.v1', convert_to(owner_id, 'UTF8'), convert_to(asset_code, 'UTF8')
+])));
 
 comment on function ledger.wallet_id(text, text) is
 $$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
@@ -1657,9 +1673,7 @@ create or replace function ledger.wallet_stripe(id uuid)
 returns int
 language sql
 immutable
-as $$
-  select ((uuid_hash(id)::bigint + 2147483648) >> 27)::int
-$$;
+return ((uuid_hash(id)::bigint + 2147483648) >> 27)::int;
 
 comment on function ledger.wallet_stripe(uuid) is
 $$@behavior -*
@@ -1674,16 +1688,14 @@ create or replace function ledger_private.house_account(kind ledger.transfer_kin
 returns ledger.house_account
 language sql
 immutable
-as $$
-  -- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
-  select case kind
-    when 'top_up' then 'treasury'::ledger.house_account
-    when 'bonus' then 'promotions'
-    when 'spend' then 'revenue'
-    when 'capture' then 'revenue'
-    when 'expiry' then 'breakage'
-  end
-$$;
+-- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
+return case kind
+  when 'top_up' then 'treasury'::ledger.house_account
+  when 'bonus' then 'promotions'
+  when 'spend' then 'revenue'
+  when 'capture' then 'revenue'
+  when 'expiry' then 'breakage'
+end;
 
 comment on function ledger_private.house_account(ledger.transfer_kind) is
   'The house account on the other side of a movement of this kind; null where the kind does not decide it.';
@@ -1798,7 +1810,7 @@ immutable
 as $$
   select sha256(
     'ledger.entry.v1'::bytea
-    || coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    || coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000')
     || entry_bytes
   )
 $$;
@@ -2124,7 +2136,7 @@ create or replace function ledger_private.lot_at(lot ledger.bonus_lots, seq bigi
 returns table (balance bigint, held_balance bigint)
 language sql
 stable
-as $$
+begin atomic
   select coalesce(d.balance, lot.amount), coalesce(d.held_balance, 0)
   from (select) as one
   left join lateral (
@@ -2133,8 +2145,8 @@ as $$
     where d.wallet_id = lot.wallet_id and d.lot_seq = lot.seq and d.expires_at = lot.expires_at and d.seq <= lot_at.seq
     order by d.seq desc
     limit 1
-  ) d on true
-$$;
+  ) d on true;
+end;
 
 comment on function ledger_private.lot_at(ledger.bonus_lots, bigint) is
   'What was left in a lot, and how much of that was reserved, as the wallet''s entry of this number left it.';
@@ -2364,15 +2376,13 @@ create or replace function ledger_private.closing_status(closing ledger.transfer
 returns ledger.hold_status
 language sql
 immutable
-as $$
-  select (case
-    when closing.id is null then 'open'
-    when closing.kind = 'capture' then 'captured'
-    -- Nobody asked for it.
-    when closing.idem_key is null then 'expired'
-    else 'released'
-  end)::ledger.hold_status
-$$;
+return (case
+  when closing.id is null then 'open'
+  when closing.kind = 'capture' then 'captured'
+  -- Nobody asked for it.
+  when closing.idem_key is null then 'expired'
+  else 'released'
+end)::ledger.hold_status;
 
 comment on function ledger_private.closing_status(ledger.transfers) is
   'What the movement that ended a hold made of it; open where there is none.';
@@ -2390,16 +2400,14 @@ create or replace function ledger_private.counterparty(
 returns text
 language sql
 stable
-as $$
-  select case
-    when entry.kind = 'reversal' and reversed_kind is null then null
-    -- Only players' wallets act. The house is named by its account; which stripe of it took part is nobody's concern.
-    when entry.wallet_id = transfer.wallet_id
-      and ledger_private.house_account(coalesce(reversed_kind, entry.kind)) is not null
-      then ledger_private.house_account(coalesce(reversed_kind, entry.kind))::text
-    when entry.side = 'debit' then transfer.credit_wallet_id::text
-    else transfer.debit_wallet_id::text end
-$$;
+return case
+  when entry.kind = 'reversal' and reversed_kind is null then null
+  -- Only players' wallets act. The house is named by its account; which stripe of it took part is nobody's concern.
+  when entry.wallet_id = transfer.wallet_id
+    and ledger_private.house_account(coalesce(reversed_kind, entry.kind)) is not null
+    then ledger_private.house_account(coalesce(reversed_kind, entry.kind))::text
+  when entry.side = 'debit' then transfer.credit_wallet_id::text
+  else transfer.debit_wallet_id::text end;
 
 comment on function ledger_private.counterparty(ledger.entries, ledger.transfers, ledger.transfer_kind) is
 'The other side of an entry: the house''s account or a wallet''s id. Its transfer is null where the caller may not see it; of a reversal,
@@ -2527,7 +2535,7 @@ begin
   if expires_at <= at_time then
     perform ledger_private.check_snapshot(array[wallet_id]);
     perform ledger_private.refuse_argument('expires_at', 'Send an instant after now, or leave it out.',
-      jsonb_build_object('expires_at', expires_at, 'now', at_time));
+      jsonb_build_object('expires_at', ledger_private.in_utc(expires_at), 'now', ledger_private.in_utc(at_time)));
   end if;
 end
 $$;
@@ -2611,7 +2619,7 @@ begin
       (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
       (4, 'transfer_id', first.reverses::text, request.reverses::text),
       (5, 'amount', first.requested_amount::text, request.requested_amount::text),
-      (6, 'expires_at', to_json(first.expires_at) #>> '{}', to_json(request.expires_at) #>> '{}'),
+      (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
       (7, 'metadata', first.metadata::text, request.metadata::text)
     ) as d (position, field, first, again)
     where d.first is distinct from d.again
@@ -3166,7 +3174,7 @@ begin
     v_entries[cardinality(v_entries) + 1] := v_house_head;
     foreach v_lot in array v_due.lots loop
       v_draws[cardinality(v_draws) + 1] :=
-        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, (v_sealed.entry).seq, null, v_lot.amount, 0, null, null);
+        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, (v_sealed.entry).seq, null, v_lot.amount, 0, null, null)::ledger.bonus_lot_draws;
     end loop;
   end loop;
   if cardinality(v_transfers) > 0 then
@@ -3697,7 +3705,7 @@ begin
         v_part.free := least(v_need, v_part.free);
         v_draws[cardinality(v_draws) + 1] := row(v_part.wallet_id, v_part.seq, v_part.expires_at, v_transfer.debit_seq, v_transfer.hold_id,
           case when v_transfer.kind = 'hold' then 0 else v_part.free end, case when v_transfer.kind = 'hold' then v_part.free else 0 end,
-          null, null);
+          null, null)::ledger.bonus_lot_draws;
         v_lots[v_lot].free := v_lots[v_lot].free - v_part.free;
         if v_lots[v_lot].free = 0 then
           v_first[from_numbers[i]] := v_part.next;
@@ -3711,7 +3719,8 @@ begin
         v_new[v_made].amount := v_new[v_made].amount + v_part.free;
       else
         v_made := cardinality(v_new) + 1;
-        v_new[v_made] := row(v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free);
+        v_new[v_made] :=
+          row(v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free)::ledger.bonus_lots;
       end if;
       continue when v_first[v_to] < 0;
       v_before := 0;
@@ -3721,7 +3730,8 @@ begin
         v_after := v_lots[v_after].next;
       end loop;
       v_lot := cardinality(v_lots) + 1;
-      v_lots[v_lot] := row(v_to, v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free, v_after);
+      v_lots[v_lot] :=
+        row(v_to, v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free, v_after)::ledger_private.lot;
       if v_before = 0 then
         v_first[v_to] := v_lot;
       else
@@ -4043,12 +4053,12 @@ begin
     continue when v_part.source = 'bonus';
     if given_to.wallet_id is not null then
       v_draws[cardinality(v_draws) + 1] := row(
-        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null);
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null)::ledger.bonus_lot_draws;
     end if;
     if taken_from.wallet_id is not null then
       v_taken := v_taken + v_take;
       v_draws[cardinality(v_draws) + 1] := row(
-        taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null);
+        taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
     end if;
   end loop;
   v_plan.draws := v_draws;
@@ -4892,7 +4902,7 @@ declare
 begin
   -- Level by level: a node without a neighbour goes up as it is, which makes the same tree as cutting at powers of two.
   while cardinality(v_level) > 1 loop
-    select array_agg(case when p.second is null then p.first else sha256('\x01'::bytea || p.first || p.second) end order by p.place)
+    select array_agg(case when p.second is null then p.first else sha256(E'\\x01'::bytea || p.first || p.second) end order by p.place)
       into v_level
       from (
         select u.node as first, lead(u.node) over (order by u.place) as second, u.place
@@ -4916,7 +4926,7 @@ returns bytea
 language sql
 immutable
 as $$
-  select sha256('\x00'::bytea || uuid_send(wallet_id) || int8send(seq) || hash)
+  select sha256(E'\\x00'::bytea || uuid_send(wallet_id) || int8send(seq) || hash)
 $$;
 
 comment on function ledger_private.seal_leaf(uuid, bigint, bytea) is
@@ -6776,7 +6786,7 @@ begin
   end if;
   if at_time < v_created_at then
     perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.',
-      jsonb_build_object('at_time', at_time, 'created_at', v_created_at));
+      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at)));
   end if;
   return ledger_private.balance_of(ledger_private.entry_at(wallet_id, at_time), least(at_time, statement_timestamp()));
 end
@@ -6928,7 +6938,7 @@ create or replace function ledger.wallet_history(
 returns setof ledger.history_line
 language sql
 stable
-as $$
+begin atomic
   select e.seq, e.created_at, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
     e.held_balance, e.transfer_id, ledger_private.counterparty(e, t, o.kind), t.idem_key, t.actor, t.metadata
   from ledger.entries e
@@ -6937,8 +6947,8 @@ as $$
   where e.wallet_id = wallet_history.wallet_id
     and e.seq > (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, from_time), 0))
     and e.seq <= (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, to_time), 9223372036854775807))
-  order by e.seq
-$$;
+  order by e.seq;
+end;
 
 comment on function ledger.wallet_history(uuid, timestamptz, timestamptz) is
 $$@behavior -*
@@ -6955,9 +6965,7 @@ create or replace function ledger.wallets_balance(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((select e.balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
-$$;
+return coalesce((select e.balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_balance(ledger.wallets) is
 $$@notNull
@@ -6972,9 +6980,7 @@ create or replace function ledger.wallets_bonus_balance(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
-$$;
+return coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_bonus_balance(ledger.wallets) is
 $$@notNull
@@ -6989,9 +6995,7 @@ create or replace function ledger.wallets_held_balance(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
-$$;
+return coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_held_balance(ledger.wallets) is
 $$@notNull
@@ -7006,15 +7010,13 @@ create or replace function ledger.wallets_available(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((
-    select ledger_private.available_at(e, statement_timestamp())
-    from ledger.entries e
-    where e.wallet_id = wallet.id
-    order by e.seq desc
-    limit 1
-  ), 0)
-$$;
+return coalesce((
+  select ledger_private.available_at(e, statement_timestamp())
+  from ledger.entries e
+  where e.wallet_id = wallet.id
+  order by e.seq desc
+  limit 1
+), 0);
 
 comment on function ledger.wallets_available(ledger.wallets) is
 $$@notNull
@@ -7030,9 +7032,7 @@ create or replace function ledger.wallets_seq(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-as $$
-  select coalesce((select e.seq from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0)
-$$;
+return coalesce((select e.seq from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_seq(ledger.wallets) is
 $$@notNull
@@ -7047,11 +7047,11 @@ create or replace function ledger.holds_closing(hold ledger.holds)
 returns ledger.transfers
 language sql
 stable
-as $$
+begin atomic
   select t
   from ledger.transfers t
-  where t.wallet_id = hold.wallet_id and t.hold_id = hold.id and t.kind <> 'hold'
-$$;
+  where t.wallet_id = hold.wallet_id and t.hold_id = hold.id and t.kind <> 'hold';
+end;
 
 comment on function ledger.holds_closing(ledger.holds) is
   'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';
@@ -7065,12 +7065,11 @@ create or replace function ledger.holds_status(hold ledger.holds)
 returns ledger.hold_status
 language sql
 stable
-as $$
-  select case
-    when hold.expires_at <= statement_timestamp() and (ledger.holds_closing(hold)).id is null then 'expired'
-    else ledger_private.closing_status(ledger.holds_closing(hold))
-  end
-$$;
+return case
+  when hold.expires_at <= statement_timestamp() and (ledger.holds_closing(hold)).id is null
+    then 'expired'::ledger.hold_status
+  else ledger_private.closing_status(ledger.holds_closing(hold))
+end;
 
 comment on function ledger.holds_status(ledger.holds) is
 $$@notNull
@@ -7086,7 +7085,7 @@ create or replace function ledger.wallets_holds(wallet ledger.wallets, open bool
 returns setof ledger.holds
 language sql
 stable
-as $$
+begin atomic
   -- One of the three has rows. Each is in order by itself, so that a page of it can be read from an index.
   (
     select h.*
@@ -7109,8 +7108,8 @@ as $$
     from ledger.holds h
     where h.wallet_id = wallet.id and not wallets_holds.open and ledger.holds_status(h) <> 'open'
     order by h.seq desc
-  )
-$$;
+  );
+end;
 
 comment on function ledger.wallets_holds(ledger.wallets, boolean) is
 $$The wallet's holds, newest first.
@@ -7126,11 +7125,11 @@ create or replace function ledger.entries_counterparty(entry ledger.entries)
 returns text
 language sql
 stable
-as $$
+begin atomic
   select ledger_private.counterparty(entry, t, (select o.kind from ledger.transfers o where o.id = t.reverses))
   from ledger.transfers t
-  where t.id = entry.transfer_id
-$$;
+  where t.id = entry.transfer_id;
+end;
 
 comment on function ledger.entries_counterparty(ledger.entries) is
 $$The other side of the movement: the house's account (treasury, promotions, revenue or breakage) or the other player's wallet; of a
@@ -7146,9 +7145,9 @@ create or replace function ledger.assets_limits(asset ledger.assets)
 returns ledger.asset_limits
 language sql
 stable
-as $$
-  select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1
-$$;
+begin atomic
+  select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1;
+end;
 
 comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set, and for players.';
 
@@ -7193,6 +7192,9 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- What findings show is the same in every session.
+set timezone = 'UTC'
+set bytea_output = 'hex'
 -- One wallet and all of them want different plans, and what is sorted is to fit into memory.
 set plan_cache_mode = force_custom_plan
 set jit = off
@@ -7296,6 +7298,9 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- What findings show is the same in every session.
+set timezone = 'UTC'
+set bytea_output = 'hex'
 as $$
   select f.* from ledger_private.verify_kept(kept) f
   union all
@@ -7492,7 +7497,7 @@ begin
     perform ledger_private.refuse_argument('limit', 'Ask for 1 to 10000 events at a time.');
   end if;
   v_parts := regexp_match(after,
-    '^([1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,18})\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
+    '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
     perform ledger_private.refuse_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}');
   end if;

@@ -220,7 +220,7 @@ const KEYS: Mutant[] = [
     {
       what: 'expiry',
       test: 'wallet_bonus',
-      line: "      (6, 'expires_at', to_json(first.expires_at) #>> '{}', to_json(request.expires_at) #>> '{}'),\n",
+      line: "      (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),\n",
     },
     {
       what: 'metadata',
@@ -853,7 +853,7 @@ const PROOFS: Mutant[] = [
   {
     name: 'nodes of a seal are hashed like leaves',
     tests: ['ledger/ledger_seal'],
-    edits: [helper('merkle_root', "'\\x01'", "'\\x00'")],
+    edits: [helper('merkle_root', String.raw`E'\\x01'`, String.raw`E'\\x00'`)],
   },
   {
     name: 'a seal that was kept elsewhere is looked for by its number alone',

@@ -1,0 +1,67 @@
+/** Random calls, one after the other, of the ledger and of the model: the same answers, the same balances. */
+import fc from 'fast-check';
+import type pg from 'pg';
+import { newAsset } from '../helpers.ts';
+import { command, WALLETS } from './commands.ts';
+import { Twin } from './twin.ts';
+
+const COMMANDS = 60;
+
+export interface Run {
+  seed: number;
+  runs: number;
+  limitMs: number;
+  /** Of a failure, as it was printed. */
+  path?: string | undefined;
+  replay?: string | undefined;
+}
+
+/** Asks in one session; fails with the shortest calls that are answered otherwise. `seen` counts what came of them. */
+export async function checkModel(client: pg.Client, run: Run, seen = new Map<string, number>()): Promise<void> {
+  const [asset, foreign] = [await newAsset(client), await newAsset(client)];
+  const ask = async (commands: Iterable<fc.AsyncCommand<Twin, Twin>>) => {
+    const twin = await Twin.start(
+      client,
+      { ...Object.fromEntries(WALLETS.map((name) => [name, asset])), foreign },
+      seen,
+    );
+    try {
+      for (const name of [...WALLETS.slice(0, 3), 'foreign']) await twin.open(name);
+      await fc.asyncModelRun(() => ({ model: twin, real: twin }), commands);
+      await twin.finish();
+    } catch (error) {
+      await twin.abandon();
+      throw error;
+    }
+  };
+
+  const details = await fc.check(
+    fc.asyncProperty(
+      fc.commands([command], {
+        maxCommands: COMMANDS,
+        size: 'max',
+        ...(run.replay && { replayPath: run.replay }),
+      }),
+      ask,
+    ),
+    {
+      seed: run.seed,
+      numRuns: run.runs,
+      interruptAfterTimeLimit: run.limitMs,
+      markInterruptAsFailure: true,
+      ...(run.path && { path: run.path }),
+    },
+  );
+
+  if (details.failed) throw new Error(report(details));
+}
+
+/** How to have a failure again, the calls that lead to it, and what differs. */
+function report<T>(details: fc.RunDetails<T>): string {
+  const { seed, counterexamplePath, counterexample, errorInstance } = details;
+  const calls = String(counterexample);
+  const [, replay = ''] = /replayPath="([^"]*)"/.exec(calls) ?? [];
+  const variables = `MODEL_SEED=${seed} MODEL_PATH=${counterexamplePath ?? ''} MODEL_REPLAY=${replay}`;
+  const differs = errorInstance instanceof Error ? errorInstance.stack : String(errorInstance);
+  return `${variables} npm test -- db/tests/model.test.ts\n${calls}\n${differs ?? ''}`;
+}

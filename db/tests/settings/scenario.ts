@@ -1,0 +1,362 @@
+/** A history in which every function of the schema ledger is called, written down so that two of them can be compared. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type Database, inMs, passed, type Session } from '../helpers.ts';
+import { keepSeals } from '../seals.ts';
+import { apply, type Settings } from './list.ts';
+import { fieldsOf, Names, rowsAsSent, uuidOf } from './rows.ts';
+
+type Caller = 'job' | 'operator' | 'auditor' | 'player';
+
+/** An answer, or a refusal with all that is said. */
+export type Outcome = { rows: string[][] } | { code: string; message: string; detail: string; hint: string };
+
+export interface Entry {
+  call: string;
+  outcome: Outcome;
+}
+
+/** Owners whose wallets are booked against these stripes, so that the house's entries come the same way each time. */
+const STRIPES = { ann: 3, ben: 5, cid: 9, dan: 11 };
+type Owner = keyof typeof STRIPES;
+
+const ASSET = 'GOLD';
+const LATE = '2101-01-01T02:30:00.000001Z';
+const LATER = '2101-07-01T12:00:00Z';
+/** Where each is in a receipt. */
+const [TRANSFER_ID, HOLD_ID] = [0, 10];
+const FEED_LIMIT_MS = 60_000;
+
+export class Scenario {
+  readonly transcript: Entry[] = [];
+  readonly names = new Names();
+  readonly #db: Database;
+  readonly #callers = new Map<Caller, Session>();
+  readonly #owners = new Map<Owner, string>();
+  readonly #wallets = new Map<Owner, string>();
+  #number = 0;
+
+  private constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** In a database of its own. All callers' sessions have these settings. */
+  static async start(db: Database, settings: Settings): Promise<Scenario> {
+    const scenario = new Scenario(db);
+    for (const [name, stripe] of Object.entries(STRIPES) as [Owner, number][]) {
+      const { rows } = await db.query<{ owner: string; wallet: string }>(
+        `select o.owner, ledger.wallet_id(o.owner, $2) as wallet from (select $1 || '-' || n as owner from generate_series(1, 10000) n) o
+         where ledger.wallet_stripe(ledger.wallet_id(o.owner, $2)) = $3 limit 1`,
+        [name, ASSET, stripe],
+      );
+      const [found] = rows;
+      if (!found) throw new Error(`no owner for stripe ${stripe}`);
+      const { owner, wallet } = found;
+      scenario.#owners.set(name, owner);
+      scenario.#wallets.set(name, wallet);
+      scenario.names.call(owner, name);
+      scenario.names.callId(wallet, `wallet of ${name}`);
+    }
+    const callers = {
+      job: await db.connectJob(),
+      operator: await db.connectAs('operator', 'ops'),
+      auditor: await db.connectAs('auditor', 'ada'),
+      player: await db.connectAs('player', scenario.#owners.get('ann')),
+    };
+    for (const [name, session] of Object.entries(callers) as [Caller, pg.Client][]) {
+      await apply(session, settings);
+      scenario.#callers.set(name, session);
+    }
+    return scenario;
+  }
+
+  async run(): Promise<this> {
+    await this.#open();
+    await this.#flow();
+    await this.#fallDue();
+    await this.#batch();
+    await this.#refusals();
+    await this.#read('job');
+    await this.#read('player');
+    await this.#feed();
+    await this.#prove();
+    return this;
+  }
+
+  /** The rows that it left in every table that is about its wallets, as an observer finds them. */
+  async state(): Promise<Record<string, string[][]>> {
+    const { rows: tables } = await this.#db.query<{ name: string; condition: string }>(
+      `select c.oid::regclass::text as name, a.condition from pg_class c,
+         lateral (select coalesce(
+           (select 't.' || attname || ' in (select id from ledger.wallets where asset_code = $1)' from pg_attribute
+             where attrelid = c.oid and attname = 'wallet_id'),
+           (select 't.' || attname || ' = $1' from pg_attribute where attrelid = c.oid and attname = 'asset_code'),
+           case c.relname when 'assets' then 't.code = $1' end)) a (condition)
+       where c.relkind = 'r' and c.relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and a.condition is not null
+         and c.relname <> 'seal_heads'
+       order by 1`,
+    );
+    const state: Record<string, string[][]> = {};
+    for (const { name, condition } of tables) {
+      const rows = await rowsAsSent(this.#db, `(select t.* from ${name} t where ${condition})`, [ASSET]);
+      state[name] = rows.map((row) => this.names.row(row)).sort((one, two) => (String(one) < String(two) ? -1 : 1));
+    }
+    return state;
+  }
+
+  async #open(): Promise<void> {
+    await this.#ask('operator', 'asset_create', { code: ASSET, name: 'For a test', scale: 2 });
+    const { rows } = await this.#db.query<{ id: string; account: string }>(
+      "select id, house || ' ' || stripe as account from ledger.wallets where asset_code = $1 and house is not null",
+      [ASSET],
+    );
+    for (const { id, account } of rows) this.names.callId(id, account);
+    await this.#ask('operator', 'asset_limit_set', { asset_code: ASSET, max_spend: 500, max_daily_bonus: 5000 });
+    for (const owner of this.#owners.keys()) {
+      const pair = { owner_id: this.#owners.get(owner), asset_code: ASSET };
+      await this.#ask('operator', 'wallet_open', pair);
+      await this.#ask('job', 'wallet_id', pair);
+      await this.#ask('auditor', 'wallet_stripe', { id: this.#wallet(owner) });
+    }
+  }
+
+  async #flow(): Promise<void> {
+    await this.#book('ann', 'wallet_top_up', { amount: 100, metadata: '{"paid": 1.50, "at": "2030-01-01"}' });
+    await this.#book('ann', 'wallet_bonus', { amount: 30, expires_at: LATE });
+    await this.#book('ann', 'wallet_bonus', { amount: 40, expires_at: LATER });
+    await this.#book('ann', 'wallet_bonus', { amount: 20 });
+    await this.#ask('job', 'wallet_transfer', this.#sends('ann', 'ben', 45, 'gift'));
+    const [spend] = await this.#book('ann', 'wallet_spend', { amount: 35 });
+    const [, captured] = await this.#book('ann', 'wallet_hold', { amount: 10, expires_at: LATER });
+    await this.#book('ann', 'wallet_capture', { hold_id: captured, amount: 4 });
+    const [, released] = await this.#book('ben', 'wallet_hold', { amount: 12 });
+    await this.#book('ben', 'wallet_release', { hold_id: released });
+    await this.#book('ben', 'wallet_hold', { amount: 6 });
+    await this.#ask('operator', 'wallet_reverse', { ...this.#request('ann'), transfer_id: spend, amount: 33 });
+    await this.#ask('operator', 'wallet_freeze', { wallet_id: this.#wallet('ben'), reason: 'why' });
+    await this.#ask('operator', 'wallet_reopen', { wallet_id: this.#wallet('ben'), reason: 'well' });
+    await this.#ask('operator', 'wallet_close', { wallet_id: this.#wallet('dan'), reason: 'gone' });
+  }
+
+  /** A hold, what it pins and lots fall due, and are booked by a spend, by the worker's call and by the end of a hold. */
+  async #fallDue(): Promise<void> {
+    const hold = await this.#beforeDue(async (first, then) => {
+      await this.#book('cid', 'wallet_top_up', { amount: 10 });
+      await this.#book('cid', 'wallet_bonus', { amount: 50, expires_at: then });
+      await this.#book('cid', 'wallet_bonus', { amount: 5, expires_at: LATE });
+      await this.#book('cid', 'wallet_hold', { amount: 20, expires_at: then });
+      await this.#book('ben', 'wallet_bonus', { amount: 8, expires_at: first });
+      await this.#book('ann', 'wallet_bonus', { amount: 7, expires_at: then });
+      const [, held] = await this.#book('ann', 'wallet_hold', { amount: 9 });
+      return held;
+    });
+    await this.#ask('job', 'wallet_expire_due', { max_wallets: 1 });
+    await this.#book('cid', 'wallet_spend', { amount: 1 });
+    await this.#book('ben', 'wallet_spend', { amount: 1 });
+    await this.#book('ann', 'wallet_release', { hold_id: hold });
+  }
+
+  /** Books in a transaction that ends before these instants, and waits until they have passed; a slow machine gets later ones. */
+  async #beforeDue<T>(book: (first: string, then: string) => Promise<T>): Promise<T> {
+    const job = this.#session('job');
+    for (let ms = 100; ms < 60_000; ms *= 2) {
+      const [entries, known, number] = [this.transcript.length, this.names.known, this.#number];
+      const first = await inMs(this.#db, ms);
+      const then = await inMs(this.#db, ms);
+      await job.query('begin');
+      const booked = await book(first, then);
+      const { rowCount: early } = await this.#db.query('select where clock_timestamp() < $1', [first]);
+      await job.query(early ? 'commit' : 'rollback');
+      if (early) {
+        await passed(this.#db, then);
+        return booked;
+      }
+      this.transcript.length = entries;
+      this.names.forget(known);
+      this.#number = number;
+    }
+    throw new Error('too slow');
+  }
+
+  async #batch(): Promise<void> {
+    const items = [
+      { kind: 'top_up', owner: 'ann', amount: 15 },
+      { kind: 'bonus', owner: 'ann', amount: 25, expires_at: LATE },
+      { kind: 'spend', owner: 'ann', amount: 30 },
+      { kind: 'transfer', owner: 'ann', to: 'cid', amount: 28 },
+      { kind: 'spend', owner: 'cid', amount: 6 },
+    ] as const;
+    const values = items.flatMap((item) => [
+      item.kind,
+      this.#wallet(item.owner),
+      'to' in item ? this.#wallet(item.to) : null,
+      item.amount,
+      this.#key(),
+      'expires_at' in item ? item.expires_at : null,
+    ]);
+    const places = items.map((_, index) => {
+      const [kind, wallet, to, amount, key, expires] = [1, 2, 3, 4, 5, 6].map((n) => `$${6 * index + n}`);
+      return `row(${kind}, ${wallet}, ${to}, ${amount}, ${key}, ${expires}, null)::ledger.wallet_request`;
+    });
+    await this.#write('job', 'wallet_post_batch', `ledger.wallet_post_batch(array[${places.join(', ')}])`, values);
+  }
+
+  /** Those that tell of instants, and of each part of the posting path one. */
+  async #refusals(): Promise<void> {
+    const bonus = { ...this.#request('ann'), amount: 1, expires_at: LATE };
+    await this.#ask('job', 'wallet_bonus', bonus);
+    await this.#ask('job', 'wallet_bonus', bonus);
+    await this.#ask('job', 'wallet_bonus', { ...bonus, expires_at: LATER });
+    await this.#ask('job', 'wallet_bonus', { ...bonus, metadata: '{"other": true}' });
+    await this.#book('ann', 'wallet_bonus', { amount: 1, expires_at: '2001-02-03T04:05:06.789Z' });
+    await this.#book('ann', 'wallet_hold', { amount: 1, expires_at: '2001-02-03T04:05:06.789Z' });
+    await this.#book('cid', 'wallet_spend', { amount: 400 });
+    await this.#book('cid', 'wallet_spend', { amount: 501 });
+    await this.#book('cid', 'wallet_spend', { amount: 0 });
+    await this.#book('dan', 'wallet_top_up', { amount: 1 });
+    await this.#ask('job', 'wallet_balance_at', {
+      wallet_id: this.#wallet('ann'),
+      at_time: '2001-02-03T04:05:06.789Z',
+    });
+    await this.#ask('job', 'ledger_events', { after: '1x0x00000000-0000-0000-0000-000000000000' });
+    await this.#ask('auditor', 'ledger_verify_seals', { kept: '{}' });
+  }
+
+  async #read(caller: Caller): Promise<void> {
+    const wallet_id = this.#wallet('ann');
+    await this.#ask(caller, 'wallet_balance', { wallet_id });
+    await this.#ask(caller, 'wallet_balance_at', { wallet_id, at_time: await inMs(this.#db, 0) });
+    await this.#ask(caller, 'wallet_explain', { wallet_id });
+    await this.#ask(caller, 'wallet_history', { wallet_id });
+    const ofWallet = ['available', 'balance', 'bonus_balance', 'held_balance', 'seq', 'holds'];
+    for (const name of ofWallet) await this.#askOf(caller, `wallets_${name}`, 'wallets', 'id', wallet_id);
+    for (const open of [true, false])
+      await this.#write(
+        caller,
+        'wallets_holds',
+        `ledger.wallets w cross join lateral ledger.wallets_holds(w, ${open})`,
+        [wallet_id],
+        'w.id operator(pg_catalog.=) $1',
+      );
+    await this.#askOf(caller, 'entries_counterparty', 'entries', 'wallet_id', wallet_id, 'of.seq');
+    for (const name of ['holds_status', 'holds_closing'])
+      await this.#askOf(caller, name, 'holds', 'wallet_id', wallet_id, 'of.seq');
+    await this.#askOf(caller, 'assets_limits', 'assets', 'code', ASSET);
+  }
+
+  /** From the first movement on, once nobody else's open transaction holds the last one back. */
+  async #feed(): Promise<void> {
+    const { rows: ends } = await this.#db.query<{ id: string; first: boolean }>(
+      `select t.id, t.idem_key = 'key 1' as first from ledger.transfers t join ledger.wallets w on w.id = t.wallet_id
+       where w.asset_code = $1 and (t.idem_key = 'key 1' or t.xid = (
+         select max(t.xid) from ledger.transfers t join ledger.wallets w on w.id = t.wallet_id where w.asset_code = $1))`,
+      [ASSET],
+    );
+    const cursorOf = async (isFirst: boolean) => {
+      const { rows } = await this.#db.query<{ cursor: string }>(
+        'select cursor from ledger.ledger_events(null, 10000) where transfer_id = $1',
+        [ends.find(({ first }) => first === isFirst)?.id],
+      );
+      return rows[0]?.cursor;
+    };
+    for (const deadline = Date.now() + FEED_LIMIT_MS; !(await cursorOf(false)); await sleep(20))
+      if (Date.now() > deadline) throw new Error('the feed does not come to the last movement');
+    const after = await cursorOf(true);
+    await this.#ask('job', 'ledger_events', { after, limit: 1000 });
+    await this.#ask('job', 'ledger_notify', { after, limit: 1000 });
+  }
+
+  async #prove(): Promise<void> {
+    // How many others have left to seal, and the cluster's transactions, are not this scenario's.
+    await this.#ask('job', 'ledger_seal', {}, () => []);
+    const kept = await keepSeals(this.#db);
+    await this.#ask('auditor', 'ledger_verify', { wallet_id: this.#wallet('ann') });
+    await this.#ask('auditor', 'ledger_verify_seals', { kept });
+    await this.#ask('auditor', 'ledger_trial_balance', { asset_code: ASSET });
+    await this.#ask('job', 'ledger_prove', { kept });
+    await this.#ask('auditor', 'ledger_metrics', {}, ([name = '', labels = '']) => [name, labels]);
+  }
+
+  #session(caller: Caller): Session {
+    const session = this.#callers.get(caller);
+    if (!session) throw new Error(`no ${caller}`);
+    return session;
+  }
+
+  #wallet(owner: Owner): string {
+    return this.#wallets.get(owner) ?? '';
+  }
+
+  #key(): string {
+    this.#number += 1;
+    return `key ${this.#number}`;
+  }
+
+  #request(owner: Owner): { wallet_id: string; idem_key: string } {
+    return { wallet_id: this.#wallet(owner), idem_key: this.#key() };
+  }
+
+  #sends(from: Owner, to: Owner, amount: number, note: string): Record<string, unknown> {
+    return {
+      from_wallet: this.#wallet(from),
+      to_wallet: this.#wallet(to),
+      amount,
+      idem_key: this.#key(),
+      metadata: JSON.stringify({ note }),
+    };
+  }
+
+  /** A trusted job's call for a wallet, with a new key; the ids of the movement and of its hold. */
+  async #book(owner: Owner, name: string, args: Record<string, unknown>): Promise<[string, string]> {
+    const [row] = await this.#ask('job', name, { ...this.#request(owner), ...args });
+    const fields = row ? fieldsOf(row) : [];
+    const idAt = (place: number) => {
+      const bytes = fields[place]?.bytes;
+      return bytes ? uuidOf(bytes) : '';
+    };
+    return [idAt(TRANSFER_ID), idAt(HOLD_ID)];
+  }
+
+  #ask(
+    caller: Caller,
+    name: string,
+    args: Record<string, unknown>,
+    show?: (row: string[]) => string[],
+  ): Promise<Buffer[]> {
+    const given = Object.entries(args).filter(([, value]) => value !== undefined);
+    const list = given.map(([arg], index) => `"${arg}" => $${index + 1}`).join(', ');
+    const values = given.map(([, value]) => value);
+    return this.#write(caller, name, `ledger.${name}(${list})`, values, undefined, show);
+  }
+
+  /** Of a function that takes a row. */
+  #askOf(caller: Caller, name: string, table: string, column: string, value: string, order = '1'): Promise<Buffer[]> {
+    const from = `ledger.${table} of cross join lateral ledger.${name}(of)`;
+    return this.#write(caller, name, from, [value], `of.${column} operator(pg_catalog.=) $1 order by ${order}`);
+  }
+
+  async #write(
+    caller: Caller,
+    name: string,
+    from: string,
+    values: unknown[],
+    condition?: string,
+    show = (row: string[]) => row,
+  ): Promise<Buffer[]> {
+    const call = `${name} by ${caller}`;
+    try {
+      const rows = await rowsAsSent(this.#session(caller), from, values, condition);
+      this.transcript.push({ call, outcome: { rows: rows.map((row) => show(this.names.row(row))) } });
+      return rows;
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+      const told = (text: string | undefined) => this.names.text(text ?? '');
+      const { code = '', message, detail, hint } = error;
+      this.transcript.push({
+        call,
+        outcome: { code, message: told(message), detail: told(detail), hint: told(hint) },
+      });
+      return [];
+    }
+  }
+}
