@@ -67,7 +67,7 @@ async function start(): Promise<Gateway> {
     const app = await createApp({
       database,
       auth,
-      maxSockets: config.maxSockets,
+      maxSockets: database.canListen ? config.maxSockets : 0,
       createDevelopmentToken,
       rateLimitPerMinute: config.rateLimitPerMinute,
       introspection: config.introspection,
@@ -87,9 +87,14 @@ async function start(): Promise<Gateway> {
 }
 
 /** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
-function startWorkerFor({ workerUrl }: Database, { verifyCron }: Config): Worker | undefined {
-  if (workerUrl !== undefined) {
-    const workers = [startWorker(workerUrl, verifyCron), new Poller({ url: workerUrl, onPostings: countPostings })];
+function startWorkerFor({ worker: address, canListen }: Database, { verifyCron }: Config): Worker | undefined {
+  if (!canListen) {
+    log.warn(
+      'no subscriptions in this process: DATABASE_URL does not keep sessions, set WORKER_DATABASE_URL to listen there',
+    );
+  }
+  if (address) {
+    const workers = [startWorker(address, verifyCron), new Poller({ ...address, onPostings: countPostings })];
     return {
       stop: async () => {
         await Promise.all(workers.map((worker) => worker.stop()));

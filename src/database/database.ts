@@ -1,9 +1,10 @@
 /** The database that the gateway works on, ready to use. */
-import pg, { type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
 import { startLocalServer } from '../local.ts';
 import { checkPool, createPool, explain } from './pool.ts';
 import { prepare } from './prepare.ts';
+import { inspectSession, keepsSession, requireSession, type Address } from './sessions.ts';
 import { Standby } from './standby.ts';
 import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
 
@@ -26,13 +27,14 @@ export interface Database extends Pools {
   /** An administrator's URL of the embedded server, if it is that. */
   localUrl: string | undefined;
   /** Where the worker may log in, if anywhere. */
-  workerUrl: string | undefined;
+  worker: Address | undefined;
+  /** Whether there is a session in which to listen to notifications. */
+  canListen: boolean;
   close(): Promise<void>;
 }
 
+const LOGIN = 'wallet_gateway';
 const METRICS_WITHIN_MS = 2_000;
-
-const CONNECT_WITHIN_MS = 10_000;
 const RATE_LIMIT_CONNECTIONS = 2;
 const RATE_LIMIT_WITHIN_MS = 1_000;
 
@@ -41,20 +43,24 @@ export async function openDatabase(config: Config): Promise<Database> {
   const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
   try {
     const url = config.databaseUrl ?? local?.url ?? '';
-    const superuser = await isSuperuser(url);
-    if (superuser) await prepare(url);
-    const pools = createPools(url, config.poolSize);
+    const primary = { url, password: config.passwords.database };
+    const { isSuperuser, mode } = await inspect(primary);
+    if (isSuperuser) await prepare(url);
+    const worker = await workerOf(config, isSuperuser ? primary : undefined);
+    // The worker's session is kept.
+    const forListening = keepsSession(mode) ? undefined : worker;
+    const pools = createPools(primary, forListening, config.poolSize);
     await checkPool(pools.pool).catch(async (error: unknown) => {
       await end(pools);
       throw error;
     });
-    const standby = openStandby(config, url);
+    const standby = openStandby(config, primary);
     const close = async (): Promise<void> => {
       await Promise.all([end(pools), standby?.close()]);
       await local?.stop();
     };
-    const workerUrl = config.workerDatabaseUrl ?? (superuser ? url : undefined);
-    return { localUrl: local?.url, ...pools, standby, workerUrl, close };
+    const canListen = keepsSession(mode) || forListening !== undefined;
+    return { localUrl: local?.url, ...pools, standby, worker, canListen, close };
   } catch (error) {
     await local?.stop();
     throw error;
@@ -63,14 +69,15 @@ export async function openDatabase(config: Config): Promise<Database> {
 
 /** Whether it is there, it finds out by itself: the service does not depend on it. */
 function openStandby(
-  { readDatabaseUrl, readMaxStalenessMs, poolSize }: Config,
-  primaryUrl: string,
+  { readDatabaseUrl, readMaxStalenessMs, poolSize, passwords }: Config,
+  primary: Address,
 ): Standby | undefined {
   if (readDatabaseUrl === undefined) return undefined;
   const historySize = historySizeOf(poolSize);
   return new Standby({
     url: readDatabaseUrl,
-    primaryUrl,
+    password: passwords.read,
+    primary,
     poolSize: poolSize - historySize,
     historySize,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
@@ -82,9 +89,10 @@ function historySizeOf(poolSize: number): number {
   return Math.ceil(poolSize / 5);
 }
 
-function createPools(url: string, poolSize: number): Pools {
+/** `forListening` is the worker's address, where the primary's sessions are not kept. */
+function createPools(primary: Address, forListening: Address | undefined, poolSize: number): Pools {
   const historySize = historySizeOf(poolSize);
-  const usual = { url, login: 'wallet_gateway', statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
+  const usual = { ...primary, login: LOGIN, statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
   return {
     pool: createPool({ ...usual, name: 'wallet-gateway', size: poolSize - historySize }),
     // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
@@ -96,7 +104,13 @@ function createPools(url: string, poolSize: number): Pools {
       statementTimeoutMs: METRICS_WITHIN_MS,
       answerWithinMs: METRICS_WITHIN_MS,
     }),
-    listenerPool: createPool({ ...usual, name: 'wallet-listener', size: 1 }),
+    listenerPool: createPool({
+      ...usual,
+      ...(forListening && { ...forListening, login: 'wallet_worker', setting: 'WORKER_DATABASE_URL' }),
+      name: 'wallet-listener',
+      size: 1,
+      needsSession: true,
+    }),
     // Few and quick: without them each process counts for itself.
     rateLimitPool: createPool({
       ...usual,
@@ -112,17 +126,21 @@ async function end(pools: Pools): Promise<void> {
   await Promise.all(Object.values(pools).map((pool: Pool) => pool.end()));
 }
 
-async function isSuperuser(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
-  try {
-    await client.connect();
-    const { rows } = await client.query<{ rolsuper: boolean }>(
-      'select rolsuper from pg_roles where rolname = session_user',
-    );
-    return rows[0]?.rolsuper === true;
-  } catch (error) {
+async function inspect(address: Address): Promise<Awaited<ReturnType<typeof inspectSession>>> {
+  const session = await inspectSession(address).catch((error: unknown) => {
     throw new ConfigError(explain(error), { cause: error });
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  });
+  // Calls do without a session, but not without a login of their own.
+  if (session.login !== LOGIN || session.mode === 'statement') requireSession(session.mode, 'DATABASE_URL', LOGIN);
+  return session;
+}
+
+/** The worker waits for its database, but not for a pooler's settings. */
+async function workerOf(config: Config, ours: Address | undefined): Promise<Address | undefined> {
+  const { workerDatabaseUrl: url, passwords } = config;
+  if (url === undefined) return ours;
+  const address = { url, password: passwords.worker };
+  const session = await inspectSession(address).catch(() => undefined);
+  if (session) requireSession(session.mode, 'WORKER_DATABASE_URL');
+  return address;
 }

@@ -2,19 +2,26 @@
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { describeError, log } from '../observability/log.ts';
+import { clientClassFor, loginOf, poolModeOf, requireSession, SessionError, type Address } from './sessions.ts';
+import { NoConnection, WaitingPool } from './waiting_pool.ts';
 
 /** The gateway's and the worker's. */
 export type Login = 'wallet_gateway' | 'wallet_worker';
 
-export interface PoolOptions {
-  url: string;
+export interface PoolOptions extends Address {
   login: Login;
   size: number;
   name: string;
   statementTimeoutMs: number;
   /** For what is not worth waiting for: how long a connection, and then an answer, may take. */
   answerWithinMs?: number;
+  /** The variable that the URL comes from. */
+  setting?: string;
+  /** For what is more than calls: locks, listening, queues. */
+  needsSession?: boolean;
 }
+
+type Settings = Readonly<Record<string, string>>;
 
 /** Short: whoever waits for a wallet keeps a connection from everybody else. */
 const LOCK_TIMEOUT_MS = 2_000;
@@ -24,19 +31,25 @@ const WAIT_FOR_CLIENT_MS = 30_000;
 /** By name, for who wants to see how they are. */
 export const pools = new Map<string, pg.Pool>();
 
-export function createPool({ url, login, size, name, statementTimeoutMs, answerWithinMs }: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({
+/** Behind poolers: what each transaction on this connection has to set, as nothing lasts longer. */
+const settingsOfTransactions = new WeakMap<pg.ClientBase, Settings>();
+
+/** Where the pooler was seen to keep sessions. */
+const keptSessions = new Set<string>();
+
+/** Nothing is asked for with the start of a connection but its name: poolers refuse what they do not know. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const { url, password, size, name, answerWithinMs } = options;
+  const pool = new WaitingPool({
     connectionString: url,
+    Client: clientClassFor({ password }),
     max: size,
     application_name: name,
-    statement_timeout: statementTimeoutMs,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
     ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
-    onConnect: (client) => become(client, login),
+    onConnect: (client) => prepare(client, options),
   });
   // An error without a listener ends the process.
   pool.on('error', (error) => {
@@ -51,6 +64,11 @@ export function createPool({ url, login, size, name, statementTimeoutMs, answerW
   return pool;
 }
 
+/** Undefined where the session is kept: then it has them already. */
+export function settingsOfEachTransaction(client: pg.ClientBase): Settings | undefined {
+  return settingsOfTransactions.get(client);
+}
+
 /** Opens a connection, to find out now and in one line what every request would run into. */
 export async function checkPool(pool: pg.Pool): Promise<void> {
   try {
@@ -61,18 +79,56 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
   }
 }
 
-/**
- * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
- * itself the statement changes nothing; others may not. The time zone decides how timestamps are written. Queries
- * here are too short to be worth optimising their compiled form.
- */
-async function become(client: pg.ClientBase, login: Login): Promise<void> {
-  await client.query(`set session authorization ${login}; set time zone 'UTC'; set jit_optimize_above_cost = -1`);
+/** Behind a pooler in transaction mode there is no session to prepare, and none is needed by who logs in as the gateway. */
+async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+  const { isDirect, login } = await loginOf(client);
+  if (isDirect) {
+    await become(client, options);
+  } else if (login === options.login && !options.needsSession) {
+    settingsOfTransactions.set(client, { role: 'none', ...settingsFor(options) });
+  } else {
+    await expectSession(client, options);
+    // It may have been somebody else's: with locks, statements and settings of theirs.
+    await client.query('discard all');
+    await become(client, options);
+  }
 }
 
-/** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
+async function expectSession(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+  const { url, login, needsSession = false, setting = 'DATABASE_URL' } = options;
+  if (keptSessions.has(url)) return;
+  requireSession(await poolModeOf(client, options), setting, needsSession ? undefined : login);
+  keptSessions.add(url);
+}
+
+/**
+ * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
+ * itself the statement changes nothing; others may not.
+ */
+async function become(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+  const settings = Object.entries(settingsFor(options)).map(([name, value]) => `set ${name} = '${value}'`);
+  await client.query([`set session authorization ${options.login}`, ...settings].join('; '));
+}
+
+/** The first ones decide how values are written. Queries here are too short to be worth optimising their compiled form. */
+function settingsFor({ statementTimeoutMs }: PoolOptions): Settings {
+  return {
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, MDY',
+    IntervalStyle: 'postgres',
+    bytea_output: 'hex',
+    statement_timeout: String(statementTimeoutMs),
+    lock_timeout: String(LOCK_TIMEOUT_MS),
+    idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    jit_optimize_above_cost: '-1',
+  };
+}
+
+/** Why the database cannot be used, in one line for the person who set its URL. */
 export function explain(error: unknown): string {
+  if (error instanceof NoConnection) return explain(error.cause);
   const { code, message } = error as { code?: string; message: string };
+  if (error instanceof SessionError) return message;
   if (code === '42501') return 'DATABASE_URL must log in as wallet_gateway or as a superuser';
   if (code === '22023') return 'The database has no role wallet_gateway: migrate it first';
   return `The database at DATABASE_URL cannot be reached: ${message || (code ?? 'no reason given')}`;

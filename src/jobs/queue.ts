@@ -14,6 +14,7 @@ const QUIET = new Set<string>(['info', 'debug']);
  * callers do everything.
  */
 const PREPARE = `
+set lock_timeout = ${LOCK_TIMEOUT_MS};
 select pg_advisory_lock(hashtext('${QUEUE_SCHEMA}'));
 do $$ begin
   if to_regnamespace('${QUEUE_SCHEMA}') is null then
@@ -33,7 +34,6 @@ export async function installQueue(url: string): Promise<void> {
     connectionString: url,
     max: 1,
     application_name: 'wallet-migrate',
-    lock_timeout: LOCK_TIMEOUT_MS,
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: (client) => client.query(PREPARE),

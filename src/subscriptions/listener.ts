@@ -1,12 +1,13 @@
 /** Hears the database's notifications: one connection for a process, opened with the first who waits for one. */
-import type { Notification, Pool, PoolClient } from 'pg';
+import type { Notification, Pool, PoolClient, QueryResult } from 'pg';
 import { within } from '../within.ts';
 
 /** Notified when nobody can tell which wallets changed: everybody is to look. */
 const EVERY_WALLET = 'wallets';
 const ANSWER_WITHIN_MS = 5_000;
-/** A connection that is gone does not always say so. */
+/** A connection that is gone does not always say so, and a pooler may have given the session to somebody else. */
 const CHECK_MS = 10_000;
+const CHECK = `select from pg_listening_channels() channel where channel = '${EVERY_WALLET}'`;
 
 interface Topic {
   listening: Promise<unknown>;
@@ -149,11 +150,11 @@ class Connection {
     this.#events = events;
     this.#client = this.#open(pool);
     this.#check = setInterval(() => {
-      this.send('select').catch(() => undefined);
+      this.#checkSession();
     }, CHECK_MS);
   }
 
-  send(command: string): Promise<unknown> {
+  send(command: string): Promise<QueryResult> {
     const answer = this.#sent.then(async () => {
       const client = await this.#client;
       return within(ANSWER_WITHIN_MS, client.query(command));
@@ -161,6 +162,15 @@ class Connection {
     this.#sent = answer;
     answer.catch((error: unknown) => this.#lose(error as Error));
     return answer;
+  }
+
+  #checkSession(): void {
+    this.send(CHECK).then(
+      ({ rowCount }) => {
+        if (rowCount !== 1) this.#lose(new Error('the session is not kept'));
+      },
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {
