@@ -118,8 +118,10 @@ function readDatabaseUrl(env: Env, name: string): string | undefined {
 
 /** For connections that are opened later: by then the file may have another password, or a URL with another one. */
 function passwordReader(env: Env, name: string): ReadPassword | undefined {
-  const files = [`${name}_FILE`, `${name.replace(/URL$/, 'PASSWORD')}_FILE`];
-  if (!files.some((file) => text(env, file) !== undefined)) return undefined;
+  const [urlFile, passwordFile] = [`${name}_FILE`, `${name.replace(/URL$/, 'PASSWORD')}_FILE`].map((file) =>
+    text(env, file),
+  );
+  if (urlFile === undefined && (text(env, name) === undefined || passwordFile === undefined)) return undefined;
   return () => {
     const url = URL.parse(readDatabaseUrl(env, name) ?? '');
     return url?.searchParams.get('password') ?? (url?.password ? decodeURIComponent(url.password) : undefined);
