@@ -18,6 +18,7 @@ import {
 import { publicError } from '../errors.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { createPool } from './pool.ts';
+import { statementsOf } from './statements.ts';
 import { Gateway, toWaiting } from '../testing.ts';
 
 const SERVICE = { role: 'wallet_service', 'jwt.claims.sub': 'shop', 'jwt.claims.role': 'service' };
@@ -378,6 +379,22 @@ describe('a prepared statement', () => {
     await pool.query('deallocate all');
 
     expect(await run(SPEND, [walletId, 1, newKey()])).toMatchObject([{ balance: '8' }]);
+
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 3, entries: 3 });
+  });
+
+  it('that is there already, as where a pooler swallows its closing (42P05), is booked once without it', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
+    const pool = poolOf();
+    const run = runnerOn(createWithPgClient(pool));
+    await run(SPEND, [walletId, 1, newKey()]);
+    const client = await pool.connect();
+    statementsOf(client).forget();
+    const { connection } = client as unknown as { connection: { close: () => void } };
+    connection.close = () => undefined;
+    client.release();
+
+    expect(await run(SPEND, [walletId, 1, newKey()])).toMatchObject([{ kind: 'spend', balance: '8' }]);
 
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 3, entries: 3 });
   });

@@ -85,6 +85,9 @@ async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<voi
   if (isDirect) {
     await become(client, options);
   } else if (login === options.login && !options.needsSession) {
+    // A pooler in statement mode refuses it.
+    await client.query('begin');
+    await client.query('rollback');
     settingsOfTransactions.set(client, { role: 'none', ...settingsFor(options) });
   } else {
     await expectSession(client, options);

@@ -118,13 +118,10 @@ async function bookExactly(gateways: Gateway[], calls: number): Promise<void> {
     const caller = inTurn(callers, nth);
     const receipt = await caller.receipt(mutation, input).catch((error: unknown) => ({ error: String(error) }));
     if (!contains(receipt, expected)) differing.push({ asked: { mutation, input }, receipt });
-    const read = await caller.data<{ wallet: { id: string } }>(
-      'query ($id: UUID!) { wallet(id: $id) { id balance } }',
-      {
-        id: expected.walletId,
-      },
-    );
-    if (read.wallet.id !== expected.walletId) differing.push({ asked: expected.walletId, read });
+    const query = 'query ($id: UUID!) { wallet(id: $id) { id balance } }';
+    const { body } = await caller.post(query, { id: expected.walletId });
+    const read = (body.data?.wallet ?? {}) as { id?: string };
+    if (read.id !== expected.walletId) differing.push({ asked: expected.walletId, read: body });
   });
   expect(differing).toEqual([]);
 
@@ -312,12 +309,16 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 
   it(
-    'in statement mode, the gateway’s own login is refused too',
+    'in statement mode, the gateway’s own login is refused too, later also',
     () =>
       withPooler('statement', async (pooler) => {
         expect(await refuse('src/server.ts', { DATABASE_URL: pooler.as('wallet_gateway') })).toMatch(
           /^DATABASE_URL goes through a pooler that does not keep sessions \(PgBouncer: pool_mode = statement\): use pool_mode = session/,
         );
+        const url = pooler.as('wallet_gateway');
+        const pool = createPool({ url, login: 'wallet_gateway', size: 1, name: 'wallet-reads', statementTimeoutMs: 0 });
+        await expect(pool.connect()).rejects.toThrow('transaction blocks not allowed in statement pooling mode');
+        await pool.end();
       }),
     LIMIT_MS,
   );
