@@ -11,6 +11,7 @@ describe('readConfig', () => {
   it('needs nothing in development', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
+      passwords: { database: undefined, worker: undefined, read: undefined },
       workerDatabaseUrl: undefined,
       readDatabaseUrl: undefined,
       readMaxStalenessMs: 5000,
@@ -92,6 +93,7 @@ describe('readConfig', () => {
     expect(config).toEqual({
       databaseUrl: 'postgresql://u:p@db:5432/wallet?sslmode=disable',
       workerDatabaseUrl: 'postgres://w:p@db/wallet',
+      passwords: { database: undefined, worker: undefined, read: undefined },
       readDatabaseUrl: 'postgres://u:p@standby/wallet',
       readMaxStalenessMs: 500,
       host: '::1',
@@ -304,6 +306,31 @@ describe('secrets in files', () => {
       });
     },
   );
+
+  it('reads a password again each time it is asked for, of a URL in a file too, and says which file is gone', () => {
+    const files = {
+      own: fileWith("first%4 'n'\n"),
+      url: fileWith('postgres://w:first%25@db/wallet'),
+      none: fileWith('postgres://r@db/w'),
+    };
+    const { passwords } = readConfig({
+      DATABASE_URL: 'postgres://u@db/wallet',
+      DATABASE_PASSWORD_FILE: files.own,
+      WORKER_DATABASE_URL_FILE: files.url,
+      READ_DATABASE_URL_FILE: files.none,
+    });
+    const now = () => [passwords.database?.(), passwords.worker?.(), passwords.read?.()];
+    const before = now();
+    writeFileSync(files.own, 'second');
+    writeFileSync(files.url, 'postgres://w:second@db/wallet');
+
+    expect([before, now()]).toEqual([
+      ["first%4 'n'", 'first%', undefined],
+      ['second', 'second', undefined],
+    ]);
+    rmSync(files.own);
+    expect(() => passwords.database?.()).toThrow(`DATABASE_PASSWORD_FILE: ${files.own} cannot be read (ENOENT)`);
+  });
 
   it('does not use a password whose URL is not set', () => {
     expect(readConfig({ DATABASE_PASSWORD: 'p', WORKER_DATABASE_PASSWORD_FILE: fileWith('p') })).toEqual(

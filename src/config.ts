@@ -21,9 +21,14 @@ export type AuthConfig = SecretAuth | JwksAuth;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Undefined where there is none. */
+export type ReadPassword = () => string | undefined;
+
 export interface Config {
   /** Undefined: an embedded PostgreSQL. */
   databaseUrl: string | undefined;
+  /** The passwords of the URLs as their files have them now; undefined where they are not in a file. */
+  passwords: { database: ReadPassword | undefined; worker: ReadPassword | undefined; read: ReadPassword | undefined };
   /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
   workerDatabaseUrl: string | undefined;
   /** A streaming standby for queries and downloads. Undefined: the primary answers them. */
@@ -81,6 +86,11 @@ export function readCommandConfig(env: Env): Readonly<Config> {
   const auth = readAuth(env);
   return Object.freeze({
     databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
+    passwords: Object.freeze({
+      database: passwordReader(env, 'DATABASE_URL'),
+      worker: passwordReader(env, 'WORKER_DATABASE_URL'),
+      read: passwordReader(env, 'READ_DATABASE_URL'),
+    }),
     workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
     readDatabaseUrl: readDatabaseUrl(env, 'READ_DATABASE_URL'),
     readMaxStalenessMs: readInteger(env, 'READ_MAX_STALENESS_MS', { fallback: 5_000, min: 500, max: 3_600_000 }),
@@ -144,6 +154,18 @@ function checkDatabaseUrl(name: string, value: string): void {
 /** Removes what libpq and pg would read: these variables are meant for another server than the embedded one. */
 export function forgetLibpqVariables(env: Env): void {
   for (const name of Object.keys(env)) if (/^PG[A-Z]/.test(name)) Reflect.deleteProperty(env, name);
+}
+
+/** For connections that are opened later: by then the file may have another password, or a URL with another one. */
+function passwordReader(env: Env, name: string): ReadPassword | undefined {
+  const [urlFile, passwordFile] = [`${name}_FILE`, `${name.replace(/URL$/, 'PASSWORD')}_FILE`].map((file) =>
+    text(env, file),
+  );
+  if (urlFile === undefined && (text(env, name) === undefined || passwordFile === undefined)) return undefined;
+  return () => {
+    const url = URL.parse(readDatabaseUrl(env, name) ?? '');
+    return url?.searchParams.get('password') ?? (url?.password ? decodeURIComponent(url.password) : undefined);
+  };
 }
 
 function readLogLevel(env: Env): LogLevel {

@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
+import { NoConnection } from './database/waiting_pool.ts';
 import { describeError, log } from './observability/log.ts';
 import { noteErrors } from './observability/notes.ts';
+import { RetryLog } from './observability/retry_log.ts';
 import { activeTraceId } from './observability/tracing.ts';
 
 export interface PublicError {
@@ -89,6 +91,8 @@ const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = 
 
 const MAX_PLACE = 200;
 
+const retries = new RetryLog();
+
 interface DatabaseError extends Error {
   code?: unknown;
   detail?: unknown;
@@ -112,12 +116,10 @@ export function maskError(error: GraphQLError): GraphQLError {
 /** What to tell the caller of any error; `place` is where it happened, for the log. */
 export function publicError(error: unknown, place = 'request'): PublicError {
   if (!Error.isError(error)) return internalError(error, place);
-  const { code: sqlstate, message, detail, hint } = error as DatabaseError;
-  const known =
-    typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate)
-      ? KNOWN[sqlstate]
-      : KNOWN_TEXTS.find(({ text }) => text.test(message));
+  const { message, detail, hint } = error as DatabaseError;
+  const known = knownOf(error);
   if (!known) return internalError(error, place);
+  if (known.code === 'RETRY') retries.note(known.message ?? message, error);
   if (known.message !== undefined) return { message: known.message, extensions: { code: known.code } };
   return {
     message,
@@ -127,6 +129,14 @@ export function publicError(error: unknown, place = 'request'): PublicError {
       ...(typeof hint === 'string' && { hint }),
     },
   };
+}
+
+function knownOf(error: DatabaseError): { code: string; message?: string } | undefined {
+  const { code: sqlstate, message } = error;
+  const byText = KNOWN_TEXTS.find(({ text }) => text.test(message));
+  // Whatever the reason, it is not about the call.
+  if (error instanceof NoConnection) return byText ?? UNREACHABLE;
+  return typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate) ? KNOWN[sqlstate] : byText;
 }
 
 /** Answers a request outside GraphQL in the shape that GraphQL answers have. */

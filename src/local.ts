@@ -4,6 +4,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, MIN_SECRET_BYTES, type Config } from './config.ts';
 import type { EmbeddedServer } from './database/embedded.ts';
+import { inspectSession, requireSession } from './database/sessions.ts';
 import { oneLine, UnreachableError } from './exit.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
@@ -21,13 +22,22 @@ export async function startLocalServer({ exclusive = false } = {}): Promise<Embe
 
 /** Runs `work` on the database that the configuration names, and leaves the local server as it was found. */
 export async function withDatabaseUrl<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
-  if (config.databaseUrl !== undefined) return work(config.databaseUrl);
+  if (config.databaseUrl !== undefined) {
+    await expectSession(config.databaseUrl);
+    return work(config.databaseUrl);
+  }
   const server = await startLocalServer();
   try {
     return await work(server.url);
   } finally {
     await server.stop();
   }
+}
+
+/** Commands take roles and locks that have to last. Where there is no database at all, they say so themselves. */
+async function expectSession(url: string): Promise<void> {
+  const session = await inspectSession({ url }).catch(() => undefined);
+  if (session) requireSession(session.mode, 'DATABASE_URL');
 }
 
 /** Whether this is the secret of development here, which is for nobody else. */

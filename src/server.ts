@@ -78,7 +78,7 @@ async function start(): Promise<Gateway> {
     const app = await createApp({
       database,
       auth,
-      maxSockets: config.maxSockets,
+      maxSockets: database.canListen ? config.maxSockets : 0,
       createDevelopmentToken,
       tellsWhy: !config.production,
       roles: config.roles,
@@ -105,10 +105,15 @@ async function start(): Promise<Gateway> {
 }
 
 /** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
-function startWorkerFor({ workerUrl }: Database, { verifyCron }: Config): Worker | undefined {
-  if (workerUrl !== undefined) {
-    const poller = new Poller({ url: workerUrl, onPostings: countPostings, onRound: noteRound });
-    const workers = [startWorker(workerUrl, verifyCron), poller];
+function startWorkerFor({ worker: address, canListen }: Database, { verifyCron }: Config): Worker | undefined {
+  if (!canListen) {
+    log.warn(
+      'no subscriptions in this process: DATABASE_URL does not keep sessions, set WORKER_DATABASE_URL to listen there',
+    );
+  }
+  if (address) {
+    const poller = new Poller({ ...address, onPostings: countPostings, onRound: noteRound });
+    const workers = [startWorker(address, verifyCron), poller];
     return {
       stop: async () => {
         await Promise.all(workers.map((worker) => worker.stop()));

@@ -42,13 +42,16 @@ export class Flight implements Submittable {
   /** Whether the server has told that the transaction has ended, this way or that. */
   isOver = false;
   readonly #steps: Step[];
+  readonly #dropped: string[];
   readonly #landing = Promise.withResolvers<Answer>();
   readonly #rows: (string | null)[][] = [];
   #fields: FieldDef[] | undefined;
   #isUnconfirmed = false;
 
-  constructor(steps: Step[]) {
+  /** `dropped` are names of statements that the connection need not know any longer. */
+  constructor(steps: Step[], dropped: string[]) {
     this.#steps = steps;
+    this.#dropped = dropped;
   }
 
   /** Settles when the server is ready for the next one, or as `ConnectionLost`. */
@@ -64,11 +67,13 @@ export class Flight implements Submittable {
     const heedNoMore = () => connection.off('notice', heed);
     this.landed.then(heedNoMore, heedNoMore);
     connection.stream.cork();
+    // First, as an error skips what comes after it.
+    for (const name of this.#dropped) connection.close({ type: 'S', name }, true);
     for (const step of this.#steps) {
       const { name, text, isPrepared } = step.statement;
       if (!isPrepared) {
         // An earlier flight may have prepared it and failed after that. Closing what is not there is no error.
-        connection.close({ type: 'S', name }, true);
+        if (name !== '') connection.close({ type: 'S', name }, true);
         connection.parse({ name, text, types: [] }, true);
       }
       connection.bind({ statement: name, values: step.values }, true);

@@ -18,6 +18,7 @@ import {
 import { publicError } from '../errors.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { createPool } from './pool.ts';
+import { statementsOf } from './statements.ts';
 import { Gateway, toWaiting } from '../testing.ts';
 
 const SERVICE = { role: 'wallet_service', 'jwt.claims.sub': 'shop', 'jwt.claims.role': 'service' };
@@ -340,6 +341,36 @@ describe('a refusal', () => {
 });
 
 describe('a prepared statement', () => {
+  it('has a name that says what it is: the same in each connection, and of each text another', async () => {
+    const namesIn = async (texts: string[]) => {
+      const pool = poolOf();
+      const run = runnerOn(createWithPgClient(pool));
+      for (const text of texts) await run(text);
+      const { rows } = await pool.query<{ name: string; statement: string }>(
+        'select name, statement from pg_prepared_statements where statement = any ($1)',
+        [texts],
+      );
+      return new Map(rows.map(({ name, statement }) => [statement, name]));
+    };
+    const names = await namesIn(['select 1 as one', 'select 2 as two']);
+
+    expect(new Set(names.values()).size).toBe(2);
+    expect(await namesIn(['select 2 as two', 'select 1 as one'])).toEqual(names);
+  });
+
+  it('that is not there, with one of another text under the name of old, is never taken for it', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
+    const pool = poolOf();
+    const run = runnerOn(createWithPgClient(pool));
+    await run(SPEND, [walletId, 1, newKey()]);
+    // As in a session that another client has used.
+    await pool.query('deallocate all');
+    for (const name of ['statement_1', 'statement_2', 'statement_3'])
+      await pool.query(`prepare ${name} (uuid, bigint, text) as select * from ledger.wallet_top_up($1, $2, $3)`);
+
+    expect(await run(SPEND, [walletId, 1, newKey()])).toMatchObject([{ kind: 'spend', balance: '8' }]);
+  });
+
   it('that the server has lost (26000) is prepared again, and the call is booked once', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const pool = poolOf();
@@ -348,6 +379,22 @@ describe('a prepared statement', () => {
     await pool.query('deallocate all');
 
     expect(await run(SPEND, [walletId, 1, newKey()])).toMatchObject([{ balance: '8' }]);
+
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 3, entries: 3 });
+  });
+
+  it('that is there already, as where a pooler swallows its closing (42P05), is booked once without it', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
+    const pool = poolOf();
+    const run = runnerOn(createWithPgClient(pool));
+    await run(SPEND, [walletId, 1, newKey()]);
+    const client = await pool.connect();
+    statementsOf(client).forget();
+    const { connection } = client as unknown as { connection: { close: () => void } };
+    connection.close = () => undefined;
+    client.release();
+
+    expect(await run(SPEND, [walletId, 1, newKey()])).toMatchObject([{ kind: 'spend', balance: '8' }]);
 
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 3, entries: 3 });
   });

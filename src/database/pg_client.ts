@@ -3,7 +3,8 @@ import pg, { type Pool, type PoolClient } from 'pg';
 import type { PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { Flight, type Answer, type Step } from './flight.ts';
-import { statementsOf } from './statements.ts';
+import { settingsOfEachTransaction } from './pool.ts';
+import { statementsOf, unnamed } from './statements.ts';
 import { traceStatement } from '../observability/tracing.ts';
 
 type Settings = Record<string, string | undefined> | null;
@@ -14,8 +15,8 @@ interface Loan {
   isInDoubt: () => boolean;
 }
 
-/** The statement is not there, or a migration has changed what it answers. */
-const STALE = ['26000', '0A000'];
+/** A prepared statement is not there, or is there already, or a migration has changed what it answers. */
+const STALE = ['26000', '42P05', '0A000'];
 
 // How pg's own queries write and read values; its types do not tell.
 const { prepareValue } = (pg as unknown as { utils: unknown }).utils as {
@@ -36,36 +37,39 @@ export function createWithPgClient(pool: Pool): WithPgClient<NodePostgresPgClien
   };
 }
 
-function lend(connection: PoolClient, settings: Settings): Loan {
+function lend(connection: PoolClient, ofRequest: Settings): Loan {
+  const ofTransaction = settingsOfEachTransaction(connection);
+  const settings = { ...ofTransaction, ...definedOf(ofRequest) };
   const statements = statementsOf(connection);
   const flights: Flight[] = [];
 
   function send(steps: Step[]): Promise<Answer> {
-    const flight = new Flight(steps);
+    const flight = new Flight(steps, statements.takeDropped());
     flights.push(flight);
     connection.query(flight);
     return flight.landed;
   }
 
+  /** Where the next call may meet another session, a name would have to be prepared in each, and dropped in each. */
   function stepOf(text: string, values: unknown[]): Step {
-    return { statement: statements.named(text), values: values.map((value) => prepareValue(value)) };
+    const statement = ofTransaction ? unnamed(text) : statements.named(text);
+    return { statement, values: values.map((value) => prepareValue(value)) };
   }
 
   const client: NodePostgresPgClient = {
     rawClient: connection,
 
     async query<T>({ text, values = [], arrayMode = false }: PgClientQuery): Promise<PgClientResult<T>> {
-      const entries = Object.entries(settings ?? {}).filter(([, value]) => value !== undefined);
+      const entries = Object.entries(settings);
       const steps = [
         ...(entries.length > 0 ? [stepOf(settingsText(entries.length), entries.flat())] : []),
         stepOf(text, values),
       ];
-      const isReused = steps.some(({ statement }) => statement.isPrepared);
       const sendAgain = (error: unknown): Promise<Answer> => {
-        if (!isReused || !STALE.includes((error as { code?: string }).code ?? '')) throw error;
-        // It did nothing, and now it will be prepared anew.
+        if (ofTransaction || !STALE.includes((error as { code?: string }).code ?? '')) throw error;
+        // It did nothing. Without names nothing can be in the way, and the next call prepares its own anew.
         statements.forget();
-        return send(steps);
+        return send(steps.map((step) => ({ ...step, statement: unnamed(step.statement.text) })));
       };
       const answer = await traceStatement(text, () => send(steps).catch(sendAgain));
       const rows = rowsOf(answer, arrayMode) as T[];
@@ -75,7 +79,7 @@ function lend(connection: PoolClient, settings: Settings): Loan {
     /** The usual way, a round trip for each statement. */
     withTransaction(callback) {
       const withPgClient = makeWithPgClientViaPgClientAlreadyInTransaction(connection);
-      return withPgClient(settings, (inner) => inner.withTransaction(callback));
+      return withPgClient(settings, (inner) => inner.withTransaction((client) => callback(withoutNames(client))));
     },
   };
 
@@ -83,6 +87,22 @@ function lend(connection: PoolClient, settings: Settings): Loan {
     client,
     isInDoubt: () => flights.some(({ isOver }) => !isOver) || connection.getTransactionStatus() !== 'I',
   };
+}
+
+/** Its names are for pg, which prepares them in what it takes for one session. */
+function withoutNames(client: NodePostgresPgClient): NodePostgresPgClient {
+  return {
+    ...client,
+    query: ({ text, values, arrayMode }) =>
+      client.query({ text, ...(values && { values }), ...(arrayMode !== undefined && { arrayMode }) }),
+    withTransaction: (callback) => client.withTransaction((inner) => callback(withoutNames(inner))),
+  };
+}
+
+function definedOf(settings: Settings): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(settings ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 /** Until the transaction ends, as the first of its statements. */

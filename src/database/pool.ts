@@ -3,20 +3,27 @@ import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { UnreachableError } from '../exit.ts';
 import { describeError, log } from '../observability/log.ts';
-import { OUR_SETTINGS } from './settings.ts';
+import { clientClassFor, loginOf, poolModeOf, requireSession, type Address } from './sessions.ts';
+import { OUR_SETTINGS, setAll } from './settings.ts';
+import { NoConnection, WaitingPool } from './waiting_pool.ts';
 
 /** The gateway's and the worker's. */
 export type Login = 'wallet_gateway' | 'wallet_worker';
 
-export interface PoolOptions {
-  url: string;
+export interface PoolOptions extends Address {
   login: Login;
   size: number;
   name: string;
   statementTimeoutMs: number;
   /** For what is not worth waiting for: how long a connection, and then an answer, may take. */
   answerWithinMs?: number;
+  /** The variable that the URL comes from. */
+  setting?: string;
+  /** For what is more than calls: locks, listening, queues. */
+  needsSession?: boolean;
 }
+
+type Settings = Readonly<Record<string, string>>;
 
 /** Short: whoever waits for a wallet keeps a connection from everybody else. */
 const LOCK_TIMEOUT_MS = 2_000;
@@ -26,19 +33,25 @@ const WAIT_FOR_CLIENT_MS = 30_000;
 /** By name, for who wants to see how they are. */
 export const pools = new Map<string, pg.Pool>();
 
-export function createPool({ url, login, size, name, statementTimeoutMs, answerWithinMs }: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({
+/** Behind poolers: what each transaction on this connection has to set, as nothing lasts longer. */
+const settingsOfTransactions = new WeakMap<pg.ClientBase, Settings>();
+
+/** Where the pooler was seen to keep sessions. */
+const keptSessions = new Set<string>();
+
+/** Nothing is asked for with the start of a connection but its name: poolers refuse what they do not know. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const { url, password, size, name, answerWithinMs } = options;
+  const pool = new WaitingPool({
     connectionString: url,
+    Client: clientClassFor({ password }),
     max: size,
     application_name: name,
-    statement_timeout: statementTimeoutMs,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
     ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
     // The pool waits for it before it lends the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
-    onConnect: (client) => become(client, login),
+    onConnect: (client) => prepare(client, options),
   });
   // An error without a listener ends the process.
   pool.on('error', (error) => {
@@ -53,6 +66,11 @@ export function createPool({ url, login, size, name, statementTimeoutMs, answerW
   return pool;
 }
 
+/** Undefined where the session is kept: then it has them already. */
+export function settingsOfEachTransaction(client: pg.ClientBase): Settings | undefined {
+  return settingsOfTransactions.get(client);
+}
+
 /** Opens a connection, to find out now and in one line what every request would run into. */
 export async function checkPool(pool: pg.Pool): Promise<void> {
   try {
@@ -63,18 +81,55 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
   }
 }
 
+/** Behind a pooler in transaction mode there is no session to prepare, and none is needed by who logs in as the gateway. */
+async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+  const { isDirect, login } = await loginOf(client);
+  if (isDirect) {
+    await become(client, options);
+  } else if (login === options.login && !options.needsSession) {
+    // A pooler in statement mode refuses it.
+    await client.query('begin');
+    await client.query('rollback');
+    settingsOfTransactions.set(client, { role: 'none', ...settingsFor(options) });
+  } else {
+    await expectSession(client, options);
+    // It may have been somebody else's: with locks, statements and settings of theirs.
+    await client.query('discard all');
+    await become(client, options);
+  }
+}
+
+async function expectSession(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+  const { url, login, needsSession = false, setting = 'DATABASE_URL' } = options;
+  if (keptSessions.has(url)) return;
+  requireSession(await poolModeOf(client, options), setting, needsSession ? undefined : login);
+  keptSessions.add(url);
+}
+
 /**
  * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
  * itself the statement changes nothing; others may not. What runs in a session that a superuser opened could make it the
  * superuser's again: hence no schema in which others may make functions.
- * Queries here are too short to be worth optimising their compiled form.
  */
-async function become(client: pg.ClientBase, login: Login): Promise<void> {
-  await client.query(`set session authorization ${login}; ${OUR_SETTINGS}; set jit_optimize_above_cost = -1`);
+async function become(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+  await client.query(`set session authorization ${options.login}; ${setAll(settingsFor(options))}`);
+}
+
+/** Queries here are too short to be worth optimising their compiled form. */
+function settingsFor({ statementTimeoutMs }: PoolOptions): Settings {
+  return {
+    ...OUR_SETTINGS,
+    statement_timeout: String(statementTimeoutMs),
+    lock_timeout: String(LOCK_TIMEOUT_MS),
+    idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    jit_optimize_above_cost: '-1',
+  };
 }
 
 /** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
 export function unusable(error: unknown): ConfigError {
+  if (error instanceof NoConnection) return unusable(error.cause);
+  if (error instanceof ConfigError) return error;
   const { code, message } = error as { code?: string; message: string };
   const cause = { cause: error };
   if (code === '42501') return new ConfigError('DATABASE_URL must log in as wallet_gateway or as a superuser', cause);

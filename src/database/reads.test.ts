@@ -295,7 +295,7 @@ describe('a standby that dies', () => {
 function openStandby(url: string): Standby {
   return new Standby({
     url,
-    primaryUrl: cluster.url('wallet'),
+    primary: { url: cluster.url('wallet') },
     poolSize: 1,
     historySize: 1,
     statementTimeoutMs: 30_000,

@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { unusable } from './pool.ts';
-import { OUR_SETTINGS } from './settings.ts';
+import { OUR_SETTINGS, setAll } from './settings.ts';
 
 const CONNECT_WITHIN_MS = 10_000;
 const OLDEST = 180_000;
@@ -11,7 +11,7 @@ const OLDEST = 180_000;
  * `search_path` leaves out all schemas in which others may make functions or operators: one that fits a call better would be run with the
  * rights of this session, which `set role` does not take from it.
  */
-const SETTINGS = `${OUR_SETTINGS};
+const SETTINGS = `${setAll(OUR_SETTINGS)};
 set client_min_messages = warning;
 set lock_timeout = 0;
 set statement_timeout = 0;

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { log } from '../observability/log.ts';
 import { createPool } from './pool.ts';
+import type { Address } from './sessions.ts';
 
-export interface StandbyOptions {
-  url: string;
-  /** Of the primary, to compare with. */
-  primaryUrl: string;
+export interface StandbyOptions extends Address {
+  /** To compare with. */
+  primary: Address;
   poolSize: number;
   historySize: number;
   statementTimeoutMs: number;
@@ -60,17 +60,18 @@ export class Standby {
   #isUsed = false;
 
   constructor(options: StandbyOptions) {
-    const { url, primaryUrl, statementTimeoutMs, maxStalenessMs } = options;
-    const open = (name: string, from: string, size: number, timeoutMs: number): Pool => {
-      const pool = createPool({ url: from, login: 'wallet_gateway', size, name, statementTimeoutMs: timeoutMs });
+    const { url, password, primary, statementTimeoutMs, maxStalenessMs } = options;
+    const own = { url, password, setting: 'READ_DATABASE_URL' };
+    const open = (name: string, from: Address, size: number, timeoutMs: number): Pool => {
+      const pool = createPool({ ...from, login: 'wallet_gateway', size, name, statementTimeoutMs: timeoutMs });
       pool.options.connectionTimeoutMillis = CONNECT_WITHIN_MS;
       return pool;
     };
-    this.pool = open('wallet-reads', url, options.poolSize, statementTimeoutMs);
-    this.historyPool = open('wallet-history-reads', url, options.historySize, 0);
+    this.pool = open('wallet-reads', own, options.poolSize, statementTimeoutMs);
+    this.historyPool = open('wallet-history-reads', own, options.historySize, 0);
     // Own ones: a busy service must not look like a standby that is behind.
-    this.#watch = open('wallet-watch', url, 1, ANSWER_WITHIN_MS);
-    this.#primaryWatch = open('wallet-watch-primary', primaryUrl, 1, ANSWER_WITHIN_MS);
+    this.#watch = open('wallet-watch', own, 1, ANSWER_WITHIN_MS);
+    this.#primaryWatch = open('wallet-watch-primary', primary, 1, ANSWER_WITHIN_MS);
     for (const pool of [this.#watch, this.#primaryWatch]) pool.options.query_timeout = ANSWER_WITHIN_MS;
     this.#maxStalenessMs = maxStalenessMs;
     this.#watching = this.#keepLooking();

@@ -1,7 +1,8 @@
 /** Which statements a connection has prepared: few enough, since PostgreSQL keeps each and its plan until the connection ends. */
+import { createHash } from 'node:crypto';
 import type { PoolClient } from 'pg';
 
-/** A text and the name that it has, or will have, in one connection. */
+/** A text and the name that it has, or will have, in one connection. Without a name it is prepared for one call. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
@@ -18,16 +19,27 @@ export function statementsOf(connection: PoolClient): Statements {
   return statements;
 }
 
+export function unnamed(text: string): Statement {
+  return { text, name: '', isPrepared: false };
+}
+
 export class Statements {
   /** The latest used last. */
   readonly #statements = new Map<string, Statement>();
+  #dropped: string[] = [];
 
-  /** A text that is new takes the name of the one that was not used for longest, once there are enough. */
+  /** Once there are enough, a text that is new drops the one that was not used for longest. */
   named(text: string): Statement {
-    const statement = this.#statements.get(text) ?? { text, name: this.#nameForNew(), isPrepared: false };
+    const statement = this.#statements.get(text) ?? { text, name: nameOf(text), isPrepared: false };
     this.#statements.delete(text);
     this.#statements.set(text, statement);
+    this.#dropOldest();
     return statement;
+  }
+
+  /** Names that the server need not know any longer. */
+  takeDropped(): string[] {
+    return this.#dropped.splice(0);
   }
 
   /** For when the server does not know them any longer, or knows them wrongly. */
@@ -35,10 +47,19 @@ export class Statements {
     for (const statement of this.#statements.values()) statement.isPrepared = false;
   }
 
-  #nameForNew(): string {
+  #dropOldest(): void {
+    if (this.#statements.size <= MAX_STATEMENTS) return;
     const [oldest] = this.#statements.values();
-    if (!oldest || this.#statements.size < MAX_STATEMENTS) return `statement_${this.#statements.size + 1}`;
+    if (!oldest) return;
     this.#statements.delete(oldest.text);
-    return oldest.name;
+    this.#dropped.push(oldest.name);
   }
+}
+
+/**
+ * Says what the statement is: should a pooler mix up sessions, one of this name does the same, or is not there. The types of its values
+ * follow from the text.
+ */
+function nameOf(text: string): string {
+  return `wallet_${createHash('sha256').update(text).digest('base64url')}`;
 }

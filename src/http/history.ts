@@ -8,6 +8,7 @@ import QueryStream from 'pg-query-stream';
 import { actorOf, identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
 import { Lane, LaneFull } from '../database/lane.ts';
+import { settingsOfEachTransaction } from '../database/pool.ts';
 import { connectForReading } from '../database/reads.ts';
 import type { Standby } from '../database/standby.ts';
 import { isUuid } from '../graphql/plugins/scalars.ts';
@@ -205,10 +206,13 @@ async function inSnapshot(
   let done = false;
   try {
     await client.query('begin transaction isolation level repeatable read read only');
-    await client.query(
-      `select set_config('role', $1, true), set_config('jwt.claims.sub', $2, true), set_config('jwt.claims.role', $3, true)`,
-      [pgRole, sub, role],
-    );
+    const settings = {
+      ...settingsOfEachTransaction(client),
+      role: pgRole,
+      'jwt.claims.sub': sub,
+      'jwt.claims.role': role,
+    };
+    await client.query('select set_config(key, value, true) from json_each_text($1)', [JSON.stringify(settings)]);
     await work(client);
     await client.query('commit');
     done = true;

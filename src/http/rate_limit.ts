@@ -1,7 +1,7 @@
 /** Counts the requests of each caller in the database, so that a limit holds over all processes together. */
 import { createHash } from 'node:crypto';
 import type { RequestHandler } from 'express';
-import type { Pool } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
@@ -15,7 +15,7 @@ export function createRateLimit(pool: Pool, perMinute: number): RequestHandler {
   const options = { points: perMinute, duration: WINDOW_SECONDS, keyPrefix: '' };
   const shared = new RateLimiterPostgres({
     ...options,
-    storeClient: pool,
+    storeClient: withoutNames(pool),
     storeType: 'pool',
     schemaName: 'gateway',
     tableName: 'rate_limits',
@@ -56,6 +56,12 @@ export function createRateLimit(pool: Pool, perMinute: number): RequestHandler {
     res.set('Retry-After', String(seconds));
     sendError(res, 429, 'RATE_LIMITED', `rate limited: at most ${perMinute} requests a minute, again in ${seconds} s`);
   };
+}
+
+/** The library names its statements, which a pooler may lend to others or not have. */
+function withoutNames(pool: Pool): Pick<Pool, 'query'> {
+  const query = ({ text, values }: QueryConfig) => pool.query(text, values);
+  return { query } as Pick<Pool, 'query'>;
 }
 
 /** A refusal is not an error here. */

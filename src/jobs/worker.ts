@@ -5,6 +5,7 @@ import type { Pool } from 'pg';
 import { log } from '../observability/log.ts';
 import { ConfigError } from '../config.ts';
 import { createPool } from '../database/pool.ts';
+import type { Address } from '../database/sessions.ts';
 import { proofCrontab, proofTasks, VERIFY_DEAD_AFTER } from './proofs.ts';
 import { QUEUE_SCHEMA, queueLogger } from './queue.ts';
 
@@ -46,11 +47,13 @@ const POLL_MS = 5_000;
 const RESTART_MS = 10_000;
 const STOP_MS = 10_000;
 
-/** Returns at once; without its database it waits for it. `url` logs in as wallet_worker or as a superuser. */
-export function startWorker(url: string, verifyCron: string | undefined): Worker {
+/** Returns at once; without its database it waits for it. `address` logs in as wallet_worker or as a superuser. */
+export function startWorker(address: Address, verifyCron: string | undefined): Worker {
   const crontab = crontabWith(verifyCron);
   const pool = createPool({
-    url,
+    ...address,
+    setting: 'WORKER_DATABASE_URL',
+    needsSession: true,
     login: 'wallet_worker',
     size: CONNECTIONS,
     name: 'wallet-worker',

@@ -1,5 +1,5 @@
 /** Hears the database's notifications: one connection for a process, opened with the first who waits for one. */
-import type { Notification, Pool, PoolClient } from 'pg';
+import type { Notification, Pool, PoolClient, QueryResult } from 'pg';
 import { Bell } from './bell.ts';
 import { within } from '../within.ts';
 
@@ -8,8 +8,9 @@ const EVERY_WALLET = 'wallets';
 /** The number of a wallet's newest entry. */
 const ENTRY = /^\d{1,19}$/;
 const ANSWER_WITHIN_MS = 5_000;
-/** A connection that is gone does not always say so. */
+/** A connection that is gone does not always say so, and a pooler may have given the session to somebody else. */
 const CHECK_MS = 10_000;
+const CHECK = `select from pg_listening_channels() channel where channel = '${EVERY_WALLET}'`;
 
 interface Topic {
   listening: Promise<unknown>;
@@ -161,11 +162,11 @@ class Connection {
     this.#events = events;
     this.#client = this.#open(pool);
     this.#check = setInterval(() => {
-      this.send('select').catch(() => undefined);
+      this.#checkSession();
     }, CHECK_MS);
   }
 
-  send(command: string): Promise<unknown> {
+  send(command: string): Promise<QueryResult> {
     const answer = this.#sent.then(async () => {
       const client = await this.#client;
       return within(ANSWER_WITHIN_MS, client.query(command));
@@ -173,6 +174,15 @@ class Connection {
     this.#sent = answer;
     answer.catch((error: unknown) => this.#lose(error as Error));
     return answer;
+  }
+
+  #checkSession(): void {
+    this.send(CHECK).then(
+      ({ rowCount }) => {
+        if (rowCount !== 1) this.#lose(new Error('the session is not kept'));
+      },
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { log } from '../observability/log.ts';
 import { createPool } from '../database/pool.ts';
+import type { Address } from '../database/sessions.ts';
 import { within } from '../within.ts';
 
-export interface PollerOptions {
-  /** Logs in as wallet_worker or as a superuser. */
-  url: string;
+/** Logs in as wallet_worker or as a superuser. */
+export interface PollerOptions extends Address {
   /** How many transfers of a kind were booked; of all processes, the one that polls is told. */
   onPostings?: ((kind: string, count: number) => void) | undefined;
   /** The feed was read and all concerned were notified; in the process that polls, with each round. */
@@ -51,9 +51,12 @@ export class Poller {
   #lastError = '';
 
   /** Waits for its database, if need be. */
-  constructor({ url, onPostings, onRound }: PollerOptions) {
+  constructor({ url, password, onPostings, onRound }: PollerOptions) {
     this.#pool = createPool({
       url,
+      password,
+      setting: 'WORKER_DATABASE_URL',
+      needsSession: true,
       login: 'wallet_worker',
       size: 2,
       name: 'wallet-poller',

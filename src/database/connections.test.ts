@@ -1,0 +1,287 @@
+/** When a connection has to be opened: with a password that has changed, and where the server has none left. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg, { type Pool } from 'pg';
+import { withClient } from '../../bench/databases.ts';
+import { expectSound, newAsset, newKey, newWallet, rowsOf, type Database } from '../../db/tests/helpers.ts';
+import { errorOf, Gateway, linesOfLog, type Caller, type Env } from '../testing.ts';
+import { createPool } from './pool.ts';
+import { Server } from './testing_pooler.ts';
+import { NoConnection } from './waiting_pool.ts';
+
+const LIMIT_MS = 120_000;
+const WAIT_MS = 60_000;
+/** Of which PostgreSQL keeps three for superusers. */
+const MAX_CONNECTIONS = 16;
+
+let server: Server;
+let wallet: string;
+
+beforeAll(async () => {
+  server = await Server.start('connections-test', {
+    max_connections: String(MAX_CONNECTIONS),
+    fsync: 'off',
+    synchronous_commit: 'off',
+  });
+  wallet = await administer(async (client) => newWallet(client, await newAsset(client), { bought: 1_000_000 }));
+}, LIMIT_MS);
+afterAll(() => server.stop(), LIMIT_MS);
+
+function administer<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+  return withClient(server.url, work);
+}
+
+function newGateway(env: Env): Gateway {
+  // Of a test's database it needs nothing but the URL.
+  return new Gateway({ url: server.url } as unknown as Database, env);
+}
+
+async function withGateways<T>(gateways: Gateway[], work: () => Promise<T>): Promise<T> {
+  try {
+    for (const gateway of gateways) await gateway.start();
+    return await work();
+  } finally {
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+  }
+}
+
+async function until<T>(look: () => Promise<T>, isSo: (found: T) => boolean): Promise<T> {
+  for (const deadline = Date.now() + WAIT_MS; ; await sleep(50)) {
+    const found = await look();
+    if (isSo(found)) return found;
+    if (Date.now() > deadline) throw new Error(`still ${JSON.stringify(found)}`);
+  }
+}
+
+const spend = (caller: Caller) =>
+  caller.mutate('walletSpend', { walletId: wallet, amount: '1', idemKey: newKey() }, 'receipt { amount kind }');
+
+describe('a password in a file', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'wallet-passwords-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const fileOf = (login: string) => join(folder, login);
+  const withoutPassword = (login: string) => Object.assign(new URL(server.as(login)), { password: '' }).href;
+  const keep = (login: string) => writeFile(fileOf(login), `${server.passwordOf(login)}\n`);
+  /** Who has opened a connection since then. */
+  const openedSince = async (instant: string) => {
+    const { rows } = await administer((client) =>
+      client.query<{ name: string }>(
+        `select distinct application_name as name from pg_stat_activity
+         where backend_start > $1 and usename in ('wallet_gateway', 'wallet_worker')`,
+        [instant],
+      ),
+    );
+    return rows.map(({ name }) => name);
+  };
+  /** Ends all sessions of the service. */
+  const hangUp = () =>
+    administer(async (client) => {
+      const { rows } = await client.query<{ now: string }>('select clock_timestamp()::text as now');
+      await client.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where usename in ('wallet_gateway', 'wallet_worker')",
+      );
+      return rows[0]?.now ?? '';
+    });
+
+  it(
+    'is read again whenever a connection is opened, for calls, the worker and reading, while the service runs',
+    async () => {
+      for (const login of ['wallet_gateway', 'wallet_worker']) await keep(login);
+      const gateway = newGateway({
+        DATABASE_URL: withoutPassword('wallet_gateway'),
+        DATABASE_PASSWORD_FILE: fileOf('wallet_gateway'),
+        WORKER_DATABASE_URL: withoutPassword('wallet_worker'),
+        WORKER_DATABASE_PASSWORD_FILE: fileOf('wallet_worker'),
+        READ_DATABASE_URL: withoutPassword('wallet_gateway'),
+        READ_DATABASE_PASSWORD_FILE: fileOf('wallet_gateway'),
+        POOL_SIZE: '2',
+      });
+      await withGateways([gateway], async () => {
+        const shop = gateway.as('service');
+        expect((await spend(shop)).body.errors).toBeUndefined();
+
+        // Changed in the database first: until the file follows, what has to connect is told to come again.
+        for (const login of ['wallet_gateway', 'wallet_worker']) await server.setPassword(login, `second of ${login}`);
+        await hangUp();
+        await until(
+          () => spend(shop),
+          ({ body }) => body.errors?.[0]?.message === 'retry: the database cannot be reached',
+        );
+        await gateway.child.complains('28P01');
+        await rm(fileOf('wallet_gateway'));
+        expect(errorOf(await spend(shop)).extensions.code).toBe('RETRY');
+
+        for (const login of ['wallet_gateway', 'wallet_worker']) await keep(login);
+        const since = await hangUp();
+        await until(
+          () => spend(shop),
+          ({ body }) => body.errors === undefined,
+        );
+        const opened = await until(
+          () => openedSince(since),
+          (names) =>
+            ['wallet-gateway', 'wallet-poller', 'wallet-watch', 'wallet-worker'].every((name) => names.includes(name)),
+        );
+        expect(opened).toContain('wallet-gateway');
+
+        const { stderr } = gateway.child;
+        for (const login of ['wallet_gateway', 'wallet_worker'])
+          for (const which of ['first', 'second']) expect(stderr).not.toContain(`${which} of ${login}`);
+      });
+    },
+    LIMIT_MS,
+  );
+});
+
+describe('on a server whose connections run short', () => {
+  const guests: pg.Client[] = [];
+  afterEach(async () => {
+    await Promise.all(guests.splice(0).map((guest) => guest.end()));
+  });
+
+  /** Takes all that is left, so that PostgreSQL refuses the next one (53300). */
+  async function takeAll(): Promise<void> {
+    for (;;) {
+      const guest = new pg.Client({ connectionString: server.as('wallet_worker') });
+      guest.on('error', () => undefined);
+      try {
+        await guest.connect();
+      } catch (error) {
+        expect((error as pg.DatabaseError).code).toBe('53300');
+        return;
+      }
+      guests.push(guest);
+    }
+  }
+  const leave = async (count = guests.length) => {
+    await Promise.all(guests.splice(0, count).map((guest) => guest.end()));
+  };
+  const waitingIn = async (gateway: Gateway): Promise<number> => {
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    return Number(/^db_pool_waiting\{pool="wallet-gateway"\} (\d+)$/m.exec(metrics)?.[1]);
+  };
+
+  it(
+    'the calls of two gateways wait for a connection, and each is booked once',
+    async () => {
+      // Each has room for eight connections for calls, and the server for thirteen in all.
+      const gateways = [1, 2].map(() =>
+        newGateway({ DATABASE_URL: server.as('wallet_gateway'), POOL_SIZE: '10', LOG_LEVEL: 'warn' }),
+      );
+      await withGateways(gateways, async () => {
+        // Those with which they started.
+        await administer((client) =>
+          client.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wallet_gateway'"),
+        );
+        await takeAll();
+        const before = await administer((client) => rowsOf(client, wallet));
+        const perGateway = 30;
+        const calling = gateways.flatMap((gateway) =>
+          Array.from({ length: perGateway }, () => spend(gateway.as('service'))),
+        );
+        for (const gateway of gateways)
+          await until(
+            () => waitingIn(gateway),
+            (waiting) => waiting === perGateway,
+          );
+        // One connection is enough for all, and then there is room again.
+        await leave(1);
+        await Promise.race(calling);
+        await leave();
+
+        const answers = await Promise.all(calling);
+        expect(answers.filter(({ body }) => body.errors)).toEqual([]);
+        const after = await administer((client) => rowsOf(client, wallet));
+        expect(after.transfers - before.transfers).toBe(2 * perGateway);
+        await administer(expectSound);
+        for (const { child } of gateways) {
+          const lines = linesOfLog(child.stderr);
+          expect(lines.filter(({ msg }) => msg === 'answered RETRY')).toEqual([]);
+        }
+      });
+    },
+    LIMIT_MS,
+  );
+
+  describe('a pool', () => {
+    const pools: Pool[] = [];
+    afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.end())));
+
+    function poolOf(size: number, answerWithinMs?: number): Pool {
+      const pool = createPool({
+        url: server.as('wallet_gateway'),
+        login: 'wallet_gateway',
+        size,
+        name: 'wallet-gateway',
+        statementTimeoutMs: 0,
+        ...(answerWithinMs !== undefined && { answerWithinMs }),
+      });
+      pools.push(pool);
+      return pool;
+    }
+
+    it(
+      'lends what it has as it is given back, while the server has no more (53300)',
+      async () => {
+        const pool = poolOf(10);
+        const held = await pool.connect();
+        await takeAll();
+        const calling = Array.from({ length: 20 }, () => pool.query<{ pid: number }>('select pg_backend_pid() as pid'));
+        await until(
+          () => Promise.resolve(pool.waitingCount),
+          (waiting) => waiting === 20,
+        );
+
+        held.release();
+
+        const pids = (await Promise.all(calling)).map(({ rows }) => rows[0]?.pid);
+        expect(new Set(pids).size).toBe(1);
+        await leave();
+        // It grows again.
+        const clients = await Promise.all(Array.from({ length: 5 }, () => pool.connect()));
+        expect(pool.totalCount).toBe(5);
+        for (const client of clients) client.release();
+      },
+      LIMIT_MS,
+    );
+
+    it(
+      'that has none opens one as soon as there is room',
+      async () => {
+        const pool = poolOf(10);
+        await takeAll();
+        const calling = [1, 2, 3].map(() => pool.query('select 1'));
+        await until(
+          () => Promise.resolve(pool.waitingCount),
+          (waiting) => waiting === 3,
+        );
+        await leave();
+
+        expect(await Promise.all(calling)).toHaveLength(3);
+      },
+      LIMIT_MS,
+    );
+
+    it(
+      'says why, once the time is up',
+      async () => {
+        const pool = poolOf(10, 500);
+        await takeAll();
+
+        const errors = await Promise.all([1, 2, 3].map(() => pool.query('select 1').catch((error: unknown) => error)));
+
+        for (const error of errors) {
+          expect(error).toBeInstanceOf(NoConnection);
+          expect(error).toMatchObject({ code: '53300' });
+        }
+      },
+      LIMIT_MS,
+    );
+  });
+});
