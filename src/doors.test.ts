@@ -221,6 +221,13 @@ function rowOf(outcome: Outcome | undefined): Row {
   return row;
 }
 
+/** GraphQL shows no hash of an asset or its limits. */
+function withoutHash(outcome: Outcome | undefined): Outcome {
+  const { hash, ...row } = rowOf(outcome);
+  expect(hash === undefined || String(hash).startsWith('\\x')).toBe(true);
+  return { rows: [row] };
+}
+
 async function someWallet(has: { bought?: number; bonus?: number; owner?: string } = {}): Promise<string> {
   return newWallet(db, await someAsset(db), has);
 }
@@ -444,12 +451,12 @@ describe('wallet_open, asset_create and asset_limit_set', () => {
     const set = await askAll({ name: 'asset_limit_set', args: { asset_code: asset.code, ...limits } });
 
     expect(rowOf(assets.graphql)).toEqual({ ...asset, created_at: expect.any(String) as string });
-    expect(assets.psql).toEqual(assets.graphql);
+    expect(withoutHash(assets.psql)).toEqual(assets.graphql);
     expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open', house: null });
-    expect(wallets.psql).toEqual(wallets.graphql);
+    expect(withoutHash(wallets.psql)).toEqual(wallets.graphql);
     // The second one finds them in force.
     expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });
-    expect(set.psql).toEqual(set.graphql);
+    expect(withoutHash(set.psql)).toEqual(set.graphql);
   });
 });
 

@@ -102,7 +102,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
       }
       expect(await program('src/commands/prepare.ts', cluster.url())).toEqual(done('migrated and seeded\n'));
       expect(await program('src/commands/seal.ts', cluster.url())).toMatchObject({ code: 0, stderr: '' });
-      expect(await program('src/commands/verify.ts', cluster.url())).toEqual(done('the ledger is sound\n'));
+      expect(await program('src/commands/verify.ts', cluster.url())).toEqual(done(''));
     },
     SLOW_MS,
   );
@@ -159,6 +159,10 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
     'lets a second administrator in, who is told in one line what to ask for',
     async () => {
       await admin.query(`create role second_admin login createrole password '${PASSWORD}'`);
+      expect((await program('src/commands/migrate.ts', cluster.url('second_admin'))).stderr).toMatch(
+        /^DATABASE_URL logs in as somebody who may not connect to the database: .*CONNECT.*\n$/,
+      );
+      await admin.query('grant connect on database wallet to second_admin');
 
       const refused = await program('src/commands/migrate.ts', cluster.url('second_admin'));
 
@@ -176,9 +180,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
         ) ?? [];
       await admin.query(create);
       expect(await program('src/commands/migrate.ts', cluster.url('second_admin'))).toEqual(done('migrated\n'));
-      expect(await program('src/commands/verify.ts', cluster.url('second_admin'))).toEqual(
-        done('the ledger is sound\n'),
-      );
+      expect(await program('src/commands/verify.ts', cluster.url('second_admin'))).toEqual(done(''));
     },
     SLOW_MS,
   );
@@ -219,7 +221,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
 
       expect(await program('src/commands/migrate.ts', other.url())).toEqual(done('migrated\n'));
 
-      expect(await program('src/commands/verify.ts', other.url())).toEqual(done('the ledger is sound\n'));
+      expect(await program('src/commands/verify.ts', other.url())).toEqual(done(''));
       await expectSound(restored);
       const text =
         'select e.hash, t.id from ledger.entries e join ledger.transfers t on t.id = e.transfer_id order by 1';
@@ -266,6 +268,10 @@ async function restore(from: pg.Client, to: pg.Client): Promise<void> {
     await to.query(`insert into ${name} select * from json_populate_recordset(null::${name}, $1)`, [rows[0]?.all]);
   }
   for (const { name } of tables) await to.query(`alter table ${name} enable trigger user`);
+  const { rows: replica } = await from.query<{ table: string; name: string }>(
+    `select tgrelid::regclass::text as table, quote_ident(tgname) as name from pg_trigger where tgenabled = 'R'`,
+  );
+  for (const { table, name } of replica) await to.query(`alter table ${table} enable replica trigger ${name}`);
   await to.query('commit');
 }
 

@@ -22,7 +22,13 @@ set idle_in_transaction_session_timeout = 0`;
 export async function openSession(url: string, name: string): Promise<pg.Client> {
   const client = clientOf(url, name);
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => {
+      if ((error as { code?: string }).code !== '42501') throw error;
+      const reason = (error as Error).message;
+      throw new ConfigError(
+        `DATABASE_URL logs in as somebody who may not connect to the database: let its owner run grant connect on database (CONNECT) for this login: ${reason}`,
+      );
+    });
     await checkServer(client);
     await prepareSession(client);
     return client;

@@ -33,7 +33,7 @@ describe('the end-to-end test', () => {
   ])('refuses %j', async (args, reason) => {
     const { code, stderr } = await e2e(...args);
 
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain(reason);
   });
 });
