@@ -16,11 +16,11 @@ create table ledger.holds (
   constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
   constraint holds_transfer_fkey foreign key (id) references ledger.transfers (id) not enforced
 );
--- Which holds had expired by an instant, of a wallet that has had many.
-create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
 alter table ledger.holds add primary key (wallet_id, id);
+-- Which holds had expired by an instant, of a wallet that has had many. Newer still, but partial: other look-ups cannot take it.
+create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
 A reservation of credits. Append-only: it is open until a capture or a release names it, or until it expires.$$;

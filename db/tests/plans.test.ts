@@ -158,7 +158,11 @@ const LOT = 'bonus_lots_pkey|bonus_lots_wallet_id_expires_at_seq_idx';
 /** A player's own wallet, by its id or among the own ones. */
 const OWN = 'wallets_pkey|wallets_owner_id_idx';
 /** Holds that have expired since the newest entry, and whether they were ended. */
-const EXPIRED_HOLDS = ['?holds_wallet_id_expires_at_idx', '?holds_pkey', '?transfers_hold_closed_once_idx'];
+const EXPIRED_HOLDS = [
+  'holds_wallet_id_expires_at_idx',
+  '?transfers_hold_closed_once_idx',
+  '?bonus_lot_draws_seq_wallet_id_idx',
+];
 
 const HOT: Hot[] = [
   {

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:18703cfac9e869e37ddb836f6146e42720a6319a
+--! Hash: sha1:e338e3788fcccf40f51a323b5a1e975dd7173c6e
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -473,11 +473,11 @@ create table ledger.holds (
   constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
   constraint holds_transfer_fkey foreign key (id) references ledger.transfers (id) not enforced
 );
--- Which holds had expired by an instant, of a wallet that has had many.
-create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
 alter table ledger.holds add primary key (wallet_id, id);
+-- Which holds had expired by an instant, of a wallet that has had many. Newer still, but partial: other look-ups cannot take it.
+create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
 A reservation of credits. Append-only: it is open until a capture or a release names it, or until it expires.$$;
@@ -6861,6 +6861,8 @@ language plpgsql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_head ledger.entries;

@@ -139,8 +139,8 @@ describe('wallet_explain', () => {
     expect(parts).toMatchObject([
       { source: 'expiring_bonus', amount: '2', available: '0', hold_id: null },
       { source: 'expiring_bonus', amount: '4', available: '4', hold_id: null },
-      { source: 'paid', amount: '10', available: '10', hold_id: null },
       { source: 'bonus', amount: '5', available: '5', hold_id: null },
+      { source: 'paid', amount: '10', available: '10', hold_id: null },
       { source: 'expiring_bonus', amount: '2', available: '0', hold_id },
     ]);
     const balance = await call<Record<string, string>>(db, 'wallet_balance', { wallet_id });
