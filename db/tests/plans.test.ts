@@ -349,7 +349,7 @@ const HOT: Hot[] = [
     what: 'opening a wallet',
     by: 'service',
     run: ({ service }) => call(service, 'wallet_open', { owner_id: newKey(), asset_code: ASSET }),
-    looks: ['wallets_pkey'],
+    looks: ['wallets_pkey', 'wallet_events_pkey'],
   },
   {
     what: 'a balance',
@@ -433,7 +433,15 @@ const HOT: Hot[] = [
     by: 'job',
     arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
     run: ({ job }) => callAll(job, 'ledger_seal', {}),
-    looks: ['transfers_xid_id_idx', 'seal_heads_pkey', 'entries_pkey'],
+    looks: [
+      'transfers_xid_id_idx',
+      'seal_heads_pkey',
+      'entries_pkey',
+      'unsealed_events_pkey',
+      'wallet_events_pkey',
+      'seal_records_pkey',
+      'verifications_seq_key',
+    ],
   },
 ];
 

@@ -1,8 +1,9 @@
 --! Previous: -
---! Hash: sha1:ddd820388e5a5b4225173c3be7a28365f93ac604
+--! Hash: sha1:e102b6e15798017819c992014f67de3776fd4a9f
 --! Message: wallet
 
--- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/. roles.sql comes before.
+-- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
+-- roles.sql comes before.
 -- The first migration is this file with every include expanded; `npm run migration` writes it.
 
 --! Included schema/schemas.sql
@@ -789,7 +790,8 @@ too, they show what a recomputed chain of hashes does not.$$;
 comment on column ledger.seals.seq is 'Number of the seal: 1, 2, 3 and so on without gaps.';
 comment on column ledger.seals.entries is 'How many entries the block closes that none before it did.';
 comment on column ledger.seals.wallets is 'How many wallets they are of.';
-comment on column ledger.seals.root is 'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (seal_records).';
+comment on column ledger.seals.root is
+  'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (seal_records).';
 comment on column ledger.seals.previous is 'The hash of the seal before; null in the first.';
 comment on column ledger.seals.hash is 'SHA-256 over every other fact of the seal.';
 comment on column ledger.seals.horizon is 'Up to where in the feed, in its epoch, all transfers are sealed: the transaction.';
