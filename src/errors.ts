@@ -44,6 +44,8 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   40001: { code: 'RETRY', message: 'retry: another call came in between' },
   '40P01': { code: 'RETRY', message: 'retry: another call came in between' },
   '55P03': { code: 'RETRY', message: 'retry: the wallet is busy' },
+  // What is refused until an administrator has done something.
+  55000: { code: 'RETRY', message: 'retry: the ledger was moved here, and its feed begins anew with npm run migrate' },
   '57P01': { code: 'RETRY', message: 'retry: the database ended the connection' },
   '57P02': { code: 'RETRY', message: 'retry: the database ended the connection' },
   '57P03': UNREACHABLE,

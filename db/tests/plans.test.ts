@@ -356,7 +356,7 @@ const HOT: Hot[] = [
     what: 'opening a wallet',
     by: 'service',
     run: ({ service }) => call(service, 'wallet_open', { owner_id: newKey(), asset_code: ASSET }),
-    looks: ['wallets_pkey', '?wallet_events_pkey'],
+    looks: ['wallets_pkey', 'wallet_events_pkey'],
   },
   {
     what: 'a balance',
@@ -444,9 +444,10 @@ const HOT: Hot[] = [
       'transfers_xid_id_idx',
       'seal_heads_pkey',
       'entries_pkey',
-      '?unsealed_events_pkey|wallet_events_pkey',
-      '?seal_records_pkey',
-      '?verifications_seq_key',
+      'unsealed_events_pkey',
+      'wallet_events_pkey',
+      'seal_records_pkey',
+      'verifications_seq_key',
     ],
   },
 ];

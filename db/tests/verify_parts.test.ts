@@ -1,15 +1,6 @@
 /** A proof that is watched: part by part in a large ledger, with the same findings as at once. */
-import {
-  callAll,
-  createDatabase,
-  type Finding,
-  newAsset,
-  newKey,
-  newWallet,
-  call,
-  type Session,
-} from '../../db/tests/helpers.ts';
-import { showProgress } from './progress.ts';
+import { callAll, createDatabase, type Finding, newAsset, newKey, newWallet, call, type Session } from './helpers.ts';
+import { showProgress } from '../../src/commands/progress.ts';
 
 const db = createDatabase();
 const WALLETS = 40;
