@@ -70,7 +70,7 @@ it("settings of the gateway's login and of the database change no byte of what i
   const seal = await sealFile(db.url);
 
   await applyToAll(db, HOSTILE);
-  await applyToAll(db, { TimeZone: 'FOO-14' }, 'wallet_gateway');
+  await applyToAll(db, { TimeZone: '<-14>-14' }, 'wallet_gateway');
   await withLogin(db, 'wallet_gateway', async (url) => {
     const gateway = new Gateway(db, { DATABASE_URL: url });
     try {

@@ -10,8 +10,8 @@ export interface Profile {
 
 /** How timestamps are written and read. In all but ISO, the zone is an abbreviation. */
 const STYLES = ['SQL, DMY', 'Postgres, MDY', 'German, DMY'];
-/** The abbreviation says the opposite of what they mean, or nothing. */
-const ZONES = ['<+03>3', '<-0530>5:30', 'FOO-14'];
+/** The abbreviation says the opposite of what each means. */
+const ZONES = ['<+03>3', '<+0530>5:30', '<-14>-14'];
 
 const DATES: Profile[] = [
   { name: 'dates as ISO, YMD in <+03>3', settings: { DateStyle: 'ISO, YMD', TimeZone: '<+03>3' } },
@@ -120,23 +120,23 @@ export const LONG_PROFILES: Profile[] = [
     settings: { ...TEXTS, DateStyle: 'German, DMY', TimeZone: '<+03>3' },
   },
   {
-    name: 'dates as SQL in FOO-14, serializable, plans without indexes',
+    name: 'dates as SQL in <-14>-14, serializable, plans without indexes',
     settings: {
       ...PLANS[0]?.settings,
       DateStyle: 'SQL, DMY',
-      TimeZone: 'FOO-14',
+      TimeZone: '<-14>-14',
       default_transaction_isolation: 'serializable',
       search_path: 'pg_temp',
     },
   },
   {
-    name: 'dates as Postgres in <-0530>5:30, plans without hashes and sorts',
+    name: 'dates as Postgres in <+0530>5:30, plans without hashes and sorts',
     settings: {
       ...PLANS[1]?.settings,
       // A process for each query takes too long here.
       debug_parallel_query: 'off',
       DateStyle: 'Postgres, MDY',
-      TimeZone: '<-0530>5:30',
+      TimeZone: '<+0530>5:30',
     },
   },
 ];
