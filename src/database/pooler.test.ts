@@ -302,7 +302,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
             WORKER_DATABASE_URL: pooler.as('wallet_worker'),
           }),
         ).toBe(unkept('WORKER_DATABASE_URL'));
-        for (const command of ['migrate', 'prepare', 'seed', 'verify', 'seal'])
+        for (const command of ['migrate', 'prepare', 'verify', 'seal'])
           expect(await refuse(`src/commands/${command}.ts`, administrator)).toBe(unkept('DATABASE_URL'));
       }),
     LIMIT_MS,

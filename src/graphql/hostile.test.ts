@@ -145,9 +145,9 @@ function isLegalJson({ name, type, isRequired }: Argument, json: string): boolea
       type === 'bigint' ? Number.isSafeInteger(number) : type === 'integer' && number === (number | 0);
     return isTakenAsNumber ? isLegal(name, String(number), false) : false;
   }
-  if (type === 'text[]' && json === '[]') return true;
+  if (name === 'owner_ids' && json === '[]') return true;
   // GraphQL takes one value for a list of one.
-  if (type === 'text[]' && json.startsWith('"')) return isLegal('owner_id', JSON.parse(json) as string, false);
+  if (name === 'owner_ids' && json.startsWith('"')) return isLegal('owner_id', JSON.parse(json) as string, false);
   if (!json.startsWith('"') || /\\u[d][8c]00/.test(json) || type === 'integer') return false;
   return isLegal(name, JSON.parse(json) as string, false);
 }

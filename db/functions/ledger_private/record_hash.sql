@@ -5,7 +5,7 @@ immutable
 as $$
   select sha256(
     'ledger.record.v1'::bytea
-    || coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    || coalesce(previous_hash, decode(repeat('00', 32), 'hex'))
     || record_bytes
   )
 $$;

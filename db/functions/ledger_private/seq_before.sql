@@ -2,6 +2,7 @@ create or replace function ledger_private.seq_before(wallet_id uuid, at_time tim
 returns bigint
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
   -- A microsecond is the least by which two times differ.
   select ledger_private.seq_at(wallet_id, at_time - interval '1 microsecond')

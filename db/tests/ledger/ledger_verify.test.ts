@@ -337,7 +337,8 @@ describe('ledger_verify', () => {
       `delete from ledger.assets where code = (select asset_code from ledger.wallets where id = '${alice}')`,
     );
     const { raw: orphan } = await findingsAfter(
-      `insert into ledger.wallet_events (wallet_id, seq, kind, actor, hash) values ('${UNKNOWN_WALLET}', 1, 'opened', 'x', '')`,
+      `insert into ledger.wallet_events (wallet_id, seq, kind, actor, created_at, hash)
+         values ('${UNKNOWN_WALLET}', 1, 'opened', 'x', now(), '')`,
     );
 
     expect(rulesOf(gone)).toEqual(['wallet_reference']);
@@ -356,7 +357,8 @@ describe('ledger_verify', () => {
       {
         what: 'an event that the status does not follow',
         sql: () =>
-          `insert into ledger.wallet_events (wallet_id, seq, kind, actor, hash) values ('${alice}', 2, 'closed', 'x', '')`,
+          `insert into ledger.wallet_events (wallet_id, seq, kind, actor, created_at, hash)
+             values ('${alice}', 2, 'closed', 'x', now(), '')`,
         rules: ['seal_record', 'wallet_status'],
       },
       {
