@@ -2,6 +2,7 @@ create or replace function ledger_private.available_at(head ledger.entries, at_t
 returns bigint
 language plpgsql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_available bigint := head.balance - head.held_balance;
