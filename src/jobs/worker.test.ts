@@ -9,7 +9,7 @@ import {
   someAsset,
   type Database,
 } from '../../db/tests/helpers.ts';
-import { age, rehash, tampering } from '../../db/tests/aged.ts';
+import { age, tampering } from '../../db/tests/aged.ts';
 import { migrate } from '../database/migrate.ts';
 import { Gateway, linesOfLog, withLogin } from '../testing.ts';
 
@@ -442,7 +442,6 @@ describe('a service, with the real ledger,', () => {
       expect(gateway.child.stdout.slice(before).match(/booked what was due/g)).toHaveLength(1);
       const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
       expect(metrics).toMatch(/^ledger_unsettled_wallets 1$/m);
-      await rehash(db);
     },
     SLOW_MS,
   );

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e338e3788fcccf40f51a323b5a1e975dd7173c6e
+--! Hash: sha1:c63242aad692240cacd3fae0bb96011ec2c98516
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -2190,6 +2190,7 @@ create or replace function ledger_private.available_at(head ledger.entries, at_t
 returns bigint
 language plpgsql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_available bigint := head.balance - head.held_balance;

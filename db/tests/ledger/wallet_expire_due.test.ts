@@ -9,7 +9,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   postBatch,
   refusal,
   rowsOf,
@@ -19,7 +18,9 @@ import {
   waitsForLock,
 } from '../helpers.ts';
 
-const SOON_MS = 600;
+/** An hour from now; tests let it pass without waiting. */
+const SOON_MS = 3_600_000;
+const LATE_MS = 1_000 * SOON_MS;
 
 const sweep = async (session: Session, max_wallets?: number): Promise<number> =>
   Number((await call<{ wallet_expire_due: string }>(session, 'wallet_expire_due', { max_wallets })).wallet_expire_due);
@@ -35,8 +36,8 @@ describe('wallet_expire_due', () => {
 
   it('books nothing where nothing is due', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
-    await grant(wallet_id, 5, await inMs(db, 3_600_000));
-    await hold(wallet_id, 3, await inMs(db, 3_600_000));
+    await grant(wallet_id, 5, await inMs(db, LATE_MS));
+    await hold(wallet_id, 3, await inMs(db, LATE_MS));
     await hold(wallet_id, 3);
     const before = await rowsOf(db);
 
@@ -52,8 +53,8 @@ describe('wallet_expire_due', () => {
     await grant(wallet_id, 10, late);
     await grant(wallet_id, 20, early);
     await grant(wallet_id, 40, early);
-    await grant(wallet_id, 80, await inMs(db, 3_600_000));
-    await passed(db, late);
+    await grant(wallet_id, 80, await inMs(db, LATE_MS));
+    await age(db, '61 minutes');
 
     expect(await sweep(await db.connectJob())).toBe(1);
 
@@ -86,7 +87,7 @@ describe('wallet_expire_due', () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const expires_at = await inMs(db, SOON_MS);
     await grant(wallet_id, 10, expires_at);
-    await passed(db, expires_at);
+    await age(db, '61 minutes');
 
     await sweep(db);
 
@@ -102,7 +103,7 @@ describe('wallet_expire_due', () => {
     const wallets = await Promise.all(Array.from({ length: 5 }, () => newWallet(db, asset)));
     const expires_at = await inMs(db, SOON_MS);
     for (const wallet_id of wallets) await grant(wallet_id, 10, expires_at);
-    await passed(db, expires_at);
+    await age(db, '61 minutes');
 
     expect(await sweep(db)).toBe(5);
 
@@ -117,7 +118,7 @@ describe('wallet_expire_due', () => {
     const wallets = await Promise.all([1, 2, 3].map(async () => newWallet(db, await newAsset(db), { bought: 1 })));
     const expires_at = await inMs(db, SOON_MS);
     for (const wallet_id of wallets) await grant(wallet_id, 10, expires_at);
-    await passed(db, expires_at);
+    await age(db, '61 minutes');
 
     expect(await sweep(db)).toBe(3);
 
@@ -129,7 +130,7 @@ describe('wallet_expire_due', () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const [early, late] = [await inMs(db, SOON_MS), await inMs(db, SOON_MS + 20)];
     const holds = [await hold(wallet_id, 1, late), await hold(wallet_id, 2, early), await hold(wallet_id, 4)];
-    await passed(db, late);
+    await age(db, '61 minutes');
 
     expect(await sweep(db)).toBe(1);
 
@@ -151,7 +152,7 @@ describe('wallet_expire_due', () => {
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 8, expires_at);
     await setStatus(db, wallet_id, 'frozen');
-    await passed(db, expires_at);
+    await age(db, '61 minutes');
 
     expect(await sweep(db)).toBe(1);
 
@@ -166,7 +167,7 @@ describe('wallet_expire_due', () => {
       await grant(wallet_id, 10, await inMs(db, SOON_MS));
       await hold(wallet_id, 1, await inMs(db, SOON_MS));
     }
-    await passed(db, await inMs(db, SOON_MS));
+    await age(db, '61 minutes');
 
     const settled: number[] = [];
     const booked: number[] = [];
@@ -189,7 +190,7 @@ describe('wallet_expire_due', () => {
     for (let lot = 0; lot < 5; lot += 1) await grant(one, 10, expires_at);
     const last = await inMs(db, SOON_MS);
     await grant(other, 10, last);
-    await passed(db, last);
+    await age(db, '61 minutes');
 
     const settled: number[] = [];
     do settled.push(await sweep(db, 3));
@@ -538,25 +539,23 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
       [asset, WALLETS],
     );
     const ids = wallets.map(({ id }) => id);
-    // Each hold is due a second after it was placed.
     await db.query(
       `select count(r.seq) from unnest($1::uuid[]) id, generate_series(1, 2) n,
-         ledger.wallet_hold(id, n, 'hold ' || n, clock_timestamp() + interval '1 second') r`,
+         ledger.wallet_hold(id, n, 'hold ' || n, clock_timestamp() + interval '1 hour') r`,
       [ids],
     );
-    const granting = async (first: number): Promise<string> => {
-      const expires_at = await inMs(db, 500);
+    const granting = async (first: number): Promise<void> => {
+      const expires_at = await inMs(db, SOON_MS);
       await db.query(
         `select count(*) from ledger.wallet_post_batch(array(
            select row('bonus', id, null, 10, 'bonus ' || n, $2, '{}')::ledger.wallet_request
            from unnest($1::uuid[]) id, generate_series($3::int, $3::int + 9) n))`,
         [ids, expires_at, first],
       );
-      return expires_at;
     };
     await granting(1);
-    await passed(db, await granting(11));
-    await passed(db, await inMs(db, 1_000));
+    await granting(11);
+    await age(db, '61 minutes', 'later');
     while ((await sweep(db)) > 0);
     const { rows: lists } = await db.query(
       `select (select count(*)::int from ledger.bonus_lots) as lots, (select count(*)::int from ledger.holds) as holds,
@@ -583,7 +582,7 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
     const due = await inMs(db, SOON_MS);
     const wallet_id = ids[77];
     await call(db, 'wallet_bonus', { wallet_id, amount: 3, idem_key: newKey(), expires_at: due });
-    await passed(db, due);
+    await age(db, '61 minutes', 'later');
     expect(await sweep(session)).toBe(1);
     expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '10', held_balance: '0' });
   }, 60_000);

@@ -8,7 +8,6 @@ import {
   newKey,
   newOwner,
   newWallet,
-  passed,
   refusal,
   someAsset,
   UNKNOWN_WALLET,
@@ -108,10 +107,10 @@ describe('wallet_explain', () => {
 
   it('shows what has expired and is not booked yet as not available, and no longer once it is', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 1, idem_key: newKey() });
-    await passed(db, expires_at);
+    await age(db, '1 hour');
 
     expect(await expectAddsUp(wallet_id)).toMatchObject([
       { source: 'expiring_bonus', amount: '3', available: '0', hold_id: null },
