@@ -898,7 +898,7 @@ const PROOFS: Mutant[] = [
   },
   {
     name: 'events of wallets are not proved',
-    tests: ['records'],
+    tests: ['every_column'],
     edits: [helper('verify_events', 'or c.hash is distinct from', 'or false and c.hash is distinct from')],
   },
   {
