@@ -303,7 +303,9 @@ describePooler(`behind PgBouncer${reason}`, () => {
           }),
         ).toBe(unkept('WORKER_DATABASE_URL'));
         for (const command of ['migrate', 'prepare', 'seed', 'verify', 'seal'])
-          expect(await refuse(`src/commands/${command}.ts`, administrator)).toBe(unkept('DATABASE_URL'));
+          expect(await refuse(`src/commands/${command}.ts`, { ...administrator, NODE_ENV: 'development' })).toBe(
+            unkept('DATABASE_URL'),
+          );
       }),
     LIMIT_MS,
   );
