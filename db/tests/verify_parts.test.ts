@@ -5,7 +5,8 @@ import { showProgress } from '../../src/commands/progress.ts';
 const db = createDatabase();
 const WALLETS = 40;
 /** What a table of that size is, whatever is in it. */
-const GROW = `insert into ledger.entries select gen_random_uuid(), n, gen_random_uuid(), 'top_up', 'credit', 1, 0, 0, 1, 0, 0, 1, 0, 0, sha256(''), now()
+const GROW = `insert into ledger.entries select gen_random_uuid(), n, gen_random_uuid(), 'top_up', 'credit', 1, 0, 0, 1, 0, 0, 1, 0, 0,
+    sha256(''), now()
   from generate_series(1, 200000) n`;
 const EDITS = [
   'update ledger.entries set balance = balance + 1 where seq = 2',

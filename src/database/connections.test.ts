@@ -25,6 +25,9 @@ beforeAll(async () => {
     fsync: 'off',
     synchronous_commit: 'off',
   });
+  // Here it is the server that has no more, and not the login.
+  for (const login of ['wallet_gateway', 'wallet_worker'])
+    await administer((client) => client.query(`alter role ${login} connection limit -1`));
   wallet = await administer(async (client) => newWallet(client, await newAsset(client), { bought: 1_000_000 }));
 }, LIMIT_MS);
 afterAll(() => server.stop(), LIMIT_MS);
@@ -123,12 +126,16 @@ describe('a password in a file', () => {
           () => spend(shop),
           ({ body }) => body.errors === undefined,
         );
-        const opened = await until(
-          () => openedSince(since),
-          (names) =>
-            ['wallet-gateway', 'wallet-poller', 'wallet-watch', 'wallet-worker'].every((name) => names.includes(name)),
+        // Not all at once: what is not used is closed again.
+        const opened = new Set<string>();
+        await until(
+          async () => {
+            await spend(shop);
+            for (const name of await openedSince(since)) opened.add(name);
+            return [...opened];
+          },
+          () => ['wallet-gateway', 'wallet-poller', 'wallet-watch', 'wallet-worker'].every((name) => opened.has(name)),
         );
-        expect(opened).toContain('wallet-gateway');
 
         const { stderr } = gateway.child;
         for (const login of ['wallet_gateway', 'wallet_worker'])
@@ -148,7 +155,7 @@ describe('on a server whose connections run short', () => {
   /** Takes all that is left, so that PostgreSQL refuses the next one (53300). */
   async function takeAll(): Promise<void> {
     for (;;) {
-      const guest = new pg.Client({ connectionString: server.as('wallet_worker') });
+      const guest = new pg.Client({ connectionString: server.as('wallet_gateway') });
       guest.on('error', () => undefined);
       try {
         await guest.connect();
@@ -268,11 +275,14 @@ describe('on a server whose connections run short', () => {
       LIMIT_MS,
     );
 
-    it(
-      'says why, once the time is up',
-      async () => {
+    it.each([
+      ['the server', takeAll],
+      ['the login', () => administer((client) => client.query('alter role wallet_gateway connection limit 0'))],
+    ])(
+      'says why, once the time is up, where %s may have no more (53300)',
+      async (_whose, useUp) => {
         const pool = poolOf(10, 500);
-        await takeAll();
+        await useUp();
 
         const errors = await Promise.all([1, 2, 3].map(() => pool.query('select 1').catch((error: unknown) => error)));
 
@@ -280,6 +290,7 @@ describe('on a server whose connections run short', () => {
           expect(error).toBeInstanceOf(NoConnection);
           expect(error).toMatchObject({ code: '53300' });
         }
+        await administer((client) => client.query('alter role wallet_gateway connection limit -1'));
       },
       LIMIT_MS,
     );

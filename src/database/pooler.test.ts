@@ -302,8 +302,10 @@ describePooler(`behind PgBouncer${reason}`, () => {
             WORKER_DATABASE_URL: pooler.as('wallet_worker'),
           }),
         ).toBe(unkept('WORKER_DATABASE_URL'));
-        for (const command of ['migrate', 'prepare', 'verify', 'seal'])
-          expect(await refuse(`src/commands/${command}.ts`, administrator)).toBe(unkept('DATABASE_URL'));
+        for (const command of ['migrate', 'prepare', 'seed', 'verify', 'seal'])
+          expect(await refuse(`src/commands/${command}.ts`, { ...administrator, NODE_ENV: 'development' })).toBe(
+            unkept('DATABASE_URL'),
+          );
       }),
     LIMIT_MS,
   );

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:c63242aad692240cacd3fae0bb96011ec2c98516
+--! Hash: sha1:b8901dadc18c39fdc89fd3dfcb9713f41b49f466
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1559,7 +1559,7 @@ as $$
   -- The code points with the Unicode property White_Space; then the control characters.
   select char_length(value) between 1 and 200
     and btrim(value, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005'
-      '\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') = value
+      || E'\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') = value
     and value ~ E'[^\u0001-\u0020\u007f-\u00a0]'
 $$;
 
@@ -1847,7 +1847,7 @@ immutable
 as $$
   select sha256(
     'ledger.record.v1'::bytea
-    || coalesce(previous_hash, '\x0000000000000000000000000000000000000000000000000000000000000000')
+    || coalesce(previous_hash, decode(repeat('00', 32), 'hex'))
     || record_bytes
   )
 $$;
@@ -2100,6 +2100,7 @@ create or replace function ledger_private.seq_before(wallet_id uuid, at_time tim
 returns bigint
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
   -- A microsecond is the least by which two times differ.
   select ledger_private.seq_at(wallet_id, at_time - interval '1 microsecond')

@@ -118,6 +118,8 @@ export class Scenario {
       await this.#ask('job', 'wallet_id', pair);
       await this.#ask('auditor', 'wallet_stripe', { id: this.#wallet(owner) });
     }
+    await this.#ask('job', 'wallet_open_many', { owner_ids: [...this.#owners.values()], asset_code: ASSET });
+    await this.#ask('job', 'ledger_unsettled', {});
   }
 
   async #flow(): Promise<void> {
@@ -226,6 +228,8 @@ export class Scenario {
     const wallet_id = this.#wallet('ann');
     await this.#ask(caller, 'wallet_balance', { wallet_id });
     await this.#ask(caller, 'wallet_balance_at', { wallet_id, at_time: await inMs(this.#db, 0) });
+    const month = { from_time: '2001-01-01T00:00:00Z', to_time: '2001-02-01T00:00:00Z' };
+    await this.#ask(caller, 'wallet_statement', { wallet_id, ...month });
     await this.#ask(caller, 'wallet_explain', { wallet_id });
     await this.#ask(caller, 'wallet_history', { wallet_id });
     const ofWallet = ['available', 'balance', 'bonus_balance', 'held_balance', 'seq', 'holds'];
