@@ -513,6 +513,16 @@ const BONUS: Mutant[] = [
     tests: ['awkward_pairs'],
     edits: [edit('ledger/wallet_release', 'if v_hold.bonus_amount > 0 then', 'if false then')],
   },
+  {
+    name: 'what expires is taken from its lots by way of text',
+    tests: ['settings'],
+    edits: [helper('expire_due_lots', 'null, null)::ledger.bonus_lot_draws;', 'null, null);')],
+  },
+  {
+    name: "refusals tell instants in the session's zone",
+    tests: ['settings'],
+    edits: [helper('in_utc', "set timezone = 'UTC'\n", '')],
+  },
 ];
 
 const HOLDS: Mutant[] = [
