@@ -146,9 +146,9 @@ function isLegalJson({ name, type, isRequired }: Argument, json: string): boolea
     return isTakenAsNumber ? isLegal(name, String(number), false) : false;
   }
   if (name === 'owner_ids' && json === '[]') return true;
-  // GraphQL takes one value for a list of one.
-  if (name === 'owner_ids' && json.startsWith('"')) return isLegal('owner_id', JSON.parse(json) as string, false);
   if (!json.startsWith('"') || /\\u[d][8c]00/.test(json) || type === 'integer') return false;
+  // GraphQL takes one value for a list of one.
+  if (name === 'owner_ids') return isLegal('owner_id', JSON.parse(json) as string, false);
   return isLegal(name, JSON.parse(json) as string, false);
 }
 
