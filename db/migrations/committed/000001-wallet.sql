@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:b8901dadc18c39fdc89fd3dfcb9713f41b49f466
+--! Hash: sha1:aaf2502bc09b52d100b1a0792bc7b3c587c66083
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -111,11 +111,10 @@ create or replace function ledger_private.claimed_subject()
 returns text
 language sql
 stable
-as $$
-  -- Whoever has SQL can set any claim, so claims count only where the login of the gateway opened the session: it alone sets
-  -- them from tokens that it has checked. A claim reverts to an empty text on a pooled connection.
-  select case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end
-$$;
+-- Bound when it is made: policies call it in sessions whose search_path is the caller's.
+-- Whoever has SQL can set any claim, so claims count only where the login of the gateway opened the session: it alone sets
+-- them from tokens that it has checked. A claim reverts to an empty text on a pooled connection.
+return case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end;
 
 comment on function ledger_private.claimed_subject() is
   'The subject (sub) of the token that the gateway serves; null in every other session, and without a subject. The only reader of claims.';
@@ -5819,9 +5818,15 @@ returns setof ledger.finding
 language plpgsql
 stable
 as $$
+declare
+  v_is_list boolean;
 begin
-  if (case jsonb_typeof(kept) when 'array' then exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object')
-    else kept is not null end) then
+  -- Two statements: a plan may look into the list before it has asked whether it is one.
+  v_is_list := kept is null or jsonb_typeof(kept) = 'array';
+  if v_is_list then
+    v_is_list := not exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object');
+  end if;
+  if not v_is_list then
     perform ledger_private.refuse_argument('kept', 'Give a list of seals as npm run seal wrote them.');
   end if;
   return query

@@ -26,7 +26,9 @@ describe('ledger_prove', () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     expect(await prove()).toEqual([]);
     await sealUntil(db, wallet_id, 1);
-    expect(await prove(await keepSeals(db))).toEqual([]);
+    const kept = await keepSeals(db);
+    const seals = String((JSON.parse(kept) as unknown[]).length);
+    expect(await prove(kept)).toEqual([]);
     expect((await prove('[{"seq": 99}]')).map(({ rule }) => rule)).toEqual(['seal_missing']);
     await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
     await forceHead(db, wallet_id, {});
@@ -37,9 +39,9 @@ describe('ledger_prove', () => {
     expect(findings).toHaveLength(rows.length);
     expect((await recorded()).map((row) => Object.values(row))).toEqual([
       ['0', null, '0', 'db:postgres', true],
-      ['0', '1', '1', 'db:postgres', true],
-      ['1', '1', '1', 'db:postgres', true],
-      [String(findings.length), '1', '0', 'db:postgres', true],
+      ['0', seals, seals, 'db:postgres', true],
+      ['1', seals, '1', 'db:postgres', true],
+      [String(findings.length), seals, '0', 'db:postgres', true],
     ]);
   });
 
