@@ -740,7 +740,8 @@ describe('rows', () => {
   it('depend on claims that one function reads: no other function, policy, view or default does', async () => {
     const { rows } = await db.query(
       `select p.oid::regproc::text as name from pg_proc p
-         where coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~ 'jwt|claims\\.' and p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+         where coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) ~ 'jwt|claims\\.'
+           and p.pronamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
        union all select tablename || '.' || policyname from pg_policies where concat(qual, with_check) ~ 'jwt|current_setting'
        union all select viewname from pg_views where schemaname not in ('pg_catalog', 'information_schema') and definition ~ 'jwt|current_setting'
        union all select adrelid::regclass::text from pg_attrdef where pg_get_expr(adbin, adrelid) ~ 'jwt|current_setting'`,
