@@ -4,7 +4,7 @@ import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, MIN_SECRET_BYTES, type Config } from './config.ts';
 import type { EmbeddedServer } from './database/embedded.ts';
-import { inspectSession, requireSession } from './database/sessions.ts';
+import { inspectSession, requireSession } from './database/pooler.ts';
 import { oneLine, UnreachableError } from './exit.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));

@@ -119,7 +119,7 @@ describe('a command', () => {
     }
   });
 
-  it('ends with 1 and one line where the seals it should add to are in no file that can be read', async () => {
+  it('ends with 2 and one line where a file of seals cannot be read as one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wallet-seals-'));
     try {
       await writeFile(join(folder, 'seals.jsonl'), 'not a seal\n');

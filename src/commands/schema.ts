@@ -5,7 +5,6 @@
 import '../graphql/graphile-env.ts';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { makeSchema } from 'postgraphile';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
@@ -17,8 +16,6 @@ import { applyUncommitted } from '../database/uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
 import { startLocalServer } from '../local.ts';
 import { command } from './command.ts';
-
-const LINGER_LIMIT_MS = 10_000;
 
 const HELP = `npm run schema -- [--print]
 
@@ -64,20 +61,11 @@ async function withScratchDatabase(work: (url: string) => Promise<void>): Promis
       await applyUncommitted(url.href);
       await work(url.href);
     } finally {
-      await withClient(server.url, (client) => drop(client, name));
+      await withClient(server.url, (client) => client.query(`drop database ${name} with (force)`));
     }
   } finally {
     await server.stop();
   }
-}
-
-/** When its last session has ended: graphile-migrate complains where one of its own is ended for it. */
-async function drop(client: pg.Client, name: string): Promise<void> {
-  for (const deadline = Date.now() + LINGER_LIMIT_MS; Date.now() < deadline; await sleep(50)) {
-    const { rowCount } = await client.query('select from pg_stat_activity where datname = $1', [name]);
-    if (!rowCount) break;
-  }
-  await client.query(`drop database ${name} with (force)`);
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -6,7 +6,7 @@ import { checkPool, createPool, unusable } from './pool.ts';
 import { migrate } from './migrate.ts';
 import { seed } from './seed.ts';
 import { withSession } from './session.ts';
-import { inspectSession, keepsSession, requireSession, type Address } from './sessions.ts';
+import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
 import { Standby } from './standby.ts';
 import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
 

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { UnreachableError } from '../exit.ts';
 import { describeError, log } from '../observability/log.ts';
-import { clientClassFor, loginOf, poolModeOf, requireSession, type Address } from './sessions.ts';
+import { clientClassFor, loginOf, poolModeOf, requireSession, type Address } from './pooler.ts';
 import { OUR_SETTINGS, setAll } from './settings.ts';
 import { NoConnection, WaitingPool } from './waiting_pool.ts';
 

@@ -10,7 +10,7 @@ import { signToken } from '../auth.ts';
 import { AUTH, execute, Gateway, linesOfLog, type Env, type GraphqlReceipt } from '../testing.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { createPool } from './pool.ts';
-import { inspectSession } from './sessions.ts';
+import { inspectSession } from './pooler.ts';
 import { PgBouncer, Server, type PoolMode } from './testing_pooler.ts';
 
 const LIMIT_MS = 180_000;

@@ -24,9 +24,10 @@ export async function openSession(url: string, name: string): Promise<pg.Client>
   try {
     await client.connect().catch((error: unknown) => {
       if ((error as { code?: string }).code !== '42501') throw error;
-      const reason = (error as Error).message;
+      const { user = '', database = '' } = client;
       throw new ConfigError(
-        `DATABASE_URL logs in as somebody who may not connect to the database: let its owner run grant connect on database (CONNECT) for this login: ${reason}`,
+        `The login ${user} may not connect to the database ${database}: let its owner run grant connect on database ${database} to ${user}`,
+        { cause: error },
       );
     });
     await checkServer(client);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { log } from '../observability/log.ts';
 import { createPool } from './pool.ts';
-import type { Address } from './sessions.ts';
+import type { Address } from './pooler.ts';
 
 export interface StandbyOptions extends Address {
   /** To compare with. */

@@ -5,7 +5,7 @@ import type { Pool } from 'pg';
 import { log } from '../observability/log.ts';
 import { ConfigError } from '../config.ts';
 import { createPool } from '../database/pool.ts';
-import type { Address } from '../database/sessions.ts';
+import type { Address } from '../database/pooler.ts';
 import { proofCrontab, proofTasks, VERIFY_DEAD_AFTER } from './proofs.ts';
 import { QUEUE_SCHEMA, queueLogger } from './queue.ts';
 

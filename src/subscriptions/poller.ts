@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { log } from '../observability/log.ts';
 import { createPool } from '../database/pool.ts';
-import type { Address } from '../database/sessions.ts';
+import type { Address } from '../database/pooler.ts';
 import { within } from '../within.ts';
 
 /** Logs in as wallet_worker or as a superuser. */

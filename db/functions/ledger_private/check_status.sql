@@ -18,7 +18,7 @@ end
 $$;
 
 comment on function ledger_private.check_status(ledger.wallets, boolean, jsonb) is
-$$Refuses what the wallet''s status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen
+$$Refuses what the wallet's status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen
 one. facts are added to the detail.$$;
 
 revoke all on function ledger_private.check_status(ledger.wallets, boolean, jsonb) from public;

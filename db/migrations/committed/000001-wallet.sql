@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:aaf2502bc09b52d100b1a0792bc7b3c587c66083
+--! Hash: sha1:6aa8de6279f3abdcec7c000dd6c24f44a4ebddf1
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -2689,7 +2689,7 @@ end
 $$;
 
 comment on function ledger_private.check_status(ledger.wallets, boolean, jsonb) is
-$$Refuses what the wallet''s status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen
+$$Refuses what the wallet's status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen
 one. facts are added to the detail.$$;
 
 revoke all on function ledger_private.check_status(ledger.wallets, boolean, jsonb) from public;
