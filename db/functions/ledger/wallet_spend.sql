@@ -6,7 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('spend', wallet_id, null, 'revenue', amount, idem_key, null, coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'spend', wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => metadata);
 end
 $$;
 
