@@ -8,7 +8,7 @@ create table ledger.blocks (
   totals_hash bytea not null,
   previous bytea,
   hash bytea not null,
-  snapshot pg_snapshot not null,
+  snapshot text not null,
   xid xid8 not null,
   epoch bigint not null,
   sealed_at timestamptz not null,
@@ -28,7 +28,8 @@ comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_t
 comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block.';
 comment on column ledger.blocks.snapshot is
-  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.';
+  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.
+(A pg_snapshot.)';
 comment on column ledger.blocks.xid is 'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
 comment on column ledger.blocks.epoch is 'The epoch of the feed in which ids of transactions are to be read.';
 comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes after it.';

@@ -24,9 +24,9 @@ const LOG: Record<string, string> = {
   'ledger.bonus_lots': 'expires_at',
   'ledger.bonus_lot_draws': 'expires_at',
   'ledger.feed_epochs': 'started_at',
-  'ledger.seals': 'sealed_at',
-  'ledger.seal_heads': 'seq',
-  'ledger.seal_records': 'seq',
+  'ledger.blocks': 'sealed_at',
+  'ledger.block_heads': 'seq',
+  'ledger.block_records': 'seq',
   'ledger.verifications': 'started_at',
 };
 /** What the functions keep of open holds and lots: rows come and go, but not by hand. */

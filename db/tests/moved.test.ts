@@ -118,7 +118,7 @@ async function expectMoved({ url, session }: Place, wallet_id: string, cursor: s
   expect(await verifySeals(session, kept)).toEqual([]);
   const { rows } = await session.query(
     `select e.wallet_id from ledger.entries e group by e.wallet_id
-     having max(e.seq) > coalesce((select max(h.seq) from ledger.seal_heads h where h.wallet_id = e.wallet_id), 0)`,
+     having max(e.seq) > coalesce((select max(h.seq) from ledger.block_heads h where h.wallet_id = e.wallet_id), 0)`,
   );
   expect(rows).toEqual([]);
 }

@@ -442,11 +442,11 @@ const HOT: Hot[] = [
     run: ({ job }) => callAll(job, 'ledger_seal', {}),
     looks: [
       'transfers_xid_id_idx',
-      'seal_heads_pkey',
+      'block_heads_pkey',
       'entries_pkey',
       'unsealed_events_pkey',
       'wallet_events_pkey',
-      'seal_records_pkey',
+      'block_records_pkey',
       'verifications_seq_key',
     ],
   },

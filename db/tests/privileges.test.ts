@@ -81,9 +81,9 @@ const TABLES: Record<string, string> = {
   'ledger.bonus_lots': 'amount',
   'ledger.bonus_lot_draws': 'amount',
   'ledger.feed_epochs': 'started_at',
-  'ledger.seals': 'sealed_at',
-  'ledger.seal_heads': 'seq',
-  'ledger.seal_records': 'seq',
+  'ledger.blocks': 'sealed_at',
+  'ledger.block_heads': 'seq',
+  'ledger.block_records': 'seq',
   'ledger.verifications': 'started_at',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
@@ -94,9 +94,9 @@ const TABLES: Record<string, string> = {
 /** Where not every role of the ledger reads a table: those that do. */
 const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.feed_epochs': ['service', 'operator', 'auditor', 'job'],
-  'ledger.seals': ['auditor', 'job'],
-  'ledger.seal_heads': ['auditor'],
-  'ledger.seal_records': ['auditor'],
+  'ledger.blocks': ['auditor', 'job'],
+  'ledger.block_heads': ['auditor'],
+  'ledger.block_records': ['auditor'],
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
@@ -535,7 +535,7 @@ describe('grants, read from the catalogue,', () => {
         .filter((row) => !row.protected)
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(['ledger.assets', 'ledger.feed_epochs', 'ledger.seals', 'ledger.verifications']);
+    ).toEqual(['ledger.assets', 'ledger.feed_epochs', 'ledger.blocks', 'ledger.verifications']);
   });
 });
 

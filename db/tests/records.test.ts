@@ -158,7 +158,7 @@ describe('what is chained beside the entries', () => {
           time(of(row, 'started_at_utc')),
           time(of(row, 'finished_at_utc')),
           number(of(row, 'findings')),
-          number(row.seal_seq ?? null),
+          number(row.block_seq ?? null),
           number(of(row, 'kept_seals')),
           text(of(row, 'actor')),
         ),
@@ -198,8 +198,8 @@ describe('what is chained beside the entries', () => {
 
   const forged = (
     hash: string,
-  ): string => `insert into ledger.verifications (seq, started_at, finished_at, findings, seal_seq, kept_seals, actor, hash)
-    select max(seq) + 1, clock_timestamp(), clock_timestamp(), 0, max(seal_seq), 0, 'db:wallet_worker', ${hash} from ledger.verifications`;
+  ): string => `insert into ledger.verifications (seq, started_at, finished_at, findings, block_seq, kept_seals, actor, hash)
+    select max(seq) + 1, clock_timestamp(), clock_timestamp(), 0, max(block_seq), 0, 'db:wallet_worker', ${hash} from ledger.verifications`;
 
   it.each([
     ['without triggers', "sha256('x')"],

@@ -94,7 +94,7 @@ describe('a ledger that was restored into another cluster', () => {
     await sealUntil(restored, sealed, 2);
 
     const { rows } = await restored.query<{ seq: string }>(
-      'select seq from ledger.seal_heads where wallet_id = $1 order by seal_seq',
+      'select seq from ledger.block_heads where wallet_id = $1 order by block_seq',
       [sealed],
     );
     expect(rows.map(({ seq }) => seq)).toEqual(['1', '2']);

@@ -36,7 +36,7 @@ export async function sealUntil(session: Session, wallet: string, seq: number, m
 
 export async function sealedSeq(session: Session, wallet: string): Promise<number> {
   const { rows } = await session.query<{ seq: number }>(
-    'select coalesce(max(seq), 0)::int as seq from ledger.seal_heads where wallet_id = $1',
+    'select coalesce(max(seq), 0)::int as seq from ledger.block_heads where wallet_id = $1',
     [wallet],
   );
   return rows[0]?.seq ?? 0;
@@ -48,7 +48,7 @@ export const verifySeals = (session: Session, kept?: string): Promise<Finding[]>
 /** All seals as `npm run seal` would have kept them. */
 export async function keepSeals(session: Session): Promise<string> {
   const { rows } = await session.query<{ kept: string }>(
-    "select coalesce(json_agg(s order by s.seq), '[]')::text as kept from ledger.seals s",
+    "select coalesce(json_agg(s order by s.seq), '[]')::text as kept from ledger.blocks s",
   );
   return rows[0]?.kept ?? '[]';
 }

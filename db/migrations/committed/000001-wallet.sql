@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6f814028dca85bf2b09a414794a683129b70f383
+--! Hash: sha1:e7dcc54e99713cd8640f546c1d36a60fa5d05762
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -878,7 +878,7 @@ create table ledger.blocks (
   totals_hash bytea not null,
   previous bytea,
   hash bytea not null,
-  snapshot pg_snapshot not null,
+  snapshot text not null,
   xid xid8 not null,
   epoch bigint not null,
   sealed_at timestamptz not null,
@@ -898,7 +898,8 @@ comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_t
 comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block.';
 comment on column ledger.blocks.snapshot is
-  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.';
+  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.
+(A pg_snapshot.)';
 comment on column ledger.blocks.xid is 'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
 comment on column ledger.blocks.epoch is 'The epoch of the feed in which ids of transactions are to be read.';
 comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes after it.';
@@ -3963,7 +3964,7 @@ declare
   v_epoch ledger.feed_epochs;
   -- The last block may name a transaction that has not begun, although no entry does.
   v_sealed_elsewhere boolean := coalesce((
-    select pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) from ledger.blocks s
+    select pg_snapshot_xmax(s.snapshot::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) from ledger.blocks s
     where s.epoch = (select max(e.epoch) from ledger.feed_epochs e)
     order by s.seq desc limit 1), false);
 begin
@@ -4024,7 +4025,7 @@ language sql
 stable
 as $$
   -- Of the entries that a new epoch began with, those that blocks close have the transaction 0, the others 1.
-  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot else '1:1:' end
+  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot::pg_snapshot else '1:1:' end
   from (select) always
   left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
 $$;
@@ -4082,7 +4083,7 @@ as $$
   -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before the block's own wrote.
   select greatest(
     (select b.sealed_at from ledger.blocks b
-      where b.epoch = final_until.epoch and b.xid < pg_snapshot_xmin(snapshot) order by b.seq desc limit 1),
+      where b.epoch = final_until.epoch and b.xid < pg_snapshot_xmin(final_until.snapshot) order by b.seq desc limit 1),
     (select b.final_until from ledger.blocks b order by b.seq desc limit 1),
     '-infinity')
 $$;
@@ -4221,7 +4222,7 @@ stable
 as $$
   select sha256(convert_to('wallet ledger block 2', 'UTF8')
     || array_send(array[block.seq, block.entries, block.wallets, block.epoch])
-    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot::text, 'UTF8'), xid8send(block.xid),
+    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot, 'UTF8'), xid8send(block.xid),
       timestamptz_send(block.sealed_at), timestamptz_send(block.final_until), convert_to(block.actor, 'UTF8')]))
 $$;
 
@@ -5037,7 +5038,7 @@ as $$
     from (
       select e.wallet_id, max(e.seq) as seq, n.seq as block
         from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
-        join ledger.entries e on e.actor is not null and pg_visible_in_snapshot(e.xid, n.snapshot)
+        join ledger.entries e on e.actor is not null and pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
         -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins.
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
@@ -5049,7 +5050,7 @@ as $$
     join ledger.block_heads h on h.block_seq = n.seq
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
-      and not pg_visible_in_snapshot(e.xid, n.snapshot)
+      and not pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
   union all
   select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
     from ledger.blocks s

@@ -11,7 +11,7 @@ const topUp = (session: Session, wallet_id: string) =>
 /** The hash of a seal from its fields, in the byte order that seal_hash documents. */
 const HASH = `select s.hash, convert_to('wallet ledger seal 1', 'UTF8') || array_send(array[s.seq, s.entries, s.wallets, s.epoch])
   || array_send(array[s.root, s.previous, xid8send(s.horizon), uuid_send(s.horizon_id), timestamptz_send(s.sealed_at),
-    convert_to(s.actor, 'UTF8')]) as bytes from ledger.seals s order by s.seq`;
+    convert_to(s.actor, 'UTF8')]) as bytes from ledger.blocks s order by s.seq`;
 
 describe('ledger_seal', () => {
   it('closes what is new, wallet by wallet, with the root of the tree over the newest entries', async () => {
@@ -21,20 +21,20 @@ describe('ledger_seal', () => {
     await call(db, 'wallet_hold', { wallet_id: last, amount: 2, idem_key: newKey() });
 
     const seals = await sealUntil(db, last, 3);
-    const { rows: heads } = await db.query<{ wallet_id: string; seal_seq: string; seq: string; hash: Buffer }>(
-      `select h.*, e.hash from ledger.seal_heads h join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
+    const { rows: heads } = await db.query<{ wallet_id: string; block_seq: string; seq: string; hash: Buffer }>(
+      `select h.*, e.hash from ledger.block_heads h join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
        order by h.wallet_id`,
     );
 
-    const { rows: records } = await db.query<{ wallet_id: string; seal_seq: string; seq: string; hash: Buffer }>(
-      `select n.id as wallet_id, n.seal_seq, n.seq, r.hash from ledger.seal_records n
+    const { rows: records } = await db.query<{ wallet_id: string; block_seq: string; seq: string; hash: Buffer }>(
+      `select n.id as wallet_id, n.block_seq, n.seq, r.hash from ledger.block_records n
          join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
        order by n.chain, n.id`,
     );
 
     expect(records.length).toBeGreaterThan(wallets.length);
     for (const made of seals) {
-      const ofSeal = ({ seal_seq }: { seal_seq: string }): boolean => seal_seq === made.seq;
+      const ofSeal = ({ block_seq }: { block_seq: string }): boolean => block_seq === made.seq;
       const leaves = [...heads.filter(ofSeal), ...records.filter(ofSeal)];
       expect(made.wallets).toBe(String(heads.filter(ofSeal).length));
       expect(made.root).toEqual(merkleRoot(leaves.map(({ wallet_id, seq, hash }) => leafOf(wallet_id, seq, hash))));
@@ -55,7 +55,7 @@ describe('ledger_seal', () => {
     expect(rows.length).toBeGreaterThan(1);
     for (const { hash, bytes } of rows) expect(createHash('sha256').update(bytes).digest()).toEqual(hash);
     const { rows: links } = await db.query<{ previous: Buffer | null }>(
-      'select previous from ledger.seals order by seq',
+      'select previous from ledger.blocks order by seq',
     );
     expect(links.map(({ previous }) => previous)).toEqual([null, ...rows.slice(0, -1).map(({ hash }) => hash)]);
   });
@@ -99,7 +99,7 @@ describe('ledger_seal', () => {
     await sealUntil(db, wallet, 3, 1);
 
     const { rows } = await db.query<{ seq: string }>(
-      'select seq from ledger.seal_heads where wallet_id = $1 order by seal_seq',
+      'select seq from ledger.block_heads where wallet_id = $1 order by block_seq',
       [wallet],
     );
     expect(rows.map(({ seq }) => seq)).toEqual(['2', '3']);
@@ -158,7 +158,7 @@ describe('ledger_seal', () => {
     // Then it is below the horizon of the snapshot.
     await new FeedReader(db).until(transfer_id);
     const client = await db.connect();
-    await client.query(`begin isolation level ${level}; select count(*) from ledger.seals`);
+    await client.query(`begin isolation level ${level}; select count(*) from ledger.blocks`);
     await sealUntil(db, wallet, 1);
 
     expect(await refusal(seal(client))).toMatchObject({ code: '40001' });

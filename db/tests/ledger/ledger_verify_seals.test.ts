@@ -37,8 +37,8 @@ const REHASH = `do $$
     v_transfer ledger.transfers;
     v_wallet uuid;
     v_hash bytea;
-    v_seal ledger.seals;
-    v_last ledger.seals;
+    v_seal ledger.blocks;
+    v_last ledger.blocks;
   begin
     for v_entry in select * from ledger.entries order by wallet_id, seq loop
       v_hash := case when v_entry.wallet_id = v_wallet then v_hash end;
@@ -47,22 +47,22 @@ const REHASH = `do $$
       v_hash := ledger_private.entry_hash(v_hash, ledger_private.entry_bytes(v_entry, ledger_private.transfer_bytes(v_transfer)));
       update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
     end loop;
-    delete from ledger.seal_heads h where not exists (select from ledger.entries e where e.wallet_id = h.wallet_id and e.seq = h.seq);
-    delete from ledger.seals s where not exists (select from ledger.seal_heads h where h.seal_seq = s.seq)
-      and not exists (select from ledger.seal_records r where r.seal_seq = s.seq);
-    for v_seal in select * from ledger.seals order by seq loop
+    delete from ledger.block_heads h where not exists (select from ledger.entries e where e.wallet_id = h.wallet_id and e.seq = h.seq);
+    delete from ledger.blocks s where not exists (select from ledger.block_heads h where h.block_seq = s.seq)
+      and not exists (select from ledger.block_records r where r.block_seq = s.seq);
+    for v_seal in select * from ledger.blocks order by seq loop
       select ledger_private.merkle_root(array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) || (
             select array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id)
-              from ledger.seal_records n join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
-              where n.seal_seq = v_seal.seq)),
+              from ledger.block_records n join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
+              where n.block_seq = v_seal.seq)),
           count(*), coalesce(sum(h.seq - coalesce((
-            select max(p.seq) from ledger.seal_heads p where p.wallet_id = h.wallet_id and p.seal_seq < h.seal_seq), 0)), 0)
+            select max(p.seq) from ledger.block_heads p where p.wallet_id = h.wallet_id and p.block_seq < h.block_seq), 0)), 0)
         into v_seal.root, v_seal.wallets, v_seal.entries
-        from ledger.seal_heads h join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
-        where h.seal_seq = v_seal.seq;
+        from ledger.block_heads h join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
+        where h.block_seq = v_seal.seq;
       v_seal.previous := v_last.hash;
       v_seal.hash := ledger_private.seal_hash(v_seal);
-      update ledger.seals set root = v_seal.root, wallets = v_seal.wallets, entries = v_seal.entries, previous = v_seal.previous,
+      update ledger.blocks set root = v_seal.root, wallets = v_seal.wallets, entries = v_seal.entries, previous = v_seal.previous,
         hash = v_seal.hash where seq = v_seal.seq;
       v_last := v_seal;
     end loop;
@@ -86,7 +86,7 @@ const EDIT = `with newest as (
 async function after(edit: string, look: (session: Session) => Promise<Finding[]>): Promise<string> {
   const client = await db.connect();
   await client.query('begin; set local session_replication_role = replica');
-  const sealed = '(select min(seal_seq) from ledger.seal_heads where wallet_id = ALICE)';
+  const sealed = '(select min(block_seq) from ledger.block_heads where wallet_id = ALICE)';
   await client.query(edit.replaceAll('SEALED', sealed).replaceAll('ALICE', `'${alice}'`).replaceAll('BOB', `'${bob}'`));
   const rules = rulesOf(await look(client)).join(' ');
   await client.query('rollback');
@@ -127,30 +127,30 @@ describe('ledger_verify_seals', () => {
 
   it.each([
     ['a tail that was cut off', CUT, 'seal_entry seal_root'],
-    ['a root', "update ledger.seals set root = sha256('x') where seq = 1", 'seal_chain seal_root'],
-    ['a count of entries', 'update ledger.seals set entries = entries + 1 where seq = 1', 'seal_chain seal_root'],
-    ['a count of wallets', 'update ledger.seals set wallets = wallets + 1 where seq = 1', 'seal_chain seal_root'],
-    ['a horizon', "update ledger.seals set horizon = '5' where seq = 1", 'seal_chain'],
-    ['a time', "update ledger.seals set sealed_at = sealed_at - interval '1 us' where seq = 1", 'seal_chain'],
-    ['who sealed', "update ledger.seals set actor = 'db:me' where seq = 1", 'seal_chain'],
-    ['a link', "update ledger.seals set previous = sha256('x') where seq = 2", 'seal_chain'],
+    ['a root', "update ledger.blocks set root = sha256('x') where seq = 1", 'seal_chain seal_root'],
+    ['a count of entries', 'update ledger.blocks set entries = entries + 1 where seq = 1', 'seal_chain seal_root'],
+    ['a count of wallets', 'update ledger.blocks set wallets = wallets + 1 where seq = 1', 'seal_chain seal_root'],
+    ['a horizon', "update ledger.blocks set horizon = '5' where seq = 1", 'seal_chain'],
+    ['a time', "update ledger.blocks set sealed_at = sealed_at - interval '1 us' where seq = 1", 'seal_chain'],
+    ['who sealed', "update ledger.blocks set actor = 'db:me' where seq = 1", 'seal_chain'],
+    ['a link', "update ledger.blocks set previous = sha256('x') where seq = 2", 'seal_chain'],
     [
       'a link, and of the hash that covers it,',
-      "update ledger.seals set previous = sha256('x') where seq = 2; update ledger.seals s set hash = ledger_private.seal_hash(s) where seq = 2",
+      "update ledger.blocks set previous = sha256('x') where seq = 2; update ledger.blocks s set hash = ledger_private.seal_hash(s) where seq = 2",
       'seal_chain',
     ],
-    ['the first seal', 'delete from ledger.seals where seq = 1', 'seal_chain seal_record'],
-    ['a seal of entries', 'delete from ledger.seals where seq = SEALED', 'seal_chain seal_entry'],
-    ['the number of a seal', 'update ledger.seals set seq = 99 where seq = 1', 'seal_chain seal_record seal_root'],
-    ['a leaf', 'update ledger.seal_heads set seq = seq - 1 where wallet_id = BOB and seq > 1', 'seal_entry seal_root'],
-    ['a leaf that is gone', 'delete from ledger.seal_heads where wallet_id = ALICE', 'seal_entry seal_root'],
+    ['the first seal', 'delete from ledger.blocks where seq = 1', 'seal_chain seal_record'],
+    ['a seal of entries', 'delete from ledger.blocks where seq = SEALED', 'seal_chain seal_entry'],
+    ['the number of a seal', 'update ledger.blocks set seq = 99 where seq = 1', 'seal_chain seal_record seal_root'],
+    ['a leaf', 'update ledger.block_heads set seq = seq - 1 where wallet_id = BOB and seq > 1', 'seal_entry seal_root'],
+    ['a leaf that is gone', 'delete from ledger.block_heads where wallet_id = ALICE', 'seal_entry seal_root'],
   ])('finds an edit of %s', async (_what, edit, rules) => {
     expect(await after(edit, (session) => verifySeals(session))).toBe(rules);
     expect((await after(edit, verify)).split(' ')).toEqual(expect.arrayContaining(rules.split(' ')));
   });
 
   it('finds what no block holds although it is before the horizon', async () => {
-    const edit = `with gone as (delete from ledger.seal_heads where wallet_id = BOB) select; ${REHASH}`;
+    const edit = `with gone as (delete from ledger.block_heads where wallet_id = BOB) select; ${REHASH}`;
 
     expect(await after(edit, (session) => verifySeals(session))).toBe('seal_entry');
   });

@@ -816,7 +816,7 @@ const PROOFS: Mutant[] = [
   {
     name: 'a transfer that replication brings keeps its place',
     tests: ['moved'],
-    edits: [helper('tg_transfers__arrived', "  NEW.xid := '18446744073709551615';\n", '')],
+    edits: [helper('tg_entries__arrived', "  NEW.xid := '18446744073709551615';\n", '')],
   },
   {
     name: 'the epochs that replication brings collide with those that are there',
@@ -853,12 +853,12 @@ const PROOFS: Mutant[] = [
   {
     name: 'a seal takes no lock',
     tests: ['ledger/ledger_seal'],
-    edits: [edit('ledger/ledger_seal', '  lock table ledger.seals in share row exclusive mode;\n', '')],
+    edits: [edit('ledger/ledger_seal', '  lock table ledger.blocks in share row exclusive mode;\n', '')],
   },
   {
     name: 'a seal keeps everybody from posting',
     tests: ['ledger/ledger_seal'],
-    edits: [edit('ledger/ledger_seal', 'lock table ledger.seals in', 'lock table ledger.seals, ledger.transfers in')],
+    edits: [edit('ledger/ledger_seal', 'lock table ledger.blocks in', 'lock table ledger.blocks, ledger.transfers in')],
   },
   {
     name: 'a seal does not know the one before',

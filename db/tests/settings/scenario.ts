@@ -93,7 +93,7 @@ export class Scenario {
            (select 't.' || attname || ' = $1' from pg_attribute where attrelid = c.oid and attname = 'asset_code'),
            case c.relname when 'assets' then 't.code = $1' end)) a (condition)
        where c.relkind = 'r' and c.relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and a.condition is not null
-         and c.relname <> 'seal_heads'
+         and c.relname <> 'block_heads'
        order by 1`,
     );
     const state: Record<string, string[][]> = {};

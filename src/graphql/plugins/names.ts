@@ -2,6 +2,14 @@
 export const NamesPlugin: GraphileConfig.Plugin = {
   name: 'NamesPlugin',
   version: '1.0.0',
+  gather: {
+    hooks: {
+      // What a number may be is the database's rule. To callers it is a number, not a type of its own.
+      pgCodecs_attribute(_info, { attribute }) {
+        attribute.codec = attribute.codec.domainOfCodec ?? attribute.codec;
+      },
+    },
+  },
   inflection: {
     replace: {
       // A row's id is its UUID; there are no opaque node ids to tell it from.

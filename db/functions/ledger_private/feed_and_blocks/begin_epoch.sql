@@ -7,7 +7,7 @@ declare
   v_epoch ledger.feed_epochs;
   -- The last block may name a transaction that has not begun, although no entry does.
   v_sealed_elsewhere boolean := coalesce((
-    select pg_snapshot_xmax(s.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) from ledger.blocks s
+    select pg_snapshot_xmax(s.snapshot::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) from ledger.blocks s
     where s.epoch = (select max(e.epoch) from ledger.feed_epochs e)
     order by s.seq desc limit 1), false);
 begin

@@ -6,7 +6,7 @@ as $$
   -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before the block's own wrote.
   select greatest(
     (select b.sealed_at from ledger.blocks b
-      where b.epoch = final_until.epoch and b.xid < pg_snapshot_xmin(snapshot) order by b.seq desc limit 1),
+      where b.epoch = final_until.epoch and b.xid < pg_snapshot_xmin(final_until.snapshot) order by b.seq desc limit 1),
     (select b.final_until from ledger.blocks b order by b.seq desc limit 1),
     '-infinity')
 $$;

@@ -5,7 +5,7 @@ stable
 as $$
   select sha256(convert_to('wallet ledger block 2', 'UTF8')
     || array_send(array[block.seq, block.entries, block.wallets, block.epoch])
-    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot::text, 'UTF8'), xid8send(block.xid),
+    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot, 'UTF8'), xid8send(block.xid),
       timestamptz_send(block.sealed_at), timestamptz_send(block.final_until), convert_to(block.actor, 'UTF8')]))
 $$;
 

@@ -66,7 +66,7 @@ as $$
     from (
       select e.wallet_id, max(e.seq) as seq, n.seq as block
         from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
-        join ledger.entries e on e.actor is not null and pg_visible_in_snapshot(e.xid, n.snapshot)
+        join ledger.entries e on e.actor is not null and pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
         -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins.
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
@@ -78,7 +78,7 @@ as $$
     join ledger.block_heads h on h.block_seq = n.seq
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
-      and not pg_visible_in_snapshot(e.xid, n.snapshot)
+      and not pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
   union all
   select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
     from ledger.blocks s
