@@ -203,7 +203,7 @@ describe('many callers at once', () => {
     ];
     await blocker.query('begin');
     await call(blocker, 'wallet_top_up', { wallet_id: one, amount: 1, idem_key: newKey() });
-    await other.query("set lock_timeout = '2s'");
+    await other.query("set lock_timeout = '10s'");
 
     const receipt = await call(other, 'wallet_top_up', { wallet_id: two, amount: 1, idem_key: newKey() });
 
@@ -220,7 +220,7 @@ describe('many callers at once', () => {
     const [blocker, other] = [await db.connectJob(), await db.connectJob()];
     await blocker.query('begin');
     await call(blocker, 'wallet_spend', { wallet_id: one, amount: 1, idem_key: newKey() });
-    await other.query("set lock_timeout = '200ms'");
+    await other.query("set lock_timeout = '10s'");
     const codeFor = async (asked: object) =>
       (await refusal(call(other, 'wallet_spend', { ...request, ...asked }))).code;
 
@@ -228,7 +228,9 @@ describe('many callers at once', () => {
     expect(await codeFor({ amount: 5 })).toBe('WLKEY');
     expect(await codeFor({ amount: 7, idem_key: newKey() })).toBe('WLFND');
     // What is booked does wait.
+    await other.query("set lock_timeout = '200ms'");
     expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('55P03');
+    await other.query("set lock_timeout = '10s'");
     await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 5 });
     expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('WLLIM');
     await setStatus(db, two, 'frozen');
