@@ -137,7 +137,7 @@ export function createDatabase(): Database {
         return;
       } catch (error) {
         // 55006: somebody else is just copying the template.
-        if (!(error instanceof pg.DatabaseError && error.code === '55006' && attempt < 50)) throw error;
+        if (!(error instanceof pg.DatabaseError && error.code === '55006' && attempt < 600)) throw error;
         await sleep(100);
       }
     }
@@ -396,7 +396,7 @@ function environment(name: string): string {
 /** Waits until the server process of a session waits for a lock. */
 export async function waitsForLock(db: Session, session: pg.Client): Promise<void> {
   const pid = (session as pg.Client & { processID: number }).processID;
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (let attempt = 0; attempt < 6_000; attempt += 1) {
     const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
     if (rows.length > 0) return;
     await sleep(10);

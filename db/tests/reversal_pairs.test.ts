@@ -919,5 +919,5 @@ describe('200 random movements of three wallets, reversed in parts', () => {
     } catch (error) {
       throw new Error(`seed ${seed}, step ${step}`, { cause: error });
     }
-  }, 90_000);
+  });
 });

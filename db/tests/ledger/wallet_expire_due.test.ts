@@ -524,7 +524,7 @@ describe('wallet_expire_due, where by legal calls alone more expires than a part
     expect(await sweep(db)).toBe(0);
     await rehash(db);
     await expectSound(db);
-  }, 60_000);
+  });
 });
 
 describe('wallet_expire_due among 11,000 lots and holds that are closed', () => {
@@ -584,5 +584,5 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
     await age(db, '61 minutes', 'later');
     expect(await sweep(session)).toBe(1);
     expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '10', held_balance: '0' });
-  }, 60_000);
+  });
 });
