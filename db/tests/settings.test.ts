@@ -22,10 +22,10 @@ import { type Entry, Scenario } from './settings/scenario.ts';
 import { createShadows } from './settings/shadows.ts';
 
 const MODEL_RUNS = 3;
-const MODEL_LIMIT_MS = 100_000;
+const MODEL_LIMIT_MS = 500_000;
 const BATCH_SEED = 21;
 /** On a machine with much else to do. */
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 600_000;
 jest.setTimeout(LIMIT_MS);
 
 /** Of everything that a finding tells of by an instant or by bytes. */
