@@ -9,7 +9,8 @@ export default {
   },
   globalSetup: './db/tests/global-setup.ts',
   globalTeardown: './db/tests/global-teardown.ts',
-  // Only what hangs takes so long: other work on the machine is no failure, nor an open transaction of another file that holds the feed back.
+  // Only what hangs takes so long: other work on the machine is no failure, nor is a transaction of another file that holds the
+  // feed back while it is open.
   testTimeout: 300_000,
   testSequencer: './db/tests/sequencer.cjs',
   maxWorkers: 4,

@@ -396,7 +396,7 @@ function environment(name: string): string {
 /** Waits until the server process of a session waits for a lock. */
 export async function waitsForLock(db: Session, session: pg.Client): Promise<void> {
   const pid = (session as pg.Client & { processID: number }).processID;
-  for (let attempt = 0; attempt < 6_000; attempt += 1) {
+  for (let attempt = 0; attempt < 3_000; attempt += 1) {
     const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
     if (rows.length > 0) return;
     await sleep(10);
