@@ -1,12 +1,11 @@
 /** Time that passes without waiting for it. */
-import { type Database, REHASH, type Session, writing } from './helpers.ts';
+import { type Database, inMs, REHASH, type Session, writing } from './helpers.ts';
 
 /** What the ledger keeps of time. */
 const INSTANTS: Record<string, string[]> = {
   'ledger.wallets': ['created_at'],
   'ledger.wallet_events': ['created_at'],
-  'ledger.transfers': ['created_at', 'expires_at'],
-  'ledger.entries': ['created_at'],
+  'ledger.entries': ['created_at', 'expires_at'],
   'ledger.holds': ['created_at', 'expires_at'],
   'ledger.bonus_lots': ['expires_at'],
   'ledger.bonus_lot_draws': ['expires_at'],
@@ -28,6 +27,41 @@ export async function age(db: Database, interval: string, hashes: 'rehash' | 'la
     }
     if (hashes === 'rehash') await client.query(REHASH);
   });
+}
+
+/**
+ * Moves all into the past just so far that the first of these instants has come: what expires then was open before, however long that took, and
+ * is due now. Answers the instants as they have become, in UTC.
+ */
+export async function ageTo<T extends [string, ...string[]]>(db: Database, ...instants: T): Promise<T> {
+  const { rows } = await db.query<{ left: string; moved: T }>(
+    `select l.left::text as left, array(
+         select replace(to_json((instant - l.left) at time zone 'utc') #>> '{}', 'T', ' ') || '+00'
+         from unnest($1::timestamptz[]) with ordinality i (instant, place) order by place) as moved
+       from (select greatest(($1::timestamptz[])[1] - clock_timestamp(), '0') as left) l`,
+    [instants],
+  );
+  const [row] = rows;
+  if (!row) throw new Error('no instants');
+  await age(db, row.left);
+  return row.moved;
+}
+
+/**
+ * Books what expires soon, for what cannot be moved into the past: all or nothing. A machine that takes longer to book it than it has is given
+ * more time. Answers when it expires.
+ */
+export async function bookSoon(db: Session, book: (expires_at: string) => Promise<unknown>): Promise<string> {
+  for (let ms = 200; ; ms *= 2) {
+    const expires_at = await inMs(db, ms);
+    try {
+      await book(expires_at);
+      return expires_at;
+    } catch (error) {
+      // Refused because it has expired, or because what is reserved of it has.
+      if (!['WLARG', 'WLFND'].includes((error as { code?: string }).code ?? '') || ms > 10_000) throw error;
+    }
+  }
 }
 
 /** Makes the ledger prove sound again. */

@@ -1,4 +1,5 @@
 /** Two features that meet in one wallet: what each does to the other's credits. */
+import { ageTo } from './aged.ts';
 import {
   call,
   callAll,
@@ -8,7 +9,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   refusal,
   type Session,
 } from './helpers.ts';
@@ -28,7 +28,6 @@ interface Line {
 }
 
 const db = createDatabase();
-const SOON_MS = 400;
 
 const history = (wallet_id: string): Promise<Line[]> => callAll<Line>(db, 'wallet_history', { wallet_id });
 const explain = (wallet_id: string) => callAll<object>(db, 'wallet_explain', { wallet_id });
@@ -59,11 +58,11 @@ describe('hold and expiry', () => {
   async function dueUnderHold(): Promise<{ asset: string; wallet: string; hold_id: string | null }> {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 100, expires_at);
     const { hold_id } = await hold(wallet, 80);
     expect(await balance(wallet)).toMatchObject({ balance: '100', held_balance: '80', available: '20' });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     return { asset, wallet, hold_id };
   }
 
@@ -124,11 +123,11 @@ describe('hold and expiry', () => {
 
   it('takes nothing where holds pin all of the lot, however often it looks', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 5 });
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 10, expires_at);
     await hold(wallet, 4);
     await hold(wallet, 8);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await call<object>(db, 'wallet_expire_due', {})).toEqual({ wallet_expire_due: '0' });
     expect(await call(db, 'wallet_spend', { wallet_id: wallet, amount: 3, idem_key: newKey() })).toMatchObject({
@@ -143,11 +142,11 @@ describe('hold and expiry', () => {
   it('frees due holds before it looks at due lots: both fall due at one instant, and the whole lot goes', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 7 });
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 100, expires_at);
     await hold(wallet, 80, expires_at);
     await hold(wallet, 25, expires_at);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     await sweep();
 
@@ -162,10 +161,10 @@ describe('hold and expiry', () => {
 
   it('keeps a lot that falls due after the hold that pinned it: it can be spent until its own date', async () => {
     const wallet = await newWallet(db, await newAsset(db));
-    const [soon, later] = [await inMs(db, SOON_MS), await inMs(db, 3_600_000)];
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(wallet, 10, later);
     await hold(wallet, 10, soon);
-    await passed(db, soon);
+    await ageTo(db, soon);
 
     await sweep();
 
@@ -182,10 +181,10 @@ describe('capture after its lots expired', () => {
   it('spends credits past their date, because the hold was placed before it', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 5 });
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 10, expires_at);
     const { hold_id } = await hold(wallet, 12);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     const receipt = await call(db, 'wallet_capture', { wallet_id: wallet, hold_id, idem_key: newKey() });
 
@@ -205,10 +204,10 @@ describe('capture after its lots expired', () => {
     async ({ amount, expired, left, revenue }) => {
       const asset = await newAsset(db);
       const wallet = await newWallet(db, asset, { bought: 5 });
-      const expires_at = await inMs(db, SOON_MS);
+      const expires_at = await inMs(db, 3_600_000);
       await grant(wallet, 10, expires_at);
       const { hold_id } = await hold(wallet, 12);
-      await passed(db, expires_at);
+      await ageTo(db, expires_at);
       const request = { wallet_id: wallet, hold_id, idem_key: newKey(), amount };
 
       const session = await db.connectJob();
@@ -236,10 +235,10 @@ describe('capture after its lots expired', () => {
   it('after the sweep took what was free of the lot: nothing is taken twice', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 100, expires_at);
     const { hold_id } = await hold(wallet, 80);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     await sweep();
 
     await call(db, 'wallet_capture', { wallet_id: wallet, hold_id, idem_key: newKey(), amount: 50 });
@@ -255,16 +254,16 @@ describe('capture after its lots expired', () => {
 
   it('takes those that expire first of a due and a living lot, and frees the living rest', async () => {
     const wallet = await newWallet(db, await newAsset(db));
-    const [soon, later] = [await inMs(db, SOON_MS), await inMs(db, 3_600_000)];
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(wallet, 10, later);
     await grant(wallet, 10, soon);
     const { hold_id } = await hold(wallet, 15);
-    await passed(db, soon);
+    const [, expires_at] = await ageTo(db, soon, later);
 
     await call(db, 'wallet_capture', { wallet_id: wallet, hold_id, idem_key: newKey(), amount: 12 });
 
     expect(await explain(wallet)).toMatchObject([
-      { source: 'expiring_bonus', amount: '8', available: '8', expires_at: later },
+      { source: 'expiring_bonus', amount: '8', available: '8', expires_at },
     ]);
     await expectSound(db);
   });
@@ -274,10 +273,10 @@ describe('release after its lots expired', () => {
   it('books the freed credits to breakage in the same commit; the receipt is that of the release', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 5 });
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 10, expires_at);
     const { hold_id } = await hold(wallet, 12);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     const session = await db.connectJob();
     await session.query('begin');
@@ -297,18 +296,18 @@ describe('release after its lots expired', () => {
   it('frees what has not expired, and leaves the credits of other holds pinned', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
-    const [soon, later] = [await inMs(db, SOON_MS), await inMs(db, 3_600_000)];
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(wallet, 10, soon);
     await grant(wallet, 10, later);
     const other = await hold(wallet, 4);
     const { hold_id } = await hold(wallet, 11);
-    await passed(db, soon);
+    const [past, ahead] = await ageTo(db, soon, later);
 
     await call(db, 'wallet_release', { wallet_id: wallet, hold_id, idem_key: newKey() });
 
     expect(await explain(wallet)).toMatchObject([
-      { source: 'expiring_bonus', amount: '10', available: '10', expires_at: later, hold_id: null },
-      { source: 'expiring_bonus', amount: '4', available: '0', expires_at: soon, hold_id: other.hold_id },
+      { source: 'expiring_bonus', amount: '10', available: '10', expires_at: ahead, hold_id: null },
+      { source: 'expiring_bonus', amount: '4', available: '0', expires_at: past, hold_id: other.hold_id },
     ]);
     expect(await accounts(asset)).toMatchObject({ players: 14, breakage: 6 });
     await expectSound(db);
@@ -317,13 +316,13 @@ describe('release after its lots expired', () => {
   it('of a hold that expires later than its lots: freeing it books them', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
-    const [soon, later] = [await inMs(db, SOON_MS), await inMs(db, SOON_MS + 150)];
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(wallet, 10, soon);
     await hold(wallet, 6, later);
-    await passed(db, soon);
+    const [, end] = await ageTo(db, soon, later);
     await sweep();
     expect(await accounts(asset)).toMatchObject({ players: 6, breakage: 4 });
-    await passed(db, later);
+    await ageTo(db, end);
 
     await sweep();
 
@@ -342,7 +341,7 @@ describe('transfer of expiring credits', () => {
   it('lets them expire in the wallet where they arrived, on their own dates', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bonus: 5 }), await newWallet(db, asset, { bonus: 1 })];
-    const [soon, later] = [await inMs(db, SOON_MS), await inMs(db, 3_600_000)];
+    const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(from, 10, later);
     await grant(from, 10, soon);
     await call(db, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount: 14, idem_key: newKey() });
@@ -351,7 +350,7 @@ describe('transfer of expiring credits', () => {
       { source: 'expiring_bonus', amount: '4', expires_at: later },
       { source: 'bonus', amount: '1' },
     ]);
-    await passed(db, soon);
+    await ageTo(db, soon);
 
     await sweep();
 
@@ -364,10 +363,10 @@ describe('transfer of expiring credits', () => {
   it('does not save what has expired: it goes to breakage first, and cannot be sent (WLFND)', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 3 }), await newWallet(db, asset)];
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(from, 10, expires_at);
     await grant(to, 10, expires_at);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     const send = (amount: number) =>
       call(db, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount, idem_key: newKey() });
 
@@ -385,7 +384,7 @@ describe('transfer of expiring credits', () => {
   it('leaves pinned credits where they are; released past their date they go to breakage from there', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset)];
-    const expires_at = await inMs(db, SOON_MS);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(from, 10, expires_at);
     const { hold_id } = await hold(from, 6);
     await call(db, 'wallet_transfer', { from_wallet: from, to_wallet: to, amount: 7, idem_key: newKey() });
@@ -393,7 +392,7 @@ describe('transfer of expiring credits', () => {
       { source: 'expiring_bonus', amount: '4' },
       { source: 'paid', amount: '3' },
     ]);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     await call(db, 'wallet_release', { wallet_id: from, hold_id, idem_key: newKey() });
     await sweep();

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { ageTo } from './aged.ts';
 import {
   call,
   createDatabase,
@@ -8,7 +9,6 @@ import {
   newKey,
   newOwner,
   newWallet,
-  passed,
   type Receipt,
   refusal,
   rowsOf,
@@ -66,10 +66,10 @@ async function withLot(asset: string): Promise<string> {
 /** A wallet with nothing but what is due: a lot and a hold of it. */
 async function withDue(asset: string): Promise<string> {
   const wallet_id = await newWallet(db, asset);
-  const expires_at = await inMs(db, 400);
+  const expires_at = await inMs(db, 3_600_000);
   await call(db, 'wallet_bonus', { ...booking(wallet_id), expires_at });
   await call(db, 'wallet_hold', { wallet_id, amount: 2, idem_key: newKey(), expires_at });
-  await passed(db, expires_at);
+  await ageTo(db, expires_at);
   return wallet_id;
 }
 async function held(asset: string): Promise<Record<string, unknown>> {
@@ -262,10 +262,10 @@ describe("a job's own transaction", () => {
 
   it('takes an expiry that it booked back with its rollback, and books it again', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     const job = await db.connectJob();
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     await job.query('begin');
     expect(await call(job, 'wallet_spend', { wallet_id, amount: 4, idem_key: newKey() })).toMatchObject({ seq: '4' });

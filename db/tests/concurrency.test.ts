@@ -16,10 +16,10 @@ import {
   someAsset,
   waitsForLock,
 } from './helpers.ts';
+import { Chance } from './prove/chance.ts';
 
 const db = createDatabase();
 const codeOf = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? '') : String(error));
-const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
 
 /** How often each outcome came: a receipt, or the code of an error. */
 async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, number>> {
@@ -49,11 +49,15 @@ describe('many callers at once', () => {
       Array.from({ length: 8 }, () => newWallet(db, asset, { bought: 500, bonus: 50 })),
     );
     const pool = db.jobPool(64);
+    const seed = Number(process.env.CONCURRENCY_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    console.log(`CONCURRENCY_SEED=${seed}`);
     let posting = true;
-    const move = (): Promise<unknown> => {
-      const [wallet_id, other] = [pick(wallets), pick(wallets)];
-      const request = { amount: 1 + Math.floor(Math.random() * 200), idem_key: newKey() };
-      return pick([
+    let reading = true;
+    let snapshots = 0;
+    const move = (chance: Chance): Promise<unknown> => {
+      const [wallet_id, other] = [chance.pick(wallets), chance.pick(wallets)];
+      const request = { amount: chance.int(1, 200), idem_key: newKey() };
+      return chance.pick([
         () => call(pool, 'wallet_transfer', { from_wallet: wallet_id, to_wallet: other, ...request }),
         () => call(pool, 'wallet_transfer', { from_wallet: wallet_id, to_wallet: other, ...request }),
         () => call(pool, 'wallet_spend', { wallet_id, ...request }),
@@ -62,9 +66,12 @@ describe('many callers at once', () => {
       ])();
     };
     const clients = Promise.all(
-      Array.from({ length: 64 }, async () => {
+      Array.from({ length: 64 }, async (_, client) => {
+        const chance = new Chance(seed + client);
         const seen: Record<string, number>[] = [];
-        for (let turn = 0; turn < 15; turn += 1) seen.push(await outcomes([move()]));
+        // However slow the reader is, it meets them twice.
+        for (let turn = 0; turn < 15 || (reading && snapshots < 2); turn += 1)
+          seen.push(await outcomes([move(chance)]));
         return seen;
       }),
     ).finally(() => {
@@ -72,8 +79,7 @@ describe('many callers at once', () => {
     });
 
     const reader = await db.connect();
-    let snapshots = 0;
-    for (; posting as boolean; snapshots += 1) {
+    const read = async (): Promise<void> => {
       await reader.query('begin isolation level repeatable read read only');
       const {
         rows: [snapshot],
@@ -89,7 +95,14 @@ describe('many callers at once', () => {
       );
       await reader.query('commit');
       expect(snapshot).toMatchObject({ difference: '0', moved: snapshot?.booked, lowest: '0' });
-      await sleep(5);
+    };
+    try {
+      for (; posting as boolean; snapshots += 1) {
+        await read();
+        await sleep(5);
+      }
+    } finally {
+      reading = false;
     }
     const seen = new Set((await clients).flat().flatMap((counts) => Object.keys(counts)));
 
@@ -203,7 +216,7 @@ describe('many callers at once', () => {
     ];
     await blocker.query('begin');
     await call(blocker, 'wallet_top_up', { wallet_id: one, amount: 1, idem_key: newKey() });
-    await other.query("set lock_timeout = '2s'");
+    await other.query("set lock_timeout = '10s'");
 
     const receipt = await call(other, 'wallet_top_up', { wallet_id: two, amount: 1, idem_key: newKey() });
 
@@ -220,7 +233,7 @@ describe('many callers at once', () => {
     const [blocker, other] = [await db.connectJob(), await db.connectJob()];
     await blocker.query('begin');
     await call(blocker, 'wallet_spend', { wallet_id: one, amount: 1, idem_key: newKey() });
-    await other.query("set lock_timeout = '200ms'");
+    await other.query("set lock_timeout = '10s'");
     const codeFor = async (asked: object) =>
       (await refusal(call(other, 'wallet_spend', { ...request, ...asked }))).code;
 
@@ -228,7 +241,9 @@ describe('many callers at once', () => {
     expect(await codeFor({ amount: 5 })).toBe('WLKEY');
     expect(await codeFor({ amount: 7, idem_key: newKey() })).toBe('WLFND');
     // What is booked does wait.
+    await other.query("set lock_timeout = '200ms'");
     expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('55P03');
+    await other.query("set lock_timeout = '10s'");
     await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 5 });
     expect(await codeFor({ amount: 6, idem_key: newKey() })).toBe('WLLIM');
     await setStatus(db, two, 'frozen');

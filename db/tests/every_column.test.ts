@@ -31,7 +31,7 @@ const TABLES = [
   'ledger_private.open_lots',
   'ledger_private.unsealed_events',
 ];
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 900_000;
 
 interface Column {
   name: string;

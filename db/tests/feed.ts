@@ -10,7 +10,7 @@ export interface FeedEvent {
   [column: string]: unknown;
 }
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 
 export function readEvents(session: Session, after?: string | null, limit?: number | null): Promise<FeedEvent[]> {
   return callAll<FeedEvent>(session, 'ledger_events', { after, limit });

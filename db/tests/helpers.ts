@@ -137,7 +137,7 @@ export function createDatabase(): Database {
         return;
       } catch (error) {
         // 55006: somebody else is just copying the template.
-        if (!(error instanceof pg.DatabaseError && error.code === '55006' && attempt < 50)) throw error;
+        if (!(error instanceof pg.DatabaseError && error.code === '55006' && attempt < 600)) throw error;
         await sleep(100);
       }
     }
@@ -387,7 +387,7 @@ function environment(name: string): string {
 /** Waits until the server process of a session waits for a lock. */
 export async function waitsForLock(db: Session, session: pg.Client): Promise<void> {
   const pid = (session as pg.Client & { processID: number }).processID;
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (let attempt = 0; attempt < 3_000; attempt += 1) {
     const { rows } = await db.query("select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'", [pid]);
     if (rows.length > 0) return;
     await sleep(10);
@@ -429,7 +429,6 @@ export const rulesOf = (findings: Finding[]): string[] => [...new Set(findings.m
 export const REHASH = `do $$
   declare
     v_entry ledger.entries;
-    v_transfer ledger.transfers;
     v_event ledger.wallet_events;
     v_limits ledger.asset_limits;
     v_wallet uuid;
@@ -437,10 +436,8 @@ export const REHASH = `do $$
     v_hash bytea;
   begin
     for v_entry in select * from ledger.entries order by wallet_id, seq loop
-      v_hash := case when v_entry.wallet_id = v_wallet then v_hash end;
+      v_hash := ledger_private.entry_hash(case when v_entry.wallet_id = v_wallet then v_hash end, v_entry);
       v_wallet := v_entry.wallet_id;
-      select * into v_transfer from ledger.transfers where id = v_entry.transfer_id;
-      v_hash := ledger_private.entry_hash(v_hash, ledger_private.entry_bytes(v_entry, ledger_private.transfer_bytes(v_transfer)));
       update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
     end loop;
     v_wallet := null;

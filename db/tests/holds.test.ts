@@ -1,5 +1,6 @@
 /** Holds and due credits under concurrency, in real parallel sessions, and in transactions with old snapshots. */
 import pg from 'pg';
+import { ageTo, bookSoon } from './aged.ts';
 import {
   call,
   callAll,
@@ -96,7 +97,8 @@ describe('a hold', () => {
   });
 
   it('ends once by 20 captures and releases at once: one receipt, 19 refusals (WLHLD)', async () => {
-    const expires_at = await inMs(db, 3_600_000);
+    // Not due when another test moves the ledger into the past.
+    const expires_at = '2999-01-01';
     const pool = db.jobPool(20);
     for (let round = 0; round < 5; round += 1) {
       const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 3 });
@@ -171,22 +173,29 @@ describe('what falls due', () => {
   it('is spent or expires, never both: 20 spends against sweeps while lots fall due', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(times(4, () => newWallet(db, asset, { bought: 100 })));
-    const ends = [await inMs(db, 1000), await inMs(db, 1050), await inMs(db, 1100)];
+    const first = await inMs(db, 3_600_000);
+    const ends = [await inMs(db, 3_600_300), await inMs(db, 3_600_350), await inMs(db, 3_600_400)] as const;
     await Promise.all(wallets.flatMap((wallet_id) => ends.map((end) => grant(wallet_id, 60, end))));
     await Promise.all(wallets.map((wallet_id) => hold(wallet_id, 30, ends[1])));
     const pool = db.jobPool(20);
     const codes = new Set<string>();
-    const until = Date.now() + 1400;
+    const last = (await ageTo(db, first, ...ends))[3];
+    // Each goes on for ten times after the last end.
+    let ended = 0;
 
     await Promise.all([
+      // The clients are to meet the ends: these cannot be moved into the past.
+      passed(db, last).finally(() => {
+        ended = 1;
+      }),
       ...times(16, async (index) => {
-        while (Date.now() < until) {
+        for (let after = 0; after < 10; after += ended) {
           const request = { wallet_id: wallets[index % 4], amount: 1 + (index % 3), idem_key: newKey() };
           for (const code of Object.keys(await outcomes([call(pool, 'wallet_spend', request)]))) codes.add(code);
         }
       }),
       ...times(3, async () => {
-        while (Date.now() < until) await sweep(pool);
+        for (let after = 0; after < 10; after += ended) await sweep(pool);
       }),
     ]);
     // A refusal reaches its client before its transaction has let go of the wallet, which the sweep would then skip.
@@ -206,9 +215,9 @@ describe('what falls due', () => {
   it('is booked once by many sweeps at once, and each wallet is counted by one of them', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(times(30, () => newWallet(db, asset, { bought: 1 })));
-    const expires_at = await inMs(db, 1000);
+    const expires_at = await inMs(db, 3_600_000);
     await Promise.all(wallets.map((wallet_id) => grant(wallet_id, 5, expires_at)));
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     const pool = db.jobPool(8);
 
     const settled = await Promise.all(times(8, () => sweep(pool)));
@@ -221,13 +230,13 @@ describe('what falls due', () => {
   it('is left to who is at work on the wallet: the sweep skips it, and books it afterwards', async () => {
     const asset = await newAsset(db);
     const [busy, idle] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset, { bought: 1 })];
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     for (const wallet_id of [busy, idle]) await grant(wallet_id, 5, expires_at);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     const [other, job] = [await db.connect(), await db.connectJob()];
     await other.query('begin');
     await other.query('select from ledger.wallets where id = $1 for no key update', [busy]);
-    await job.query("set lock_timeout = '2s'");
+    await job.query("set lock_timeout = '10s'");
 
     expect(await sweep(job)).toBe(1);
     expect([await expired(busy), await expired(idle)]).toEqual([[], ['5']]);
@@ -243,17 +252,17 @@ describe('what falls due', () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 5 })];
     const hold_id = await hold(two, 5);
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(one, 5, expires_at);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     const [sweeper, job] = [await db.connectJob(), await db.connectJob()];
     await sweeper.query('begin');
     expect(await sweep(sweeper)).toBe(1);
     // Due only now, and booked by the call that meets it.
-    const soon = await inMs(db, 400);
-    await grant(two, 5, soon);
+    const soon = await bookSoon(db, (expires_at) => grant(two, 5, expires_at));
+    // The sweep has locked rows that would have to be moved into the past.
     await passed(db, soon);
-    await job.query("set lock_timeout = '2s'");
+    await job.query("set lock_timeout = '10s'");
 
     const receipt = await call(job, 'wallet_capture', { wallet_id: two, hold_id, idem_key: newKey() });
     await sweeper.query('commit');
@@ -265,10 +274,10 @@ describe('what falls due', () => {
 
   it('and two calls on one wallet: the second finds it booked', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 9, expires_at);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     const [first, second] = [await db.connectJob(), await db.connectJob()];
     await first.query('begin');
     await call(first, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
@@ -318,11 +327,14 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
 
   it('books what is due', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
-    const expires_at = await inMs(db, 400);
+    const soon = await inMs(db, 3_600_000);
+    const expires_at = await inMs(db, 3_600_100);
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 8, expires_at);
+    const [, due] = await ageTo(db, soon, expires_at);
     const session = await oldSnapshot();
-    await passed(db, expires_at);
+    // To be moved into the past, the rows would have to be changed after the snapshot.
+    await passed(db, due);
 
     const receipt = await call(session, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
     await session.query('commit');
@@ -390,14 +402,13 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     const closed = await hold(wallet_id, 8);
     await call(db, 'wallet_release', { wallet_id, hold_id: closed, idem_key: newKey() });
     const sessions = [await oldSnapshot(), await oldSnapshot(), await oldSnapshot()] as const;
-    const expires_at = await inMs(db, 400);
-    const [bonus, placed] = [
-      { wallet_id, amount: 1, idem_key: newKey(), expires_at },
-      { wallet_id, amount: 1, idem_key: newKey(), expires_at },
-    ];
-    await call(db, 'wallet_bonus', bonus);
-    await call(db, 'wallet_hold', placed);
-    await passed(db, expires_at);
+    const fields = { wallet_id, amount: 1 };
+    const bonus = { ...fields, idem_key: newKey(), expires_at: '' };
+    const placed = { ...fields, idem_key: newKey(), expires_at: '' };
+    bonus.expires_at = await bookSoon(db, (expires_at) => call(db, 'wallet_bonus', { ...bonus, expires_at }));
+    placed.expires_at = await bookSoon(db, (expires_at) => call(db, 'wallet_hold', { ...placed, expires_at }));
+    // To be moved into the past, the rows would have to be changed after the snapshots.
+    for (const { expires_at } of [bonus, placed]) await passed(db, expires_at);
 
     expect([
       await refusedWith(sessions[0], call(sessions[0], 'wallet_bonus', bonus)),
@@ -412,11 +423,14 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
 
   it('learns that what is due in it has been booked meanwhile (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 400);
+    const soon = await inMs(db, 3_600_000);
+    const expires_at = await inMs(db, 3_600_100);
     await grant(wallet_id, 5, expires_at);
     await hold(wallet_id, 7, expires_at);
+    const [, due] = await ageTo(db, soon, expires_at);
     const session = await oldSnapshot();
-    await passed(db, expires_at);
+    // To be moved into the past, the rows would have to be changed after the snapshot.
+    await passed(db, due);
     await sweep(db);
 
     const request = { wallet_id, amount: 1, idem_key: newKey() };

@@ -12,7 +12,7 @@ import { FeedReader, readEvents } from './feed.ts';
 import { call, callAll, expectSound, newAsset, newKey, newWallet, refusal, type Session } from './helpers.ts';
 import { keepSeals, seal, verifySeals } from './seals.ts';
 
-const START_LIMIT_MS = 180_000;
+const START_LIMIT_MS = 600_000;
 const WITHIN_MS = 90_000;
 const TABLES = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) order by 1`;
@@ -113,14 +113,17 @@ async function expectMoved({ url, session }: Place, wallet_id: string, cursor: s
   expect(reader.ids.at(-1)).toBe(last.transfer_id);
   expect(await refusal(readEvents(session, cursor))).toMatchObject({ code: 'WLARG', detail: { reason: 'epoch' } });
   await expectSound(session);
-  while ((await seal(session)).length > 0);
+  // What the server does by itself, such as to analyse a table, may hold a seal back for a moment.
+  await eventually('all is sealed', async () => {
+    await seal(session);
+    const { rows } = await session.query(
+      `select e.wallet_id from ledger.entries e group by e.wallet_id
+       having max(e.seq) > coalesce((select max(h.seq) from ledger.block_heads h where h.wallet_id = e.wallet_id), 0)`,
+    );
+    return rows.length === 0;
+  });
   await expectSound(session);
   expect(await verifySeals(session, kept)).toEqual([]);
-  const { rows } = await session.query(
-    `select e.wallet_id from ledger.entries e group by e.wallet_id
-     having max(e.seq) > coalesce((select max(h.seq) from ledger.block_heads h where h.wallet_id = e.wallet_id), 0)`,
-  );
-  expect(rows).toEqual([]);
 }
 
 beforeAll(async () => {

@@ -11,7 +11,7 @@ import { FeedReader, readEvents } from './feed.ts';
 import { call, createDatabase, expectSound, newAsset, newKey, newWallet, refusal } from './helpers.ts';
 import { keepSeals, seal, sealUntil, verifySeals } from './seals.ts';
 
-const START_LIMIT_MS = 120_000;
+const START_LIMIT_MS = 600_000;
 const TABLES = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace)`;
 

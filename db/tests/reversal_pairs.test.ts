@@ -1,10 +1,12 @@
 /** Reversals where another feature is at work on the same credits, or another caller. */
 import pg from 'pg';
+import { ageTo } from './aged.ts';
 import {
   call,
   callAll,
   createDatabase,
   expectSound,
+  inMs,
   newKey,
   newWallet,
   partsOf,
@@ -40,15 +42,9 @@ const reverse = (session: Session, { wallet_id, transfer_id }: Receipt, amount?:
 const changeStatus = (name: 'freeze' | 'close' | 'reopen', wallet_id: string) =>
   call<object>(db, `wallet_${name}`, { wallet_id, reason: 'for a test' });
 
-/** An expiry that is near, by the server's clock. */
-async function soon(): Promise<string> {
-  const { rows } = await db.query<{ soon: string }>("select clock_timestamp() + interval '700 ms' as soon");
-  return rows[0]?.soon ?? '';
-}
-
-async function past(instant: string): Promise<void> {
-  await db.query('select pg_sleep_until($1)', [instant]);
-}
+/** An expiry that tests let pass without waiting. */
+const soon = (): Promise<string> => inMs(db, 3_600_000);
+const past = (instant: string): Promise<unknown> => ageTo(db, instant);
 
 /** What a wallet's newest entries were, the oldest first, and in how many transactions they came. */
 async function newest(wallet: string, count: number): Promise<unknown> {
@@ -304,7 +300,7 @@ describe('reversal of a batch posting', () => {
 
     const reversal = reverse(operator, bought);
     await waitsForLock(db, operator);
-    await batch.query("set lock_timeout = '2s'");
+    await batch.query("set lock_timeout = '10s'");
     const second = await postBatchOf(batch, { kind: 'top_up', wallet_id, amount: 5 });
     await batch.query('commit');
 
@@ -923,5 +919,5 @@ describe('200 random movements of three wallets, reversed in parts', () => {
     } catch (error) {
       throw new Error(`seed ${seed}, step ${step}`, { cause: error });
     }
-  }, 90_000);
+  });
 });

@@ -17,7 +17,7 @@ export interface Seal {
   actor: string;
 }
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 
 export const seal = (session: Session, max_transfers?: number | null): Promise<Seal[]> =>
   callAll<Seal>(session, 'ledger_seal', { max_transfers });

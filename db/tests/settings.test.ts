@@ -1,6 +1,7 @@
 /** What is booked, and what is answered, depends on the arguments of a call and on no setting of the caller's session. */
 import { isDeepStrictEqual } from 'node:util';
 import { jest } from '@jest/globals';
+import { ageTo } from './aged.ts';
 import {
   call,
   createDatabase,
@@ -10,7 +11,6 @@ import {
   newKey,
   newWallet,
   partsOf,
-  passed,
   someAsset,
 } from './helpers.ts';
 import { compareBatches } from './batches.ts';
@@ -22,10 +22,10 @@ import { type Entry, Scenario } from './settings/scenario.ts';
 import { createShadows } from './settings/shadows.ts';
 
 const MODEL_RUNS = 3;
-const MODEL_LIMIT_MS = 100_000;
+const MODEL_LIMIT_MS = 500_000;
 const BATCH_SEED = 21;
 /** On a machine with much else to do. */
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 600_000;
 jest.setTimeout(LIMIT_MS);
 
 /** Of everything that a finding tells of by an instant or by bytes. */
@@ -44,9 +44,9 @@ describe("a job's session settings", () => {
   it('in which timestamps are written with an ambiguous zone do not keep a lot that has expired from being booked once', async () => {
     const asset = await someAsset(db);
     const wallet = await newWallet(db, asset, { bought: 100 });
-    const expires_at = await inMs(db, 100);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 50, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     const job = await db.connectJob();
     await apply(job, { DateStyle: 'German', TimeZone: '<+03>3' });
 

@@ -24,7 +24,7 @@ import {
 
 const SEED = Number(process.env.MODEL_SEED ?? 20_261_122);
 const RUNS = Number(process.env.MODEL_RUNS ?? 25);
-const LIMIT_MS = 120_000 + RUNS * 4_000;
+const LIMIT_MS = 600_000 + RUNS * 20_000;
 const MAX_BALANCE = 1_000_000n;
 
 /** In days from now; null for never. */

@@ -1,17 +1,18 @@
 /** Each edit of what holds, lots and reversals are made of is a finding, and so is each movement that breaks their rules. */
+import { bookSoon } from './aged.ts';
 import {
   call,
   createDatabase,
   expectSound,
   type Finding,
   houseWallet,
-  inMs,
   newAsset,
   newKey,
   newWallet,
   passed,
   rulesOf,
   tamperedWith,
+  writing,
 } from './helpers.ts';
 
 interface Draw {
@@ -157,10 +158,19 @@ beforeAll(async () => {
   await post('hold', { wallet_id: dana, amount: 4 });
   const other = await post('hold', { wallet_id: dana, amount: 6 });
   await post('release', { wallet_id: dana, hold_id: other.hold_id });
-  const instant = await inMs(db, 400);
-  await post('bonus', { wallet_id: dana, amount: 7, expires_at: instant });
-  await post('hold', { wallet_id: dana, amount: 7, expires_at: instant });
-  await post('bonus', { wallet_id: dana, amount: 2, expires_at: instant });
+  // Not moved into the past: the forgeries name the other instants.
+  const instant = await bookSoon(db, (expires_at) =>
+    writing(db, async (session) => {
+      const book = (name: string, amount: number) =>
+        call(session, `wallet_${name}`, {
+          ...{ wallet_id: dana, amount, expires_at },
+          ...{ idem_key: newKey(), metadata: { note: 'x' } },
+        });
+      await book('bonus', 7);
+      await book('hold', 7);
+      await book('bonus', 2);
+    }),
+  );
   await passed(db, instant);
   await post('top_up', { wallet_id: dana, amount: 1 });
 

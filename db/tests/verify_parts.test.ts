@@ -79,7 +79,7 @@ describe('a proof that is watched', () => {
     for (const [index, found] of atOnce.entries())
       expect([EDITS[index], found.length > 0]).toEqual([EDITS[index], true]);
     expect(inParts).toEqual(atOnce);
-  }, 120_000);
+  });
 
   it('says nothing in a session that does not ask', async () => {
     const client = await db.connect();

@@ -5,7 +5,7 @@ import { Tally } from '../prove/tally.ts';
 import { Drill } from './drill.ts';
 
 const DATA = fileURLToPath(new URL(`../../../.data/drill-test-${process.pid}`, import.meta.url));
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 900_000;
 
 describe('a lost disk, a base backup and an archive of the log', () => {
   const tally = new Tally();

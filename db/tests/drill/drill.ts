@@ -166,6 +166,8 @@ export class Drill {
     const name = `after-${this.#count}`;
     const load = new Load({ doors, promises, stock: own, tally, chance: chance.fork(), name });
     await sleep(AFTERWARDS_MS);
+    for (const deadline = Date.now() + ACCEPTED_WITHIN_MS; load.acknowledged.length === 0; await sleep(20))
+      if (Date.now() > deadline) break;
     await load.stop();
     tally.count('checks', 'calls accepted after a restore', load.acknowledged.length);
     if (load.acknowledged.length === 0) tally.find('no call was accepted after a restore');

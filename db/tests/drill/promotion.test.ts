@@ -16,7 +16,7 @@ import { Tally } from '../prove/tally.ts';
 import { Load } from './load.ts';
 
 const DATA = fileURLToPath(new URL(`../../../.data/promotion-test-${process.pid}`, import.meta.url));
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 600_000;
 const WAIT_MS = 60_000;
 
 describe('the promotion of a synchronous standby, by the runbook', () => {

@@ -30,7 +30,7 @@ export interface Turn {
   chosen: number;
 }
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 60_000;
 const POLL_MS = 1;
 const pidOf = (client: pg.Client) => (client as pg.Client & { processID: number }).processID;
 

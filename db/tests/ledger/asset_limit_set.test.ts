@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   call,
   callAll,
@@ -8,7 +9,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   postBatch,
   refusal,
   rowsOf,
@@ -337,9 +337,9 @@ describe('max_balance', () => {
 
   it('does not count what has expired', async () => {
     const wallet = await newWallet(db, await limited({ max_balance: 100 }), { bought: 60 });
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await book('wallet_bonus', { wallet_id: wallet, amount: 40, expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await topUp(wallet, 40)).toMatchObject({ balance: '100' });
   });

@@ -1,14 +1,5 @@
-import {
-  call,
-  createDatabase,
-  inMs,
-  newKey,
-  newOwner,
-  newWallet,
-  passed,
-  type Session,
-  someAsset,
-} from '../helpers.ts';
+import { ageTo } from '../aged.ts';
+import { call, createDatabase, inMs, newKey, newOwner, newWallet, type Session, someAsset } from '../helpers.ts';
 
 const db = createDatabase();
 
@@ -37,9 +28,9 @@ describe('holds_closing', () => {
 
   it('is a release without a key where the hold expired', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
     await call(db, 'wallet_expire_due', {});
 
     expect(await closing(db, hold_id)).toMatchObject({ kind: 'release', idem_key: null, hold_id, amount: 3 });

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { FeedReader, readEvents } from '../feed.ts';
@@ -18,6 +17,7 @@ import {
   someAsset,
   writing,
 } from '../helpers.ts';
+import { Chance } from '../prove/chance.ts';
 
 const db = createDatabase();
 
@@ -90,13 +90,16 @@ describe('ledger_events', () => {
     const known = reader.events.length;
     const committed: string[] = [];
     let writing = writers.length;
-    const write = async ({ client, wallet }: (typeof writers)[number]) => {
+    const seed = Number(process.env.FEED_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    console.log(`FEED_SEED=${seed}`);
+    const write = async ({ client, wallet }: (typeof writers)[number], place: number) => {
+      const chance = new Chance(seed + place);
       for (let round = 0; round < 25; round += 1) {
         await client.query('begin');
         const receipts = [await spend(client, wallet)];
-        for (const until = reader.polls + randomInt(4); reader.polls < until; await sleep(1));
-        while (randomInt(2) > 0) receipts.push(await spend(client, wallet));
-        const keep = randomInt(5) > 0;
+        for (const until = reader.polls + chance.int(0, 3); reader.polls < until; await sleep(1));
+        while (chance.happens(50)) receipts.push(await spend(client, wallet));
+        const keep = chance.happens(80);
         await client.query(keep ? 'commit' : 'rollback');
         if (keep) committed.push(...receipts.map(({ transfer_id }) => transfer_id));
       }
@@ -106,8 +109,8 @@ describe('ledger_events', () => {
     };
     await Promise.all([
       read(),
-      ...writers.map((writer) =>
-        write(writer).finally(() => {
+      ...writers.map((writer, place) =>
+        write(writer, place).finally(() => {
           writing -= 1;
         }),
       ),

@@ -1,4 +1,4 @@
-import { age, tampering } from '../aged.ts';
+import { age, ageTo, tampering } from '../aged.ts';
 import {
   call,
   callAll,
@@ -7,7 +7,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   type Session,
   waitsForLock,
 } from '../helpers.ts';
@@ -40,10 +39,10 @@ describe('ledger_metrics', () => {
 
   it('tells how long what is due has been due', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
-    const instant = await inMs(db, 300);
+    const instant = await inMs(db, 3_600_000);
     await call(db, 'wallet_hold', { wallet_id, amount: 1, idem_key: newKey(), expires_at: instant });
     expect((await metrics()).oldest_due_seconds).toBe(0);
-    await passed(db, instant);
+    await ageTo(db, instant);
 
     expect((await metrics()).oldest_due_seconds).toBeGreaterThan(0);
     await call(db, 'wallet_expire_due', {});

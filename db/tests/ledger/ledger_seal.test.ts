@@ -121,8 +121,8 @@ describe('ledger_seal', () => {
     await sealUntil(db, wallet, 1);
     await topUp(db, wallet);
     const [sealing, posting] = [await db.connect(), await db.connect()];
-    await sealing.query("begin; set local lock_timeout = '5s'");
-    await posting.query("begin; set local lock_timeout = '5s'");
+    await sealing.query("begin; set local lock_timeout = '60s'");
+    await posting.query("begin; set local lock_timeout = '60s'");
 
     await seal(sealing);
     await topUp(posting, wallet);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ageTo } from '../aged.ts';
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -12,7 +13,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -214,12 +214,12 @@ describe('wallet_capture', () => {
   });
 
   it('refuses a hold from its expiry on, booked or not (WLHLD), and a late retry of a capture before it replays', async () => {
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, held: 8, expires_at });
     const captured = await withHold(db, await someAsset(db), { bought: 10, held: 8, expires_at });
     const request = { ...captured, idem_key: newKey() };
     const first = await call(db, 'wallet_capture', request);
-    await passed(db, expires_at);
+    [, first.created_at] = await ageTo(db, expires_at, first.created_at);
 
     const unbooked = await refusal(call(db, 'wallet_capture', { wallet_id, hold_id, idem_key: newKey() }));
     await call(db, 'wallet_expire_due', {});

@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   call,
   callAll,
@@ -8,7 +9,6 @@ import {
   newKey,
   newOwner,
   newWallet,
-  passed,
   refusal,
   rowsOf,
   someAsset,
@@ -59,10 +59,10 @@ describe('wallet_close', () => {
   it('books expired credits first, so that they do not keep the wallet open', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset);
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_bonus', { wallet_id, amount: 6, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await close(wallet_id)).toMatchObject({ status: 'closed' });
 
@@ -78,10 +78,10 @@ describe('wallet_close', () => {
 
   it('frees a due hold first, and books what it pinned past its date', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await close(wallet_id)).toMatchObject({ status: 'closed' });
 
@@ -113,9 +113,9 @@ describe('wallet_close', () => {
 
   it('books nothing where it refuses, not even what is due (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await refusal(close(wallet_id))).toMatchObject({ code: 'WLARG', detail: { balance: '1' } });
     expect(await kindsOf(wallet_id)).toEqual(['top_up', 'bonus']);
@@ -123,10 +123,10 @@ describe('wallet_close', () => {
 
   it('does not close upon a hold that pins expired credits (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await refusal(close(wallet_id))).toMatchObject({
       code: 'WLARG',

@@ -524,14 +524,14 @@ describe('wallet_expire_due, where by legal calls alone more expires than a part
     expect(await sweep(db)).toBe(0);
     await rehash(db);
     await expectSound(db);
-  }, 60_000);
+  });
 });
 
 describe('wallet_expire_due among 11,000 lots and holds that are closed', () => {
   const db = createDatabase();
   const WALLETS = 500;
 
-  it('finds nothing in about a millisecond, from a few pages, and what falls due among them all the same', async () => {
+  it('finds nothing, from a few pages, and what falls due among them all the same', async () => {
     const asset = await newAsset(db);
     const { rows: wallets } = await db.query<{ id: string }>(
       `select w.id from generate_series(1, $2::int) n, ledger.wallet_open('closed-' || n, $1) w,
@@ -564,7 +564,7 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
     expect(lists).toEqual([{ lots: 10_000, holds: 1_000, open_lots: 0, open_holds: 0 }]);
 
     interface Plan {
-      'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number; 'Shared Read Blocks': number }; 'Execution Time': number }];
+      'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number; 'Shared Read Blocks': number } }];
     }
     const plans: Plan['QUERY PLAN'][0][] = [];
     const session = await db.connectJob();
@@ -575,7 +575,6 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
       if (rows[0]) plans.push(rows[0]['QUERY PLAN'][0]);
     }
 
-    expect(Math.min(...plans.map((plan) => plan['Execution Time']))).toBeLessThan(3);
     expect(
       Math.min(...plans.map(({ Plan: plan }) => plan['Shared Hit Blocks'] + plan['Shared Read Blocks'])),
     ).toBeLessThan(100);
@@ -585,5 +584,5 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
     await age(db, '61 minutes', 'later');
     expect(await sweep(session)).toBe(1);
     expect(await call(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '10', held_balance: '0' });
-  }, 60_000);
+  });
 });

@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   call,
   createDatabase,
@@ -6,7 +7,6 @@ import {
   newKey,
   newOwner,
   newWallet,
-  passed,
   refusal,
   rowsOf,
   someAsset,
@@ -144,11 +144,11 @@ describe('a frozen wallet', () => {
     { by: 'the sweep', touch: () => call<object>(db, 'wallet_expire_due', {}) },
   ])('has what is due booked by $by: a hold is freed, a lot goes to breakage', async ({ touch }) => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at });
     await freeze(wallet_id);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     await touch(wallet_id);
 
@@ -165,10 +165,10 @@ describe('a frozen wallet', () => {
 
   it('books nothing of what is due where it refuses', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
-    const expires_at = await inMs(db, 400);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await freeze(wallet_id);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await refusal(call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() }))).toMatchObject({
       code: 'WLFRZ',

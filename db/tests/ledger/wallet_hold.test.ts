@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -11,7 +12,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -142,10 +142,10 @@ describe('wallet_hold', () => {
 
   it('frees what is due first: an expired hold, then expired credits, which are not reserved again (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await call(db, 'wallet_hold', { wallet_id, amount: 12, idem_key: newKey(), expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await refusal(call(db, 'wallet_hold', { wallet_id, amount: 11, idem_key: newKey() }))).toMatchObject({
       code: 'WLFND',
@@ -175,11 +175,11 @@ describe('wallet_hold', () => {
       wallet_id,
       amount: 8,
       idem_key: newKey(),
-      expires_at: await inMs(db, 500),
+      expires_at: await inMs(db, 3_600_000),
       metadata: { order: 7 },
     };
     const first = await call(db, 'wallet_hold', request);
-    await passed(db, request.expires_at);
+    [request.expires_at, first.created_at] = await ageTo(db, request.expires_at, first.created_at);
     await call(db, 'wallet_spend', { wallet_id, amount: 9, idem_key: newKey() });
     await setStatus(db, wallet_id, 'frozen');
 

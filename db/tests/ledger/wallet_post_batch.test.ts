@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -16,6 +17,7 @@ import {
   passed,
   postBatch,
   type Receipt,
+  type Refusal,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -203,33 +205,33 @@ describe('wallet_post_batch', () => {
     it('reads what it draws, however many lots of one expiry there are, or draws from one lot', async () => {
       const asset = await someAsset(db);
       const [many, one] = [await newWallet(db, asset), await newWallet(db, asset)];
-      const paid = await newWallet(db, asset, { bought: 9000 });
       const expires_at = LATE;
-      const timeOf = async (requests: WalletRequest[]) => {
-        const started = performance.now();
-        await postBatch(db, requests);
-        return performance.now() - started;
-      };
       await postBatch(db, [
         ...Array.from({ length: 5000 }, () => bonus(many, 2, { expires_at })),
         bonus(one, 10_000, { expires_at }),
       ]);
-      const without = await timeOf(Array.from({ length: 9000 }, () => spend(paid, 1)));
+      const session = await db.connectJob();
+      await session.query('begin');
 
-      const time = await timeOf([
+      await postBatch(session, [
         ...Array.from({ length: 3000 }, () => spend(many, 3)),
         ...Array.from({ length: 6000 }, () => spend(one, 1)),
       ]);
 
-      // Measured: 6. Not by the clock, because nobody knows what else the machine does.
-      expect(time / without).toBeLessThan(30);
+      // Measured: 7 for each of the 9,000. Not by the clock, because nobody knows what else the machine does.
+      const { rows: counted } = await session.query<{ read: number }>(
+        'select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as read from pg_stat_xact_all_tables',
+      );
+      await session.query('commit');
+      expect(counted[0]?.read).toBeGreaterThan(9000);
+      expect(counted[0]?.read).toBeLessThan(20 * 9000);
       const { rows } = await db.query<{ balance: string }>(
         'select b.balance from unnest($1::uuid[]) w, ledger.wallet_balance(w) b',
         [[many, one]],
       );
       expect(rows.map(({ balance }) => balance)).toEqual(['1000', '4000']);
       await expectSound(db);
-    }, 60_000);
+    });
 
     it('spends the earliest expiry first, of lots of the same batch and of older ones', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
@@ -307,10 +309,10 @@ describe('wallet_post_batch', () => {
         await newWallet(db, asset, { bought: 10 }),
         await newWallet(db, asset, { bought: 10, bonus: 1 }),
       ];
-      const soon = await inMs(db, 200);
-      await call(db, 'wallet_hold', { wallet_id: two, amount: 8, idem_key: newKey(), expires_at: soon });
-      await giveDue(db, [one], 5);
-      await passed(db, soon);
+      const expires_at = await inMs(db, 3_600_000);
+      await call(db, 'wallet_hold', { wallet_id: two, amount: 8, idem_key: newKey(), expires_at });
+      await call(db, 'wallet_bonus', { wallet_id: one, amount: 5, idem_key: newKey(), expires_at });
+      await ageTo(db, expires_at);
 
       const receipts = await postBatch(db, [spend(one, 1), transfer(two, one, 11)]);
 
@@ -326,47 +328,59 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    /** A session that is giving a wallet credits which expire soon, and has yet to commit that; and when they do. */
-    async function givingSoon(wallet: string): Promise<{ blocker: Session; expires_at: string }> {
-      const blocker = await db.connectJob();
-      const expires_at = await inMs(db, 300);
-      await blocker.query('begin');
-      await call(blocker, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at });
-      return { blocker, expires_at };
+    /**
+     * How a batch is refused that waits for a wallet which another session is giving 5 credits: these expire while it waits. That cannot be moved
+     * into the past, since it is not committed; a machine that takes longer than they have is given more time.
+     */
+    async function refusedAfterWaiting(wallet: string, requests: WalletRequest[]): Promise<Refusal> {
+      const [blocker, waiter] = [await db.connectJob(), await db.connectJob()];
+      for (let ms = 300; ms < 60_000; ms *= 2) {
+        const request = { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: await inMs(db, ms) };
+        await blocker.query('begin');
+        const given = await call(blocker, 'wallet_bonus', request).catch(() => undefined);
+        if (given) {
+          await waiter.query('begin');
+          const waiting = refusal(postBatch(waiter, requests));
+          waiting.catch(() => undefined);
+          await waitsForLock(db, waiter);
+          const { rowCount: early } = await db.query('select where clock_timestamp() < $1', [request.expires_at]);
+          if (early) {
+            await passed(db, request.expires_at);
+            await blocker.query('commit');
+            return waiting.finally(() => waiter.query('rollback'));
+          }
+          await blocker.query('rollback');
+          await waiting.catch(() => undefined);
+          await waiter.query('rollback');
+        } else {
+          await blocker.query('rollback');
+        }
+      }
+      throw new Error('too slow');
     }
 
     it('cannot spend what expires while it waits for the wallet (WLFND)', async () => {
       const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
-      const { blocker, expires_at } = await givingSoon(wallet);
-      const waiter = await db.connectJob();
 
-      const waiting = refusal(postBatch(waiter, [spend(wallet, 6)]));
-      await waitsForLock(db, waiter);
-      await passed(db, expires_at);
-      await blocker.query('commit');
-
-      expect(await waiting).toMatchObject({ code: 'WLFND', detail: { available: '1', requested: '6', index: 0 } });
+      expect(await refusedAfterWaiting(wallet, [spend(wallet, 6)])).toMatchObject({
+        code: 'WLFND',
+        detail: { available: '1', requested: '6', index: 0 },
+      });
       await expectSound(db);
     });
 
     it('does not wait for breakage where something fell due while it waited (55P03)', async () => {
       const asset = await newAsset(db);
       const [wallet, other] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
-      const [sweep, waiter] = [await db.connectJob(), await db.connectJob()];
+      const sweep = await db.connectJob();
       await giveDue(db, [other], 5);
       await sweep.query('begin');
       await sweep.query('select ledger.wallet_expire_due()');
-      const { blocker, expires_at } = await givingSoon(wallet);
       const requests = [spend(wallet, 1)];
 
-      const waiting = refusal(postBatch(waiter, requests));
-      await waitsForLock(db, waiter);
-      await passed(db, expires_at);
-      await blocker.query('commit');
-
-      expect(await waiting).toMatchObject({ code: '55P03' });
+      expect(await refusedAfterWaiting(wallet, requests)).toMatchObject({ code: '55P03' });
       await sweep.query('commit');
-      expect(await postBatch(waiter, requests)).toMatchObject([{ balance: '0', bonus_amount: '0' }]);
+      expect(await postBatch(db, requests)).toMatchObject([{ balance: '0', bonus_amount: '0' }]);
       await expectSound(db);
     });
   });
@@ -516,10 +530,12 @@ describe('wallet_post_batch', () => {
 
     it('replays a bonus whose expiry has passed, and books nothing then, not even what is due', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
-      const soon = await inMs(db, 300);
+      const soon = await inMs(db, 3_600_000);
       const requests = [bonus(wallet, 5, { expires_at: soon }), spend(wallet, 1)];
       const first = await postBatch(db, requests);
-      await passed(db, soon);
+      const [expires_at, ...times] = await ageTo(db, soon, ...first.map(({ created_at }) => created_at));
+      requests[0] = { ...requests[0], expires_at };
+      for (const [index, created_at] of times.entries()) Object.assign(first[index] ?? {}, { created_at });
       const before = await rowsOf(db);
 
       expect(await postBatch(db, requests)).toEqual(first.map((receipt) => ({ ...receipt, replayed: true })));
@@ -939,7 +955,7 @@ describe('wallet_post_batch, beside other calls,', () => {
         transfer(wallet, inside[(index + 1) % 1000] ?? '', 1),
       ]),
     );
-    await other.query("set lock_timeout = '2s'");
+    await other.query("set lock_timeout = '10s'");
     const key = () => ({ idem_key: newKey() });
 
     // In every stripe.

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ageTo } from '../aged.ts';
 import {
   BAD_KEYS,
   BAD_METADATA,
@@ -10,7 +11,6 @@ import {
   inMs,
   newKey,
   newWallet,
-  passed,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -135,9 +135,9 @@ describe('wallet_release', () => {
   });
 
   it('refuses a hold from its expiry on (WLHLD); the wallet has the credits again all the same', async () => {
-    const expires_at = await inMs(db, 200);
+    const expires_at = await inMs(db, 3_600_000);
     const { wallet_id, hold_id } = await withHold({ bought: 10, held: 8, expires_at });
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     expect(await refusal(call(db, 'wallet_release', { wallet_id, hold_id, idem_key: newKey() }))).toMatchObject({
       code: 'WLHLD',

@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -8,6 +9,7 @@ import {
   expectSound,
   forceHead,
   houseWallet,
+  inMs,
   MAX_BALANCE,
   newAsset,
   newKey,
@@ -674,16 +676,16 @@ describe('wallet_reverse, in order of precedence,', () => {
     {
       kind: 'expiry',
       book: async (wallet_id: string) => {
-        const expires_at = new Date(Date.now() + 100).toISOString();
+        const expires_at = await inMs(db, 3_600_000);
         await call(db, 'wallet_bonus', { wallet_id, amount: 5, expires_at, idem_key: newKey() });
-        for (;;) {
-          await callAll(db, 'wallet_expire_due', {});
-          const { rows } = await db.query<{ transfer_id: string }>(
-            "select id as transfer_id from ledger.transfers where wallet_id = $1 and kind = 'expiry'",
-            [wallet_id],
-          );
-          if (rows[0]) return rows[0];
-        }
+        await ageTo(db, expires_at);
+        await callAll(db, 'wallet_expire_due', {});
+        const { rows } = await db.query<{ transfer_id: string }>(
+          "select id as transfer_id from ledger.transfers where wallet_id = $1 and kind = 'expiry'",
+          [wallet_id],
+        );
+        if (!rows[0]) throw new Error('nothing has expired');
+        return rows[0];
       },
     },
   ])('takes no $kind back (WLREV)', async ({ kind, book }) => {

@@ -1,3 +1,4 @@
+import { ageTo } from '../aged.ts';
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -13,7 +14,6 @@ import {
   newAsset,
   newKey,
   newWallet,
-  passed,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -220,9 +220,9 @@ describe('wallet_spend of credits that expire', () => {
 
   it('does not take what has expired, by being early to the sweep (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet_id, 10, expires_at);
-    await passed(db, expires_at);
+    await ageTo(db, expires_at);
 
     const refused = await refusal(spend(wallet_id, 6));
 
@@ -235,11 +235,11 @@ describe('wallet_spend of credits that expire', () => {
 
   it('replays over an expiry in between', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
-    const expires_at = await inMs(db, 500);
+    const expires_at = await inMs(db, 3_600_000);
     await grant(wallet_id, 10, expires_at);
     const request = { wallet_id, amount: 4, idem_key: newKey() };
     const first = await call(db, 'wallet_spend', request);
-    await passed(db, expires_at);
+    [, first.created_at] = await ageTo(db, expires_at, first.created_at);
     await call(db, 'wallet_expire_due', {});
 
     expect(await call(db, 'wallet_spend', request)).toEqual({ ...first, replayed: true });

@@ -19,7 +19,8 @@ import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
 type Outcome<T> = { answer: T } | { code: string; detail: Record<string, unknown> };
 
 const CLOCK = '(extract(epoch from clock_timestamp()) * 1000000)::bigint as now';
-/** Soon enough to be waited for, late enough that most of what is asked before comes before. */
+/** Soon enough to be waited for, late enough that most of what is asked before comes before: so many calls later, but not earlier than that. */
+const SOON_CALLS = 8;
 const SOON = 40_000;
 
 /** An instant as the database reads it; a Date would lose the microseconds. */
@@ -43,6 +44,8 @@ export class Twin {
   /** Instants that calls have named and that may still have to come. */
   #instants: Instant[] = [];
   #soon: Instant[] = [];
+  /** How many microseconds the last call took: a loaded machine is given time. */
+  #took = 0;
 
   private constructor(client: pg.Client, assets: string[], seen: Map<string, number>) {
     this.#client = client;
@@ -75,7 +78,8 @@ export class Twin {
   async soon(place: number): Promise<Instant> {
     const now = await this.#now();
     this.#soon = this.#soon.filter((instant) => instant > now);
-    while (this.#soon.length <= place) this.#soon.push((this.#soon.at(-1) ?? now) + SOON);
+    while (this.#soon.length <= place)
+      this.#soon.push((this.#soon.at(-1) ?? now) + Math.max(SOON, SOON_CALLS * this.#took));
     return this.#soon[place] ?? 0;
   }
 
@@ -231,6 +235,7 @@ export class Twin {
       );
       if ('code' in outcome) await this.#client.query('rollback');
       const until = await this.#now();
+      this.#took = until - from;
       const moved = this.#instants.some((instant) => instant > from && instant <= until);
       if ('answer' in outcome) await this.#client.query(moved ? 'rollback' : 'commit');
       this.#instants = this.#instants.filter((instant) => instant > from);

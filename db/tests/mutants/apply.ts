@@ -8,8 +8,10 @@ const FUNCTIONS = new URL('../../functions/', import.meta.url);
 /** All that a mutant may change of a schema, as text. */
 const SCHEMA = `
   with spaces as (
-    select oid from pg_namespace where nspname in ('ledger', 'ledger_private')
+    select oid from pg_namespace where nspname in ('ledger', 'ledger_private', 'gateway')
   ), objects (object) as (
+    select concat_ws(' ', n.nspname, n.nspacl) from pg_namespace n where n.oid in (select oid from spaces)
+    union all
     select concat_ws(' ', p.proowner::regrole, p.proacl, pg_get_functiondef(p.oid)) from pg_proc p where p.pronamespace in (select oid from spaces)
     union all
     select concat_ws(' ', c.oid::regclass, c.relacl, c.relrowsecurity) from pg_class c where c.relnamespace in (select oid from spaces)
@@ -38,18 +40,24 @@ export function statementsOf({ edits = [], sql = '' }: SchemaMutant): string {
   return [...files.values(), sql].join('\n');
 }
 
-/** Fails where the schema is afterwards what it was before. */
-export async function applyMutant(client: pg.Client, mutant: string | SchemaMutant): Promise<void> {
+/** Fails where the schema is afterwards what it was before. `on trial` leaves nothing of it. */
+export async function applyMutant(
+  client: pg.Client,
+  mutant: string | SchemaMutant,
+  how: 'for good' | 'on trial' = 'for good',
+): Promise<void> {
   const found = typeof mutant === 'string' ? MUTANTS.find(({ name }) => name === mutant) : mutant;
   if (!found || 'prove' in found) throw new Error(`There is no such mutant of the schema: ${JSON.stringify(mutant)}`);
   const before = await schemaOf(client);
-  await client
-    .query(`begin;\nset local role wallet_owner;\n${statementsOf(found)};\ncommit`)
-    .catch(async (error: unknown) => {
-      await client.query('rollback');
-      throw error;
-    });
-  if ((await schemaOf(client)) === before) throw new Error(`"${found.name}" changes nothing`);
+  await client.query('begin');
+  try {
+    await client.query(`set local role wallet_owner;\n${statementsOf(found)};\nreset role`);
+    if ((await schemaOf(client)) === before) throw new Error(`"${found.name}" changes nothing`);
+    await client.query(how === 'for good' ? 'commit' : 'rollback');
+  } catch (error) {
+    await client.query('rollback');
+    throw error;
+  }
 }
 
 async function schemaOf(client: pg.Client): Promise<string | undefined> {

@@ -10,7 +10,8 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TESTS = join(ROOT, 'db/tests');
 const ENVIRONMENT = fileURLToPath(new URL('environment.ts', import.meta.url));
 const JEST = ['--disable-warning=ExperimentalWarning', '--experimental-vm-modules', 'node_modules/jest/bin/jest.js'];
-const LIMIT_MS = 600_000;
+/** Of a whole run: a mutant may keep several tests waiting until they give up. */
+const LIMIT_MS = 1_800_000;
 
 /** What a mistake in a mutant's SQL ends with. Any test would turn red on it, and it would prove nothing. */
 const MISTAKES = [

@@ -119,7 +119,7 @@ export class Cluster {
       return rows.length > 0;
     });
     // What was committed before that has reached it too.
-    await this.#follows();
+    await this.follows();
   }
 
   /** The standby and the primary no longer hear of each other. */
@@ -181,7 +181,7 @@ export class Cluster {
   }
 
   /** All that is in the primary's log by now is on the standby's disk. */
-  async #follows(): Promise<void> {
+  async follows(): Promise<void> {
     const [now] = await this.administer<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
     await this.#until('the standby follows', async () => {
       const rows = await this.administer('select from pg_stat_replication where flush_lsn >= $1::pg_lsn', [now?.lsn]);

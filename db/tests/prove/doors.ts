@@ -37,13 +37,15 @@ TYPES.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => {
 export class JobDoor implements Door {
   readonly #url: string;
   readonly #isPrepared: boolean;
+  readonly #patience: number;
   #session: pg.Client | undefined;
   #isUnconfirmed = false;
 
-  /** With `isPrepared`, calls are named statements. */
-  constructor(url: string, isPrepared: boolean) {
+  /** With `isPrepared`, calls are named statements; with `patience`, it waits that many times as long. */
+  constructor(url: string, isPrepared: boolean, patience = 1) {
     this.#url = url;
     this.#isPrepared = isPrepared;
+    this.#patience = patience;
   }
 
   /** Reversals are for operators. */
@@ -104,11 +106,11 @@ export class JobDoor implements Door {
     const session = new pg.Client({
       connectionString: this.#url,
       types: TYPES,
-      connectionTimeoutMillis: ANSWER_WITHIN_MS,
-      query_timeout: ANSWER_WITHIN_MS,
-      lock_timeout: 1_000,
-      statement_timeout: 2_000,
-      idle_in_transaction_session_timeout: 5_000,
+      connectionTimeoutMillis: ANSWER_WITHIN_MS * this.#patience,
+      query_timeout: ANSWER_WITHIN_MS * this.#patience,
+      lock_timeout: 1_000 * this.#patience,
+      statement_timeout: 2_000 * this.#patience,
+      idle_in_transaction_session_timeout: 5_000 * this.#patience,
     });
     session.on('error', () => undefined);
     session.on('notice', ({ routine }) => {

@@ -6,7 +6,7 @@ import { Child, type Env } from '../../../src/testing.ts';
 import { HttpProtocol } from './protocol.ts';
 import { Proxy, type Cut } from './proxy.ts';
 
-const LOGGED_WITHIN_MS = 100;
+const LOGGED_WITHIN_MS = 5_000;
 
 export class Gateway {
   readonly proxy: Proxy;
@@ -42,8 +42,11 @@ export class Gateway {
   /** The line that tells of an internal error. */
   async logOf(id: string | undefined): Promise<string> {
     if (id === undefined) return '';
-    await sleep(LOGGED_WITHIN_MS);
-    return this.#child?.stderr.split('\n').find((line) => line.includes(id)) ?? '';
+    const child = this.#child;
+    for (const deadline = Date.now() + LOGGED_WITHIN_MS; ; await sleep(20)) {
+      const line = child?.stderr.split('\n').find((text) => text.includes(id));
+      if (line !== undefined || Date.now() > deadline) return line ?? '';
+    }
   }
 
   /** With SIGKILL, and started again. */

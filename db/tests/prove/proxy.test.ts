@@ -7,6 +7,9 @@ import type { Operation } from './operations.ts';
 import { PostgresProtocol } from './protocol.ts';
 import { POINTS, Proxy, type Cut } from './proxy.ts';
 
+/** How many times as long as others its job waits for an answer: a loaded machine is no cut. */
+const PATIENCE = 20;
+
 describe('a connection that is cut', () => {
   const db = createDatabase();
 
@@ -36,7 +39,7 @@ describe('a connection that is cut', () => {
     };
     await withLogin(db, 'wallet_test_job', async (url) => {
       const through = Object.assign(new URL(url), { port: String(proxy.port) });
-      const door = new JobDoor(through.href, true);
+      const door = new JobDoor(through.href, true, PATIENCE);
       proxy.arm({ unit, point, part: 0.5 });
       const kind = unit === 'connect' ? 'again' : 'unknown';
       expect(await door.post(operation)).toMatchObject({ kind });
@@ -57,7 +60,7 @@ describe('a connection that is cut', () => {
 
 /** What had been sent is done with, or given up, by then. */
 async function sessionEnds(db: Database): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (let attempt = 0; attempt < 6_000; attempt += 1) {
     const { rowCount } = await db.query(
       "select from pg_stat_activity where datname = current_database() and usename = 'wallet_test_job'",
     );

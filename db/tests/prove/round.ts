@@ -21,6 +21,8 @@ export interface RoundOptions {
   cluster: Cluster;
   database: string;
   seconds: number;
+  /** It goes on until this is so, too: how much happens in a time depends on the machine. */
+  isEnough?: () => boolean;
   clients: number;
   faults: string[];
   chance: Chance;
@@ -32,7 +34,8 @@ export interface RoundOptions {
 }
 
 const CHECK_EVERY_MS = 5_000;
-const QUIET_WITHIN_MS = 30_000;
+const QUIET_WITHIN_MS = 120_000;
+const ENOUGH_WITHIN_MS = 120_000;
 
 export async function runRound(options: RoundOptions): Promise<void> {
   const { cluster, database, tally } = options;
@@ -72,9 +75,9 @@ interface Work extends RoundOptions {
 
 /** Clients and faults, until the time is over and every client has the last word on its last call. */
 async function work({ cluster, database, seconds, clients, faults, chance, tally, name, ...own }: Work): Promise<void> {
-  const { stock, proxy, gateway, promises, jobUrl } = own;
+  const { stock, proxy, gateway, promises, jobUrl, isEnough = () => true } = own;
   const end = Date.now() + seconds * 1000;
-  const isOver = (): boolean => Date.now() > end;
+  const isOver = (): boolean => Date.now() > end && (isEnough() || Date.now() > end + ENOUGH_WITHIN_MS);
   const token = await gateway.token();
   let keys = 0;
   const newKey = (): string => `${name}-${++keys}`;
