@@ -10,6 +10,8 @@ import { Proxy } from './proxy.ts';
 
 const STANDBY = 'standby';
 const WAIT_MS = 60_000;
+/** PostgreSQL ends all sessions as soon as it hears that one was killed. */
+const REACTS_WITHIN_MS = 10_000;
 const SETTINGS: Settings = {
   // So few that they can be used up.
   max_connections: '70',
@@ -83,14 +85,12 @@ export class Cluster {
   /** PostgreSQL then ends all sessions and recovers by itself. False where that one had ended meanwhile. */
   async killBackend(pid: number): Promise<boolean> {
     const witness = await whenUp(() => this.connect());
-    const ended = new Promise((resolve) => witness.once('end', resolve));
-    if (!signalAll([pid], 'SIGKILL')) {
-      await witness.end();
-      return false;
-    }
-    await ended;
+    const ended = new Promise((resolve) => witness.once('end', resolve)).then(() => true);
+    // A session that was just ending takes the signal, too, and then no other is ended.
+    const isKilled = signalAll([pid], 'SIGKILL') && (await Promise.race([ended, sleep(REACTS_WITHIN_MS, false)]));
+    await witness.end();
     await this.administer('select 1');
-    return true;
+    return isKilled;
   }
 
   async pause(ms: number): Promise<void> {
