@@ -37,8 +37,16 @@ end
 $$;
 
 -- The floor: rows as wide as the ledger's and a unique key, nothing checked, locked, chained or proven.
-create table bench.floor_transfers (like ledger.transfers including defaults);
-create table bench.floor_entries (like ledger.entries);
+create table bench.floor_transfers (
+  id uuid not null, wallet_id uuid not null, idem_key text, kind text not null, debit_wallet_id uuid, debit_seq bigint, credit_wallet_id uuid,
+  credit_seq bigint, requested_amount bigint, amount bigint not null, bonus_amount bigint not null, reverses uuid, hold_id uuid,
+  expires_at timestamptz, metadata jsonb not null, actor text not null, created_at timestamptz not null, xid xid8 not null default pg_current_xact_id()
+);
+create table bench.floor_entries (
+  wallet_id uuid not null, seq bigint not null, transfer_id uuid not null, kind text not null, side text not null, amount bigint not null,
+  bonus_amount bigint not null, held_amount bigint not null, balance bigint not null, bonus_balance bigint not null, held_balance bigint not null,
+  topped_up_total bigint not null, granted_total bigint not null, spent_total bigint not null, hash bytea not null, created_at timestamptz not null
+);
 create unique index on bench.floor_transfers (wallet_id, idem_key);
 grant insert on bench.floor_transfers, bench.floor_entries to wallet_job;
 
@@ -85,8 +93,8 @@ declare
   v_limited boolean;
   v_guard text;
 begin
-  select w.* into v_wallet from ledger.wallets w where w.id = from_wallet and w.house is null for no key update;
-  select w.* into v_other from ledger.wallets w where w.id = to_wallet and w.house is null for no key update;
+  select w.* into v_wallet from ledger.wallets w where w.id = from_wallet for no key update;
+  select w.* into v_other from ledger.wallets w where w.id = to_wallet for no key update;
   select exists (select from bench.bare_transfers t where t.wallet_id = from_wallet and t.idem_key = bare_transfer.idem_key),
     exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
   select e.* into v_head from bench.bare_entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;

@@ -53,6 +53,8 @@
 --!include functions/ledger_private/callers/actor.sql
 
 -- Hashes: what a row is, byte by byte
+--!include functions/ledger_private/hashes/metadata_hash.sql
+--!include functions/ledger_private/hashes/entry_digest.sql
 --!include functions/ledger_private/hashes/entry_hash.sql
 --!include functions/ledger_private/hashes/record_hash.sql
 --!include functions/ledger_private/hashes/asset_bytes.sql
@@ -126,6 +128,7 @@
 --!include functions/ledger_private/lots/move_lots.sql
 --!include functions/ledger_private/posting/post.sql
 --!include functions/ledger_private/posting/post_own.sql
+--!include functions/ledger_private/posting/post_between.sql
 --!include functions/ledger_private/batch/post_item.sql
 
 -- Reversals and statuses

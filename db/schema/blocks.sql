@@ -156,7 +156,7 @@ comment on table ledger_private.unsealed_events is 'The events of wallets that t
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.unsealed_events
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsealed_events enable row level security;
 create policy auditors_see_all on ledger_private.unsealed_events for select to wallet_auditor using (true);

@@ -9,7 +9,7 @@ comment on type ledger.transfer_kind is
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
--- not reserved are columns too.
+-- not reserved are columns too; the balance is the sum of two of them.
 create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
 comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
 grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -21,7 +21,7 @@ create table ledger.entries (
   amount bigint not null,
   bonus_amount bigint not null,
   held_amount bigint not null,
-  balance ledger.units not null,
+  balance bigint not null,
   bonus_balance ledger.units not null,
   held_balance ledger.units not null,
   paid_balance ledger.units not null,
@@ -49,12 +49,13 @@ create table ledger.entries (
   hash bytea not null,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
+  -- A key books once.
+  constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- A key books once. A movement is found by its id; it finds its reversals; and the feed its place.
-create unique index entries_wallet_id_idem_key_idx on ledger.entries (wallet_id, idem_key) where idem_key is not null;
+-- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
 create index entries_xid_transfer_id_idx on ledger.entries (xid, transfer_id) where actor is not null;
@@ -64,6 +65,7 @@ create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, h
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
 One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
+comment on constraint entries_wallet_id_idem_key_key on ledger.entries is '@behavior -*';
 comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
 comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';

@@ -66,7 +66,7 @@ alter table ledger_private.open_holds
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_holds for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_holds
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_holds enable row level security;
 create policy players_see_their_own on ledger_private.open_holds for select to wallet_player

@@ -98,7 +98,7 @@ alter table ledger_private.open_lots
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_lots for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_lots
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_lots enable row level security;
 create policy players_see_their_own on ledger_private.open_lots for select to wallet_player

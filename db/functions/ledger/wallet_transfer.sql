@@ -12,8 +12,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet, amount => amount,
-    idem_key => idem_key, metadata => metadata));
+  return ledger_private.post_between(from_wallet => from_wallet, to_wallet => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}'));
 end
 $$;
 

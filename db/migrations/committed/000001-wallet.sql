@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e7dcc54e99713cd8640f546c1d36a60fa5d05762
+--! Hash: sha1:eb81c2c4382a8ca03670dbe8387648c8f208bd64
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -36,7 +36,7 @@ language plpgsql
 as $$
 begin
   -- Judged here: PostgreSQL would parse a trigger's WHEN anew for every statement, which costs more than the call.
-  if TG_OP <> 'TRUNCATE' and current_setting('ledger.posting', true) = 'on' then
+  if current_setting('ledger.posting', true) = 'on' then
     return null;
   end if;
   raise exception using
@@ -289,7 +289,7 @@ comment on type ledger.transfer_kind is
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
--- not reserved are columns too.
+-- not reserved are columns too; the balance is the sum of two of them.
 create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
 comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
 grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -301,7 +301,7 @@ create table ledger.entries (
   amount bigint not null,
   bonus_amount bigint not null,
   held_amount bigint not null,
-  balance ledger.units not null,
+  balance bigint not null,
   bonus_balance ledger.units not null,
   held_balance ledger.units not null,
   paid_balance ledger.units not null,
@@ -329,12 +329,13 @@ create table ledger.entries (
   hash bytea not null,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
+  -- A key books once.
+  constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- A key books once. A movement is found by its id; it finds its reversals; and the feed its place.
-create unique index entries_wallet_id_idem_key_idx on ledger.entries (wallet_id, idem_key) where idem_key is not null;
+-- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
 create index entries_xid_transfer_id_idx on ledger.entries (xid, transfer_id) where actor is not null;
@@ -344,6 +345,7 @@ create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, h
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
 One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
+comment on constraint entries_wallet_id_idem_key_key on ledger.entries is '@behavior -*';
 comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
 comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';
@@ -572,7 +574,7 @@ alter table ledger_private.open_holds
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_holds for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_holds
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_holds enable row level security;
 create policy players_see_their_own on ledger_private.open_holds for select to wallet_player
@@ -682,7 +684,7 @@ alter table ledger_private.open_lots
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_lots for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_lots
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_lots enable row level security;
 create policy players_see_their_own on ledger_private.open_lots for select to wallet_player
@@ -715,7 +717,7 @@ comment on column ledger_private.unsettled_wallets.retry_at is 'From when on it 
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsettled_wallets
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.unsettled_wallets
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsettled_wallets enable row level security;
 create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor, wallet_job using (true);
@@ -1026,7 +1028,7 @@ comment on table ledger_private.unsealed_events is 'The events of wallets that t
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.unsealed_events
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsealed_events enable row level security;
 create policy auditors_see_all on ledger_private.unsealed_events for select to wallet_auditor using (true);
@@ -1664,13 +1666,17 @@ grant execute on function ledger.wallet_id(text, text)
 --! Included functions/ledger_private/callers/actor.sql
 create or replace function ledger_private.actor()
 returns text
-language sql
+language plpgsql
 stable
 as $$
+begin
+  -- One branch is set up, not both.
+  if session_user <> 'wallet_gateway' then
+    return 'db:' || session_user;
+  end if;
   -- The setting "role" is the role that the gateway took on for this request, also inside a SECURITY DEFINER function.
-  select case when session_user = 'wallet_gateway'
-    then replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(ledger_private.claimed_subject(), '')
-    else 'db:' || session_user end
+  return replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(ledger_private.claimed_subject(), '');
+end
 $$;
 
 comment on function ledger_private.actor() is
@@ -1680,8 +1686,57 @@ revoke all on function ledger_private.actor() from public;
 --! EndIncluded functions/ledger_private/callers/actor.sql
 
 -- Hashes: what a row is, byte by byte
---! Included functions/ledger_private/hashes/entry_hash.sql
-create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
+--! Included functions/ledger_private/hashes/metadata_hash.sql
+create or replace function ledger_private.metadata_hash(metadata jsonb)
+returns bytea
+language sql
+stable
+strict
+as $$
+  -- That of {} is known.
+  select case when metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
+    else sha256(convert_to(metadata::text, 'UTF8')) end
+$$;
+
+comment on function ledger_private.metadata_hash(jsonb) is
+$$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as PostgreSQL
+prints jsonb, in UTF-8.$$;
+
+revoke all on function ledger_private.metadata_hash(jsonb) from public;
+--! EndIncluded functions/ledger_private/hashes/metadata_hash.sql
+--! Included functions/ledger_private/hashes/entry_digest.sql
+create or replace function ledger_private.entry_digest(
+  previous_hash bytea,
+  wallet_id uuid,
+  transfer_id uuid,
+  seq bigint,
+  amount bigint,
+  bonus_amount bigint,
+  held_amount bigint,
+  balance bigint,
+  bonus_balance bigint,
+  held_balance bigint,
+  paid_balance bigint,
+  free_balance bigint,
+  topped_up_total bigint,
+  granted_total bigint,
+  spent_total bigint,
+  sent_total bigint,
+  created_at timestamptz,
+  kind ledger.transfer_kind,
+  debit ledger.account,
+  credit ledger.account,
+  actor text default null,
+  idem_key text default null,
+  metadata_hash bytea default null,
+  to_wallet uuid default null,
+  to_seq bigint default null,
+  requested_amount bigint default null,
+  held_bonus_amount bigint default null,
+  reverses uuid default null,
+  hold_id uuid default null,
+  expires_at timestamptz default null
+)
 returns bytea
 language sql
 stable
@@ -1689,34 +1744,51 @@ as $$
   select sha256(array_send(array[
     'ledger.entry.v2',
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
-    uuid_send(entry.wallet_id),
-    uuid_send(entry.transfer_id),
+    array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
     array_send(array[
-      entry.seq, entry.amount, entry.bonus_amount, entry.held_amount, entry.balance, entry.bonus_balance, entry.held_balance,
-      entry.paid_balance, entry.free_balance, entry.topped_up_total, entry.granted_total, entry.spent_total, entry.sent_total
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
+      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
     ]),
-    timestamptz_send(entry.created_at),
-    enum_send(entry.kind),
-    enum_send(entry.debit),
-    enum_send(entry.credit),
-    convert_to(entry.actor, 'UTF8'),
-    convert_to(entry.idem_key, 'UTF8'),
-    uuid_send(entry.to_wallet),
-    array_send(array[entry.to_seq, entry.requested_amount, entry.held_bonus_amount]),
-    uuid_send(entry.reverses),
-    uuid_send(entry.hold_id),
-    timestamptz_send(entry.expires_at),
-    -- Of metadata its own hash, so that the chain can be proved without the text. That of {} is known.
-    case when entry.metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
-      else sha256(convert_to(entry.metadata::text, 'UTF8')) end
+    array_send(array[created_at, expires_at]),
+    enum_send(kind),
+    array_send(array[debit, credit]),
+    convert_to(actor, 'UTF8'),
+    convert_to(idem_key, 'UTF8'),
+    metadata_hash
   ]))
 $$;
 
+comment on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
+  ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
+) is
+$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
+element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
+wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint, timestamptz and accounts in the same
+format, the kind, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; metadata
+is its hash. The order is for ever.$$;
+
+revoke all on function ledger_private.entry_digest(bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz) from public;
+--! EndIncluded functions/ledger_private/hashes/entry_digest.sql
+--! Included functions/ledger_private/hashes/entry_hash.sql
+create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
+returns bytea
+language sql
+stable
+as $$
+  select ledger_private.entry_digest(
+    previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id, seq => entry.seq,
+    amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount, balance => entry.balance,
+    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, paid_balance => entry.paid_balance,
+    free_balance => entry.free_balance, topped_up_total => entry.topped_up_total, granted_total => entry.granted_total,
+    spent_total => entry.spent_total, sent_total => entry.sent_total, created_at => entry.created_at, kind => entry.kind, debit => entry.debit,
+    credit => entry.credit, actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
+    held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
+$$;
+
 comment on function ledger_private.entry_hash(bytea, ledger.entries) is
-$$The hash of an entry: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each element, its
-length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the wallet's entry
-before (32 zero bytes for the first), and every fact of this one but xid. Numbers are arrays of bigint in the same format, integers are big-endian, times microseconds since
-2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
+  'The hash of an entry, from that of the entry before it: see entry_digest.';
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/hashes/entry_hash.sql
@@ -3498,23 +3570,179 @@ create or replace function ledger_private.post_own(
   amount bigint,
   idem_key text,
   metadata jsonb,
+  debit ledger.account,
+  credit ledger.account,
+  bought bigint default 0,
+  bonus bigint default 0,
+  spent bigint default 0,
   expires_at timestamptz default null
 )
 returns ledger.receipt
 language plpgsql
 volatile
 as $$
+declare
+  v_id uuid;
+  v_now timestamptz;
+  v_status ledger.wallet_status;
+  v_asset text;
+  v_usual boolean;
+  v_seq bigint;
+  v_balance bigint;
+  v_bought bigint;
+  v_granted bigint;
+  v_spent bigint;
+  v_sent bigint;
+  v_hash bytea;
+  v_at timestamptz;
+  v_actor text;
+  v_guard text;
 begin
+  -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
+  if amount between 1 and 1000000000000000 and metadata = '{}' and expires_at is null and octet_length(idem_key) between 1 and 200
+    and idem_key !~ '[^!-~]' and current_setting('transaction_isolation') = 'read committed' then
+    select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
+    v_now := clock_timestamp();
+    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.topped_up_total + bought, e.granted_total + bonus,
+        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, v_now), e.hash,
+        e.bonus_balance = 0 and e.held_balance = 0
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
+      into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      from ledger.entries e
+      where e.wallet_id = post_own.wallet_id
+      order by e.seq desc
+      limit 1;
+    if v_usual and v_status = 'open' and v_balance between 0 and 8000000000000000000 then
+      v_id := uuidv7();
+      v_actor := ledger_private.actor();
+      v_guard := set_config('ledger.posting', 'on', true);
+      insert into ledger.entries values (
+          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, bonus, 0, v_balance - bonus, v_balance, v_bought, v_granted, v_spent, v_sent,
+          v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
+          ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
+            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => bonus, held_balance => 0,
+            paid_balance => v_balance - bonus, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
+            spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
+            actor => v_actor, idem_key => idem_key, requested_amount => amount,
+            metadata_hash => E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'))
+        on conflict on constraint entries_wallet_id_idem_key_key do nothing;
+      v_guard := set_config('ledger.posting', '', true);
+      -- Not written where the key has been used.
+      if found then
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, bonus, 0, v_balance, null, false, v_at)::ledger.receipt;
+      end if;
+    end if;
+  end if;
   return ledger_private.post(ledger_private.request(kind => kind, wallet_id => wallet_id, amount => amount, idem_key => idem_key,
     metadata => metadata, expires_at => expires_at));
 end
 $$;
 
-comment on function ledger_private.post_own(ledger.transfer_kind, uuid, bigint, text, jsonb, timestamptz) is
-  'Books a top-up, bonus or spend of one wallet.';
+comment on function ledger_private.post_own(
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+) is
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the totals of
+the wallet, and so to its balance.$$;
 
-revoke all on function ledger_private.post_own(ledger.transfer_kind, uuid, bigint, text, jsonb, timestamptz) from public;
+revoke all on function ledger_private.post_own(
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+) from public;
 --! EndIncluded functions/ledger_private/posting/post_own.sql
+--! Included functions/ledger_private/posting/post_between.sql
+create or replace function ledger_private.post_between(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text, metadata jsonb)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_id uuid;
+  v_now timestamptz;
+  v_status ledger.wallet_status;
+  v_other_status ledger.wallet_status;
+  v_asset text;
+  v_other_asset text;
+  v_usual boolean;
+  v_to_usual boolean;
+  v_actor text;
+  v_guard text;
+  v_seq bigint;
+  v_balance bigint;
+  v_bought bigint;
+  v_granted bigint;
+  v_spent bigint;
+  v_sent bigint;
+  v_hash bytea;
+  v_at timestamptz;
+  v_to_seq bigint;
+  v_to_balance bigint;
+  v_to_bought bigint;
+  v_to_granted bigint;
+  v_to_spent bigint;
+  v_to_sent bigint;
+  v_to_hash bytea;
+  v_to_at timestamptz;
+begin
+  -- As in post_own.
+  if amount between 1 and 1000000000000000 and metadata = '{}' and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
+    and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
+    -- By ascending id, as all calls lock.
+    select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = least(from_wallet, post_between.to_wallet)
+      for no key update;
+    select w.status, w.asset_code into v_other_status, v_other_asset from ledger.wallets w
+      where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
+    v_now := clock_timestamp();
+    select e.seq + 1, e.balance - post_between.amount, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total + post_between.amount,
+        greatest(e.created_at, v_now), e.hash, e.bonus_balance = 0 and e.held_balance = 0
+          and (select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
+      into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      from ledger.entries e
+      where e.wallet_id = from_wallet
+      order by e.seq desc
+      limit 1;
+    select e.seq + 1, e.balance + post_between.amount, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total,
+        greatest(e.created_at, v_now), e.hash, e.bonus_balance = 0 and e.held_balance = 0
+      into v_to_seq, v_to_balance, v_to_bought, v_to_granted, v_to_spent, v_to_sent, v_to_at, v_to_hash, v_to_usual
+      from ledger.entries e
+      where e.wallet_id = post_between.to_wallet
+      order by e.seq desc
+      limit 1;
+    if v_usual and v_to_usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset and v_balance >= 0
+      and greatest(v_to_balance, v_sent) <= 8000000000000000000 then
+      v_id := uuidv7();
+      v_actor := ledger_private.actor();
+      v_guard := set_config('ledger.posting', 'on', true);
+      insert into ledger.entries
+        select r.wallet_id, v_id, r.seq, post_between.amount, 0, 0, r.balance, 0, 0, r.balance, r.balance, r.bought, r.granted, r.spent, r.sent,
+            r.at, pg_current_xact_id(), 'transfer', 'player', 'player', r.actor, r.idem_key, r.to_wallet, r.to_seq, r.requested_amount,
+            null, null, null, null, r.metadata,
+            ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
+              amount => post_between.amount, bonus_amount => 0, held_amount => 0, balance => r.balance, bonus_balance => 0, held_balance => 0,
+              paid_balance => r.balance, free_balance => r.balance, topped_up_total => r.bought, granted_total => r.granted,
+              spent_total => r.spent, sent_total => r.sent, created_at => r.at, kind => 'transfer', debit => 'player', credit => 'player',
+              actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq, requested_amount => r.requested_amount,
+              metadata_hash => r.metadata_hash)
+          from (values
+            (from_wallet, v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_actor, idem_key, to_wallet, v_to_seq, amount,
+              metadata, E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'::bytea),
+            (to_wallet, v_to_seq, v_to_balance, v_to_bought, v_to_granted, v_to_spent, v_to_sent, v_to_at, v_to_hash, null, null, null, null, null,
+              null, null)
+          ) r (wallet_id, seq, balance, bought, granted, spent, sent, at, hash, actor, idem_key, to_wallet, to_seq, requested_amount,
+            metadata, metadata_hash);
+      v_guard := set_config('ledger.posting', '', true);
+      return row(v_id, from_wallet, v_seq, 'transfer', amount, 0, v_balance, 0, 0, v_balance, null, false, v_at)::ledger.receipt;
+    end if;
+  end if;
+  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet,
+    amount => amount, idem_key => idem_key, metadata => metadata));
+end
+$$;
+
+comment on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) is
+  'Books a transfer between two players'' wallets.';
+
+revoke all on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) from public;
+--! EndIncluded functions/ledger_private/posting/post_between.sql
 --! Included functions/ledger_private/batch/post_item.sql
 create or replace function ledger_private.post_item(item ledger.wallet_request)
 returns ledger.receipt
@@ -3522,19 +3750,28 @@ language plpgsql
 volatile
 as $$
 begin
-  if item.kind in ('top_up', 'bonus', 'spend') and item.counterparty_id is null then
-    return ledger_private.post_own(kind => item.kind, wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key,
-      metadata => item.metadata, expires_at => item.expires_at);
+  if item.counterparty_id is null and (item.kind = 'bonus' or item.expires_at is null) then
+    if item.kind = 'top_up' then
+      return ledger.wallet_top_up(item.wallet_id, item.amount, item.idem_key, item.metadata);
+    elsif item.kind = 'spend' then
+      return ledger.wallet_spend(item.wallet_id, item.amount, item.idem_key, item.metadata);
+    elsif item.kind = 'bonus' then
+      return ledger.wallet_bonus(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+        metadata => item.metadata);
+    end if;
+  elsif item.kind = 'transfer' and item.expires_at is null then
+    return ledger.wallet_transfer(from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+      idem_key => item.idem_key, metadata => item.metadata);
   end if;
+  -- What no single call can ask for is refused as it is.
   return ledger_private.post(ledger_private.request(
-    -- Another kind is as good as none: what else a single call of it would want is beside the point.
     kind => case when item.kind in ('top_up', 'bonus', 'spend', 'transfer') then item.kind end,
     wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount, idem_key => item.idem_key,
     metadata => item.metadata, expires_at => item.expires_at));
 end
 $$;
 
-comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of a batch, as its single call would.';
+comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of a batch by its single call.';
 
 revoke all on function ledger_private.post_item(ledger.wallet_request) from public;
 --! EndIncluded functions/ledger_private/batch/post_item.sql
@@ -5274,7 +5511,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'top_up', wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => metadata);
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', bought => amount, wallet_id => wallet_id,
+    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5309,8 +5547,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'bonus', wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => metadata,
-    expires_at => expires_at);
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', bonus => amount, wallet_id => wallet_id,
+    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
 end
 $$;
 
@@ -5343,7 +5581,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'spend', wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => metadata);
+  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', spent => amount, wallet_id => wallet_id,
+    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5380,8 +5619,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet, amount => amount,
-    idem_key => idem_key, metadata => metadata));
+  return ledger_private.post_between(from_wallet => from_wallet, to_wallet => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}'));
 end
 $$;
 

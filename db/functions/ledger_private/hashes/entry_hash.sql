@@ -3,36 +3,18 @@ returns bytea
 language sql
 stable
 as $$
-  select sha256(array_send(array[
-    'ledger.entry.v2',
-    coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
-    uuid_send(entry.wallet_id),
-    uuid_send(entry.transfer_id),
-    array_send(array[
-      entry.seq, entry.amount, entry.bonus_amount, entry.held_amount, entry.balance, entry.bonus_balance, entry.held_balance,
-      entry.paid_balance, entry.free_balance, entry.topped_up_total, entry.granted_total, entry.spent_total, entry.sent_total
-    ]),
-    timestamptz_send(entry.created_at),
-    enum_send(entry.kind),
-    enum_send(entry.debit),
-    enum_send(entry.credit),
-    convert_to(entry.actor, 'UTF8'),
-    convert_to(entry.idem_key, 'UTF8'),
-    uuid_send(entry.to_wallet),
-    array_send(array[entry.to_seq, entry.requested_amount, entry.held_bonus_amount]),
-    uuid_send(entry.reverses),
-    uuid_send(entry.hold_id),
-    timestamptz_send(entry.expires_at),
-    -- Of metadata its own hash, so that the chain can be proved without the text. That of {} is known.
-    case when entry.metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
-      else sha256(convert_to(entry.metadata::text, 'UTF8')) end
-  ]))
+  select ledger_private.entry_digest(
+    previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id, seq => entry.seq,
+    amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount, balance => entry.balance,
+    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, paid_balance => entry.paid_balance,
+    free_balance => entry.free_balance, topped_up_total => entry.topped_up_total, granted_total => entry.granted_total,
+    spent_total => entry.spent_total, sent_total => entry.sent_total, created_at => entry.created_at, kind => entry.kind, debit => entry.debit,
+    credit => entry.credit, actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
+    held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
 $$;
 
 comment on function ledger_private.entry_hash(bytea, ledger.entries) is
-$$The hash of an entry: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each element, its
-length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the wallet's entry
-before (32 zero bytes for the first), and every fact of this one but xid. Numbers are arrays of bigint in the same format, integers are big-endian, times microseconds since
-2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
+  'The hash of an entry, from that of the entry before it: see entry_digest.';
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
