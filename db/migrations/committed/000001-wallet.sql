@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e7dcc54e99713cd8640f546c1d36a60fa5d05762
+--! Hash: sha1:dfec07b48ce57377311b17726f9fa5577e2bfbca
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1719,6 +1719,7 @@ before (32 zero bytes for the first), and every fact of this one but xid. Number
 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
+grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_hash.sql
 --! Included functions/ledger_private/hashes/record_hash.sql
 create or replace function ledger_private.record_hash(previous_hash bytea, record_bytes bytea)
@@ -2250,6 +2251,7 @@ $$The account on the other side of the acting wallet in a movement of this kind:
 where the original decides.$$;
 
 revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
+grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
 --! Included functions/ledger_private/refusals/invalid_request.sql
 create or replace function ledger_private.invalid_request(request ledger_private.request)
@@ -3588,6 +3590,7 @@ $$What is left to reverse of a movement, by its acting entry: paid credits, bonu
 that it drew from (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
+grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
 --! Included functions/ledger_private/reversal/reversal_plan.sql
 create or replace function ledger_private.reversal_plan(
@@ -3713,6 +3716,7 @@ from, the latest expiry first; of a transfer, in both wallets the same of each e
 original's bonus credits had been reversed before.$$;
 
 revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
+grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
 --! Included functions/ledger_private/reversal/reverse.sql
 create or replace function ledger_private.reverse(
@@ -4017,6 +4021,7 @@ $$The acting entries of transactions that had not ended by a snapshot: those tha
 snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
 --! Included functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 create or replace function ledger_private.closed_snapshot()
@@ -4034,6 +4039,7 @@ comment on function ledger_private.closed_snapshot() is
   'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
 
 revoke all on function ledger_private.closed_snapshot() from public;
+grant execute on function ledger_private.closed_snapshot() to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/newest_totals.sql
 create or replace function ledger_private.newest_totals()
@@ -4060,6 +4066,7 @@ comment on function ledger_private.newest_totals() is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
 revoke all on function ledger_private.newest_totals() from public;
+grant execute on function ledger_private.newest_totals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/newest_totals.sql
 --! Included functions/ledger_private/feed_and_blocks/quarter.sql
 create or replace function ledger_private.quarter(at_time timestamptz, final_until timestamptz)
@@ -4073,6 +4080,7 @@ $$The quarter of an hour, by its start, to which a movement booked at an instant
 already, the first that is not. final_until is that of the block before.$$;
 
 revoke all on function ledger_private.quarter(timestamptz, timestamptz) from public;
+grant execute on function ledger_private.quarter(timestamptz, timestamptz) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
 --! Included functions/ledger_private/feed_and_blocks/final_until.sql
 create or replace function ledger_private.final_until(snapshot pg_snapshot, epoch bigint)
@@ -4157,7 +4165,31 @@ $$The hash of a block's totals: SHA-256 over a line for each, in order of its ke
 the numbers, with a blank between them.$$;
 
 revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
+grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
+--! Included functions/ledger_private/feed_and_blocks/ended_snapshot.sql
+create or replace function ledger_private.ended_snapshot()
+returns pg_snapshot
+language sql
+stable
+as $$
+  -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would count as ended too.
+  select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
+    select string_agg(o.xid::text, ',' order by o.xid)
+    from (
+      select pg_snapshot_xip(s.now) as xid
+      union
+      select s.own where s.own < pg_snapshot_xmax(s.now)
+    ) o), ''))::pg_snapshot
+  from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
+$$;
+
+comment on function ledger_private.ended_snapshot() is
+$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more may
+come.$$;
+
+revoke all on function ledger_private.ended_snapshot() from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/ended_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/cut.sql
 create or replace function ledger_private.cut(since pg_snapshot, final_until timestamptz, block_seq bigint)
 returns ledger_private.cut
@@ -4167,9 +4199,9 @@ volatile
 set enable_seqscan = off
 as $$
   with place as materialized (
-    select pg_current_snapshot() as snapshot
+    select ledger_private.ended_snapshot() as snapshot
   ), movements as materialized (
-    -- Not what this transaction itself has booked: it may still be undone.
+    -- Not what this transaction itself has booked: it has not ended.
     select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, e.debit, e.credit, e.amount, e.bonus_amount, w.asset_code,
       ledger_private.quarter(e.created_at, cut.final_until) as quarter
     from ledger_private.rows_since(cut.since) e
@@ -4232,6 +4264,7 @@ of PostgreSQL, which has a length before each element (-1 for null), so that no 
 times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
 
 revoke all on function ledger_private.seal_hash(ledger.blocks) from public;
+grant execute on function ledger_private.seal_hash(ledger.blocks) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
 --! Included functions/ledger_private/feed_and_blocks/write_block.sql
 create or replace function ledger_private.write_block(block ledger.blocks, cut ledger_private.cut)
@@ -4382,6 +4415,7 @@ comment on function ledger_private.verify_entries(uuid, uuid) is
   'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
 revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
+grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
 --! Included functions/ledger_private/verify/verify_transfers.sql
 create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
@@ -4465,6 +4499,7 @@ $$Findings in the movements of the wallets from one id to another: on the accoun
 entries there, which say the same. (Their bonus part, verify_entries() proves.)$$;
 
 revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_transfers.sql
 --! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
@@ -4555,6 +4590,7 @@ $$A finding for each row of house_totals that is not the sum of the entries whic
 than all movements gave them.$$;
 
 revoke all on function ledger_private.verify_totals() from public;
+grant execute on function ledger_private.verify_totals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
 --! Included functions/ledger_private/verify/verify_holds.sql
 create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)
@@ -4797,6 +4833,69 @@ the original's were.$$;
 revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
 grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_reversals.sql
+--! Included functions/ledger_private/verify/lot_steps.sql
+create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
+returns table (
+  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric, free_bonus numeric,
+  emptied int, due_by timestamptz
+)
+language sql
+stable
+as $$
+  with lots as (
+    select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
+    from ledger.bonus_lots l
+    where l.wallet_id between first_id and last_id
+  ), changes as (
+    select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
+    union all
+    select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
+    from ledger.bonus_lot_draws d
+    join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+    where d.wallet_id between first_id and last_id
+  ), by_entry as (
+    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
+      max(c.rank) as last, sum(c.drawn) as drawn
+    from changes c
+    group by c.wallet_id, c.seq
+  ), reserved as (
+    select n.wallet_id, n.seq, n.kind = 'release' and n.idem_key is null as settling,
+      case n.kind when 'hold' then n.held_bonus_amount else -h.bonus_amount end as change
+    from ledger.entries n
+    left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
+    where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
+  ), walked as (
+    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
+      case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
+      e.kind = 'expiry' or coalesce(h.settling, false) as settling,
+      e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
+    from ledger.entries e
+    left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
+    left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
+    where e.wallet_id in (select l.wallet_id from lots l)
+    window wallet as (partition by e.wallet_id order by e.seq)
+  )
+  select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
+    -- The rank up to which it emptied all; null where it took nothing that may be in lots.
+    case when w.kind in ('spend', 'hold', 'transfer') and w.side = 'debit' and w.bonus_amount > 0 then
+      case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
+    -- What was due by then, the wallet's next entries had to book.
+    case
+      when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
+      when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
+  from walked w
+  window wallet as (partition by w.wallet_id order by w.seq)
+  order by w.wallet_id, w.seq
+$$;
+
+comment on function ledger_private.lot_steps(uuid, uuid) is
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first), the
+expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up to which it
+emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
+
+revoke all on function ledger_private.lot_steps(uuid, uuid) from public;
+grant execute on function ledger_private.lot_steps(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/lot_steps.sql
 --! Included functions/ledger_private/verify/verify_order.sql
 create or replace function ledger_private.verify_order(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -4812,52 +4911,7 @@ declare
   v_short boolean;
   v_step record;
 begin
-  for v_step in
-    with lots as (
-      select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
-      from ledger.bonus_lots l
-      where l.wallet_id between first_id and last_id
-    ), changes as (
-      select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
-      union all
-      select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
-      from ledger.bonus_lot_draws d
-      join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
-      where d.wallet_id between first_id and last_id
-    ), by_entry as (
-      select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
-        max(c.rank) as last, sum(c.drawn) as drawn
-      from changes c
-      group by c.wallet_id, c.seq
-    ), reserved as (
-      select n.wallet_id, n.seq, n.kind = 'release' and n.idem_key is null as settling,
-        case n.kind when 'hold' then n.held_bonus_amount else -h.bonus_amount end as change
-      from ledger.entries n
-      left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
-      where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
-    ), walked as (
-      select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
-        case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
-        e.kind = 'expiry' or coalesce(h.settling, false) as settling,
-        e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
-      from ledger.entries e
-      left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
-      left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
-      where e.wallet_id in (select l.wallet_id from lots l)
-      window wallet as (partition by e.wallet_id order by e.seq)
-    )
-    select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
-      -- The rank up to which it emptied all; null where it took nothing that may be in lots.
-      case when w.kind in ('spend', 'hold', 'transfer') and w.side = 'debit' and w.bonus_amount > 0 then
-        case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
-      -- What was due by then, the wallet's next entries had to book.
-      case
-        when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
-        when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
-    from walked w
-    window wallet as (partition by w.wallet_id order by w.seq)
-    order by w.wallet_id, w.seq
-  loop
+  for v_step in select s.* from ledger_private.lot_steps(first_id, last_id) s loop
     if v_wallet is distinct from v_step.wallet_id then
       v_wallet := v_step.wallet_id;
       v_expiries := '{}';
@@ -5021,8 +5075,25 @@ as $$
     left join ledger.blocks s on s.seq = n.block_seq
     where r.seq is null or s.seq is null
   union all
+  select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
+    from ledger.blocks s
+    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
+$$;
+
+comment on function ledger_private.verify_seals() is
+  'Findings about seals: their chain, the trees that they are roots of, and whether all that was sealed is there.';
+
+revoke all on function ledger_private.verify_seals() from public;
+grant execute on function ledger_private.verify_seals() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_seals.sql
+--! Included functions/ledger_private/verify/verify_closed.sql
+create or replace function ledger_private.verify_closed()
+returns setof ledger.finding
+language sql
+stable
+as $$
   -- Of the wallets, what is not sealed yet is listed.
-  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null, null,
+  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null::bigint, null::uuid,
       jsonb_build_object('number', coalesce(u.seq, v.seq), 'listed', u.seq is not null)
     from ledger_private.unsealed_events u
     full join (
@@ -5038,7 +5109,7 @@ as $$
     from (
       select e.wallet_id, max(e.seq) as seq, n.seq as block
         from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
-        join ledger.entries e on e.actor is not null and pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
+        join ledger.entries e on pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
         -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins.
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
@@ -5051,18 +5122,15 @@ as $$
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
       and not pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
-  union all
-  select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
-    from ledger.blocks s
-    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
 $$;
 
-comment on function ledger_private.verify_seals() is
-  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was, or is listed.';
+comment on function ledger_private.verify_closed() is
+$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those that are
+not sealed are listed.$$;
 
-revoke all on function ledger_private.verify_seals() from public;
-grant execute on function ledger_private.verify_seals() to wallet_auditor;
---! EndIncluded functions/ledger_private/verify/verify_seals.sql
+revoke all on function ledger_private.verify_closed() from public;
+grant execute on function ledger_private.verify_closed() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_closed.sql
 --! Included functions/ledger_private/verify/verify_kept.sql
 create or replace function ledger_private.verify_kept(kept jsonb)
 returns setof ledger.finding
@@ -6457,6 +6525,7 @@ begin
     return query select f.* from ledger_private.verify_totals() f;
     return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
+    return query select f.* from ledger_private.verify_closed() f;
   end if;
 end
 $$;
@@ -6476,7 +6545,6 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
@@ -6518,6 +6586,8 @@ as $$
   select f.* from ledger_private.verify_kept(kept) f
   union all
   select f.* from ledger_private.verify_seals() f
+  union all
+  select f.* from ledger_private.verify_closed() f
 $$;
 
 comment on function ledger.ledger_verify_seals(jsonb) is
