@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:dfec07b48ce57377311b17726f9fa5577e2bfbca
+--! Hash: sha1:6eee2a10c8457be7ffafb61723a72798a3cb3bff
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -4461,7 +4461,8 @@ as $$
         when (a.e).kind in ('top_up', 'bonus') then (ledger_private.house_account((a.e).kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account((a.e).kind)) end
       or (a.e).to_wallet is distinct from case (a.e).kind when 'reversal' then (a.o).to_wallet when 'transfer' then (a.e).to_wallet end
-      or ((a.e).kind = 'transfer') and (a.e).to_wallet is null as breaks_sides
+      or (a.e).kind = 'transfer' and (a.e).to_wallet is null
+      or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
     from acting a
   ), pairs as (
     -- Both rows of a movement between players, from either side.
@@ -4492,6 +4493,12 @@ as $$
       (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
     or num_nonnulls((p.received).actor, (p.received).idem_key, (p.received).to_wallet, (p.received).to_seq, (p.received).requested_amount,
       (p.received).held_bonus_amount, (p.received).reverses, (p.received).hold_id, (p.received).expires_at, (p.received).metadata) > 0
+    -- Both have the same time, unless one wallet was ahead of it already.
+    or (p.received).created_at <> (p.acting).created_at and not exists (
+      select from ledger.entries n
+      where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
+        and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
+        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1)
 $$;
 
 comment on function ledger_private.verify_transfers(uuid, uuid) is
@@ -5037,6 +5044,7 @@ as $$
         from ledger.blocks n window w as (order by n.seq)
     ) s
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
+      or not pg_input_is_valid(s.snapshot, 'pg_snapshot')
   union all
   -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
   select 'seal_root', null, null, null,
@@ -5092,6 +5100,10 @@ returns setof ledger.finding
 language sql
 stable
 as $$
+  with newest as (
+    select b.*, case when pg_input_is_valid(b.snapshot, 'pg_snapshot') then b.snapshot::pg_snapshot end as place
+    from ledger.blocks b order by b.seq desc limit 1
+  )
   -- Of the wallets, what is not sealed yet is listed.
   select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null::bigint, null::uuid,
       jsonb_build_object('number', coalesce(u.seq, v.seq), 'listed', u.seq is not null)
@@ -5108,8 +5120,8 @@ as $$
   select 'seal_entry', c.wallet_id, c.seq, null, jsonb_build_object('block', c.block)
     from (
       select e.wallet_id, max(e.seq) as seq, n.seq as block
-        from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
-        join ledger.entries e on pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
+        from newest n
+        join ledger.entries e on pg_visible_in_snapshot(e.xid, n.place)
         -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins.
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
@@ -5117,11 +5129,11 @@ as $$
     where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id order by h.block_seq desc limit 1), 0)
   union all
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('block', h.block_seq)
-    from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
+    from newest n
     join ledger.block_heads h on h.block_seq = n.seq
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
-      and not pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
+      and not pg_visible_in_snapshot(e.xid, n.place)
 $$;
 
 comment on function ledger_private.verify_closed() is

@@ -11,6 +11,7 @@ as $$
         from ledger.blocks n window w as (order by n.seq)
     ) s
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
+      or not pg_input_is_valid(s.snapshot, 'pg_snapshot')
   union all
   -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
   select 'seal_root', null, null, null,

@@ -41,7 +41,8 @@ as $$
         when (a.e).kind in ('top_up', 'bonus') then (ledger_private.house_account((a.e).kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account((a.e).kind)) end
       or (a.e).to_wallet is distinct from case (a.e).kind when 'reversal' then (a.o).to_wallet when 'transfer' then (a.e).to_wallet end
-      or ((a.e).kind = 'transfer') and (a.e).to_wallet is null as breaks_sides
+      or (a.e).kind = 'transfer' and (a.e).to_wallet is null
+      or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
     from acting a
   ), pairs as (
     -- Both rows of a movement between players, from either side.
@@ -72,6 +73,12 @@ as $$
       (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
     or num_nonnulls((p.received).actor, (p.received).idem_key, (p.received).to_wallet, (p.received).to_seq, (p.received).requested_amount,
       (p.received).held_bonus_amount, (p.received).reverses, (p.received).hold_id, (p.received).expires_at, (p.received).metadata) > 0
+    -- Both have the same time, unless one wallet was ahead of it already.
+    or (p.received).created_at <> (p.acting).created_at and not exists (
+      select from ledger.entries n
+      where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
+        and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
+        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1)
 $$;
 
 comment on function ledger_private.verify_transfers(uuid, uuid) is
