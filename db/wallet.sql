@@ -160,6 +160,7 @@
 -- Proofs
 --!include functions/ledger_private/verify/verify_entries.sql
 --!include functions/ledger_private/verify/verify_transfers.sql
+--!include functions/ledger_private/verify/verify_pairs.sql
 --!include functions/ledger_private/verify/verify_wallets.sql
 --!include functions/ledger_private/verify/verify_totals.sql
 --!include functions/ledger_private/verify/verify_holds.sql

@@ -143,7 +143,7 @@ function othersOf({ name, type, is_enum }: Column): string[] {
     case 'uuid':
       return ['gen_random_uuid()'];
     case 'timestamp with time zone':
-      return [`coalesce(${value} + interval '1 us', '2099-01-01Z')`];
+      return [`coalesce(${value} + interval '1 us', '2099-01-01Z')`, "'2098-01-01Z'"];
     case 'bytea':
       return [`sha256(coalesce(${value}, ''))`];
     case 'jsonb':

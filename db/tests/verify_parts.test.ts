@@ -6,9 +6,12 @@ import { showProgress } from '../../src/commands/progress.ts';
 const db = createDatabase();
 const WALLETS = 40;
 /** What a table of that size is, whatever is in it. */
-const GROW = `insert into ledger.entries select (jsonb_populate_record(e, jsonb_build_object('wallet_id', gen_random_uuid(), 'seq', n,
-    'transfer_id', gen_random_uuid(), 'idem_key', null))).*
-  from generate_series(1, 150000) n, ledger.entries e where e.ctid = (select min(t.ctid) from ledger.entries t where t.kind = 'top_up')`;
+const GROW = `insert into ledger.entries select r.*
+  from ledger.entries e
+  cross join generate_series(1, 150000) n
+  cross join jsonb_populate_record(e, jsonb_build_object('wallet_id', gen_random_uuid(), 'seq', n, 'transfer_id', gen_random_uuid(),
+    'idem_key', null)) r
+  where e.ctid = (select min(t.ctid) from ledger.entries t where t.kind = 'top_up')`;
 const EDITS = [
   'update ledger.entries set balance = balance + 1 where seq = 2',
   'update ledger.entries set amount = amount + 1 where idem_key is not null',

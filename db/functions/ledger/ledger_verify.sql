@@ -40,6 +40,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6eee2a10c8457be7ffafb61723a72798a3cb3bff
+--! Hash: sha1:9523b0d39013b0278d5963ac732608246a789040
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -163,7 +163,8 @@ comment on type ledger.entry_side is
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.account as enum (
-  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses', 'transit_in', 'transit_out'
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
+  'transit_in', 'transit_out'
 );
 comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
@@ -329,7 +330,8 @@ create table ledger.entries (
   hash bytea not null,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
-  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the relation.
+  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
+  -- relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
@@ -366,7 +368,8 @@ comment on column ledger.entries.created_at is 'When it was booked; never earlie
 comment on column ledger.entries.xid is $$@behavior -*
 The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
 comment on column ledger.entries.kind is 'What the movement is.';
-comment on column ledger.entries.debit is 'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
+comment on column ledger.entries.debit is
+  'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
 comment on column ledger.entries.credit is 'The account that the amount reaches.';
 comment on column ledger.entries.actor is $$@behavior -*
 Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted, and only there.$$;
@@ -939,7 +942,8 @@ comment on column ledger.house_totals.debit is 'The account that they debit.';
 comment on column ledger.house_totals.credit is 'The account that they credit.';
 comment on column ledger.house_totals.block_seq is 'The block.';
 comment on column ledger.house_totals.quarter is
-  'The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came late.';
+$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came
+late.$$;
 comment on column ledger.house_totals.movements is 'How many they are.';
 comment on column ledger.house_totals.amount is 'What they moved, in minor units.';
 comment on column ledger.house_totals.bonus_amount is 'The part of it that was bonus credits.';
@@ -1713,10 +1717,11 @@ as $$
 $$;
 
 comment on function ledger_private.entry_hash(bytea, ledger.entries) is
-$$The hash of an entry: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each element, its
-length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the wallet's entry
-before (32 zero bytes for the first), and every fact of this one but xid. Numbers are arrays of bigint in the same format, integers are big-endian, times microseconds since
-2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
+$$The hash of an entry: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each element,
+its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the wallet's
+entry before (32 zero bytes for the first), and every fact of this one but xid. Numbers are arrays of bigint in the same format, integers are
+big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as
+PostgreSQL prints jsonb. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
 grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
@@ -2247,8 +2252,8 @@ return case kind
 end;
 
 comment on function ledger_private.house_account(ledger.transfer_kind) is
-$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a reversal,
-where the original decides.$$;
+$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
+reversal, where the original decides.$$;
 
 revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
 grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
@@ -2549,9 +2554,9 @@ $$;
 comment on function ledger_private.above_limit(
   ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz
 ) is
-$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest total
-of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back and are
-held to the first alone.$$;
+$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
+total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
+and are held to the first alone.$$;
 
 revoke all on function ledger_private.above_limit(ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz) from public;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
@@ -2650,7 +2655,9 @@ comment on function ledger_private.next_entry(
 $$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
 the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
 
-revoke all on function ledger_private.next_entry(ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz) from public;
+revoke all on function ledger_private.next_entry(
+  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
+) from public;
 --! EndIncluded functions/ledger_private/posting/next_entry.sql
 --! Included functions/ledger_private/posting/acting.sql
 create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
@@ -2884,8 +2891,8 @@ end
 $$;
 
 comment on function ledger_private.draws(ledger.entries) is
-$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out. Their
-balances are null.$$;
+$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
+Their balances are null.$$;
 
 revoke all on function ledger_private.draws(ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/draws.sql
@@ -3276,8 +3283,8 @@ end
 $$;
 
 comment on function ledger_private.receipt(ledger.entries, boolean) is
-$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction books
-these to breakage with the next entry: they are not available, but in the balances.$$;
+$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
+books these to breakage with the next entry: they are not available, but in the balances.$$;
 
 revoke all on function ledger_private.receipt(ledger.entries, boolean) from public;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
@@ -3315,7 +3322,8 @@ as $$
 $$;
 
 comment on function ledger_private.lock_wallets(uuid[]) is
-  'Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are there.';
+$$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
+there.$$;
 
 revoke all on function ledger_private.lock_wallets(uuid[]) from public;
 --! EndIncluded functions/ledger_private/posting/lock_wallets.sql
@@ -3364,8 +3372,8 @@ end
 $$;
 
 comment on function ledger_private.prepare(ledger_private.request, uuid) is
-$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request names and
-for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
+$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request
+names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
 
 revoke all on function ledger_private.prepare(ledger_private.request, uuid) from public;
 --! EndIncluded functions/ledger_private/posting/prepare.sql
@@ -3442,8 +3450,8 @@ end
 $$;
 
 comment on function ledger_private.move_lots(ledger.entries, ledger.entries) is
-$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry first, and
-makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
+$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
+first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
 
 revoke all on function ledger_private.move_lots(ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
@@ -3586,8 +3594,8 @@ as $$
 $$;
 
 comment on function ledger_private.reversible_parts(ledger.entries) is
-$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting wallet
-that it drew from (of a bonus: that it made).$$;
+$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
+wallet that it drew from (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
 grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
@@ -3652,9 +3660,9 @@ end
 $$;
 
 comment on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) is
-$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the original
-gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players' wallets, null for
-the house.$$;
+$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
+original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
+wallets, null for the house.$$;
 
 revoke all on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
@@ -3844,7 +3852,8 @@ begin
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
-      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id', 'Only an empty wallet is closed: spend, transfer or reverse what is left.',
+      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
+        'Only an empty wallet is closed: spend, transfer or reverse what is left.',
         jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text)));
     end if;
   end if;
@@ -4017,8 +4026,8 @@ as $$
 $$;
 
 comment on function ledger_private.rows_since(pg_snapshot) is
-$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them without a
-snapshot.$$;
+$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them
+without a snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
 grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
@@ -4049,7 +4058,10 @@ stable
 as $$
   -- From key to key of the index: there are few of them, and far more rows.
   with recursive newest as (
-    (select t from ledger.house_totals t order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc limit 1)
+    (
+      select t from ledger.house_totals t
+      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+      limit 1)
     union all
     select (
       select n from ledger.house_totals n
@@ -4097,8 +4109,8 @@ as $$
 $$;
 
 comment on function ledger_private.final_until(pg_snapshot, bigint) is
-$$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants are those
-at which blocks were begun.$$;
+$$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants
+are those at which blocks were begun.$$;
 
 revoke all on function ledger_private.final_until(pg_snapshot, bigint) from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/final_until.sql
@@ -4161,8 +4173,8 @@ as $$
 $$;
 
 comment on function ledger_private.totals_hash(ledger.house_totals[]) is
-$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the quarter, and
-the numbers, with a blank between them.$$;
+$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the
+quarter, and the numbers, with a blank between them.$$;
 
 revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
 grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;
@@ -4185,8 +4197,8 @@ as $$
 $$;
 
 comment on function ledger_private.ended_snapshot() is
-$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more may
-come.$$;
+$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more
+may come.$$;
 
 revoke all on function ledger_private.ended_snapshot() from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/ended_snapshot.sql
@@ -4240,8 +4252,8 @@ as $$
 $$;
 
 comment on function ledger_private.cut(pg_snapshot, timestamptz, bigint) is
-$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for
-none: a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
+a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
 number of the block.$$;
 
 revoke all on function ledger_private.cut(pg_snapshot, timestamptz, bigint) from public;
@@ -4464,7 +4476,27 @@ as $$
       or (a.e).kind = 'transfer' and (a.e).to_wallet is null
       or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
     from acting a
-  ), pairs as (
+  )
+  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
+  from facts g
+  cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
+  where f.broken
+$$;
+
+comment on function ledger_private.verify_transfers(uuid, uuid) is
+$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
+verify_entries() proves.)$$;
+
+revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+--! Included functions/ledger_private/verify/verify_pairs.sql
+create or replace function ledger_private.verify_pairs(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with pairs as (
     -- Both rows of a movement between players, from either side.
     select a as acting, r as received
     from ledger.entries a
@@ -4476,11 +4508,6 @@ as $$
     left join ledger.entries a on a.transfer_id = r.transfer_id and a.actor is not null
     where r.wallet_id between first_id and last_id and r.actor is null
   )
-  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
-  from facts g
-  cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
-  where f.broken
-  union all
   select 'transfer_reference', coalesce((p.acting).wallet_id, (p.received).wallet_id), coalesce((p.acting).seq, (p.received).seq),
     coalesce((p.acting).transfer_id, (p.received).transfer_id),
     jsonb_build_object('acting', (p.acting).seq, 'received', (p.received).seq, 'wallet_id', (p.received).wallet_id)
@@ -4501,13 +4528,13 @@ as $$
         and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1)
 $$;
 
-comment on function ledger_private.verify_transfers(uuid, uuid) is
-$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands, and between players with both
-entries there, which say the same. (Their bonus part, verify_entries() proves.)$$;
+comment on function ledger_private.verify_pairs(uuid, uuid) is
+$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, and who received is told
+nothing of who sent.$$;
 
-revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
-grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
+grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_pairs.sql
 --! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -4593,8 +4620,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals() is
-$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more or less
-than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
+or less than all movements gave them.$$;
 
 revoke all on function ledger_private.verify_totals() from public;
 grant execute on function ledger_private.verify_totals() to wallet_auditor;
@@ -4801,7 +4828,8 @@ as $$
   ) x (parts)
   where x.parts is not null
   union all
-  select 'transfer_reversed', j.wallet_id, j.seq, j.id, jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
+  select 'transfer_reversed', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
     when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
@@ -4896,9 +4924,9 @@ as $$
 $$;
 
 comment on function ledger_private.lot_steps(uuid, uuid) is
-$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first), the
-expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up to which it
-emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
+the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
+to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
 
 revoke all on function ledger_private.lot_steps(uuid, uuid) from public;
 grant execute on function ledger_private.lot_steps(uuid, uuid) to wallet_auditor;
@@ -5137,8 +5165,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_closed() is
-$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those that are
-not sealed are listed.$$;
+$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
+that are not sealed are listed.$$;
 
 revoke all on function ledger_private.verify_closed() from public;
 grant execute on function ledger_private.verify_closed() to wallet_auditor;
@@ -6098,7 +6126,8 @@ begin
     perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
-    perform ledger_private.refuse(ledger_private.invalid_argument('to_time', 'Send the instant before which the statement ends: from_time or later.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
+      'Send the instant before which the statement ends: from_time or later.'));
   end if;
   if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id) then
     perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
@@ -6218,8 +6247,8 @@ return case
 end;
 
 comment on function ledger.entries_counterparty(ledger.entries) is
-$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only reserved or freed, and for a player who received a transfer: only
-the sender may tell who sent it.$$;
+$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
+reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
 
 revoke all on function ledger.entries_counterparty(ledger.entries) from public;
 grant execute on function ledger.entries_counterparty(ledger.entries)
@@ -6521,6 +6550,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -6765,7 +6795,8 @@ begin
   v_parts := regexp_match(after,
     '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('after',
+      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
   end if;
   v_epoch := ledger_private.feed_epoch();
   if after is not null then

@@ -281,8 +281,9 @@ describe('ledger_verify', () => {
       declare
         v_entry ledger.entries;
       begin
-        v_entry := ledger_private.next_entry(head => ledger_private.head('${alice}'), wallet_id => '${alice}', transfer_id => uuidv7(), kind => '${kind}',
-          side => 'credit', account => '${account}', amount => ${amount}, bonus_amount => ${bonus}, held_amount => 0, at_time => clock_timestamp());
+        v_entry := ledger_private.next_entry(head => ledger_private.head('${alice}'), wallet_id => '${alice}', transfer_id => uuidv7(),
+          kind => '${kind}', side => 'credit', account => '${account}', amount => ${amount}, bonus_amount => ${bonus},
+          held_amount => 0, at_time => clock_timestamp());
         v_entry.actor := 'service:shop';
         v_entry.idem_key := ${key};
         v_entry.requested_amount := ${amount};

@@ -15,7 +15,7 @@ as $$
 $$;
 
 comment on function ledger_private.ended_snapshot() is
-$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more may
-come.$$;
+$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more
+may come.$$;
 
 revoke all on function ledger_private.ended_snapshot() from public;

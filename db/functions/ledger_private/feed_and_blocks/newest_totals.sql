@@ -5,7 +5,10 @@ stable
 as $$
   -- From key to key of the index: there are few of them, and far more rows.
   with recursive newest as (
-    (select t from ledger.house_totals t order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc limit 1)
+    (
+      select t from ledger.house_totals t
+      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+      limit 1)
     union all
     select (
       select n from ledger.house_totals n

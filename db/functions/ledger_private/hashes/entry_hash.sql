@@ -30,10 +30,11 @@ as $$
 $$;
 
 comment on function ledger_private.entry_hash(bytea, ledger.entries) is
-$$The hash of an entry: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each element, its
-length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the wallet's entry
-before (32 zero bytes for the first), and every fact of this one but xid. Numbers are arrays of bigint in the same format, integers are big-endian, times microseconds since
-2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
+$$The hash of an entry: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each element,
+its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the wallet's
+entry before (32 zero bytes for the first), and every fact of this one but xid. Numbers are arrays of bigint in the same format, integers are
+big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as
+PostgreSQL prints jsonb. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
 grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
