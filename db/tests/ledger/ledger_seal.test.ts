@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { age } from '../aged.ts';
 import {
   call,
   createDatabase,
@@ -279,6 +280,27 @@ describe('ledger_seal', () => {
     await sealUntil(db, wallet, 1);
 
     expect(await verifySeals(db)).toEqual([]);
+  });
+
+  it('goes on after time has passed: blocks, totals and entries of then are as they were', async () => {
+    const asset = await newAsset(db);
+    const wallet = await newWallet(db, asset, { bought: 10 });
+    await sealAll(db);
+    await topUp(db, wallet);
+    await sealAll(db);
+    const balance = await db.query('select * from ledger.ledger_trial_balance()');
+    await age(db, '50 minutes');
+
+    await expectSound(db);
+    expect((await db.query('select * from ledger.ledger_trial_balance()')).rows).toEqual(balance.rows);
+    await topUp(db, wallet);
+    await sealUntil(db, wallet, 3);
+    const { rows } = await db.query<{ quarters: number }>(
+      'select count(distinct quarter)::int as quarters from ledger.house_totals where asset_code = $1',
+      [asset],
+    );
+    expect(rows[0]?.quarters).toBeGreaterThan(1);
+    await expectSound(db);
   });
 
   it('closes each entry once while four post and two seal', async () => {
