@@ -153,6 +153,7 @@
 --!include functions/ledger_private/feed_and_blocks/merkle_root.sql
 --!include functions/ledger_private/feed_and_blocks/seal_leaf.sql
 --!include functions/ledger_private/feed_and_blocks/totals_hash.sql
+--!include functions/ledger_private/feed_and_blocks/ended_snapshot.sql
 --!include functions/ledger_private/feed_and_blocks/cut.sql
 --!include functions/ledger_private/feed_and_blocks/seal_hash.sql
 --!include functions/ledger_private/feed_and_blocks/write_block.sql
@@ -162,16 +163,19 @@
 -- Proofs
 --!include functions/ledger_private/verify/verify_entries.sql
 --!include functions/ledger_private/verify/verify_transfers.sql
+--!include functions/ledger_private/verify/verify_pairs.sql
 --!include functions/ledger_private/verify/verify_wallets.sql
 --!include functions/ledger_private/verify/verify_totals.sql
 --!include functions/ledger_private/verify/verify_holds.sql
 --!include functions/ledger_private/verify/verify_lots.sql
 --!include functions/ledger_private/verify/verify_draws.sql
 --!include functions/ledger_private/verify/verify_reversals.sql
+--!include functions/ledger_private/verify/lot_steps.sql
 --!include functions/ledger_private/verify/verify_order.sql
 --!include functions/ledger_private/verify/verify_events.sql
 --!include functions/ledger_private/verify/verify_records.sql
 --!include functions/ledger_private/verify/verify_seals.sql
+--!include functions/ledger_private/verify/verify_closed.sql
 --!include functions/ledger_private/verify/verify_kept.sql
 
 -- What callers call: wallets

@@ -69,7 +69,8 @@ comment on column ledger.house_totals.debit is 'The account that they debit.';
 comment on column ledger.house_totals.credit is 'The account that they credit.';
 comment on column ledger.house_totals.block_seq is 'The block.';
 comment on column ledger.house_totals.quarter is
-  'The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came late.';
+$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came
+late.$$;
 comment on column ledger.house_totals.movements is 'How many they are.';
 comment on column ledger.house_totals.amount is 'What they moved, in minor units.';
 comment on column ledger.house_totals.bonus_amount is 'The part of it that was bonus credits.';

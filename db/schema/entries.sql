@@ -51,7 +51,8 @@ create table ledger.entries (
   primary key (wallet_id, seq),
   -- A key books once.
   constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
-  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the relation.
+  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
+  -- relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
@@ -88,7 +89,8 @@ comment on column ledger.entries.created_at is 'When it was booked; never earlie
 comment on column ledger.entries.xid is $$@behavior -*
 The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
 comment on column ledger.entries.kind is 'What the movement is.';
-comment on column ledger.entries.debit is 'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
+comment on column ledger.entries.debit is
+  'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
 comment on column ledger.entries.credit is 'The account that the amount reaches.';
 comment on column ledger.entries.actor is $$@behavior -*
 Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted, and only there.$$;

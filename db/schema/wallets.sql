@@ -6,7 +6,8 @@ comment on type ledger.entry_side is
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.account as enum (
-  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses', 'transit_in', 'transit_out'
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
+  'transit_in', 'transit_out'
 );
 comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits

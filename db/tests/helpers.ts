@@ -305,7 +305,8 @@ export async function forceHead(db: Database, wallet: string, head: Partial<Reco
        'transfer_id', uuidv7(), 'kind', 'top_up', 'debit', 'treasury', 'credit', 'player', 'amount', 0, 'bonus_amount', 0, 'held_amount', 0,
        'paid_balance', ($2::jsonb ->> 'balance')::bigint - ($2::jsonb ->> 'bonus_balance')::bigint,
        'free_balance', ($2::jsonb ->> 'balance')::bigint - ($2::jsonb ->> 'held_balance')::bigint,
-       'hash', sha256(''), 'created_at', clock_timestamp(), 'xid', pg_current_xact_id()::text, 'metadata', '{}'::jsonb, 'actor', 'a test') || $2::jsonb)).*`,
+       'hash', sha256(''), 'created_at', clock_timestamp(), 'xid', pg_current_xact_id()::text, 'metadata', '{}'::jsonb,
+       'actor', 'a test') || $2::jsonb)).*`,
       [wallet, facts],
     ),
   );

@@ -11,8 +11,8 @@ return case
 end;
 
 comment on function ledger.entries_counterparty(ledger.entries) is
-$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only reserved or freed, and for a player who received a transfer: only
-the sender may tell who sent it.$$;
+$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
+reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
 
 revoke all on function ledger.entries_counterparty(ledger.entries) from public;
 grant execute on function ledger.entries_counterparty(ledger.entries)

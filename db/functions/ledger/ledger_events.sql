@@ -21,7 +21,8 @@ begin
   v_parts := regexp_match(after,
     '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('after',
+      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
   end if;
   v_epoch := ledger_private.feed_epoch();
   if after is not null then

@@ -40,6 +40,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -56,6 +57,7 @@ begin
     return query select f.* from ledger_private.verify_totals() f;
     return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
+    return query select f.* from ledger_private.verify_closed() f;
   end if;
 end
 $$;
@@ -75,7 +77,6 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands

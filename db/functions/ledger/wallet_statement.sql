@@ -14,7 +14,8 @@ begin
     perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
-    perform ledger_private.refuse(ledger_private.invalid_argument('to_time', 'Send the instant before which the statement ends: from_time or later.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
+      'Send the instant before which the statement ends: from_time or later.'));
   end if;
   if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id) then
     perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:eb81c2c4382a8ca03670dbe8387648c8f208bd64
+--! Hash: sha1:568555632211114d176697bb0f1b9e945e0a7b10
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -163,7 +163,8 @@ comment on type ledger.entry_side is
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.account as enum (
-  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses', 'transit_in', 'transit_out'
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
+  'transit_in', 'transit_out'
 );
 comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
@@ -331,7 +332,8 @@ create table ledger.entries (
   primary key (wallet_id, seq),
   -- A key books once.
   constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
-  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the relation.
+  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
+  -- relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
@@ -368,7 +370,8 @@ comment on column ledger.entries.created_at is 'When it was booked; never earlie
 comment on column ledger.entries.xid is $$@behavior -*
 The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
 comment on column ledger.entries.kind is 'What the movement is.';
-comment on column ledger.entries.debit is 'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
+comment on column ledger.entries.debit is
+  'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
 comment on column ledger.entries.credit is 'The account that the amount reaches.';
 comment on column ledger.entries.actor is $$@behavior -*
 Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted, and only there.$$;
@@ -941,7 +944,8 @@ comment on column ledger.house_totals.debit is 'The account that they debit.';
 comment on column ledger.house_totals.credit is 'The account that they credit.';
 comment on column ledger.house_totals.block_seq is 'The block.';
 comment on column ledger.house_totals.quarter is
-  'The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came late.';
+$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came
+late.$$;
 comment on column ledger.house_totals.movements is 'How many they are.';
 comment on column ledger.house_totals.amount is 'What they moved, in minor units.';
 comment on column ledger.house_totals.bonus_amount is 'The part of it that was bonus credits.';
@@ -1703,6 +1707,7 @@ $$The hash of metadata, which stands for it in the hash of an entry, so that the
 prints jsonb, in UTF-8.$$;
 
 revoke all on function ledger_private.metadata_hash(jsonb) from public;
+grant execute on function ledger_private.metadata_hash(jsonb) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/metadata_hash.sql
 --! Included functions/ledger_private/hashes/entry_digest.sql
 create or replace function ledger_private.entry_digest(
@@ -1768,7 +1773,16 @@ wallet's entry before (32 zero bytes for the first), and every fact of the entry
 format, the kind, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; metadata
 is its hash. The order is for ever.$$;
 
-revoke all on function ledger_private.entry_digest(bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz) from public;
+revoke all on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bigint, uuid, uuid, timestamptz
+) from public;
+grant execute on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bigint, uuid, uuid, timestamptz
+) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_digest.sql
 --! Included functions/ledger_private/hashes/entry_hash.sql
 create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
@@ -1791,6 +1805,7 @@ comment on function ledger_private.entry_hash(bytea, ledger.entries) is
   'The hash of an entry, from that of the entry before it: see entry_digest.';
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
+grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_hash.sql
 --! Included functions/ledger_private/hashes/record_hash.sql
 create or replace function ledger_private.record_hash(previous_hash bytea, record_bytes bytea)
@@ -2318,10 +2333,11 @@ return case kind
 end;
 
 comment on function ledger_private.house_account(ledger.transfer_kind) is
-$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a reversal,
-where the original decides.$$;
+$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
+reversal, where the original decides.$$;
 
 revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
+grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
 --! Included functions/ledger_private/refusals/invalid_request.sql
 create or replace function ledger_private.invalid_request(request ledger_private.request)
@@ -2619,9 +2635,9 @@ $$;
 comment on function ledger_private.above_limit(
   ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz
 ) is
-$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest total
-of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back and are
-held to the first alone.$$;
+$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
+total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
+and are held to the first alone.$$;
 
 revoke all on function ledger_private.above_limit(ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz) from public;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
@@ -2720,7 +2736,9 @@ comment on function ledger_private.next_entry(
 $$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
 the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
 
-revoke all on function ledger_private.next_entry(ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz) from public;
+revoke all on function ledger_private.next_entry(
+  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
+) from public;
 --! EndIncluded functions/ledger_private/posting/next_entry.sql
 --! Included functions/ledger_private/posting/acting.sql
 create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
@@ -2954,8 +2972,8 @@ end
 $$;
 
 comment on function ledger_private.draws(ledger.entries) is
-$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out. Their
-balances are null.$$;
+$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
+Their balances are null.$$;
 
 revoke all on function ledger_private.draws(ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/draws.sql
@@ -3346,8 +3364,8 @@ end
 $$;
 
 comment on function ledger_private.receipt(ledger.entries, boolean) is
-$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction books
-these to breakage with the next entry: they are not available, but in the balances.$$;
+$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
+books these to breakage with the next entry: they are not available, but in the balances.$$;
 
 revoke all on function ledger_private.receipt(ledger.entries, boolean) from public;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
@@ -3385,7 +3403,8 @@ as $$
 $$;
 
 comment on function ledger_private.lock_wallets(uuid[]) is
-  'Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are there.';
+$$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
+there.$$;
 
 revoke all on function ledger_private.lock_wallets(uuid[]) from public;
 --! EndIncluded functions/ledger_private/posting/lock_wallets.sql
@@ -3434,8 +3453,8 @@ end
 $$;
 
 comment on function ledger_private.prepare(ledger_private.request, uuid) is
-$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request names and
-for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
+$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request
+names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
 
 revoke all on function ledger_private.prepare(ledger_private.request, uuid) from public;
 --! EndIncluded functions/ledger_private/posting/prepare.sql
@@ -3512,8 +3531,8 @@ end
 $$;
 
 comment on function ledger_private.move_lots(ledger.entries, ledger.entries) is
-$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry first, and
-makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
+$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
+first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
 
 revoke all on function ledger_private.move_lots(ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
@@ -3821,10 +3840,11 @@ as $$
 $$;
 
 comment on function ledger_private.reversible_parts(ledger.entries) is
-$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting wallet
-that it drew from (of a bonus: that it made).$$;
+$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
+wallet that it drew from (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
+grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
 --! Included functions/ledger_private/reversal/reversal_plan.sql
 create or replace function ledger_private.reversal_plan(
@@ -3886,9 +3906,9 @@ end
 $$;
 
 comment on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) is
-$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the original
-gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players' wallets, null for
-the house.$$;
+$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
+original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
+wallets, null for the house.$$;
 
 revoke all on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
@@ -3950,6 +3970,7 @@ from, the latest expiry first; of a transfer, in both wallets the same of each e
 original's bonus credits had been reversed before.$$;
 
 revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
+grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
 --! Included functions/ledger_private/reversal/reverse.sql
 create or replace function ledger_private.reverse(
@@ -4077,7 +4098,8 @@ begin
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
-      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id', 'Only an empty wallet is closed: spend, transfer or reverse what is left.',
+      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
+        'Only an empty wallet is closed: spend, transfer or reverse what is left.',
         jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text)));
     end if;
   end if;
@@ -4250,10 +4272,11 @@ as $$
 $$;
 
 comment on function ledger_private.rows_since(pg_snapshot) is
-$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them without a
-snapshot.$$;
+$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them
+without a snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
 --! Included functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 create or replace function ledger_private.closed_snapshot()
@@ -4271,6 +4294,7 @@ comment on function ledger_private.closed_snapshot() is
   'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
 
 revoke all on function ledger_private.closed_snapshot() from public;
+grant execute on function ledger_private.closed_snapshot() to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/newest_totals.sql
 create or replace function ledger_private.newest_totals()
@@ -4280,7 +4304,10 @@ stable
 as $$
   -- From key to key of the index: there are few of them, and far more rows.
   with recursive newest as (
-    (select t from ledger.house_totals t order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc limit 1)
+    (
+      select t from ledger.house_totals t
+      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+      limit 1)
     union all
     select (
       select n from ledger.house_totals n
@@ -4297,6 +4324,7 @@ comment on function ledger_private.newest_totals() is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
 revoke all on function ledger_private.newest_totals() from public;
+grant execute on function ledger_private.newest_totals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/newest_totals.sql
 --! Included functions/ledger_private/feed_and_blocks/quarter.sql
 create or replace function ledger_private.quarter(at_time timestamptz, final_until timestamptz)
@@ -4310,6 +4338,7 @@ $$The quarter of an hour, by its start, to which a movement booked at an instant
 already, the first that is not. final_until is that of the block before.$$;
 
 revoke all on function ledger_private.quarter(timestamptz, timestamptz) from public;
+grant execute on function ledger_private.quarter(timestamptz, timestamptz) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
 --! Included functions/ledger_private/feed_and_blocks/final_until.sql
 create or replace function ledger_private.final_until(snapshot pg_snapshot, epoch bigint)
@@ -4326,8 +4355,8 @@ as $$
 $$;
 
 comment on function ledger_private.final_until(pg_snapshot, bigint) is
-$$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants are those
-at which blocks were begun.$$;
+$$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants
+are those at which blocks were begun.$$;
 
 revoke all on function ledger_private.final_until(pg_snapshot, bigint) from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/final_until.sql
@@ -4390,11 +4419,35 @@ as $$
 $$;
 
 comment on function ledger_private.totals_hash(ledger.house_totals[]) is
-$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the quarter, and
-the numbers, with a blank between them.$$;
+$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the
+quarter, and the numbers, with a blank between them.$$;
 
 revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
+grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
+--! Included functions/ledger_private/feed_and_blocks/ended_snapshot.sql
+create or replace function ledger_private.ended_snapshot()
+returns pg_snapshot
+language sql
+stable
+as $$
+  -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would count as ended too.
+  select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
+    select string_agg(o.xid::text, ',' order by o.xid)
+    from (
+      select pg_snapshot_xip(s.now) as xid
+      union
+      select s.own where s.own < pg_snapshot_xmax(s.now)
+    ) o), ''))::pg_snapshot
+  from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
+$$;
+
+comment on function ledger_private.ended_snapshot() is
+$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more
+may come.$$;
+
+revoke all on function ledger_private.ended_snapshot() from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/ended_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/cut.sql
 create or replace function ledger_private.cut(since pg_snapshot, final_until timestamptz, block_seq bigint)
 returns ledger_private.cut
@@ -4404,9 +4457,9 @@ volatile
 set enable_seqscan = off
 as $$
   with place as materialized (
-    select pg_current_snapshot() as snapshot
+    select ledger_private.ended_snapshot() as snapshot
   ), movements as materialized (
-    -- Not what this transaction itself has booked: it may still be undone.
+    -- Not what this transaction itself has booked: it has not ended.
     select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, e.debit, e.credit, e.amount, e.bonus_amount, w.asset_code,
       ledger_private.quarter(e.created_at, cut.final_until) as quarter
     from ledger_private.rows_since(cut.since) e
@@ -4445,8 +4498,8 @@ as $$
 $$;
 
 comment on function ledger_private.cut(pg_snapshot, timestamptz, bigint) is
-$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for
-none: a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
+a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
 number of the block.$$;
 
 revoke all on function ledger_private.cut(pg_snapshot, timestamptz, bigint) from public;
@@ -4469,6 +4522,7 @@ of PostgreSQL, which has a length before each element (-1 for null), so that no 
 times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
 
 revoke all on function ledger_private.seal_hash(ledger.blocks) from public;
+grant execute on function ledger_private.seal_hash(ledger.blocks) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
 --! Included functions/ledger_private/feed_and_blocks/write_block.sql
 create or replace function ledger_private.write_block(block ledger.blocks, cut ledger_private.cut)
@@ -4619,6 +4673,7 @@ comment on function ledger_private.verify_entries(uuid, uuid) is
   'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
 revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
+grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
 --! Included functions/ledger_private/verify/verify_transfers.sql
 create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
@@ -4664,9 +4719,30 @@ as $$
         when (a.e).kind in ('top_up', 'bonus') then (ledger_private.house_account((a.e).kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account((a.e).kind)) end
       or (a.e).to_wallet is distinct from case (a.e).kind when 'reversal' then (a.o).to_wallet when 'transfer' then (a.e).to_wallet end
-      or ((a.e).kind = 'transfer') and (a.e).to_wallet is null as breaks_sides
+      or (a.e).kind = 'transfer' and (a.e).to_wallet is null
+      or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
     from acting a
-  ), pairs as (
+  )
+  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
+  from facts g
+  cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
+  where f.broken
+$$;
+
+comment on function ledger_private.verify_transfers(uuid, uuid) is
+$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
+verify_entries() proves.)$$;
+
+revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+--! Included functions/ledger_private/verify/verify_pairs.sql
+create or replace function ledger_private.verify_pairs(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with pairs as (
     -- Both rows of a movement between players, from either side.
     select a as acting, r as received
     from ledger.entries a
@@ -4678,11 +4754,6 @@ as $$
     left join ledger.entries a on a.transfer_id = r.transfer_id and a.actor is not null
     where r.wallet_id between first_id and last_id and r.actor is null
   )
-  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
-  from facts g
-  cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
-  where f.broken
-  union all
   select 'transfer_reference', coalesce((p.acting).wallet_id, (p.received).wallet_id), coalesce((p.acting).seq, (p.received).seq),
     coalesce((p.acting).transfer_id, (p.received).transfer_id),
     jsonb_build_object('acting', (p.acting).seq, 'received', (p.received).seq, 'wallet_id', (p.received).wallet_id)
@@ -4695,14 +4766,21 @@ as $$
       (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
     or num_nonnulls((p.received).actor, (p.received).idem_key, (p.received).to_wallet, (p.received).to_seq, (p.received).requested_amount,
       (p.received).held_bonus_amount, (p.received).reverses, (p.received).hold_id, (p.received).expires_at, (p.received).metadata) > 0
+    -- Both have the same time, unless one wallet was ahead of it already.
+    or (p.received).created_at <> (p.acting).created_at and not exists (
+      select from ledger.entries n
+      where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
+        and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
+        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1)
 $$;
 
-comment on function ledger_private.verify_transfers(uuid, uuid) is
-$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands, and between players with both
-entries there, which say the same. (Their bonus part, verify_entries() proves.)$$;
+comment on function ledger_private.verify_pairs(uuid, uuid) is
+$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, and who received is told
+nothing of who sent.$$;
 
-revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
---! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
+grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_pairs.sql
 --! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -4788,10 +4866,11 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals() is
-$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more or less
-than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
+or less than all movements gave them.$$;
 
 revoke all on function ledger_private.verify_totals() from public;
+grant execute on function ledger_private.verify_totals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
 --! Included functions/ledger_private/verify/verify_holds.sql
 create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)
@@ -4995,7 +5074,8 @@ as $$
   ) x (parts)
   where x.parts is not null
   union all
-  select 'transfer_reversed', j.wallet_id, j.seq, j.id, jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
+  select 'transfer_reversed', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
     when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
@@ -5034,6 +5114,69 @@ the original's were.$$;
 revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
 grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_reversals.sql
+--! Included functions/ledger_private/verify/lot_steps.sql
+create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
+returns table (
+  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric, free_bonus numeric,
+  emptied int, due_by timestamptz
+)
+language sql
+stable
+as $$
+  with lots as (
+    select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
+    from ledger.bonus_lots l
+    where l.wallet_id between first_id and last_id
+  ), changes as (
+    select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
+    union all
+    select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
+    from ledger.bonus_lot_draws d
+    join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+    where d.wallet_id between first_id and last_id
+  ), by_entry as (
+    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
+      max(c.rank) as last, sum(c.drawn) as drawn
+    from changes c
+    group by c.wallet_id, c.seq
+  ), reserved as (
+    select n.wallet_id, n.seq, n.kind = 'release' and n.idem_key is null as settling,
+      case n.kind when 'hold' then n.held_bonus_amount else -h.bonus_amount end as change
+    from ledger.entries n
+    left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
+    where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
+  ), walked as (
+    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
+      case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
+      e.kind = 'expiry' or coalesce(h.settling, false) as settling,
+      e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
+    from ledger.entries e
+    left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
+    left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
+    where e.wallet_id in (select l.wallet_id from lots l)
+    window wallet as (partition by e.wallet_id order by e.seq)
+  )
+  select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
+    -- The rank up to which it emptied all; null where it took nothing that may be in lots.
+    case when w.kind in ('spend', 'hold', 'transfer') and w.side = 'debit' and w.bonus_amount > 0 then
+      case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
+    -- What was due by then, the wallet's next entries had to book.
+    case
+      when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
+      when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
+  from walked w
+  window wallet as (partition by w.wallet_id order by w.seq)
+  order by w.wallet_id, w.seq
+$$;
+
+comment on function ledger_private.lot_steps(uuid, uuid) is
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
+the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
+to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
+
+revoke all on function ledger_private.lot_steps(uuid, uuid) from public;
+grant execute on function ledger_private.lot_steps(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/lot_steps.sql
 --! Included functions/ledger_private/verify/verify_order.sql
 create or replace function ledger_private.verify_order(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -5049,52 +5192,7 @@ declare
   v_short boolean;
   v_step record;
 begin
-  for v_step in
-    with lots as (
-      select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
-      from ledger.bonus_lots l
-      where l.wallet_id between first_id and last_id
-    ), changes as (
-      select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
-      union all
-      select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
-      from ledger.bonus_lot_draws d
-      join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
-      where d.wallet_id between first_id and last_id
-    ), by_entry as (
-      select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
-        max(c.rank) as last, sum(c.drawn) as drawn
-      from changes c
-      group by c.wallet_id, c.seq
-    ), reserved as (
-      select n.wallet_id, n.seq, n.kind = 'release' and n.idem_key is null as settling,
-        case n.kind when 'hold' then n.held_bonus_amount else -h.bonus_amount end as change
-      from ledger.entries n
-      left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
-      where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
-    ), walked as (
-      select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
-        case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
-        e.kind = 'expiry' or coalesce(h.settling, false) as settling,
-        e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
-      from ledger.entries e
-      left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
-      left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
-      where e.wallet_id in (select l.wallet_id from lots l)
-      window wallet as (partition by e.wallet_id order by e.seq)
-    )
-    select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
-      -- The rank up to which it emptied all; null where it took nothing that may be in lots.
-      case when w.kind in ('spend', 'hold', 'transfer') and w.side = 'debit' and w.bonus_amount > 0 then
-        case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
-      -- What was due by then, the wallet's next entries had to book.
-      case
-        when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
-        when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
-    from walked w
-    window wallet as (partition by w.wallet_id order by w.seq)
-    order by w.wallet_id, w.seq
-  loop
+  for v_step in select s.* from ledger_private.lot_steps(first_id, last_id) s loop
     if v_wallet is distinct from v_step.wallet_id then
       v_wallet := v_step.wallet_id;
       v_expiries := '{}';
@@ -5220,6 +5318,7 @@ as $$
         from ledger.blocks n window w as (order by n.seq)
     ) s
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
+      or not pg_input_is_valid(s.snapshot, 'pg_snapshot')
   union all
   -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
   select 'seal_root', null, null, null,
@@ -5258,8 +5357,29 @@ as $$
     left join ledger.blocks s on s.seq = n.block_seq
     where r.seq is null or s.seq is null
   union all
+  select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
+    from ledger.blocks s
+    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
+$$;
+
+comment on function ledger_private.verify_seals() is
+  'Findings about seals: their chain, the trees that they are roots of, and whether all that was sealed is there.';
+
+revoke all on function ledger_private.verify_seals() from public;
+grant execute on function ledger_private.verify_seals() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_seals.sql
+--! Included functions/ledger_private/verify/verify_closed.sql
+create or replace function ledger_private.verify_closed()
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with newest as (
+    select b.*, case when pg_input_is_valid(b.snapshot, 'pg_snapshot') then b.snapshot::pg_snapshot end as place
+    from ledger.blocks b order by b.seq desc limit 1
+  )
   -- Of the wallets, what is not sealed yet is listed.
-  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null, null,
+  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null::bigint, null::uuid,
       jsonb_build_object('number', coalesce(u.seq, v.seq), 'listed', u.seq is not null)
     from ledger_private.unsealed_events u
     full join (
@@ -5274,8 +5394,8 @@ as $$
   select 'seal_entry', c.wallet_id, c.seq, null, jsonb_build_object('block', c.block)
     from (
       select e.wallet_id, max(e.seq) as seq, n.seq as block
-        from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
-        join ledger.entries e on e.actor is not null and pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
+        from newest n
+        join ledger.entries e on pg_visible_in_snapshot(e.xid, n.place)
         -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins.
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
@@ -5283,23 +5403,20 @@ as $$
     where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id order by h.block_seq desc limit 1), 0)
   union all
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('block', h.block_seq)
-    from (select b.* from ledger.blocks b order by b.seq desc limit 1) n
+    from newest n
     join ledger.block_heads h on h.block_seq = n.seq
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
-      and not pg_visible_in_snapshot(e.xid, n.snapshot::pg_snapshot)
-  union all
-  select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
-    from ledger.blocks s
-    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
+      and not pg_visible_in_snapshot(e.xid, n.place)
 $$;
 
-comment on function ledger_private.verify_seals() is
-  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was, or is listed.';
+comment on function ledger_private.verify_closed() is
+$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
+that are not sealed are listed.$$;
 
-revoke all on function ledger_private.verify_seals() from public;
-grant execute on function ledger_private.verify_seals() to wallet_auditor;
---! EndIncluded functions/ledger_private/verify/verify_seals.sql
+revoke all on function ledger_private.verify_closed() from public;
+grant execute on function ledger_private.verify_closed() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_closed.sql
 --! Included functions/ledger_private/verify/verify_kept.sql
 create or replace function ledger_private.verify_kept(kept jsonb)
 returns setof ledger.finding
@@ -6257,7 +6374,8 @@ begin
     perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
-    perform ledger_private.refuse(ledger_private.invalid_argument('to_time', 'Send the instant before which the statement ends: from_time or later.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
+      'Send the instant before which the statement ends: from_time or later.'));
   end if;
   if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id) then
     perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
@@ -6377,8 +6495,8 @@ return case
 end;
 
 comment on function ledger.entries_counterparty(ledger.entries) is
-$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only reserved or freed, and for a player who received a transfer: only
-the sender may tell who sent it.$$;
+$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
+reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
 
 revoke all on function ledger.entries_counterparty(ledger.entries) from public;
 grant execute on function ledger.entries_counterparty(ledger.entries)
@@ -6680,6 +6798,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -6696,6 +6815,7 @@ begin
     return query select f.* from ledger_private.verify_totals() f;
     return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
+    return query select f.* from ledger_private.verify_closed() f;
   end if;
 end
 $$;
@@ -6715,7 +6835,6 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
@@ -6757,6 +6876,8 @@ as $$
   select f.* from ledger_private.verify_kept(kept) f
   union all
   select f.* from ledger_private.verify_seals() f
+  union all
+  select f.* from ledger_private.verify_closed() f
 $$;
 
 comment on function ledger.ledger_verify_seals(jsonb) is
@@ -6922,7 +7043,8 @@ begin
   v_parts := regexp_match(after,
     '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('after',
+      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
   end if;
   v_epoch := ledger_private.feed_epoch();
   if after is not null then

@@ -6,9 +6,9 @@ volatile
 set enable_seqscan = off
 as $$
   with place as materialized (
-    select pg_current_snapshot() as snapshot
+    select ledger_private.ended_snapshot() as snapshot
   ), movements as materialized (
-    -- Not what this transaction itself has booked: it may still be undone.
+    -- Not what this transaction itself has booked: it has not ended.
     select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, e.debit, e.credit, e.amount, e.bonus_amount, w.asset_code,
       ledger_private.quarter(e.created_at, cut.final_until) as quarter
     from ledger_private.rows_since(cut.since) e
@@ -47,8 +47,8 @@ as $$
 $$;
 
 comment on function ledger_private.cut(pg_snapshot, timestamptz, bigint) is
-$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for
-none: a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
+a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
 number of the block.$$;
 
 revoke all on function ledger_private.cut(pg_snapshot, timestamptz, bigint) from public;

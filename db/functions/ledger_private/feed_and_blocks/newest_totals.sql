@@ -5,7 +5,10 @@ stable
 as $$
   -- From key to key of the index: there are few of them, and far more rows.
   with recursive newest as (
-    (select t from ledger.house_totals t order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc limit 1)
+    (
+      select t from ledger.house_totals t
+      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+      limit 1)
     union all
     select (
       select n from ledger.house_totals n
@@ -22,3 +25,4 @@ comment on function ledger_private.newest_totals() is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
 revoke all on function ledger_private.newest_totals() from public;
+grant execute on function ledger_private.newest_totals() to wallet_auditor;

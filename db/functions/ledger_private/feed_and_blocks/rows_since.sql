@@ -9,7 +9,8 @@ as $$
 $$;
 
 comment on function ledger_private.rows_since(pg_snapshot) is
-$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them without a
-snapshot.$$;
+$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them
+without a snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;

@@ -61,4 +61,13 @@ wallet's entry before (32 zero bytes for the first), and every fact of the entry
 format, the kind, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; metadata
 is its hash. The order is for ever.$$;
 
-revoke all on function ledger_private.entry_digest(bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz) from public;
+revoke all on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bigint, uuid, uuid, timestamptz
+) from public;
+grant execute on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bigint, uuid, uuid, timestamptz
+) to wallet_auditor;

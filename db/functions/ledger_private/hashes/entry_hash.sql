@@ -18,3 +18,4 @@ comment on function ledger_private.entry_hash(bytea, ledger.entries) is
   'The hash of an entry, from that of the entry before it: see entry_digest.';
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
+grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;

@@ -14,3 +14,4 @@ $$The hash of metadata, which stands for it in the hash of an entry, so that the
 prints jsonb, in UTF-8.$$;
 
 revoke all on function ledger_private.metadata_hash(jsonb) from public;
+grant execute on function ledger_private.metadata_hash(jsonb) to wallet_auditor;

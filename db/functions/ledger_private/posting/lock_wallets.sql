@@ -8,6 +8,7 @@ as $$
 $$;
 
 comment on function ledger_private.lock_wallets(uuid[]) is
-  'Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are there.';
+$$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
+there.$$;
 
 revoke all on function ledger_private.lock_wallets(uuid[]) from public;

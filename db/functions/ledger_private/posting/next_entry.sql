@@ -50,4 +50,6 @@ comment on function ledger_private.next_entry(
 $$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
 the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
 
-revoke all on function ledger_private.next_entry(ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz) from public;
+revoke all on function ledger_private.next_entry(
+  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
+) from public;

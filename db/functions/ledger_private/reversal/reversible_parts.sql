@@ -41,7 +41,8 @@ as $$
 $$;
 
 comment on function ledger_private.reversible_parts(ledger.entries) is
-$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting wallet
-that it drew from (of a bonus: that it made).$$;
+$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
+wallet that it drew from (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
+grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;

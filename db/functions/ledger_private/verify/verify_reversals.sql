@@ -34,7 +34,8 @@ as $$
   ) x (parts)
   where x.parts is not null
   union all
-  select 'transfer_reversed', j.wallet_id, j.seq, j.id, jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
+  select 'transfer_reversed', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
     when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true

@@ -30,7 +30,8 @@ begin
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
-      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id', 'Only an empty wallet is closed: spend, transfer or reverse what is left.',
+      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
+        'Only an empty wallet is closed: spend, transfer or reverse what is left.',
         jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text)));
     end if;
   end if;
