@@ -3,7 +3,6 @@ import {
   call,
   createDatabase,
   expectSound,
-  houseWallet,
   inMs,
   newKey,
   newOwner,
@@ -381,16 +380,6 @@ describe('wallet_balance_at, in order of precedence,', () => {
   it.each([[UNKNOWN_WALLET], [null]])('refuses the wallet %s, before any instant (WLNOW)', async (wallet_id) => {
     expect(await refusal(at(wallet_id, '-infinity'))).toMatchObject({ code: 'WLNOW', detail: { wallet_id } });
   });
-
-  it.each(['treasury', 'promotions', 'revenue', 'breakage'])(
-    "refuses a wallet of the house's %s, to an auditor too (WLNOW)",
-    async (house) => {
-      const wallet_id = await houseWallet(db, await someAsset(db), house, 0);
-
-      for (const session of [db, await db.connectAs('auditor', 'a')])
-        expect(await refusal(at(wallet_id, 'infinity', session))).toMatchObject({ code: 'WLNOW' });
-    },
-  );
 
   it.each([
     ['not a time', '22007'],

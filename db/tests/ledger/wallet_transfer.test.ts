@@ -7,7 +7,6 @@ import {
   createDatabase,
   expectSound,
   forceHead,
-  houseWallet,
   inMs,
   MAX_BALANCE,
   newAsset,
@@ -342,7 +341,6 @@ describe('wallet_transfer, in order of precedence,', () => {
     return { from_wallet, to_wallet, idem_key };
   }
   const anyWallet = async () => newWallet(db, await someAsset(db));
-  const anyHouse = async (house: string) => houseWallet(db, await newAsset(db), house, 7);
 
   const table: RefusalCase[] = [
     ...BAD_AMOUNTS.flatMap((amount) => [
@@ -420,15 +418,6 @@ describe('wallet_transfer, in order of precedence,', () => {
     },
     {
       code: 'WLSLF',
-      what: 'a house wallet to itself',
-      detail: {},
-      arrange: async () => {
-        const house = await anyHouse('treasury');
-        return { from_wallet: house, to_wallet: house, amount: 1, idem_key: newKey() };
-      },
-    },
-    {
-      code: 'WLSLF',
       what: 'a frozen, empty wallet to itself with a taken key',
       detail: {},
       arrange: async () => {
@@ -454,26 +443,6 @@ describe('wallet_transfer, in order of precedence,', () => {
       arrange: async () => ({
         ...(await hopeless({ from: 'closed', to: 'open' })),
         to_wallet: UNKNOWN_WALLET,
-        amount: 2,
-      }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'from a house wallet of another asset',
-      detail: {},
-      arrange: async () => ({
-        ...(await hopeless({ from: 'open', to: 'closed' })),
-        from_wallet: await anyHouse('revenue'),
-        amount: 2,
-      }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'from a hopeless wallet with a taken key to a house wallet of another asset',
-      detail: {},
-      arrange: async () => ({
-        ...(await hopeless({ from: 'closed', to: 'open' })),
-        to_wallet: await anyHouse('treasury'),
         amount: 2,
       }),
     },

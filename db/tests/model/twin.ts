@@ -2,16 +2,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import {
-  call,
-  callAll,
-  houseWallet,
-  passed,
-  postBatch,
-  type Receipt as Row,
-  refusal,
-  UNKNOWN_WALLET,
-} from '../helpers.ts';
+import { call, callAll, passed, postBatch, type Receipt as Row, refusal, UNKNOWN_WALLET } from '../helpers.ts';
 import { type Balance, Ledger, type Receipt, Refused, type Request } from './ledger.ts';
 import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
 
@@ -54,7 +45,7 @@ export class Twin {
     this.ledger = new Ledger(assets);
   }
 
-  /** Knows these wallets, none of which is open yet, one that is not there and one of the house. */
+  /** Knows these wallets, none of which is open yet, and one that is not there. */
   static async start(
     client: pg.Client,
     wallets: Record<string, string>,
@@ -70,7 +61,6 @@ export class Twin {
     }
     twin.#before = await twin.#accounts();
     twin.#ids.set('nobody', UNKNOWN_WALLET);
-    twin.#ids.set('house', await houseWallet(client, twin.#asset, 'treasury', 0));
     return twin;
   }
 
