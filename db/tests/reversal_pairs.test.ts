@@ -300,7 +300,7 @@ describe('reversal of a batch posting', () => {
     await expectSound(db);
   });
 
-  it('waits for a running batch before it locks the player: no deadlock', async () => {
+  it('waits for no batch of other wallets, and for one of its own until that commits: no deadlock', async () => {
     const asset = await someAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset), await newWallet(db, asset)];
     const bought = await postBatchOf(db, { kind: 'top_up', wallet_id, amount: 10 });
@@ -308,13 +308,15 @@ describe('reversal of a batch posting', () => {
     await batch.query('begin');
     await postBatch(batch, [{ kind: 'top_up', wallet_id: other, amount: 1 }]);
 
-    const reversal = reverse(operator, bought);
-    await waitsForLock(db, operator);
+    const first = await reverse(operator, bought, 4);
     await batch.query("set lock_timeout = '10s'");
     const second = await postBatchOf(batch, { kind: 'top_up', wallet_id, amount: 5 });
+    const reversal = reverse(operator, bought);
+    await waitsForLock(db, operator);
     await batch.query('commit');
 
-    expect(second).toMatchObject({ balance: '15' });
+    expect(first).toMatchObject({ amount: '4', balance: '6' });
+    expect(second).toMatchObject({ balance: '11' });
     expect(await reversal).toMatchObject({ balance: '5' });
     await expectSound(db);
   });

@@ -308,7 +308,10 @@ describe('over a whole history', () => {
     await writing(db, (client) =>
       client.query(
         `insert into ledger.entries
-         select $1, seq, uuidv7(), 'top_up', 'credit', 1, 0, 0, seq, 0, 0, seq, 0, 0, '', clock_timestamp() - (100000 - seq) * interval '1 minute'
+           (wallet_id, transfer_id, seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance,
+             topped_up_total, granted_total, spent_total, sent_total, created_at, xid, kind, debit, credit, hash)
+         select $1, uuidv7(), seq, 1, 0, 0, seq, 0, 0, seq, seq, seq, 0, 0, 0,
+           clock_timestamp() - (100000 - seq) * interval '1 minute', pg_current_xact_id(), 'top_up', 'treasury', 'player', ''
          from generate_series(1, 100000) seq`,
         [wallet_id],
       ),
