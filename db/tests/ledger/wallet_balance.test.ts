@@ -4,7 +4,6 @@ import {
   createDatabase,
   forceHead,
   inMs,
-  newAsset,
   newKey,
   newOwner,
   newWallet,

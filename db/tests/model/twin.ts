@@ -156,7 +156,7 @@ export class Twin {
     const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[]; open: string[] }>(
       `select (extract(epoch from statement_timestamp()) * 1000000)::bigint as now, w.status, b.balance, b.bonus_balance, b.held_balance,
          b.available, b.seq, coalesce(e.topped_up_total, 0) as topped_up, coalesce(e.granted_total, 0) as granted,
-         coalesce(e.spent_total, 0) as spent,
+         coalesce(e.spent_total, 0) as spent, coalesce(e.sent_total, 0) as sent,
          array(select json_build_array(p.source, p.amount::text, (extract(epoch from p.expires_at) * 1000000)::bigint, p.hold_id)
            from ledger.wallet_explain(w.id) p) as parts,
          array(select h.id::text from ledger.wallets_holds(w, true) h where ledger.holds_status(h) = 'open') as open
@@ -172,7 +172,7 @@ export class Twin {
         wallet: wallets[place]?.name,
         status: row.status,
         balance: balanceOf(row),
-        totals: [row.topped_up, row.granted, row.spent],
+        totals: [row.topped_up, row.granted, row.spent, row.sent],
         parts: row.parts.map((part) => JSON.stringify(part)).sort(),
         open: [...row.open].sort(),
       })),
@@ -180,7 +180,7 @@ export class Twin {
         wallet: wallet.name,
         status: wallet.status,
         balance: this.ledger.balance(wallet.name, Number(rows[place]?.now)),
-        totals: [wallet.toppedUp, wallet.granted, wallet.spent].map(String),
+        totals: [wallet.toppedUp, wallet.granted, wallet.spent, wallet.sent].map(String),
         parts: this.#parts(wallet, Number(rows[place]?.now)),
         open: this.#open(wallet, Number(rows[place]?.now)),
       })),
