@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:e7dcc54e99713cd8640f546c1d36a60fa5d05762
+--! Hash: sha1:fdf3db9cfa412ecdc4a944a0ccb270e2c4067787
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1719,6 +1719,7 @@ before (32 zero bytes for the first), and every fact of this one but xid. Number
 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
+grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_hash.sql
 --! Included functions/ledger_private/hashes/record_hash.sql
 create or replace function ledger_private.record_hash(previous_hash bytea, record_bytes bytea)
@@ -2250,6 +2251,7 @@ $$The account on the other side of the acting wallet in a movement of this kind:
 where the original decides.$$;
 
 revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
+grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
 --! Included functions/ledger_private/refusals/invalid_request.sql
 create or replace function ledger_private.invalid_request(request ledger_private.request)
@@ -3588,6 +3590,7 @@ $$What is left to reverse of a movement, by its acting entry: paid credits, bonu
 that it drew from (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
+grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
 --! Included functions/ledger_private/reversal/reversal_plan.sql
 create or replace function ledger_private.reversal_plan(
@@ -3713,6 +3716,7 @@ from, the latest expiry first; of a transfer, in both wallets the same of each e
 original's bonus credits had been reversed before.$$;
 
 revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
+grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
 --! Included functions/ledger_private/reversal/reverse.sql
 create or replace function ledger_private.reverse(
@@ -4017,6 +4021,7 @@ $$The acting entries of transactions that had not ended by a snapshot: those tha
 snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
 --! Included functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 create or replace function ledger_private.closed_snapshot()
@@ -4034,6 +4039,7 @@ comment on function ledger_private.closed_snapshot() is
   'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
 
 revoke all on function ledger_private.closed_snapshot() from public;
+grant execute on function ledger_private.closed_snapshot() to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/newest_totals.sql
 create or replace function ledger_private.newest_totals()
@@ -4060,6 +4066,7 @@ comment on function ledger_private.newest_totals() is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
 revoke all on function ledger_private.newest_totals() from public;
+grant execute on function ledger_private.newest_totals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/newest_totals.sql
 --! Included functions/ledger_private/feed_and_blocks/quarter.sql
 create or replace function ledger_private.quarter(at_time timestamptz, final_until timestamptz)
@@ -4073,6 +4080,7 @@ $$The quarter of an hour, by its start, to which a movement booked at an instant
 already, the first that is not. final_until is that of the block before.$$;
 
 revoke all on function ledger_private.quarter(timestamptz, timestamptz) from public;
+grant execute on function ledger_private.quarter(timestamptz, timestamptz) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
 --! Included functions/ledger_private/feed_and_blocks/final_until.sql
 create or replace function ledger_private.final_until(snapshot pg_snapshot, epoch bigint)
@@ -4157,6 +4165,7 @@ $$The hash of a block's totals: SHA-256 over a line for each, in order of its ke
 the numbers, with a blank between them.$$;
 
 revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
+grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
 --! Included functions/ledger_private/feed_and_blocks/cut.sql
 create or replace function ledger_private.cut(since pg_snapshot, final_until timestamptz, block_seq bigint)
@@ -4232,6 +4241,7 @@ of PostgreSQL, which has a length before each element (-1 for null), so that no 
 times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
 
 revoke all on function ledger_private.seal_hash(ledger.blocks) from public;
+grant execute on function ledger_private.seal_hash(ledger.blocks) to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
 --! Included functions/ledger_private/feed_and_blocks/write_block.sql
 create or replace function ledger_private.write_block(block ledger.blocks, cut ledger_private.cut)
@@ -4382,6 +4392,7 @@ comment on function ledger_private.verify_entries(uuid, uuid) is
   'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
 revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
+grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
 --! Included functions/ledger_private/verify/verify_transfers.sql
 create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
@@ -4465,6 +4476,7 @@ $$Findings in the movements of the wallets from one id to another: on the accoun
 entries there, which say the same. (Their bonus part, verify_entries() proves.)$$;
 
 revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_transfers.sql
 --! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
@@ -4555,6 +4567,7 @@ $$A finding for each row of house_totals that is not the sum of the entries whic
 than all movements gave them.$$;
 
 revoke all on function ledger_private.verify_totals() from public;
+grant execute on function ledger_private.verify_totals() to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
 --! Included functions/ledger_private/verify/verify_holds.sql
 create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)

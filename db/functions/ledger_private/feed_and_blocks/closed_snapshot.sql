@@ -13,3 +13,4 @@ comment on function ledger_private.closed_snapshot() is
   'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
 
 revoke all on function ledger_private.closed_snapshot() from public;
+grant execute on function ledger_private.closed_snapshot() to wallet_auditor;

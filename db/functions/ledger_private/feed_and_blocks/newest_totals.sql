@@ -22,3 +22,4 @@ comment on function ledger_private.newest_totals() is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
 revoke all on function ledger_private.newest_totals() from public;
+grant execute on function ledger_private.newest_totals() to wallet_auditor;

@@ -9,3 +9,4 @@ $$The quarter of an hour, by its start, to which a movement booked at an instant
 already, the first that is not. final_until is that of the block before.$$;
 
 revoke all on function ledger_private.quarter(timestamptz, timestamptz) from public;
+grant execute on function ledger_private.quarter(timestamptz, timestamptz) to wallet_auditor;

@@ -13,3 +13,4 @@ $$The acting entries of transactions that had not ended by a snapshot: those tha
 snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;

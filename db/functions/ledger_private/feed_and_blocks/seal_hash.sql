@@ -15,3 +15,4 @@ of PostgreSQL, which has a length before each element (-1 for null), so that no 
 times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
 
 revoke all on function ledger_private.seal_hash(ledger.blocks) from public;
+grant execute on function ledger_private.seal_hash(ledger.blocks) to wallet_auditor;

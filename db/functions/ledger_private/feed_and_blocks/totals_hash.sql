@@ -14,3 +14,4 @@ $$The hash of a block's totals: SHA-256 over a line for each, in order of its ke
 the numbers, with a blank between them.$$;
 
 revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
+grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;

@@ -36,3 +36,4 @@ before (32 zero bytes for the first), and every fact of this one but xid. Number
 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; of metadata it is the SHA-256 over the text, as PostgreSQL prints jsonb. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
+grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;

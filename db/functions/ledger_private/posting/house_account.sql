@@ -18,3 +18,4 @@ $$The account on the other side of the acting wallet in a movement of this kind:
 where the original decides.$$;
 
 revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
+grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;

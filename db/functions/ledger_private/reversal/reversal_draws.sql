@@ -55,3 +55,4 @@ from, the latest expiry first; of a transfer, in both wallets the same of each e
 original's bonus credits had been reversed before.$$;
 
 revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
+grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;

@@ -45,3 +45,4 @@ $$What is left to reverse of a movement, by its acting entry: paid credits, bonu
 that it drew from (of a bonus: that it made).$$;
 
 revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
+grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;

@@ -68,3 +68,4 @@ comment on function ledger_private.verify_entries(uuid, uuid) is
   'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
 revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
+grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;

@@ -49,3 +49,4 @@ $$A finding for each row of house_totals that is not the sum of the entries whic
 than all movements gave them.$$;
 
 revoke all on function ledger_private.verify_totals() from public;
+grant execute on function ledger_private.verify_totals() to wallet_auditor;

@@ -79,3 +79,4 @@ $$Findings in the movements of the wallets from one id to another: on the accoun
 entries there, which say the same. (Their bonus part, verify_entries() proves.)$$;
 
 revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
+grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
