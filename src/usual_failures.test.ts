@@ -207,9 +207,9 @@ describe('no second treasury of an asset', () => {
     await Promise.all(times(8, () => newWallet(db, code, { bought: 5 })));
 
     expect((await db.query('select from ledger.assets where code = $1', [code])).rowCount).toBe(1);
-    const treasury = (await callAll<{ account: string; debit: string }>(db, 'ledger_trial_balance', { asset_code: code })).filter(
-      ({ account }) => account === 'treasury',
-    );
+    const treasury = (
+      await callAll<{ account: string; debit: string }>(db, 'ledger_trial_balance', { asset_code: code })
+    ).filter(({ account }) => account === 'treasury');
     expect(treasury).toMatchObject([{ debit: '40', credit: '0' }]);
   });
 

@@ -503,8 +503,20 @@ describe('an entry', () => {
       wallet: {
         entries: {
           nodes: [
-            { debit: 'treasury', credit: 'player', side: 'credit', sentTotal: '0', transfer: { ...fromHouse, creditSeq: '1' } },
-            { debit: 'promotions', credit: 'player', side: 'credit', sentTotal: '0', transfer: { ...fromHouse, creditSeq: '2' } },
+            {
+              debit: 'treasury',
+              credit: 'player',
+              side: 'credit',
+              sentTotal: '0',
+              transfer: { ...fromHouse, creditSeq: '1' },
+            },
+            {
+              debit: 'promotions',
+              credit: 'player',
+              side: 'credit',
+              sentTotal: '0',
+              transfer: { ...fromHouse, creditSeq: '2' },
+            },
             {
               ...{ debit: 'player', credit: 'revenue', side: 'debit', sentTotal: '0' },
               transfer: { ...fromWallet('3'), creditWalletId: null, creditSeq: null, creditEntry: null },

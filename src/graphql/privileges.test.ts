@@ -336,7 +336,10 @@ describe('rows over GraphQL', () => {
     );
 
     for (const { role, nodes } of answers) {
-      expect({ role, others: nodes.some(({ ownerId }) => ownerId !== owner) }).toEqual({ role, others: role !== 'player' });
+      expect({ role, others: nodes.some(({ ownerId }) => ownerId !== owner) }).toEqual({
+        role,
+        others: role !== 'player',
+      });
       if (role === 'player') expect(nodes).toEqual([{ ownerId: owner }]);
     }
   });

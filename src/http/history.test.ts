@@ -4,14 +4,7 @@ import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
-import {
-  newOwner,
-  newWallet,
-  rowsOf,
-  someAsset,
-  UNKNOWN_WALLET,
-  writing,
-} from '../../db/tests/helpers.ts';
+import { newOwner, newWallet, rowsOf, someAsset, UNKNOWN_WALLET, writing } from '../../db/tests/helpers.ts';
 import { signToken, type Identity } from '../auth.ts';
 import { createPool } from '../database/pool.ts';
 import { AUTH, createGateway, type Caller } from '../testing.ts';
