@@ -433,7 +433,7 @@ describe('wallet_freeze, wallet_close and wallet_reopen', () => {
       answers.push(facts);
     }
 
-    expect(answers[0]).toMatchObject({ status, house: null });
+    expect(answers[0]).toMatchObject({ status });
     expect(answers).toEqual(answers.map(() => answers[0]));
   });
 });
@@ -451,7 +451,7 @@ describe('wallet_open, asset_create and asset_limit_set', () => {
 
     expect(rowOf(assets.graphql)).toEqual({ ...asset, created_at: expect.any(String) as string });
     expect(withoutHash(assets.psql)).toEqual(assets.graphql);
-    expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open', house: null });
+    expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open' });
     expect(withoutHash(wallets.psql)).toEqual(wallets.graphql);
     // The second one finds them in force.
     expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });

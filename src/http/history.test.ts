@@ -27,7 +27,7 @@ async function expected(walletId: string): Promise<Line[]> {
        ledger.entries_side(e)::text as side,
        e.amount::text, e.bonus_amount::text, e.held_amount::text, e.balance::text, e.bonus_balance::text, e.held_balance::text,
        e.transfer_id::text,
-       case 'player' when e.debit then coalesce(nullif(e.credit::text, 'player'), o.wallet_id::text) else e.debit::text end as counterparty,
+       coalesce(nullif(e.debit, 'player')::text, nullif(e.credit, 'player')::text, o.wallet_id::text) as counterparty,
        t.idem_key, t.actor, t.metadata
      from ledger.entries e
      join ledger.entries t on t.transfer_id = e.transfer_id and t.actor is not null

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:fdf3db9cfa412ecdc4a944a0ccb270e2c4067787
+--! Hash: sha1:aec15f133ca946ef7ade8d99f8c059c2b8f8a181
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -6390,9 +6390,9 @@ as $$
     union all
     select m.asset_code, m.credit, -m.amount from movements m
     union all
-    -- These are told of always.
+    -- These are told of also where nothing has moved.
     select a.code, u.account, 0 from ledger.assets a
-      cross join unnest(array['player', 'treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
+      cross join unnest(array['treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
   )
   select s.asset_code, case s.account when 'player' then 'players' else s.account::text end,
     greatest(sum(s.amount), 0), greatest(-sum(s.amount), 0)
