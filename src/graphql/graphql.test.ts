@@ -117,11 +117,9 @@ describe('the flows over GraphQL', () => {
 
     expect(first).toEqual({ status: 200, body: { data: { assetCreate: { asset: input } } } });
     expect(again).toEqual(first);
-    const { rows } = await db.query(
-      'select distinct actor from ledger.wallet_events v join ledger.wallets w on w.id = v.wallet_id where w.asset_code = $1',
-      [input.code],
-    );
-    expect(rows).toEqual([{ actor: 'operator:op' }]);
+    const { rows } = await db.query('select code, name, scale from ledger.assets where code = $1', [input.code]);
+    expect(rows).toEqual([input]);
+    expect((await db.query('select from ledger.wallets where asset_code = $1', [input.code])).rowCount).toBe(0);
   });
 
   it('answer a wallet that is open already as it is', async () => {

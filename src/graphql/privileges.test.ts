@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { buildSchema, getNamedType, type GraphQLEnumType, type GraphQLObjectType, isObjectType } from 'graphql';
 import {
   call,
   newAsset,
@@ -9,7 +11,7 @@ import {
   UNKNOWN_WALLET,
 } from '../../db/tests/helpers.ts';
 import type { Role } from '../auth.ts';
-import { type Answer, createGateway, errorOf } from '../testing.ts';
+import { type Answer, type Caller, createGateway, errorOf, ROOT } from '../testing.ts';
 
 const ROLES: Role[] = ['player', 'service', 'operator', 'auditor'];
 const FLOWS: Role[] = ['service', 'operator'];
@@ -201,6 +203,73 @@ describe('rows over GraphQL', () => {
     const transfers = new Map(wallet?.entries.nodes.map((entry) => [entry.transferId, entry.transfer]));
     expect(transfers.get(received)).toBeNull();
     expect(transfers.get(sent)).toEqual({ id: sent });
+  });
+
+  it('show a player who received a transfer nothing of who sent it, by any field, filter, order, hash or cursor', async () => {
+    const [sender, receiver] = [`sender-${newOwner()}`, newOwner()];
+    const from_wallet = await newWallet(db, asset, { owner: sender, bought: 9 });
+    const to_wallet = await newWallet(db, asset, { owner: receiver, bought: 1 });
+    const [idem_key, note] = [newKey(), `note-${newKey()}`];
+    const { transfer_id } = await call(db, 'wallet_transfer', {
+      ...{ from_wallet, to_wallet, amount: 5, idem_key, metadata: { note } },
+    });
+    await call(db, 'wallet_reverse', {
+      wallet_id: from_wallet,
+      transfer_id,
+      amount: 2,
+      idem_key: newKey(),
+      metadata: { note },
+    });
+    const secrets = [from_wallet, sender, idem_key, note];
+    const schema = buildSchema(readFileSync(`${ROOT}schema.graphql`, 'utf8'));
+    /** All that a type has and that needs no arguments, so many objects deep; lists by their nodes. */
+    const fieldsOf = (type: GraphQLObjectType, depth: number): string =>
+      Object.values(type.getFields())
+        .flatMap(({ name, type: of }) => {
+          const named = getNamedType(of);
+          if (!isObjectType(named)) return [name];
+          return depth > 0 ? [`${name} { ${fieldsOf(named, depth - 1)} }`] : [];
+        })
+        .join(' ');
+    const everything = fieldsOf(schema.getType('Entry') as GraphQLObjectType, 2);
+    const orders = (schema.getType('EntryOrderBy') as GraphQLEnumType)
+      .getValues()
+      .map(({ name }) => `orderBy: ${name}`);
+    const filters = [
+      'kinds: [transfer, reversal]',
+      'from: "2000-01-01T00:00:00Z"',
+      'to: "2999-01-01T00:00:00Z"',
+      'last: 3',
+    ];
+    const ask = (caller: Caller, args: string) =>
+      caller.data<{ wallet: { entries: { edges: { cursor: string; node: object }[] } } }>(
+        `{ wallet(id: "${to_wallet}") { entries(${args}) { edges { cursor node { ${everything} } } pageInfo { startCursor endCursor } } } }`,
+      );
+    const textOf = ({ wallet }: Awaited<ReturnType<typeof ask>>) =>
+      JSON.stringify(wallet) +
+      wallet.entries.edges.map(({ cursor }) => Buffer.from(cursor, 'base64').toString()).join(' ');
+
+    expect(everything).toMatch(/counterparty .* hash .* transfer \{ .*idemKey.* metadata/);
+    for (const args of [...orders, ...filters]) {
+      const shown = textOf(await ask(gateway.as('player', receiver), args));
+      expect([args, shown.includes(transfer_id)]).toEqual([args, true]);
+      for (const secret of secrets) expect([args, secret, shown.includes(secret)]).toEqual([args, secret, false]);
+      // The same question finds all of it for those who may see it.
+      const whole = textOf(await ask(gateway.as('service'), args));
+      for (const secret of [from_wallet, idem_key, note])
+        expect([args, secret, whole.includes(secret)]).toEqual([args, secret, true]);
+    }
+    expect(
+      await gateway.as('player', receiver).data(`{
+        wallet(id: "${from_wallet}") { id } transfer(id: "${transfer_id}") { id } entry(walletId: "${from_wallet}", seq: 2) { seq }
+        transferByIdemKey(walletId: "${from_wallet}", idemKey: "${idem_key}") { id } }`),
+    ).toEqual({ wallet: null, transfer: null, entry: null, transferByIdemKey: null });
+    for (const format of ['csv', 'ndjson']) {
+      const response = await gateway.as('player', receiver).fetch(`/wallets/${to_wallet}/history.${format}`);
+      const text = await response.text();
+      expect([format, text.includes(transfer_id)]).toEqual([format, true]);
+      for (const secret of secrets) expect([format, secret, text.includes(secret)]).toEqual([format, secret, false]);
+    }
   });
 
   it("do not show a player another's transfer by its key", async () => {
