@@ -95,9 +95,7 @@ async function fill({ db, main, later }: Ledger): Promise<void> {
   await db.query(
     `select ledger.wallet_open('player-' || to_char(n, 'FM0000'), '${ASSET}') from generate_series(1, ${WALLETS}) n`,
   );
-  const { rows } = await db.query<{ id: string }>('select id from ledger.wallets where house is null and id <> $1', [
-    main,
-  ]);
+  const { rows } = await db.query<{ id: string }>('select id from ledger.wallets where id <> $1', [main]);
   const others = rows.map(({ id }) => id);
   const many = (count: number, item: (n: number) => object) =>
     postBatch(
