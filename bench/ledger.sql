@@ -124,7 +124,7 @@ begin
   select exists (select from bench.bare_entries e where e.wallet_id = from_wallet and e.idem_key = bare_transfer.idem_key),
     exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
   select e.seq into v_head from bench.bare_entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
-  select e.seq into v_other_head from bench.bare_entries e where e.wallet_id = to_wallet order by e.seq desc limit 1;
+  select e.seq into v_other_head from bench.bare_entries e where e.wallet_id = bare_transfer.to_wallet order by e.seq desc limit 1;
   perform set_config('ledger.posting', 'on', true);
   insert into bench.bare_entries (wallet_id, transfer_id, seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance,
       free_balance, topped_up_total, granted_total, spent_total, sent_total, created_at, xid, kind, debit, credit, actor, idem_key, to_wallet, to_seq,

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:aec15f133ca946ef7ade8d99f8c059c2b8f8a181
+--! Hash: sha1:9b2c86ed359ee468c5e46da95fc73d91a290ef5b
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -3309,6 +3309,8 @@ create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
 returns setof ledger.wallets
 language sql
 volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
   -- FOR UPDATE would wait for the foreign keys of other tables.
   select w.* from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update
@@ -4291,6 +4293,8 @@ create or replace function ledger_private.unsealed_records(max_records int)
 returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
 language sql
 stable
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
   select 'wallet'::ledger_private.record_chain, h.wallet_id, h.seq::bigint, v.hash
   from (

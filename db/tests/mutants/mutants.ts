@@ -379,7 +379,7 @@ const LOG: Mutant[] = [
   {
     name: 'a hash leaves the metadata out',
     tests: ['hash'],
-    edits: [helper('entry_hash', "else sha256(convert_to(entry.metadata::text, 'UTF8')) end", 'else null end')],
+    edits: [helper('entry_hash', "else sha256(convert_to(entry.metadata::text, 'UTF8')) end", 'else null::bytea end')],
   },
   {
     name: 'a hash leaves the actor out',
@@ -997,7 +997,9 @@ const PROOFS: Mutant[] = [
   {
     name: 'what a seal left out is not looked for',
     tests: ['ledger/ledger_verify_seals'],
-    edits: [helper('verify_seals', 'where not ledger_private.is_moved()', 'where false')],
+    edits: [
+      helper('verify_seals', 'and not ledger_private.is_moved()\n        group by', 'and false\n        group by'),
+    ],
   },
 ];
 
