@@ -252,7 +252,7 @@ describe('constraints, even where writing is open,', () => {
     { what: 'what is not reserved', head: { balance: 9, held_balance: 5 }, change: { amount: 5 } },
     { what: 'what can be reserved', head: { balance: 4 }, change: { held_amount: 5 } },
   ])('refuse an entry that takes $what below nothing (23514)', async ({ head, change }) => {
-    const facts = { seq: 1, balance: 0, bonus_balance: 0, held_balance: 0, ...head };
+    const facts = { seq: 1, bonus_balance: 0, held_balance: 0, ...head };
     const { amount, bonus_amount, held_amount } = { amount: 0, bonus_amount: 0, held_amount: 0, ...change };
 
     const error: unknown = await db

@@ -377,6 +377,7 @@ const HOT: Hot[] = [
     ],
   },
   {
+    unknownRows: 3 * HISTORY,
     what: 'the newest entries',
     by: 'player',
     run: ({ player, main }) => player.query(`${ENTRIES} order by e.seq desc limit 21`, [main]),
@@ -432,8 +433,9 @@ const HOT: Hot[] = [
     run: ({ job }) => callAll(job, 'ledger_seal', {}),
     looks: [
       'entries_xid_transfer_id_idx',
-      'block_heads_pkey',
       'entries_pkey',
+      'wallets_pkey',
+      'house_totals_pkey',
       'unsealed_events_pkey',
       'wallet_events_pkey',
       'block_records_pkey',

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:9b2c86ed359ee468c5e46da95fc73d91a290ef5b
+--! Hash: sha1:dc93ced92fa45a3e94f06e4ccc11910ce531e3ce
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -4293,8 +4293,6 @@ create or replace function ledger_private.unsealed_records(max_records int)
 returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
 language sql
 stable
--- A plan that was made while the tables were small may not outlive that.
-set enable_seqscan = off
 as $$
   select 'wallet'::ledger_private.record_chain, h.wallet_id, h.seq::bigint, v.hash
   from (
@@ -6612,6 +6610,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_last ledger.blocks;

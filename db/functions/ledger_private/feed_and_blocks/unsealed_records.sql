@@ -2,8 +2,6 @@ create or replace function ledger_private.unsealed_records(max_records int)
 returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
 language sql
 stable
--- A plan that was made while the tables were small may not outlive that.
-set enable_seqscan = off
 as $$
   select 'wallet'::ledger_private.record_chain, h.wallet_id, h.seq::bigint, v.hash
   from (
