@@ -228,7 +228,8 @@ describe('rows over GraphQL', () => {
         .flatMap(({ name, type: of }) => {
           const named = getNamedType(of);
           if (!isObjectType(named)) return [name];
-          return depth > 0 ? [`${name} { ${fieldsOf(named, depth - 1)} }`] : [];
+          const inner = depth > 0 ? fieldsOf(named, depth - 1) : '';
+          return inner === '' ? [] : [`${name} { ${inner} }`];
         })
         .join(' ');
     const everything = fieldsOf(schema.getType('Entry') as GraphQLObjectType, 2);
