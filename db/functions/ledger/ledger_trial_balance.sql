@@ -22,9 +22,9 @@ as $$
     union all
     select m.asset_code, m.credit, -m.amount from movements m
     union all
-    -- These are told of always.
+    -- These are told of also where nothing has moved.
     select a.code, u.account, 0 from ledger.assets a
-      cross join unnest(array['player', 'treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
+      cross join unnest(array['treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
   )
   select s.asset_code, case s.account when 'player' then 'players' else s.account::text end,
     greatest(sum(s.amount), 0), greatest(-sum(s.amount), 0)

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:568555632211114d176697bb0f1b9e945e0a7b10
+--! Hash: sha1:2d7194d502c3cfcf82577358bdab8f234e3c9231
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -3397,6 +3397,8 @@ create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
 returns setof ledger.wallets
 language sql
 volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
   -- FOR UPDATE would wait for the foreign keys of other tables.
   select w.* from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update
@@ -6734,9 +6736,9 @@ as $$
     union all
     select m.asset_code, m.credit, -m.amount from movements m
     union all
-    -- These are told of always.
+    -- These are told of also where nothing has moved.
     select a.code, u.account, 0 from ledger.assets a
-      cross join unnest(array['player', 'treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
+      cross join unnest(array['treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
   )
   select s.asset_code, case s.account when 'player' then 'players' else s.account::text end,
     greatest(sum(s.amount), 0), greatest(-sum(s.amount), 0)
@@ -6955,6 +6957,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_last ledger.blocks;
