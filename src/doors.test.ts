@@ -1,5 +1,4 @@
 /** The same calls give the same receipts and the same refusals through GraphQL, in a SQL job's transaction and in psql. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import {
   call,
@@ -13,7 +12,10 @@ import {
   someAsset,
   UNKNOWN_WALLET,
 } from '../db/tests/helpers.ts';
+import { age } from '../db/tests/aged.ts';
 import { createGateway, errorOf, RECEIPT } from './testing.ts';
+
+const HOUR_MS = 3_600_000;
 
 type Args = Record<string, unknown>;
 interface Call {
@@ -308,16 +310,26 @@ describe.each(RECEIPTS)('%s', (name) => {
   });
 });
 
+/** As it is written, with its microseconds. */
+function hoursBefore(hours: number, time: string): string {
+  const before = new Date(Date.parse(time) - hours * HOUR_MS).toISOString();
+  return `${before.slice(0, 19)}${time.slice(19)}`;
+}
+
 describe('an expiry and an amount that is left out', () => {
   it.each(['wallet_bonus', 'wallet_hold'])('replay where it is a %s that has expired since', async (name) => {
-    const expires_at = new Date(Date.now() + 400).toISOString();
+    const instant = Date.now() + HOUR_MS;
     const { args } = await goodCall(name);
-    const request = { name, args: { ...args, expires_at } };
-    const first = rowOf(await graphql(request));
+    const at = (time: number) => ({ name, args: { ...args, expires_at: new Date(time).toISOString() } });
+    const first = rowOf(await graphql(at(instant)));
 
-    await sleep(500);
+    // As if it had been asked for two hours ago.
+    await age(db, '2 hours');
 
-    expect(await askAll(request)).toEqual(everywhere(name, { rows: [{ ...first, replayed: true }] }));
+    const created_at = hoursBefore(2, String(first.created_at));
+    expect(await askAll(at(instant - 2 * HOUR_MS))).toEqual(
+      everywhere(name, { rows: [{ ...first, created_at, replayed: true }] }),
+    );
   });
 
   it.each(['wallet_capture', 'wallet_reverse'])('replay where it is a %s of everything', async (name) => {
@@ -604,8 +616,8 @@ const refusedHolds: RefusedCall[] = ['wallet_capture', 'wallet_release'].flatMap
     }),
   ),
   refusedFlow(name, 'HOLD_NOT_OPEN', 'of a hold that has expired', async ({ wallet_id }) => {
-    const hold_id = await place(String(wallet_id), new Date(Date.now() + 100).toISOString());
-    await sleep(150);
+    const hold_id = await place(String(wallet_id), new Date(Date.now() + HOUR_MS).toISOString());
+    await age(db, '2 hours');
     return { hold_id };
   }),
 ]);

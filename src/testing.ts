@@ -42,7 +42,8 @@ export const AUTH: SecretAuth = { kind: 'secret', secret: 'only for tests: not a
 export const RECEIPT = `transferId walletId seq kind amount bonusAmount balance bonusBalance heldBalance available holdId replayed
   createdAt`;
 
-const START_LIMIT_MS = 60_000;
+/** For what comes in its own time: only a hang takes so long. */
+const LIMIT_MS = 60_000;
 const PASSWORD = 'for a test';
 
 /** A process in a group of its own, which a guard ends when the test run does, however that comes about. */
@@ -50,6 +51,7 @@ export class Child {
   stdout = '';
   stderr = '';
   readonly exited: Promise<number | null>;
+  #isOver = false;
   readonly #process: ChildProcess;
 
   constructor(command: string, args: string[], { cwd = ROOT, env = {} }: { cwd?: string; env?: Env } = {}) {
@@ -64,6 +66,7 @@ export class Child {
     const guard = guardGroup(this.pid);
     this.exited = once(this.#process, 'close').then(([code]) => {
       guard.kill('SIGKILL');
+      this.#isOver = true;
       return code as number | null;
     });
   }
@@ -75,10 +78,11 @@ export class Child {
   }
 
   /** The first match in what it prints; fails where it ends without one. */
-  async prints(pattern: RegExp, limit = START_LIMIT_MS): Promise<RegExpExecArray> {
+  async prints(pattern: RegExp, limit = LIMIT_MS): Promise<RegExpExecArray> {
     const deadline = Date.now() + limit;
     for (;;) {
-      const ended = this.#process.exitCode !== null || this.#process.signalCode !== null;
+      // Not when it exits: what it has printed may still be on its way.
+      const ended = this.#isOver;
       const found = pattern.exec(this.stdout);
       if (found) return found;
       if (ended || Date.now() > deadline) throw new Error(`No ${pattern.source} in: ${this.stdout}${this.stderr}`);
@@ -87,7 +91,7 @@ export class Child {
   }
 
   /** The lines of the log on standard error, once they have this: they may come a moment after the answer. */
-  async complains(about: string, limit = 10_000): Promise<Record<string, unknown>[]> {
+  async complains(about: string, limit = LIMIT_MS): Promise<Record<string, unknown>[]> {
     for (const deadline = Date.now() + limit; !this.stderr.includes(about);) {
       if (Date.now() > deadline) throw new Error(`No ${about} in: ${this.stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -108,7 +112,7 @@ export class Child {
     this.signal('SIGTERM');
     const deadline = setTimeout(() => {
       this.signal('SIGKILL');
-    }, 15_000);
+    }, LIMIT_MS);
     return this.exited.finally(() => {
       clearTimeout(deadline);
     });
@@ -120,13 +124,12 @@ export async function toWaiting(
   db: Database,
   what: 'pg_cancel_backend' | 'pg_terminate_backend' | 'abs',
 ): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (const deadline = Date.now() + LIMIT_MS; Date.now() < deadline; await sleep(20)) {
     const { rowCount } = await db.query(
       `select ${what}(pid) from pg_stat_activity
        where datname = current_database() and application_name = 'wallet-gateway' and wait_event_type = 'Lock'`,
     );
     if (rowCount) return;
-    await sleep(20);
   }
   throw new Error('Nobody waits');
 }
@@ -301,7 +304,7 @@ export function createGateway(env: Env = {}): Gateway {
   // Hooks run in the order in which they are made.
   afterAll(() => gateway.stop());
   const gateway = new Gateway(createDatabase(), env);
-  beforeAll(() => gateway.start(), START_LIMIT_MS);
+  beforeAll(() => gateway.start());
   return gateway;
 }
 

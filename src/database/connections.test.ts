@@ -154,24 +154,27 @@ describe('on a server whose connections run short', () => {
 
   /** Takes all that is left, so that PostgreSQL refuses the next one (53300). */
   async function takeAll(): Promise<void> {
-    for (;;) {
+    // Not by one refusal alone: who is being refused elsewhere takes a place for a moment.
+    for (let refusals = 0; refusals < 5;) {
       const guest = new pg.Client({ connectionString: server.as('wallet_gateway') });
       guest.on('error', () => undefined);
       try {
         await guest.connect();
       } catch (error) {
         expect((error as pg.DatabaseError).code).toBe('53300');
-        return;
+        refusals += 1;
+        continue;
       }
+      refusals = 0;
       guests.push(guest);
     }
   }
   const leave = async (count = guests.length) => {
     await Promise.all(guests.splice(0, count).map((guest) => guest.end()));
   };
-  const waitingIn = async (gateway: Gateway): Promise<number> => {
+  const poolIn = async (gateway: Gateway, what: 'size' | 'waiting'): Promise<number> => {
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    return Number(/^db_pool_waiting\{pool="wallet-gateway"\} (\d+)$/m.exec(metrics)?.[1]);
+    return Number(new RegExp(`^db_pool_${what}\\{pool="wallet-gateway"\\} (\\d+)$`, 'm').exec(metrics)?.[1]);
   };
 
   it(
@@ -187,6 +190,11 @@ describe('on a server whose connections run short', () => {
           client.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wallet_gateway'"),
         );
         await takeAll();
+        for (const gateway of gateways)
+          await until(
+            () => poolIn(gateway, 'size'),
+            (size) => size === 0,
+          );
         const before = await administer((client) => rowsOf(client, wallet));
         const perGateway = 30;
         const calling = gateways.flatMap((gateway) =>
@@ -194,7 +202,7 @@ describe('on a server whose connections run short', () => {
         );
         for (const gateway of gateways)
           await until(
-            () => waitingIn(gateway),
+            () => poolIn(gateway, 'waiting'),
             (waiting) => waiting === perGateway,
           );
         // One connection is enough for all, and then there is room again.

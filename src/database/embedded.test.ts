@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { startEmbedded } from './embedded.ts';
 
-const ROOM_MS = 60_000;
+const ROOM_MS = 180_000;
 const base = fs.mkdtempSync(join(fs.realpathSync(tmpdir()), 'embedded-test-'));
 fs.chmodSync(base, 0o755); // as root, the account of the server has to get in
 const dataDir = join(base, 'pg');
@@ -120,7 +120,7 @@ describe('the embedded server', () => {
     async () => {
       // Of the server's own account, as PostgreSQL takes no notice of others.
       const { uid, gid } = fs.statSync(dataDir);
-      const unrelated = spawn('sleep', ['60'], process.getuid?.() === 0 ? { uid, gid } : {});
+      const unrelated = spawn('sleep', ['600'], process.getuid?.() === 0 ? { uid, gid } : {});
       try {
         fs.writeFileSync(
           pidFile,

@@ -23,7 +23,7 @@ import { Gateway, toWaiting } from '../testing.ts';
 
 const SERVICE = { role: 'wallet_service', 'jwt.claims.sub': 'shop', 'jwt.claims.role': 'service' };
 const SPEND = 'select * from ledger.wallet_spend($1, $2, $3)';
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 120_000;
 
 /** Stands between a client and PostgreSQL: counts round trips, and cuts connections when it is told to. */
 class Wire {
@@ -441,7 +441,7 @@ describe('a connection', () => {
     const run = runner();
     const pid = await pidOf(run);
 
-    expect(await shown(run('select pg_sleep(10)', [], { ...SERVICE, transaction_timeout: '100' }))).toBe('RETRY');
+    expect(await shown(run('select pg_sleep(600)', [], { ...SERVICE, transaction_timeout: '100' }))).toBe('RETRY');
 
     expect(await pidOf(run)).not.toBe(pid);
   });
@@ -487,11 +487,13 @@ describe('a connection', () => {
   });
 
   it('that was lost between two calls is not lent again', async () => {
-    const run = runner();
+    const pool = poolOf();
+    const run = runnerOn(createWithPgClient(pool));
     const pid = await pidOf(run);
+    const lost = new Promise((resolve) => pool.once('remove', resolve));
 
     await db.query('select pg_terminate_backend($1)', [pid]);
-    await sleep(100);
+    await lost;
 
     expect(await pidOf(run)).not.toBe(pid);
   });
@@ -512,10 +514,11 @@ describe('a connection', () => {
   });
 
   it('whose call takes too long (57014) is TIMEOUT, and serves on', async () => {
-    const run = runner({ statementTimeoutMs: 200 });
+    // What is in time has two seconds.
+    const run = runner({ statementTimeoutMs: 2_000 });
     const pid = await pidOf(run);
 
-    expect(await shown(run('select pg_sleep(10)'))).toBe('TIMEOUT');
+    expect(await shown(run('select pg_sleep(600)'))).toBe('TIMEOUT');
 
     expect(await pidOf(run)).toBe(pid);
   });
@@ -538,7 +541,7 @@ describe('a connection', () => {
     const left: Promise<unknown>[] = [];
 
     await withPgClient(SERVICE, (client: PgClient) => {
-      left.push(shown(client.query({ text: 'select pg_sleep(10)' })));
+      left.push(shown(client.query({ text: 'select pg_sleep(600)' })));
     });
 
     expect(await pidOf(run)).not.toBe(pid);
@@ -546,12 +549,15 @@ describe('a connection', () => {
   });
 
   it('that nobody gives back in time is RETRY for who waits', async () => {
-    const pool = poolOf({ more: { connectionTimeoutMillis: 100 } });
+    const pool = poolOf();
     const run = runnerOn(createWithPgClient(pool));
     const taken = await pool.connect();
+    const { connectionTimeoutMillis } = pool.options;
+    pool.options.connectionTimeoutMillis = 100;
 
     expect(await shown(run('select 1'))).toBe('RETRY');
 
+    pool.options.connectionTimeoutMillis = connectionTimeoutMillis;
     taken.release();
     expect(await run('select 1 as one')).toEqual([{ one: 1 }]);
   });

@@ -518,7 +518,7 @@ describe('a hostile request', () => {
 describe('a hostile token', () => {
   const strict = createGateway({ JWT_ISSUER: 'us', JWT_AUDIENCE: 'wallet' });
   const now = Math.floor(Date.now() / 1000);
-  const claims = { sub: 'shop', role: 'operator', iss: 'us', aud: 'wallet', exp: now + 600 };
+  const claims = { sub: 'shop', role: 'operator', iss: 'us', aud: 'wallet', exp: now + 86_400 };
   const sign = (more: JWTPayload, secret = AUTH.secret) =>
     new SignJWT({ ...claims, ...more }).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.from(secret));
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -37,7 +37,7 @@ const cancel = () =>
 
 /** Waits until so many stay, and looks whether more come while others are served. */
 async function stay(count: number, name: string): Promise<void> {
-  for (const deadline = Date.now() + 25_000; (await staying(name)) < count; await sleep(20)) {
+  for (const deadline = Date.now() + 60_000; (await staying(name)) < count; await sleep(20)) {
     if (Date.now() > deadline) throw new Error(`${await staying(name)} stay`);
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGateway, type Gateway } from '../testing.ts';
 
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 60_000;
 
 const health = async (gateway: Gateway): Promise<[number, unknown]> => {
   const response = await fetch(`${gateway.url}/readyz`, { headers: { Connection: 'close' } });
@@ -65,7 +65,8 @@ describe('GET /readyz', () => {
 });
 
 describe('a service that is told to end', () => {
-  const gateway = createGateway({ DRAIN_GRACE_MS: '1500' });
+  // What is asked during the grace takes milliseconds.
+  const gateway = createGateway({ DRAIN_GRACE_MS: '8000' });
 
   it('is not ready at once, answers on for the grace with the last answer of each connection, and then ends with 0', async () => {
     const asking = () =>
@@ -80,7 +81,7 @@ describe('a service that is told to end', () => {
     const before = await asking();
 
     gateway.child.signal('SIGTERM');
-    const told = Date.now();
+    const told = performance.now();
     await becomes(gateway, missing('draining'));
     const during = await asking();
     // A second signal changes nothing.
@@ -92,7 +93,7 @@ describe('a service that is told to end', () => {
       [200, 'close'],
     ]);
     expect(code).toBe(0);
-    expect(Date.now() - told).toBeGreaterThanOrEqual(1_400);
+    expect(performance.now() - told).toBeGreaterThanOrEqual(7_900);
     await expect(fetch(`${gateway.url}/readyz`)).rejects.toThrow();
   });
 });

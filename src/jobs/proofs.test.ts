@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call, createDatabase, newAsset, newKey, newWallet } from '../../db/tests/helpers.ts';
+import { age } from '../../db/tests/aged.ts';
 import { sealedSeq } from '../../db/tests/seals.ts';
 import { createGateway, execute, linesOfLog, withLogin } from '../testing.ts';
 
@@ -66,8 +67,10 @@ describe('the worker', () => {
       return rowCount === 1;
     });
 
-    const hold = { wallet_id, amount: 1, idem_key: newKey(), expires_at: new Date(Date.now() + 300).toISOString() };
-    await call(db, 'wallet_hold', hold);
+    const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+    await call(db, 'wallet_hold', { wallet_id, amount: 1, idem_key: newKey(), expires_at });
+    // Without new hashes: what is sealed stays as it is.
+    await age(db, '2 hours', 'later');
     await eventually('the hold is freed and sealed', async () => {
       await tick('expire_due');
       await tick('seal');

@@ -59,13 +59,14 @@ describe('the log', () => {
       log.warn({ dropped: droppedLines() }, 'counted');
       setTimeout(() => process.exit(0), 100);`);
     child.stdout?.pause();
-    const started = performance.now();
-    const ended = once(child, 'exit');
 
-    const [code] = (await ended) as unknown[];
+    // It ends although nobody reads; what it said of that is then still on its way.
+    const [code] = (await once(child, 'exit')) as unknown[];
+    const closed = once(child, 'close');
+    child.stdout?.resume();
+    await closed;
 
     expect(code).toBe(0);
-    expect(performance.now() - started).toBeLessThan(10_000);
     const [{ dropped } = {}] = linesOfLog(child.stderrText());
     expect(dropped).toBeGreaterThan(10_000);
     expect(dropped).toBeLessThan(20_000);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
-import { Child, createGateway, errorOf, linesOfLog, type Gateway } from '../testing.ts';
+import { createGateway, errorOf, execute, linesOfLog, type Gateway } from '../testing.ts';
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -39,6 +38,28 @@ const graphql = (body: object, headers: Record<string, string> = {}, caller = se
 async function spend(amount: string, bought = 10): Promise<object> {
   return { walletId: await newWallet(db, await someAsset(db), { bought }), amount, idemKey: newKey() };
 }
+
+/** What a process has written that ends right after its second request; `before` them and `after` each one, more is done. */
+const served = (before = '', after = '') =>
+  execute(process.execPath, [
+    '--input-type=module',
+    '-e',
+    `import express from 'express';
+     import { configureLog } from './src/observability/log.ts';
+     import { observe } from './src/observability/observe.ts';
+     configureLog({ logLevel: 'info', production: true });
+     ${before}
+     const app = express().use(observe).use((req, res) => {
+       res.on('close', () => {
+         ${after}
+         if (req.path === '/last') process.exit(3);
+       });
+       res.end();
+     });
+     const server = app.listen(0, async () => {
+       for (const path of ['first', 'last']) await fetch('http://localhost:' + server.address().port + '/' + path);
+     });`,
+  ]);
 
 describe('the line of a request', () => {
   it('tells who did what, how it ended, how long it took and how much was sent', async () => {
@@ -167,37 +188,22 @@ describe('the line of a request', () => {
   });
 
   it('has the time of its request, though lines are written some at once', async () => {
-    const ids = [randomUUID(), randomUUID()];
-    for (const id of ids) {
-      await service.fetch('/nothing', { headers: { 'X-Request-Id': id } });
-      await sleep(60);
-    }
-    const [first = NaN, second = NaN] = await Promise.all(
-      ids.map(async (id) => Date.parse(String((await lineOf(id)).time))),
+    const { stdout } = await served(
+      "let now = Date.parse('2001-01-01T00:00:00Z'); Date.now = () => now;",
+      'now += 5000;',
     );
 
-    expect(second - first).toBeGreaterThan(30);
+    expect(linesOfLog(stdout).map(({ path, time }) => [path, time])).toEqual([
+      ['/first', '2001-01-01T00:00:00.000Z'],
+      ['/last', '2001-01-01T00:00:05.000Z'],
+    ]);
   });
 
   it('is written before the process ends, however soon that is', async () => {
-    const leaving = new Child(process.execPath, [
-      '--input-type=module',
-      '-e',
-      `import express from 'express';
-       import { configureLog } from './src/observability/log.ts';
-       import { observe } from './src/observability/observe.ts';
-       configureLog({ logLevel: 'info', production: true });
-       const app = express().use(observe).use((req, res) => {
-         if (req.path === '/last') res.on('close', () => process.exit(3));
-         res.end();
-       });
-       const server = app.listen(0, async () => {
-         for (const path of ['first', 'last']) await fetch('http://localhost:' + server.address().port + '/' + path);
-       });`,
-    ]);
+    const { code, stdout } = await served();
 
-    expect(await leaving.exited).toBe(3);
-    expect(linesOfLog(leaving.stdout).map(({ path }) => path)).toEqual(['/first', '/last']);
+    expect(code).toBe(3);
+    expect(linesOfLog(stdout).map(({ path }) => path)).toEqual(['/first', '/last']);
   });
 
   it('is not written for those who ask how the service is', async () => {

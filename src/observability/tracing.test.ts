@@ -24,7 +24,7 @@ interface Batch {
 const SERVER = 2;
 const CLIENT = 3;
 const ERROR = 2;
-const START_MS = 60_000;
+const START_MS = 120_000;
 const SPEND = 'mutation ($input: WalletSpendInput!) { walletSpend(input: $input) { receipt { seq } } }';
 
 /** Takes what OTLP over HTTP sends, as a collector does. */
@@ -67,7 +67,7 @@ class Collector {
 
   /** Those of a trace, when the one that ends last is there. */
   async trace(id: string): Promise<Span[]> {
-    for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(50)) {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(50)) {
       const spans = this.spans.filter(({ traceId }) => traceId === id);
       if (spans.some(({ kind }) => kind === SERVER)) return spans;
     }
@@ -210,7 +210,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     collector.status = 400;
     const lost = newTrace();
     await post('{ __typename }', {}, { traceparent: lost.header });
-    for (const deadline = Date.now() + 20_000; !gateway.child.stderr.includes('"tracing"'); await sleep(50))
+    for (const deadline = Date.now() + 60_000; !gateway.child.stderr.includes('"tracing"'); await sleep(50))
       if (Date.now() > deadline) throw new Error('It says nothing');
     collector.status = 200;
     const last = newTrace();

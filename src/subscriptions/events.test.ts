@@ -12,7 +12,7 @@ interface Event {
 
 const QUERY =
   'query ($after: String, $limit: Int) { ledgerEvents(after: $after, limit: $limit) { cursor transferId kind } }';
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 
 async function page(caller: Caller, after?: string, limit?: number): Promise<Event[]> {
   return (await caller.data<{ ledgerEvents: Event[] }>(QUERY, { after, limit })).ledgerEvents;

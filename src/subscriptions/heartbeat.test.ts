@@ -1,20 +1,25 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { jest } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { keepAlive } from './heartbeat.ts';
 
-const EVERY_MS = 100;
+const EVERY_MS = 15_000;
+/** The clock of the pings alone goes only when it is told to. */
+const REAL = ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'] as const;
 
 describe('keepAlive', () => {
   let server: WebSocketServer;
   beforeEach(async () => {
+    jest.useFakeTimers({ doNotFake: [...REAL, 'setTimeout', 'clearTimeout'] });
     server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
   });
   afterEach(() => {
     for (const socket of server.clients) socket.terminate();
     server.close();
+    jest.useRealTimers();
   });
 
   const port = (): number => (server.address() as AddressInfo).port;
@@ -26,10 +31,14 @@ describe('keepAlive', () => {
 
   it('leaves a connection alone that answers', async () => {
     const accepting = accepted();
-    const client = new WebSocket(`ws://127.0.0.1:${port()}`);
+    new WebSocket(`ws://127.0.0.1:${port()}`);
     const socket = await accepting;
 
-    for (let nth = 0; nth < 5; nth += 1) await once(client, 'ping');
+    for (let nth = 0; nth < 5; nth += 1) {
+      const answered = once(socket, 'pong');
+      jest.advanceTimersByTime(EVERY_MS);
+      await answered;
+    }
 
     expect(socket.readyState).toBe(WebSocket.OPEN);
   });
@@ -42,8 +51,13 @@ describe('keepAlive', () => {
     );
     const socket = await accepting;
 
+    const closed = once(socket, 'close');
+    jest.advanceTimersByTime(EVERY_MS);
+    expect(socket.readyState).toBe(WebSocket.OPEN);
+    jest.advanceTimersByTime(EVERY_MS);
+
     // 1006: nobody said why.
-    expect((await once(socket, 'close')).slice(0, 1)).toEqual([1006]);
+    expect((await closed).slice(0, 1)).toEqual([1006]);
     tcp.destroy();
   });
 });

@@ -47,7 +47,17 @@ describe('the poller', () => {
     const first = new Polling(db.url);
     await first.does(1);
     const second = new Polling(db.url);
+    /** The first one's last question is another by now. */
+    const hasAsked = async () =>
+      (
+        await db.query(
+          `select from pg_stat_activity where datname = current_database() and application_name = 'wallet-poller'
+             and query like '%take_poller_turn()%' and state = 'idle in transaction'`,
+        )
+      ).rowCount === 1;
     try {
+      for (const deadline = Date.now() + LIMIT_MS; !(await hasAsked()); await sleep(20))
+        if (Date.now() > deadline) throw new Error('It does not ask for its turn');
       await first.does(10);
       expect(second.rounds).toBe(0);
       const { rows } = await db.query(

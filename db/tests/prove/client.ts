@@ -17,8 +17,8 @@ export interface Surroundings {
 /** The last word on a call. */
 type Settled = Exclude<Outcome, { kind: 'again' | 'unknown' }>;
 
-/** As long as the longest fault may last, and some more. */
-const SETTLE_WITHIN_MS = 90_000;
+/** Far longer than the longest fault lasts, also where the machine is so busy that a gateway takes a minute to start again. */
+const SETTLE_WITHIN_MS = 300_000;
 
 export class Client {
   /** The first is its own; another one is asked when that has left a doubt. Each half of them takes every call. */
