@@ -1,3 +1,7 @@
+interface Codec {
+  domainOfCodec?: Codec;
+}
+
 /** GraphQL names that follow the SQL ones, so that a word means the same at every door. */
 export const NamesPlugin: GraphileConfig.Plugin = {
   name: 'NamesPlugin',
@@ -5,7 +9,8 @@ export const NamesPlugin: GraphileConfig.Plugin = {
   gather: {
     hooks: {
       // What a number may be is the database's rule. To callers it is a number, not a type of its own.
-      pgCodecs_attribute(_info, { attribute }) {
+      pgCodecs_attribute(_info, event) {
+        const { attribute } = event as { attribute: { codec: Codec } };
         attribute.codec = attribute.codec.domainOfCodec ?? attribute.codec;
       },
     },

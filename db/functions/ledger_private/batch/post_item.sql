@@ -6,9 +6,9 @@ as $$
 begin
   if item.counterparty_id is null and (item.kind = 'bonus' or item.expires_at is null) then
     if item.kind = 'top_up' then
-      return ledger.wallet_top_up(item.wallet_id, item.amount, item.idem_key, item.metadata);
+      return ledger.wallet_top_up(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
     elsif item.kind = 'spend' then
-      return ledger.wallet_spend(item.wallet_id, item.amount, item.idem_key, item.metadata);
+      return ledger.wallet_spend(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
     elsif item.kind = 'bonus' then
       return ledger.wallet_bonus(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
         metadata => item.metadata);

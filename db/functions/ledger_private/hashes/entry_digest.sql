@@ -34,6 +34,7 @@ returns bytea
 language sql
 stable
 as $$
+  -- No array of accounts: that format has the number of its type, which is another one in each database.
   select sha256(array_send(array[
     'ledger.entry.v2',
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
@@ -44,7 +45,8 @@ as $$
     ]),
     array_send(array[created_at, expires_at]),
     enum_send(kind),
-    array_send(array[debit, credit]),
+    enum_send(debit),
+    enum_send(credit),
     convert_to(actor, 'UTF8'),
     convert_to(idem_key, 'UTF8'),
     metadata_hash
@@ -57,8 +59,8 @@ comment on function ledger_private.entry_digest(
 ) is
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
-wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint, timestamptz and accounts in the same
-format, the kind, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; metadata
+wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
+the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; metadata
 is its hash. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_digest(

@@ -10,29 +10,14 @@ declare
   v_other_status ledger.wallet_status;
   v_asset text;
   v_other_asset text;
-  v_usual boolean;
-  v_to_usual boolean;
   v_actor text;
   v_guard text;
-  v_seq bigint;
-  v_balance bigint;
-  v_bought bigint;
-  v_granted bigint;
-  v_spent bigint;
-  v_sent bigint;
-  v_hash bytea;
-  v_at timestamptz;
-  v_to_seq bigint;
-  v_to_balance bigint;
-  v_to_bought bigint;
-  v_to_granted bigint;
-  v_to_spent bigint;
-  v_to_sent bigint;
-  v_to_hash bytea;
-  v_to_at timestamptz;
+  v_from record;
+  v_to record;
 begin
   -- As in post_own.
-  if amount between 1 and 1000000000000000 and metadata = '{}' and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
+    and (metadata = '{}' or jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 8192)
     and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
     -- By ascending id, as all calls lock.
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = least(from_wallet, post_between.to_wallet)
@@ -40,24 +25,26 @@ begin
     select w.status, w.asset_code into v_other_status, v_other_asset from ledger.wallets w
       where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
     v_now := clock_timestamp();
-    select e.seq + 1, e.balance - post_between.amount, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total + post_between.amount,
-        greatest(e.created_at, v_now), e.hash, e.bonus_balance = 0 and e.held_balance = 0
+    select e.seq + 1 as seq, e.balance - post_between.amount as balance, e.topped_up_total as bought, e.granted_total as granted,
+        e.spent_total as spent, e.sent_total + post_between.amount as sent, greatest(e.created_at, v_now) as at, e.hash,
+        e.bonus_balance = 0 and e.held_balance = 0
           and (select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
-          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
-      into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
-      from ledger.entries e
-      where e.wallet_id = from_wallet
-      order by e.seq desc
-      limit 1;
-    select e.seq + 1, e.balance + post_between.amount, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total,
-        greatest(e.created_at, v_now), e.hash, e.bonus_balance = 0 and e.held_balance = 0
-      into v_to_seq, v_to_balance, v_to_bought, v_to_granted, v_to_spent, v_to_sent, v_to_at, v_to_hash, v_to_usual
-      from ledger.entries e
-      where e.wallet_id = post_between.to_wallet
-      order by e.seq desc
-      limit 1;
-    if v_usual and v_to_usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset and v_balance >= 0
-      and greatest(v_to_balance, v_sent) <= 8000000000000000000 then
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null as usual
+      into v_from
+      from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
+    select e.seq + 1 as seq, e.balance + post_between.amount as balance, e.topped_up_total as bought, e.granted_total as granted,
+        e.spent_total as spent, e.sent_total as sent, greatest(e.created_at, v_now) as at, e.hash,
+        e.bonus_balance = 0 and e.held_balance = 0 as usual
+      into v_to
+      from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
+    if v_to.seq is null then
+      -- The first entry of the wallet.
+      select 1::bigint as seq, post_between.amount as balance, 0::bigint as bought, 0::bigint as granted, 0::bigint as spent,
+          0::bigint as sent, v_now as at, null::bytea as hash, true as usual
+        into v_to;
+    end if;
+    if v_from.usual and v_to.usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset and v_from.balance >= 0
+      and greatest(v_to.balance, v_from.sent) <= 8000000000000000000 then
       v_id := uuidv7();
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
@@ -70,16 +57,16 @@ begin
               paid_balance => r.balance, free_balance => r.balance, topped_up_total => r.bought, granted_total => r.granted,
               spent_total => r.spent, sent_total => r.sent, created_at => r.at, kind => 'transfer', debit => 'player', credit => 'player',
               actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq, requested_amount => r.requested_amount,
-              metadata_hash => r.metadata_hash)
+              metadata_hash => ledger_private.metadata_hash(r.metadata))
           from (values
-            (from_wallet, v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_actor, idem_key, to_wallet, v_to_seq, amount,
-              metadata, E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'::bytea),
-            (to_wallet, v_to_seq, v_to_balance, v_to_bought, v_to_granted, v_to_spent, v_to_sent, v_to_at, v_to_hash, null, null, null, null, null,
-              null, null)
+            (from_wallet, v_from.seq, v_from.balance, v_from.bought, v_from.granted, v_from.spent, v_from.sent, v_from.at, v_from.hash, v_actor,
+              idem_key, to_wallet, v_to.seq, amount, metadata),
+            (to_wallet, v_to.seq, v_to.balance, v_to.bought, v_to.granted, v_to.spent, v_to.sent, v_to.at, v_to.hash, null,
+              null, null, null, null, null)
           ) r (wallet_id, seq, balance, bought, granted, spent, sent, at, hash, actor, idem_key, to_wallet, to_seq, requested_amount,
-            metadata, metadata_hash);
+            metadata);
       v_guard := set_config('ledger.posting', '', true);
-      return row(v_id, from_wallet, v_seq, 'transfer', amount, 0, v_balance, 0, 0, v_balance, null, false, v_at)::ledger.receipt;
+      return row(v_id, from_wallet, v_from.seq, 'transfer', amount, 0, v_from.balance, 0, 0, v_from.balance, null, false, v_from.at)::ledger.receipt;
     end if;
   end if;
   return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet,

@@ -33,8 +33,9 @@ declare
   v_guard text;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
-  if amount between 1 and 1000000000000000 and metadata = '{}' and expires_at is null and octet_length(idem_key) between 1 and 200
-    and idem_key !~ '[^!-~]' and current_setting('transaction_isolation') = 'read committed' then
+  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
+    and (metadata = '{}' or jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 8192)
+    and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     v_now := clock_timestamp();
     select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.topped_up_total + bought, e.granted_total + bonus,
@@ -46,6 +47,12 @@ begin
       where e.wallet_id = post_own.wallet_id
       order by e.seq desc
       limit 1;
+    if v_seq is null then
+      -- The first entry of a wallet.
+      select 1, bought + bonus - post_own.spent, bought, bonus, post_own.spent, 0, v_now,
+          not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
+        into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+    end if;
     if v_usual and v_status = 'open' and v_balance between 0 and 8000000000000000000 then
       v_id := uuidv7();
       v_actor := ledger_private.actor();
@@ -58,7 +65,7 @@ begin
             paid_balance => v_balance - bonus, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
-            metadata_hash => E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'))
+            metadata_hash => ledger_private.metadata_hash(metadata)))
         on conflict on constraint entries_wallet_id_idem_key_key do nothing;
       v_guard := set_config('ledger.posting', '', true);
       -- Not written where the key has been used.
