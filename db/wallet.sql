@@ -45,6 +45,7 @@
 --!include functions/ledger_private/refusals/refuse_stale.sql
 --!include functions/ledger_private/refusals/check_snapshot.sql
 --!include functions/ledger_private/wallets/is_key.sql
+--!include functions/ledger_private/refusals/is_metadata.sql
 --!include functions/ledger_private/wallets/check_owner_id.sql
 --!include functions/ledger_private/wallets/check_asset.sql
 
@@ -53,6 +54,7 @@
 --!include functions/ledger_private/callers/actor.sql
 
 -- Hashes: what a row is, byte by byte
+--!include functions/ledger_private/hashes/text_hash.sql
 --!include functions/ledger_private/hashes/metadata_hash.sql
 --!include functions/ledger_private/hashes/entry_digest.sql
 --!include functions/ledger_private/hashes/entry_hash.sql

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:393cf041d48a617a341521235d2ee855e4b6d338
+--! Hash: sha1:1c5da874b0e79b3eca03f7798d03d700e68ce6a6
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1602,6 +1602,22 @@ characters count as they are. A trailing blank, from a file for example, would o
 
 revoke all on function ledger_private.is_key(text) from public;
 --! EndIncluded functions/ledger_private/wallets/is_key.sql
+--! Included functions/ledger_private/refusals/is_metadata.sql
+create or replace function ledger_private.is_metadata(value jsonb)
+returns boolean
+language plpgsql
+immutable
+as $$
+begin
+  return jsonb_typeof(value) = 'object' and octet_length(value::text) <= 8192;
+end
+$$;
+
+comment on function ledger_private.is_metadata(jsonb) is
+  'Whether JSON may be the metadata of a request: an object of at most 8192 bytes. Not inlined: a call without metadata does not set it up.';
+
+revoke all on function ledger_private.is_metadata(jsonb) from public;
+--! EndIncluded functions/ledger_private/refusals/is_metadata.sql
 --! Included functions/ledger_private/wallets/check_owner_id.sql
 create or replace function ledger_private.check_owner_id(owner_id text, facts jsonb default '{}')
 returns void
@@ -1690,6 +1706,23 @@ revoke all on function ledger_private.actor() from public;
 --! EndIncluded functions/ledger_private/callers/actor.sql
 
 -- Hashes: what a row is, byte by byte
+--! Included functions/ledger_private/hashes/text_hash.sql
+create or replace function ledger_private.text_hash(value jsonb)
+returns bytea
+language plpgsql
+stable
+as $$
+begin
+  return sha256(convert_to(value::text, 'UTF8'));
+end
+$$;
+
+comment on function ledger_private.text_hash(jsonb) is
+  'SHA-256 over the text of JSON in UTF-8. Not inlined: a call without metadata does not set it up.';
+
+revoke all on function ledger_private.text_hash(jsonb) from public;
+grant execute on function ledger_private.text_hash(jsonb) to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/text_hash.sql
 --! Included functions/ledger_private/hashes/metadata_hash.sql
 create or replace function ledger_private.metadata_hash(metadata jsonb)
 returns bytea
@@ -1699,12 +1732,12 @@ strict
 as $$
   -- That of {} is known.
   select case when metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
-    else sha256(convert_to(metadata::text, 'UTF8')) end
+    else ledger_private.text_hash(metadata) end
 $$;
 
 comment on function ledger_private.metadata_hash(jsonb) is
-$$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as PostgreSQL
-prints jsonb, in UTF-8.$$;
+$$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as
+PostgreSQL prints jsonb, in UTF-8.$$;
 
 revoke all on function ledger_private.metadata_hash(jsonb) from public;
 grant execute on function ledger_private.metadata_hash(jsonb) to wallet_auditor;
@@ -1772,8 +1805,8 @@ comment on function ledger_private.entry_digest(
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
 wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
-the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8; metadata
-is its hash. The order is for ever.$$;
+the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
+UTF-8; metadata is its hash. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_digest(
   bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
@@ -2357,7 +2390,7 @@ declare
     when request.reverses is null and request.kind = 'reversal' then 'transfer_id'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
-    when request.metadata is null or jsonb_typeof(request.metadata) <> 'object' or octet_length(request.metadata::text) > 8192 then 'metadata'
+    when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
@@ -3612,6 +3645,7 @@ declare
   v_usual boolean;
   v_seq bigint;
   v_balance bigint;
+  v_bonus_balance bigint;
   v_bought bigint;
   v_granted bigint;
   v_spent bigint;
@@ -3622,36 +3656,41 @@ declare
   v_guard text;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
-  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
-    and (metadata = '{}' or jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 8192)
+  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     v_now := clock_timestamp();
-    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.topped_up_total + bought, e.granted_total + bonus,
+    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought, e.granted_total + bonus,
         e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, v_now), e.hash,
-        e.bonus_balance = 0 and e.held_balance = 0
+        e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
-      into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
       from ledger.entries e
       where e.wallet_id = post_own.wallet_id
       order by e.seq desc
       limit 1;
     if v_seq is null then
       -- The first entry of a wallet.
-      select 1, bought + bonus - post_own.spent, bought, bonus, post_own.spent, 0, v_now,
+      select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, v_now,
           not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
-        into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+        into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+    elsif v_bonus_balance > bonus then
+      -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+      v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
+      bonus := bonus + least(post_own.spent, v_bonus_balance);
+      v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
     end if;
-    if v_usual and v_status = 'open' and v_balance between 0 and 8000000000000000000 then
+    if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 then
       v_id := uuidv7();
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
       insert into ledger.entries values (
-          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, bonus, 0, v_balance - bonus, v_balance, v_bought, v_granted, v_spent, v_sent,
+          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted, v_spent, v_sent,
           v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
           ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
-            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => bonus, held_balance => 0,
-            paid_balance => v_balance - bonus, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
+            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
+            paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
             metadata_hash => ledger_private.metadata_hash(metadata)))
@@ -3659,7 +3698,7 @@ begin
       v_guard := set_config('ledger.posting', '', true);
       -- Not written where the key has been used.
       if found then
-        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, bonus, 0, v_balance, null, false, v_at)::ledger.receipt;
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt;
       end if;
     end if;
   end if;
@@ -3671,8 +3710,8 @@ $$;
 comment on function ledger_private.post_own(
   ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
 ) is
-$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the totals of
-the wallet, and so to its balance.$$;
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the
+totals of the wallet, and so to its balance.$$;
 
 revoke all on function ledger_private.post_own(
   ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
@@ -3693,12 +3732,13 @@ declare
   v_other_asset text;
   v_actor text;
   v_guard text;
+  v_bonus bigint := 0;
   v_from record;
   v_to record;
 begin
   -- As in post_own.
-  if amount between 1 and 1000000000000000 and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
-    and (metadata = '{}' or jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 8192)
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
     -- By ascending id, as all calls lock.
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = least(from_wallet, post_between.to_wallet)
@@ -3706,23 +3746,29 @@ begin
     select w.status, w.asset_code into v_other_status, v_other_asset from ledger.wallets w
       where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
     v_now := clock_timestamp();
-    select e.seq + 1 as seq, e.balance - post_between.amount as balance, e.topped_up_total as bought, e.granted_total as granted,
+    select e.seq + 1 as seq, e.balance - post_between.amount as balance, e.bonus_balance as bonus, e.topped_up_total as bought, e.granted_total as granted,
         e.spent_total as spent, e.sent_total + post_between.amount as sent, greatest(e.created_at, v_now) as at, e.hash,
-        e.bonus_balance = 0 and e.held_balance = 0
+        e.held_balance = 0
           and (select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null as usual
       into v_from
       from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
-    select e.seq + 1 as seq, e.balance + post_between.amount as balance, e.topped_up_total as bought, e.granted_total as granted,
+    select e.seq + 1 as seq, e.balance + post_between.amount as balance, e.bonus_balance as bonus, e.topped_up_total as bought, e.granted_total as granted,
         e.spent_total as spent, e.sent_total as sent, greatest(e.created_at, v_now) as at, e.hash,
-        e.bonus_balance = 0 and e.held_balance = 0 as usual
+        e.held_balance = 0 as usual
       into v_to
       from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
     if v_to.seq is null then
       -- The first entry of the wallet.
-      select 1::bigint as seq, post_between.amount as balance, 0::bigint as bought, 0::bigint as granted, 0::bigint as spent,
+      select 1::bigint as seq, post_between.amount as balance, 0::bigint as bonus, 0::bigint as bought, 0::bigint as granted, 0::bigint as spent,
           0::bigint as sent, v_now as at, null::bytea as hash, true as usual
         into v_to;
+    end if;
+    if v_from.bonus > 0 or v_to.bonus > 0 then
+      -- As in post_own.
+      v_from.usual := v_from.usual and not exists (
+        select from ledger_private.open_lots o where o.wallet_id in (from_wallet, post_between.to_wallet));
+      v_bonus := least(amount, v_from.bonus);
     end if;
     if v_from.usual and v_to.usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset and v_from.balance >= 0
       and greatest(v_to.balance, v_from.sent) <= 8000000000000000000 then
@@ -3730,24 +3776,24 @@ begin
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
       insert into ledger.entries
-        select r.wallet_id, v_id, r.seq, post_between.amount, 0, 0, r.balance, 0, 0, r.balance, r.balance, r.bought, r.granted, r.spent, r.sent,
+        select r.wallet_id, v_id, r.seq, post_between.amount, v_bonus, 0, r.balance, r.bonus, 0, r.balance - r.bonus, r.balance, r.bought, r.granted, r.spent, r.sent,
             r.at, pg_current_xact_id(), 'transfer', 'player', 'player', r.actor, r.idem_key, r.to_wallet, r.to_seq, r.requested_amount,
             null, null, null, null, r.metadata,
             ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
-              amount => post_between.amount, bonus_amount => 0, held_amount => 0, balance => r.balance, bonus_balance => 0, held_balance => 0,
-              paid_balance => r.balance, free_balance => r.balance, topped_up_total => r.bought, granted_total => r.granted,
+              amount => post_between.amount, bonus_amount => v_bonus, held_amount => 0, balance => r.balance, bonus_balance => r.bonus,
+              held_balance => 0, paid_balance => r.balance - r.bonus, free_balance => r.balance, topped_up_total => r.bought, granted_total => r.granted,
               spent_total => r.spent, sent_total => r.sent, created_at => r.at, kind => 'transfer', debit => 'player', credit => 'player',
               actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq, requested_amount => r.requested_amount,
               metadata_hash => ledger_private.metadata_hash(r.metadata))
           from (values
-            (from_wallet, v_from.seq, v_from.balance, v_from.bought, v_from.granted, v_from.spent, v_from.sent, v_from.at, v_from.hash, v_actor,
+            (from_wallet, v_from.seq, v_from.balance, v_from.bonus - v_bonus, v_from.bought, v_from.granted, v_from.spent, v_from.sent, v_from.at, v_from.hash, v_actor,
               idem_key, to_wallet, v_to.seq, amount, metadata),
-            (to_wallet, v_to.seq, v_to.balance, v_to.bought, v_to.granted, v_to.spent, v_to.sent, v_to.at, v_to.hash, null,
+            (to_wallet, v_to.seq, v_to.balance, v_to.bonus + v_bonus, v_to.bought, v_to.granted, v_to.spent, v_to.sent, v_to.at, v_to.hash, null,
               null, null, null, null, null)
-          ) r (wallet_id, seq, balance, bought, granted, spent, sent, at, hash, actor, idem_key, to_wallet, to_seq, requested_amount,
+          ) r (wallet_id, seq, balance, bonus, bought, granted, spent, sent, at, hash, actor, idem_key, to_wallet, to_seq, requested_amount,
             metadata);
       v_guard := set_config('ledger.posting', '', true);
-      return row(v_id, from_wallet, v_from.seq, 'transfer', amount, 0, v_from.balance, 0, 0, v_from.balance, null, false, v_from.at)::ledger.receipt;
+      return row(v_id, from_wallet, v_from.seq, 'transfer', amount, v_bonus, v_from.balance, v_from.bonus - v_bonus, 0, v_from.balance, null, false, v_from.at)::ledger.receipt;
     end if;
   end if;
   return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet,

@@ -23,6 +23,7 @@ declare
   v_usual boolean;
   v_seq bigint;
   v_balance bigint;
+  v_bonus_balance bigint;
   v_bought bigint;
   v_granted bigint;
   v_spent bigint;
@@ -33,36 +34,41 @@ declare
   v_guard text;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
-  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) between 1 and 200 and idem_key !~ '[^!-~]'
-    and (metadata = '{}' or jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 8192)
+  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     v_now := clock_timestamp();
-    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.topped_up_total + bought, e.granted_total + bonus,
+    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought, e.granted_total + bonus,
         e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, v_now), e.hash,
-        e.bonus_balance = 0 and e.held_balance = 0
+        e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
-      into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
       from ledger.entries e
       where e.wallet_id = post_own.wallet_id
       order by e.seq desc
       limit 1;
     if v_seq is null then
       -- The first entry of a wallet.
-      select 1, bought + bonus - post_own.spent, bought, bonus, post_own.spent, 0, v_now,
+      select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, v_now,
           not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
-        into v_seq, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+        into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+    elsif v_bonus_balance > bonus then
+      -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+      v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
+      bonus := bonus + least(post_own.spent, v_bonus_balance);
+      v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
     end if;
-    if v_usual and v_status = 'open' and v_balance between 0 and 8000000000000000000 then
+    if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 then
       v_id := uuidv7();
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
       insert into ledger.entries values (
-          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, bonus, 0, v_balance - bonus, v_balance, v_bought, v_granted, v_spent, v_sent,
+          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted, v_spent, v_sent,
           v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
           ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
-            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => bonus, held_balance => 0,
-            paid_balance => v_balance - bonus, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
+            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
+            paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
             metadata_hash => ledger_private.metadata_hash(metadata)))
@@ -70,7 +76,7 @@ begin
       v_guard := set_config('ledger.posting', '', true);
       -- Not written where the key has been used.
       if found then
-        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, bonus, 0, v_balance, null, false, v_at)::ledger.receipt;
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt;
       end if;
     end if;
   end if;
@@ -82,8 +88,8 @@ $$;
 comment on function ledger_private.post_own(
   ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
 ) is
-$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the totals of
-the wallet, and so to its balance.$$;
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the
+totals of the wallet, and so to its balance.$$;
 
 revoke all on function ledger_private.post_own(
   ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz

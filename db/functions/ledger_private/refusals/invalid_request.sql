@@ -13,7 +13,7 @@ declare
     when request.reverses is null and request.kind = 'reversal' then 'transfer_id'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
-    when request.metadata is null or jsonb_typeof(request.metadata) <> 'object' or octet_length(request.metadata::text) > 8192 then 'metadata'
+    when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
