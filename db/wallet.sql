@@ -130,6 +130,7 @@
 --!include functions/ledger_private/lots/move_lots.sql
 --!include functions/ledger_private/posting/post.sql
 --!include functions/ledger_private/posting/post_own.sql
+--!include functions/ledger_private/posting/write_transfer.sql
 --!include functions/ledger_private/posting/post_between.sql
 --!include functions/ledger_private/batch/post_item.sql
 

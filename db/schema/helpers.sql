@@ -39,3 +39,18 @@ create type ledger_private.cut as (
   entries bigint,
   totals ledger.house_totals[]
 );
+
+-- The next line of a wallet, as a usual call will write it: what stands in it after a movement whose amount is known.
+create type ledger_private.line as (
+  wallet_id uuid,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  at_time timestamptz,
+  hash bytea,
+  usual boolean
+);

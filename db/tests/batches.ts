@@ -162,7 +162,8 @@ class World {
   /** All that can be seen of the asset: its wallets' entries and what makes up their balances, and its accounts. */
   async state(): Promise<object> {
     const { rows: entries } = await this.client.query(
-      `select array_position($1::uuid[], e.wallet_id) as wallet, e.seq, e.kind, e.debit, e.credit, ledger.entries_side(e) as side, e.amount, e.bonus_amount, e.held_amount, e.balance,
+      `select array_position($1::uuid[], e.wallet_id) as wallet, e.seq, e.kind, e.debit, e.credit, ledger.entries_side(e) as side,
+         e.amount, e.bonus_amount, e.held_amount, e.balance,
          e.bonus_balance, e.held_balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total, t.idem_key, t.requested_amount, t.metadata
        from ledger.entries e join ledger.transfers t on t.id = e.transfer_id where e.wallet_id = any ($1) order by wallet, e.seq`,
       [this.wallets.slice(0, WALLETS)],

@@ -80,7 +80,8 @@ describe('many callers at once', () => {
            (select sum(e.balance) from ledger.wallets w, lateral (
              select balance from ledger.entries where wallet_id = w.id order by seq desc limit 1) e
              where w.asset_code = $1) as booked,
-           (select sum(case ledger.entries_side(e) when 'credit' then e.amount else -e.amount end) from ledger.entries e join ledger.wallets w on w.id = e.wallet_id
+           (select sum(case ledger.entries_side(e) when 'credit' then e.amount else -e.amount end)
+              from ledger.entries e join ledger.wallets w on w.id = e.wallet_id
              where w.asset_code = $1) as moved,
            (select min(least(balance, bonus_balance, held_balance, balance - bonus_balance)) from ledger.entries) as lowest`,
         [asset],

@@ -96,7 +96,8 @@ async function stateOf({ a, b, c }: Names): Promise<unknown> {
   const { rows } = await monitor.query({
     name: 'state',
     text: `select w.status, (select count(*)::int from ledger.wallet_events v where v.wallet_id = w.id) as events,
-       array(select jsonb_build_array(e.kind, e.debit, e.credit, ledger.entries_side(e), e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance, e.held_balance,
+       array(select jsonb_build_array(e.kind, e.debit, e.credit, ledger.entries_side(e), e.amount, e.bonus_amount, e.held_amount,
+         e.balance, e.bonus_balance, e.held_balance,
            t.requested_amount, case when t.wallet_id = e.wallet_id then t.idem_key end)
          from ledger.entries e join ledger.transfers t on t.id = e.transfer_id where e.wallet_id = w.id order by e.seq) as entries,
        array(select jsonb_build_array(p.source, p.amount, p.hold_id is not null)

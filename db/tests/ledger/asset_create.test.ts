@@ -41,7 +41,7 @@ describe('asset_create', () => {
     expect(await walletsOf(code)).toBe(0);
     const { rows } = await db.query('select account, debit, credit from ledger.ledger_trial_balance($1)', [code]);
     expect(rows).toEqual(
-      ['treasury', 'promotions', 'revenue', 'breakage', 'players'].map((account) => ({
+      ['treasury', 'promotions', 'revenue', 'breakage'].map((account) => ({
         account,
         debit: '0',
         credit: '0',

@@ -89,7 +89,9 @@ const LOCKS: Mutant[] = [
       edit(
         'ledger/wallet_reverse',
         '  v_prepared := ledger_private.prepare(v_request, v_original.to_wallet);\n',
-        '  v_prepared := ledger_private.prepare(v_request);\n  perform from ledger_private.lock_wallets(array[v_original.to_wallet]);\n  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
+        '  v_prepared := ledger_private.prepare(v_request);\n' +
+          '  perform from ledger_private.lock_wallets(array[v_original.to_wallet]);\n' +
+          '  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
       ),
     ],
   },
@@ -214,7 +216,9 @@ const KEYS: Mutant[] = [
       helper(
         'replay',
         '  return ledger_private.receipt(v_first, true);',
-        '  select n.balance, n.bonus_balance, n.held_balance, n.free_balance\n    into v_first.balance, v_first.bonus_balance, v_first.held_balance, v_first.free_balance\n    from ledger_private.head(request.wallet_id) n;\n  return ledger_private.receipt(v_first, true);',
+        '  select n.balance, n.bonus_balance, n.held_balance, n.free_balance\n' +
+          '    into v_first.balance, v_first.bonus_balance, v_first.held_balance, v_first.free_balance\n' +
+          '    from ledger_private.head(request.wallet_id) n;\n  return ledger_private.receipt(v_first, true);',
       ),
     ],
   },
@@ -230,7 +234,8 @@ const KEYS: Mutant[] = [
       helper(
         'prepare',
         '  v_prepared.receipt := ledger_private.replay(request);',
-        '  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)), v_ids);\n  v_prepared.receipt := ledger_private.replay(request);',
+        '  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)), v_ids);\n' +
+          '  v_prepared.receipt := ledger_private.replay(request);',
       ),
     ],
   },
@@ -241,7 +246,8 @@ const KEYS: Mutant[] = [
       helper(
         'prepare',
         '  v_prepared.receipt := ledger_private.replay(request);',
-        '  perform ledger_private.refuse(ledger_private.expiry_passed(request.expires_at, clock_timestamp()), v_ids);\n  v_prepared.receipt := ledger_private.replay(request);',
+        '  perform ledger_private.refuse(ledger_private.expiry_passed(request.expires_at, clock_timestamp()), v_ids);\n' +
+          '  v_prepared.receipt := ledger_private.replay(request);',
       ),
     ],
   },
@@ -372,7 +378,8 @@ const LOG: Mutant[] = [
       helper(
         'post',
         '    v_entry := ledger_private.chained(v_entry);\n    perform ledger_private.write(array[v_entry, v_other_entry]);',
-        '    v_entry.hash := v_other_entry.hash;\n    v_entry := ledger_private.chained(v_entry);\n    perform ledger_private.write(array[v_entry, v_other_entry]);',
+        '    v_entry.hash := v_other_entry.hash;\n    v_entry := ledger_private.chained(v_entry);\n' +
+          '    perform ledger_private.write(array[v_entry, v_other_entry]);',
       ),
     ],
   },
@@ -492,7 +499,9 @@ const BONUS: Mutant[] = [
       helper(
         'post',
         'ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head))',
-        "case v_side when 'debit'\n    then greatest(request.amount - (v_head.balance - v_head.bonus_balance), 0) else ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end",
+        "case v_side when 'debit'\n" +
+          '    then greatest(request.amount - (v_head.balance - v_head.bonus_balance), 0) else ' +
+          'ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end',
       ),
     ],
   },
@@ -510,7 +519,9 @@ const BONUS: Mutant[] = [
     name: 'the sweep takes what a hold pins',
     tests: ['awkward_pairs'],
     edits: [helper('due_lots', 's.balance - s.held_balance', 's.balance', 2)],
-    sql: 'alter table ledger.bonus_lot_draws drop constraint bonus_lot_draws_held_balance_is_part_of_balance; alter domain ledger.units drop constraint units_are_not_negative',
+    sql:
+      'alter table ledger.bonus_lot_draws drop constraint bonus_lot_draws_held_balance_is_part_of_balance; ' +
+      'alter domain ledger.units drop constraint units_are_not_negative',
   },
   {
     name: 'what has expired is called available until it is booked',

@@ -39,7 +39,8 @@ begin
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     v_now := clock_timestamp();
-    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought, e.granted_total + bonus,
+    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
+        e.granted_total + bonus,
         e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, v_now), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
@@ -64,8 +65,8 @@ begin
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
       insert into ledger.entries values (
-          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted, v_spent, v_sent,
-          v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
+          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted,
+          v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
           ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
             bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
             paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
