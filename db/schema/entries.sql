@@ -9,7 +9,7 @@ comment on type ledger.transfer_kind is
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
--- not reserved are columns too; the balance is the sum of two of them.
+-- not reserved are columns too.
 create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
 comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
 grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -21,7 +21,7 @@ create table ledger.entries (
   amount bigint not null,
   bonus_amount bigint not null,
   held_amount bigint not null,
-  balance bigint not null,
+  balance ledger.units not null,
   bonus_balance ledger.units not null,
   held_balance ledger.units not null,
   paid_balance ledger.units not null,
@@ -47,8 +47,6 @@ create table ledger.entries (
   expires_at timestamptz,
   metadata jsonb,
   hash bytea not null,
-  -- The second wall: a writer that read an old head collides here instead of overwriting history.
-  primary key (wallet_id, seq),
   -- A key books once.
   constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
@@ -56,6 +54,8 @@ create table ledger.entries (
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
+-- The second wall: a writer that read an old head collides here instead of overwriting history. (Made last: see holds.)
+alter table ledger.entries add primary key (wallet_id, seq);
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;

@@ -113,22 +113,23 @@ function entryHash(previous: Buffer, e: Entry): Buffer {
     );
   const totals = [e.topped_up_total, e.granted_total, e.spent_total, e.sent_total];
   const balances = [e.balance, e.bonus_balance, e.held_balance, e.paid_balance, e.free_balance];
+  const asked = [e.to_seq, e.requested_amount, e.held_bonus_amount];
   return sha256(
     array(OID.bytea, [
       text('ledger.entry.v2'),
       previous,
-      uuid(e.wallet_id),
-      uuid(e.transfer_id),
-      numbers(e.seq, e.amount, e.bonus_amount, e.held_amount, ...balances, ...totals),
-      timestamptz(e.created_at),
+      array(
+        OID.uuid,
+        [e.wallet_id, e.transfer_id, e.to_wallet, e.reverses, e.hold_id].map((id) => optional(id, uuid)),
+      ),
+      numbers(e.seq, e.amount, e.bonus_amount, e.held_amount, ...balances, ...totals, ...asked),
+      array(
+        OID.timestamptz,
+        [e.created_at, e.expires_at].map((time) => optional(time, timestamptz)),
+      ),
       ...[e.kind, e.debit, e.credit].map(text),
       optional(e.actor, text),
       optional(e.idem_key, text),
-      optional(e.to_wallet, uuid),
-      numbers(e.to_seq, e.requested_amount, e.held_bonus_amount),
-      optional(e.reverses, uuid),
-      optional(e.hold_id, uuid),
-      optional(e.expires_at, timestamptz),
       optional(e.metadata, (metadata) => sha256(text(metadata))),
     ]),
   );

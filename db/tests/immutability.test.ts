@@ -275,7 +275,7 @@ describe('constraints, even where writing is open,', () => {
       what: 'movement with the same key in a wallet',
       kind: 'spend',
       facts: { transfer_id: UNKNOWN_WALLET },
-      constraint: 'entries_wallet_id_idem_key_idx',
+      constraint: 'entries_wallet_id_idem_key_key',
     },
     {
       what: 'movement with the same id',

@@ -169,7 +169,7 @@ const HOT: Hot[] = [
     run: ({ job, main }) => call(job, 'wallet_top_up', { wallet_id: main, amount: 1, ...key() }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       '?holds_pkey',
@@ -183,7 +183,7 @@ const HOT: Hot[] = [
       call(job, 'wallet_bonus', { wallet_id: main, amount: 1, ...key(), expires_at: later }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       '?holds_pkey',
@@ -198,7 +198,7 @@ const HOT: Hot[] = [
     run: ({ job, main }) => call(job, 'wallet_spend', { wallet_id: main, amount: 1, ...key() }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
@@ -214,7 +214,7 @@ const HOT: Hot[] = [
       call(job, 'wallet_transfer', { from_wallet: main, to_wallet: other, amount: 1, ...key() }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
@@ -231,7 +231,7 @@ const HOT: Hot[] = [
       call(job, 'wallet_hold', { wallet_id: main, amount: 1, ...key(), expires_at: later }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
@@ -247,7 +247,7 @@ const HOT: Hot[] = [
     run: ({ job, main }, given) => call(job, 'wallet_capture', { wallet_id: main, ...key(), ...given }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
@@ -265,7 +265,7 @@ const HOT: Hot[] = [
     run: ({ job, main }, given) => call(job, 'wallet_release', { wallet_id: main, ...key(), ...given }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
@@ -287,7 +287,7 @@ const HOT: Hot[] = [
       call(operator, 'wallet_reverse', { wallet_id: main, amount: 1, ...key(), ...given }),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'open_lots_pkey',
@@ -302,7 +302,7 @@ const HOT: Hot[] = [
     what: 'a repetition',
     by: 'job',
     run: ({ job, main }) => call(job, 'wallet_top_up', { wallet_id: main, amount: 100_000, idem_key: 'first' }),
-    looks: ['wallets_pkey', 'entries_wallet_id_idem_key_idx'],
+    looks: ['wallets_pkey', 'entries_wallet_id_idem_key_key'],
   },
   {
     what: 'a batch',
@@ -316,7 +316,7 @@ const HOT: Hot[] = [
       ]),
     looks: [
       'wallets_pkey',
-      'entries_wallet_id_idem_key_idx',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',

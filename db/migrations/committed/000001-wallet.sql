@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7c14c781ecc723db4021fd2fce46c15139875c41
+--! Hash: sha1:3ad6f3e15109a6dc7e5a7ba54ec90507692e6123
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -290,7 +290,7 @@ comment on type ledger.transfer_kind is
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
--- not reserved are columns too; the balance is the sum of two of them.
+-- not reserved are columns too.
 create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
 comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
 grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -302,7 +302,7 @@ create table ledger.entries (
   amount bigint not null,
   bonus_amount bigint not null,
   held_amount bigint not null,
-  balance bigint not null,
+  balance ledger.units not null,
   bonus_balance ledger.units not null,
   held_balance ledger.units not null,
   paid_balance ledger.units not null,
@@ -328,8 +328,6 @@ create table ledger.entries (
   expires_at timestamptz,
   metadata jsonb,
   hash bytea not null,
-  -- The second wall: a writer that read an old head collides here instead of overwriting history.
-  primary key (wallet_id, seq),
   -- A key books once.
   constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
@@ -337,6 +335,8 @@ create table ledger.entries (
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
+-- The second wall: a writer that read an old head collides here instead of overwriting history. (Made last: see holds.)
+alter table ledger.entries add primary key (wallet_id, seq);
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
@@ -3654,7 +3654,6 @@ volatile
 as $$
 declare
   v_id uuid;
-  v_now timestamptz;
   v_status ledger.wallet_status;
   v_asset text;
   v_usual boolean;
@@ -3671,14 +3670,13 @@ declare
   v_guard text;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
-  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
-    v_now := clock_timestamp();
     select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus,
-        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, v_now), e.hash,
+        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
@@ -3686,16 +3684,18 @@ begin
       where e.wallet_id = post_own.wallet_id
       order by e.seq desc
       limit 1;
-    if v_seq is null then
-      -- The first entry of a wallet.
-      select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, v_now,
-          not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
-        into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
-    elsif v_bonus_balance > bonus then
-      -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
-      v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
-      bonus := bonus + least(post_own.spent, v_bonus_balance);
-      v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
+    if v_bonus_balance is distinct from bonus then
+      if v_seq is null then
+        -- The first entry of a wallet.
+        select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+            not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
+          into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+      else
+        -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+        v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
+        bonus := bonus + least(post_own.spent, v_bonus_balance);
+        v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
+      end if;
     end if;
     if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 then
       v_id := uuidv7();
@@ -3798,7 +3798,7 @@ declare
   v_bonus bigint := 0;
 begin
   -- As in post_own.
-  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
     -- By ascending id, as all calls lock.

@@ -155,12 +155,12 @@ const KEYS: Mutant[] = [
     name: 'no posting looks its key up, and keys need not be unique',
     tests: ['ledger/wallet_spend'],
     edits: [helper('replay', 'if not found then', 'if true then')],
-    sql: 'drop index ledger.entries_wallet_id_idem_key_idx',
+    sql: 'drop index ledger.entries_wallet_id_idem_key_key',
   },
   {
     name: 'keys need not be unique',
     tests: ['immutability'],
-    sql: 'drop index ledger.entries_wallet_id_idem_key_idx',
+    sql: 'drop index ledger.entries_wallet_id_idem_key_key',
   },
   {
     name: 'two movements may have one id',

@@ -14,7 +14,7 @@ declare
   v_bonus bigint := 0;
 begin
   -- As in post_own.
-  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
     -- By ascending id, as all calls lock.

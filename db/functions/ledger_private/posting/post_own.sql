@@ -17,7 +17,6 @@ volatile
 as $$
 declare
   v_id uuid;
-  v_now timestamptz;
   v_status ledger.wallet_status;
   v_asset text;
   v_usual boolean;
@@ -34,14 +33,13 @@ declare
   v_guard text;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
-  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key <> '' and idem_key !~ '[^!-~]'
+  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
-    v_now := clock_timestamp();
     select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus,
-        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, v_now), e.hash,
+        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
@@ -49,16 +47,18 @@ begin
       where e.wallet_id = post_own.wallet_id
       order by e.seq desc
       limit 1;
-    if v_seq is null then
-      -- The first entry of a wallet.
-      select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, v_now,
-          not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
-        into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
-    elsif v_bonus_balance > bonus then
-      -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
-      v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
-      bonus := bonus + least(post_own.spent, v_bonus_balance);
-      v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
+    if v_bonus_balance is distinct from bonus then
+      if v_seq is null then
+        -- The first entry of a wallet.
+        select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+            not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
+          into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+      else
+        -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+        v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
+        bonus := bonus + least(post_own.spent, v_bonus_balance);
+        v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
+      end if;
     end if;
     if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 then
       v_id := uuidv7();
