@@ -396,13 +396,18 @@ export async function waitsForLock(db: Session, session: pg.Client): Promise<voi
   throw new Error('the session does not wait');
 }
 
-/** Waits until the database's clock has passed an instant. */
+/** Waits until the database's clock has passed an instant. It is asked again: a timer may fire up to a millisecond too early. */
 export async function passed(db: Session, instant: string): Promise<void> {
-  const { rows } = await db.query<{ left: string }>(
-    'select greatest(extract(epoch from $1::timestamptz - clock_timestamp()) * 1000, 0) as left',
-    [instant],
-  );
-  await sleep(Number(rows[0]?.left ?? 0) + 1);
+  for (;;) {
+    const { rows } = await db.query<{ left: string }>(
+      'select ceil(extract(epoch from $1::timestamptz - clock_timestamp()) * 1000) as left',
+      [instant],
+    );
+    const left = Number(rows[0]?.left ?? 0);
+    // At 0 it is the instant itself, or less than a millisecond after it.
+    if (left < 0) return;
+    await sleep(Math.max(left, 1));
+  }
 }
 
 /** The instant that many milliseconds from now, by the database's clock. */

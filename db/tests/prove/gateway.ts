@@ -7,6 +7,8 @@ import { HttpProtocol } from './protocol.ts';
 import { Proxy, type Cut } from './proxy.ts';
 
 const LOGGED_WITHIN_MS = 5_000;
+/** Longer than the database is away after any fault. */
+const STARTS_WITHIN_MS = 240_000;
 
 export class Gateway {
   readonly proxy: Proxy;
@@ -72,7 +74,7 @@ export class Gateway {
 
   /** While the database is away, the service does not start: it is tried until it does. */
   async #spawn(): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
+    for (const deadline = Date.now() + STARTS_WITHIN_MS; ; await sleep(200)) {
       const child = new Child(process.execPath, ['src/server.ts'], {
         env: {
           NODE_ENV: 'production',
@@ -90,7 +92,7 @@ export class Gateway {
         return;
       } catch (error) {
         await child.stop();
-        if (attempt === 20) throw error;
+        if (Date.now() > deadline) throw error;
       }
     }
   }
