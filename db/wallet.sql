@@ -17,6 +17,7 @@
 -- Tables and types
 --!include schema/assets.sql
 --!include schema/wallets.sql
+--!include schema/nodes.sql
 --!include schema/entries.sql
 --!include schema/holds.sql
 --!include schema/lots.sql

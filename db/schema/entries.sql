@@ -47,15 +47,15 @@ create table ledger.entries (
   expires_at timestamptz,
   metadata jsonb,
   hash bytea not null,
-  -- A key books once.
-  constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
+  -- The second wall: a writer that read an old head collides here instead of overwriting history.
+  primary key (wallet_id, seq),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
   -- relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- The second wall: a writer that read an old head collides here instead of overwriting history. (Made last: see holds.)
-alter table ledger.entries add primary key (wallet_id, seq);
+-- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the same, the later one counts.
+create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
@@ -66,7 +66,6 @@ create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, h
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
 One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
-comment on constraint entries_wallet_id_idem_key_key on ledger.entries is '@behavior -*';
 comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
 comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';
@@ -129,6 +128,9 @@ create policy auditors_see_all on ledger.entries for select to wallet_auditor us
 grant select on ledger.entries to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 --!include functions/ledger/entries_side.sql
+--!include functions/ledger_private/nodes/is_here.sql
+--!include functions/ledger_private/nodes/is_from_elsewhere.sql
+--!include functions/ledger_private/nodes/accounts_here.sql
 
 create view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -184,12 +186,12 @@ create view ledger.journal with (security_invoker) as
   select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
   from ledger.entries e
   join ledger.wallets w on w.id = e.wallet_id
-  join ledger.transfers t on t.id = e.transfer_id
-  cross join lateral (values
-    ('debit'::ledger.entry_side, e.debit, t.debit_wallet_id),
-    ('credit', e.credit, t.credit_wallet_id)
+  cross join lateral ledger_private.accounts_here(e) a
+  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
+  cross join lateral (
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id else e.to_wallet end
   ) l (side, account, wallet_id)
-  where e.actor is not null and e.amount > 0;
+  where e.amount > 0 and (e.actor is not null or ledger_private.is_from_elsewhere(e));
 
 comment on view ledger.journal is $$@behavior -*
 The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So
@@ -199,8 +201,8 @@ comment on column ledger.journal.created_at is 'When it was booked.';
 comment on column ledger.journal.kind is 'What the movement is.';
 comment on column ledger.journal.asset_code is 'The asset.';
 comment on column ledger.journal.side is 'Debit or credit.';
-comment on column ledger.journal.account is 'The account that is debited or credited: player, or one of the house''s.';
-comment on column ledger.journal.wallet_id is 'The wallet, where the account is player.';
+comment on column ledger.journal.account is 'The account that is debited or credited: player, elsewhere, or one of the house''s.';
+comment on column ledger.journal.wallet_id is 'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
 comment on column ledger.journal.amount is 'The amount moved, in minor units.';
 comment on column ledger.journal.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
 grant select on ledger.journal to wallet_auditor, wallet_job;

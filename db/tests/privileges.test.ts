@@ -84,6 +84,7 @@ const TABLES: Record<string, string> = {
   'ledger.block_heads': 'seq',
   'ledger.block_records': 'seq',
   'ledger.verifications': 'started_at',
+  'ledger_private.node_ranges': 'last_id',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
   'ledger_private.unsealed_events': 'seq',
@@ -105,6 +106,7 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
+  'ledger_private.node_ranges': ['auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
@@ -557,7 +559,14 @@ describe('grants, read from the catalogue,', () => {
     expect(named(rows.filter(({ kind }) => kind !== 'r'))).toEqual(Object.keys(VIEWS).sort());
     // What concerns no wallet is there for all to read who may.
     expect(named(rows.filter((row) => !row.protected))).toEqual(
-      ['ledger.assets', 'ledger.feed_epochs', 'ledger.blocks', 'ledger.house_totals', 'ledger.verifications'].sort(),
+      [
+        'ledger.assets',
+        'ledger.feed_epochs',
+        'ledger.blocks',
+        'ledger.house_totals',
+        'ledger.verifications',
+        'ledger_private.node_ranges',
+      ].sort(),
     );
   });
 });

@@ -14,9 +14,10 @@ as $$
     from place p cross join lateral ledger_private.newest_totals() t
     where not p.moved
     union all
-    select w.asset_code, e.debit, e.credit, e.amount
+    select w.asset_code, a.debit, a.credit, e.amount
     from ledger_private.rows_since((select p.snapshot from place p)) e
     join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
   ), sides as (
     select m.asset_code, m.debit as account, m.amount from movements m
     union all

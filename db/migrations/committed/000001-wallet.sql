@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3ad6f3e15109a6dc7e5a7ba54ec90507692e6123
+--! Hash: sha1:7eb64e45fe8e47e7af4fb3fd3f9cca35eb10afff
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -164,11 +164,12 @@ grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_o
 
 create type ledger.account as enum (
   'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
-  'transit_in', 'transit_out'
+  'transit_in', 'transit_out', 'elsewhere'
 );
 comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
-given away. revenue: credits spent. breakage: credits that expired. The others have no movements yet.$$;
+given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets are in another database (node_ranges); totals and
+the journal name it, entries do not. The others have no movements yet.$$;
 grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');
@@ -278,6 +279,23 @@ create policy services_see_every_player on ledger.wallet_events for select to wa
 create policy auditors_see_all on ledger.wallet_events for select to wallet_auditor using (true);
 grant select on ledger.wallet_events to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/wallets.sql
+--! Included schema/nodes.sql
+-- Which wallets this database has. The rows of some of a ledger's wallets, alone in a database, are a ledger of their own.
+create table ledger_private.node_ranges (
+  first_id uuid primary key,
+  last_id uuid not null,
+  constraint node_ranges_order check (first_id <= last_id)
+);
+
+comment on table ledger_private.node_ranges is
+$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has all of them. A transfer
+with a wallet outside of the ranges has one entry here, and the other side is the account elsewhere. The owner writes them, before
+the wallets are brought here.$$;
+comment on column ledger_private.node_ranges.first_id is 'The first id of the range.';
+comment on column ledger_private.node_ranges.last_id is 'The last id of the range.';
+
+grant select on ledger_private.node_ranges to wallet_auditor, wallet_job;
+--! EndIncluded schema/nodes.sql
 --! Included schema/entries.sql
 -- The log: a row for each movement and each player's wallet that it touches, with what it left in that wallet. The newest row of a wallet is
 -- its balance. The row of the wallet that acted carries the request. What the house's accounts have is the sum of the rows that name them.
@@ -328,15 +346,15 @@ create table ledger.entries (
   expires_at timestamptz,
   metadata jsonb,
   hash bytea not null,
-  -- A key books once.
-  constraint entries_wallet_id_idem_key_key unique (wallet_id, idem_key),
+  -- The second wall: a writer that read an old head collides here instead of overwriting history.
+  primary key (wallet_id, seq),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
   -- relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- The second wall: a writer that read an old head collides here instead of overwriting history. (Made last: see holds.)
-alter table ledger.entries add primary key (wallet_id, seq);
+-- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the same, the later one counts.
+create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
@@ -347,7 +365,6 @@ create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, h
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
 One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
-comment on constraint entries_wallet_id_idem_key_key on ledger.entries is '@behavior -*';
 comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
 comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';
@@ -432,6 +449,59 @@ revoke all on function ledger.entries_side(ledger.entries) from public;
 grant execute on function ledger.entries_side(ledger.entries)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/entries_side.sql
+--! Included functions/ledger_private/nodes/is_here.sql
+create or replace function ledger_private.is_here(wallet_id uuid)
+returns boolean
+language sql
+stable
+as $$
+  select not exists (select from ledger_private.node_ranges)
+    or exists (select from ledger_private.node_ranges r where is_here.wallet_id between r.first_id and r.last_id)
+$$;
+
+comment on function ledger_private.is_here(uuid) is 'Whether a wallet with this id belongs to this database.';
+
+revoke all on function ledger_private.is_here(uuid) from public;
+grant execute on function ledger_private.is_here(uuid) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/is_here.sql
+--! Included functions/ledger_private/nodes/is_from_elsewhere.sql
+create or replace function ledger_private.is_from_elsewhere(entry ledger.entries)
+returns boolean
+language sql
+stable
+as $$
+  -- Where all wallets are here, no entry is looked up.
+  select entry.actor is null
+    and (select exists (select from ledger_private.node_ranges))
+    and not exists (select from ledger.entries a where a.transfer_id = entry.transfer_id and a.actor is not null)
+$$;
+
+comment on function ledger_private.is_from_elsewhere(ledger.entries) is
+$$Whether an entry is the received one of a movement whose acting wallet another database has. Where this database has all wallets, there is no
+such entry.$$;
+
+revoke all on function ledger_private.is_from_elsewhere(ledger.entries) from public;
+grant execute on function ledger_private.is_from_elsewhere(ledger.entries) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/is_from_elsewhere.sql
+--! Included functions/ledger_private/nodes/accounts_here.sql
+create or replace function ledger_private.accounts_here(entry ledger.entries)
+returns table (debit ledger.account, credit ledger.account)
+language sql
+stable
+as $$
+  select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
+    case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
+  from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
+    and (entry.actor is null or not ledger_private.is_here(entry.to_wallet))) x (elsewhere)
+$$;
+
+comment on function ledger_private.accounts_here(ledger.entries) is
+$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
+Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
+
+revoke all on function ledger_private.accounts_here(ledger.entries) from public;
+grant execute on function ledger_private.accounts_here(ledger.entries) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/accounts_here.sql
 
 create view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -487,12 +557,12 @@ create view ledger.journal with (security_invoker) as
   select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
   from ledger.entries e
   join ledger.wallets w on w.id = e.wallet_id
-  join ledger.transfers t on t.id = e.transfer_id
-  cross join lateral (values
-    ('debit'::ledger.entry_side, e.debit, t.debit_wallet_id),
-    ('credit', e.credit, t.credit_wallet_id)
+  cross join lateral ledger_private.accounts_here(e) a
+  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
+  cross join lateral (
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id else e.to_wallet end
   ) l (side, account, wallet_id)
-  where e.actor is not null and e.amount > 0;
+  where e.amount > 0 and (e.actor is not null or ledger_private.is_from_elsewhere(e));
 
 comment on view ledger.journal is $$@behavior -*
 The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So
@@ -502,8 +572,8 @@ comment on column ledger.journal.created_at is 'When it was booked.';
 comment on column ledger.journal.kind is 'What the movement is.';
 comment on column ledger.journal.asset_code is 'The asset.';
 comment on column ledger.journal.side is 'Debit or credit.';
-comment on column ledger.journal.account is 'The account that is debited or credited: player, or one of the house''s.';
-comment on column ledger.journal.wallet_id is 'The wallet, where the account is player.';
+comment on column ledger.journal.account is 'The account that is debited or credited: player, elsewhere, or one of the house''s.';
+comment on column ledger.journal.wallet_id is 'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
 comment on column ledger.journal.amount is 'The amount moved, in minor units.';
 comment on column ledger.journal.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
 grant select on ledger.journal to wallet_auditor, wallet_job;
@@ -2997,8 +3067,7 @@ declare
   v_draws ledger.bonus_lot_draws[] := '{}';
   v_lot record;
   v_part bigint;
-begin
-  for v_lot in
+  c_lots cursor for
     select o.lot_seq, o.expires_at, s.balance - s.held_balance as free
       from ledger_private.open_lots o
       cross join lateral (
@@ -3007,16 +3076,21 @@ begin
       cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
       -- Compared like this, what is due is not what a lot is looked up by (see has_due).
       where o.wallet_id = entry.wallet_id and o.due_at is not distinct from o.expires_at
-      order by o.expires_at, o.lot_seq
-  loop
+      order by o.expires_at, o.lot_seq;
+begin
+  -- Not in a FOR loop, which would read ten lots ahead.
+  open c_lots;
+  while v_need > 0 loop
+    fetch c_lots into v_lot;
     -- What no lot has does not expire.
-    exit when v_need = 0;
+    exit when not found;
     v_part := least(v_need, v_lot.free);
     v_need := v_need - v_part;
     v_draws[cardinality(v_draws) + 1] := row(entry.wallet_id, v_lot.lot_seq, v_lot.expires_at, entry.seq, entry.hold_id,
       case when entry.kind = 'hold' then 0 else v_part end, case when entry.kind = 'hold' then v_part else 0 end,
       null, null)::ledger.bonus_lot_draws;
   end loop;
+  close c_lots;
   return v_draws;
 end
 $$;
@@ -3652,6 +3726,7 @@ returns ledger.receipt
 language plpgsql
 volatile
 as $$
+#variable_conflict use_column
 declare
   v_id uuid;
   v_status ledger.wallet_status;
@@ -3675,8 +3750,7 @@ begin
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
-        e.granted_total + bonus,
-        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
+        e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
@@ -3710,7 +3784,7 @@ begin
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
             metadata_hash => ledger_private.metadata_hash(metadata)))
-        on conflict on constraint entries_wallet_id_idem_key_key do nothing;
+        on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
       v_guard := set_config('ledger.posting', '', true);
       -- Not written where the key has been used.
       if found then
@@ -3823,8 +3897,8 @@ begin
     end if;
     if v_from.bonus_balance > 0 or v_to.bonus_balance > 0 then
       -- Credits of lots may be due, or be drawn. Bonus credits leave first, and stay bonus credits.
-      v_from.usual := v_from.usual and not exists (
-        select from ledger_private.open_lots o where o.wallet_id in (from_wallet, post_between.to_wallet));
+      v_from.usual := v_from.usual and not exists (select from ledger_private.open_lots o where o.wallet_id = from_wallet)
+        and not exists (select from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet);
       v_bonus := least(amount, v_from.bonus_balance);
       v_from.bonus_balance := v_from.bonus_balance - v_bonus;
       v_to.bonus_balance := v_to.bonus_balance + v_bonus;
@@ -4038,7 +4112,7 @@ as $$
     union all
     select reversal.to_wallet, reversal.to_seq, original.to_seq, d.expires_at, -sum(d.amount)
     from drawn d
-    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id
+    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id and ledger_private.is_here(reversal.to_wallet)
     group by d.expires_at
   )
   select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq), coalesce(d.expires_at, x.expires_at),
@@ -4331,6 +4405,11 @@ begin
     (select e.hash from ledger.feed_epochs e order by e.epoch desc limit 1), ledger_private.feed_epoch_bytes(v_epoch));
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.feed_epochs select v_epoch.*;
+  -- Where the blocks were left behind, all events of wallets are to be sealed anew.
+  insert into ledger_private.unsealed_events (wallet_id, seq)
+    select v.wallet_id, v.seq from ledger.wallet_events v
+    where v.seq > coalesce((select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
+    on conflict do nothing;
   perform set_config('ledger.posting', '', true);
   return true;
 end
@@ -4338,8 +4417,8 @@ $$;
 
 comment on function ledger_private.begin_epoch() is
 $$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
-All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids. Returns whether there was need
-to. For the owner.$$;
+All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
+closes are listed. Returns whether there was need to. For the owner.$$;
 
 revoke all on function ledger_private.begin_epoch() from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/begin_epoch.sql
@@ -4352,11 +4431,16 @@ as $$
   select e.* from ledger.entries e where e.actor is not null and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
   union all
   select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
+  union all
+  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
+  select e.* from ledger.entries e
+  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+    and ledger_private.is_from_elsewhere(e)
 $$;
 
 comment on function ledger_private.rows_since(pg_snapshot) is
-$$The acting entries of transactions that had not ended by a snapshot: those that were under way then, and those that began later. All of them
-without a snapshot.$$;
+$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
+count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
 
 revoke all on function ledger_private.rows_since(pg_snapshot) from public;
 grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
@@ -4543,10 +4627,11 @@ as $$
     select ledger_private.ended_snapshot() as snapshot
   ), movements as materialized (
     -- Not what this transaction itself has booked: it has not ended.
-    select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, e.debit, e.credit, e.amount, e.bonus_amount, w.asset_code,
+    select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, a.debit, a.credit, e.amount, e.bonus_amount, w.asset_code,
       ledger_private.quarter(e.created_at, cut.final_until) as quarter
     from ledger_private.rows_since(cut.since) e
     join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
     where pg_visible_in_snapshot(e.xid, (select p.snapshot from place p))
   ), heads as (
     select x.wallet_id, max(x.seq) as seq, count(*) as entries
@@ -4843,7 +4928,7 @@ as $$
   from pairs p
   left join ledger.wallets w on w.id = (p.acting).wallet_id
   left join ledger.wallets o on o.id = (p.received).wallet_id
-  where ((p.received).transfer_id, (p.received).wallet_id, (p.received).seq, (p.received).kind, (p.received).debit, (p.received).credit,
+  where (((p.received).transfer_id, (p.received).wallet_id, (p.received).seq, (p.received).kind, (p.received).debit, (p.received).credit,
       (p.received).amount, (p.received).bonus_amount, (p.received).held_amount, o.asset_code)
     is distinct from ((p.acting).transfer_id, (p.acting).to_wallet, (p.acting).to_seq, (p.acting).kind, (p.acting).debit, (p.acting).credit,
       (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
@@ -4854,12 +4939,15 @@ as $$
       select from ledger.entries n
       where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
         and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
-        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1)
+        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1))
+    -- Another database has the other entry, where it has that wallet.
+    and ((p.received).transfer_id is not null or ledger_private.is_here((p.acting).to_wallet))
+    and ((p.acting).transfer_id is not null or not ledger_private.is_from_elsewhere(p.received))
 $$;
 
 comment on function ledger_private.verify_pairs(uuid, uuid) is
-$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, and who received is told
-nothing of who sent.$$;
+$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
+database has the other wallet, and who received is told nothing of who sent.$$;
 
 revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
 grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;
@@ -4911,12 +4999,14 @@ as $$
     select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint) over (partition by h.wallet_id order by h.block_seq) as before
     from ledger.block_heads h
   ), closed as (
-    select w.asset_code, e.kind, e.debit, e.credit, h.block_seq,
+    select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
       ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
-    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.actor is not null and e.amount > 0
+    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
+      and (e.actor is not null or ledger_private.is_from_elsewhere(e))
     join ledger.wallets w on w.id = h.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
   ), expected as (
     select c.*, sum(c.amount) over earlier as total_amount, sum(c.bonus_amount) over earlier as total_bonus_amount
@@ -4938,10 +5028,11 @@ as $$
     from ledger.wallets w
     cross join lateral ledger_private.head(w.id) h
     cross join lateral (
-      select sum(e.amount * case when e.credit = 'player' then 1 else 0 end - e.amount * case when e.debit = 'player' then 1 else 0 end) as amount,
-        sum(e.bonus_amount * case when e.credit = 'player' then 1 else 0 end - e.bonus_amount * case when e.debit = 'player' then 1 else 0 end)
-          as bonus_amount
-      from ledger.entries e where e.wallet_id = w.id and e.actor is not null
+      select sum(e.amount * c.change) as amount, sum(e.bonus_amount * c.change) as bonus_amount
+      from ledger.entries e
+      cross join lateral ledger_private.accounts_here(e) a
+      cross join lateral (select (a.credit = 'player')::int - (a.debit = 'player')::int) c (change)
+      where e.wallet_id = w.id and (e.actor is not null or ledger_private.is_from_elsewhere(e))
     ) m
     group by w.asset_code
   ) s
@@ -5050,6 +5141,10 @@ as $$
   from lots l
   full join expected x on x.wallet_id = l.wallet_id and x.seq = l.seq and x.expires_at = l.expires_at
   where l.amount is distinct from x.amount
+    -- From which lots a sender gave, another database may know.
+    and not (x.seq is null and exists (select from ledger.entries e
+      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'transfer' and l.amount <= e.bonus_amount
+        and ledger_private.is_from_elsewhere(e)))
   union all
   select 'lot_balance', d.wallet_id, d.seq, null, to_jsonb(d)
   from draws d
@@ -6809,9 +6904,10 @@ as $$
     from place p cross join lateral ledger_private.newest_totals() t
     where not p.moved
     union all
-    select w.asset_code, e.debit, e.credit, e.amount
+    select w.asset_code, a.debit, a.credit, e.amount
     from ledger_private.rows_since((select p.snapshot from place p)) e
     join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
   ), sides as (
     select m.asset_code, m.debit as account, m.amount from movements m
     union all

@@ -31,6 +31,7 @@ const EXPECTED = `with sides as (
     select w.asset_code, e.credit, -e.amount from ledger.entries e join ledger.wallets w on w.id = e.wallet_id where e.actor is not null
   )
   select account::text, sum(amount)::text as amount from sides where asset_code = $1 and account <> 'player' group by account
+    having sum(amount) <> 0
   union all
   select 'players', (-sum(h.balance))::text from ledger.wallets w cross join lateral (
     select e.balance from ledger.entries e where e.wallet_id = w.id order by e.seq desc limit 1) h where w.asset_code = $1
@@ -71,7 +72,6 @@ describe('ledger_trial_balance', () => {
       'promotions',
       'revenue',
       'breakage',
-      'players',
     ]);
     expect((await trialBalance(asset)).every(({ debit, credit }) => debit === '0' && credit === '0')).toBe(true);
   });

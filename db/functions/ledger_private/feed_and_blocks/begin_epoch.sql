@@ -32,6 +32,11 @@ begin
     (select e.hash from ledger.feed_epochs e order by e.epoch desc limit 1), ledger_private.feed_epoch_bytes(v_epoch));
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.feed_epochs select v_epoch.*;
+  -- Where the blocks were left behind, all events of wallets are to be sealed anew.
+  insert into ledger_private.unsealed_events (wallet_id, seq)
+    select v.wallet_id, v.seq from ledger.wallet_events v
+    where v.seq > coalesce((select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
+    on conflict do nothing;
   perform set_config('ledger.posting', '', true);
   return true;
 end
@@ -39,7 +44,7 @@ $$;
 
 comment on function ledger_private.begin_epoch() is
 $$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
-All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids. Returns whether there was need
-to. For the owner.$$;
+All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
+closes are listed. Returns whether there was need to. For the owner.$$;
 
 revoke all on function ledger_private.begin_epoch() from public;

@@ -9,10 +9,11 @@ as $$
     select ledger_private.ended_snapshot() as snapshot
   ), movements as materialized (
     -- Not what this transaction itself has booked: it has not ended.
-    select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, e.debit, e.credit, e.amount, e.bonus_amount, w.asset_code,
+    select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, a.debit, a.credit, e.amount, e.bonus_amount, w.asset_code,
       ledger_private.quarter(e.created_at, cut.final_until) as quarter
     from ledger_private.rows_since(cut.since) e
     join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
     where pg_visible_in_snapshot(e.xid, (select p.snapshot from place p))
   ), heads as (
     select x.wallet_id, max(x.seq) as seq, count(*) as entries

@@ -15,6 +15,7 @@ returns ledger.receipt
 language plpgsql
 volatile
 as $$
+#variable_conflict use_column
 declare
   v_id uuid;
   v_status ledger.wallet_status;
@@ -38,8 +39,7 @@ begin
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
-        e.granted_total + bonus,
-        e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
+        e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
@@ -73,7 +73,7 @@ begin
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
             metadata_hash => ledger_private.metadata_hash(metadata)))
-        on conflict on constraint entries_wallet_id_idem_key_key do nothing;
+        on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
       v_guard := set_config('ledger.posting', '', true);
       -- Not written where the key has been used.
       if found then

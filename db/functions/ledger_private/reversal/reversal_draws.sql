@@ -40,7 +40,7 @@ as $$
     union all
     select reversal.to_wallet, reversal.to_seq, original.to_seq, d.expires_at, -sum(d.amount)
     from drawn d
-    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id
+    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id and ledger_private.is_here(reversal.to_wallet)
     group by d.expires_at
   )
   select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq), coalesce(d.expires_at, x.expires_at),

@@ -21,7 +21,7 @@ as $$
   from pairs p
   left join ledger.wallets w on w.id = (p.acting).wallet_id
   left join ledger.wallets o on o.id = (p.received).wallet_id
-  where ((p.received).transfer_id, (p.received).wallet_id, (p.received).seq, (p.received).kind, (p.received).debit, (p.received).credit,
+  where (((p.received).transfer_id, (p.received).wallet_id, (p.received).seq, (p.received).kind, (p.received).debit, (p.received).credit,
       (p.received).amount, (p.received).bonus_amount, (p.received).held_amount, o.asset_code)
     is distinct from ((p.acting).transfer_id, (p.acting).to_wallet, (p.acting).to_seq, (p.acting).kind, (p.acting).debit, (p.acting).credit,
       (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
@@ -32,12 +32,15 @@ as $$
       select from ledger.entries n
       where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
         and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
-        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1)
+        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1))
+    -- Another database has the other entry, where it has that wallet.
+    and ((p.received).transfer_id is not null or ledger_private.is_here((p.acting).to_wallet))
+    and ((p.acting).transfer_id is not null or not ledger_private.is_from_elsewhere(p.received))
 $$;
 
 comment on function ledger_private.verify_pairs(uuid, uuid) is
-$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, and who received is told
-nothing of who sent.$$;
+$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
+database has the other wallet, and who received is told nothing of who sent.$$;
 
 revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
 grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;

@@ -7,12 +7,14 @@ as $$
     select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint) over (partition by h.wallet_id order by h.block_seq) as before
     from ledger.block_heads h
   ), closed as (
-    select w.asset_code, e.kind, e.debit, e.credit, h.block_seq,
+    select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
       ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
-    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.actor is not null and e.amount > 0
+    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
+      and (e.actor is not null or ledger_private.is_from_elsewhere(e))
     join ledger.wallets w on w.id = h.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
   ), expected as (
     select c.*, sum(c.amount) over earlier as total_amount, sum(c.bonus_amount) over earlier as total_bonus_amount
@@ -34,10 +36,11 @@ as $$
     from ledger.wallets w
     cross join lateral ledger_private.head(w.id) h
     cross join lateral (
-      select sum(e.amount * case when e.credit = 'player' then 1 else 0 end - e.amount * case when e.debit = 'player' then 1 else 0 end) as amount,
-        sum(e.bonus_amount * case when e.credit = 'player' then 1 else 0 end - e.bonus_amount * case when e.debit = 'player' then 1 else 0 end)
-          as bonus_amount
-      from ledger.entries e where e.wallet_id = w.id and e.actor is not null
+      select sum(e.amount * c.change) as amount, sum(e.bonus_amount * c.change) as bonus_amount
+      from ledger.entries e
+      cross join lateral ledger_private.accounts_here(e) a
+      cross join lateral (select (a.credit = 'player')::int - (a.debit = 'player')::int) c (change)
+      where e.wallet_id = w.id and (e.actor is not null or ledger_private.is_from_elsewhere(e))
     ) m
     group by w.asset_code
   ) s
