@@ -11,8 +11,8 @@ create type ledger.account as enum (
 );
 comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
-given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets are in another database (node_ranges); totals and
-the journal name it, entries do not. The others have no movements yet.$$;
+given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets another database has; sums
+name it, entries do not. The others have no movements yet.$$;
 grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:7eb64e45fe8e47e7af4fb3fd3f9cca35eb10afff
+--! Hash: sha1:3dc834bb985d804fd83b0a1059ee800a6f252e2f
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -168,8 +168,8 @@ create type ledger.account as enum (
 );
 comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
-given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets are in another database (node_ranges); totals and
-the journal name it, entries do not. The others have no movements yet.$$;
+given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets another database has; sums
+name it, entries do not. The others have no movements yet.$$;
 grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');
