@@ -68,13 +68,11 @@ export const ledgers: Part = {
       progress(`In the database: a ledger of ${entriesOf(entries)}`);
       const name = `wallet_bench_ledger_${entries}`;
       const url = await makeDatabase(bench, name, template);
-      const rounds = entries / 2 / sizes.wallets;
+      const rounds = entries / sizes.wallets;
       await withClient(url, async (client) => {
         if (booked === 0) await client.query('call bench.open_players($1, array[$1], $2)', [crowd, sizes.wallets]);
         await bookHistory(client, crowd, sizes.wallets, booked, rounds, (round) => {
-          progress(
-            `In the database: a ledger of ${entriesOf(entries)}, ${entriesOf(round * sizes.wallets * 2)} so far`,
-          );
+          progress(`In the database: a ledger of ${entriesOf(entries)}, ${entriesOf(round * sizes.wallets)} so far`);
         });
         await settle(client);
       });

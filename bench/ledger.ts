@@ -13,6 +13,7 @@ export const BESIDE = 'In the database: beside pgledger';
 
 export const FLOOR = 'floor: three bare inserts';
 export const ONE_ASSET = 'top-ups of one asset';
+export const PGLEDGER = { transfers: 'pgledger: transfers', topUps: 'pgledger: top-ups from one house account' };
 export const batchesOf = (size: number): string => `batches of ${size.toLocaleString('en')}`;
 
 /** Crowds of players; `open_players` makes them. */
@@ -97,8 +98,8 @@ async function beside(
     run: (seconds) => callInEach(sessions.slice(0, connections), `run_${procedure}`, [seconds]),
   });
   const contenders = CONTENDED.flatMap((connections) => [
-    peer('pgledger: transfers', 'transfer', connections),
-    peer('pgledger: top-ups from one house account', 'top_up', connections),
+    peer(PGLEDGER.transfers, 'transfer', connections),
+    peer(PGLEDGER.topUps, 'top_up', connections),
     calls('transfers', 'transfer', 'gold', connections),
     calls(ONE_ASSET, 'top_up', 'gold', connections),
   ]);

@@ -2,7 +2,7 @@
 import { entriesOf, LEDGERS, SPENDS } from './growth.ts';
 import { TITLES } from './http.ts';
 import { INSTRUCTIONS } from './instructions.ts';
-import { BATCHES, CALLS, FLOOR, HOUSE, ONE_ASSET, batchesOf } from './ledger.ts';
+import { BATCHES, BESIDE, CALLS, FLOOR, HOUSE, ONE_ASSET, PGLEDGER, batchesOf } from './ledger.ts';
 import type { Row } from './measure.ts';
 import { OBSERVABILITY, OBSERVED } from './observability.ts';
 import type { BenchRecord, Count, Section, Verdict } from './record.ts';
@@ -89,8 +89,12 @@ export function judge(sections: Section[]): Verdict[] {
       .find((section) => section.title === title)
       ?.rows.find((row) => row.name === name && (connections ?? row.connections) === row.connections);
   return [
-    ...['spend', 'top-up', 'transfer'].map((name) => againstFloor(rowOf(CALLS, name, 8))),
+    ...Object.entries(FLOOR_TARGETS).map(([name, target]) => againstFloor(target, rowOf(CALLS, name, 8))),
     ...[8, 32].map((connections) => onOneHouse(rowOf(HOUSE, ONE_ASSET, connections))),
+    ...[8, 32].flatMap((connections) => [
+      againstPgledger(2.2, rowOf(BESIDE, ONE_ASSET, connections), rowOf(BESIDE, PGLEDGER.transfers, connections)),
+      againstPgledger(5, rowOf(BESIDE, ONE_ASSET, connections), rowOf(BESIDE, PGLEDGER.topUps, connections)),
+    ]),
     inBatches(rowOf(BATCHES, batchesOf(1_000))),
     ...(['transfer', 'topUp', 'spend', 'wallet'] as const).map((operation) =>
       againstPeer(
@@ -105,18 +109,31 @@ export function judge(sections: Section[]): Verdict[] {
   ].filter((verdict) => verdict !== undefined);
 }
 
+/** Of the rate of the floor, which writes three rows for each. */
+const FLOOR_TARGETS = { spend: 0.42, 'top-up': 0.42, transfer: 0.28 };
 const PEER_TARGETS = { transfer: 1.7, topUp: 3, spend: 3, wallet: 1 };
 const LARGEST_LEDGER = 10_000_000;
 const LONGEST_HISTORY = 1_000_000;
 
-function againstFloor(row: Row | undefined): Verdict | undefined {
+function againstFloor(target: number, row: Row | undefined): Verdict | undefined {
   return (
     row && {
-      target: `${row.name}, 8 connections: at least 0.50 × "${FLOOR}", at most 3.00 × its CPU`,
+      target: `${row.name}, 8 connections: at least ${fixed(target)} × "${FLOOR}"`,
       measured: `${fixed(row.rateRatio)} ×, CPU ${row.cpuRatio === undefined ? 'unknown' : `${fixed(row.cpuRatio)} ×`}`,
-      met: row.rateRatio >= 0.5 && (row.cpuRatio ?? Infinity) <= 3,
+      met: row.rateRatio >= target,
     }
   );
+}
+
+/** Ratios of the group are to its first row. */
+function againstPgledger(target: number, row: Row | undefined, peer: Row | undefined): Verdict | undefined {
+  if (!row || !peer) return undefined;
+  const ratio = row.rateRatio / peer.rateRatio;
+  return {
+    target: `${row.name}, ${row.connections} connections: at least ${fixed(target)} × "${peer.name}"`,
+    measured: `${fixed(ratio)} ×`,
+    met: ratio >= target,
+  };
 }
 
 const atLeast = (what: string, target: number, row: Row | undefined): Verdict | undefined =>
@@ -127,7 +144,7 @@ const atLeast = (what: string, target: number, row: Row | undefined): Verdict | 
   };
 
 const onOneHouse = (row: Row | undefined): Verdict | undefined =>
-  row && atLeast(`one house account against spread, ${row.connections} connections`, 0.85, row);
+  row && atLeast(`one house account against spread, ${row.connections} connections`, 0.95, row);
 
 function inBatches(row: Row | undefined): Verdict | undefined {
   return (
@@ -154,7 +171,7 @@ function grown(sections: Section[]): (Verdict | undefined)[] {
   const rowOf = (title: string, entries: number): Row | undefined =>
     sections.find((section) => section.title === title)?.rows.find(({ name }) => name === entriesOf(entries));
   return [
-    atLeast(`top-ups in a ledger of ${entriesOf(LARGEST_LEDGER)}`, 0.75, rowOf(LEDGERS, LARGEST_LEDGER)),
+    atLeast(`top-ups in a ledger of ${entriesOf(LARGEST_LEDGER)}`, 0.9, rowOf(LEDGERS, LARGEST_LEDGER)),
     atLeast(`spends of a wallet with ${entriesOf(LONGEST_HISTORY)}`, 0.95, rowOf(SPENDS, LONGEST_HISTORY)),
   ];
 }

@@ -5,7 +5,7 @@ begin;
 do $$
 begin
   if current_setting('seed.force', true) is distinct from 'true'
-    and exists (select from ledger.wallets w where w.house is null and w.owner_id not in ('alice', 'bob')) then
+    and exists (select from ledger.wallets w where w.owner_id not in ('alice', 'bob')) then
     raise exception 'the ledger has wallets that are not of the demo: the demo would stay in it for ever'
       using errcode = 'object_not_in_prerequisite_state', hint = 'Use npm run seed -- --force to post it all the same.';
   end if;

@@ -6,183 +6,181 @@
 
 -- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from writing by hand.
 -- They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
---!include functions/ledger_private/tg__guard_insert.sql
---!include functions/ledger_private/tg__append_only.sql
---!include functions/ledger_private/tg_transfers__arrived.sql
---!include functions/ledger_private/tg_feed_epochs__arrived.sql
+--!include functions/ledger_private/triggers/tg__guard_insert.sql
+--!include functions/ledger_private/triggers/tg__append_only.sql
+--!include functions/ledger_private/triggers/tg_entries__arrived.sql
+--!include functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 
 -- Whose rows a player sees
---!include functions/ledger_private/claimed_subject.sql
+--!include functions/ledger_private/callers/claimed_subject.sql
 
 -- Tables and types
 --!include schema/assets.sql
 --!include schema/wallets.sql
---!include schema/movements.sql
+--!include schema/nodes.sql
+--!include schema/entries.sql
 --!include schema/holds.sql
 --!include schema/lots.sql
 --!include schema/unsettled.sql
 --!include schema/limits.sql
 --!include schema/feed.sql
---!include schema/seals.sql
+--!include schema/blocks.sql
 --!include schema/proofs.sql
 --!include schema/calls.sql
 --!include schema/helpers.sql
 --!include schema/gateway.sql
 
 -- How facts are written
---!include functions/ledger_private/in_utc.sql
+--!include functions/ledger_private/reading/in_utc.sql
+--!include functions/ledger_private/wallets/uuid_v8.sql
+--!include functions/ledger_private/hashes/asset_id.sql
 
--- Refusals
---!include functions/ledger_private/refuse.sql
---!include functions/ledger_private/refuse_argument.sql
---!include functions/ledger_private/refuse_request.sql
---!include functions/ledger_private/refuse_wallet.sql
---!include functions/ledger_private/refuse_asset.sql
---!include functions/ledger_private/refuse_assets.sql
---!include functions/ledger_private/refuse_limit.sql
---!include functions/ledger_private/refuse_overflow.sql
---!include functions/ledger_private/refuse_funds.sql
---!include functions/ledger_private/refuse_reversal.sql
---!include functions/ledger_private/refuse_stale.sql
---!include functions/ledger_private/is_key.sql
---!include functions/ledger_private/check_owner_id.sql
---!include functions/ledger_private/check_asset.sql
+-- Refusals: each rule returns one, or null; refuse() ends the call
+--!include functions/ledger_private/refusals/refusal.sql
+--!include functions/ledger_private/refusals/refuse.sql
+--!include functions/ledger_private/refusals/invalid_argument.sql
+--!include functions/ledger_private/refusals/limit_exceeded.sql
+--!include functions/ledger_private/refusals/wallet_not_found.sql
+--!include functions/ledger_private/refusals/asset_not_found.sql
+--!include functions/ledger_private/refusals/asset_mismatch.sql
+--!include functions/ledger_private/refusals/refuse_stale.sql
+--!include functions/ledger_private/refusals/check_snapshot.sql
+--!include functions/ledger_private/wallets/is_key.sql
+--!include functions/ledger_private/refusals/is_metadata.sql
+--!include functions/ledger_private/wallets/check_owner_id.sql
+--!include functions/ledger_private/wallets/check_asset.sql
 
--- Ids, accounts, who is calling
---!include functions/ledger_private/uuid_v8.sql
---!include functions/ledger_private/uuid_after.sql
+-- Ids, and who is calling
 --!include functions/ledger/wallet_id.sql
---!include functions/ledger/wallet_stripe.sql
---!include functions/ledger_private/house_account.sql
---!include functions/ledger_private/house_wallet_id.sql
---!include functions/ledger_private/actor.sql
+--!include functions/ledger_private/callers/actor.sql
 
 -- Hashes: what a row is, byte by byte
---!include functions/ledger_private/transfer_bytes.sql
---!include functions/ledger_private/entry_bytes.sql
---!include functions/ledger_private/entry_hash.sql
---!include functions/ledger_private/link_hash.sql
---!include functions/ledger_private/record_hash.sql
---!include functions/ledger_private/asset_bytes.sql
---!include functions/ledger_private/asset_limit_bytes.sql
---!include functions/ledger_private/wallet_bytes.sql
---!include functions/ledger_private/wallet_event_bytes.sql
---!include functions/ledger_private/verification_bytes.sql
---!include functions/ledger_private/feed_epoch_bytes.sql
---!include functions/ledger_private/sides.sql
---!include functions/ledger_private/seal.sql
+--!include functions/ledger_private/hashes/text_hash.sql
+--!include functions/ledger_private/hashes/metadata_hash.sql
+--!include functions/ledger_private/hashes/entry_digest.sql
+--!include functions/ledger_private/hashes/entry_hash.sql
+--!include functions/ledger_private/hashes/record_hash.sql
+--!include functions/ledger_private/hashes/asset_bytes.sql
+--!include functions/ledger_private/hashes/asset_limit_bytes.sql
+--!include functions/ledger_private/hashes/wallet_bytes.sql
+--!include functions/ledger_private/hashes/wallet_event_bytes.sql
+--!include functions/ledger_private/hashes/verification_bytes.sql
+--!include functions/ledger_private/hashes/feed_epoch_bytes.sql
 
 -- Reading the log, now and then
---!include functions/ledger_private/head.sql
---!include functions/ledger_private/seq_at.sql
---!include functions/ledger_private/seq_before.sql
---!include functions/ledger_private/entry_at.sql
---!include functions/ledger_private/lot_at.sql
---!include functions/ledger_private/due_holds.sql
---!include functions/ledger_private/available_at.sql
---!include functions/ledger_private/balance_of.sql
---!include functions/ledger_private/held_bonus.sql
---!include functions/ledger_private/free_part.sql
---!include functions/ledger_private/first_expiry.sql
---!include functions/ledger_private/bonus_part.sql
---!include functions/ledger_private/closing_status.sql
---!include functions/ledger_private/counterparty.sql
+--!include functions/ledger_private/reading/head.sql
+--!include functions/ledger_private/reading/seq_at.sql
+--!include functions/ledger_private/reading/seq_before.sql
+--!include functions/ledger_private/reading/entry_at.sql
+--!include functions/ledger_private/lots/lot_at.sql
+--!include functions/ledger_private/holds/due_holds.sql
+--!include functions/ledger_private/reading/available_at.sql
+--!include functions/ledger_private/reading/balance_of.sql
+--!include functions/ledger_private/lots/reserved_bonus.sql
+--!include functions/ledger_private/lots/free_credits.sql
+--!include functions/ledger_private/lots/first_expiry.sql
+--!include functions/ledger_private/lots/bonus_part.sql
+--!include functions/ledger_private/holds/closing_status.sql
 
--- Checks, in the documented order of refusals
---!include functions/ledger_private/check_request.sql
---!include functions/ledger_private/check_snapshot.sql
---!include functions/ledger_private/check_expiry.sql
---!include functions/ledger_private/receipt.sql
---!include functions/ledger_private/settled_receipt.sql
---!include functions/ledger_private/check_replay.sql
---!include functions/ledger_private/replay.sql
---!include functions/ledger_private/check_status.sql
---!include functions/ledger_private/check_limits.sql
---!include functions/ledger_private/check_own_limits.sql
+-- Rules, in the documented order of refusals
+--!include functions/ledger_private/posting/leaves.sql
+--!include functions/ledger_private/posting/house_account.sql
+--!include functions/ledger_private/refusals/invalid_request.sql
+--!include functions/ledger_private/refusals/not_found.sql
+--!include functions/ledger_private/refusals/key_reused.sql
+--!include functions/ledger_private/refusals/expiry_passed.sql
+--!include functions/ledger_private/refusals/not_allowed.sql
+--!include functions/ledger_private/refusals/hold_not_open.sql
+--!include functions/ledger_private/refusals/not_reversible.sql
+--!include functions/ledger_private/refusals/above_ceiling.sql
+--!include functions/ledger_private/refusals/above_limit.sql
+--!include functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
---!include functions/ledger_private/next_entry.sql
---!include functions/ledger_private/opposite_entry.sql
---!include functions/ledger_private/write_all.sql
---!include functions/ledger_private/write.sql
---!include functions/ledger_private/write_lots.sql
+--!include functions/ledger_private/posting/request.sql
+--!include functions/ledger_private/posting/next_entry.sql
+--!include functions/ledger_private/posting/acting.sql
+--!include functions/ledger_private/posting/chained.sql
+--!include functions/ledger_private/posting/write.sql
+--!include functions/ledger_private/lots/write_lots.sql
+
+-- Holds and lots
+--!include functions/ledger_private/holds/closing_draws.sql
+--!include functions/ledger_private/holds/close_holds.sql
+--!include functions/ledger_private/lots/draws.sql
 
 -- What is due
---!include functions/ledger_private/closing_draws.sql
---!include functions/ledger_private/close_holds.sql
---!include functions/ledger_private/has_due.sql
---!include functions/ledger_private/due_lots.sql
---!include functions/ledger_private/free_due_holds.sql
---!include functions/ledger_private/expire_due_lots.sql
---!include functions/ledger_private/settle.sql
---!include functions/ledger_private/due_wallets.sql
---!include functions/ledger_private/still_due.sql
---!include functions/ledger_private/settle_each.sql
---!include functions/ledger_private/sweep.sql
---!include functions/ledger_private/note_failures.sql
+--!include functions/ledger_private/expiry/has_due.sql
+--!include functions/ledger_private/expiry/due_lots.sql
+--!include functions/ledger_private/expiry/free_due_holds.sql
+--!include functions/ledger_private/expiry/expire_due_lots.sql
+--!include functions/ledger_private/expiry/settle.sql
+--!include functions/ledger_private/expiry/settle_given_back.sql
+--!include functions/ledger_private/expiry/due_wallets.sql
+--!include functions/ledger_private/expiry/still_due.sql
+--!include functions/ledger_private/expiry/settle_each.sql
+--!include functions/ledger_private/expiry/sweep.sql
+--!include functions/ledger_private/expiry/note_failures.sql
 
 -- The posting path
---!include functions/ledger_private/judge.sql
---!include functions/ledger_private/judge_by_limits.sql
---!include functions/ledger_private/lock_house.sql
---!include functions/ledger_private/lock_breakage.sql
---!include functions/ledger_private/prepare.sql
---!include functions/ledger_private/open_hold.sql
---!include functions/ledger_private/load_lots.sql
---!include functions/ledger_private/move_lots.sql
---!include functions/ledger_private/move_own_lots.sql
---!include functions/ledger_private/post.sql
+--!include functions/ledger_private/posting/receipt.sql
+--!include functions/ledger_private/posting/replay.sql
+--!include functions/ledger_private/posting/lock_wallets.sql
+--!include functions/ledger_private/posting/prepare.sql
+--!include functions/ledger_private/posting/judged.sql
+--!include functions/ledger_private/lots/move_lots.sql
+--!include functions/ledger_private/posting/post.sql
+--!include functions/ledger_private/posting/post_own.sql
+--!include functions/ledger_private/posting/write_transfer.sql
+--!include functions/ledger_private/posting/post_between.sql
+--!include functions/ledger_private/batch/post_item.sql
 
 -- Reversals and statuses
---!include functions/ledger_private/reversal_draws.sql
---!include functions/ledger_private/reversible_parts.sql
---!include functions/ledger_private/reversal_plan.sql
---!include functions/ledger_private/record_events.sql
---!include functions/ledger_private/change_status.sql
+--!include functions/ledger_private/reversal/reversible_parts.sql
+--!include functions/ledger_private/reversal/reversal_plan.sql
+--!include functions/ledger_private/reversal/reversal_draws.sql
+--!include functions/ledger_private/reversal/reverse.sql
+--!include functions/ledger_private/wallets/record_events.sql
+--!include functions/ledger_private/wallets/change_status.sql
 
--- Batches
---!include functions/ledger_private/batch_request.sql
---!include functions/ledger_private/with_open.sql
---!include functions/ledger_private/check_batch_item.sql
---!include functions/ledger_private/number_batch.sql
---!include functions/ledger_private/batch_heads.sql
---!include functions/ledger_private/lock_batch.sql
---!include functions/ledger_private/load_batch.sql
---!include functions/ledger_private/plan_batch.sql
---!include functions/ledger_private/move_batch_lots.sql
---!include functions/ledger_private/batch_receipts.sql
---!include functions/ledger_private/write_batch.sql
-
--- The feed and seals
---!include functions/ledger_private/is_moved.sql
---!include functions/ledger_private/feed_epoch.sql
---!include functions/ledger_private/feed_end.sql
---!include functions/ledger_private/seal_start.sql
---!include functions/ledger_private/place_of_old.sql
---!include functions/ledger_private/begin_epoch.sql
---!include functions/ledger_private/merkle_root.sql
---!include functions/ledger_private/seal_leaf.sql
---!include functions/ledger_private/seal_hash.sql
---!include functions/ledger_private/unsealed_heads.sql
---!include functions/ledger_private/asset_id.sql
---!include functions/ledger_private/records.sql
---!include functions/ledger_private/unsealed_records.sql
+-- The feed and blocks
+--!include functions/ledger_private/feed_and_blocks/is_moved.sql
+--!include functions/ledger_private/feed_and_blocks/feed_epoch.sql
+--!include functions/ledger_private/feed_and_blocks/feed_end.sql
+--!include functions/ledger_private/feed_and_blocks/place_of_old.sql
+--!include functions/ledger_private/feed_and_blocks/begin_epoch.sql
+--!include functions/ledger_private/feed_and_blocks/rows_since.sql
+--!include functions/ledger_private/feed_and_blocks/closed_snapshot.sql
+--!include functions/ledger_private/feed_and_blocks/newest_totals.sql
+--!include functions/ledger_private/feed_and_blocks/quarter.sql
+--!include functions/ledger_private/feed_and_blocks/final_until.sql
+--!include functions/ledger_private/feed_and_blocks/merkle_root.sql
+--!include functions/ledger_private/feed_and_blocks/seal_leaf.sql
+--!include functions/ledger_private/feed_and_blocks/totals_hash.sql
+--!include functions/ledger_private/feed_and_blocks/ended_snapshot.sql
+--!include functions/ledger_private/feed_and_blocks/cut.sql
+--!include functions/ledger_private/feed_and_blocks/seal_hash.sql
+--!include functions/ledger_private/feed_and_blocks/write_block.sql
+--!include functions/ledger_private/feed_and_blocks/records.sql
+--!include functions/ledger_private/feed_and_blocks/unsealed_records.sql
 
 -- Proofs
---!include functions/ledger_private/verify_entries.sql
---!include functions/ledger_private/verify_transfers.sql
---!include functions/ledger_private/verify_wallets.sql
---!include functions/ledger_private/verify_sums.sql
---!include functions/ledger_private/verify_holds.sql
---!include functions/ledger_private/verify_lots.sql
---!include functions/ledger_private/verify_draws.sql
---!include functions/ledger_private/verify_reversals.sql
---!include functions/ledger_private/verify_order.sql
---!include functions/ledger_private/verify_events.sql
---!include functions/ledger_private/verify_house.sql
---!include functions/ledger_private/verify_records.sql
---!include functions/ledger_private/verify_seals.sql
---!include functions/ledger_private/verify_kept.sql
+--!include functions/ledger_private/verify/verify_entries.sql
+--!include functions/ledger_private/verify/verify_transfers.sql
+--!include functions/ledger_private/verify/verify_pairs.sql
+--!include functions/ledger_private/verify/verify_wallets.sql
+--!include functions/ledger_private/verify/verify_totals.sql
+--!include functions/ledger_private/verify/verify_holds.sql
+--!include functions/ledger_private/verify/verify_lots.sql
+--!include functions/ledger_private/verify/verify_draws.sql
+--!include functions/ledger_private/verify/verify_reversals.sql
+--!include functions/ledger_private/verify/lot_steps.sql
+--!include functions/ledger_private/verify/verify_order.sql
+--!include functions/ledger_private/verify/verify_events.sql
+--!include functions/ledger_private/verify/verify_records.sql
+--!include functions/ledger_private/verify/verify_seals.sql
+--!include functions/ledger_private/verify/verify_closed.sql
+--!include functions/ledger_private/verify/verify_kept.sql
 
 -- What callers call: wallets
 --!include functions/ledger/asset_create.sql
@@ -208,6 +206,7 @@
 --!include functions/ledger/wallet_balance_at.sql
 --!include functions/ledger/wallet_statement.sql
 --!include functions/ledger/wallet_explain.sql
+--!include functions/ledger/entries_counterparty.sql
 --!include functions/ledger/wallet_history.sql
 --!include functions/ledger/wallets_balance.sql
 --!include functions/ledger/wallets_bonus_balance.sql
@@ -217,7 +216,6 @@
 --!include functions/ledger/holds_closing.sql
 --!include functions/ledger/holds_status.sql
 --!include functions/ledger/wallets_holds.sql
---!include functions/ledger/entries_counterparty.sql
 --!include functions/ledger/assets_limits.sql
 
 -- What callers call: the whole ledger

@@ -3,7 +3,6 @@ import pg from 'pg';
 import {
   call,
   forceHead,
-  houseWallet,
   MAX_BALANCE,
   newAsset,
   newKey,
@@ -51,7 +50,7 @@ const CODES: Record<string, string> = {
   WLLIM: 'LIMIT_EXCEEDED',
   WLFND: 'INSUFFICIENT_FUNDS',
 };
-const WALLET = 'wallet { id ownerId assetCode normalSide house stripe status createdAt }';
+const WALLET = 'wallet { id ownerId assetCode status createdAt }';
 const PAYLOADS: Record<string, string> = {
   wallet_open: WALLET,
   wallet_freeze: WALLET,
@@ -188,7 +187,7 @@ function fromJson(name: string, key: string, value: unknown): unknown {
     const [, time = '', fraction = '', zone = ''] = /^([^.]+?)(?:\.(\d+))?(\+00:00)$/.exec(value as string) ?? [];
     return `${time}.${fraction.padEnd(6, '0')}${zone}`;
   }
-  const isInt = key === 'scale' || key === 'stripe' || (name === 'asset_limit_set' && key === 'seq');
+  const isInt = key === 'scale' || (name === 'asset_limit_set' && key === 'seq');
   return typeof value === 'number' && !isInt ? String(value) : value;
 }
 
@@ -446,7 +445,7 @@ describe('wallet_freeze, wallet_close and wallet_reopen', () => {
       answers.push(facts);
     }
 
-    expect(answers[0]).toMatchObject({ status, house: null });
+    expect(answers[0]).toMatchObject({ status });
     expect(answers).toEqual(answers.map(() => answers[0]));
   });
 });
@@ -464,7 +463,7 @@ describe('wallet_open, asset_create and asset_limit_set', () => {
 
     expect(rowOf(assets.graphql)).toEqual({ ...asset, created_at: expect.any(String) as string });
     expect(withoutHash(assets.psql)).toEqual(assets.graphql);
-    expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open', house: null });
+    expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open' });
     expect(withoutHash(wallets.psql)).toEqual(wallets.graphql);
     // The second one finds them in force.
     expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });
@@ -535,11 +534,6 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
       arrange: but({ metadata, [acting]: UNKNOWN_WALLET }),
     })),
     { code: 'WALLET_NOT_FOUND', what: `${name} for an unknown wallet`, arrange: but({ [acting]: UNKNOWN_WALLET }) },
-    {
-      code: 'WALLET_NOT_FOUND',
-      what: `${name} for the house`,
-      arrange: async () => but({ [acting]: await houseWallet(db, await someAsset(db), 'treasury', 5) })(),
-    },
     {
       code: 'IDEMPOTENCY_KEY_REUSED',
       what: `${name} with a key that comes again with another kind`,
@@ -686,9 +680,6 @@ const refusedBatches: RefusedCall[] = [
     counterparty_id: first?.wallet_id,
   })),
   refusedBatch('WALLET_NOT_FOUND', 'for an unknown wallet', () => ({ wallet_id: UNKNOWN_WALLET })),
-  refusedBatch('WALLET_NOT_FOUND', 'for the house', async () => ({
-    wallet_id: await houseWallet(db, await someAsset(db), 'promotions', 32),
-  })),
   refusedBatch('ASSET_MISMATCH', 'to a wallet of another asset', async () => ({
     kind: 'transfer',
     counterparty_id: await newWallet(db, await newAsset(db)),
@@ -729,14 +720,6 @@ const refusedStatuses: RefusedCall[] = STATUSES.flatMap((name) => [
     code: 'WALLET_NOT_FOUND',
     what: `${name} of an unknown wallet`,
     arrange: () => Promise.resolve({ name, args: { wallet_id: UNKNOWN_WALLET, reason: 'why not' } }),
-  },
-  {
-    code: 'WALLET_NOT_FOUND',
-    what: `${name} of the house`,
-    arrange: async () => ({
-      name,
-      args: { wallet_id: await houseWallet(db, await someAsset(db), 'revenue', 3), reason: 'why not' },
-    }),
   },
 ]);
 
@@ -789,14 +772,6 @@ const others: RefusedCall[] = [
     arrange: async () => {
       const { name, args } = await goodCall('wallet_transfer');
       return { name, args: { ...args, to_wallet: UNKNOWN_WALLET } };
-    },
-  },
-  {
-    code: 'WALLET_NOT_FOUND',
-    what: 'wallet_transfer to the house',
-    arrange: async () => {
-      const { name, args } = await goodCall('wallet_transfer');
-      return { name, args: { ...args, to_wallet: await houseWallet(db, await someAsset(db), 'revenue', 0) } };
     },
   },
   {
@@ -895,11 +870,10 @@ describe('a refusal', () => {
   ])('of $name is the same as in SQL', async ({ name, query, values }) => {
     const client = await db.connect();
     await client.query("set time zone 'UTC'");
-    const house = await houseWallet(db, await someAsset(db), 'promotions', 32);
     // Before it was opened.
     const early = name === 'wallet_balance_at' ? [await someWallet()] : [];
 
-    for (const id of [UNKNOWN_WALLET, house, ...early]) {
+    for (const id of [UNKNOWN_WALLET, ...early]) {
       const answer = await gateway.as('auditor').post(`{ ${query(id)} }`);
       const parameters = [id, ...values];
       const error = await client

@@ -44,6 +44,14 @@ comment on column ledger.receipt.created_at is $$@notNull
 When it was booked.$$;
 grant usage on type ledger.receipt to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
+create type ledger.refusal as (code text, message text, detail jsonb, hint text);
+comment on type ledger.refusal is 'Why a call is refused: what its error would say.';
+comment on column ledger.refusal.code is 'The SQLSTATE.';
+comment on column ledger.refusal.message is 'One line with the facts.';
+comment on column ledger.refusal.detail is 'The facts as an object; amounts are texts.';
+comment on column ledger.refusal.hint is 'What to do about it.';
+grant usage on type ledger.refusal to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
 create type ledger.wallet_request as (
   kind ledger.transfer_kind,
   wallet_id uuid,

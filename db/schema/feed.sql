@@ -23,13 +23,11 @@ create trigger _200_append_only before update or delete or truncate on ledger.fe
 create trigger _100_arrived before insert on ledger.feed_epochs
   for each row execute function ledger_private.tg_feed_epochs__arrived();
 alter table ledger.feed_epochs enable replica trigger _100_arrived;
-create trigger _100_arrived before insert on ledger.transfers
-  for each row execute function ledger_private.tg_transfers__arrived();
-alter table ledger.transfers enable replica trigger _100_arrived;
+create trigger _100_arrived before insert on ledger.entries
+  for each row execute function ledger_private.tg_entries__arrived();
+alter table ledger.entries enable replica trigger _100_arrived;
 
 grant select on ledger.feed_epochs to wallet_service, wallet_operator, wallet_auditor, wallet_job;
-
-create type ledger_private.feed_place as (xid xid8, id uuid);
 
 create type ledger.event as (
   cursor text,
@@ -67,9 +65,9 @@ comment on column ledger.event.amount is $$@notNull
 The amount moved, in minor units; reserved or freed, where it is a hold or its release.$$;
 comment on column ledger.event.bonus_amount is $$@notNull
 The part of it that was bonus credits.$$;
-comment on column ledger.event.debit_wallet_id is 'The wallet of the debit entry.';
+comment on column ledger.event.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
 comment on column ledger.event.debit_seq is 'The number of that entry within its wallet.';
-comment on column ledger.event.credit_wallet_id is 'The wallet of the credit entry.';
+comment on column ledger.event.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
 comment on column ledger.event.credit_seq is 'The number of that entry within its wallet.';
 comment on column ledger.event.reverses is 'The transfer that this one reverses, if it is a reversal.';
 comment on column ledger.event.hold_id is 'The hold that this one opened, captured or released.';

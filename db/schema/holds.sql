@@ -13,8 +13,7 @@ create table ledger.holds (
   created_at timestamptz not null,
   constraint holds_wallet_id_seq_key unique (wallet_id, seq),
   constraint holds_bonus_amount_is_part_of_amount check (amount > 0 and bonus_amount between 0 and amount),
-  constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
-  constraint holds_transfer_fkey foreign key (id) references ledger.transfers (id) not enforced
+  constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
@@ -23,13 +22,11 @@ alter table ledger.holds add primary key (wallet_id, id);
 create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
+@foreignKey (id) references transfers (id)|@fieldName transfer|@forwardDescription The movement that placed it.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 A reservation of credits. Append-only: it is open until a capture or a release names it, or until it expires.$$;
 comment on constraint holds_wallet_id_fkey on ledger.holds is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list
 @forwardDescription The wallet whose credits it reserves.$$;
 comment on constraint holds_wallet_id_seq_key on ledger.holds is $$@behavior -query:resource:single -singularRelation:resource:single$$;
-comment on constraint holds_transfer_fkey on ledger.holds is $$@fieldName transfer
-@forwardDescription The movement that placed it.
-@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward$$;
 comment on column ledger.holds.wallet_id is 'The wallet whose credits it reserves.';
 comment on column ledger.holds.id is 'The hold, and the transfer that placed it.';
 comment on column ledger.holds.seq is 'The wallet''s entry that placed it.';
@@ -46,19 +43,9 @@ create trigger _200_append_only before update or delete or truncate on ledger.ho
 alter table ledger.holds enable row level security;
 create policy players_see_their_own on ledger.holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = holds.wallet_id));
-create policy services_see_every_player on ledger.holds for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = holds.wallet_id));
+create policy services_see_every_player on ledger.holds for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.holds for select to wallet_auditor using (true);
 grant select on ledger.holds to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
-
--- A hold ends once.
-create unique index transfers_hold_closed_once_idx on ledger.transfers (wallet_id, hold_id)
-  where hold_id is not null and kind <> 'hold';
-alter table ledger.transfers
-  add constraint transfers_hold_fkey foreign key (wallet_id, hold_id) references ledger.holds (wallet_id, id) not enforced;
-comment on constraint transfers_hold_fkey on ledger.transfers is $$@fieldName hold
-@forwardDescription The hold that this one opened, captured or released.
-@behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 
 -- A work list: an index of what is open, whose rows are removed. It decides nothing: whether a hold is open, the rows above say;
 -- ledger_verify() proves the list against them.
@@ -79,12 +66,11 @@ alter table ledger_private.open_holds
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_holds for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_holds
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_holds enable row level security;
 create policy players_see_their_own on ledger_private.open_holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = open_holds.wallet_id));
-create policy services_see_every_player on ledger_private.open_holds for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = open_holds.wallet_id));
+create policy services_see_every_player on ledger_private.open_holds for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger_private.open_holds for select to wallet_auditor using (true);
 grant select on ledger_private.open_holds to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -27,8 +27,7 @@ create trigger _200_append_only before update or delete or truncate on ledger.bo
 alter table ledger.bonus_lots enable row level security;
 create policy players_see_their_own on ledger.bonus_lots for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = bonus_lots.wallet_id));
-create policy services_see_every_player on ledger.bonus_lots for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = bonus_lots.wallet_id));
+create policy services_see_every_player on ledger.bonus_lots for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.bonus_lots for select to wallet_auditor using (true);
 grant select on ledger.bonus_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -74,8 +73,7 @@ create trigger _200_append_only before update or delete or truncate on ledger.bo
 alter table ledger.bonus_lot_draws enable row level security;
 create policy players_see_their_own on ledger.bonus_lot_draws for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = bonus_lot_draws.wallet_id));
-create policy services_see_every_player on ledger.bonus_lot_draws for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = bonus_lot_draws.wallet_id));
+create policy services_see_every_player on ledger.bonus_lot_draws for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.bonus_lot_draws for select to wallet_auditor using (true);
 grant select on ledger.bonus_lot_draws to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -100,12 +98,11 @@ alter table ledger_private.open_lots
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_lots for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_lots
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_lots enable row level security;
 create policy players_see_their_own on ledger_private.open_lots for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = open_lots.wallet_id));
-create policy services_see_every_player on ledger_private.open_lots for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = open_lots.wallet_id));
+create policy services_see_every_player on ledger_private.open_lots for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger_private.open_lots for select to wallet_auditor using (true);
 grant select on ledger_private.open_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -5,7 +5,7 @@ create table ledger.verifications (
   started_at timestamptz not null,
   finished_at timestamptz not null,
   findings bigint not null,
-  seal_seq bigint,
+  block_seq bigint,
   kept_seals bigint not null,
   actor text not null,
   hash bytea not null,
@@ -21,7 +21,7 @@ comment on column ledger.verifications.seq is 'Number of the verification: 1, 2,
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
-comment on column ledger.verifications.seal_seq is 'The newest seal it proved; null where there was none.';
+comment on column ledger.verifications.block_seq is 'The newest seal it proved; null where there was none.';
 comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
 comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
@@ -59,11 +59,11 @@ comment on type ledger.trial_balance is 'One account''s side of the trial balanc
 comment on column ledger.trial_balance.asset_code is $$@notNull
 The asset.$$;
 comment on column ledger.trial_balance.account is $$@notNull
-players, treasury, promotions, revenue or breakage.$$;
+players, or an account of the house: treasury, promotions, revenue, breakage and so on.$$;
 comment on column ledger.trial_balance.debit is $$@notNull
-Balance, if the account is debit-normal; otherwise 0.$$;
+What the account has, where that is on the debit side; otherwise 0.$$;
 comment on column ledger.trial_balance.credit is $$@notNull
-Balance, if the account is credit-normal; otherwise 0.$$;
+What the account has, where that is on the credit side; otherwise 0.$$;
 grant usage on type ledger.trial_balance to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.metric as (name text, labels jsonb, value double precision);

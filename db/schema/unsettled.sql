@@ -21,7 +21,7 @@ comment on column ledger_private.unsettled_wallets.retry_at is 'From when on it 
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsettled_wallets
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.unsettled_wallets
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsettled_wallets enable row level security;
 create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor, wallet_job using (true);

@@ -1,14 +1,19 @@
--- Who has credits: players, and the house, whose accounts are wallets too, in stripes. The balance is in no column of a wallet: the
--- newest of its entries says it.
+-- Who has credits: players. The balance is in no column of a wallet: the newest of its entries says it. The house has no wallets; what its
+-- accounts have is the sum of the entries that name them.
 create type ledger.entry_side as enum ('debit', 'credit');
 comment on type ledger.entry_side is
-  'The two sides of double entry. An entry on a wallet''s normal side raises its balance, one on the other side lowers it.';
+  'The two sides of double entry. A credit raises the balance of a player''s wallet, a debit lowers it.';
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
-create type ledger.house_account as enum ('treasury', 'promotions', 'revenue', 'breakage');
-comment on type ledger.house_account is
-  'The house''s own accounts: treasury (credits sold), promotions (credits given away), revenue (credits spent), breakage (credits that expired).';
-grant usage on type ledger.house_account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+create type ledger.account as enum (
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
+  'transit_in', 'transit_out', 'elsewhere'
+);
+comment on type ledger.account is
+$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
+given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets another database has; sums
+name it, entries do not. The others have no movements yet.$$;
+grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');
 comment on type ledger.wallet_status is
@@ -21,40 +26,23 @@ grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, w
 
 create table ledger.wallets (
   id uuid primary key,
-  owner_id text,
+  owner_id text not null,
   asset_code text not null references ledger.assets (code),
-  normal_side ledger.entry_side not null,
-  house ledger.house_account,
-  stripe smallint,
   status ledger.wallet_status not null default 'open',
   created_at timestamptz not null default clock_timestamp(),
-  constraint wallets_belong_to_an_owner_or_the_house check ((owner_id is null) = (house is not null)),
-  constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200),
-  constraint wallets_only_the_house_has_stripes check ((house is null) = (stripe is null)),
-  constraint wallets_stripe_is_0_to_32 check (stripe between 0 and 32),
-  constraint wallets_normal_side_follows_the_account check (
-    (normal_side = 'debit') = (house is not null and house in ('treasury', 'promotions'))
-  ),
-  constraint wallets_house_stays_open check (house is null or status = 'open')
+  constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200)
 );
 
--- A posting finds the house stripe of a player's wallet with it. Not unique: the derived id already is.
-create index wallets_asset_code_house_stripe_idx on ledger.wallets (asset_code, house, stripe) where house is not null;
 -- A player's list of wallets.
-create index wallets_owner_id_idx on ledger.wallets (owner_id) where owner_id is not null;
+create index wallets_owner_id_idx on ledger.wallets (owner_id);
 
 comment on table ledger.wallets is
   $$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries it.$$;
 comment on column ledger.wallets.id is 'Derived from owner and asset (see walletId), so nobody needs to look it up.';
 comment on column ledger.wallets.owner_id is $$@isIndexed
 @behavior -orderBy
-The player's account number: 1 to 200 characters, opaque and unchanging; null for the house. Never an e-mail address or a name.$$;
+The player's account number: 1 to 200 characters, opaque and unchanging. Never an e-mail address or a name.$$;
 comment on column ledger.wallets.asset_code is 'The asset whose credits the wallet holds.';
-comment on column ledger.wallets.normal_side is
-  'The side that raises the balance: credit for players, revenue and breakage, debit for the treasury and promotions.';
-comment on column ledger.wallets.house is 'The house account this wallet is a part of; null for players.';
-comment on column ledger.wallets.stripe is
-  'Which part of the house account: 0 to 31 for single calls, 32 for batches; null for players. An account''s balance is the sum over its stripes.';
 comment on column ledger.wallets.status is 'open, frozen or closed; every change leaves a row in the wallet''s events.';
 comment on column ledger.wallets.created_at is 'When the wallet was opened.';
 
@@ -65,19 +53,17 @@ create trigger _200_append_only before delete or truncate on ledger.wallets
   for each statement execute function ledger_private.tg__append_only();
 create trigger _200_guard_update before update on ledger.wallets for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__append_only();
---!include functions/ledger_private/tg_wallets__status_only.sql
+--!include functions/ledger_private/triggers/tg_wallets__status_only.sql
 create trigger _300_status_only before update on ledger.wallets
   for each row execute function ledger_private.tg_wallets__status_only();
 
--- Whoever sees a wallet sees what belongs to it: the policies of other tables ask these, by a sub-select. For those who see every
--- player that is scalar, because PostgreSQL would answer an EXISTS by reading all wallets into a hash table; for a
--- player that table holds the own wallets only, and spares a look-up per row.
+-- Whoever sees a wallet sees what belongs to it: the policies for players of other tables ask these, by a sub-select. PostgreSQL answers it by
+-- a hash table of the own wallets, which spares a look-up per row.
 alter table ledger.wallets enable row level security;
 -- The sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
-  using (house is null and owner_id = (select ledger_private.claimed_subject()));
-create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job
-  using (house is null);
+  using (owner_id = (select ledger_private.claimed_subject()));
+create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);
 grant select on ledger.wallets to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -111,7 +97,6 @@ create trigger _200_append_only before update or delete or truncate on ledger.wa
 
 -- Why a wallet was frozen, and by whom, is not for its player to read.
 alter table ledger.wallet_events enable row level security;
-create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = wallet_events.wallet_id));
+create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.wallet_events for select to wallet_auditor using (true);
 grant select on ledger.wallet_events to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,12 +1,13 @@
 /** Time that passes without waiting for it. */
 import { type Database, inMs, REHASH, type Session, writing } from './helpers.ts';
+import { RESEAL } from './seals.ts';
 
 /** What the ledger keeps of time. */
 const INSTANTS: Record<string, string[]> = {
   'ledger.wallets': ['created_at'],
   'ledger.wallet_events': ['created_at'],
-  'ledger.transfers': ['created_at', 'expires_at'],
-  'ledger.entries': ['created_at'],
+  'ledger.entries': ['created_at', 'expires_at'],
+  'ledger.blocks': ['sealed_at', 'final_until'],
   'ledger.holds': ['created_at', 'expires_at'],
   'ledger.bonus_lots': ['expires_at'],
   'ledger.bonus_lot_draws': ['expires_at'],
@@ -17,8 +18,8 @@ const INSTANTS: Record<string, string[]> = {
 
 /**
  * Moves all that was booked and noted in a database into the past: as if it had been asked for so much earlier, and the time since had
- * passed. So nothing depends on how fast a test is, as long as its instants are further apart than it takes. The chains of hashes are
- * computed anew, unless they are left until `rehash`.
+ * passed. So nothing depends on how fast a test is, as long as its instants are further apart than it takes. The chains of hashes, and
+ * the blocks with their totals, are computed anew, unless they are left until `rehash`.
  */
 export async function age(db: Database, interval: string, hashes: 'rehash' | 'later' = 'rehash'): Promise<void> {
   await tampering(db, async (client) => {
@@ -26,7 +27,7 @@ export async function age(db: Database, interval: string, hashes: 'rehash' | 'la
       const list = columns.map((column) => `${column} = ${column} - $1::interval`);
       await client.query(`update ${table} set ${list.join(', ')}`, [interval]);
     }
-    if (hashes === 'rehash') await client.query(REHASH);
+    if (hashes === 'rehash') await makeSound(client);
   });
 }
 
@@ -65,8 +66,13 @@ export async function bookSoon(db: Session, book: (expires_at: string) => Promis
   }
 }
 
+async function makeSound(client: Session): Promise<void> {
+  await client.query(REHASH);
+  await client.query(RESEAL);
+}
+
 /** Makes the ledger prove sound again. */
-export const rehash = (db: Database): Promise<void> => tampering(db, (client) => client.query(REHASH));
+export const rehash = (db: Database): Promise<void> => tampering(db, makeSound);
 
 /** A superuser's transaction past all triggers. */
 export const tampering = (db: Database, work: (client: Session) => Promise<unknown>): Promise<void> =>

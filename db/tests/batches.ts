@@ -3,7 +3,6 @@ import type pg from 'pg';
 import {
   call,
   callAll,
-  houseWallet,
   inMs,
   newAsset,
   newWallet,
@@ -54,7 +53,7 @@ type Outcome = { receipts: object[] } | { index: unknown; code: string; message:
 
 /** An asset with the same wallets and the same history as its twin; how calls are made for it is told apart. */
 class World {
-  /** Players first, then one of the house, one of another asset and one that is not there. */
+  /** Players first, then one of another asset and one that is not there. */
   readonly wallets: string[] = [];
   /** Those that are open and do not expire. */
   readonly holds: Receipt[] = [];
@@ -163,8 +162,9 @@ class World {
   /** All that can be seen of the asset: its wallets' entries and what makes up their balances, and its accounts. */
   async state(): Promise<object> {
     const { rows: entries } = await this.client.query(
-      `select array_position($1::uuid[], e.wallet_id) as wallet, e.seq, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance,
-         e.bonus_balance, e.held_balance, e.topped_up_total, e.granted_total, e.spent_total, t.idem_key, t.requested_amount, t.metadata
+      `select array_position($1::uuid[], e.wallet_id) as wallet, e.seq, e.kind, e.debit, e.credit, ledger.entries_side(e) as side,
+         e.amount, e.bonus_amount, e.held_amount, e.balance,
+         e.bonus_balance, e.held_balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total, t.idem_key, t.requested_amount, t.metadata
        from ledger.entries e join ledger.transfers t on t.id = e.transfer_id where e.wallet_id = any ($1) order by wallet, e.seq`,
       [this.wallets.slice(0, WALLETS)],
     );
@@ -237,11 +237,11 @@ class Writer {
   #nonsense(): Item {
     const random = this.#random;
     const item = this.#fresh(false);
-    const [house, foreign, unknown] = [WALLETS, WALLETS + 1, WALLETS + 2];
+    const [foreign, unknown] = [WALLETS, WALLETS + 1];
     return random.pick([
       { ...item, amount: 0 },
-      { ...item, from: random.pick([house, unknown]) },
-      { ...item, kind: 'transfer', expires_at: undefined, to: random.pick([item.from, house, foreign, unknown]) },
+      { ...item, from: unknown },
+      { ...item, kind: 'transfer', expires_at: undefined, to: random.pick([item.from, foreign, unknown]) },
       { ...item, idem_key: '' },
       { ...item, metadata: '[]' },
       { ...item, kind: 'bonus', to: undefined, expires_at: '2000-01-01' },
@@ -264,7 +264,7 @@ async function twins(client: pg.Client): Promise<[World, World]> {
   const worlds = [new World(client, await newAsset(client)), new World(client, await newAsset(client))] as const;
   for (const { asset, wallets } of worlds) {
     for (let place = 0; place < WALLETS; place += 1) wallets.push(await newWallet(client, asset));
-    wallets.push(await houseWallet(client, asset, 'revenue', 32), foreign, UNKNOWN_WALLET);
+    wallets.push(foreign, UNKNOWN_WALLET);
   }
   return [...worlds];
 }

@@ -286,7 +286,7 @@ describe("a job's own transaction", () => {
 
       for (const attempt of ['first', 'repeated']) {
         await call(admin, name, request);
-        for (const table of ['ledger.transfers', 'ledger_private.open_holds', 'ledger_private.open_lots']) {
+        for (const table of ['ledger.entries', 'ledger_private.open_holds', 'ledger_private.open_lots']) {
           await admin.query('savepoint forgery');
           const refused = await refusal(admin.query(`insert into ${table} select * from ${table} limit 0`));
           await admin.query('rollback to savepoint forgery');

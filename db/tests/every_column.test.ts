@@ -4,11 +4,11 @@
  */
 import type pg from 'pg';
 import { call, callAll, createDatabase, expectSound, type Finding, newAsset, newKey, newWallet } from './helpers.ts';
-import { seal, sealUntil } from './seals.ts';
+import { sealAll, sealUntil } from './seals.ts';
 
 /** What no proof can find, and why. */
 const NOT_FOUND: Record<string, string> = {
-  'ledger.transfers.xid':
+  'ledger.entries.xid':
     'a place in the feed and no fact of the movement: it means nothing elsewhere, so that no hash covers it',
 };
 
@@ -20,10 +20,10 @@ const TABLES = [
   'ledger.entries',
   'ledger.feed_epochs',
   'ledger.holds',
-  'ledger.seal_heads',
-  'ledger.seal_records',
-  'ledger.seals',
-  'ledger.transfers',
+  'ledger.house_totals',
+  'ledger.block_heads',
+  'ledger.block_records',
+  'ledger.blocks',
   'ledger.verifications',
   'ledger.wallet_events',
   'ledger.wallets',
@@ -89,14 +89,14 @@ beforeAll(async () => {
   expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
   await sealUntil(db, carol, 1);
   // Rows that replication would have brought make a second epoch necessary.
-  await asOwner("update ledger.transfers set xid = '18446744073709551615'");
+  await asOwner("update ledger.entries set xid = '18446744073709551615'");
   await asOwner(
     'set local session_replication_role = origin; set local role wallet_owner; select ledger_private.begin_epoch()',
   );
   await post('top_up', { wallet_id: carol, amount: 1 });
   expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
   await sealUntil(db, carol, 2);
-  while ((await seal(db)).length > 0);
+  await sealAll(db);
   // And now something that is not sealed yet.
   await post('bonus', { wallet_id: carol, amount: 6, expires_at: '2095-01-01Z' });
   await newWallet(db, asset, { bought: 1 });
@@ -135,13 +135,15 @@ function othersOf({ name, type, is_enum }: Column): string[] {
     case 'smallint':
     case 'integer':
     case 'bigint':
+    case 'numeric':
+    case 'ledger.units':
       return [`coalesce(${value} + 1, 1)`, `${value} - 1`];
     case 'text':
       return [`coalesce(${value}, '') || 'x'`];
     case 'uuid':
       return ['gen_random_uuid()'];
     case 'timestamp with time zone':
-      return [`coalesce(${value} + interval '1 us', '2099-01-01Z')`];
+      return [`coalesce(${value} + interval '1 us', '2099-01-01Z')`, "'2098-01-01Z'"];
     case 'bytea':
       return [`sha256(coalesce(${value}, ''))`];
     case 'jsonb':
@@ -195,7 +197,7 @@ async function editsOf(table: string, places: string[], column: Column, before =
 
 describe('ledger_verify', () => {
   /** A list of when to try again, which decides nothing: what it names is found by the work lists. */
-  const NO_PART_OF_IT = ['ledger_private.unsettled_wallets'];
+  const NO_PART_OF_IT = ['ledger_private.unsettled_wallets', 'ledger_private.node_ranges'];
 
   it('is asked about every table of the ledger', async () => {
     const { rows } = await db.query<{ name: string }>(
@@ -240,7 +242,7 @@ describe('ledger_verify', () => {
         const isKey = keys.some(({ name }) => name === column.name);
         if (!isKey) return `"${column.name}"`;
         const [other] = othersOf(column);
-        return column.type === 'integer' || column.type === 'bigint'
+        return ['integer', 'bigint'].includes(column.type)
           ? `"${column.name}" + 1000`
           : `case when "${column.name}" is not null then ${other} end`;
       });

@@ -1,43 +1,38 @@
-/** The chain of hashes, computed again from the format that the comments of transfer_bytes and entry_hash describe. */
+/** The chain of hashes, computed again from the format that the comment of entry_hash describes. */
 import { createHash } from 'node:crypto';
 import { ageTo } from './aged.ts';
 import { call, createDatabase, expectSound, inMs, newAsset, newWallet, type Session } from './helpers.ts';
 
-interface Transfer {
-  id: string;
-  wallet_id: string;
-  debit_wallet_id: string | null;
-  credit_wallet_id: string | null;
-  reverses: string | null;
-  hold_id: string | null;
-  debit_seq: string | null;
-  credit_seq: string | null;
-  requested_amount: string | null;
-  amount: string;
-  bonus_amount: string;
-  expires_at: string | null;
-  created_at: string;
-  kind: string;
-  idem_key: string | null;
-  metadata: string;
-  actor: string;
-}
 interface Entry {
   wallet_id: string;
   seq: string;
   transfer_id: string;
   kind: string;
-  side: string;
+  debit: string;
+  credit: string;
   amount: string;
   bonus_amount: string;
   held_amount: string;
   balance: string;
   bonus_balance: string;
   held_balance: string;
+  paid_balance: string;
+  free_balance: string;
   topped_up_total: string;
   granted_total: string;
   spent_total: string;
+  sent_total: string;
   created_at: string;
+  actor: string | null;
+  idem_key: string | null;
+  to_wallet: string | null;
+  to_seq: string | null;
+  requested_amount: string | null;
+  held_bonus_amount: string | null;
+  reverses: string | null;
+  hold_id: string | null;
+  expires_at: string | null;
+  metadata: string | null;
   hash: string;
 }
 
@@ -78,52 +73,66 @@ function array(oid: number, elements: (Buffer | null)[]): Buffer {
 const optional = <T>(value: T | null, encode: (value: T) => Buffer): Buffer | null =>
   value === null ? null : encode(value);
 
-function transferBytes(t: Transfer): Buffer {
-  return Buffer.concat([
-    array(OID.uuid, [
-      uuid(t.id),
-      uuid(t.wallet_id),
-      optional(t.debit_wallet_id, uuid),
-      optional(t.credit_wallet_id, uuid),
-      optional(t.reverses, uuid),
-      optional(t.hold_id, uuid),
-    ]),
+/** The columns of an entry that its hash covers. */
+const COVERED = [
+  ...[
+    'wallet_id',
+    'transfer_id',
+    'seq',
+    'amount',
+    'bonus_amount',
+    'held_amount',
+    'balance',
+    'bonus_balance',
+    'held_balance',
+    'paid_balance',
+  ],
+  ...[
+    'free_balance',
+    'topped_up_total',
+    'granted_total',
+    'spent_total',
+    'sent_total',
+    'created_at',
+    'kind',
+    'debit',
+    'credit',
+    'actor',
+    'idem_key',
+  ],
+  ...['to_wallet', 'to_seq', 'requested_amount', 'held_bonus_amount', 'reverses', 'hold_id', 'expires_at', 'metadata'],
+];
+
+const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
+
+function entryHash(previous: Buffer, e: Entry): Buffer {
+  const numbers = (...values: (string | null)[]) =>
     array(
       OID.bigint,
-      [t.debit_seq, t.credit_seq, t.requested_amount, t.amount, t.bonus_amount].map((value) => optional(value, bigint)),
-    ),
-    array(OID.timestamptz, [optional(t.expires_at, timestamptz), timestamptz(t.created_at)]),
-    array(OID.bytea, [text(t.kind), optional(t.idem_key, text), text(t.metadata), text(t.actor)]),
-  ]);
-}
-
-function entryHash(previous: Buffer, e: Entry, transfer: Transfer): Buffer {
-  return createHash('sha256')
-    .update(
-      Buffer.concat([
-        Buffer.from('ledger.entry.v1'),
-        previous,
-        array(OID.uuid, [uuid(e.wallet_id), uuid(e.transfer_id)]),
-        array(
-          OID.bigint,
-          [
-            e.seq,
-            e.amount,
-            e.bonus_amount,
-            e.held_amount,
-            e.balance,
-            e.bonus_balance,
-            e.held_balance,
-            e.topped_up_total,
-            e.granted_total,
-            e.spent_total,
-          ].map(bigint),
-        ),
-        array(OID.bytea, [text(e.kind), text(e.side), timestamptz(e.created_at)]),
-        transferBytes(transfer),
-      ]),
-    )
-    .digest();
+      values.map((value) => optional(value, bigint)),
+    );
+  const totals = [e.topped_up_total, e.granted_total, e.spent_total, e.sent_total];
+  const balances = [e.balance, e.bonus_balance, e.held_balance, e.paid_balance, e.free_balance];
+  const asked = [e.to_seq, e.requested_amount, e.held_bonus_amount];
+  return sha256(
+    array(OID.bytea, [
+      text('ledger.entry.v2'),
+      previous,
+      array(
+        OID.uuid,
+        [e.wallet_id, e.transfer_id, e.to_wallet, e.reverses, e.hold_id].map((id) => optional(id, uuid)),
+      ),
+      numbers(e.seq, e.amount, e.bonus_amount, e.held_amount, ...balances, ...totals, ...asked),
+      array(
+        OID.timestamptz,
+        [e.created_at, e.expires_at].map((time) => optional(time, timestamptz)),
+      ),
+      ...[e.kind, e.debit, e.credit].map(text),
+      optional(e.actor, text),
+      optional(e.idem_key, text),
+      optional(e.metadata, (metadata) => sha256(text(metadata))),
+    ]),
+  );
 }
 
 /** JSON as a caller may write it, and as PostgreSQL prints it: keys by length, then by bytes; numbers as they were, but without exponent. */
@@ -144,20 +153,16 @@ const METADATA = [
 /** What every entry of the ledger has as its hash, and what it has by the documented bytes. */
 async function hashes(db: Session): Promise<{ kinds: Record<string, number>; found: string[]; computed: string[] }> {
   const utc = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') as ${column}`;
-  const { rows: transfers } = await db.query<Transfer>(
-    `select *, metadata::text as metadata, ${utc('expires_at')}, ${utc('created_at')} from ledger.transfers`,
-  );
   const { rows: entries } = await db.query<Entry>(
-    `select *, encode(hash, 'hex') as hash, ${utc('created_at')} from ledger.entries order by wallet_id, seq`,
+    `select *, encode(hash, 'hex') as hash, metadata::text as metadata, ${utc('created_at')}, ${utc('expires_at')}
+     from ledger.entries order by wallet_id, seq`,
   );
   const computed: string[] = [];
   const kinds: Record<string, number> = {};
   let previous = Buffer.alloc(32);
   for (const entry of entries) {
     if (entry.seq === '1') previous = Buffer.alloc(32);
-    const transfer = transfers.find(({ id }) => id === entry.transfer_id);
-    if (!transfer) throw new Error('no transfer');
-    previous = Buffer.from(entryHash(previous, entry, transfer));
+    previous = Buffer.from(entryHash(previous, entry));
     computed.push(previous.toString('hex'));
     kinds[entry.kind] = (kinds[entry.kind] ?? 0) + 1;
   }
@@ -189,7 +194,8 @@ describe('the chain of hashes', () => {
       'select distinct metadata::text as metadata from ledger.transfers',
     );
 
-    expect(found).toHaveLength(2 * 4 * METADATA.length);
+    // One line each, and a second one of a transfer.
+    expect(found).toHaveLength(5 * METADATA.length);
     expect(found).toEqual(computed);
     expect(new Set(printed.map(({ metadata }) => metadata))).toEqual(new Set(METADATA.map(({ printed }) => printed)));
     await expectSound(db);
@@ -232,10 +238,11 @@ describe('the chain of hashes', () => {
 
     const { kinds, found, computed } = await hashes(db);
     const { rows: absent } = await db.query(
-      `select bool_or(debit_seq is null) as debit, bool_or(credit_seq is null) as credit, bool_or(requested_amount is null) as requested,
+      `select bool_or(actor is null) as received, bool_or(to_wallet is not null) as sent,
+         bool_or(requested_amount is null and actor is not null) as requested,
          bool_or(idem_key is null and kind = 'release') as freed, bool_or(idem_key is null and kind = 'expiry') as expired,
          bool_or(hold_id is not null) as hold, bool_or(reverses is not null) as reverses, bool_or(expires_at is not null) as expires
-       from ledger.transfers`,
+       from ledger.entries`,
     );
 
     expect(found).toEqual(computed);
@@ -245,8 +252,8 @@ describe('the chain of hashes', () => {
     );
     expect(absent).toEqual([
       {
-        debit: true,
-        credit: true,
+        received: true,
+        sent: true,
         requested: true,
         freed: true,
         expired: true,
@@ -265,15 +272,60 @@ describe('the chain of hashes', () => {
   });
 
   it('tells what is absent from what is empty, and where one text ends from where the next begins', async () => {
-    const { rows } = await db.query<{ bytes: string }>(
-      `select encode(ledger_private.transfer_bytes(jsonb_populate_record(t, facts)), 'hex') as bytes
-       from (select row(null, null, '', 'spend', null, null, null, null, null, 1, 0, null, null, null, '{}', '', now(), null)::ledger.transfers t) x,
-         unnest(array['{}', '{"idem_key": null}', '{"idem_key": "a", "actor": "b"}', '{"idem_key": "ab"}', '{"actor": "ab"}',
-           '{"reverses": "00000000-0000-0000-0000-000000000000"}', '{"hold_id": "00000000-0000-0000-0000-000000000000"}',
-           '{"debit_seq": 0}', '{"credit_seq": 0}', '{"requested_amount": 0}', '{"expires_at": "2000-01-01Z"}']::jsonb[]) facts`,
+    const facts = [
+      ...[
+        '{}',
+        '{"idem_key": null, "metadata": {}}',
+        '{"idem_key": "a", "actor": "b"}',
+        '{"idem_key": "ab"}',
+        '{"actor": "ab"}',
+      ],
+      ...['{"actor": ""}', '{"idem_key": ""}', '{"to_seq": 0}', '{"requested_amount": 0}', '{"held_bonus_amount": 0}'],
+      ...['to_wallet', 'reverses', 'hold_id'].map((name) => `{"${name}": "00000000-0000-0000-0000-000000000000"}`),
+      '{"expires_at": "2000-01-01Z"}',
+    ];
+    const { rows } = await db.query<{ hash: string }>(
+      `select encode(ledger_private.entry_hash(null, jsonb_populate_record(null::ledger.entries, jsonb_build_object(
+           'wallet_id', uuidv7(), 'kind', 'spend', 'created_at', now()) || f)), 'hex') as hash
+       from unnest($1::jsonb[]) f`,
+      [facts],
     );
 
-    expect(rows).toHaveLength(11);
-    expect(new Set(rows.map(({ bytes }) => bytes)).size).toBe(11);
+    expect(rows).toHaveLength(facts.length);
+    expect(new Set(rows.map(({ hash }) => hash)).size).toBe(facts.length);
+  });
+
+  it.each(COVERED)('covers the %s of an entry', async (column) => {
+    const { rows } = await db.query<{ covered: boolean }>(
+      // Two values of the column's type, neither of which is null.
+      `select count(distinct ledger_private.entry_hash(null, jsonb_populate_record(null::ledger.entries, jsonb_build_object($1::text, v.value))))
+             = 2 as covered
+         from pg_attribute a join pg_type t on t.oid = a.atttypid
+         cross join lateral (
+           (select to_jsonb(l.enumlabel) from pg_enum l where l.enumtypid = t.oid order by l.enumsortorder limit 2)
+           union all
+           select u.value from (values
+             ('uuid', to_jsonb(array[gen_random_uuid(), gen_random_uuid()])),
+             ('int8', '[1, 2]'),
+             ('units', '[1, 2]'),
+             ('timestamptz', '["2000-01-01T00:00:00Z", "2000-01-01T00:00:00.000001Z"]'),
+             ('text', '["a", "b"]'),
+             ('jsonb', '[{"a": 1}, {"a": 2}]')) x (type, list)
+           cross join jsonb_array_elements(x.list) u (value) where x.type = t.typname
+         ) v (value)
+         where a.attrelid = 'ledger.entries'::regclass and a.attname = $1`,
+      [column],
+    );
+
+    expect(rows).toEqual([{ covered: true }]);
+  });
+
+  it('leaves out of an entry its hash and its place in the feed, and nothing else', async () => {
+    const { rows } = await db.query<{ names: string[] }>(
+      `select array_agg(attname::text order by attname) as names from pg_attribute
+         where attrelid = 'ledger.entries'::regclass and attnum > 0 and not attisdropped`,
+    );
+
+    expect(rows[0]?.names).toEqual([...COVERED, 'hash', 'xid'].sort());
   });
 });

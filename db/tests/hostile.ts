@@ -250,10 +250,10 @@ export async function countRows(db: Session): Promise<Record<string, number>> {
 
 /** Where an argument can be found again. */
 const STORED: Readonly<Record<string, string>> = {
-  amount: 'ledger.transfers requested_amount',
-  idem_key: 'ledger.transfers idem_key',
-  metadata: 'ledger.transfers metadata',
-  expires_at: 'ledger.transfers expires_at',
+  amount: 'ledger.entries requested_amount',
+  idem_key: 'ledger.entries idem_key',
+  metadata: 'ledger.entries metadata',
+  expires_at: 'ledger.entries expires_at',
   owner_id: 'ledger.wallets owner_id',
   code: 'ledger.assets code',
   name: 'ledger.assets name',

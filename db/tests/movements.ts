@@ -1,16 +1,5 @@
 /** What the tests of a wallet's states share: its events, and every way to move its credits. */
-import {
-  call,
-  callAll,
-  type Database,
-  houseWallet,
-  newKey,
-  newWallet,
-  postBatch,
-  type Session,
-  someAsset,
-  UNKNOWN_WALLET,
-} from './helpers.ts';
+import { call, callAll, type Database, newKey, newWallet, postBatch, type Session, UNKNOWN_WALLET } from './helpers.ts';
 
 export interface Wallet {
   id: string;
@@ -59,15 +48,6 @@ export const STATUS_REFUSALS: {
     detail: { wallet_id: UNKNOWN_WALLET },
     arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, reason: 'why' }),
   },
-  ...['treasury', 'promotions', 'revenue', 'breakage'].map((house) => ({
-    code: 'WLNOW',
-    what: `a wallet of the house's ${house}`,
-    detail: {},
-    arrange: async (db: Database) => ({
-      wallet_id: await houseWallet(db, await someAsset(db), house, 5),
-      reason: 'why',
-    }),
-  })),
 ];
 
 /** A wallet in which every movement below is possible while it is open, and what they refer to. */

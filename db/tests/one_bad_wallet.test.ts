@@ -8,7 +8,8 @@ const MAX = '9223372036854775807';
 const EDITS = [
   ['has lost its newest entry', 'delete from ledger.entries where wallet_id = $1 and seq = 2'],
   ['has lost its first entry', 'delete from ledger.entries where wallet_id = $1 and seq = 1'],
-  ['has lost its transfers', 'delete from ledger.transfers where wallet_id = $1'],
+  ['has lost all its entries', 'delete from ledger.entries where wallet_id = $1'],
+  ['has entries of which it acted in none', 'update ledger.entries set actor = null where wallet_id = $1'],
   ['has lost its row in wallets', 'delete from ledger.wallets where id = $1'],
   [
     'has balances at the end of what is counted',
@@ -16,7 +17,7 @@ const EDITS = [
   ],
   [
     'has moved amounts at the end of what is counted',
-    `update ledger.transfers set amount = ${MAX}, requested_amount = ${MAX} where wallet_id = $1`,
+    `update ledger.entries set amount = ${MAX}, held_amount = ${MAX}, requested_amount = ${MAX} where wallet_id = $1`,
   ],
   [
     'has an entry with the last of all numbers',

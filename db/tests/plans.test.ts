@@ -20,7 +20,7 @@ const MOST_ROWS = 100;
 /** How often PL/pgSQL runs a statement before it may keep one plan for all. */
 const UNTIL_KEPT = 7;
 /** These have few rows for ever. */
-const SMALL = new Set(['unsettled_wallets', 'assets', 'asset_limits', 'feed_epochs', 'seals']);
+const SMALL = new Set(['unsettled_wallets', 'assets', 'asset_limits', 'feed_epochs', 'blocks']);
 const ASSET = 'PLAN';
 const NEVER = 'never analysed';
 
@@ -95,9 +95,7 @@ async function fill({ db, main, later }: Ledger): Promise<void> {
   await db.query(
     `select ledger.wallet_open('player-' || to_char(n, 'FM0000'), '${ASSET}') from generate_series(1, ${WALLETS}) n`,
   );
-  const { rows } = await db.query<{ id: string }>('select id from ledger.wallets where house is null and id <> $1', [
-    main,
-  ]);
+  const { rows } = await db.query<{ id: string }>('select id from ledger.wallets where id <> $1', [main]);
   const others = rows.map(({ id }) => id);
   const many = (count: number, item: (n: number) => object) =>
     postBatch(
@@ -160,7 +158,7 @@ const OWN = 'wallets_pkey|wallets_owner_id_idx';
 /** Holds that have expired since the newest entry, and whether they were ended. */
 const EXPIRED_HOLDS = [
   'holds_wallet_id_expires_at_idx',
-  '?transfers_hold_closed_once_idx',
+  '?entries_hold_closed_once_idx',
   '?bonus_lot_draws_seq_wallet_id_idx',
 ];
 
@@ -171,11 +169,10 @@ const HOT: Hot[] = [
     run: ({ job, main }) => call(job, 'wallet_top_up', { wallet_id: main, amount: 1, ...key() }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
-      'wallets_asset_code_house_stripe_idx',
       'open_holds_pkey',
-      'holds_pkey',
+      '?holds_pkey',
       'open_lots_pkey',
     ],
   },
@@ -186,11 +183,10 @@ const HOT: Hot[] = [
       call(job, 'wallet_bonus', { wallet_id: main, amount: 1, ...key(), expires_at: later }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
-      'wallets_asset_code_house_stripe_idx',
       'open_holds_pkey',
-      'holds_pkey',
+      '?holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
@@ -202,9 +198,8 @@ const HOT: Hot[] = [
     run: ({ job, main }) => call(job, 'wallet_spend', { wallet_id: main, amount: 1, ...key() }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
-      'wallets_asset_code_house_stripe_idx',
       'open_holds_pkey',
       'holds_pkey',
       'open_lots_pkey',
@@ -219,14 +214,13 @@ const HOT: Hot[] = [
       call(job, 'wallet_transfer', { from_wallet: main, to_wallet: other, amount: 1, ...key() }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
-      '?wallets_asset_code_house_stripe_idx',
       '?bonus_lot_draws_seq_wallet_id_idx',
     ],
   },
@@ -237,7 +231,7 @@ const HOT: Hot[] = [
       call(job, 'wallet_hold', { wallet_id: main, amount: 1, ...key(), expires_at: later }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
@@ -253,15 +247,14 @@ const HOT: Hot[] = [
     run: ({ job, main }, given) => call(job, 'wallet_capture', { wallet_id: main, ...key(), ...given }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
-      'wallets_asset_code_house_stripe_idx',
       'open_holds_pkey',
       'holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
-      'transfers_hold_closed_once_idx',
+      'entries_hold_closed_once_idx',
       'bonus_lot_draws_seq_wallet_id_idx',
     ],
   },
@@ -272,14 +265,14 @@ const HOT: Hot[] = [
     run: ({ job, main }, given) => call(job, 'wallet_release', { wallet_id: main, ...key(), ...given }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
-      'transfers_hold_closed_once_idx',
+      'entries_hold_closed_once_idx',
       'bonus_lot_draws_seq_wallet_id_idx',
     ],
   },
@@ -294,14 +287,14 @@ const HOT: Hot[] = [
       call(operator, 'wallet_reverse', { wallet_id: main, amount: 1, ...key(), ...given }),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
-      'transfers_pkey',
-      'transfers_reverses_idx',
+      'entries_transfer_id_idx',
+      'entries_reverses_idx',
       'bonus_lot_draws_seq_wallet_id_idx',
     ],
   },
@@ -309,7 +302,7 @@ const HOT: Hot[] = [
     what: 'a repetition',
     by: 'job',
     run: ({ job, main }) => call(job, 'wallet_top_up', { wallet_id: main, amount: 100_000, idem_key: 'first' }),
-    looks: ['wallets_pkey', 'transfers_wallet_id_idem_key_key', 'entries_pkey'],
+    looks: ['wallets_pkey', 'entries_pkey', '?open_lots_pkey', 'entries_wallet_id_idem_key_key'],
   },
   {
     what: 'a batch',
@@ -323,15 +316,13 @@ const HOT: Hot[] = [
       ]),
     looks: [
       'wallets_pkey',
-      'transfers_wallet_id_idem_key_key',
+      'entries_wallet_id_idem_key_key',
       'entries_pkey',
-      'wallets_asset_code_house_stripe_idx',
       'open_holds_pkey',
       'holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
-      'transfers_pkey',
     ],
   },
   {
@@ -343,7 +334,6 @@ const HOT: Hot[] = [
       'open_lots_due_at_idx',
       'wallets_pkey',
       'entries_pkey',
-      'wallets_asset_code_house_stripe_idx',
       'open_holds_pkey',
       'holds_pkey',
       'open_lots_pkey',
@@ -387,6 +377,7 @@ const HOT: Hot[] = [
     ],
   },
   {
+    unknownRows: 3 * HISTORY,
     what: 'the newest entries',
     by: 'player',
     run: ({ player, main }) => player.query(`${ENTRIES} order by e.seq desc limit 21`, [main]),
@@ -397,7 +388,7 @@ const HOT: Hot[] = [
     what: 'the next page of entries',
     by: 'service',
     run: ({ service, main }) => service.query(`${ENTRIES} and e.seq < $2 order by e.seq desc limit 21`, [main, 500]),
-    looks: ['wallets_pkey', 'entries_pkey'],
+    looks: ['entries_pkey'],
   },
   {
     what: 'wallets of a player',
@@ -412,13 +403,13 @@ const HOT: Hot[] = [
       player.query('select h.id from ledger.wallets w, ledger.wallets_holds(w, true) h where w.id = $1 limit 21', [
         main,
       ]),
-    looks: [OWN, 'transfers_hold_closed_once_idx', 'open_holds_pkey', 'holds_pkey'],
+    looks: [OWN, 'entries_hold_closed_once_idx', 'open_holds_pkey', 'holds_pkey'],
   },
   {
     what: 'the first events of the feed',
     by: 'service',
     run: ({ service }) => callAll(service, 'ledger_events', { limit: 20 }),
-    looks: ['transfers_xid_id_idx', 'wallets_pkey'],
+    looks: ['entries_xid_transfer_id_idx', 'entries_transfer_id_idx', 'wallets_pkey'],
   },
   {
     what: 'the next events of the feed',
@@ -427,13 +418,13 @@ const HOT: Hot[] = [
       after: (await callAll<{ cursor: string }>(db, 'ledger_events', { limit: 20 })).at(-1)?.cursor,
     }),
     run: ({ service }, given) => callAll(service, 'ledger_events', { limit: 20, ...given }),
-    looks: ['transfers_xid_id_idx', 'wallets_pkey'],
+    looks: ['entries_xid_transfer_id_idx', 'entries_transfer_id_idx', 'wallets_pkey'],
   },
   {
     what: 'the end of the feed',
     by: 'job',
     run: ({ job }) => callAll(job, 'ledger_notify', {}),
-    looks: ['transfers_xid_id_idx', 'wallets_pkey'],
+    looks: ['entries_xid_transfer_id_idx', '?wallets_pkey'],
   },
   {
     what: 'a seal of a few entries',
@@ -441,12 +432,13 @@ const HOT: Hot[] = [
     arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
     run: ({ job }) => callAll(job, 'ledger_seal', {}),
     looks: [
-      'transfers_xid_id_idx',
-      'seal_heads_pkey',
+      'entries_xid_transfer_id_idx',
       'entries_pkey',
+      'wallets_pkey',
+      'house_totals_pkey',
       'unsealed_events_pkey',
       'wallet_events_pkey',
-      'seal_records_pkey',
+      'block_records_pkey',
       'verifications_seq_key',
     ],
   },

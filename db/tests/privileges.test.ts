@@ -6,7 +6,6 @@ import {
   call,
   callAll,
   createDatabase,
-  houseWallet,
   newAsset,
   newKey,
   newOwner,
@@ -48,6 +47,7 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.wallet_statement': READERS,
   'ledger.wallet_explain': READERS,
   'ledger.wallet_history': READERS,
+  'ledger.entries_side': READERS,
   'ledger.entries_counterparty': READERS,
   'ledger.ledger_notify': ['job'],
   'ledger.wallets_seq': READERS,
@@ -67,7 +67,6 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.ledger_unsettled': ['auditor', 'job'],
   'ledger.ledger_trial_balance': ['auditor'],
   'ledger.ledger_verify': ['auditor'],
-  'ledger.wallet_stripe': ['auditor'],
 };
 /** Each with a column that an update could name. */
 const TABLES: Record<string, string> = {
@@ -75,31 +74,39 @@ const TABLES: Record<string, string> = {
   'ledger.asset_limits': 'created_at',
   'ledger.wallets': 'created_at',
   'ledger.wallet_events': 'created_at',
-  'ledger.transfers': 'created_at',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'amount',
   'ledger.bonus_lot_draws': 'amount',
   'ledger.feed_epochs': 'started_at',
-  'ledger.seals': 'sealed_at',
-  'ledger.seal_heads': 'seq',
-  'ledger.seal_records': 'seq',
+  'ledger.blocks': 'sealed_at',
+  'ledger.house_totals': 'amount',
+  'ledger.block_heads': 'seq',
+  'ledger.block_records': 'seq',
   'ledger.verifications': 'started_at',
+  'ledger_private.node_ranges': 'last_id',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
   'ledger_private.unsealed_events': 'seq',
   'ledger_private.unsettled_wallets': 'failed_at',
 };
+/** Each shows what its reader may see of the tables, and who that is. */
+const VIEWS: Record<string, Actor[]> = {
+  'ledger.transfers': READERS,
+  'ledger.journal': ['auditor', 'job'],
+};
 
 /** Where not every role of the ledger reads a table: those that do. */
 const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.feed_epochs': ['service', 'operator', 'auditor', 'job'],
-  'ledger.seals': ['auditor', 'job'],
-  'ledger.seal_heads': ['auditor'],
-  'ledger.seal_records': ['auditor'],
+  'ledger.blocks': ['auditor', 'job'],
+  'ledger.house_totals': ['auditor', 'job'],
+  'ledger.block_heads': ['auditor'],
+  'ledger.block_records': ['auditor'],
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
+  'ledger_private.node_ranges': ['auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
@@ -107,7 +114,6 @@ const CALLS: Record<string, string> = {
   wallet_open: "'p', 'NEW'",
   wallet_open_many: "array['p'], 'NEW'",
   wallet_id: "'p', 'NEW'",
-  wallet_stripe: 'uuidv7()',
   wallet_balance: 'uuidv7()',
   wallet_balance_at: "uuidv7(), 'infinity'",
   wallet_statement: "uuidv7(), '-infinity', 'infinity'",
@@ -137,6 +143,7 @@ const CALLS: Record<string, string> = {
   wallets_seq: 'null::ledger.wallets',
   ledger_trial_balance: '',
   ledger_verify: '',
+  entries_side: 'null::ledger.entries',
   entries_counterparty: 'null::ledger.entries',
   wallets_balance: 'null::ledger.wallets',
   wallets_bonus_balance: 'null::ledger.wallets',
@@ -203,6 +210,26 @@ describe.each(ACTORS)('%s', (actor) => {
         truncate: '42501',
         lock: '42501',
       });
+    },
+  );
+
+  it.each(Object.entries(VIEWS))(
+    'reads the view %s only where it may, and never writes through it',
+    async (view, readers) => {
+      const results = {
+        select: await outcome(session, `select * from ${view}`),
+        writes: [
+          await outcome(session, `insert into ${view} select * from ${view} limit 0`),
+          await outcome(session, `update ${view} set kind = kind where false`),
+          await outcome(session, `delete from ${view} where false`),
+          await outcome(session, `truncate ${view} cascade`),
+          await outcome(session, `lock ${view} in access exclusive mode`),
+        ],
+      };
+
+      expect(results.select).toBe(readers.includes(actor) ? 'ok' : '42501');
+      // Most are refused because it is a view, whoever asks.
+      for (const code of results.writes) expect(code).toMatch(/^(42501|42809|55000|0A000)$/);
     },
   );
 
@@ -466,7 +493,7 @@ describe('grants, read from the catalogue,', () => {
     const { rows } = await db.query<{ grantee: string; privileges: string[] }>(
       `select a.grantee::regrole::text as grantee, array_agg(distinct a.privilege_type) as privileges
        from pg_class c cross join lateral aclexplode(c.relacl) a
-       where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind = 'r' and a.grantee <> c.relowner
+       where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind in ('r', 'v') and a.grantee <> c.relowner
        group by 1 order by 1`,
     );
 
@@ -519,20 +546,28 @@ describe('grants, read from the catalogue,', () => {
     expect(rows).toEqual([]);
   });
 
-  it("protect every table that holds a wallet's rows by row-level security, the owner's own reading aside", async () => {
-    const { rows } = await db.query<{ name: string; protected: boolean }>(
-      `select oid::regclass::text as name, relrowsecurity as protected from pg_class
+  it("protect every table that holds a wallet's rows by row-level security, the owner's own reading aside, and views by theirs", async () => {
+    const { rows } = await db.query<{ name: string; kind: string; protected: boolean }>(
+      `select oid::regclass::text as name, relkind::text as kind,
+         case relkind when 'v' then coalesce('security_invoker=true' = any (reloptions), false) else relrowsecurity end as protected
+       from pg_class
        where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind in ('r', 'v', 'm', 'p', 'f')`,
     );
+    const named = (of: typeof rows) => of.map(({ name }) => name).sort();
 
-    expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(TABLES).sort());
-    // What concerns no wallet is there for all to read.
-    expect(
-      rows
-        .filter((row) => !row.protected)
-        .map(({ name }) => name)
-        .sort(),
-    ).toEqual(['ledger.assets', 'ledger.feed_epochs', 'ledger.seals', 'ledger.verifications']);
+    expect(named(rows.filter(({ kind }) => kind === 'r'))).toEqual(Object.keys(TABLES).sort());
+    expect(named(rows.filter(({ kind }) => kind !== 'r'))).toEqual(Object.keys(VIEWS).sort());
+    // What concerns no wallet is there for all to read who may.
+    expect(named(rows.filter((row) => !row.protected))).toEqual(
+      [
+        'ledger.assets',
+        'ledger.feed_epochs',
+        'ledger.blocks',
+        'ledger.house_totals',
+        'ledger.verifications',
+        'ledger_private.node_ranges',
+      ].sort(),
+    );
   });
 });
 
@@ -590,11 +625,9 @@ describe('rows', () => {
     const {
       rows: [counts],
     } = await session.query<Record<string, number>>(
-      `select (select count(*)::int from ledger.wallets where asset_code = $1 and house is null) as wallets,
-         (select count(*)::int from ledger.wallets where asset_code = $1 and house is not null) as house,
+      `select (select count(*)::int from ledger.wallets where asset_code = $1) as wallets,
          (select count(*)::int from ledger.wallet_events where wallet_id in ($2, $3)) as events,
          (select count(*)::int from ledger.entries where wallet_id in ($2, $3)) as entries,
-         (select count(*)::int from ledger.entries e where wallet_id not in ($2, $3)) as other_entries,
          (select count(*)::int from ledger.transfers
            where $2 in (debit_wallet_id, credit_wallet_id) or $3 in (debit_wallet_id, credit_wallet_id)) as transfers,
          (select count(*)::int from ledger.holds) as holds,
@@ -607,32 +640,11 @@ describe('rows', () => {
     return counts ?? {};
   }
 
-  it('of all players and none of the house are seen by services, operators and jobs', async () => {
-    for (const actor of FLOWS) {
-      expect({ actor, ...(await sees(await connect[actor]())) }).toEqual({
-        actor,
-        wallets: 2,
-        house: 0,
-        events: 2,
-        entries: 10,
-        other_entries: 0,
-        transfers: 8,
-        holds: 2,
-        lots: 2,
-        draws: 2,
-        open_holds: 2,
-        open_lots: 2,
-      });
-    }
-  });
-
-  it("are all seen by an auditor, the house's too", async () => {
-    expect(await sees(await connect.auditor())).toEqual({
+  it.each(READERS.filter((actor) => actor !== 'player'))('of all players are seen by the role %s', async (actor) => {
+    expect(await sees(await connect[actor]())).toEqual({
       wallets: 2,
-      house: 132,
       events: 2,
       entries: 10,
-      other_entries: 4,
       transfers: 8,
       holds: 2,
       lots: 2,
@@ -645,10 +657,8 @@ describe('rows', () => {
   it("are seen by a player where they are the player's own", async () => {
     expect(await sees(await connect.player(owner))).toEqual({
       wallets: 1,
-      house: 0,
       events: 0,
       entries: 5,
-      other_entries: 0,
       transfers: 4,
       holds: 1,
       lots: 1,
@@ -763,9 +773,11 @@ describe('rows', () => {
     }
   });
 
-  it("do not show a house wallet to a player whose subject looks like one's owner", async () => {
+  it("of the house are nobody's: a player whose subject is the name of an account sees none", async () => {
     for (const sub of ['null', 'treasury', 'house']) {
-      expect((await (await db.connectAs('player', sub)).query('select from ledger.wallets')).rowCount).toBe(0);
+      const session = await db.connectAs('player', sub);
+      for (const relation of ['ledger.wallets', 'ledger.entries', 'ledger.transfers'])
+        expect((await session.query(`select from ${relation}`)).rowCount).toBe(0);
     }
   });
 
@@ -828,118 +840,243 @@ describe('rows', () => {
   });
 });
 
-describe("the house's wallets", () => {
-  let asset = '';
-  let player = '';
-  let bought = '';
-  let sessions: Record<string, Session> = {};
-  beforeAll(async () => {
-    sessions = {
-      superuser: db,
-      operator: await connect.operator(),
-      job: await connect.job(),
-      auditor: await connect.auditor(),
-    };
-    asset = await newAsset(db);
-    player = await newWallet(db, asset, { bonus: 10 });
-    ({ transfer_id: bought } = await call(db, 'wallet_top_up', { wallet_id: player, amount: 10, idem_key: newKey() }));
-    await call(db, 'wallet_spend', { wallet_id: player, amount: 5, idem_key: newKey() });
+describe('an account of the house', () => {
+  it('is no wallet, and an owner of its name has nothing to do with it', async () => {
+    const asset = await newAsset(db);
+    const wallet_id = await newWallet(db, asset, { owner: 'treasury', bought: 7, bonus: 2 });
+    await call(db, 'wallet_spend', { wallet_id, amount: 4, idem_key: newKey() });
+
+    const accounts = await callAll<{ account: string; debit: string; credit: string }>(db, 'ledger_trial_balance', {
+      asset_code: asset,
+    });
+
+    expect(accounts.map(({ account, debit, credit }) => [account, debit, credit])).toEqual([
+      ['treasury', '7', '0'],
+      ['promotions', '2', '0'],
+      ['revenue', '0', '4'],
+      ['breakage', '0', '0'],
+      ['players', '0', '5'],
+    ]);
+    expect((await db.query('select from ledger.wallets where asset_code = $1', [asset])).rowCount).toBe(1);
+    expect((await db.query('select from ledger.entries where wallet_id = $1', [wallet_id])).rowCount).toBe(3);
   });
 
-  const accounts = ['treasury', 'promotions', 'revenue', 'breakage'].flatMap((house) =>
-    [0, 17, 31, 32].map((stripe) => ({ house, stripe })),
-  );
-  const calls: Record<string, (house: string) => Record<string, unknown>> = {
-    wallet_top_up: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
-    wallet_bonus: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
-    wallet_spend: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
-    wallet_hold: (wallet_id) => ({ wallet_id, amount: 1, idem_key: newKey() }),
-    wallet_capture: (wallet_id) => ({ wallet_id, hold_id: UNKNOWN_WALLET, idem_key: newKey() }),
-    wallet_release: (wallet_id) => ({ wallet_id, hold_id: UNKNOWN_WALLET, idem_key: newKey() }),
-    wallet_reverse: (wallet_id) => ({ wallet_id, transfer_id: bought, idem_key: newKey() }),
-    wallet_freeze: (wallet_id) => ({ wallet_id, reason: 'why' }),
-    wallet_close: (wallet_id) => ({ wallet_id, reason: 'why' }),
-    wallet_reopen: (wallet_id) => ({ wallet_id, reason: 'why' }),
-    wallet_balance: (wallet_id) => ({ wallet_id }),
-    wallet_balance_at: (wallet_id) => ({ wallet_id, at_time: 'infinity' }),
-    wallet_explain: (wallet_id) => ({ wallet_id }),
-    ledger_verify: (wallet_id) => ({ wallet_id }),
-  };
-
-  it.each(accounts)('cannot be named as an argument: $house, stripe $stripe (WLNOW)', async ({ house, stripe }) => {
-    const id = await houseWallet(db, asset, house, stripe);
-
-    for (const [actor, session] of Object.entries(sessions)) {
-      for (const [name, args] of Object.entries(calls)) {
-        if (actor !== 'superuser' && !MAY_EXECUTE[`ledger.${name}`]?.includes(actor as Actor)) continue;
-        expect([actor, name, await refusal(callAll(session, name, args(id)))]).toMatchObject([
-          actor,
-          name,
-          { code: 'WLNOW', detail: { wallet_id: id } },
-        ]);
-      }
-    }
-    for (const [from_wallet, to_wallet] of [
-      [id, player],
-      [player, id],
-      [id, UNKNOWN_WALLET],
-    ]) {
-      expect(
-        await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 1, idem_key: newKey() })),
-      ).toMatchObject({ code: 'WLNOW' });
-    }
-    for (const item of [
-      `row('top_up', '${id}', null, 1, 'k', null, '{}')`,
-      `row('bonus', '${id}', null, 1, 'k', null, '{}')`,
-      `row('spend', '${id}', null, 1, 'k', null, '{}')`,
-      `row('transfer', '${id}', '${player}', 1, 'k', null, '{}')`,
-      `row('transfer', '${player}', '${id}', 1, 'k', null, '{}')`,
-    ]) {
-      expect([
-        item,
-        await refusal(db.query(`select from ledger.wallet_post_batch(array[${item}::ledger.wallet_request])`)),
-      ]).toMatchObject([item, { code: 'WLNOW', detail: { wallet_id: id, index: 0 } }]);
-    }
-  });
-
-  it.each(accounts)('have no history for those who act: $house, stripe $stripe', async ({ house, stripe }) => {
-    const id = await houseWallet(db, asset, house, stripe);
-
-    for (const actor of FLOWS)
-      expect(await callAll(await connect[actor](), 'wallet_history', { wallet_id: id })).toEqual([]);
-  });
-
-  it('cannot move credits between each other (WLNOW)', async () => {
-    const [treasury, revenue] = [
-      await houseWallet(db, asset, 'treasury', 0),
-      await houseWallet(db, asset, 'revenue', 0),
-    ];
-
-    expect(
-      await refusal(
-        call(db, 'wallet_transfer', { from_wallet: treasury, to_wallet: revenue, amount: 1, idem_key: newKey() }),
-      ),
-    ).toMatchObject({ code: 'WLNOW' });
-  });
-
-  it('a service reads one wallet without reading all of them: its policies hold no EXISTS, which becomes a hash table', async () => {
+  it('a service reads one wallet without reading all of them: its policies look nothing up', async () => {
     const { rows } = await db.query<{ tablename: string; qual: string }>(
       `select tablename, qual from pg_policies
        where schemaname in ('ledger', 'ledger_private') and 'wallet_service' = any(roles)
-         and tablename not in ('wallets', 'asset_limits')
        order by tablename`,
     );
 
-    expect(rows.map(({ tablename }) => tablename)).toEqual([
-      'bonus_lot_draws',
-      'bonus_lots',
-      'entries',
-      'holds',
-      'open_holds',
-      'open_lots',
-      'transfers',
-      'wallet_events',
+    expect(rows).toEqual(
+      [
+        'asset_limits',
+        'bonus_lot_draws',
+        'bonus_lots',
+        'entries',
+        'holds',
+        'open_holds',
+        'open_lots',
+        'wallet_events',
+        'wallets',
+      ].map((tablename) => ({ tablename, qual: 'true' })),
+    );
+  });
+});
+
+describe('a player who received a transfer', () => {
+  /** What only the wallet that acted has. */
+  const OF_ACTING = [
+    'actor',
+    'idem_key',
+    'to_wallet',
+    'to_seq',
+    'requested_amount',
+    'held_bonus_amount',
+    'reverses',
+    'hold_id',
+    'expires_at',
+    'metadata',
+  ];
+  const key = `key of the sender ${randomUUID()}`;
+  const note = `note of the sender ${randomUUID()}`;
+  const sender = `player-who-sends-${randomUUID()}`;
+  const receiver = newOwner();
+  let from = '';
+  let to = '';
+  let transfer = '';
+  let reversal = '';
+  let session: pg.Client;
+  let secrets: string[] = [];
+  beforeAll(async () => {
+    const asset = await newAsset(db);
+    from = await newWallet(db, asset, { owner: sender, bought: 50 });
+    to = await newWallet(db, asset, { owner: receiver, bought: 3 });
+    await call(db, 'wallet_bonus', { wallet_id: from, amount: 5, idem_key: newKey(), expires_at: '2999-12-31' });
+    const metadata = { note };
+    ({ transfer_id: transfer } = await call(db, 'wallet_transfer', {
+      ...{ from_wallet: from, to_wallet: to, amount: 40, idem_key: key, metadata },
+    }));
+    ({ transfer_id: reversal } = await call(db, 'wallet_reverse', {
+      ...{ wallet_id: from, transfer_id: transfer, amount: 6, idem_key: `${key} again`, metadata },
+    }));
+    session = await connect.player(receiver);
+    secrets = [from, sender, key, note];
+  });
+
+  const columnsOf = async (relation: string): Promise<string[]> =>
+    (
+      await db.query<{ name: string }>(
+        `select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped order by attnum`,
+        [relation],
+      )
+    ).rows.map(({ name }) => name);
+
+  it('sees the own line, with nothing in any column that only the sender has', async () => {
+    const { rows } = await session.query<{ line: Record<string, unknown> }>(
+      'select to_jsonb(e) as line from ledger.entries e where e.transfer_id = any ($1) order by e.seq',
+      [[transfer, reversal]],
+    );
+
+    const lines = rows.map(({ line }) => line);
+    const nothing = Object.fromEntries(OF_ACTING.map((column) => [column, null]));
+    const any = {
+      created_at: expect.any(String) as string,
+      hash: expect.any(String) as string,
+      xid: expect.anything() as unknown,
+    };
+    const facts = {
+      wallet_id: to,
+      ...any,
+      ...nothing,
+      debit: 'player',
+      credit: 'player',
+      held_amount: 0,
+      held_balance: 0,
+    };
+    const totals = { topped_up_total: 3, granted_total: 0, spent_total: 0, sent_total: 0 };
+    expect(lines).toEqual([
+      {
+        ...{ ...facts, ...totals, transfer_id: transfer, seq: 2, kind: 'transfer', amount: 40, bonus_amount: 5 },
+        ...{ balance: 43, bonus_balance: 5, paid_balance: 38, free_balance: 43 },
+      },
+      {
+        ...{ ...facts, ...totals, transfer_id: reversal, seq: 3, kind: 'reversal', amount: 6, bonus_amount: 0 },
+        ...{ balance: 37, bonus_balance: 5, paid_balance: 32, free_balance: 37 },
+      },
     ]);
-    expect(rows.filter(({ qual }) => /exists/i.test(qual))).toEqual([]);
+    // So a column that comes later is told of here too.
+    expect(Object.keys(lines[0] ?? {}).sort()).toEqual((await columnsOf('ledger.entries')).sort());
+  });
+
+  it('finds no row of it among the transfers, by whatever it is asked for', async () => {
+    const asked = async (filter: string, value: unknown) =>
+      (await session.query(`select from ledger.transfers t where ${filter}`, [value])).rowCount;
+
+    for (const id of [transfer, reversal]) expect(await asked('t.id = $1', id)).toBe(0);
+    expect(await asked('t.reverses = $1', transfer)).toBe(0);
+    for (const column of ['wallet_id', 'debit_wallet_id', 'credit_wallet_id'])
+      expect([column, await asked(`t.${column} = $1`, from)]).toEqual([column, 0]);
+    expect((await session.query('select from ledger.transfers')).rowCount).toBe(1);
+    expect(await outcome(session, 'select from ledger.journal')).toBe('42501');
+  });
+
+  it.each(['ledger.entries', 'ledger.transfers'])(
+    'finds nothing of the sender by a filter on any column of %s',
+    async (relation) => {
+      const columns = await columnsOf(relation);
+      expect(columns.length).toBeGreaterThan(15);
+
+      for (const column of columns)
+        for (const secret of secrets) {
+          const found = await session.query(`select from ${relation} r where position($1 in r.${column}::text) > 0`, [
+            secret,
+          ]);
+          expect([column, secret, found.rowCount]).toEqual([column, secret, 0]);
+        }
+    },
+  );
+
+  it.each(['ledger.entries', 'ledger.transfers'])(
+    'sees the same rows in the order of any column of %s',
+    async (relation) => {
+      const seen = (await session.query(`select r::text from ${relation} r order by 1`)).rows;
+
+      for (const column of await columnsOf(relation)) {
+        const { rows } = await session.query<{ r: string }>(`select r::text from ${relation} r order by r.${column}`);
+        expect([column, rows.map(({ r }) => r).sort()]).toEqual([column, seen.map(({ r }) => r as unknown).sort()]);
+      }
+    },
+  );
+
+  it('reads nothing of the sender in any table or view that players read', async () => {
+    const readable = Object.keys(TABLES)
+      .filter((table) => !TABLE_READERS[table])
+      .concat('ledger.transfers');
+    expect(readable.length).toBeGreaterThan(8);
+
+    for (const relation of readable) {
+      const { rows } = await session.query<{ text: string | null }>(
+        `select string_agg(r::text, ' ') as text from ${relation} r`,
+      );
+      for (const secret of secrets)
+        expect([relation, secret, rows[0]?.text?.includes(secret) ?? false]).toEqual([relation, secret, false]);
+    }
+  });
+
+  it('is told nothing of the sender by any function that reads', async () => {
+    const calls: [string, Record<string, unknown>][] = [
+      ['wallet_history', { wallet_id: to }],
+      ['wallet_balance', { wallet_id: to }],
+      ['wallet_balance_at', { wallet_id: to, at_time: 'infinity' }],
+      ['wallet_explain', { wallet_id: to }],
+      ['wallet_statement', { wallet_id: to, from_time: '2000-01-01', to_time: '2999-01-01' }],
+    ];
+    for (const [name, args] of calls) {
+      const given = Object.values(args);
+      const { rows } = await session.query(
+        `select r::text from ledger.${name}(${given.map((_, nth) => `$${nth + 1}`).join(', ')}) r`,
+        given,
+      );
+      expect([name, rows.length]).not.toEqual([name, 0]);
+      for (const secret of secrets)
+        expect([name, secret, JSON.stringify(rows).includes(secret)]).toEqual([name, secret, false]);
+    }
+    const { rows } = await session.query(
+      `select ledger.entries_counterparty(e) as counterparty, ledger.entries_side(e) as side from ledger.entries e
+       where e.transfer_id = any ($1) order by e.seq`,
+      [[transfer, reversal]],
+    );
+    expect(rows).toEqual([
+      { counterparty: null, side: 'credit' },
+      { counterparty: null, side: 'debit' },
+    ]);
+  });
+
+  it('learns nothing from the hash of the line: it comes out again from what the player sees', async () => {
+    const { rows: lines } = await session.query<{ line: object }>(
+      'select to_jsonb(e) as line from ledger.entries e where e.wallet_id = $1 order by e.seq',
+      [to],
+    );
+
+    const { rows } = await db.query(
+      `select e.hash = ledger_private.entry_hash(lag(e.hash) over (order by e.seq), e) as same
+       from jsonb_populate_recordset(null::ledger.entries, $1) e`,
+      [JSON.stringify(lines.map(({ line }) => line))],
+    );
+
+    expect(rows).toEqual(Array(3).fill({ same: true }));
+  });
+
+  it('while the sender, and those who serve both, see all of it', async () => {
+    for (const other of [await connect.player(sender), await connect.service(), await connect.auditor()]) {
+      const { rows } = await other.query(
+        `select t.idem_key, t.metadata, t.debit_wallet_id, t.credit_wallet_id, t.credit_seq from ledger.transfers t where t.id = $1`,
+        [transfer],
+      );
+      expect(rows).toEqual([
+        { idem_key: key, metadata: { note }, debit_wallet_id: from, credit_wallet_id: to, credit_seq: '2' },
+      ]);
+    }
   });
 });

@@ -12,7 +12,7 @@ import {
   tamperedWith,
   writing,
 } from './helpers.ts';
-import { seal, sealUntil } from './seals.ts';
+import { sealUntil } from './seals.ts';
 
 const db = createDatabase();
 const BYTEA = 17;
@@ -126,11 +126,8 @@ describe('what is chained beside the entries', () => {
           bytes(
             text('wallet'),
             uuid(of(row, 'id')),
-            optional(row.owner_id ?? null),
+            text(of(row, 'owner_id')),
             text(of(row, 'asset_code')),
-            text(of(row, 'normal_side')),
-            optional(row.house ?? null),
-            number(row.stripe === null ? null : String(row.stripe)),
             time(of(row, 'created_at_utc')),
           ),
         ),
@@ -158,7 +155,7 @@ describe('what is chained beside the entries', () => {
           time(of(row, 'started_at_utc')),
           time(of(row, 'finished_at_utc')),
           number(of(row, 'findings')),
-          number(row.seal_seq ?? null),
+          number(row.block_seq ?? null),
           number(of(row, 'kept_seals')),
           text(of(row, 'actor')),
         ),
@@ -176,7 +173,7 @@ describe('what is chained beside the entries', () => {
 
     const found = [...assets, ...limits, ...events, ...proofs, ...epochs].map(({ hash }) => hash.toString('hex'));
     expect(found).toEqual(expected.map((hash) => hash.toString('hex')));
-    expect([limits.length, proofs.length, epochs.length, events.length > 130]).toEqual([2, 2, 1, true]);
+    expect([limits.length, proofs.length, epochs.length, events.length]).toEqual([2, 2, 1, 3]);
     await expectSound(db);
   });
 
@@ -198,8 +195,8 @@ describe('what is chained beside the entries', () => {
 
   const forged = (
     hash: string,
-  ): string => `insert into ledger.verifications (seq, started_at, finished_at, findings, seal_seq, kept_seals, actor, hash)
-    select max(seq) + 1, clock_timestamp(), clock_timestamp(), 0, max(seal_seq), 0, 'db:wallet_worker', ${hash} from ledger.verifications`;
+  ): string => `insert into ledger.verifications (seq, started_at, finished_at, findings, block_seq, kept_seals, actor, hash)
+    select max(seq) + 1, clock_timestamp(), clock_timestamp(), 0, max(block_seq), 0, 'db:wallet_worker', ${hash} from ledger.verifications`;
 
   it.each([
     ['without triggers', "sha256('x')"],
@@ -221,7 +218,6 @@ describe('what is chained beside the entries', () => {
     beforeAll(async () => {
       await call<object>(db, 'wallet_top_up', { wallet_id: wallet, amount: 1, idem_key: 'last' });
       await sealUntil(db, wallet, 1);
-      while ((await seal(db)).length > 0);
       expect(await verify()).toEqual([]);
     });
 
@@ -234,11 +230,11 @@ describe('what is chained beside the entries', () => {
       [
         'a wallet without movements',
         () => `with wallets as (delete from ledger.wallets w
-          where w.owner_id is not null and not exists (select from ledger.entries e where e.wallet_id = w.id) returning w.id)
+          where not exists (select from ledger.entries e where e.wallet_id = w.id) returning w.id)
           delete from ledger.wallet_events where wallet_id in (select id from wallets)`,
       ],
       [
-        'an asset, its house and its limits',
+        'an asset, its wallets and its limits',
         () => `with assets as (delete from ledger.assets), limits as (delete from ledger.asset_limits), wallets as (delete from ledger.wallets)
           delete from ledger.wallet_events`,
       ],

@@ -8,7 +8,7 @@ import { beginEpoch } from '../../src/database/epoch.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { applyCurrent } from './current.ts';
 import { FeedReader, readEvents } from './feed.ts';
-import { call, createDatabase, expectSound, newAsset, newKey, newWallet, refusal } from './helpers.ts';
+import { call, callAll, createDatabase, expectSound, newAsset, newKey, newWallet, refusal } from './helpers.ts';
 import { keepSeals, seal, sealUntil, verifySeals } from './seals.ts';
 
 const START_LIMIT_MS = 600_000;
@@ -84,9 +84,12 @@ describe('a ledger that was restored into another cluster', () => {
     await sealUntil(db, sealed, 1);
     const unsealed = await newWallet(db, asset, { bought: 10 });
     const kept = await keepSeals(db);
+    const balance = await callAll(db, 'ledger_trial_balance', {});
     await restore();
     expect(await refusal(seal(restored))).toMatchObject({ code: '55000' });
+    expect(await callAll(restored, 'ledger_trial_balance', {})).toEqual(balance);
     await beginEpoch(server?.url ?? '');
+    expect(await callAll(restored, 'ledger_trial_balance', {})).toEqual(balance);
 
     expect(await verifySeals(restored, kept)).toEqual([]);
     await sealUntil(restored, unsealed, 1);
@@ -94,7 +97,7 @@ describe('a ledger that was restored into another cluster', () => {
     await sealUntil(restored, sealed, 2);
 
     const { rows } = await restored.query<{ seq: string }>(
-      'select seq from ledger.seal_heads where wallet_id = $1 order by seal_seq',
+      'select seq from ledger.block_heads where wallet_id = $1 order by block_seq',
       [sealed],
     );
     expect(rows.map(({ seq }) => seq)).toEqual(['1', '2']);

@@ -245,7 +245,15 @@ describe('chargeback with mixed credits', () => {
 });
 
 describe('reversal of a batch posting', () => {
-  it('books against the part of the house that the batch was booked against', async () => {
+  /** What each kind debits, in each of its entries. */
+  const ACCOUNTS: Record<string, string[]> = {
+    top_up: ['treasury'],
+    bonus: ['promotions'],
+    spend: ['player'],
+    transfer: ['player', 'player'],
+  };
+
+  it('books between the accounts that the batch was booked between, the other way round', async () => {
     const asset = await someAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset, { bought: 3, bonus: 2 }), await newWallet(db, asset)];
     const posted = await postBatch(db, [
@@ -259,12 +267,14 @@ describe('reversal of a batch posting', () => {
     for (const original of [...posted].reverse()) {
       await reverse(db, original, 1);
       const { rows } = await db.query(
-        `select (r.debit_wallet_id, r.credit_wallet_id) = (o.credit_wallet_id, o.debit_wallet_id) as swapped,
-           coalesce((select max(stripe) from ledger.wallets where id in (r.debit_wallet_id, r.credit_wallet_id)), -1) as stripe
+        `select (r.debit_wallet_id, r.credit_wallet_id) is not distinct from (o.credit_wallet_id, o.debit_wallet_id) as swapped,
+           array(select debit::text from ledger.entries where transfer_id = o.id) as debited,
+           array(select credit::text from ledger.entries where transfer_id = r.id) as credited
          from ledger.transfers o join ledger.transfers r on r.reverses = o.id where o.id = $1`,
         [original.transfer_id],
       );
-      expect(rows).toEqual([{ swapped: true, stripe: original.kind === 'transfer' ? -1 : 32 }]);
+      const accounts = ACCOUNTS[original.kind];
+      expect(rows).toEqual([{ swapped: true, debited: accounts, credited: accounts }]);
     }
     await expectSound(db);
   });
@@ -290,7 +300,7 @@ describe('reversal of a batch posting', () => {
     await expectSound(db);
   });
 
-  it('waits for a running batch before it locks the player: no deadlock', async () => {
+  it('waits for no batch of other wallets, and for one of its own until that commits: no deadlock', async () => {
     const asset = await someAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset), await newWallet(db, asset)];
     const bought = await postBatchOf(db, { kind: 'top_up', wallet_id, amount: 10 });
@@ -298,13 +308,15 @@ describe('reversal of a batch posting', () => {
     await batch.query('begin');
     await postBatch(batch, [{ kind: 'top_up', wallet_id: other, amount: 1 }]);
 
-    const reversal = reverse(operator, bought);
-    await waitsForLock(db, operator);
+    const first = await reverse(operator, bought, 4);
     await batch.query("set lock_timeout = '10s'");
     const second = await postBatchOf(batch, { kind: 'top_up', wallet_id, amount: 5 });
+    const reversal = reverse(operator, bought);
+    await waitsForLock(db, operator);
     await batch.query('commit');
 
-    expect(second).toMatchObject({ balance: '15' });
+    expect(first).toMatchObject({ amount: '4', balance: '6' });
+    expect(second).toMatchObject({ balance: '11' });
     expect(await reversal).toMatchObject({ balance: '5' });
     await expectSound(db);
   });
@@ -593,7 +605,7 @@ describe('reversals at once', () => {
 
     expect(Object.keys(counts).sort()).toEqual(['WLFND', 'receipt']);
     const { rows } = await db.query<{ booked: string }>(
-      "select sum(amount) as booked from ledger.entries where wallet_id = $1 and side = 'debit'",
+      "select sum(amount) as booked from ledger.entries e where wallet_id = $1 and ledger.entries_side(e) = 'debit'",
       [wallet],
     );
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({
@@ -739,18 +751,9 @@ describe.each(['repeatable read', 'serializable'])('a reversal in a %s transacti
     expect(refused.code).toBe('40001');
   });
 
-  it('is refused for want of funds whatever others do on the same part of the house (WLFND)', async () => {
+  it('is refused for want of funds whatever others do with other wallets of the asset (WLFND)', async () => {
     const asset = await someAsset(db);
-    const { rows } = await db.query<{ one: string; two: string }>(
-      `select min(owner) as one, max(owner) as two
-       from (select 'p-' || n as owner, ledger.wallet_stripe(ledger.wallet_id('p-' || n, $1)) as stripe from generate_series(1, 100) n) o
-       group by stripe having count(*) > 1 limit 1`,
-      [asset],
-    );
-    const [one, two] = [
-      await newWallet(db, asset, { owner: rows[0]?.one }),
-      await newWallet(db, asset, { owner: rows[0]?.two }),
-    ];
+    const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const bought = await topUp(db, one, 10);
     await spend(db, one, 10);
     const session = await oldSnapshot();

@@ -35,8 +35,8 @@ update ledger.entries set created_at = created_at - interval '1 day', hash = sha
 update ledger.holds set expires_at = '2001-02-03T04:05:06.789Z';
 update ledger.bonus_lots set expires_at = expires_at + interval '1 second' where seq = 2;
 update ledger.bonus_lot_draws set balance = balance + 1;
-update ledger.transfers set expires_at = created_at - interval '1 hour' where expires_at is not null;
-update ledger.seals set root = sha256('root'), previous = sha256('previous'), sealed_at = sealed_at + interval '1 hour'`;
+update ledger.entries set expires_at = created_at - interval '1 hour' where expires_at is not null;
+update ledger.blocks set root = sha256('root'), previous = sha256('previous'), sealed_at = sealed_at + interval '1 hour'`;
 
 describe("a job's session settings", () => {
   const db = createDatabase();

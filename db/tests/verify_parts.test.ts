@@ -1,24 +1,29 @@
 /** A proof that is watched: part by part in a large ledger, with the same findings as at once. */
 import { callAll, createDatabase, type Finding, newAsset, newKey, newWallet, call, type Session } from './helpers.ts';
+import { sealAll } from './seals.ts';
 import { showProgress } from '../../src/commands/progress.ts';
 
 const db = createDatabase();
 const WALLETS = 40;
 /** What a table of that size is, whatever is in it. */
-const GROW = `insert into ledger.entries select gen_random_uuid(), n, gen_random_uuid(), 'top_up', 'credit', 1, 0, 0, 1, 0, 0, 1, 0, 0,
-    sha256(''), now()
-  from generate_series(1, 200000) n`;
+const GROW = `insert into ledger.entries select r.*
+  from ledger.entries e
+  cross join generate_series(1, 150000) n
+  cross join jsonb_populate_record(e, jsonb_build_object('wallet_id', gen_random_uuid(), 'seq', n, 'transfer_id', gen_random_uuid(),
+    'idem_key', null)) r
+  where e.ctid = (select min(t.ctid) from ledger.entries t where t.kind = 'top_up')`;
 const EDITS = [
   'update ledger.entries set balance = balance + 1 where seq = 2',
-  'update ledger.transfers set amount = amount + 1 where idem_key is not null',
-  'delete from ledger.transfers where id = (select min(id::text)::uuid from ledger.transfers)',
+  'update ledger.entries set amount = amount + 1 where idem_key is not null',
+  'delete from ledger.entries where transfer_id = (select min(transfer_id::text)::uuid from ledger.entries)',
+  "delete from ledger.entries where kind = 'transfer' and actor is null",
   'delete from ledger.holds',
   'delete from ledger.bonus_lots',
   'update ledger.bonus_lot_draws set amount = amount + 1, balance = balance + 1',
   'delete from ledger_private.open_lots',
-  "update ledger.wallets set created_at = created_at - interval '1 us', status = 'frozen' where house is null",
-  'delete from ledger.wallets where house is null',
-  'delete from ledger.wallets where stripe = 5',
+  "update ledger.wallets set created_at = created_at - interval '1 us', status = 'frozen'",
+  'delete from ledger.wallets',
+  'update ledger.house_totals set amount = amount + 1',
   "update ledger.wallet_events set reason = 'x'",
   "update ledger.assets set name = name || 'x'",
 ];
@@ -56,6 +61,7 @@ beforeAll(async () => {
     await call(db, 'wallet_transfer', { from_wallet: before, to_wallet: wallet_id, amount: 1, idem_key: newKey() });
     before = wallet_id;
   }
+  await sealAll(db);
 });
 
 describe('a proof that is watched', () => {

@@ -47,6 +47,6 @@ async function missing(client: pg.Client, kept: KeptSeal[]): Promise<object[]> {
 }
 
 async function newestSeal(client: pg.Client): Promise<KeptSeal | undefined> {
-  const text = 'select seq::int, row_to_json(s)::text as line from ledger.seals s order by s.seq desc limit 1';
+  const text = 'select seq::int, row_to_json(s)::text as line from ledger.blocks s order by s.seq desc limit 1';
   return (await client.query<KeptSeal>(text)).rows[0];
 }

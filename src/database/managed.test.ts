@@ -18,8 +18,9 @@ import { RECORD } from './migrations.ts';
 
 const SLOW_MS = 180_000;
 const PASSWORD = 'for a test';
+/** What others refer to was made before them. */
 const TABLES = `select oid::regclass::text as name from pg_class
-  where relkind = 'r' and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace)`;
+  where relkind = 'r' and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) order by oid`;
 
 /** A cluster of a provider, with one database of its administrator. */
 class Cluster {

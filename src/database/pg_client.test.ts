@@ -303,12 +303,12 @@ describe('a refusal', () => {
     const key = newKey();
     await db.query(`
       create function too_late() returns trigger language plpgsql as $$ begin raise 'too late' using errcode = 'WLLIM'; end $$;
-      create constraint trigger too_late after insert on ledger.transfers deferrable initially deferred
+      create constraint trigger too_late after insert on ledger.entries deferrable initially deferred
         for each row when (new.idem_key = '${key}') execute function too_late()`);
 
     expect((await refusal(run(SPEND, [walletId, 1, key]))).message).toBe('too late');
 
-    await db.query('drop trigger too_late on ledger.transfers');
+    await db.query('drop trigger too_late on ledger.entries');
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
     expect(await run(SPEND, [walletId, 1, key])).toMatchObject([{ balance: '9', replayed: false }]);
   });

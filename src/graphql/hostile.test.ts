@@ -55,7 +55,9 @@ function faultOf({ status, text }: Reply): string | undefined {
 /** Without what the service's worker seals meanwhile. */
 async function rowsOf(of: Session): Promise<Record<string, number>> {
   const counts = Object.entries(await countRows(of));
-  return Object.fromEntries(counts.filter(([table]) => !/^ledger\.seal|\.unsealed_events$/.test(table)));
+  return Object.fromEntries(
+    counts.filter(([table]) => !/^ledger\.(block|house_totals)|\.unsealed_events$/.test(table)),
+  );
 }
 
 async function send(body: string, caller = operator): Promise<Reply> {

@@ -23,7 +23,7 @@ it('a ledger that was moved here answers RETRY to readers of its feed until it h
   const mover = await db.connect();
   // As replication marks what it brings.
   await mover.query(
-    "begin; set local session_replication_role = replica; update ledger.transfers set xid = '18446744073709551615'; commit",
+    "begin; set local session_replication_role = replica; update ledger.entries set xid = '18446744073709551615'; commit",
   );
 
   expect((await ask()).errors).toMatchObject([

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { buildSchema, getNamedType, type GraphQLEnumType, type GraphQLObjectType, isObjectType } from 'graphql';
 import {
   call,
-  houseWallet,
   newAsset,
   newKey,
   newOwner,
@@ -10,7 +11,7 @@ import {
   UNKNOWN_WALLET,
 } from '../../db/tests/helpers.ts';
 import type { Role } from '../auth.ts';
-import { type Answer, createGateway, errorOf } from '../testing.ts';
+import { type Answer, type Caller, createGateway, errorOf, ROOT } from '../testing.ts';
 
 const ROLES: Role[] = ['player', 'service', 'operator', 'auditor'];
 const FLOWS: Role[] = ['service', 'operator'];
@@ -24,7 +25,6 @@ let asset = '';
 let owner = '';
 let own = '';
 let other = '';
-let treasury = '';
 let sent = '';
 let received = '';
 beforeAll(async () => {
@@ -32,7 +32,6 @@ beforeAll(async () => {
   owner = newOwner();
   own = await newWallet(db, asset, { owner, bought: 10 });
   other = await newWallet(db, asset, { bought: 10 });
-  treasury = await houseWallet(db, asset, 'treasury', 0);
   const move = async (from_wallet: string, to_wallet: string) =>
     (
       await call(db, 'wallet_transfer', {
@@ -147,66 +146,14 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       expect(outcome(await as(role).post(query()))).toBe(allowed.includes(role) ? 'ok' : 'FORBIDDEN');
     },
   );
-
-  it('finds no house wallet to act for or to ask the balance of (WALLET_NOT_FOUND)', async () => {
-    const key = { amount: 1, idemKey: newKey() };
-    const calls = [
-      as(role).mutate('walletTopUp', { walletId: treasury, ...key }),
-      as(role).mutate('walletBonus', { walletId: treasury, ...key }),
-      as(role).mutate('walletSpend', { walletId: treasury, ...key }),
-      as(role).mutate('walletTransfer', { fromWallet: treasury, toWallet: own, ...key }),
-      as(role).mutate('walletTransfer', { fromWallet: own, toWallet: treasury, ...key }),
-      as(role).mutate('walletHold', { walletId: treasury, ...key }),
-      as(role).mutate('walletCapture', { walletId: treasury, holdId: sent, ...key }),
-      as(role).mutate('walletRelease', { walletId: treasury, holdId: sent, idemKey: newKey() }),
-      as(role).mutate(
-        'walletPostBatch',
-        { requests: [{ kind: 'bonus', walletId: treasury, ...key }] },
-        'receipts { seq }',
-      ),
-    ];
-    const operated = [
-      as(role).mutate('walletReverse', { walletId: treasury, transferId: sent, ...key }),
-      ...['walletFreeze', 'walletClose', 'walletReopen'].map((name) =>
-        as(role).mutate(name, { walletId: treasury, reason: 'for a test' }, 'wallet { id }'),
-      ),
-    ];
-    const readings = ['walletBalance { balance }', 'walletBalanceAt { balance }', 'walletExplain { amount }'].map(
-      (field) => {
-        const time = field.startsWith('walletBalanceAt') ? ', atTime: "2099-01-01"' : '';
-        return as(role).post(`{ ${field.replace(' ', `(walletId: "${treasury}"${time}) `)} }`);
-      },
-    );
-
-    const expected = FLOWS.includes(role) ? 'WALLET_NOT_FOUND' : 'FORBIDDEN';
-    expect((await Promise.all(calls)).map(outcome)).toEqual(Array(9).fill(expected));
-    expect((await Promise.all(operated)).map(outcome)).toEqual(
-      Array(4).fill(OPERATORS.includes(role) ? 'WALLET_NOT_FOUND' : 'FORBIDDEN'),
-    );
-    expect((await Promise.all(readings)).map(outcome)).toEqual(Array(3).fill('WALLET_NOT_FOUND'));
-  });
-
-  it('is told the same of a wallet that it may not see and of one that is not there', async () => {
-    const ask = (id: string) => as(role).post(`{ walletBalance(walletId: "${id}") { balance } }`);
-
-    const [hidden, missing] = [await ask(treasury), await ask(UNKNOWN_WALLET)];
-
-    const { message, extensions } = errorOf(hidden);
-    expect(JSON.parse(JSON.stringify({ message, extensions }).replaceAll(treasury, UNKNOWN_WALLET))).toEqual({
-      message: errorOf(missing).message,
-      extensions: errorOf(missing).extensions,
-    });
-  });
 });
 
 describe('rows over GraphQL', () => {
   interface Seen {
-    wallets: { nodes: { id: string; ownerId: string | null; house: string | null }[] };
+    wallets: { nodes: { id: string; ownerId: string }[] };
     own: { entries: { nodes: { transferId: string; transfer: { id: string } | null }[] } } | null;
     other: object | null;
-    house: object | null;
     otherEntry: object | null;
-    houseEntry: object | null;
     sent: { creditEntry: object | null; debitEntry: object | null } | null;
     received: object | null;
   }
@@ -215,38 +162,39 @@ describe('rows over GraphQL', () => {
   async function sees(role: Role, sub?: string): Promise<Seen> {
     const caller = sub === undefined ? as(role) : gateway.as(role, sub);
     const data = await caller.data<Seen>(
-      `query ($own: UUID!, $other: UUID!, $house: UUID!, $sent: UUID!, $received: UUID!) {
-        wallets(first: 1000) { nodes { id ownerId house } }
+      `query ($own: UUID!, $other: UUID!, $sent: UUID!, $received: UUID!) {
+        wallets(first: 1000) { nodes { id ownerId } }
         own: wallet(id: $own) { entries { nodes { transferId transfer { id } } } }
         other: wallet(id: $other) { id }
-        house: wallet(id: $house) { id }
         otherEntry: entry(walletId: $other, seq: 1) { seq }
-        houseEntry: entry(walletId: $house, seq: 1) { seq }
         sent: transfer(id: $sent) { metadata debitEntry { walletId } creditEntry { walletId } }
         received: transfer(id: $received) { metadata }
       }`,
-      { own, other, house: await bookedHouseWallet(), sent, received },
+      { own, other, sent, received },
     );
     return data;
-  }
-
-  /** A house wallet that has an entry. */
-  async function bookedHouseWallet(): Promise<string> {
-    const { rows } = await db.query<{ id: string }>(
-      `select w.id from ledger.wallets w join ledger.entries e on e.wallet_id = w.id
-       where w.asset_code = $1 and w.house is not null limit 1`,
-      [asset],
-    );
-    return rows[0]?.id ?? '';
   }
 
   it("are a player's where they are of the own wallet; others are null with 200", async () => {
     const seen = await sees('player');
 
-    expect(seen.wallets.nodes).toEqual([{ id: own, ownerId: owner, house: null }]);
-    expect(seen).toMatchObject({ other: null, house: null, otherEntry: null, houseEntry: null, received: null });
+    expect(seen.wallets.nodes).toEqual([{ id: own, ownerId: owner }]);
+    expect(seen).toMatchObject({ other: null, otherEntry: null, received: null });
     // Its other entry is the receiver's.
     expect(seen.sent).toEqual({ metadata: { note: 'private' }, debitEntry: { walletId: own }, creditEntry: null });
+  });
+
+  it('are to a player who may not see them as if they were not there (WALLET_NOT_FOUND)', async () => {
+    const ask = (id: string) => as('player').post(`{ walletBalance(walletId: "${id}") { balance } }`);
+
+    const [hidden, missing] = [await ask(other), await ask(UNKNOWN_WALLET)];
+
+    const { message, extensions } = errorOf(hidden);
+    expect(extensions.code).toBe('WALLET_NOT_FOUND');
+    expect(JSON.parse(JSON.stringify({ message, extensions }).replaceAll(other, UNKNOWN_WALLET))).toEqual({
+      message: errorOf(missing).message,
+      extensions: errorOf(missing).extensions,
+    });
   });
 
   it('show a player of a transfer received the entry, and null for the transfer', async () => {
@@ -255,6 +203,74 @@ describe('rows over GraphQL', () => {
     const transfers = new Map(wallet?.entries.nodes.map((entry) => [entry.transferId, entry.transfer]));
     expect(transfers.get(received)).toBeNull();
     expect(transfers.get(sent)).toEqual({ id: sent });
+  });
+
+  it('show a player who received a transfer nothing of who sent it, by any field, filter, order, hash or cursor', async () => {
+    const [sender, receiver] = [`sender-${newOwner()}`, newOwner()];
+    const from_wallet = await newWallet(db, asset, { owner: sender, bought: 9 });
+    const to_wallet = await newWallet(db, asset, { owner: receiver, bought: 1 });
+    const [idem_key, note] = [newKey(), `note-${newKey()}`];
+    const { transfer_id } = await call(db, 'wallet_transfer', {
+      ...{ from_wallet, to_wallet, amount: 5, idem_key, metadata: { note } },
+    });
+    await call(db, 'wallet_reverse', {
+      wallet_id: from_wallet,
+      transfer_id,
+      amount: 2,
+      idem_key: newKey(),
+      metadata: { note },
+    });
+    const secrets = [from_wallet, sender, idem_key, note];
+    const schema = buildSchema(readFileSync(`${ROOT}schema.graphql`, 'utf8'));
+    /** All that a type has and that needs no arguments, so many objects deep; lists by their nodes. */
+    const fieldsOf = (type: GraphQLObjectType, depth: number): string =>
+      Object.values(type.getFields())
+        .flatMap(({ name, type: of }) => {
+          const named = getNamedType(of);
+          if (!isObjectType(named)) return [name];
+          const inner = depth > 0 ? fieldsOf(named, depth - 1) : '';
+          return inner === '' ? [] : [`${name} { ${inner} }`];
+        })
+        .join(' ');
+    const everything = fieldsOf(schema.getType('Entry') as GraphQLObjectType, 2);
+    const orders = (schema.getType('EntryOrderBy') as GraphQLEnumType)
+      .getValues()
+      .map(({ name }) => `orderBy: ${name}`);
+    const filters = [
+      'kinds: [transfer, reversal]',
+      'from: "2000-01-01T00:00:00Z"',
+      'to: "2999-01-01T00:00:00Z"',
+      'last: 3',
+    ];
+    const ask = (caller: Caller, args: string) =>
+      caller.data<{ wallet: { entries: { edges: { cursor: string; node: object }[] } } }>(
+        `{ wallet(id: "${to_wallet}") { entries(${args}) { edges { cursor node { ${everything} } } pageInfo { startCursor endCursor } } } }`,
+      );
+    const textOf = ({ wallet }: Awaited<ReturnType<typeof ask>>) =>
+      JSON.stringify(wallet) +
+      wallet.entries.edges.map(({ cursor }) => Buffer.from(cursor, 'base64').toString()).join(' ');
+
+    expect(everything).toMatch(/counterparty .* hash .* transfer \{ .*idemKey.* metadata/);
+    for (const args of [...orders, ...filters]) {
+      const shown = textOf(await ask(gateway.as('player', receiver), args));
+      expect([args, shown.includes(transfer_id)]).toEqual([args, true]);
+      for (const secret of secrets) expect([args, secret, shown.includes(secret)]).toEqual([args, secret, false]);
+      // The same question finds all of it for those who may see it.
+      const whole = textOf(await ask(gateway.as('service'), args));
+      for (const secret of [from_wallet, idem_key, note])
+        expect([args, secret, whole.includes(secret)]).toEqual([args, secret, true]);
+    }
+    expect(
+      await gateway.as('player', receiver).data(`{
+        wallet(id: "${from_wallet}") { id } transfer(id: "${transfer_id}") { id } entry(walletId: "${from_wallet}", seq: 2) { seq }
+        transferByIdemKey(walletId: "${from_wallet}", idemKey: "${idem_key}") { id } }`),
+    ).toEqual({ wallet: null, transfer: null, entry: null, transferByIdemKey: null });
+    for (const format of ['csv', 'ndjson']) {
+      const response = await gateway.as('player', receiver).fetch(`/wallets/${to_wallet}/history.${format}`);
+      const text = await response.text();
+      expect([format, text.includes(transfer_id)]).toEqual([format, true]);
+      for (const secret of secrets) expect([format, secret, text.includes(secret)]).toEqual([format, secret, false]);
+    }
   });
 
   it("do not show a player another's transfer by its key", async () => {
@@ -362,47 +378,39 @@ describe('rows over GraphQL', () => {
         wallets: { nodes: [] },
         own: null,
         other: null,
-        house: null,
         otherEntry: null,
-        houseEntry: null,
         sent: null,
         received: null,
       });
     },
   );
 
-  it.each(FLOWS)('of all players and none of the house are seen by the role %s', async (role) => {
+  it.each(ROLES.filter((role) => role !== 'player'))('of all players are seen by the role %s', async (role) => {
     const seen = await sees(role);
 
     expect(seen.wallets.nodes.map(({ id }) => id)).toEqual(expect.arrayContaining([own, other]));
-    expect(seen.wallets.nodes.filter(({ house }) => house !== null)).toEqual([]);
-    expect(seen).toMatchObject({ house: null, houseEntry: null, other: { id: other }, otherEntry: { seq: '1' } });
+    expect(seen).toMatchObject({ other: { id: other }, otherEntry: { seq: '1' } });
     expect(seen.received).toEqual({ metadata: { note: 'private' } });
     expect(seen.sent).toMatchObject({ debitEntry: { walletId: own }, creditEntry: { walletId: other } });
-  });
-
-  it("are all seen by an auditor, the house's too", async () => {
-    const seen = await sees('auditor');
-
-    expect(seen.wallets.nodes.map(({ id }) => id)).toEqual(expect.arrayContaining([own, other, treasury]));
-    expect(seen).toMatchObject({ houseEntry: { seq: '1' }, other: { id: other }, received: {} });
-    expect(seen.house).not.toBeNull();
   });
 
   it('of one caller never show in the answer to another on the same connection', async () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, async (_, nth) => {
         const role = ROLES[nth % 4] ?? 'player';
-        const data = await as(role).data<{ wallets: { nodes: { house: string | null; ownerId: string | null }[] } }>(
-          '{ wallets(first: 1000) { nodes { house ownerId } } }',
+        const data = await as(role).data<{ wallets: { nodes: { ownerId: string }[] } }>(
+          '{ wallets(first: 1000) { nodes { ownerId } } }',
         );
         return { role, nodes: data.wallets.nodes };
       }),
     );
 
     for (const { role, nodes } of answers) {
-      expect({ role, house: nodes.some(({ house }) => house !== null) }).toEqual({ role, house: role === 'auditor' });
-      if (role === 'player') expect(nodes).toEqual([{ house: null, ownerId: owner }]);
+      expect({ role, others: nodes.some(({ ownerId }) => ownerId !== owner) }).toEqual({
+        role,
+        others: role !== 'player',
+      });
+      if (role === 'player') expect(nodes).toEqual([{ ownerId: owner }]);
     }
   });
 

@@ -197,18 +197,6 @@ describe('who may subscribe', () => {
     expect(JSON.stringify(unknown).replaceAll(UNKNOWN_WALLET, other)).toBe(JSON.stringify(hidden));
   });
 
-  it('nobody: to a wallet of the house', async () => {
-    const { rows } = await db.query<{ id: string }>(
-      "select id from ledger.wallets where asset_code = $1 and house = 'treasury' limit 1",
-      [await someAsset(db)],
-    );
-    const socket = await connect('auditor', 'auditor');
-
-    expect(await socket.wallet(rows[0]?.id ?? '').refused()).toMatchObject({
-      extensions: { code: 'WALLET_NOT_FOUND' },
-    });
-  });
-
   it('with the token in the header of the request, where a client can set it', async () => {
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'], {
       headers: { authorization: await bearer('service', 'shop') },

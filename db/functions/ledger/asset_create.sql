@@ -7,7 +7,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
-  v_opened uuid[];
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
     when name is null or char_length(name) not between 1 and 200 then 'name'
@@ -15,9 +14,9 @@ declare
   end;
 begin
   if v_argument is not null then
-    perform ledger_private.refuse('WLARG', format('invalid argument: %s', v_argument),
+    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: %s', v_argument),
       jsonb_build_object('argument', v_argument),
-      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.');
+      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.'));
   end if;
 
   v_asset.code := code;
@@ -30,25 +29,11 @@ begin
     on conflict on constraint assets_pkey do nothing;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
-    perform ledger_private.refuse('WLARG', format('invalid argument: asset %s exists with other facts', code),
+    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: asset %s exists with other facts', code),
       jsonb_build_object('argument', case when v_asset.name <> name then 'name' else 'scale' end,
         'code', code, 'name', v_asset.name, 'scale', v_asset.scale),
-      'Repeat the asset''s own name and scale, or choose another code.');
+      'Repeat the asset''s own name and scale, or choose another code.'));
   end if;
-
-  with opened as (
-    insert into ledger.wallets (id, asset_code, normal_side, house, stripe)
-    select ledger_private.house_wallet_id(v_asset.code, h.account, s.stripe), v_asset.code,
-        (case when h.account in ('treasury', 'promotions') then 'debit' else 'credit' end)::ledger.entry_side,
-        h.account, s.stripe
-      from unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
-      -- Another call may be opening them too: one order, no deadlock.
-      order by h.account, s.stripe
-    on conflict on constraint wallets_pkey do nothing
-    returning id
-  )
-  select array_agg(opened.id) into v_opened from opened;
-  perform ledger_private.record_events(v_opened, 'opened', null);
   perform set_config('ledger.posting', '', true);
   return v_asset;
 end
@@ -56,7 +41,7 @@ $$;
 
 comment on function ledger.asset_create(text, text, int) is
 $$@resultFieldName asset
-Creates an asset and its house accounts. Repeating the call with the same facts changes nothing.
+Creates an asset. Repeating the call with the same facts changes nothing.
 
 - code: 1 to 64 letters, digits, dots, dashes or underscores.
 - name: for people, 1 to 200 characters.

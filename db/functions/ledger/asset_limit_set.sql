@@ -27,13 +27,13 @@ declare
   end;
 begin
   if v_argument is not null then
-    perform ledger_private.refuse_argument(v_argument,
-      'Name the asset; a limit is a number of minor units from 0 to 9000000000000000000, or null for none.');
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
+      'Name the asset; a limit is a number of minor units from 0 to 9000000000000000000, or null for none.'));
   end if;
   -- Of two calls one waits for the other: each leaves a row of its own.
   select a.hash into v_asset_hash from ledger.assets a where a.code = asset_limit_set.asset_code for no key update;
   if not found then
-    perform ledger_private.refuse_asset(asset_code);
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
   end if;
 
   select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;

@@ -16,37 +16,42 @@ declare
   v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
 begin
   if "limit" is null or "limit" not between 1 and 10000 then
-    perform ledger_private.refuse_argument('limit', 'Ask for 1 to 10000 events at a time.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Ask for 1 to 10000 events at a time.'));
   end if;
   v_parts := regexp_match(after,
     '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
-    perform ledger_private.refuse_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}');
+    perform ledger_private.refuse(ledger_private.invalid_argument('after',
+      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
   end if;
   v_epoch := ledger_private.feed_epoch();
   if after is not null then
     v_xid := v_parts[2]::xid8;
     v_id := v_parts[3]::uuid;
     if v_parts[1]::int <> v_epoch then
-      perform ledger_private.refuse_argument('after',
+      perform ledger_private.refuse(ledger_private.invalid_argument('after',
         'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
-        jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text));
-    elsif not exists (select from ledger.transfers t where t.xid = v_xid and t.id = v_id) then
-      perform ledger_private.refuse_argument('after',
+        jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text)));
+    elsif not exists (select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
+      perform ledger_private.refuse(ledger_private.invalid_argument('after',
         'The ledger no longer has that event. Start again from null, and skip the transfers that you know by their ids.',
-        '{"reason": "cursor_unknown"}');
+        '{"reason": "cursor_unknown"}'));
     end if;
   end if;
   return query
-    select v_epoch || '.' || t.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
+    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
         t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
         t.metadata, t.created_at
-      from ledger.transfers t
+      from (
+        select e.xid, e.transfer_id from ledger.entries e
+          where e.actor is not null and (e.xid, e.transfer_id) > (v_xid, v_id) and e.xid < v_horizon
+          order by e.xid, e.transfer_id
+          limit ledger_events."limit"
+      ) n
+      join ledger.transfers t on t.id = n.transfer_id
       -- One look-up for each: joined, all wallets may be read.
       left join lateral (select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1) w on true
-      where (t.xid, t.id) > (v_xid, v_id) and t.xid < v_horizon
-      order by t.xid, t.id
-      limit ledger_events."limit";
+      order by n.xid, n.transfer_id;
 end
 $$;
 

@@ -6,8 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
   with place as (
-    select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next,
-        ledger_private.seal_start((select max(e.epoch) from ledger.feed_epochs e)) as sealed
+    select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next
   ), moments (name, since) as (
     -- Wallets that fail are counted below: they would hide that nobody books the others.
     select 'oldest_due_seconds', least(
@@ -20,14 +19,17 @@ as $$
     union all
     select 'last_clean_verify_seconds', (select max(v.finished_at) from ledger.verifications v where v.findings = 0)
     union all
-    select 'last_seal_seconds', (select s.sealed_at from ledger.seals s order by s.seq desc limit 1)
+    select 'last_seal_seconds', (select s.sealed_at from ledger.blocks s order by s.seq desc limit 1)
     union all
     -- The places are sub-selects, so that the index is looked up and not read.
-    select 'unsealed_seconds', (select t.created_at from ledger.transfers t
-      where (t.xid, t.id) > ((select (p.sealed).xid from place p), (select (p.sealed).id from place p)) order by t.xid, t.id limit 1)
+    select 'unsealed_seconds', least(
+        (select e.created_at from ledger.entries e
+          where e.actor is not null and e.xid >= (select pg_snapshot_xmax(ledger_private.closed_snapshot())) order by e.xid, e.transfer_id limit 1),
+        (select min(e.created_at) from ledger.entries e
+          where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(ledger_private.closed_snapshot())))))
     union all
-    select 'feed_lag_seconds', (select t.created_at from ledger.transfers t
-      where t.xid >= (select p.horizon from place p) order by t.xid, t.id limit 1)
+    select 'feed_lag_seconds', (select e.created_at from ledger.entries e
+      where e.actor is not null and e.xid >= (select p.horizon from place p) order by e.xid, e.transfer_id limit 1)
   ), waits as (
     select count(*) as number, min(l.waitstart) as since
       from pg_locks l join pg_stat_activity a on a.pid = l.pid

@@ -9,7 +9,7 @@ declare
   v_events int;
 begin
   if "limit" is null or "limit" not between 1 and 10000 then
-    perform ledger_private.refuse_argument('limit', 'Read 1 to 10000 events at a time.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Read 1 to 10000 events at a time.'));
   end if;
   if after is null then
     next_cursor := coalesce(ledger_private.feed_end(), '');
@@ -28,8 +28,7 @@ begin
     select s.wallet_id, max(s.seq) as seq
       from page p
       cross join lateral (values (p.debit_wallet_id, p.debit_seq), (p.credit_wallet_id, p.credit_seq)) s (wallet_id, seq)
-      join ledger.wallets w on w.id = s.wallet_id
-      where w.house is null
+      where s.wallet_id is not null
       group by s.wallet_id
   ), notified as (
     select count(pg_notify('wallet:' || c.wallet_id, c.seq::text)) from changed c

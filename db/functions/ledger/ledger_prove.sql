@@ -13,8 +13,8 @@ begin
   v_proof.started_at := clock_timestamp();
   -- One statement, one snapshot.
   select array(select f from ledger_private.verify_kept(kept) f union all select f from ledger.ledger_verify() f),
-      (select max(s.seq) from ledger.seals s)
-    into v_findings, v_proof.seal_seq;
+      (select max(s.seq) from ledger.blocks s)
+    into v_findings, v_proof.block_seq;
   -- One chain of all proofs: who ends at the same time waits for a moment.
   lock table ledger.verifications in share row exclusive mode;
   select v.* into v_previous from ledger.verifications v order by v.seq desc limit 1;

@@ -24,8 +24,8 @@ declare
 begin
   -- "No row" must never mean "no such wallet".
   if ledger_verify.wallet_id is not null
-    and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(ledger_verify.wallet_id);
+    and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(ledger_verify.wallet_id));
   end if;
   if ledger_verify.wallet_id is null and pg_relation_size('ledger.entries') > 32 * 1024 * 1024 then
     v_digits := regexp_split_to_array('0123456789abcdef', '');
@@ -40,6 +40,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -53,10 +54,10 @@ begin
     end if;
   end loop;
   if ledger_verify.wallet_id is null then
-    return query select f.* from ledger_private.verify_house() f;
-    return query select f.* from ledger_private.verify_sums() f;
+    return query select f.* from ledger_private.verify_totals() f;
     return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
+    return query select f.* from ledger_private.verify_closed() f;
   end if;
 end
 $$;
@@ -76,7 +77,6 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
@@ -89,12 +89,13 @@ Rules:
 - lot_order: the earliest expiry was drawn first, and credits that do not expire last
 - lot_expiry: a lot that was due was booked by the wallet's next entries
 - work_list: the lists of open holds and lots are true
-- wallet_id: the id of a wallet is the one derived from its owner or house account, and no part of the house is missing
+- wallet_id: the id of a wallet is the one derived from its owner
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are numbered without gaps, none
   missing, and each hash covers the row and the one before
-- asset_sum: within an asset, debits and credits have the same sum
+- asset_sum: within an asset, what players have is what the house's accounts have
+- house_total: the totals of a block are the sums of the entries that it closed
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was

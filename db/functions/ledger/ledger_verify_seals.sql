@@ -11,6 +11,8 @@ as $$
   select f.* from ledger_private.verify_kept(kept) f
   union all
   select f.* from ledger_private.verify_seals() f
+  union all
+  select f.* from ledger_private.verify_closed() f
 $$;
 
 comment on function ledger.ledger_verify_seals(jsonb) is

@@ -9,8 +9,8 @@ declare
   v_head ledger.entries;
 begin
   -- Under the caller's own policies: a wallet that the caller may not see is not found.
-  if not exists (select from ledger.wallets w where w.id = wallet_balance.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(wallet_id);
+  if not exists (select from ledger.wallets w where w.id = wallet_balance.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   select e.* into v_head
     from ledger.entries e

@@ -9,15 +9,15 @@ declare
   v_created_at timestamptz;
 begin
   if at_time is null then
-    perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_time', 'Send an instant from when the wallet was opened to now.'));
   end if;
-  select w.created_at into v_created_at from ledger.wallets w where w.id = wallet_balance_at.wallet_id and w.house is null;
+  select w.created_at into v_created_at from ledger.wallets w where w.id = wallet_balance_at.wallet_id;
   if not found then
-    perform ledger_private.refuse_wallet(wallet_id);
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   if at_time < v_created_at then
-    perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.',
-      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at)));
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_time', 'Send an instant from when the wallet was opened to now.',
+      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at))));
   end if;
   return ledger_private.balance_of(ledger_private.entry_at(wallet_id, at_time), least(at_time, statement_timestamp()));
 end

@@ -12,44 +12,38 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'capture', null, null, null, null, amount, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
-  v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
-  v_head ledger.entries := v_prepared.head;
-  v_wallet ledger.wallets := v_prepared.wallet;
+  v_request ledger_private.request;
+  v_prepared ledger_private.prepared;
   v_hold ledger.holds;
+  v_amount bigint;
+  v_bonus bigint;
   v_entry ledger.entries;
-  v_house_entry ledger.entries;
   v_draws ledger.bonus_lot_draws[];
-  v_expired boolean;
-  v_sealed ledger_private.sealed;
 begin
+  v_request := ledger_private.request(kind => 'capture', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, amount => amount,
+    metadata => metadata);
+  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_hold := ledger_private.open_hold(wallet_id, hold_id);
+  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
+  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_capture.wallet_id and h.id = wallet_capture.hold_id;
+  v_amount := coalesce(amount, v_hold.amount);
+  v_bonus := least(v_amount, v_hold.bonus_amount);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
+    change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), array[wallet_id]);
+  perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => wallet_id, available => v_hold.amount, requested => v_amount,
+    facts => jsonb_build_object('hold_id', hold_id)), array[wallet_id]);
 
-  v_transfer.id := uuidv7();
-  v_transfer.amount := coalesce(amount, v_hold.amount);
-  v_transfer.bonus_amount := least(v_transfer.amount, v_hold.bonus_amount);
-  v_entry := ledger_private.next_entry(v_wallet, v_head, 'debit', v_transfer.id, 'capture', v_transfer.amount, v_transfer.bonus_amount,
-    -v_hold.amount, v_prepared.at_time);
-  perform ledger_private.check_own_limits(v_wallet, v_entry);
-  if v_transfer.amount > v_hold.amount then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_funds(wallet_id, v_hold.amount, v_transfer.amount, jsonb_build_object('hold_id', hold_id));
-  end if;
-
-  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_transfer.bonus_amount) d);
-  v_expired := ledger_private.lock_breakage(v_wallet, v_draws, v_entry.created_at);
-  v_house_entry := ledger_private.opposite_entry(ledger_private.lock_house('revenue', v_wallet), v_entry, v_prepared.at_time);
-  v_transfer.actor := ledger_private.actor();
-  v_sealed := ledger_private.write(v_transfer, v_entry, v_house_entry);
-  perform ledger_private.close_holds(array[v_transfer], v_draws);
-  if v_expired then
-    perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
-  end if;
-  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
+  v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id,
+    transfer_id => uuidv7(), kind => 'capture', side => 'debit', account => 'revenue', amount => v_amount, bonus_amount => v_bonus,
+    held_amount => -v_hold.amount, at_time => v_prepared.at_time), v_request));
+  perform ledger_private.write(array[v_entry]);
+  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_bonus) d);
+  perform ledger_private.close_holds(array[v_entry], v_draws);
+  -- What is freed and has expired goes to breakage now.
+  perform ledger_private.settle_given_back(v_entry, v_draws);
+  return ledger_private.receipt(v_entry, false);
 end
 $$;
 

@@ -17,7 +17,7 @@ declare
   v_failures ledger_private.failure[] := '{}';
 begin
   if max_wallets is null or max_wallets not between 1 and 100000 then
-    perform ledger_private.refuse_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.'));
   end if;
   loop
     v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);

@@ -10,8 +10,8 @@ as $$
 declare
   v_head ledger.entries;
 begin
-  if not exists (select from ledger.wallets w where w.id = wallet_explain.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(wallet_id);
+  if not exists (select from ledger.wallets w where w.id = wallet_explain.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   select e.* into v_head from ledger.entries e where e.wallet_id = wallet_explain.wallet_id order by e.seq desc limit 1;
 

@@ -7,11 +7,10 @@ returns setof ledger.history_line
 language sql
 stable
 begin atomic
-  select e.seq, e.created_at, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
-    e.held_balance, e.transfer_id, ledger_private.counterparty(e, t, o.kind), t.idem_key, t.actor, t.metadata
+  select e.seq, e.created_at, e.kind, ledger.entries_side(e), e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
+    e.held_balance, e.transfer_id, ledger.entries_counterparty(e), t.idem_key, t.actor, t.metadata
   from ledger.entries e
   left join ledger.transfers t on t.id = e.transfer_id
-  left join ledger.transfers o on o.id = t.reverses
   where e.wallet_id = wallet_history.wallet_id
     and e.seq > (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, from_time), 0))
     and e.seq <= (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, to_time), 9223372036854775807))

@@ -12,38 +12,37 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'hold', null, null, null, null, amount, amount, 0, null, null, expires_at, coalesce(metadata, '{}'), null, null, null);
-  v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
-  v_head ledger.entries := v_prepared.head;
+  v_request ledger_private.request;
+  v_prepared ledger_private.prepared;
+  v_head ledger.entries;
   v_entry ledger.entries;
-  v_sealed ledger_private.sealed;
 begin
+  v_request := ledger_private.request(kind => 'hold', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata, amount => amount,
+    expires_at => expires_at);
+  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_transfer.id := uuidv7();
-  v_entry := ledger_private.next_entry(
-    v_prepared.wallet, v_head, 'debit', v_transfer.id, 'hold', 0, 0, amount, v_prepared.at_time);
-  if v_entry.held_balance > v_entry.balance then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_funds(wallet_id, v_entry.balance - v_entry.held_balance + amount, amount);
-  end if;
+  v_head := v_prepared.head;
+  perform ledger_private.refuse(
+    ledger_private.insufficient_funds(wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), amount), array[wallet_id]);
 
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => wallet_id, transfer_id => uuidv7(), kind => 'hold',
+    side => 'debit', account => 'player', amount => 0, bonus_amount => 0, held_amount => amount, at_time => v_prepared.at_time), v_request);
   -- It reserves what a spend would take: bonus credits first, the earliest expiry first.
-  v_transfer.bonus_amount := least(amount, v_head.bonus_balance - ledger_private.held_bonus(v_head));
-  v_transfer.hold_id := v_transfer.id;
-  v_transfer.actor := ledger_private.actor();
-  v_sealed := ledger_private.write(v_transfer, v_entry);
+  v_entry.held_bonus_amount := least(amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry.hold_id := v_entry.transfer_id;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(array[v_entry]);
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.holds (wallet_id, id, seq, amount, bonus_amount, expires_at, created_at)
-    values (wallet_id, v_transfer.id, v_entry.seq, amount, v_transfer.bonus_amount, wallet_hold.expires_at, v_entry.created_at);
-  insert into ledger_private.open_holds (wallet_id, hold_id, expires_at) values (wallet_id, v_transfer.id, wallet_hold.expires_at);
+    values (wallet_id, v_entry.hold_id, v_entry.seq, amount, v_entry.held_bonus_amount, wallet_hold.expires_at, v_entry.created_at);
+  insert into ledger_private.open_holds (wallet_id, hold_id, expires_at) values (wallet_id, v_entry.hold_id, wallet_hold.expires_at);
   perform set_config('ledger.posting', '', true);
-  if v_transfer.bonus_amount > 0 then
-    perform ledger_private.move_lots(array[v_sealed.transfer], array[1], array[null::int], 1);
+  if v_entry.held_bonus_amount > 0 then
+    perform ledger_private.move_lots(v_entry);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.receipt(v_entry, false);
 end
 $$;
 

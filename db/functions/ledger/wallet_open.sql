@@ -12,8 +12,8 @@ begin
   perform ledger_private.check_asset(asset_code);
 
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.wallets (id, owner_id, asset_code, normal_side)
-    values (ledger.wallet_id(owner_id, asset_code), owner_id, asset_code, 'credit')
+  insert into ledger.wallets (id, owner_id, asset_code)
+    values (ledger.wallet_id(owner_id, asset_code), owner_id, asset_code)
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
@@ -27,7 +27,7 @@ begin
     from ledger.wallets w
     where w.id = ledger.wallet_id(wallet_open.owner_id, wallet_open.asset_code);
   if v_wallet.status = 'closed' then
-    perform ledger_private.check_status(v_wallet, false);
+    perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
   end if;
   return v_wallet;
 end

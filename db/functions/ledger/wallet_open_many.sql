@@ -12,8 +12,8 @@ declare
   v_opened record;
 begin
   if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
-    perform ledger_private.refuse_argument('owner_ids', 'Send a list of at most 10000 owner ids.',
-      jsonb_build_object('length', cardinality(owner_ids), 'max', 10000));
+    perform ledger_private.refuse(ledger_private.invalid_argument('owner_ids', 'Send a list of at most 10000 owner ids.',
+      jsonb_build_object('length', cardinality(owner_ids), 'max', 10000)));
   end if;
   for v_owner, v_place in select o.owner_id, o.place from unnest(owner_ids) with ordinality o (owner_id, place) loop
     perform ledger_private.check_owner_id(v_owner, jsonb_build_object('index', v_place - 1));
@@ -23,9 +23,9 @@ begin
   perform set_config('ledger.posting', 'on', true);
   -- By ascending id, so that two calls that open the same wallets never wait for each other both.
   with opened as (
-    insert into ledger.wallets (id, owner_id, asset_code, normal_side)
+    insert into ledger.wallets (id, owner_id, asset_code)
       select distinct ledger.wallet_id(o.owner_id, wallet_open_many.asset_code) as id, o.owner_id,
-          wallet_open_many.asset_code, 'credit'::ledger.entry_side
+          wallet_open_many.asset_code
         from unnest(owner_ids) o (owner_id)
         order by id
       on conflict on constraint wallets_pkey do nothing
@@ -41,7 +41,7 @@ begin
       join ledger.wallets w on w.id = ledger.wallet_id(o.owner_id, wallet_open_many.asset_code)
       order by o.place
   loop
-    perform ledger_private.check_status(v_opened.wallet, false, jsonb_build_object('index', v_opened.index));
+    perform ledger_private.refuse(ledger_private.not_allowed(v_opened.wallet, false, jsonb_build_object('index', v_opened.index)));
     return next v_opened.wallet;
   end loop;
 end

@@ -11,13 +11,14 @@ declare
   v_now constant timestamptz := statement_timestamp();
 begin
   if from_time is null then
-    perform ledger_private.refuse_argument('from_time', 'Send the instant from which the statement lists entries.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
-    perform ledger_private.refuse_argument('to_time', 'Send the instant before which the statement ends: from_time or later.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
+      'Send the instant before which the statement ends: from_time or later.'));
   end if;
-  if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(wallet_id);
+  if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   return row(
     wallet_id, from_time, to_time,

@@ -12,7 +12,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, coalesce(metadata, '{}'));
+  return ledger_private.post_between(from_wallet => from_wallet, to_wallet => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}'));
 end
 $$;
 

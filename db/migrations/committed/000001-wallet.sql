@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6aa8de6279f3abdcec7c000dd6c24f44a4ebddf1
+--! Hash: sha1:3dc834bb985d804fd83b0a1059ee800a6f252e2f
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -29,14 +29,14 @@ grant usage on schema gateway to wallet_gateway, wallet_worker;
 
 -- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from writing by hand.
 -- They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
---! Included functions/ledger_private/tg__guard_insert.sql
+--! Included functions/ledger_private/triggers/tg__guard_insert.sql
 create or replace function ledger_private.tg__guard_insert()
 returns trigger
 language plpgsql
 as $$
 begin
   -- Judged here: PostgreSQL would parse a trigger's WHEN anew for every statement, which costs more than the call.
-  if TG_OP <> 'TRUNCATE' and current_setting('ledger.posting', true) = 'on' then
+  if current_setting('ledger.posting', true) = 'on' then
     return null;
   end if;
   raise exception using
@@ -50,8 +50,8 @@ comment on function ledger_private.tg__guard_insert() is
   'Refuses rows written by hand, also by the owner or a superuser: all that come while no posting function is at work.';
 
 revoke all on function ledger_private.tg__guard_insert() from public;
---! EndIncluded functions/ledger_private/tg__guard_insert.sql
---! Included functions/ledger_private/tg__append_only.sql
+--! EndIncluded functions/ledger_private/triggers/tg__guard_insert.sql
+--! Included functions/ledger_private/triggers/tg__append_only.sql
 create or replace function ledger_private.tg__append_only()
 returns trigger
 language plpgsql
@@ -68,9 +68,9 @@ comment on function ledger_private.tg__append_only() is
   'Refuses to change or remove what has been written, also to the owner or a superuser.';
 
 revoke all on function ledger_private.tg__append_only() from public;
---! EndIncluded functions/ledger_private/tg__append_only.sql
---! Included functions/ledger_private/tg_transfers__arrived.sql
-create or replace function ledger_private.tg_transfers__arrived()
+--! EndIncluded functions/ledger_private/triggers/tg__append_only.sql
+--! Included functions/ledger_private/triggers/tg_entries__arrived.sql
+create or replace function ledger_private.tg_entries__arrived()
 returns trigger
 language plpgsql
 as $$
@@ -81,13 +81,13 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_transfers__arrived() is
-$$Marks a transfer that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
+comment on function ledger_private.tg_entries__arrived() is
+$$Marks an entry that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
 refused until begin_epoch() has given it a place.$$;
 
-revoke all on function ledger_private.tg_transfers__arrived() from public;
---! EndIncluded functions/ledger_private/tg_transfers__arrived.sql
---! Included functions/ledger_private/tg_feed_epochs__arrived.sql
+revoke all on function ledger_private.tg_entries__arrived() from public;
+--! EndIncluded functions/ledger_private/triggers/tg_entries__arrived.sql
+--! Included functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 create or replace function ledger_private.tg_feed_epochs__arrived()
 returns trigger
 language plpgsql
@@ -103,10 +103,10 @@ comment on function ledger_private.tg_feed_epochs__arrived() is
 $$Lets the epochs of a ledger that replication brings take the place of those that migrating the empty database began.$$;
 
 revoke all on function ledger_private.tg_feed_epochs__arrived() from public;
---! EndIncluded functions/ledger_private/tg_feed_epochs__arrived.sql
+--! EndIncluded functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 
 -- Whose rows a player sees
---! Included functions/ledger_private/claimed_subject.sql
+--! Included functions/ledger_private/callers/claimed_subject.sql
 create or replace function ledger_private.claimed_subject()
 returns text
 language sql
@@ -121,7 +121,7 @@ comment on function ledger_private.claimed_subject() is
 
 revoke all on function ledger_private.claimed_subject() from public;
 grant execute on function ledger_private.claimed_subject() to wallet_player;
---! EndIncluded functions/ledger_private/claimed_subject.sql
+--! EndIncluded functions/ledger_private/callers/claimed_subject.sql
 
 -- Tables and types
 --! Included schema/assets.sql
@@ -155,17 +155,22 @@ create trigger _200_append_only before update or delete or truncate on ledger.as
 grant select on ledger.assets to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/assets.sql
 --! Included schema/wallets.sql
--- Who has credits: players, and the house, whose accounts are wallets too, in stripes. The balance is in no column of a wallet: the
--- newest of its entries says it.
+-- Who has credits: players. The balance is in no column of a wallet: the newest of its entries says it. The house has no wallets; what its
+-- accounts have is the sum of the entries that name them.
 create type ledger.entry_side as enum ('debit', 'credit');
 comment on type ledger.entry_side is
-  'The two sides of double entry. An entry on a wallet''s normal side raises its balance, one on the other side lowers it.';
+  'The two sides of double entry. A credit raises the balance of a player''s wallet, a debit lowers it.';
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
-create type ledger.house_account as enum ('treasury', 'promotions', 'revenue', 'breakage');
-comment on type ledger.house_account is
-  'The house''s own accounts: treasury (credits sold), promotions (credits given away), revenue (credits spent), breakage (credits that expired).';
-grant usage on type ledger.house_account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+create type ledger.account as enum (
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
+  'transit_in', 'transit_out', 'elsewhere'
+);
+comment on type ledger.account is
+$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
+given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets another database has; sums
+name it, entries do not. The others have no movements yet.$$;
+grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');
 comment on type ledger.wallet_status is
@@ -178,40 +183,23 @@ grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, w
 
 create table ledger.wallets (
   id uuid primary key,
-  owner_id text,
+  owner_id text not null,
   asset_code text not null references ledger.assets (code),
-  normal_side ledger.entry_side not null,
-  house ledger.house_account,
-  stripe smallint,
   status ledger.wallet_status not null default 'open',
   created_at timestamptz not null default clock_timestamp(),
-  constraint wallets_belong_to_an_owner_or_the_house check ((owner_id is null) = (house is not null)),
-  constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200),
-  constraint wallets_only_the_house_has_stripes check ((house is null) = (stripe is null)),
-  constraint wallets_stripe_is_0_to_32 check (stripe between 0 and 32),
-  constraint wallets_normal_side_follows_the_account check (
-    (normal_side = 'debit') = (house is not null and house in ('treasury', 'promotions'))
-  ),
-  constraint wallets_house_stays_open check (house is null or status = 'open')
+  constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200)
 );
 
--- A posting finds the house stripe of a player's wallet with it. Not unique: the derived id already is.
-create index wallets_asset_code_house_stripe_idx on ledger.wallets (asset_code, house, stripe) where house is not null;
 -- A player's list of wallets.
-create index wallets_owner_id_idx on ledger.wallets (owner_id) where owner_id is not null;
+create index wallets_owner_id_idx on ledger.wallets (owner_id);
 
 comment on table ledger.wallets is
   $$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries it.$$;
 comment on column ledger.wallets.id is 'Derived from owner and asset (see walletId), so nobody needs to look it up.';
 comment on column ledger.wallets.owner_id is $$@isIndexed
 @behavior -orderBy
-The player's account number: 1 to 200 characters, opaque and unchanging; null for the house. Never an e-mail address or a name.$$;
+The player's account number: 1 to 200 characters, opaque and unchanging. Never an e-mail address or a name.$$;
 comment on column ledger.wallets.asset_code is 'The asset whose credits the wallet holds.';
-comment on column ledger.wallets.normal_side is
-  'The side that raises the balance: credit for players, revenue and breakage, debit for the treasury and promotions.';
-comment on column ledger.wallets.house is 'The house account this wallet is a part of; null for players.';
-comment on column ledger.wallets.stripe is
-  'Which part of the house account: 0 to 31 for single calls, 32 for batches; null for players. An account''s balance is the sum over its stripes.';
 comment on column ledger.wallets.status is 'open, frozen or closed; every change leaves a row in the wallet''s events.';
 comment on column ledger.wallets.created_at is 'When the wallet was opened.';
 
@@ -222,7 +210,7 @@ create trigger _200_append_only before delete or truncate on ledger.wallets
   for each statement execute function ledger_private.tg__append_only();
 create trigger _200_guard_update before update on ledger.wallets for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__append_only();
---! Included functions/ledger_private/tg_wallets__status_only.sql
+--! Included functions/ledger_private/triggers/tg_wallets__status_only.sql
 create or replace function ledger_private.tg_wallets__status_only()
 returns trigger
 language plpgsql
@@ -243,19 +231,17 @@ $$;
 comment on function ledger_private.tg_wallets__status_only() is 'Refuses to change anything of a wallet but its status.';
 
 revoke all on function ledger_private.tg_wallets__status_only() from public;
---! EndIncluded functions/ledger_private/tg_wallets__status_only.sql
+--! EndIncluded functions/ledger_private/triggers/tg_wallets__status_only.sql
 create trigger _300_status_only before update on ledger.wallets
   for each row execute function ledger_private.tg_wallets__status_only();
 
--- Whoever sees a wallet sees what belongs to it: the policies of other tables ask these, by a sub-select. For those who see every
--- player that is scalar, because PostgreSQL would answer an EXISTS by reading all wallets into a hash table; for a
--- player that table holds the own wallets only, and spares a look-up per row.
+-- Whoever sees a wallet sees what belongs to it: the policies for players of other tables ask these, by a sub-select. PostgreSQL answers it by
+-- a hash table of the own wallets, which spares a look-up per row.
 alter table ledger.wallets enable row level security;
 -- The sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
-  using (house is null and owner_id = (select ledger_private.claimed_subject()));
-create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job
-  using (house is null);
+  using (owner_id = (select ledger_private.claimed_subject()));
+create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);
 grant select on ledger.wallets to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -289,170 +275,309 @@ create trigger _200_append_only before update or delete or truncate on ledger.wa
 
 -- Why a wallet was frozen, and by whom, is not for its player to read.
 alter table ledger.wallet_events enable row level security;
-create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = wallet_events.wallet_id));
+create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.wallet_events for select to wallet_auditor using (true);
 grant select on ledger.wallet_events to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/wallets.sql
---! Included schema/movements.sql
--- The log: what moved, and what each movement left in each wallet. The newest entry of a wallet is its balance.
--- Foreign keys of the hot tables are declared and not enforced: the functions hold the wallets locked, and ledger_verify() proves
--- them. They document the model and give GraphQL its relations.
-create type ledger.transfer_kind as enum
-  ('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry');
-comment on type ledger.transfer_kind is 'What a movement is.';
+--! Included schema/nodes.sql
+-- Which wallets this database has. The rows of some of a ledger's wallets, alone in a database, are a ledger of their own.
+create table ledger_private.node_ranges (
+  first_id uuid primary key,
+  last_id uuid not null,
+  constraint node_ranges_order check (first_id <= last_id)
+);
+
+comment on table ledger_private.node_ranges is
+$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has all of them. A transfer
+with a wallet outside of the ranges has one entry here, and the other side is the account elsewhere. The owner writes them, before
+the wallets are brought here.$$;
+comment on column ledger_private.node_ranges.first_id is 'The first id of the range.';
+comment on column ledger_private.node_ranges.last_id is 'The last id of the range.';
+
+grant select on ledger_private.node_ranges to wallet_auditor, wallet_job;
+--! EndIncluded schema/nodes.sql
+--! Included schema/entries.sql
+-- The log: a row for each movement and each player's wallet that it touches, with what it left in that wallet. The newest row of a wallet is
+-- its balance. The row of the wallet that acted carries the request. What the house's accounts have is the sum of the rows that name them.
+create type ledger.transfer_kind as enum (
+  'top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry',
+  'opening', 'exchange', 'adjustment', 'debt', 'collection', 'forgiveness', 'merge'
+);
+comment on type ledger.transfer_kind is
+  'What a movement is. The kinds after expiry are not booked yet.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
-create table ledger.transfers (
-  id uuid not null,
-  wallet_id uuid not null,
-  idem_key text,
-  kind ledger.transfer_kind not null,
-  debit_wallet_id uuid,
-  debit_seq bigint,
-  credit_wallet_id uuid,
-  credit_seq bigint,
-  requested_amount bigint,
-  amount bigint not null,
-  bonus_amount bigint not null default 0,
-  reverses uuid,
-  hold_id uuid,
-  expires_at timestamptz,
-  metadata jsonb not null,
-  actor text not null,
-  created_at timestamptz not null,
-  xid xid8 not null default pg_current_xact_id(),
-  constraint transfers_wallet_id_idem_key_key unique (wallet_id, idem_key),
-  constraint transfers_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
-  constraint transfers_bonus_amount_is_part_of_amount check (bonus_amount between 0 and amount)
-);
--- Made last, so that a movement is looked up by it: see holds.
-alter table ledger.transfers
-  add primary key (id),
-  add constraint transfers_reverses_fkey foreign key (reverses) references ledger.transfers (id) not enforced;
-
--- A movement finds its reversals; and the feed its place.
-create index transfers_reverses_idx on ledger.transfers (reverses) where reverses is not null;
-create index transfers_xid_id_idx on ledger.transfers (xid, id);
-
-comment on table ledger.transfers is $$@behavior -query:resource:connection -query:resource:list -filter -order
-One movement of credits, booked as one debit and one credit entry of the same amount; a hold or a release, which only reserves or frees, as one
-entry of the wallet. Append-only.$$;
-comment on constraint transfers_wallet_id_idem_key_key on ledger.transfers is $$@fieldName transferByIdemKey$$;
-comment on constraint transfers_wallet_id_fkey on ledger.transfers is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
-comment on constraint transfers_reverses_fkey on ledger.transfers is $$@fieldName reversedTransfer
-@forwardDescription The movement that this one reverses.
-@foreignFieldName reversals
-@backwardDescription What has been taken back of it: its reversals, oldest first.
-@isIndexed$$;
-comment on column ledger.transfers.id is 'Time-ordered id of the movement.';
-comment on column ledger.transfers.wallet_id is 'The wallet the call acted for: the scope of its idempotency key.';
-comment on column ledger.transfers.idem_key is
-  'The caller''s idempotency key, unique within the wallet for ever; null only for what the system books itself.';
-comment on column ledger.transfers.kind is 'What the movement is.';
-comment on column ledger.transfers.debit_wallet_id is 'The wallet of the debit entry.';
-comment on column ledger.transfers.debit_seq is 'The debit entry''s number within its wallet.';
-comment on column ledger.transfers.credit_wallet_id is 'The wallet of the credit entry.';
-comment on column ledger.transfers.credit_seq is 'The credit entry''s number within its wallet.';
-comment on column ledger.transfers.requested_amount is 'The amount as the caller asked for it, in minor units; null where it asked for all.';
-comment on column ledger.transfers.amount is
-  'The amount moved, or reserved by a hold and freed by a release, in minor units of the asset.';
-comment on column ledger.transfers.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
-comment on column ledger.transfers.reverses is 'The transfer that this one reverses, if it is a reversal.';
-comment on column ledger.transfers.hold_id is 'The hold that this one opened, captured or released.';
-comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
-comment on column ledger.transfers.metadata is 'The caller''s own facts: a JSON object of at most 8192 bytes.';
-comment on column ledger.transfers.actor is 'Who called: the token''s role and subject, or db: and the database login.';
-comment on column ledger.transfers.created_at is 'When it was booked.';
-comment on column ledger.transfers.xid is $$@behavior -*
-The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
-
-create trigger _100_guard_insert before insert on ledger.transfers
-  for each statement execute function ledger_private.tg__guard_insert();
-create trigger _200_append_only before update or delete or truncate on ledger.transfers
-  for each statement execute function ledger_private.tg__append_only();
-
--- Of a transfer received, a player sees the entry alone: the key and the metadata are the sender's.
-alter table ledger.transfers enable row level security;
-create policy players_see_their_own on ledger.transfers for select to wallet_player
-  using (exists (select from ledger.wallets w where w.id = transfers.wallet_id));
-create policy services_see_every_player on ledger.transfers for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = transfers.wallet_id));
-create policy auditors_see_all on ledger.transfers for select to wallet_auditor using (true);
-grant select on ledger.transfers to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+-- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
+-- not reserved are columns too.
+create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
+comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
+grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create table ledger.entries (
   wallet_id uuid not null,
-  seq bigint not null,
   transfer_id uuid not null,
-  kind ledger.transfer_kind not null,
-  side ledger.entry_side not null,
+  seq bigint not null,
   amount bigint not null,
   bonus_amount bigint not null,
   held_amount bigint not null,
-  balance bigint not null,
-  bonus_balance bigint not null,
-  held_balance bigint not null,
+  balance ledger.units not null,
+  bonus_balance ledger.units not null,
+  held_balance ledger.units not null,
+  paid_balance ledger.units not null,
+  free_balance ledger.units not null,
   topped_up_total bigint not null,
   granted_total bigint not null,
   spent_total bigint not null,
-  hash bytea not null,
+  sent_total bigint not null,
   created_at timestamptz not null,
+  xid xid8 not null,
+  kind ledger.transfer_kind not null,
+  debit ledger.account not null,
+  credit ledger.account not null,
+  -- Of the wallet that acted only.
+  actor text,
+  idem_key text,
+  to_wallet uuid,
+  to_seq bigint,
+  requested_amount bigint,
+  held_bonus_amount bigint,
+  reverses uuid,
+  hold_id uuid,
+  expires_at timestamptz,
+  metadata jsonb,
+  hash bytea not null,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
-  constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
-  constraint entries_transfer_id_fkey foreign key (transfer_id) references ledger.transfers (id) not enforced,
-  constraint entries_balance_is_not_negative check (balance >= 0),
-  constraint entries_bonus_balance_is_part_of_balance check (bonus_balance between 0 and balance),
-  constraint entries_held_balance_is_part_of_balance check (held_balance between 0 and balance)
+  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
+  -- relation.
+  constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
+-- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the same, the later one counts.
+create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
+-- A movement is found by its id; it finds its reversals; and the feed its place.
+create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
+create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
+create index entries_xid_transfer_id_idx on ledger.entries (xid, transfer_id) where actor is not null;
+-- A hold ends once.
+create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, hold_id) where hold_id is not null and kind <> 'hold';
+
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
+@foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
 One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
 comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
-comment on constraint entries_transfer_id_fkey on ledger.entries is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
+comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';
 comment on column ledger.entries.seq is 'Number of the line within its wallet: 1, 2, 3 and so on without gaps.';
-comment on column ledger.entries.transfer_id is 'The movement that this line is one side of.';
-comment on column ledger.entries.kind is 'What the movement is.';
-comment on column ledger.entries.side is 'Debit or credit.';
 comment on column ledger.entries.amount is 'The amount moved, in minor units; 0 where credits were only reserved or freed.';
 comment on column ledger.entries.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
 comment on column ledger.entries.held_amount is 'Change of the reserved credits, in minor units; negative where a reservation ended.';
 comment on column ledger.entries.balance is 'Balance after this line, in minor units, reserved and bonus credits included.';
 comment on column ledger.entries.bonus_balance is 'The part of the balance that is bonus credits, after this line, in minor units.';
 comment on column ledger.entries.held_balance is 'The part of the balance that is reserved, after this line, in minor units.';
+comment on column ledger.entries.paid_balance is $$@behavior -*
+The part of the balance that is not bonus credits, after this line, in minor units.$$;
+comment on column ledger.entries.free_balance is $$@behavior -*
+The part of the balance that is not reserved, after this line, in minor units.$$;
 comment on column ledger.entries.topped_up_total is 'All credits ever bought, after this line, in minor units.';
 comment on column ledger.entries.granted_total is 'All bonus credits ever granted, after this line, in minor units.';
 comment on column ledger.entries.spent_total is 'All credits ever spent, after this line, in minor units.';
-comment on column ledger.entries.hash is
-  'SHA-256 over the previous line''s hash and every fact of this line and its transfer: one chain per wallet.';
+comment on column ledger.entries.sent_total is 'All credits ever sent to other players, after this line, in minor units.';
 comment on column ledger.entries.created_at is 'When it was booked; never earlier than the line before it.';
+comment on column ledger.entries.xid is $$@behavior -*
+The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
+comment on column ledger.entries.kind is 'What the movement is.';
+comment on column ledger.entries.debit is
+  'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
+comment on column ledger.entries.credit is 'The account that the amount reaches.';
+comment on column ledger.entries.actor is $$@behavior -*
+Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted, and only there.$$;
+comment on column ledger.entries.idem_key is $$@behavior -*
+The caller's idempotency key, unique within the wallet for ever; null where the system booked.$$;
+comment on column ledger.entries.to_wallet is $$@behavior -*
+The other player's wallet, where the movement is between two. The line there does not name this one: who sent is not for who received.$$;
+comment on column ledger.entries.to_seq is $$@behavior -*
+The number of the line there.$$;
+comment on column ledger.entries.requested_amount is $$@behavior -*
+The amount as the caller asked for it, in minor units; null where it asked for all.$$;
+comment on column ledger.entries.held_bonus_amount is $$@behavior -*
+Of a hold or a release, the part of what was reserved or freed that is bonus credits, in minor units.$$;
+comment on column ledger.entries.reverses is $$@behavior -*
+The transfer that this one reverses, if it is a reversal.$$;
+comment on column ledger.entries.hold_id is $$@behavior -*
+The hold that this one opened, captured or released.$$;
+comment on column ledger.entries.expires_at is $$@behavior -*
+When the credits or the hold expire, as asked.$$;
+comment on column ledger.entries.metadata is $$@behavior -*
+The caller's own facts: a JSON object of at most 8192 bytes.$$;
+comment on column ledger.entries.hash is
+  'SHA-256 over the hash of the line before and every fact of this one: one chain per wallet.';
 
 create trigger _100_guard_insert before insert on ledger.entries
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_append_only before update or delete or truncate on ledger.entries
   for each statement execute function ledger_private.tg__append_only();
 
+-- Of a transfer received, a player sees the own line alone: the key, the metadata and the sender stand in the sender's.
 alter table ledger.entries enable row level security;
 create policy players_see_their_own on ledger.entries for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = entries.wallet_id));
-create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = entries.wallet_id));
+create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.entries for select to wallet_auditor using (true);
 grant select on ledger.entries to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
--- The two entries of a transfer.
-alter table ledger.transfers
-  add constraint transfers_debit_entry_fkey
-    foreign key (debit_wallet_id, debit_seq) references ledger.entries (wallet_id, seq) not enforced,
-  add constraint transfers_credit_entry_fkey
-    foreign key (credit_wallet_id, credit_seq) references ledger.entries (wallet_id, seq) not enforced;
-comment on constraint transfers_debit_entry_fkey on ledger.transfers is $$@fieldName debitEntry
-@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward$$;
-comment on constraint transfers_credit_entry_fkey on ledger.transfers is $$@fieldName creditEntry
-@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward$$;
---! EndIncluded schema/movements.sql
+--! Included functions/ledger/entries_side.sql
+create or replace function ledger.entries_side(entry ledger.entries)
+returns ledger.entry_side
+language sql
+immutable
+return case
+  when entry.debit <> 'player' then 'credit'::ledger.entry_side
+  when entry.credit <> 'player' then 'debit'
+  when entry.kind = 'hold' then 'debit'
+  when entry.kind = 'release' then 'credit'
+  -- Between players, the wallet that acts is the one that credits leave, or get back to.
+  when (entry.actor is not null) = (entry.kind <> 'reversal') then 'debit'
+  else 'credit'
+end;
+
+comment on function ledger.entries_side(ledger.entries) is
+$$@notNull
+Debit or credit: a credit raises the wallet's balance, a debit lowers it.$$;
+
+revoke all on function ledger.entries_side(ledger.entries) from public;
+grant execute on function ledger.entries_side(ledger.entries)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/entries_side.sql
+--! Included functions/ledger_private/nodes/is_here.sql
+create or replace function ledger_private.is_here(wallet_id uuid)
+returns boolean
+language sql
+stable
+as $$
+  select not exists (select from ledger_private.node_ranges)
+    or exists (select from ledger_private.node_ranges r where is_here.wallet_id between r.first_id and r.last_id)
+$$;
+
+comment on function ledger_private.is_here(uuid) is 'Whether a wallet with this id belongs to this database.';
+
+revoke all on function ledger_private.is_here(uuid) from public;
+grant execute on function ledger_private.is_here(uuid) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/is_here.sql
+--! Included functions/ledger_private/nodes/is_from_elsewhere.sql
+create or replace function ledger_private.is_from_elsewhere(entry ledger.entries)
+returns boolean
+language sql
+stable
+as $$
+  -- Where all wallets are here, no entry is looked up.
+  select entry.actor is null
+    and (select exists (select from ledger_private.node_ranges))
+    and not exists (select from ledger.entries a where a.transfer_id = entry.transfer_id and a.actor is not null)
+$$;
+
+comment on function ledger_private.is_from_elsewhere(ledger.entries) is
+$$Whether an entry is the received one of a movement whose acting wallet another database has. Where this database has all wallets, there is no
+such entry.$$;
+
+revoke all on function ledger_private.is_from_elsewhere(ledger.entries) from public;
+grant execute on function ledger_private.is_from_elsewhere(ledger.entries) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/is_from_elsewhere.sql
+--! Included functions/ledger_private/nodes/accounts_here.sql
+create or replace function ledger_private.accounts_here(entry ledger.entries)
+returns table (debit ledger.account, credit ledger.account)
+language sql
+stable
+as $$
+  select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
+    case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
+  from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
+    and (entry.actor is null or not ledger_private.is_here(entry.to_wallet))) x (elsewhere)
+$$;
+
+comment on function ledger_private.accounts_here(ledger.entries) is
+$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
+Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
+
+revoke all on function ledger_private.accounts_here(ledger.entries) from public;
+grant execute on function ledger_private.accounts_here(ledger.entries) to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/accounts_here.sql
+
+create view ledger.transfers with (security_invoker) as
+  select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
+    case ledger.entries_side(e) when 'debit' then e.wallet_id else e.to_wallet end as debit_wallet_id,
+    case ledger.entries_side(e) when 'debit' then e.seq else e.to_seq end as debit_seq,
+    case ledger.entries_side(e) when 'credit' then e.wallet_id else e.to_wallet end as credit_wallet_id,
+    case ledger.entries_side(e) when 'credit' then e.seq else e.to_seq end as credit_seq,
+    e.requested_amount,
+    case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
+    coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
+    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at
+  from ledger.entries e
+  where e.actor is not null;
+
+comment on view ledger.transfers is $$@primaryKey id
+@unique wallet_id,idem_key|@fieldName transferByIdemKey
+@foreignKey (wallet_id) references wallets (id)|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (reverses) references transfers (id)|@fieldName reversedTransfer|@forwardDescription The movement that this one reverses.|@foreignFieldName reversals|@backwardDescription What has been taken back of it: its reversals, oldest first.|@isIndexed
+@foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
+One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each player's wallet that it
+touches: two where it is between players, otherwise one, and the other side is an account of the house.$$;
+comment on column ledger.transfers.id is 'Time-ordered id of the movement.';
+comment on column ledger.transfers.wallet_id is $$@notNull
+The wallet the call acted for: the scope of its idempotency key.$$;
+comment on column ledger.transfers.idem_key is
+  'The caller''s idempotency key, unique within the wallet for ever; null only for what the system books itself.';
+comment on column ledger.transfers.kind is $$@notNull
+What the movement is.$$;
+comment on column ledger.transfers.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
+comment on column ledger.transfers.debit_seq is 'The debit entry''s number within its wallet.';
+comment on column ledger.transfers.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
+comment on column ledger.transfers.credit_seq is 'The credit entry''s number within its wallet.';
+comment on column ledger.transfers.requested_amount is 'The amount as the caller asked for it, in minor units; null where it asked for all.';
+comment on column ledger.transfers.amount is $$@notNull
+The amount moved, or reserved by a hold and freed by a release, in minor units of the asset.$$;
+comment on column ledger.transfers.bonus_amount is $$@notNull
+The part of the amount that was bonus credits, in minor units.$$;
+comment on column ledger.transfers.reverses is 'The transfer that this one reverses, if it is a reversal.';
+comment on column ledger.transfers.hold_id is 'The hold that this one opened, captured or released.';
+comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
+comment on column ledger.transfers.metadata is $$@notNull
+The caller's own facts: a JSON object of at most 8192 bytes.$$;
+comment on column ledger.transfers.actor is $$@notNull
+Who called: the token's role and subject, or db: and the database login.$$;
+comment on column ledger.transfers.created_at is $$@notNull
+When it was booked.$$;
+grant select on ledger.transfers to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create view ledger.journal with (security_invoker) as
+  select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
+  from ledger.entries e
+  join ledger.wallets w on w.id = e.wallet_id
+  cross join lateral ledger_private.accounts_here(e) a
+  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
+  cross join lateral (
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id else e.to_wallet end
+  ) l (side, account, wallet_id)
+  where e.amount > 0 and (e.actor is not null or ledger_private.is_from_elsewhere(e));
+
+comment on view ledger.journal is $$@behavior -*
+The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So
+for each asset both sides have the same sum. Reservations move nothing and have no lines.$$;
+comment on column ledger.journal.transfer_id is 'The movement.';
+comment on column ledger.journal.created_at is 'When it was booked.';
+comment on column ledger.journal.kind is 'What the movement is.';
+comment on column ledger.journal.asset_code is 'The asset.';
+comment on column ledger.journal.side is 'Debit or credit.';
+comment on column ledger.journal.account is 'The account that is debited or credited: player, elsewhere, or one of the house''s.';
+comment on column ledger.journal.wallet_id is 'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
+comment on column ledger.journal.amount is 'The amount moved, in minor units.';
+comment on column ledger.journal.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
+grant select on ledger.journal to wallet_auditor, wallet_job;
+--! EndIncluded schema/entries.sql
 --! Included schema/holds.sql
 -- Reservations. A hold is open until a capture or a release names it, or until it expires; nothing of it changes then.
 create type ledger.hold_status as enum ('open', 'captured', 'released', 'expired');
@@ -469,8 +594,7 @@ create table ledger.holds (
   created_at timestamptz not null,
   constraint holds_wallet_id_seq_key unique (wallet_id, seq),
   constraint holds_bonus_amount_is_part_of_amount check (amount > 0 and bonus_amount between 0 and amount),
-  constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced,
-  constraint holds_transfer_fkey foreign key (id) references ledger.transfers (id) not enforced
+  constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 -- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
 -- by this one, by the other all that a wallet had.
@@ -479,13 +603,11 @@ alter table ledger.holds add primary key (wallet_id, id);
 create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
+@foreignKey (id) references transfers (id)|@fieldName transfer|@forwardDescription The movement that placed it.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 A reservation of credits. Append-only: it is open until a capture or a release names it, or until it expires.$$;
 comment on constraint holds_wallet_id_fkey on ledger.holds is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list
 @forwardDescription The wallet whose credits it reserves.$$;
 comment on constraint holds_wallet_id_seq_key on ledger.holds is $$@behavior -query:resource:single -singularRelation:resource:single$$;
-comment on constraint holds_transfer_fkey on ledger.holds is $$@fieldName transfer
-@forwardDescription The movement that placed it.
-@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward$$;
 comment on column ledger.holds.wallet_id is 'The wallet whose credits it reserves.';
 comment on column ledger.holds.id is 'The hold, and the transfer that placed it.';
 comment on column ledger.holds.seq is 'The wallet''s entry that placed it.';
@@ -502,19 +624,9 @@ create trigger _200_append_only before update or delete or truncate on ledger.ho
 alter table ledger.holds enable row level security;
 create policy players_see_their_own on ledger.holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = holds.wallet_id));
-create policy services_see_every_player on ledger.holds for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = holds.wallet_id));
+create policy services_see_every_player on ledger.holds for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.holds for select to wallet_auditor using (true);
 grant select on ledger.holds to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
-
--- A hold ends once.
-create unique index transfers_hold_closed_once_idx on ledger.transfers (wallet_id, hold_id)
-  where hold_id is not null and kind <> 'hold';
-alter table ledger.transfers
-  add constraint transfers_hold_fkey foreign key (wallet_id, hold_id) references ledger.holds (wallet_id, id) not enforced;
-comment on constraint transfers_hold_fkey on ledger.transfers is $$@fieldName hold
-@forwardDescription The hold that this one opened, captured or released.
-@behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 
 -- A work list: an index of what is open, whose rows are removed. It decides nothing: whether a hold is open, the rows above say;
 -- ledger_verify() proves the list against them.
@@ -535,13 +647,12 @@ alter table ledger_private.open_holds
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_holds for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_holds
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_holds enable row level security;
 create policy players_see_their_own on ledger_private.open_holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = open_holds.wallet_id));
-create policy services_see_every_player on ledger_private.open_holds for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = open_holds.wallet_id));
+create policy services_see_every_player on ledger_private.open_holds for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger_private.open_holds for select to wallet_auditor using (true);
 grant select on ledger_private.open_holds to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/holds.sql
@@ -575,8 +686,7 @@ create trigger _200_append_only before update or delete or truncate on ledger.bo
 alter table ledger.bonus_lots enable row level security;
 create policy players_see_their_own on ledger.bonus_lots for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = bonus_lots.wallet_id));
-create policy services_see_every_player on ledger.bonus_lots for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = bonus_lots.wallet_id));
+create policy services_see_every_player on ledger.bonus_lots for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.bonus_lots for select to wallet_auditor using (true);
 grant select on ledger.bonus_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -622,8 +732,7 @@ create trigger _200_append_only before update or delete or truncate on ledger.bo
 alter table ledger.bonus_lot_draws enable row level security;
 create policy players_see_their_own on ledger.bonus_lot_draws for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = bonus_lot_draws.wallet_id));
-create policy services_see_every_player on ledger.bonus_lot_draws for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = bonus_lot_draws.wallet_id));
+create policy services_see_every_player on ledger.bonus_lot_draws for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger.bonus_lot_draws for select to wallet_auditor using (true);
 grant select on ledger.bonus_lot_draws to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -648,13 +757,12 @@ alter table ledger_private.open_lots
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_lots for each statement
   when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_lots
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_lots enable row level security;
 create policy players_see_their_own on ledger_private.open_lots for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = open_lots.wallet_id));
-create policy services_see_every_player on ledger_private.open_lots for select to wallet_service, wallet_operator, wallet_job
-  using ((select true from ledger.wallets w where w.id = open_lots.wallet_id));
+create policy services_see_every_player on ledger_private.open_lots for select to wallet_service, wallet_operator, wallet_job using (true);
 create policy auditors_see_all on ledger_private.open_lots for select to wallet_auditor using (true);
 grant select on ledger_private.open_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/lots.sql
@@ -682,7 +790,7 @@ comment on column ledger_private.unsettled_wallets.retry_at is 'From when on it 
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsettled_wallets
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.unsettled_wallets
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsettled_wallets enable row level security;
 create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor, wallet_job using (true);
@@ -776,13 +884,11 @@ create trigger _200_append_only before update or delete or truncate on ledger.fe
 create trigger _100_arrived before insert on ledger.feed_epochs
   for each row execute function ledger_private.tg_feed_epochs__arrived();
 alter table ledger.feed_epochs enable replica trigger _100_arrived;
-create trigger _100_arrived before insert on ledger.transfers
-  for each row execute function ledger_private.tg_transfers__arrived();
-alter table ledger.transfers enable replica trigger _100_arrived;
+create trigger _100_arrived before insert on ledger.entries
+  for each row execute function ledger_private.tg_entries__arrived();
+alter table ledger.entries enable replica trigger _100_arrived;
 
 grant select on ledger.feed_epochs to wallet_service, wallet_operator, wallet_auditor, wallet_job;
-
-create type ledger_private.feed_place as (xid xid8, id uuid);
 
 create type ledger.event as (
   cursor text,
@@ -820,9 +926,9 @@ comment on column ledger.event.amount is $$@notNull
 The amount moved, in minor units; reserved or freed, where it is a hold or its release.$$;
 comment on column ledger.event.bonus_amount is $$@notNull
 The part of it that was bonus credits.$$;
-comment on column ledger.event.debit_wallet_id is 'The wallet of the debit entry.';
+comment on column ledger.event.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
 comment on column ledger.event.debit_seq is 'The number of that entry within its wallet.';
-comment on column ledger.event.credit_wallet_id is 'The wallet of the credit entry.';
+comment on column ledger.event.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
 comment on column ledger.event.credit_seq is 'The number of that entry within its wallet.';
 comment on column ledger.event.reverses is 'The transfer that this one reverses, if it is a reversal.';
 comment on column ledger.event.hold_id is 'The hold that this one opened, captured or released.';
@@ -836,104 +942,155 @@ comment on column ledger.event.created_at is $$@notNull
 When it was booked.$$;
 grant usage on type ledger.event to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/feed.sql
---! Included schema/seals.sql
--- Seals, by which hashes kept elsewhere prove the ledger.
-create table ledger.seals (
+--! Included schema/blocks.sql
+-- Blocks: each closes what was committed since the one before. A block carries a seal, by which hashes kept elsewhere prove the ledger, and the
+-- totals of the house's accounts.
+create table ledger.blocks (
   seq bigint primary key,
   entries bigint not null,
   wallets bigint not null,
   root bytea not null,
+  totals_hash bytea not null,
   previous bytea,
   hash bytea not null,
-  horizon xid8 not null,
-  horizon_id uuid not null,
+  snapshot text not null,
+  xid xid8 not null,
   epoch bigint not null,
   sealed_at timestamptz not null,
+  final_until timestamptz not null,
   actor text not null
 );
 
-comment on table ledger.seals is $$@behavior -*
-Blocks of entries that were closed, each with the root of a Merkle tree over them and the hash of the seal before. Append-only; kept elsewhere
-too, they show what a recomputed chain of hashes does not.$$;
-comment on column ledger.seals.seq is 'Number of the seal: 1, 2, 3 and so on without gaps.';
-comment on column ledger.seals.entries is 'How many entries the block closes that none before it did.';
-comment on column ledger.seals.wallets is 'How many wallets they are of.';
-comment on column ledger.seals.root is
-  'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (seal_records).';
-comment on column ledger.seals.previous is 'The hash of the seal before; null in the first.';
-comment on column ledger.seals.hash is 'SHA-256 over every other fact of the seal.';
-comment on column ledger.seals.horizon is 'Up to where in the feed, in its epoch, all transfers are sealed: the transaction.';
-comment on column ledger.seals.horizon_id is 'And the transfer of it.';
-comment on column ledger.seals.epoch is 'The epoch of the feed that the horizon is to be read in.';
-comment on column ledger.seals.sealed_at is 'When it was made.';
-comment on column ledger.seals.actor is 'Who made it.';
+comment on table ledger.blocks is $$@behavior -*
+Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash of the block before.
+Append-only; kept elsewhere too, they show what a recomputed chain of hashes does not.$$;
+comment on column ledger.blocks.seq is 'Number of the block: 1, 2, 3 and so on without gaps.';
+comment on column ledger.blocks.entries is 'How many entries it closes that none before it did.';
+comment on column ledger.blocks.wallets is 'How many wallets they are of.';
+comment on column ledger.blocks.root is
+  'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (block_records).';
+comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_totals.';
+comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
+comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block.';
+comment on column ledger.blocks.snapshot is
+  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.
+(A pg_snapshot.)';
+comment on column ledger.blocks.xid is 'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
+comment on column ledger.blocks.epoch is 'The epoch of the feed in which ids of transactions are to be read.';
+comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes after it.';
+comment on column ledger.blocks.final_until is
+  'The figures of all quarter hours before this instant are final: no transaction is open that could still book there.';
+comment on column ledger.blocks.actor is 'Who closed it.';
 
-create trigger _100_guard_insert before insert on ledger.seals
+create trigger _100_guard_insert before insert on ledger.blocks
   for each statement execute function ledger_private.tg__guard_insert();
-create trigger _200_append_only before update or delete or truncate on ledger.seals
+create trigger _200_append_only before update or delete or truncate on ledger.blocks
   for each statement execute function ledger_private.tg__append_only();
 
-grant select on ledger.seals to wallet_auditor, wallet_job;
+grant select on ledger.blocks to wallet_auditor, wallet_job;
 
-create table ledger.seal_heads (
-  wallet_id uuid not null,
-  seal_seq bigint not null references ledger.seals (seq),
-  seq bigint not null,
-  primary key (wallet_id, seal_seq),
-  constraint seal_heads_entry_fkey foreign key (wallet_id, seq) references ledger.entries (wallet_id, seq) not enforced
+create table ledger.house_totals (
+  asset_code text not null references ledger.assets (code),
+  kind ledger.transfer_kind not null,
+  debit ledger.account not null,
+  credit ledger.account not null,
+  block_seq bigint not null references ledger.blocks (seq),
+  quarter timestamptz not null,
+  movements bigint not null,
+  amount numeric not null,
+  bonus_amount numeric not null,
+  total_amount numeric not null,
+  total_bonus_amount numeric not null,
+  primary key (asset_code, kind, debit, credit, block_seq, quarter)
 );
 
-create index seal_heads_seal_seq_idx on ledger.seal_heads (seal_seq);
+create index house_totals_block_seq_idx on ledger.house_totals (block_seq);
 
-comment on table ledger.seal_heads is $$@behavior -*
-The first leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
-comment on column ledger.seal_heads.wallet_id is 'The wallet.';
-comment on column ledger.seal_heads.seal_seq is 'The seal.';
-comment on column ledger.seal_heads.seq is 'The newest entry of the wallet that it covers.';
-comment on constraint seal_heads_seal_seq_fkey on ledger.seal_heads is '@behavior -*';
-comment on constraint seal_heads_entry_fkey on ledger.seal_heads is '@behavior -*';
+comment on table ledger.house_totals is $$@behavior -*
+What moved between accounts, as the blocks closed it: by asset, kind, accounts and quarter of an hour. Append-only.$$;
+comment on column ledger.house_totals.asset_code is 'The asset.';
+comment on column ledger.house_totals.kind is 'What the movements are.';
+comment on column ledger.house_totals.debit is 'The account that they debit.';
+comment on column ledger.house_totals.credit is 'The account that they credit.';
+comment on column ledger.house_totals.block_seq is 'The block.';
+comment on column ledger.house_totals.quarter is
+$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came
+late.$$;
+comment on column ledger.house_totals.movements is 'How many they are.';
+comment on column ledger.house_totals.amount is 'What they moved, in minor units.';
+comment on column ledger.house_totals.bonus_amount is 'The part of it that was bonus credits.';
+comment on column ledger.house_totals.total_amount is
+  'What all movements of this asset, kind and accounts moved until now, in the order of blocks and quarters.';
+comment on column ledger.house_totals.total_bonus_amount is 'The part of it that was bonus credits.';
+comment on constraint house_totals_asset_code_fkey on ledger.house_totals is '@behavior -*';
+comment on constraint house_totals_block_seq_fkey on ledger.house_totals is '@behavior -*';
 
-create trigger _100_guard_insert before insert on ledger.seal_heads
+create trigger _100_guard_insert before insert on ledger.house_totals
   for each statement execute function ledger_private.tg__guard_insert();
-create trigger _200_append_only before update or delete or truncate on ledger.seal_heads
+create trigger _200_append_only before update or delete or truncate on ledger.house_totals
   for each statement execute function ledger_private.tg__append_only();
 
-alter table ledger.seal_heads enable row level security;
-create policy auditors_see_all on ledger.seal_heads for select to wallet_auditor using (true);
-grant select on ledger.seal_heads to wallet_auditor;
+grant select on ledger.house_totals to wallet_auditor, wallet_job;
+
+create table ledger.block_heads (
+  wallet_id uuid not null,
+  block_seq bigint not null references ledger.blocks (seq),
+  seq bigint not null,
+  primary key (wallet_id, block_seq),
+  constraint block_heads_entry_fkey foreign key (wallet_id, seq) references ledger.entries (wallet_id, seq) not enforced
+);
+
+create index block_heads_block_seq_idx on ledger.block_heads (block_seq);
+
+comment on table ledger.block_heads is $$@behavior -*
+The first leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
+comment on column ledger.block_heads.wallet_id is 'The wallet.';
+comment on column ledger.block_heads.block_seq is 'The seal.';
+comment on column ledger.block_heads.seq is 'The newest entry of the wallet that it covers.';
+comment on constraint block_heads_block_seq_fkey on ledger.block_heads is '@behavior -*';
+comment on constraint block_heads_entry_fkey on ledger.block_heads is '@behavior -*';
+
+create trigger _100_guard_insert before insert on ledger.block_heads
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_append_only before update or delete or truncate on ledger.block_heads
+  for each statement execute function ledger_private.tg__append_only();
+
+alter table ledger.block_heads enable row level security;
+create policy auditors_see_all on ledger.block_heads for select to wallet_auditor using (true);
+grant select on ledger.block_heads to wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is
   'What is chained beside the entries and sealed: a wallet with its events, an asset with its limits, all verifications.';
 grant usage on type ledger_private.record_chain to wallet_auditor;
 
-create table ledger.seal_records (
+create table ledger.block_records (
   chain ledger_private.record_chain not null,
   id uuid not null,
-  seal_seq bigint not null references ledger.seals (seq),
+  block_seq bigint not null references ledger.blocks (seq),
   seq bigint not null,
-  primary key (chain, id, seal_seq)
+  primary key (chain, id, block_seq)
 );
 
-create index seal_records_seal_seq_idx on ledger.seal_records (seal_seq);
+create index block_records_block_seq_idx on ledger.block_records (block_seq);
 
-comment on table ledger.seal_records is $$@behavior -*
+comment on table ledger.block_records is $$@behavior -*
 The other leaves of the seals: up to which row each chain beside the entries was sealed. Append-only.$$;
-comment on column ledger.seal_records.chain is 'What kind of chain it is.';
-comment on column ledger.seal_records.id is 'Of which wallet, or of which asset (asset_id); 0 for the verifications.';
-comment on column ledger.seal_records.seal_seq is 'The seal.';
-comment on column ledger.seal_records.seq is
+comment on column ledger.block_records.chain is 'What kind of chain it is.';
+comment on column ledger.block_records.id is 'Of which wallet, or of which asset (asset_id); 0 for the verifications.';
+comment on column ledger.block_records.block_seq is 'The seal.';
+comment on column ledger.block_records.seq is
   'The newest row that it covers: a wallet''s event, an asset''s limits (0: the asset itself), or a verification.';
-comment on constraint seal_records_seal_seq_fkey on ledger.seal_records is '@behavior -*';
+comment on constraint block_records_block_seq_fkey on ledger.block_records is '@behavior -*';
 
-create trigger _100_guard_insert before insert on ledger.seal_records
+create trigger _100_guard_insert before insert on ledger.block_records
   for each statement execute function ledger_private.tg__guard_insert();
-create trigger _200_append_only before update or delete or truncate on ledger.seal_records
+create trigger _200_append_only before update or delete or truncate on ledger.block_records
   for each statement execute function ledger_private.tg__append_only();
 
-alter table ledger.seal_records enable row level security;
-create policy auditors_see_all on ledger.seal_records for select to wallet_auditor using (true);
-grant select on ledger.seal_records to wallet_auditor;
+alter table ledger.block_records enable row level security;
+create policy auditors_see_all on ledger.block_records for select to wallet_auditor using (true);
+grant select on ledger.block_records to wallet_auditor;
 
 create table ledger_private.unsealed_events (
   wallet_id uuid not null,
@@ -945,12 +1102,12 @@ comment on table ledger_private.unsealed_events is 'The events of wallets that t
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.unsealed_events
-  for each statement execute function ledger_private.tg__guard_insert();
+  for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsealed_events enable row level security;
 create policy auditors_see_all on ledger_private.unsealed_events for select to wallet_auditor using (true);
 grant select on ledger_private.unsealed_events to wallet_auditor;
---! EndIncluded schema/seals.sql
+--! EndIncluded schema/blocks.sql
 --! Included schema/proofs.sql
 -- Proofs that the ledger is sound, and figures of it.
 create table ledger.verifications (
@@ -959,7 +1116,7 @@ create table ledger.verifications (
   started_at timestamptz not null,
   finished_at timestamptz not null,
   findings bigint not null,
-  seal_seq bigint,
+  block_seq bigint,
   kept_seals bigint not null,
   actor text not null,
   hash bytea not null,
@@ -975,7 +1132,7 @@ comment on column ledger.verifications.seq is 'Number of the verification: 1, 2,
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
-comment on column ledger.verifications.seal_seq is 'The newest seal it proved; null where there was none.';
+comment on column ledger.verifications.block_seq is 'The newest seal it proved; null where there was none.';
 comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
 comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
@@ -1013,11 +1170,11 @@ comment on type ledger.trial_balance is 'One account''s side of the trial balanc
 comment on column ledger.trial_balance.asset_code is $$@notNull
 The asset.$$;
 comment on column ledger.trial_balance.account is $$@notNull
-players, treasury, promotions, revenue or breakage.$$;
+players, or an account of the house: treasury, promotions, revenue, breakage and so on.$$;
 comment on column ledger.trial_balance.debit is $$@notNull
-Balance, if the account is debit-normal; otherwise 0.$$;
+What the account has, where that is on the debit side; otherwise 0.$$;
 comment on column ledger.trial_balance.credit is $$@notNull
-Balance, if the account is credit-normal; otherwise 0.$$;
+What the account has, where that is on the credit side; otherwise 0.$$;
 grant usage on type ledger.trial_balance to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.metric as (name text, labels jsonb, value double precision);
@@ -1076,6 +1233,14 @@ True where the key had been used before and nothing was booked now.$$;
 comment on column ledger.receipt.created_at is $$@notNull
 When it was booked.$$;
 grant usage on type ledger.receipt to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create type ledger.refusal as (code text, message text, detail jsonb, hint text);
+comment on type ledger.refusal is 'Why a call is refused: what its error would say.';
+comment on column ledger.refusal.code is 'The SQLSTATE.';
+comment on column ledger.refusal.message is 'One line with the facts.';
+comment on column ledger.refusal.detail is 'The facts as an object; amounts are texts.';
+comment on column ledger.refusal.hint is 'What to do about it.';
+grant usage on type ledger.refusal to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_request as (
   kind ledger.transfer_kind,
@@ -1206,12 +1371,24 @@ grant usage on type ledger.history_line to wallet_player, wallet_service, wallet
 --! Included schema/helpers.sql
 -- What the helpers hand to each other within one call.
 
--- A transfer and its entries, complete with hashes: ready to be written.
-create type ledger_private.sealed as (transfer ledger.transfers, entry ledger.entries, other_entry ledger.entries);
--- A wallet that has been locked and settled for a request; the receipt, where the key has been used.
+-- What a call asks for, whatever its kind: the fields that its kind has no use for are null.
+create type ledger_private.request as (
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  counterparty_id uuid,
+  hold_id uuid,
+  reverses uuid,
+  amount bigint,
+  idem_key text,
+  expires_at timestamptz,
+  metadata jsonb
+);
+-- The wallets of a request, locked and settled, with their heads; or the receipt, where the key has been used.
 create type ledger_private.prepared as (
   wallet ledger.wallets,
   head ledger.entries,
+  other ledger.wallets,
+  other_head ledger.entries,
   at_time timestamptz,
   receipt ledger.receipt
 );
@@ -1220,64 +1397,33 @@ create type ledger_private.prepared as (
 create type ledger_private.reversible_part as (source text, lot_seq bigint, expires_at timestamptz, amount bigint);
 create type ledger_private.reversal_plan as (bonus_amount bigint, missing bigint, draws ledger.bonus_lot_draws[]);
 
--- A lot with what is free in it, in the order of drawing: next is the place of the wallet's next one.
-create type ledger_private.lot as (number int, wallet_id uuid, seq bigint, expires_at timestamptz, free bigint, next int);
-
 -- A wallet in which what is due could not be booked, and the error; and what a sweep came to.
 create type ledger_private.failure as (wallet_id uuid, sqlstate text);
 create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
 
--- Of each request of a batch, by place: what number_batch finds out; and of all of them.
-create type ledger_private.batch_numbers as (
-  numbers int[],
-  other_numbers int[],
-  first_places int[],
-  used boolean[],
-  odd boolean[],
-  total numeric,
-  expiring boolean
-);
--- Of each wallet, by number: what its newest entry says.
-create type ledger_private.batch_heads as (
-  numbers int[],
-  times timestamptz[],
-  hashes bytea[],
+-- What a block closes: as of when, the newest entry of each wallet that it touches, and what moved between accounts.
+create type ledger_private.cut as (
+  snapshot pg_snapshot,
+  wallet_ids uuid[],
   seqs bigint[],
-  balances bigint[],
-  bonus_balances bigint[],
-  held_balances bigint[],
-  held_bonus bigint[],
-  topped_up_totals bigint[],
-  granted_totals bigint[],
-  spent_totals bigint[],
-  largest bigint
+  leaves bytea[],
+  entries bigint,
+  totals ledger.house_totals[]
 );
--- What a batch is judged by: its now, what there is by number of the wallet, what by place of the request, whether each
--- movement is to be judged, and whether lots may move.
-create type ledger_private.batch as (
+
+-- The next line of a wallet, as a usual call will write it: what stands in it after a movement whose amount is known.
+create type ledger_private.line as (
+  wallet_id uuid,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
   at_time timestamptz,
-  assets text[],
-  wallets ledger.wallets[],
-  ids uuid[],
-  heads ledger_private.batch_heads,
-  limits ledger.asset_limits[],
-  day_before ledger.entries[],
-  numbers ledger_private.batch_numbers,
-  judged boolean,
-  lots boolean
-);
--- What it books: by place; and by row, which are the heads, by number, and then the entries, two for each movement.
-create type ledger_private.batch_plan as (
-  rows int[],
-  bonus_amounts bigint[],
-  numbers int[],
-  befores int[],
-  seqs bigint[],
-  balances bigint[],
-  bonus_balances bigint[],
-  topped_up_totals bigint[],
-  granted_totals bigint[],
-  spent_totals bigint[]
+  hash bytea,
+  usual boolean
 );
 --! EndIncluded schema/helpers.sql
 --! Included schema/gateway.sql
@@ -1300,7 +1446,7 @@ comment on table gateway.poller_turn is 'Has no rows: whoever holds its lock pol
 --! EndIncluded schema/gateway.sql
 
 -- How facts are written
---! Included functions/ledger_private/in_utc.sql
+--! Included functions/ledger_private/reading/in_utc.sql
 create or replace function ledger_private.in_utc(instant timestamptz)
 returns jsonb
 language sql
@@ -1317,223 +1463,155 @@ $$An instant as refusals show it: as JSON writes timestamps, in UTC, whatever th
 revoke all on function ledger_private.in_utc(timestamptz) from public;
 grant execute on function ledger_private.in_utc(timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/in_utc.sql
+--! EndIncluded functions/ledger_private/reading/in_utc.sql
+--! Included functions/ledger_private/wallets/uuid_v8.sql
+create or replace function ledger_private.uuid_v8(digest bytea)
+returns uuid
+language sql
+immutable
+return encode(
+  set_byte(
+    set_byte(substring(digest for 16), 6, (get_byte(digest, 6) & 15) | 128),
+    8, (get_byte(digest, 8) & 63) | 128
+  ), 'hex')::uuid;
 
--- Refusals
---! Included functions/ledger_private/refuse.sql
-create or replace function ledger_private.refuse(errcode text, message text, detail jsonb, hint text)
-returns void
-language plpgsql
+comment on function ledger_private.uuid_v8(bytea) is
+  'A UUID of version 8 (RFC 9562, custom) from the first 16 bytes of a digest.';
+
+revoke all on function ledger_private.uuid_v8(bytea) from public;
+grant execute on function ledger_private.uuid_v8(bytea)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/wallets/uuid_v8.sql
+--! Included functions/ledger_private/hashes/asset_id.sql
+create or replace function ledger_private.asset_id(code text)
+returns uuid
+language sql
 immutable
 as $$
-begin
-  raise exception using
-    errcode = refuse.errcode,
-    message = refuse.message,
-    detail = refuse.detail::text,
-    hint = refuse.hint;
-end
+  select ledger_private.uuid_v8(sha256(array_send(array['ledger.asset.v1', convert_to(code, 'UTF8')])))
 $$;
 
-comment on function ledger_private.refuse(text, text, jsonb, text) is
-  'Refuses a call: own SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.';
+comment on function ledger_private.asset_id(text) is 'The id under which an asset with its limits is sealed: derived from its code.';
 
-revoke all on function ledger_private.refuse(text, text, jsonb, text) from public;
-grant execute on function ledger_private.refuse(text, text, jsonb, text)
+revoke all on function ledger_private.asset_id(text) from public;
+grant execute on function ledger_private.asset_id(text) to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/asset_id.sql
+
+-- Refusals: each rule returns one, or null; refuse() ends the call
+--! Included functions/ledger_private/refusals/refusal.sql
+create or replace function ledger_private.refusal(code text, message text, detail jsonb, hint text)
+returns ledger.refusal
+language sql
+immutable
+return row(code, message, detail, hint)::ledger.refusal;
+
+comment on function ledger_private.refusal(text, text, jsonb, text) is
+  'A refusal: own SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.';
+
+revoke all on function ledger_private.refusal(text, text, jsonb, text) from public;
+grant execute on function ledger_private.refusal(text, text, jsonb, text)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/refuse.sql
---! Included functions/ledger_private/refuse_argument.sql
-create or replace function ledger_private.refuse_argument(argument text, hint text, facts jsonb default '{}')
+--! EndIncluded functions/ledger_private/refusals/refusal.sql
+--! Included functions/ledger_private/refusals/refuse.sql
+create or replace function ledger_private.refuse(refusal ledger.refusal, wallet_ids uuid[] default null)
 returns void
 language plpgsql
-immutable
+volatile
 as $$
 begin
-  perform ledger_private.refuse('WLARG', format('invalid argument: %s', argument),
-    jsonb_build_object('argument', argument) || facts, hint);
-end
-$$;
-
-comment on function ledger_private.refuse_argument(text, text, jsonb) is
-  'Refuses with WLARG an argument out of its bounds, named as the function names it.';
-
-revoke all on function ledger_private.refuse_argument(text, text, jsonb) from public;
-grant execute on function ledger_private.refuse_argument(text, text, jsonb)
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/refuse_argument.sql
---! Included functions/ledger_private/refuse_request.sql
-create or replace function ledger_private.refuse_request(broken text, wallet_id uuid, amount bigint)
-returns void
-language plpgsql
-immutable
-as $$
-begin
-  if broken = 'amount' then
-    perform ledger_private.refuse('WLAMT',
-      format('invalid amount: %s', coalesce(amount::text, 'null')),
-      jsonb_build_object('amount', amount::text, 'min', '1', 'max', '1000000000000000'),
-      'Send a whole number of minor units from 1 to 1000000000000000.');
-  elsif broken = 'same' then
-    perform ledger_private.refuse('WLSLF', format('same wallet: %s', wallet_id),
-      jsonb_build_object('wallet_id', wallet_id), 'Name two different wallets.');
+  if refusal.code is null then
+    return;
   end if;
-  perform ledger_private.refuse_argument(broken, case broken
-      when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
-      when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
-      when 'counterparty_id' then 'Only a transfer names a second wallet.'
-      when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
-      when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
-      when 'hold_id' then 'Name the hold by its id.'
-      when 'transfer_id' then 'Name the transfer by its id.'
-      else 'Name the wallet by its id.'
-    end);
+  if wallet_ids is not null then
+    perform ledger_private.check_snapshot(wallet_ids);
+  end if;
+  raise exception using
+    errcode = refusal.code,
+    message = refusal.message,
+    detail = refusal.detail::text,
+    hint = refusal.hint;
 end
 $$;
 
-comment on function ledger_private.refuse_request(text, uuid, bigint) is
-  'Refuses a request for the rule of check_request that it breaks: amount, same, or the argument that is wrong.';
+comment on function ledger_private.refuse(ledger.refusal, uuid[]) is
+$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked wallets: above READ
+COMMITTED their rows may be older than the locks, and then the call ends with 40001 instead.$$;
 
-revoke all on function ledger_private.refuse_request(text, uuid, bigint) from public;
---! EndIncluded functions/ledger_private/refuse_request.sql
---! Included functions/ledger_private/refuse_wallet.sql
-create or replace function ledger_private.refuse_wallet(wallet_id uuid)
-returns void
-language plpgsql
-immutable
-as $$
-begin
-  perform ledger_private.refuse('WLNOW',
-    format('wallet not found: %s', coalesce(wallet_id::text, 'null')),
-    jsonb_build_object('wallet_id', wallet_id),
-    'Open the wallet first, with wallet_open(owner_id, asset_code).');
-end
-$$;
-
-comment on function ledger_private.refuse_wallet(uuid) is
-  'Refuses with WLNOW a wallet that is not there, is not the caller''s to see, or belongs to the house.';
-
-revoke all on function ledger_private.refuse_wallet(uuid) from public;
-grant execute on function ledger_private.refuse_wallet(uuid)
+revoke all on function ledger_private.refuse(ledger.refusal, uuid[]) from public;
+grant execute on function ledger_private.refuse(ledger.refusal, uuid[])
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/refuse_wallet.sql
---! Included functions/ledger_private/refuse_asset.sql
-create or replace function ledger_private.refuse_asset(asset_code text)
-returns void
-language plpgsql
+--! EndIncluded functions/ledger_private/refusals/refuse.sql
+--! Included functions/ledger_private/refusals/invalid_argument.sql
+create or replace function ledger_private.invalid_argument(argument text, hint text, facts jsonb default '{}')
+returns ledger.refusal
+language sql
 immutable
-as $$
-declare
-  -- As long as a code can be: an answer does not repeat a megabyte.
-  v_code text := left(asset_code, 64);
-begin
-  perform ledger_private.refuse('WLNOA', format('asset not found: %s', v_code),
-    jsonb_build_object('asset_code', v_code), 'An operator creates assets with asset_create(code, name, scale).');
-end
-$$;
+return ledger_private.refusal('WLARG', format('invalid argument: %s', argument), jsonb_build_object('argument', argument) || facts, hint);
 
-comment on function ledger_private.refuse_asset(text) is 'Refuses with WLNOA an asset that is not there.';
+comment on function ledger_private.invalid_argument(text, text, jsonb) is
+  'WLARG: an argument is out of its bounds, named as the function names it.';
 
-revoke all on function ledger_private.refuse_asset(text) from public;
---! EndIncluded functions/ledger_private/refuse_asset.sql
---! Included functions/ledger_private/refuse_assets.sql
-create or replace function ledger_private.refuse_assets(from_asset text, to_asset text)
-returns void
-language plpgsql
+revoke all on function ledger_private.invalid_argument(text, text, jsonb) from public;
+grant execute on function ledger_private.invalid_argument(text, text, jsonb)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/refusals/invalid_argument.sql
+--! Included functions/ledger_private/refusals/limit_exceeded.sql
+create or replace function ledger_private.limit_exceeded(wallet_id uuid, name text, max bigint, used numeric)
+returns ledger.refusal
+language sql
 immutable
-as $$
-begin
-  perform ledger_private.refuse('WLAST', format('asset mismatch: %s and %s', from_asset, to_asset),
-    jsonb_build_object('from_asset', from_asset, 'to_asset', to_asset), 'Move credits between wallets of one asset.');
-end
-$$;
+return ledger_private.refusal('WLLIM',
+  format('limit exceeded: %s is %s, %s left', name, max, greatest(max - used, 0)),
+  jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', greatest(max - used, 0)::text),
+  'Ask for no more than is left, or wait until the limit leaves more.');
 
-comment on function ledger_private.refuse_assets(text, text) is
-  'Refuses with WLAST to move credits between wallets of different assets.';
+comment on function ledger_private.limit_exceeded(uuid, text, bigint, numeric) is
+  'WLLIM: something would go above a limit: its name, how high it is, and what is left of it.';
 
-revoke all on function ledger_private.refuse_assets(text, text) from public;
---! EndIncluded functions/ledger_private/refuse_assets.sql
---! Included functions/ledger_private/refuse_limit.sql
-create or replace function ledger_private.refuse_limit(wallet_id uuid, name text, max bigint, used numeric)
-returns void
-language plpgsql
+revoke all on function ledger_private.limit_exceeded(uuid, text, bigint, numeric) from public;
+--! EndIncluded functions/ledger_private/refusals/limit_exceeded.sql
+--! Included functions/ledger_private/refusals/wallet_not_found.sql
+create or replace function ledger_private.wallet_not_found(wallet_id uuid)
+returns ledger.refusal
+language sql
 immutable
-as $$
-declare
-  v_left text := greatest(max - used, 0)::text;
-begin
-  perform ledger_private.refuse('WLLIM',
-    format('limit exceeded: %s is %s, %s left', name, max, v_left),
-    jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', v_left),
-    'Ask for no more than is left, or wait until the limit leaves more.');
-end
-$$;
+return ledger_private.refusal('WLNOW', format('wallet not found: %s', coalesce(wallet_id::text, 'null')),
+  jsonb_build_object('wallet_id', wallet_id), 'Open the wallet first, with wallet_open(owner_id, asset_code).');
 
-comment on function ledger_private.refuse_limit(uuid, text, bigint, numeric) is
-  'Refuses with WLLIM what would go above a limit: its name, how high it is, and what is left of it.';
+comment on function ledger_private.wallet_not_found(uuid) is 'WLNOW: a wallet is not there, or is not the caller''s to see.';
 
-revoke all on function ledger_private.refuse_limit(uuid, text, bigint, numeric) from public;
---! EndIncluded functions/ledger_private/refuse_limit.sql
---! Included functions/ledger_private/refuse_overflow.sql
-create or replace function ledger_private.refuse_overflow(entry ledger.entries)
-returns void
-language plpgsql
+revoke all on function ledger_private.wallet_not_found(uuid) from public;
+grant execute on function ledger_private.wallet_not_found(uuid)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/refusals/wallet_not_found.sql
+--! Included functions/ledger_private/refusals/asset_not_found.sql
+create or replace function ledger_private.asset_not_found(asset_code text)
+returns ledger.refusal
+language sql
 immutable
-as $$
-begin
-  perform ledger_private.refuse_limit(entry.wallet_id, 'max_balance', 9000000000000000000,
-    greatest(entry.balance, entry.topped_up_total, entry.granted_total, entry.spent_total) - entry.amount);
-end
-$$;
+-- No longer than a code can be: an answer does not repeat a megabyte.
+return ledger_private.refusal('WLNOA', format('asset not found: %s', left(asset_code, 64)),
+  jsonb_build_object('asset_code', left(asset_code, 64)), 'An operator creates assets with asset_create(code, name, scale).');
 
-comment on function ledger_private.refuse_overflow(ledger.entries) is
-  'Refuses with WLLIM an entry that would take a balance or a lifetime total above what the ledger counts to.';
+comment on function ledger_private.asset_not_found(text) is 'WLNOA: an asset is not there.';
 
-revoke all on function ledger_private.refuse_overflow(ledger.entries) from public;
---! EndIncluded functions/ledger_private/refuse_overflow.sql
---! Included functions/ledger_private/refuse_funds.sql
-create or replace function ledger_private.refuse_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
-returns void
-language plpgsql
+revoke all on function ledger_private.asset_not_found(text) from public;
+--! EndIncluded functions/ledger_private/refusals/asset_not_found.sql
+--! Included functions/ledger_private/refusals/asset_mismatch.sql
+create or replace function ledger_private.asset_mismatch(from_asset text, to_asset text)
+returns ledger.refusal
+language sql
 immutable
-as $$
-begin
-  perform ledger_private.refuse('WLFND',
-    format('insufficient funds: %s available, %s requested', available, requested),
-    jsonb_build_object('wallet_id', wallet_id, 'available', available::text, 'requested', requested::text) || facts,
-    'Ask for no more than is available, or top the wallet up first.');
-end
-$$;
+return case when from_asset <> to_asset then
+  ledger_private.refusal('WLAST', format('asset mismatch: %s and %s', from_asset, to_asset),
+    jsonb_build_object('from_asset', from_asset, 'to_asset', to_asset), 'Move credits between wallets of one asset.')
+end;
 
-comment on function ledger_private.refuse_funds(uuid, bigint, bigint, jsonb) is
-  'Refuses with WLFND to take more out of a wallet, or out of a hold, than is available there.';
+comment on function ledger_private.asset_mismatch(text, text) is 'WLAST: two wallets have different assets; null where they have not.';
 
-revoke all on function ledger_private.refuse_funds(uuid, bigint, bigint, jsonb) from public;
---! EndIncluded functions/ledger_private/refuse_funds.sql
---! Included functions/ledger_private/refuse_reversal.sql
-create or replace function ledger_private.refuse_reversal(original ledger.transfers, requested bigint, available bigint)
-returns void
-language plpgsql
-immutable
-as $$
-declare
-  v_reversible boolean := original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer');
-begin
-  perform ledger_private.refuse('WLREV',
-    case when v_reversible then format('not reversible: %s left of %s', available, original.amount)
-      else format('not reversible: a %s', original.kind) end,
-    jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.id, 'kind', original.kind,
-      'left', case when v_reversible then available else 0 end::text, 'requested', requested::text),
-    case when v_reversible then 'Ask for no more than is left to reverse.'
-      else 'Only top-ups, bonuses, spends, captures and transfers are reversed.' end);
-end
-$$;
-
-comment on function ledger_private.refuse_reversal(ledger.transfers, bigint, bigint) is
-  'Refuses with WLREV to reverse more of a movement than is left, or one that cannot be reversed.';
-
-revoke all on function ledger_private.refuse_reversal(ledger.transfers, bigint, bigint) from public;
---! EndIncluded functions/ledger_private/refuse_reversal.sql
---! Included functions/ledger_private/refuse_stale.sql
+revoke all on function ledger_private.asset_mismatch(text, text) from public;
+--! EndIncluded functions/ledger_private/refusals/asset_mismatch.sql
+--! Included functions/ledger_private/refusals/refuse_stale.sql
 create or replace function ledger_private.refuse_stale()
 returns void
 language plpgsql
@@ -1548,8 +1626,48 @@ comment on function ledger_private.refuse_stale() is
   'Ends a transaction whose snapshot is older than the locks it holds with 40001: a retry will do.';
 
 revoke all on function ledger_private.refuse_stale() from public;
---! EndIncluded functions/ledger_private/refuse_stale.sql
---! Included functions/ledger_private/is_key.sql
+--! EndIncluded functions/ledger_private/refusals/refuse_stale.sql
+--! Included functions/ledger_private/refusals/check_snapshot.sql
+create or replace function ledger_private.check_snapshot(wallet_ids uuid[])
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_written int;
+begin
+  if current_setting('transaction_isolation') = 'read committed' then
+    return;
+  end if;
+  -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL answers
+  -- 40001 where another transaction has written that entry. The exception takes the empty ones back.
+  begin
+    perform set_config('ledger.posting', 'on', true);
+    insert into ledger.entries (wallet_id, transfer_id, seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance,
+        paid_balance, free_balance, topped_up_total, granted_total, spent_total, sent_total, created_at, xid, kind, debit, credit, hash)
+      select w.id, uuidv7(), coalesce((select max(e.seq) from ledger.entries e where e.wallet_id = w.id), 0) + 1,
+          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, clock_timestamp(), pg_current_xact_id(), 'hold', 'player', 'player', ''
+        from unnest(wallet_ids) w (id)
+        where w.id is not null
+      on conflict on constraint entries_pkey do nothing;
+    get diagnostics v_written = row_count;
+    if v_written < cardinality(array_remove(wallet_ids, null)) then
+      perform ledger_private.refuse_stale();
+    end if;
+    raise exception using errcode = 'raise_exception', message = 'the snapshot is not stale';
+  exception when raise_exception then
+    return;
+  end;
+end
+$$;
+
+comment on function ledger_private.check_snapshot(uuid[]) is
+$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
+refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
+
+revoke all on function ledger_private.check_snapshot(uuid[]) from public;
+--! EndIncluded functions/ledger_private/refusals/check_snapshot.sql
+--! Included functions/ledger_private/wallets/is_key.sql
 create or replace function ledger_private.is_key(value text)
 returns boolean
 language sql
@@ -1568,8 +1686,24 @@ white space and not all are control characters. White space is what Unicode call
 characters count as they are. A trailing blank, from a file for example, would otherwise make another key or owner.$$;
 
 revoke all on function ledger_private.is_key(text) from public;
---! EndIncluded functions/ledger_private/is_key.sql
---! Included functions/ledger_private/check_owner_id.sql
+--! EndIncluded functions/ledger_private/wallets/is_key.sql
+--! Included functions/ledger_private/refusals/is_metadata.sql
+create or replace function ledger_private.is_metadata(value jsonb)
+returns boolean
+language plpgsql
+immutable
+as $$
+begin
+  return jsonb_typeof(value) = 'object' and octet_length(value::text) <= 8192;
+end
+$$;
+
+comment on function ledger_private.is_metadata(jsonb) is
+  'Whether JSON may be the metadata of a request: an object of at most 8192 bytes. Not inlined: a call without metadata does not set it up.';
+
+revoke all on function ledger_private.is_metadata(jsonb) from public;
+--! EndIncluded functions/ledger_private/refusals/is_metadata.sql
+--! Included functions/ledger_private/wallets/check_owner_id.sql
 create or replace function ledger_private.check_owner_id(owner_id text, facts jsonb default '{}')
 returns void
 language plpgsql
@@ -1577,10 +1711,10 @@ immutable
 as $$
 begin
   if ledger_private.is_key(owner_id) is not true then
-    perform ledger_private.refuse_argument(
+    perform ledger_private.refuse(ledger_private.invalid_argument(
       argument => 'owner_id',
       hint => 'Send the account number of the player: 1 to 200 characters, no white space at either end.',
-      facts => jsonb_build_object('min_length', 1, 'max_length', 200) || facts);
+      facts => jsonb_build_object('min_length', 1, 'max_length', 200) || facts));
   end if;
 end
 $$;
@@ -1589,8 +1723,8 @@ comment on function ledger_private.check_owner_id(text, jsonb) is
   'Refuses with WLARG a text that cannot be an owner id. facts are added to the detail.';
 
 revoke all on function ledger_private.check_owner_id(text, jsonb) from public;
---! EndIncluded functions/ledger_private/check_owner_id.sql
---! Included functions/ledger_private/check_asset.sql
+--! EndIncluded functions/ledger_private/wallets/check_owner_id.sql
+--! Included functions/ledger_private/wallets/check_asset.sql
 create or replace function ledger_private.check_asset(asset_code text)
 returns void
 language plpgsql
@@ -1598,10 +1732,10 @@ stable
 as $$
 begin
   if asset_code is null then
-    perform ledger_private.refuse_argument('asset_code', 'Name the asset, such as GOLD.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'));
   end if;
   if not exists (select from ledger.assets a where a.code = check_asset.asset_code) then
-    perform ledger_private.refuse_asset(asset_code);
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
   end if;
 end
 $$;
@@ -1610,42 +1744,9 @@ comment on function ledger_private.check_asset(text) is
   'Refuses with WLARG where no asset is named, with WLNOA an asset that is not there.';
 
 revoke all on function ledger_private.check_asset(text) from public;
---! EndIncluded functions/ledger_private/check_asset.sql
+--! EndIncluded functions/ledger_private/wallets/check_asset.sql
 
--- Ids, accounts, who is calling
---! Included functions/ledger_private/uuid_v8.sql
-create or replace function ledger_private.uuid_v8(digest bytea)
-returns uuid
-language sql
-immutable
-return encode(
-  set_byte(
-    set_byte(substring(digest for 16), 6, (get_byte(digest, 6) & 15) | 128),
-    8, (get_byte(digest, 8) & 63) | 128
-  ), 'hex')::uuid;
-
-comment on function ledger_private.uuid_v8(bytea) is
-  'A UUID of version 8 (RFC 9562, custom) from the first 16 bytes of a digest.';
-
-revoke all on function ledger_private.uuid_v8(bytea) from public;
-grant execute on function ledger_private.uuid_v8(bytea)
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/uuid_v8.sql
---! Included functions/ledger_private/uuid_after.sql
-create or replace function ledger_private.uuid_after(id uuid, steps int)
-returns uuid
-language sql
-immutable
-as $$
-  select encode(substring(uuid_send(id) for 8) || (substring(uuid_send(id) from 9)::bigint + steps)::bytea, 'hex')::uuid
-$$;
-
-comment on function ledger_private.uuid_after(uuid, int) is
-$$The UUID so many steps after a UUID of version 7, whose last 62 bits are random: for a batch, which draws its first id and counts on from it, since
-each drawing costs as much as a row of the log.$$;
-
-revoke all on function ledger_private.uuid_after(uuid, int) from public;
---! EndIncluded functions/ledger_private/uuid_after.sql
+-- Ids, and who is calling
 --! Included functions/ledger/wallet_id.sql
 create or replace function ledger.wallet_id(owner_id text, asset_code text)
 returns uuid
@@ -1667,178 +1768,166 @@ revoke all on function ledger.wallet_id(text, text) from public;
 grant execute on function ledger.wallet_id(text, text)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_id.sql
---! Included functions/ledger/wallet_stripe.sql
-create or replace function ledger.wallet_stripe(id uuid)
-returns int
-language sql
-immutable
-return ((uuid_hash(id)::bigint + 2147483648) >> 27)::int;
-
-comment on function ledger.wallet_stripe(uuid) is
-$$@behavior -*
-Which of the 32 stripes of a house account a wallet's movements are booked against: the rank of its hash among 32 equal ranges, the
-same ranges by which the ledger can be distributed over machines.$$;
-
-revoke all on function ledger.wallet_stripe(uuid) from public;
-grant execute on function ledger.wallet_stripe(uuid) to wallet_auditor;
---! EndIncluded functions/ledger/wallet_stripe.sql
---! Included functions/ledger_private/house_account.sql
-create or replace function ledger_private.house_account(kind ledger.transfer_kind)
-returns ledger.house_account
-language sql
-immutable
--- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
-return case kind
-  when 'top_up' then 'treasury'::ledger.house_account
-  when 'bonus' then 'promotions'
-  when 'spend' then 'revenue'
-  when 'capture' then 'revenue'
-  when 'expiry' then 'breakage'
-end;
-
-comment on function ledger_private.house_account(ledger.transfer_kind) is
-  'The house account on the other side of a movement of this kind; null where the kind does not decide it.';
-
-revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
-grant execute on function ledger_private.house_account(ledger.transfer_kind)
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/house_account.sql
---! Included functions/ledger_private/house_wallet_id.sql
-create or replace function ledger_private.house_wallet_id(asset_code text, house ledger.house_account, stripe int)
-returns uuid
+--! Included functions/ledger_private/callers/actor.sql
+create or replace function ledger_private.actor()
+returns text
 language plpgsql
 stable
 as $$
-declare
-  v_id uuid;
 begin
-  -- The counter is stepped until the id hashes into the wanted stripe: a player's stripe of every house account then lies
-  -- in the same hash range as the player. The batch stripe may lie anywhere.
-  for v_counter in 0..100000 loop
-    v_id := ledger_private.uuid_v8(sha256(array_send(array[
-      'ledger.house.v1', convert_to(asset_code, 'UTF8'), convert_to(house::text, 'UTF8'), int4send(stripe), int4send(v_counter)
-    ])));
-    if stripe = 32 or ledger.wallet_stripe(v_id) = stripe then
-      return v_id;
-    end if;
-  end loop;
-  raise exception 'no id found for stripe % of % in %', stripe, house, asset_code;
-end
-$$;
-
-comment on function ledger_private.house_wallet_id(text, ledger.house_account, int) is
-  'The id of one stripe of a house account: derived, like a player''s, from a text that no player''s id is derived from.';
-
-revoke all on function ledger_private.house_wallet_id(text, ledger.house_account, int) from public;
-grant execute on function ledger_private.house_wallet_id(text, ledger.house_account, int) to wallet_auditor;
---! EndIncluded functions/ledger_private/house_wallet_id.sql
---! Included functions/ledger_private/actor.sql
-create or replace function ledger_private.actor()
-returns text
-language sql
-stable
-as $$
+  -- One branch is set up, not both.
+  if session_user <> 'wallet_gateway' then
+    return 'db:' || session_user;
+  end if;
   -- The setting "role" is the role that the gateway took on for this request, also inside a SECURITY DEFINER function.
-  select case when session_user = 'wallet_gateway'
-    then replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(ledger_private.claimed_subject(), '')
-    else 'db:' || session_user end
+  return replace(current_setting('role'), 'wallet_', '') || ':' || coalesce(ledger_private.claimed_subject(), '');
+end
 $$;
 
 comment on function ledger_private.actor() is
   'Who is calling: role and subject of the gateway''s token, or db: and the database login.';
 
 revoke all on function ledger_private.actor() from public;
---! EndIncluded functions/ledger_private/actor.sql
+--! EndIncluded functions/ledger_private/callers/actor.sql
 
 -- Hashes: what a row is, byte by byte
---! Included functions/ledger_private/transfer_bytes.sql
-create or replace function ledger_private.transfer_bytes(transfer ledger.transfers)
-returns bytea
-language sql
-stable
-as $$
-  select array_send(array[
-      transfer.id, transfer.wallet_id, transfer.debit_wallet_id, transfer.credit_wallet_id, transfer.reverses, transfer.hold_id
-    ])
-    || array_send(array[
-      transfer.debit_seq, transfer.credit_seq, transfer.requested_amount, transfer.amount, transfer.bonus_amount
-    ])
-    || array_send(array[transfer.expires_at, transfer.created_at])
-    || array_send(array[
-      enum_send(transfer.kind), convert_to(transfer.idem_key, 'UTF8'), convert_to(transfer.metadata::text, 'UTF8'),
-      convert_to(transfer.actor, 'UTF8')
-    ])
-$$;
-
-comment on function ledger_private.transfer_bytes(ledger.transfers) is
-$$Every fact of a transfer as bytes, for hashing: four arrays (uuid, bigint, timestamptz, bytea) in PostgreSQL's binary format, one after the
-other. That format has a header of fixed width and, before each element, its length (-1 for null), so no two different transfers have
-the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC, the kind is its name, texts are UTF-8, JSON is as
-PostgreSQL prints jsonb. The order is for ever.$$;
-
-revoke all on function ledger_private.transfer_bytes(ledger.transfers) from public;
-grant execute on function ledger_private.transfer_bytes(ledger.transfers) to wallet_auditor;
---! EndIncluded functions/ledger_private/transfer_bytes.sql
---! Included functions/ledger_private/entry_bytes.sql
-create or replace function ledger_private.entry_bytes(entry ledger.entries, transfer_bytes bytea)
-returns bytea
-language sql
-stable
-as $$
-  select array_send(array[entry.wallet_id, entry.transfer_id])
-    || array_send(array[
-      entry.seq, entry.amount, entry.bonus_amount, entry.held_amount, entry.balance, entry.bonus_balance, entry.held_balance,
-      entry.topped_up_total, entry.granted_total, entry.spent_total
-    ])
-    || array_send(array[enum_send(entry.kind), enum_send(entry.side), timestamptz_send(entry.created_at)])
-    || transfer_bytes
-$$;
-
-comment on function ledger_private.entry_bytes(ledger.entries, bytea) is
-$$Every fact of an entry as bytes, for hashing (arrays of uuid, of bigint and of bytea, in the format that transfer_bytes describes), then
-the bytes of its transfer. The order is for ever.$$;
-
-revoke all on function ledger_private.entry_bytes(ledger.entries, bytea) from public;
-grant execute on function ledger_private.entry_bytes(ledger.entries, bytea) to wallet_auditor;
---! EndIncluded functions/ledger_private/entry_bytes.sql
---! Included functions/ledger_private/entry_hash.sql
-create or replace function ledger_private.entry_hash(previous_hash bytea, entry_bytes bytea)
-returns bytea
-language sql
-immutable
-as $$
-  select sha256(
-    'ledger.entry.v1'::bytea
-    || coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000')
-    || entry_bytes
-  )
-$$;
-
-comment on function ledger_private.entry_hash(bytea, bytea) is
-$$SHA-256 over the text ledger.entry.v1, the hash of the wallet's entry before (32 zero bytes for the first) and the bytes of this entry.
-The order is for ever.$$;
-
-revoke all on function ledger_private.entry_hash(bytea, bytea) from public;
-grant execute on function ledger_private.entry_hash(bytea, bytea) to wallet_auditor;
---! EndIncluded functions/ledger_private/entry_hash.sql
---! Included functions/ledger_private/link_hash.sql
-create or replace function ledger_private.link_hash(entry ledger.entries, transfer_bytes bytea)
+--! Included functions/ledger_private/hashes/text_hash.sql
+create or replace function ledger_private.text_hash(value jsonb)
 returns bytea
 language plpgsql
 stable
 as $$
 begin
-  -- A function of its own: the second entry of a movement finds the expression set up by the first.
-  return ledger_private.entry_hash(entry.hash, ledger_private.entry_bytes(entry, transfer_bytes));
+  return sha256(convert_to(value::text, 'UTF8'));
 end
 $$;
 
-comment on function ledger_private.link_hash(ledger.entries, bytea) is
-  'The hash of an entry that has yet that of the head which it follows.';
+comment on function ledger_private.text_hash(jsonb) is
+  'SHA-256 over the text of JSON in UTF-8. Not inlined: a call without metadata does not set it up.';
 
-revoke all on function ledger_private.link_hash(ledger.entries, bytea) from public;
---! EndIncluded functions/ledger_private/link_hash.sql
---! Included functions/ledger_private/record_hash.sql
+revoke all on function ledger_private.text_hash(jsonb) from public;
+grant execute on function ledger_private.text_hash(jsonb) to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/text_hash.sql
+--! Included functions/ledger_private/hashes/metadata_hash.sql
+create or replace function ledger_private.metadata_hash(metadata jsonb)
+returns bytea
+language sql
+stable
+strict
+as $$
+  -- That of {} is known.
+  select case when metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
+    else ledger_private.text_hash(metadata) end
+$$;
+
+comment on function ledger_private.metadata_hash(jsonb) is
+$$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as
+PostgreSQL prints jsonb, in UTF-8.$$;
+
+revoke all on function ledger_private.metadata_hash(jsonb) from public;
+grant execute on function ledger_private.metadata_hash(jsonb) to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/metadata_hash.sql
+--! Included functions/ledger_private/hashes/entry_digest.sql
+create or replace function ledger_private.entry_digest(
+  previous_hash bytea,
+  wallet_id uuid,
+  transfer_id uuid,
+  seq bigint,
+  amount bigint,
+  bonus_amount bigint,
+  held_amount bigint,
+  balance bigint,
+  bonus_balance bigint,
+  held_balance bigint,
+  paid_balance bigint,
+  free_balance bigint,
+  topped_up_total bigint,
+  granted_total bigint,
+  spent_total bigint,
+  sent_total bigint,
+  created_at timestamptz,
+  kind ledger.transfer_kind,
+  debit ledger.account,
+  credit ledger.account,
+  actor text default null,
+  idem_key text default null,
+  metadata_hash bytea default null,
+  to_wallet uuid default null,
+  to_seq bigint default null,
+  requested_amount bigint default null,
+  held_bonus_amount bigint default null,
+  reverses uuid default null,
+  hold_id uuid default null,
+  expires_at timestamptz default null
+)
+returns bytea
+language sql
+stable
+as $$
+  -- No array of accounts: that format has the number of its type, which is another one in each database.
+  select sha256(array_send(array[
+    'ledger.entry.v2',
+    coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
+    array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
+    array_send(array[
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
+      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
+    ]),
+    array_send(array[created_at, expires_at]),
+    enum_send(kind),
+    enum_send(debit),
+    enum_send(credit),
+    convert_to(actor, 'UTF8'),
+    convert_to(idem_key, 'UTF8'),
+    metadata_hash
+  ]))
+$$;
+
+comment on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
+  ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
+) is
+$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
+element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
+wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
+the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
+UTF-8; metadata is its hash. The order is for ever.$$;
+
+revoke all on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bigint, uuid, uuid, timestamptz
+) from public;
+grant execute on function ledger_private.entry_digest(
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bigint, uuid, uuid, timestamptz
+) to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/entry_digest.sql
+--! Included functions/ledger_private/hashes/entry_hash.sql
+create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
+returns bytea
+language sql
+stable
+as $$
+  select ledger_private.entry_digest(
+    previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id, seq => entry.seq,
+    amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount, balance => entry.balance,
+    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, paid_balance => entry.paid_balance,
+    free_balance => entry.free_balance, topped_up_total => entry.topped_up_total, granted_total => entry.granted_total,
+    spent_total => entry.spent_total, sent_total => entry.sent_total, created_at => entry.created_at, kind => entry.kind, debit => entry.debit,
+    credit => entry.credit, actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
+    held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
+$$;
+
+comment on function ledger_private.entry_hash(bytea, ledger.entries) is
+  'The hash of an entry, from that of the entry before it: see entry_digest.';
+
+revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
+grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/entry_hash.sql
+--! Included functions/ledger_private/hashes/record_hash.sql
 create or replace function ledger_private.record_hash(previous_hash bytea, record_bytes bytea)
 returns bytea
 language sql
@@ -1858,8 +1947,8 @@ limits), one of the epochs of the feed and one of the verifications. The order i
 
 revoke all on function ledger_private.record_hash(bytea, bytea) from public;
 grant execute on function ledger_private.record_hash(bytea, bytea) to wallet_auditor;
---! EndIncluded functions/ledger_private/record_hash.sql
---! Included functions/ledger_private/asset_bytes.sql
+--! EndIncluded functions/ledger_private/hashes/record_hash.sql
+--! Included functions/ledger_private/hashes/asset_bytes.sql
 create or replace function ledger_private.asset_bytes(asset ledger.assets)
 returns bytea
 language sql
@@ -1871,13 +1960,13 @@ as $$
 $$;
 
 comment on function ledger_private.asset_bytes(ledger.assets) is
-$$Every fact of an asset as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text asset, which no other
+$$Every fact of an asset as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset, which no other
 kind of row begins with. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
 revoke all on function ledger_private.asset_bytes(ledger.assets) from public;
 grant execute on function ledger_private.asset_bytes(ledger.assets) to wallet_auditor;
---! EndIncluded functions/ledger_private/asset_bytes.sql
---! Included functions/ledger_private/asset_limit_bytes.sql
+--! EndIncluded functions/ledger_private/hashes/asset_bytes.sql
+--! Included functions/ledger_private/hashes/asset_limit_bytes.sql
 create or replace function ledger_private.asset_limit_bytes(limits ledger.asset_limits)
 returns bytea
 language sql
@@ -1891,32 +1980,32 @@ as $$
 $$;
 
 comment on function ledger_private.asset_limit_bytes(ledger.asset_limits) is
-$$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text asset_limit.
+$$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset_limit.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
 revoke all on function ledger_private.asset_limit_bytes(ledger.asset_limits) from public;
 grant execute on function ledger_private.asset_limit_bytes(ledger.asset_limits) to wallet_auditor;
---! EndIncluded functions/ledger_private/asset_limit_bytes.sql
---! Included functions/ledger_private/wallet_bytes.sql
+--! EndIncluded functions/ledger_private/hashes/asset_limit_bytes.sql
+--! Included functions/ledger_private/hashes/wallet_bytes.sql
 create or replace function ledger_private.wallet_bytes(wallet ledger.wallets)
 returns bytea
 language sql
 stable
 as $$
   select array_send(array[
-    'wallet', uuid_send(wallet.id), convert_to(wallet.owner_id, 'UTF8'), convert_to(wallet.asset_code, 'UTF8'), enum_send(wallet.normal_side),
-    enum_send(wallet.house), int8send(wallet.stripe), timestamptz_send(wallet.created_at)
+    'wallet', uuid_send(wallet.id), convert_to(wallet.owner_id, 'UTF8'), convert_to(wallet.asset_code, 'UTF8'),
+    timestamptz_send(wallet.created_at)
   ])
 $$;
 
 comment on function ledger_private.wallet_bytes(ledger.wallets) is
-$$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that transfer_bytes describes,
+$$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that entry_hash describes,
 first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
 revoke all on function ledger_private.wallet_bytes(ledger.wallets) from public;
 grant execute on function ledger_private.wallet_bytes(ledger.wallets) to wallet_auditor;
---! EndIncluded functions/ledger_private/wallet_bytes.sql
---! Included functions/ledger_private/wallet_event_bytes.sql
+--! EndIncluded functions/ledger_private/hashes/wallet_bytes.sql
+--! Included functions/ledger_private/hashes/wallet_event_bytes.sql
 create or replace function ledger_private.wallet_event_bytes(event ledger.wallet_events)
 returns bytea
 language sql
@@ -1929,13 +2018,13 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_event_bytes(ledger.wallet_events) is
-$$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text wallet_event.
+$$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text wallet_event.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
 revoke all on function ledger_private.wallet_event_bytes(ledger.wallet_events) from public;
 grant execute on function ledger_private.wallet_event_bytes(ledger.wallet_events) to wallet_auditor;
---! EndIncluded functions/ledger_private/wallet_event_bytes.sql
---! Included functions/ledger_private/verification_bytes.sql
+--! EndIncluded functions/ledger_private/hashes/wallet_event_bytes.sql
+--! Included functions/ledger_private/hashes/verification_bytes.sql
 create or replace function ledger_private.verification_bytes(verification ledger.verifications)
 returns bytea
 language sql
@@ -1943,19 +2032,19 @@ stable
 as $$
   select array_send(array[
     'verification', uuid_send(verification.id), int8send(verification.seq), timestamptz_send(verification.started_at),
-    timestamptz_send(verification.finished_at), int8send(verification.findings), int8send(verification.seal_seq),
+    timestamptz_send(verification.finished_at), int8send(verification.findings), int8send(verification.block_seq),
     int8send(verification.kept_seals), convert_to(verification.actor, 'UTF8')
   ])
 $$;
 
 comment on function ledger_private.verification_bytes(ledger.verifications) is
-$$Every fact of a verification as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text verification.
+$$Every fact of a verification as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text verification.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
 revoke all on function ledger_private.verification_bytes(ledger.verifications) from public;
 grant execute on function ledger_private.verification_bytes(ledger.verifications) to wallet_auditor;
---! EndIncluded functions/ledger_private/verification_bytes.sql
---! Included functions/ledger_private/feed_epoch_bytes.sql
+--! EndIncluded functions/ledger_private/hashes/verification_bytes.sql
+--! Included functions/ledger_private/hashes/feed_epoch_bytes.sql
 create or replace function ledger_private.feed_epoch_bytes(epoch ledger.feed_epochs)
 returns bytea
 language sql
@@ -1967,73 +2056,15 @@ as $$
 $$;
 
 comment on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) is
-$$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that transfer_bytes describes, first the text
+$$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text
 feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
 revoke all on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) from public;
 grant execute on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) to wallet_auditor;
---! EndIncluded functions/ledger_private/feed_epoch_bytes.sql
---! Included functions/ledger_private/sides.sql
-create or replace function ledger_private.sides(transfer ledger.transfers, entry ledger.entries, other_entry ledger.entries)
-returns ledger.transfers
-language plpgsql
-immutable
-as $$
-begin
-  if entry.side = 'debit' then
-    transfer.debit_wallet_id := entry.wallet_id;
-    transfer.debit_seq := entry.seq;
-    transfer.credit_wallet_id := other_entry.wallet_id;
-    transfer.credit_seq := other_entry.seq;
-  else
-    transfer.debit_wallet_id := other_entry.wallet_id;
-    transfer.debit_seq := other_entry.seq;
-    transfer.credit_wallet_id := entry.wallet_id;
-    transfer.credit_seq := entry.seq;
-  end if;
-  transfer.created_at := entry.created_at;
-  return transfer;
-end
-$$;
-
-comment on function ledger_private.sides(ledger.transfers, ledger.entries, ledger.entries) is
-$$A movement with its sides, from the acting wallet's entry and the other's (null if it has none), and its time: that of the first.$$;
-
-revoke all on function ledger_private.sides(ledger.transfers, ledger.entries, ledger.entries) from public;
---! EndIncluded functions/ledger_private/sides.sql
---! Included functions/ledger_private/seal.sql
-create or replace function ledger_private.seal(
-  transfer ledger.transfers,
-  entry ledger.entries,
-  other_entry ledger.entries
-)
-returns ledger_private.sealed
-language plpgsql
-stable
-as $$
-declare
-  v_bytes bytea;
-begin
-  transfer := ledger_private.sides(transfer, entry, other_entry);
-  transfer.xid := pg_current_xact_id();
-  v_bytes := ledger_private.transfer_bytes(transfer);
-  entry.hash := ledger_private.link_hash(entry, v_bytes);
-  if other_entry.wallet_id is not null then
-    other_entry.hash := ledger_private.link_hash(other_entry, v_bytes);
-  end if;
-  return row(transfer, entry, other_entry);
-end
-$$;
-
-comment on function ledger_private.seal(ledger.transfers, ledger.entries, ledger.entries) is
-$$A movement as it will be written: its sides from the acting wallet's entry and the other's (null if it has none), its time that of the first,
-its place in the feed, and both entries with their own hashes. These come in as the hashes of the heads that they follow.$$;
-
-revoke all on function ledger_private.seal(ledger.transfers, ledger.entries, ledger.entries) from public;
---! EndIncluded functions/ledger_private/seal.sql
+--! EndIncluded functions/ledger_private/hashes/feed_epoch_bytes.sql
 
 -- Reading the log, now and then
---! Included functions/ledger_private/head.sql
+--! Included functions/ledger_private/reading/head.sql
 create or replace function ledger_private.head(wallet_id uuid)
 returns setof ledger.entries
 language sql
@@ -2047,8 +2078,8 @@ comment on function ledger_private.head(uuid) is 'The wallet''s newest entry: wh
 
 revoke all on function ledger_private.head(uuid) from public;
 grant execute on function ledger_private.head(uuid) to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/head.sql
---! Included functions/ledger_private/seq_at.sql
+--! EndIncluded functions/ledger_private/reading/head.sql
+--! Included functions/ledger_private/reading/seq_at.sql
 create or replace function ledger_private.seq_at(wallet_id uuid, at_time timestamptz)
 returns bigint
 language plpgsql
@@ -2093,8 +2124,8 @@ in a million entries.$$;
 revoke all on function ledger_private.seq_at(uuid, timestamptz) from public;
 grant execute on function ledger_private.seq_at(uuid, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/seq_at.sql
---! Included functions/ledger_private/seq_before.sql
+--! EndIncluded functions/ledger_private/reading/seq_at.sql
+--! Included functions/ledger_private/reading/seq_before.sql
 create or replace function ledger_private.seq_before(wallet_id uuid, at_time timestamptz)
 returns bigint
 language sql
@@ -2111,8 +2142,8 @@ comment on function ledger_private.seq_before(uuid, timestamptz) is
 revoke all on function ledger_private.seq_before(uuid, timestamptz) from public;
 grant execute on function ledger_private.seq_before(uuid, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/seq_before.sql
---! Included functions/ledger_private/entry_at.sql
+--! EndIncluded functions/ledger_private/reading/seq_before.sql
+--! Included functions/ledger_private/reading/entry_at.sql
 create or replace function ledger_private.entry_at(wallet_id uuid, at_time timestamptz)
 returns ledger.entries
 language sql
@@ -2130,8 +2161,8 @@ comment on function ledger_private.entry_at(uuid, timestamptz) is
 revoke all on function ledger_private.entry_at(uuid, timestamptz) from public;
 grant execute on function ledger_private.entry_at(uuid, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/entry_at.sql
---! Included functions/ledger_private/lot_at.sql
+--! EndIncluded functions/ledger_private/reading/entry_at.sql
+--! Included functions/ledger_private/lots/lot_at.sql
 create or replace function ledger_private.lot_at(lot ledger.bonus_lots, seq bigint)
 returns table (balance bigint, held_balance bigint)
 language sql
@@ -2154,8 +2185,8 @@ comment on function ledger_private.lot_at(ledger.bonus_lots, bigint) is
 revoke all on function ledger_private.lot_at(ledger.bonus_lots, bigint) from public;
 grant execute on function ledger_private.lot_at(ledger.bonus_lots, bigint)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/lot_at.sql
---! Included functions/ledger_private/due_holds.sql
+--! EndIncluded functions/ledger_private/lots/lot_at.sql
+--! Included functions/ledger_private/holds/due_holds.sql
 create or replace function ledger_private.due_holds(head ledger.entries, at_time timestamptz)
 returns setof ledger.holds
 language sql
@@ -2170,9 +2201,8 @@ as $$
     and h.seq <= head.seq
     -- One look-up for each: joined, all movements that the wallet ever had may be read.
     and (
-      select t.id from ledger.transfers t
-      where t.wallet_id = h.wallet_id and t.hold_id = h.id and t.kind <> 'hold'
-        and case t.kind when 'capture' then t.debit_seq else t.credit_seq end <= head.seq
+      select e.seq from ledger.entries e
+      where e.wallet_id = h.wallet_id and e.hold_id = h.id and e.kind <> 'hold' and e.seq <= head.seq
       limit 1
     ) is null
 $$;
@@ -2184,8 +2214,8 @@ in that entry's held balance.$$;
 revoke all on function ledger_private.due_holds(ledger.entries, timestamptz) from public;
 grant execute on function ledger_private.due_holds(ledger.entries, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/due_holds.sql
---! Included functions/ledger_private/available_at.sql
+--! EndIncluded functions/ledger_private/holds/due_holds.sql
+--! Included functions/ledger_private/reading/available_at.sql
 create or replace function ledger_private.available_at(head ledger.entries, at_time timestamptz)
 returns bigint
 language plpgsql
@@ -2228,8 +2258,8 @@ and less bonus credits that have expired. What is due counts at once, whether it
 revoke all on function ledger_private.available_at(ledger.entries, timestamptz) from public;
 grant execute on function ledger_private.available_at(ledger.entries, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/available_at.sql
---! Included functions/ledger_private/balance_of.sql
+--! EndIncluded functions/ledger_private/reading/available_at.sql
+--! Included functions/ledger_private/reading/balance_of.sql
 create or replace function ledger_private.balance_of(head ledger.entries, at_time timestamptz)
 returns ledger.wallet_balance
 language plpgsql
@@ -2249,9 +2279,9 @@ comment on function ledger_private.balance_of(ledger.entries, timestamptz) is
 revoke all on function ledger_private.balance_of(ledger.entries, timestamptz) from public;
 grant execute on function ledger_private.balance_of(ledger.entries, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/balance_of.sql
---! Included functions/ledger_private/held_bonus.sql
-create or replace function ledger_private.held_bonus(head ledger.entries)
+--! EndIncluded functions/ledger_private/reading/balance_of.sql
+--! Included functions/ledger_private/lots/reserved_bonus.sql
+create or replace function ledger_private.reserved_bonus(head ledger.entries)
 returns bigint
 language plpgsql
 stable
@@ -2279,17 +2309,17 @@ begin
 end
 $$;
 
-comment on function ledger_private.held_bonus(ledger.entries) is
+comment on function ledger_private.reserved_bonus(ledger.entries) is
   'How much of a wallet''s reserved credits are bonus credits, as its newest entry left it.';
 
-revoke all on function ledger_private.held_bonus(ledger.entries) from public;
-grant execute on function ledger_private.held_bonus(ledger.entries)
+revoke all on function ledger_private.reserved_bonus(ledger.entries) from public;
+grant execute on function ledger_private.reserved_bonus(ledger.entries)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/held_bonus.sql
---! Included functions/ledger_private/free_part.sql
-create or replace function ledger_private.free_part(
+--! EndIncluded functions/ledger_private/lots/reserved_bonus.sql
+--! Included functions/ledger_private/lots/free_credits.sql
+create or replace function ledger_private.free_credits(
   head ledger.entries,
-  held_bonus bigint,
+  reserved_bonus bigint,
   source text,
   lot_seq bigint,
   expires_at timestamptz
@@ -2299,8 +2329,8 @@ language sql
 stable
 as $$
   select case source
-    when 'paid' then head.balance - head.bonus_balance - (head.held_balance - held_bonus)
-    when 'bonus' then head.bonus_balance - held_bonus - (
+    when 'paid' then head.balance - head.bonus_balance - (head.held_balance - reserved_bonus)
+    when 'bonus' then head.bonus_balance - reserved_bonus - (
       select coalesce(sum(s.balance - s.held_balance), 0)::bigint
       from ledger_private.open_lots o
       join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
@@ -2310,19 +2340,19 @@ as $$
       select s.balance - s.held_balance
       from ledger.bonus_lots l
       cross join lateral ledger_private.lot_at(l, head.seq) s
-      where l.wallet_id = head.wallet_id and l.seq = free_part.lot_seq and l.expires_at = free_part.expires_at)
+      where l.wallet_id = head.wallet_id and l.seq = free_credits.lot_seq and l.expires_at = free_credits.expires_at)
   end
 $$;
 
-comment on function ledger_private.free_part(ledger.entries, bigint, text, bigint, timestamptz) is
+comment on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz) is
 $$What of a wallet's credits of one source is not reserved: paid credits, bonus credits that do not expire (source bonus), or those of one lot.
-Nothing is due in the wallet; held_bonus is what of its bonus credits is reserved.$$;
+Nothing is due in the wallet; reserved_bonus is what of its bonus credits is reserved.$$;
 
-revoke all on function ledger_private.free_part(ledger.entries, bigint, text, bigint, timestamptz) from public;
-grant execute on function ledger_private.free_part(ledger.entries, bigint, text, bigint, timestamptz)
+revoke all on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz) from public;
+grant execute on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/free_part.sql
---! Included functions/ledger_private/first_expiry.sql
+--! EndIncluded functions/ledger_private/lots/free_credits.sql
+--! Included functions/ledger_private/lots/first_expiry.sql
 create or replace function ledger_private.first_expiry(head ledger.entries)
 returns timestamptz
 language plpgsql
@@ -2357,8 +2387,8 @@ $$When the first of a wallet's bonus credits expires, or -infinity where somethi
 nobody knows of expiring credits.$$;
 
 revoke all on function ledger_private.first_expiry(ledger.entries) from public;
---! EndIncluded functions/ledger_private/first_expiry.sql
---! Included functions/ledger_private/bonus_part.sql
+--! EndIncluded functions/ledger_private/lots/first_expiry.sql
+--! Included functions/ledger_private/lots/bonus_part.sql
 create or replace function ledger_private.bonus_part(kind ledger.transfer_kind, amount bigint, free_bonus bigint)
 returns bigint
 language sql
@@ -2371,8 +2401,8 @@ comment on function ledger_private.bonus_part(ledger.transfer_kind, bigint, bigi
 $$How much of a top-up, bonus, spend or transfer is bonus credits: what leaves a wallet are bonus credits first, as far as they are not reserved.$$;
 
 revoke all on function ledger_private.bonus_part(ledger.transfer_kind, bigint, bigint) from public;
---! EndIncluded functions/ledger_private/bonus_part.sql
---! Included functions/ledger_private/closing_status.sql
+--! EndIncluded functions/ledger_private/lots/bonus_part.sql
+--! Included functions/ledger_private/holds/closing_status.sql
 create or replace function ledger_private.closing_status(closing ledger.transfers)
 returns ledger.hold_status
 language sql
@@ -2391,219 +2421,125 @@ comment on function ledger_private.closing_status(ledger.transfers) is
 revoke all on function ledger_private.closing_status(ledger.transfers) from public;
 grant execute on function ledger_private.closing_status(ledger.transfers)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/closing_status.sql
---! Included functions/ledger_private/counterparty.sql
-create or replace function ledger_private.counterparty(
-  entry ledger.entries,
-  transfer ledger.transfers,
-  reversed_kind ledger.transfer_kind
-)
-returns text
-language sql
-stable
-return case
-  when entry.kind = 'reversal' and reversed_kind is null then null
-  -- Only players' wallets act. The house is named by its account; which stripe of it took part is nobody's concern.
-  when entry.wallet_id = transfer.wallet_id
-    and ledger_private.house_account(coalesce(reversed_kind, entry.kind)) is not null
-    then ledger_private.house_account(coalesce(reversed_kind, entry.kind))::text
-  when entry.side = 'debit' then transfer.credit_wallet_id::text
-  else transfer.debit_wallet_id::text end;
+--! EndIncluded functions/ledger_private/holds/closing_status.sql
 
-comment on function ledger_private.counterparty(ledger.entries, ledger.transfers, ledger.transfer_kind) is
-'The other side of an entry: the house''s account or a wallet''s id. Its transfer is null where the caller may not see it; of a reversal,
-reversed_kind is the kind of the transfer that it reverses.';
-
-revoke all on function ledger_private.counterparty(ledger.entries, ledger.transfers, ledger.transfer_kind) from public;
-grant execute on function ledger_private.counterparty(ledger.entries, ledger.transfers, ledger.transfer_kind)
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/counterparty.sql
-
--- Checks, in the documented order of refusals
---! Included functions/ledger_private/check_request.sql
-create or replace function ledger_private.check_request(
-  kind ledger.transfer_kind,
-  wallet_id uuid,
-  counterparty_id uuid,
-  hold_id uuid,
-  reverses uuid,
-  amount bigint,
-  idem_key text,
-  expires_at timestamptz,
-  metadata jsonb
-)
+-- Rules, in the documented order of refusals
+--! Included functions/ledger_private/posting/leaves.sql
+create or replace function ledger_private.leaves(kind ledger.transfer_kind)
 returns boolean
-language plpgsql
-immutable
-as $$
-declare
-  v_broken text;
-begin
-  -- Rule by rule, what a usual call never comes to left out: each operator of an expression is set up anew in each transaction.
-  if amount is null and (kind is null or kind not in ('capture', 'release', 'reversal')) then
-    v_broken := 'amount';
-  elsif amount not between 1 and 1000000000000000 then
-    v_broken := 'amount';
-  elsif kind is null then
-    v_broken := 'kind';
-  elsif wallet_id is null then
-    v_broken := case kind when 'transfer' then 'from_wallet' else 'wallet_id' end;
-  elsif (kind = 'transfer') <> (counterparty_id is not null) then
-    v_broken := case kind when 'transfer' then 'to_wallet' else 'counterparty_id' end;
-  elsif hold_id is null and kind in ('capture', 'release') then
-    v_broken := 'hold_id';
-  elsif reverses is null and kind = 'reversal' then
-    v_broken := 'transfer_id';
-  elsif ledger_private.is_key(idem_key) is not true then
-    v_broken := 'idem_key';
-  elsif expires_at is not null then
-    if not isfinite(expires_at) or kind not in ('bonus', 'hold') then
-      v_broken := 'expires_at';
-    end if;
-  end if;
-  if v_broken is null and metadata is distinct from '{}' then
-    if metadata is null or jsonb_typeof(metadata) <> 'object' or octet_length(metadata::text) > 8192 then
-      v_broken := 'metadata';
-    end if;
-  end if;
-  if v_broken is null and counterparty_id is not null then
-    if wallet_id = counterparty_id then
-      v_broken := 'same';
-    end if;
-  end if;
-  if v_broken is not null then
-    perform ledger_private.refuse_request(v_broken, wallet_id, amount);
-  end if;
-  return true;
-end
-$$;
-
-comment on function ledger_private.check_request(
-  ledger.transfer_kind, uuid, uuid, uuid, uuid, bigint, text, timestamptz, jsonb
-) is
-$$True, or refuses a request that could not be right whatever the ledger holds: WLAMT, then WLARG, then WLSLF.$$;
-
-revoke all on function ledger_private.check_request(
-  ledger.transfer_kind, uuid, uuid, uuid, uuid, bigint, text, timestamptz, jsonb
-) from public;
---! EndIncluded functions/ledger_private/check_request.sql
---! Included functions/ledger_private/check_snapshot.sql
-create or replace function ledger_private.check_snapshot(wallet_ids uuid[])
-returns void
-language plpgsql
-volatile
-as $$
-declare
-  v_written int;
-begin
-  if current_setting('transaction_isolation') = 'read committed' then
-    return;
-  end if;
-  -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL answers
-  -- 40001 where another transaction has written that entry. The exception takes the empty ones back.
-  begin
-    perform set_config('ledger.posting', 'on', true);
-    insert into ledger.entries
-      select w.id, coalesce((select max(e.seq) from ledger.entries e where e.wallet_id = w.id), 0) + 1,
-          uuidv7(), 'hold', 'debit', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', clock_timestamp()
-        from unnest(wallet_ids) w (id)
-        where w.id is not null
-      on conflict on constraint entries_pkey do nothing;
-    get diagnostics v_written = row_count;
-    if v_written < cardinality(array_remove(wallet_ids, null)) then
-      perform ledger_private.refuse_stale();
-    end if;
-    raise exception using errcode = 'raise_exception', message = 'the snapshot is not stale';
-  exception when raise_exception then
-    return;
-  end;
-end
-$$;
-
-comment on function ledger_private.check_snapshot(uuid[]) is
-$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
-refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
-
-revoke all on function ledger_private.check_snapshot(uuid[]) from public;
---! EndIncluded functions/ledger_private/check_snapshot.sql
---! Included functions/ledger_private/check_expiry.sql
-create or replace function ledger_private.check_expiry(wallet_id uuid, expires_at timestamptz, at_time timestamptz)
-returns void
-language plpgsql
-volatile
-as $$
-begin
-  if expires_at <= at_time then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_argument('expires_at', 'Send an instant after now, or leave it out.',
-      jsonb_build_object('expires_at', ledger_private.in_utc(expires_at), 'now', ledger_private.in_utc(at_time)));
-  end if;
-end
-$$;
-
-comment on function ledger_private.check_expiry(uuid, timestamptz, timestamptz) is
-$$Refuses with WLARG an expiry that is not after a wallet's now. Called after the key has been looked up, because it changes with time: a
-late retry still gets its receipt.$$;
-
-revoke all on function ledger_private.check_expiry(uuid, timestamptz, timestamptz) from public;
---! EndIncluded functions/ledger_private/check_expiry.sql
---! Included functions/ledger_private/receipt.sql
-create or replace function ledger_private.receipt(
-  transfer ledger.transfers,
-  entry ledger.entries,
-  replayed boolean
-)
-returns ledger.receipt
 language sql
 immutable
-as $$
-  select row(
-    transfer.id, entry.wallet_id, entry.seq, transfer.kind, transfer.amount, transfer.bonus_amount,
-    entry.balance, entry.bonus_balance, entry.held_balance, entry.balance - entry.held_balance,
-    transfer.hold_id, replayed, entry.created_at
-  )::ledger.receipt
-$$;
+return kind in ('spend', 'transfer', 'hold', 'capture');
 
-comment on function ledger_private.receipt(ledger.transfers, ledger.entries, boolean) is
-  'The receipt of a transfer, from it and the acting wallet''s entry.';
+comment on function ledger_private.leaves(ledger.transfer_kind) is
+  'Whether a kind of request takes credits out of the acting wallet, or reserves them to leave: what a frozen wallet does not allow.';
 
-revoke all on function ledger_private.receipt(ledger.transfers, ledger.entries, boolean) from public;
---! EndIncluded functions/ledger_private/receipt.sql
---! Included functions/ledger_private/settled_receipt.sql
-create or replace function ledger_private.settled_receipt(
-  transfer ledger.transfers,
-  entry ledger.entries,
-  replayed boolean
-)
-returns ledger.receipt
+revoke all on function ledger_private.leaves(ledger.transfer_kind) from public;
+--! EndIncluded functions/ledger_private/posting/leaves.sql
+--! Included functions/ledger_private/posting/house_account.sql
+create or replace function ledger_private.house_account(kind ledger.transfer_kind)
+returns ledger.account
+language sql
+immutable
+-- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
+return case kind
+  when 'top_up' then 'treasury'::ledger.account
+  when 'bonus' then 'promotions'
+  when 'spend' then 'revenue'
+  when 'capture' then 'revenue'
+  when 'expiry' then 'breakage'
+  when 'reversal' then null
+  else 'player'
+end;
+
+comment on function ledger_private.house_account(ledger.transfer_kind) is
+$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
+reversal, where the original decides.$$;
+
+revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
+grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
+--! EndIncluded functions/ledger_private/posting/house_account.sql
+--! Included functions/ledger_private/refusals/invalid_request.sql
+create or replace function ledger_private.invalid_request(request ledger_private.request)
+returns ledger.refusal
 language plpgsql
-stable
--- A plan that was made while the table was small may not outlive that.
-set enable_seqscan = off
+immutable
 as $$
 declare
-  v_receipt ledger.receipt := ledger_private.receipt(transfer, entry, replayed);
+  v_broken text := case
+    when request.kind is null and request.amount between 1 and 1000000000000000 then 'kind'
+    when request.wallet_id is null then case request.kind when 'transfer' then 'from_wallet' else 'wallet_id' end
+    when (request.kind = 'transfer') <> (request.counterparty_id is not null)
+      then case request.kind when 'transfer' then 'to_wallet' else 'counterparty_id' end
+    when request.hold_id is null and request.kind in ('capture', 'release') then 'hold_id'
+    when request.reverses is null and request.kind = 'reversal' then 'transfer_id'
+    when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
+    when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
+    when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
+  end;
 begin
-  if entry.bonus_balance > 0 then
-    -- Everything else that had expired by then was booked before this entry.
-    v_receipt.available := v_receipt.available - (
-      select coalesce(sum(d.balance - d.held_balance), 0)
-      from ledger.bonus_lot_draws d
-      where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
+  if request.amount not between 1 and 1000000000000000
+    or request.amount is null and coalesce(request.kind not in ('capture', 'release', 'reversal'), true) then
+    return ledger_private.refusal('WLAMT',
+      format('invalid amount: %s', coalesce(request.amount::text, 'null')),
+      jsonb_build_object('amount', request.amount::text, 'min', '1', 'max', '1000000000000000'),
+      'Send a whole number of minor units from 1 to 1000000000000000.');
+  elsif v_broken is null and request.wallet_id = request.counterparty_id then
+    return ledger_private.refusal('WLSLF', format('same wallet: %s', request.wallet_id),
+      jsonb_build_object('wallet_id', request.wallet_id), 'Name two different wallets.');
+  elsif v_broken is null then
+    return null;
   end if;
-  return v_receipt;
+  return ledger_private.invalid_argument(v_broken, case v_broken
+    when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
+    when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
+    when 'counterparty_id' then 'Only a transfer names a second wallet.'
+    when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
+    when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
+    when 'hold_id' then 'Name the hold by its id.'
+    when 'transfer_id' then 'Name the transfer by its id.'
+    else 'Name the wallet by its id.'
+  end);
 end
 $$;
 
-comment on function ledger_private.settled_receipt(ledger.transfers, ledger.entries, boolean) is
-$$The receipt of a movement that may have given credits back to lots which had expired by then: the same transaction books these to breakage
-with the next entry, so they are not available. Its balances are those of the movement's own entry.$$;
+comment on function ledger_private.invalid_request(ledger_private.request) is
+$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
 
-revoke all on function ledger_private.settled_receipt(ledger.transfers, ledger.entries, boolean) from public;
---! EndIncluded functions/ledger_private/settled_receipt.sql
---! Included functions/ledger_private/check_replay.sql
-create or replace function ledger_private.check_replay(first ledger.transfers, request ledger.transfers)
-returns void
+revoke all on function ledger_private.invalid_request(ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/refusals/invalid_request.sql
+--! Included functions/ledger_private/refusals/not_found.sql
+create or replace function ledger_private.not_found(request ledger_private.request)
+returns ledger.refusal
+language plpgsql
+stable
+as $$
+begin
+  if request.hold_id is not null
+    and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
+    return ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
+      jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
+      'Name a hold of this wallet by the hold_id of its receipt.');
+  end if;
+  if request.reverses is not null and not exists (
+    select from ledger.entries e where e.transfer_id = request.reverses and e.actor is not null and e.wallet_id = request.wallet_id
+  ) then
+    return ledger_private.refusal('WLNOT', format('transfer not found: %s', request.reverses),
+      jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.reverses),
+      'Name a transfer that this wallet acted in by the transfer_id of its receipt.');
+  end if;
+  return null;
+end
+$$;
+
+comment on function ledger_private.not_found(ledger_private.request) is
+  'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet; null where it is there.';
+
+revoke all on function ledger_private.not_found(ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/refusals/not_found.sql
+--! Included functions/ledger_private/refusals/key_reused.sql
+create or replace function ledger_private.key_reused(first ledger.entries, request ledger_private.request)
+returns ledger.refusal
 language plpgsql
 stable
 as $$
@@ -2615,159 +2551,266 @@ begin
   select d.field, d.first, d.again into v_field, v_first, v_again
     from (values
       (1, 'kind', first.kind::text, request.kind::text),
-      (2, 'to_wallet', case first.kind when 'transfer' then first.credit_wallet_id::text end, request.credit_wallet_id::text),
+      (2, 'to_wallet', case first.kind when 'transfer' then first.to_wallet::text end, request.counterparty_id::text),
       -- A hold's own id is not asked for but given.
       (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
       (4, 'transfer_id', first.reverses::text, request.reverses::text),
-      (5, 'amount', first.requested_amount::text, request.requested_amount::text),
+      (5, 'amount', first.requested_amount::text, request.amount::text),
       (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
       (7, 'metadata', first.metadata::text, request.metadata::text)
     ) as d (position, field, first, again)
     where d.first is distinct from d.again
     order by d.position
     limit 1;
-  if found then
-    perform ledger_private.refuse('WLKEY',
-      format('idempotency key reused: %s differs from the first request', v_field),
-      jsonb_build_object(
-        'wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.id,
-        'field', v_field, 'first', v_first, 'again', v_again),
-      'Send a new key for a new request, or the first request unchanged for its receipt.');
+  if not found then
+    return null;
   end if;
+  return ledger_private.refusal('WLKEY',
+    format('idempotency key reused: %s differs from the first request', v_field),
+    jsonb_build_object(
+      'wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
+      'field', v_field, 'first', v_first, 'again', v_again),
+    'Send a new key for a new request, or the first request unchanged for its receipt.');
 end
 $$;
 
-comment on function ledger_private.check_replay(ledger.transfers, ledger.transfers) is
-$$Refuses with WLKEY a request that is not the one which its key was first used for, naming the first field that differs and both its
-values. Who called is not compared.$$;
+comment on function ledger_private.key_reused(ledger.entries, ledger_private.request) is
+$$WLKEY: a request is not the one which its key was first used for, with the first field that differs and both its values; null where it is
+that one. Who called is not compared.$$;
 
-revoke all on function ledger_private.check_replay(ledger.transfers, ledger.transfers) from public;
---! EndIncluded functions/ledger_private/check_replay.sql
---! Included functions/ledger_private/replay.sql
-create or replace function ledger_private.replay(request ledger.transfers)
-returns ledger.receipt
+revoke all on function ledger_private.key_reused(ledger.entries, ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/refusals/key_reused.sql
+--! Included functions/ledger_private/refusals/expiry_passed.sql
+create or replace function ledger_private.expiry_passed(expires_at timestamptz, at_time timestamptz)
+returns ledger.refusal
+language sql
+stable
+return case when expires_at <= at_time then
+  ledger_private.invalid_argument('expires_at', 'Send an instant after now, or leave it out.',
+    jsonb_build_object('expires_at', ledger_private.in_utc(expires_at), 'now', ledger_private.in_utc(at_time)))
+end;
+
+comment on function ledger_private.expiry_passed(timestamptz, timestamptz) is
+$$WLARG: an expiry is not after a wallet's now; null where it is. Asked after the key has been looked up, because it changes with time: a late
+retry still gets its receipt.$$;
+
+revoke all on function ledger_private.expiry_passed(timestamptz, timestamptz) from public;
+--! EndIncluded functions/ledger_private/refusals/expiry_passed.sql
+--! Included functions/ledger_private/refusals/not_allowed.sql
+create or replace function ledger_private.not_allowed(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
+returns ledger.refusal
+language sql
+immutable
+return case
+  when wallet.status = 'closed' then ledger_private.refusal('WLCLS', format('wallet closed: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id) || facts, 'An operator can reopen the wallet.')
+  when wallet.status = 'frozen' and leaving then ledger_private.refusal('WLFRZ', format('wallet frozen: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.')
+end;
+
+comment on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) is
+$$WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one: what the wallet's status does not allow; null where it allows it. facts are added
+to the detail.$$;
+
+revoke all on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) from public;
+--! EndIncluded functions/ledger_private/refusals/not_allowed.sql
+--! Included functions/ledger_private/refusals/hold_not_open.sql
+create or replace function ledger_private.hold_not_open(wallet_id uuid, hold_id uuid)
+returns ledger.refusal
 language plpgsql
 stable
 as $$
 declare
-  v_first ledger.transfers;
-  v_entry ledger.entries;
+  v_closing ledger.transfers;
 begin
-  select t.* into strict v_first from ledger.transfers t where t.wallet_id = request.wallet_id and t.idem_key = request.idem_key;
-  perform ledger_private.check_replay(v_first, request);
-  select e.* into strict v_entry
-    from ledger.entries e
-    where e.wallet_id = v_first.wallet_id
-      and e.seq = case when v_first.debit_wallet_id = v_first.wallet_id then v_first.debit_seq else v_first.credit_seq end;
-  return ledger_private.settled_receipt(v_first, v_entry, true);
+  select t.* into v_closing
+    from ledger.transfers t
+    where t.wallet_id = hold_not_open.wallet_id and t.hold_id = hold_not_open.hold_id and t.kind <> 'hold';
+  if not found then
+    return null;
+  end if;
+  return ledger_private.refusal('WLHLD',
+    format('hold not open: %s', hold_id),
+    jsonb_build_object('wallet_id', wallet_id, 'hold_id', hold_id, 'status', ledger_private.closing_status(v_closing),
+      -- Its expiry may be booked by this very call, which leaves nothing behind.
+      'transfer_id', case when v_closing.idem_key is not null then v_closing.id end),
+    'A hold is captured or released once; place a new one.');
 end
 $$;
 
-comment on function ledger_private.replay(ledger.transfers) is
-  'The receipt of the first request with this one''s key, with the balances of then; or WLKEY where the two differ.';
+comment on function ledger_private.hold_not_open(uuid, uuid) is
+  'WLHLD: a hold has been captured, released or has expired; null where it is open.';
 
-revoke all on function ledger_private.replay(ledger.transfers) from public;
---! EndIncluded functions/ledger_private/replay.sql
---! Included functions/ledger_private/check_status.sql
-create or replace function ledger_private.check_status(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
-returns void
+revoke all on function ledger_private.hold_not_open(uuid, uuid) from public;
+--! EndIncluded functions/ledger_private/refusals/hold_not_open.sql
+--! Included functions/ledger_private/refusals/not_reversible.sql
+create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
+returns ledger.refusal
 language plpgsql
 immutable
 as $$
+declare
+  v_reversible boolean := original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer');
 begin
-  if wallet.status = 'closed' then
-    perform ledger_private.refuse('WLCLS',
-      format('wallet closed: %s', wallet.id),
-      jsonb_build_object('wallet_id', wallet.id) || facts, 'An operator can reopen the wallet.');
+  if v_reversible and available > 0 and (requested > available) is not true then
+    return null;
   end if;
-  if wallet.status = 'frozen' and leaving then
-    perform ledger_private.refuse('WLFRZ',
-      format('wallet frozen: %s', wallet.id),
-      jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.');
-  end if;
+  return ledger_private.refusal('WLREV',
+    case when v_reversible then format('not reversible: %s left of %s', available, original.amount)
+      else format('not reversible: a %s', original.kind) end,
+    jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
+      'left', case when v_reversible then available else 0 end::text, 'requested', requested::text),
+    case when v_reversible then 'Ask for no more than is left to reverse.'
+      else 'Only top-ups, bonuses, spends, captures and transfers are reversed.' end);
 end
 $$;
 
-comment on function ledger_private.check_status(ledger.wallets, boolean, jsonb) is
-$$Refuses what the wallet's status does not allow: WLCLS for a closed wallet, WLFRZ for credits leaving a frozen
-one. facts are added to the detail.$$;
+comment on function ledger_private.not_reversible(ledger.entries, bigint, bigint) is
+$$WLREV: more of a movement is to be reversed than is left (available; all of it where requested is null), or its kind cannot be reversed; null where
+it can.$$;
 
-revoke all on function ledger_private.check_status(ledger.wallets, boolean, jsonb) from public;
---! EndIncluded functions/ledger_private/check_status.sql
---! Included functions/ledger_private/check_limits.sql
-create or replace function ledger_private.check_limits(limits ledger.asset_limits, entry ledger.entries, day_before ledger.entries)
-returns void
+revoke all on function ledger_private.not_reversible(ledger.entries, bigint, bigint) from public;
+--! EndIncluded functions/ledger_private/refusals/not_reversible.sql
+--! Included functions/ledger_private/refusals/above_ceiling.sql
+create or replace function ledger_private.above_ceiling(
+  wallet_id uuid,
+  head ledger.entries,
+  kind ledger.transfer_kind,
+  change bigint,
+  amount bigint
+)
+returns ledger.refusal
 language plpgsql
-volatile
+immutable
 as $$
 declare
-  v_name text;
-  v_max bigint;
-  v_used numeric;
+  -- Far enough below the end of bigint that one more amount never overflows it.
+  c_max constant bigint := 9000000000000000000;
+  v_largest bigint := greatest(
+    coalesce(head.balance, 0) + change,
+    coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end,
+    coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end,
+    coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end,
+    coalesce(head.sent_total, 0) + case when kind = 'transfer' and change < 0 then amount else 0 end);
 begin
-  -- Totals run through the log: what the last 24 hours added is this entry's less those of the newest entry before them.
-  select l.name, l.max, l.used into v_name, v_max, v_used
-    from (values
-      ('max_spend', array['spend', 'capture'], limits.max_spend, 0),
-      ('max_balance', array['top_up', 'bonus', 'transfer'], limits.max_balance,
-        case when entry.side = 'credit' then entry.balance::numeric - entry.amount end),
-      ('max_daily_top_up', array['top_up'], limits.max_daily_top_up,
-        entry.topped_up_total::numeric - entry.amount - coalesce(day_before.topped_up_total, 0)),
-      ('max_daily_bonus', array['bonus'], limits.max_daily_bonus,
-        entry.granted_total::numeric - entry.amount - coalesce(day_before.granted_total, 0)),
-      ('max_daily_spend', array['spend', 'capture'], limits.max_daily_spend,
-        entry.spent_total::numeric - entry.amount - coalesce(day_before.spent_total, 0))
-    ) as l (name, kinds, max, used)
-    where entry.kind::text = any (l.kinds) and l.used + entry.amount > l.max
-    limit 1;
-  if found then
-    perform ledger_private.check_snapshot(array[entry.wallet_id]);
-    perform ledger_private.refuse_limit(entry.wallet_id, v_name, v_max, v_used);
+  if v_largest <= c_max then
+    return null;
   end if;
+  return ledger_private.limit_exceeded(wallet_id, 'max_balance', c_max, v_largest - amount);
 end
 $$;
 
-comment on function ledger_private.check_limits(ledger.asset_limits, ledger.entries, ledger.entries) is
-$$Refuses with WLLIM a player's entry, not yet written, that would go above a limit of the asset: the largest spend, the largest balance,
-or the largest total of 24 hours, which day_before, the wallet's newest entry before them, tells. Reversals give back and are not limited.$$;
+comment on function ledger_private.above_ceiling(uuid, ledger.entries, ledger.transfer_kind, bigint, bigint) is
+$$WLLIM: an amount would take a wallet's balance, which it changes by change, or a lifetime total above what the ledger counts to; null where it would
+not. head is the wallet's newest entry.$$;
 
-revoke all on function ledger_private.check_limits(ledger.asset_limits, ledger.entries, ledger.entries) from public;
---! EndIncluded functions/ledger_private/check_limits.sql
---! Included functions/ledger_private/check_own_limits.sql
-create or replace function ledger_private.check_own_limits(wallet ledger.wallets, entry ledger.entries)
-returns void
+revoke all on function ledger_private.above_ceiling(uuid, ledger.entries, ledger.transfer_kind, bigint, bigint) from public;
+--! EndIncluded functions/ledger_private/refusals/above_ceiling.sql
+--! Included functions/ledger_private/refusals/above_limit.sql
+create or replace function ledger_private.above_limit(
+  wallet ledger.wallets,
+  head ledger.entries,
+  kind ledger.transfer_kind,
+  change bigint,
+  amount bigint,
+  at_time timestamptz
+)
+returns ledger.refusal
 language plpgsql
-volatile
+stable
 as $$
 declare
   v_limits ledger.asset_limits;
+  v_day_before ledger.entries;
+  v_refusal ledger.refusal := ledger_private.above_ceiling(wallet.id, head, kind, change, amount);
 begin
-  if greatest(entry.balance, entry.topped_up_total, entry.granted_total, entry.spent_total) > 9000000000000000000 then
-    perform ledger_private.check_snapshot(array[entry.wallet_id]);
-    perform ledger_private.refuse_overflow(entry);
+  if v_refusal.code is not null then
+    return v_refusal;
   end if;
   select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
-  if found then
-    perform ledger_private.check_limits(
-      v_limits, entry, ledger_private.entry_at(entry.wallet_id, entry.created_at - interval '24 hours'));
+  if not found then
+    return null;
   end if;
+  -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
+  if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
+    v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
+  end if;
+  select (ledger_private.limit_exceeded(wallet.id, l.name, l.max, l.used)).* into v_refusal
+    from (values
+      ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
+      ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
+      ('max_daily_top_up', kind = 'top_up', v_limits.max_daily_top_up,
+        coalesce(head.topped_up_total, 0) - coalesce(v_day_before.topped_up_total, 0)),
+      ('max_daily_bonus', kind = 'bonus', v_limits.max_daily_bonus,
+        coalesce(head.granted_total, 0) - coalesce(v_day_before.granted_total, 0)),
+      ('max_daily_spend', kind in ('spend', 'capture'), v_limits.max_daily_spend,
+        coalesce(head.spent_total, 0) - coalesce(v_day_before.spent_total, 0))
+    ) as l (name, applies, max, used)
+    where l.applies and l.used::numeric + amount > l.max
+    limit 1;
+  return v_refusal;
 end
 $$;
 
-comment on function ledger_private.check_own_limits(ledger.wallets, ledger.entries) is
-  'Refuses with WLLIM an entry of a player''s wallet, not yet written, above what the ledger counts to or a limit of the asset.';
+comment on function ledger_private.above_limit(
+  ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz
+) is
+$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
+total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
+and are held to the first alone.$$;
 
-revoke all on function ledger_private.check_own_limits(ledger.wallets, ledger.entries) from public;
---! EndIncluded functions/ledger_private/check_own_limits.sql
+revoke all on function ledger_private.above_limit(ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz) from public;
+--! EndIncluded functions/ledger_private/refusals/above_limit.sql
+--! Included functions/ledger_private/refusals/insufficient_funds.sql
+create or replace function ledger_private.insufficient_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
+returns ledger.refusal
+language sql
+immutable
+return case when requested > available then
+  ledger_private.refusal('WLFND',
+    format('insufficient funds: %s available, %s requested', available, requested),
+    jsonb_build_object('wallet_id', wallet_id, 'available', available::text, 'requested', requested::text) || facts,
+    'Ask for no more than is available, or top the wallet up first.')
+end;
+
+comment on function ledger_private.insufficient_funds(uuid, bigint, bigint, jsonb) is
+  'WLFND: more is to be taken out of a wallet, or out of a hold, than is available there; null where it is not. facts are added to the detail.';
+
+revoke all on function ledger_private.insufficient_funds(uuid, bigint, bigint, jsonb) from public;
+--! EndIncluded functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
---! Included functions/ledger_private/next_entry.sql
+--! Included functions/ledger_private/posting/request.sql
+create or replace function ledger_private.request(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  idem_key text,
+  metadata jsonb,
+  amount bigint default null,
+  counterparty_id uuid default null,
+  hold_id uuid default null,
+  reverses uuid default null,
+  expires_at timestamptz default null
+)
+returns ledger_private.request
+language sql
+immutable
+-- Without metadata a request has empty ones, at every door.
+return row(kind, wallet_id, counterparty_id, hold_id, reverses, amount, idem_key, expires_at, coalesce(metadata, '{}'))::ledger_private.request;
+
+comment on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) is
+  'A request by the names of its fields.';
+
+revoke all on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) from public;
+--! EndIncluded functions/ledger_private/posting/request.sql
+--! Included functions/ledger_private/posting/next_entry.sql
 create or replace function ledger_private.next_entry(
-  wallet ledger.wallets,
   head ledger.entries,
-  side ledger.entry_side,
+  wallet_id uuid,
   transfer_id uuid,
   kind ledger.transfer_kind,
+  side ledger.entry_side,
+  account ledger.account,
   amount bigint,
   bonus_amount bigint,
   held_amount bigint,
@@ -2775,132 +2818,108 @@ create or replace function ledger_private.next_entry(
 )
 returns ledger.entries
 language plpgsql
-immutable
+stable
 as $$
 declare
-  v_entry ledger.entries := head;
+  v_entry ledger.entries;
+  v_sign int := case side when 'credit' then 1 else -1 end;
 begin
-  -- Field by field: one expression for all of them takes twice as long to set up, and that is done anew in each transaction.
-  if v_entry.seq is null then
-    v_entry := row(wallet.id, 0, null, null, null, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, at_time);
-  end if;
-  v_entry.seq := v_entry.seq + 1;
+  v_entry.wallet_id := wallet_id;
   v_entry.transfer_id := transfer_id;
   v_entry.kind := kind;
-  v_entry.side := side;
+  v_entry.debit := case side when 'debit' then 'player' else account end;
+  v_entry.credit := case side when 'credit' then 'player' else account end;
+  v_entry.seq := coalesce(head.seq, 0) + 1;
   v_entry.amount := amount;
   v_entry.bonus_amount := bonus_amount;
   v_entry.held_amount := held_amount;
-  v_entry.held_balance := v_entry.held_balance + held_amount;
-  if side = wallet.normal_side then
-    v_entry.balance := v_entry.balance + amount;
-    v_entry.bonus_balance := v_entry.bonus_balance + bonus_amount;
-  else
-    v_entry.balance := v_entry.balance - amount;
-    v_entry.bonus_balance := v_entry.bonus_balance - bonus_amount;
-  end if;
-  if kind in ('spend', 'capture') then
-    v_entry.spent_total := v_entry.spent_total + amount;
-  elsif kind = 'top_up' then
-    v_entry.topped_up_total := v_entry.topped_up_total + amount;
-  elsif kind = 'bonus' then
-    v_entry.granted_total := v_entry.granted_total + amount;
-  end if;
+  v_entry.balance := coalesce(head.balance, 0) + v_sign * amount;
+  v_entry.bonus_balance := coalesce(head.bonus_balance, 0) + v_sign * bonus_amount;
+  v_entry.held_balance := coalesce(head.held_balance, 0) + held_amount;
+  v_entry.paid_balance := v_entry.balance - v_entry.bonus_balance;
+  v_entry.free_balance := v_entry.balance - v_entry.held_balance;
+  v_entry.topped_up_total := coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end;
+  v_entry.granted_total := coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end;
+  v_entry.spent_total := coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end;
+  v_entry.sent_total := coalesce(head.sent_total, 0) + case when kind = 'transfer' and side = 'debit' then amount else 0 end;
   -- A wallet's time never runs backwards, even if the server's clock does.
-  if at_time > v_entry.created_at then
-    v_entry.created_at := at_time;
-  end if;
+  v_entry.created_at := greatest(at_time, head.created_at);
+  v_entry.xid := pg_current_xact_id();
+  v_entry.hash := head.hash;
   return v_entry;
 end
 $$;
 
 comment on function ledger_private.next_entry(
-  ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint, timestamptz
+  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
 ) is
-$$The entry that follows a wallet's head (null for a wallet without entries). Its hash is still the head's: what it will be chained to.$$;
+$$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
+the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
 
 revoke all on function ledger_private.next_entry(
-  ledger.wallets, ledger.entries, ledger.entry_side, uuid, ledger.transfer_kind, bigint, bigint, bigint, timestamptz
+  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
 ) from public;
---! EndIncluded functions/ledger_private/next_entry.sql
---! Included functions/ledger_private/opposite_entry.sql
-create or replace function ledger_private.opposite_entry(wallet ledger.wallets, entry ledger.entries, at_time timestamptz)
+--! EndIncluded functions/ledger_private/posting/next_entry.sql
+--! Included functions/ledger_private/posting/acting.sql
+create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
 returns ledger.entries
 language plpgsql
-volatile
+stable
 as $$
-declare
-  v_head ledger.entries;
-  v_entry ledger.entries;
 begin
-  select e.* into v_head from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1;
-  v_entry := ledger_private.next_entry(wallet, v_head, case entry.side when 'debit' then 'credit'::ledger.entry_side else 'debit' end,
-    entry.transfer_id, entry.kind, entry.amount, entry.bonus_amount, 0, at_time);
-  if v_entry.balance > 9000000000000000000 then
-    perform ledger_private.check_snapshot(array[entry.wallet_id, wallet.id]);
-    perform ledger_private.refuse_overflow(v_entry);
-  end if;
-  return v_entry;
+  entry.actor := ledger_private.actor();
+  entry.idem_key := request.idem_key;
+  entry.requested_amount := request.amount;
+  entry.reverses := request.reverses;
+  entry.hold_id := request.hold_id;
+  entry.expires_at := request.expires_at;
+  entry.metadata := coalesce(request.metadata, '{}');
+  return entry;
 end
 $$;
 
-comment on function ledger_private.opposite_entry(ledger.wallets, ledger.entries, timestamptz) is
-$$The entry, yet to be written, on the other side of the acting wallet's: in a wallet which is locked, a part of the house as a rule.$$;
+comment on function ledger_private.acting(ledger.entries, ledger_private.request) is
+  'An entry as that of the wallet which acts: with the request, and who calls. Without a request it is what the system books itself.';
 
-revoke all on function ledger_private.opposite_entry(ledger.wallets, ledger.entries, timestamptz) from public;
---! EndIncluded functions/ledger_private/opposite_entry.sql
---! Included functions/ledger_private/write_all.sql
-create or replace function ledger_private.write_all(transfers ledger.transfers[], entries ledger.entries[])
-returns boolean
+revoke all on function ledger_private.acting(ledger.entries, ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/posting/acting.sql
+--! Included functions/ledger_private/posting/chained.sql
+create or replace function ledger_private.chained(entry ledger.entries)
+returns ledger.entries
+language plpgsql
+stable
+as $$
+begin
+  entry.hash := ledger_private.entry_hash(entry.hash, entry);
+  return entry;
+end
+$$;
+
+comment on function ledger_private.chained(ledger.entries) is
+  'An entry, complete, with its own hash; it comes with that of the entry which it follows.';
+
+revoke all on function ledger_private.chained(ledger.entries) from public;
+--! EndIncluded functions/ledger_private/posting/chained.sql
+--! Included functions/ledger_private/posting/write.sql
+create or replace function ledger_private.write(entries ledger.entries[])
+returns void
 language plpgsql
 volatile
 as $$
-declare
-  v_guard text;
 begin
   -- Above READ COMMITTED a head may be stale. The caller then learns that a retry will do, instead of that a key is taken.
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform ledger_private.check_snapshot(array(select distinct e.wallet_id from unnest(entries) e));
-  end if;
-  -- Opens the guard of the tables for these rows alone. (Assigned, not performed: PERFORM would run a query.)
-  v_guard := set_config('ledger.posting', 'on', true);
+  perform ledger_private.check_snapshot(array(select distinct e.wallet_id from unnest(entries) e));
+  perform set_config('ledger.posting', 'on', true);
   insert into ledger.entries select * from unnest(entries);
-  insert into ledger.transfers select * from unnest(transfers);
-  v_guard := set_config('ledger.posting', '', true);
-  return true;
+  perform set_config('ledger.posting', '', true);
 end
 $$;
 
-comment on function ledger_private.write_all(ledger.transfers[], ledger.entries[]) is
-  'Writes movements, one or many, and their entries, hashes included.';
+comment on function ledger_private.write(ledger.entries[]) is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
 
-revoke all on function ledger_private.write_all(ledger.transfers[], ledger.entries[]) from public;
---! EndIncluded functions/ledger_private/write_all.sql
---! Included functions/ledger_private/write.sql
-create or replace function ledger_private.write(
-  transfer ledger.transfers,
-  entry ledger.entries,
-  other_entry ledger.entries default null
-)
-returns ledger_private.sealed
-language plpgsql
-volatile
-as $$
-declare
-  v_sealed ledger_private.sealed := ledger_private.seal(transfer, entry, other_entry);
-begin
-  perform ledger_private.write_all(array[v_sealed.transfer], case
-    when other_entry.wallet_id is null then array[v_sealed.entry] else array[v_sealed.entry, v_sealed.other_entry] end);
-  return v_sealed;
-end
-$$;
-
-comment on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) is
-  'Seals and writes a movement, the acting wallet''s entry and the other''s if it has one, and returns them as written.';
-
-revoke all on function ledger_private.write(ledger.transfers, ledger.entries, ledger.entries) from public;
---! EndIncluded functions/ledger_private/write.sql
---! Included functions/ledger_private/write_lots.sql
+revoke all on function ledger_private.write(ledger.entries[]) from public;
+--! EndIncluded functions/ledger_private/posting/write.sql
+--! Included functions/ledger_private/lots/write_lots.sql
 create or replace function ledger_private.write_lots(lots ledger.bonus_lots[], draws ledger.bonus_lot_draws[])
 returns void
 language plpgsql
@@ -2974,10 +2993,10 @@ $$Writes new lots and what was drawn from lots, new ones included, and keeps the
 here; they come in as null.$$;
 
 revoke all on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) from public;
---! EndIncluded functions/ledger_private/write_lots.sql
+--! EndIncluded functions/ledger_private/lots/write_lots.sql
 
--- What is due
---! Included functions/ledger_private/closing_draws.sql
+-- Holds and lots
+--! Included functions/ledger_private/holds/closing_draws.sql
 create or replace function ledger_private.closing_draws(wallet_id uuid, hold_id uuid, seq bigint, bonus_amount bigint)
 returns setof ledger.bonus_lot_draws
 language sql
@@ -3001,9 +3020,9 @@ the number of the wallet's entry that ends it.$$;
 
 revoke all on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) from public;
 grant execute on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) to wallet_auditor;
---! EndIncluded functions/ledger_private/closing_draws.sql
---! Included functions/ledger_private/close_holds.sql
-create or replace function ledger_private.close_holds(transfers ledger.transfers[], draws ledger.bonus_lot_draws[])
+--! EndIncluded functions/ledger_private/holds/closing_draws.sql
+--! Included functions/ledger_private/holds/close_holds.sql
+create or replace function ledger_private.close_holds(entries ledger.entries[], draws ledger.bonus_lot_draws[])
 returns void
 language plpgsql
 volatile
@@ -3016,9 +3035,9 @@ begin
   perform set_config('ledger.posting', 'on', true);
   -- One look-up for each, whatever the list was like when it was last looked at: it is often empty, and then is not.
   delete from ledger_private.open_holds o
-    using unnest(transfers) t
+    using unnest(entries) e
     cross join lateral (
-      select c.ctid from ledger_private.open_holds c where c.wallet_id = t.wallet_id and c.hold_id = t.hold_id limit 1
+      select c.ctid from ledger_private.open_holds c where c.wallet_id = e.wallet_id and c.hold_id = e.hold_id limit 1
     ) closed
     where o.ctid = closed.ctid;
   perform set_config('ledger.posting', '', true);
@@ -3028,12 +3047,63 @@ begin
 end
 $$;
 
-comment on function ledger_private.close_holds(ledger.transfers[], ledger.bonus_lot_draws[]) is
-  'Takes the holds that these movements end off the list of open ones, and writes what that does to the lots which they pinned.';
+comment on function ledger_private.close_holds(ledger.entries[], ledger.bonus_lot_draws[]) is
+  'Takes the holds that these entries end off the list of open ones, and writes what that does to the lots which they pinned.';
 
-revoke all on function ledger_private.close_holds(ledger.transfers[], ledger.bonus_lot_draws[]) from public;
---! EndIncluded functions/ledger_private/close_holds.sql
---! Included functions/ledger_private/has_due.sql
+revoke all on function ledger_private.close_holds(ledger.entries[], ledger.bonus_lot_draws[]) from public;
+--! EndIncluded functions/ledger_private/holds/close_holds.sql
+--! Included functions/ledger_private/lots/draws.sql
+create or replace function ledger_private.draws(entry ledger.entries)
+returns ledger.bonus_lot_draws[]
+language plpgsql
+stable
+-- A plan that was made while the tables were small may not outlive that; nor one that sorts all lots of a wallet.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  v_need bigint := coalesce(entry.held_bonus_amount, entry.bonus_amount);
+  v_draws ledger.bonus_lot_draws[] := '{}';
+  v_lot record;
+  v_part bigint;
+  c_lots cursor for
+    select o.lot_seq, o.expires_at, s.balance - s.held_balance as free
+      from ledger_private.open_lots o
+      cross join lateral (
+        select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+      ) l
+      cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
+      -- Compared like this, what is due is not what a lot is looked up by (see has_due).
+      where o.wallet_id = entry.wallet_id and o.due_at is not distinct from o.expires_at
+      order by o.expires_at, o.lot_seq;
+begin
+  -- Not in a FOR loop, which would read ten lots ahead.
+  open c_lots;
+  while v_need > 0 loop
+    fetch c_lots into v_lot;
+    -- What no lot has does not expire.
+    exit when not found;
+    v_part := least(v_need, v_lot.free);
+    v_need := v_need - v_part;
+    v_draws[cardinality(v_draws) + 1] := row(entry.wallet_id, v_lot.lot_seq, v_lot.expires_at, entry.seq, entry.hold_id,
+      case when entry.kind = 'hold' then 0 else v_part end, case when entry.kind = 'hold' then v_part else 0 end,
+      null, null)::ledger.bonus_lot_draws;
+  end loop;
+  close c_lots;
+  return v_draws;
+end
+$$;
+
+comment on function ledger_private.draws(ledger.entries) is
+$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
+Their balances are null.$$;
+
+revoke all on function ledger_private.draws(ledger.entries) from public;
+--! EndIncluded functions/ledger_private/lots/draws.sql
+
+-- What is due
+--! Included functions/ledger_private/expiry/has_due.sql
 create or replace function ledger_private.has_due(wallet_ids uuid[], at_time timestamptz)
 returns boolean
 language sql
@@ -3057,17 +3127,16 @@ comment on function ledger_private.has_due(uuid[], timestamptz) is
   'Whether any of these wallets has a hold or a lot that is due: by the clock, or by the wallet''s own time where that is ahead.';
 
 revoke all on function ledger_private.has_due(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/has_due.sql
---! Included functions/ledger_private/due_lots.sql
+--! EndIncluded functions/ledger_private/expiry/has_due.sql
+--! Included functions/ledger_private/expiry/due_lots.sql
 create or replace function ledger_private.due_lots(wallet_ids uuid[], at_time timestamptz)
-returns table (wallet_id uuid, asset_code text, lots ledger.bonus_lots[], free bigint)
+returns table (wallet_id uuid, lots ledger.bonus_lots[], free bigint)
 language sql
 stable
 as $$
-  select w.id, w.asset_code, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
+  select u.wallet_id, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
     sum(s.balance - s.held_balance)::bigint
   from unnest(wallet_ids) u (wallet_id)
-  join ledger.wallets w on w.id = u.wallet_id
   cross join lateral ledger_private.head(u.wallet_id) e
   -- Compared like this, its date is not what it is looked up by (see has_due).
   join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at)
@@ -3077,15 +3146,15 @@ as $$
     select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
   ) l
   cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
-  group by w.id, w.asset_code
+  group by u.wallet_id
 $$;
 
 comment on function ledger_private.due_lots(uuid[], timestamptz) is
   'Of these wallets, those with lots that are due: what is free in each lot, as its amount, and in all of them.';
 
 revoke all on function ledger_private.due_lots(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/due_lots.sql
---! Included functions/ledger_private/free_due_holds.sql
+--! EndIncluded functions/ledger_private/expiry/due_lots.sql
+--! Included functions/ledger_private/expiry/free_due_holds.sql
 create or replace function ledger_private.free_due_holds(wallet_ids uuid[], at_time timestamptz)
 returns void
 language plpgsql
@@ -3094,37 +3163,33 @@ as $$
 declare
   v_due record;
   v_head ledger.entries;
-  v_transfer ledger.transfers;
-  v_sealed ledger_private.sealed;
-  v_transfers ledger.transfers[] := '{}';
   v_entries ledger.entries[] := '{}';
 begin
   for v_due in
-    select h.hold, w as wallet, e as head
+    select h.hold, e as head
       from unnest(wallet_ids) u (wallet_id)
-      join ledger.wallets w on w.id = u.wallet_id
       cross join lateral ledger_private.head(u.wallet_id) e
       -- Compared like this, its date is not what it is looked up by (see has_due).
       join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
       -- One look-up for each: joined, all holds that the wallet ever had are read.
       cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
-      order by w.id, (h.hold).expires_at, (h.hold).seq
+      order by u.wallet_id, (h.hold).expires_at, (h.hold).seq
   loop
-    if v_head.wallet_id is distinct from (v_due.wallet).id then
+    if v_head.wallet_id is distinct from (v_due.hold).wallet_id then
       v_head := v_due.head;
     end if;
-    v_transfer := row(uuidv7(), (v_due.wallet).id, null, 'release', null, null, null, null, null,
-      (v_due.hold).amount, (v_due.hold).bonus_amount, null, (v_due.hold).id, null, '{}', ledger_private.actor(), null, null);
-    v_sealed := ledger_private.seal(v_transfer, ledger_private.next_entry(
-      v_due.wallet, v_head, 'credit', v_transfer.id, 'release', 0, 0, -(v_due.hold).amount, at_time), null);
-    v_head := v_sealed.entry;
-    v_transfers[cardinality(v_transfers) + 1] := v_sealed.transfer;
+    v_head := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => v_head.wallet_id, transfer_id => uuidv7(),
+      kind => 'release', side => 'credit', account => 'player', amount => 0, bonus_amount => 0, held_amount => -(v_due.hold).amount,
+      at_time => at_time), null);
+    v_head.hold_id := (v_due.hold).id;
+    v_head.held_bonus_amount := (v_due.hold).bonus_amount;
+    v_head := ledger_private.chained(v_head);
     v_entries[cardinality(v_entries) + 1] := v_head;
   end loop;
-  if cardinality(v_transfers) > 0 then
-    perform ledger_private.write_all(v_transfers, v_entries);
-    perform ledger_private.close_holds(v_transfers, array(
-      select d from unnest(v_transfers) t cross join lateral ledger_private.closing_draws(t.wallet_id, t.hold_id, t.credit_seq, 0) d));
+  if cardinality(v_entries) > 0 then
+    perform ledger_private.write(v_entries);
+    perform ledger_private.close_holds(v_entries, array(
+      select d from unnest(v_entries) e cross join lateral ledger_private.closing_draws(e.wallet_id, e.hold_id, e.seq, 0) d));
   end if;
 end
 $$;
@@ -3133,66 +3198,49 @@ comment on function ledger_private.free_due_holds(uuid[], timestamptz) is
   'Releases the holds that are due in wallets that are locked, those due for longest first.';
 
 revoke all on function ledger_private.free_due_holds(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/free_due_holds.sql
---! Included functions/ledger_private/expire_due_lots.sql
-create or replace function ledger_private.expire_due_lots(wallet_ids uuid[], at_time timestamptz, house_stripe int)
+--! EndIncluded functions/ledger_private/expiry/free_due_holds.sql
+--! Included functions/ledger_private/expiry/expire_due_lots.sql
+create or replace function ledger_private.expire_due_lots(wallet_ids uuid[], at_time timestamptz)
 returns void
 language plpgsql
 volatile
 as $$
 declare
   v_due record;
-  v_house ledger.wallets;
-  v_house_head ledger.entries;
-  v_transfer ledger.transfers;
-  v_sealed ledger_private.sealed;
+  v_entry ledger.entries;
   v_lot ledger.bonus_lots;
-  v_transfers ledger.transfers[] := '{}';
   v_entries ledger.entries[] := '{}';
   v_draws ledger.bonus_lot_draws[] := '{}';
 begin
   for v_due in
-    select d.*, w as wallet, e as head, b.id as house_id
+    select d.lots, d.free, e as head
       from ledger_private.due_lots(wallet_ids, at_time) d
-      join ledger.wallets w on w.id = d.wallet_id
       cross join lateral ledger_private.head(d.wallet_id) e
-      join ledger.wallets b on b.asset_code = d.asset_code and b.house = 'breakage'
-        and b.stripe = coalesce(house_stripe, ledger.wallet_stripe(d.wallet_id))
-      order by b.id, d.wallet_id
+      order by d.wallet_id
   loop
-    if v_house.id is distinct from v_due.house_id then
-      select w.* into v_house from ledger.wallets w where w.id = v_due.house_id for no key update;
-      select e.* into v_house_head from ledger.entries e where e.wallet_id = v_due.house_id order by e.seq desc limit 1;
-    end if;
-    v_transfer := row(uuidv7(), v_due.wallet_id, null, 'expiry', null, null, null, null, null, v_due.free, v_due.free, null, null, null, '{}',
-      ledger_private.actor(), null, null);
-    v_sealed := ledger_private.seal(v_transfer,
-      ledger_private.next_entry(v_due.wallet, v_due.head, 'debit', v_transfer.id, 'expiry', v_due.free, v_due.free, 0, at_time),
-      ledger_private.next_entry(v_house, v_house_head, 'credit', v_transfer.id, 'expiry', v_due.free, v_due.free, 0, at_time));
-    v_house_head := v_sealed.other_entry;
-    v_transfers[cardinality(v_transfers) + 1] := v_sealed.transfer;
-    v_entries[cardinality(v_entries) + 1] := v_sealed.entry;
-    v_entries[cardinality(v_entries) + 1] := v_house_head;
+    v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_due.head, wallet_id => (v_due.head).wallet_id,
+      transfer_id => uuidv7(), kind => 'expiry', side => 'debit', account => 'breakage', amount => v_due.free, bonus_amount => v_due.free,
+      held_amount => 0, at_time => at_time), null));
+    v_entries[cardinality(v_entries) + 1] := v_entry;
     foreach v_lot in array v_due.lots loop
       v_draws[cardinality(v_draws) + 1] :=
-        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, (v_sealed.entry).seq, null, v_lot.amount, 0, null, null)::ledger.bonus_lot_draws;
+        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, v_entry.seq, null, v_lot.amount, 0, null, null)::ledger.bonus_lot_draws;
     end loop;
   end loop;
-  if cardinality(v_transfers) > 0 then
-    perform ledger_private.write_all(v_transfers, v_entries);
+  if cardinality(v_entries) > 0 then
+    perform ledger_private.write(v_entries);
     perform ledger_private.write_lots('{}', v_draws);
   end if;
 end
 $$;
 
-comment on function ledger_private.expire_due_lots(uuid[], timestamptz, int) is
-$$Moves what is free in due lots to breakage, in wallets that are locked: one movement for each wallet, against its own part of breakage or the stripe
-that is named, which is locked here, in the order of ids.$$;
+comment on function ledger_private.expire_due_lots(uuid[], timestamptz) is
+  'Moves what is free in due lots to breakage, in wallets that are locked: one movement for each wallet.';
 
-revoke all on function ledger_private.expire_due_lots(uuid[], timestamptz, int) from public;
---! EndIncluded functions/ledger_private/expire_due_lots.sql
---! Included functions/ledger_private/settle.sql
-create or replace function ledger_private.settle(wallet_ids uuid[], at_time timestamptz, house_stripe int default null)
+revoke all on function ledger_private.expire_due_lots(uuid[], timestamptz) from public;
+--! EndIncluded functions/ledger_private/expiry/expire_due_lots.sql
+--! Included functions/ledger_private/expiry/settle.sql
+create or replace function ledger_private.settle(wallet_ids uuid[], at_time timestamptz)
 returns boolean
 language plpgsql
 volatile
@@ -3207,18 +3255,36 @@ begin
   end if;
   -- Due holds first: what they free may have expired too.
   perform ledger_private.free_due_holds(wallet_ids, at_time);
-  perform ledger_private.expire_due_lots(wallet_ids, at_time, house_stripe);
+  perform ledger_private.expire_due_lots(wallet_ids, at_time);
   return true;
 end
 $$;
 
-comment on function ledger_private.settle(uuid[], timestamptz, int) is
-$$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage, in
-each wallet's stripe or in the one that is named. A stripe of breakage is locked before any other part of the house.$$;
+comment on function ledger_private.settle(uuid[], timestamptz) is
+$$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage.$$;
 
-revoke all on function ledger_private.settle(uuid[], timestamptz, int) from public;
---! EndIncluded functions/ledger_private/settle.sql
---! Included functions/ledger_private/due_wallets.sql
+revoke all on function ledger_private.settle(uuid[], timestamptz) from public;
+--! EndIncluded functions/ledger_private/expiry/settle.sql
+--! Included functions/ledger_private/expiry/settle_given_back.sql
+create or replace function ledger_private.settle_given_back(entry ledger.entries, draws ledger.bonus_lot_draws[])
+returns void
+language plpgsql
+volatile
+as $$
+begin
+  if exists (select from unnest(draws) d
+    where d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at and d.amount + d.held_amount < 0) then
+    perform ledger_private.settle(array[entry.wallet_id], entry.created_at);
+  end if;
+end
+$$;
+
+comment on function ledger_private.settle_given_back(ledger.entries, ledger.bonus_lot_draws[]) is
+  'Books to breakage what an entry gave back to lots that had expired by then, or freed in them.';
+
+revoke all on function ledger_private.settle_given_back(ledger.entries, ledger.bonus_lot_draws[]) from public;
+--! EndIncluded functions/ledger_private/expiry/settle_given_back.sql
+--! Included functions/ledger_private/expiry/due_wallets.sql
 create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int, passed uuid[])
 returns table (wallet_id uuid)
 language sql
@@ -3251,8 +3317,8 @@ $$Wallets in which a hold or a lot is due, those that have been due for longest 
 that failed before and are not to be tried again yet.$$;
 
 revoke all on function ledger_private.due_wallets(timestamptz, int, uuid[]) from public;
---! EndIncluded functions/ledger_private/due_wallets.sql
---! Included functions/ledger_private/still_due.sql
+--! EndIncluded functions/ledger_private/expiry/due_wallets.sql
+--! Included functions/ledger_private/expiry/still_due.sql
 create or replace function ledger_private.still_due(wallet_ids uuid[], at_time timestamptz)
 returns uuid[]
 language sql
@@ -3274,8 +3340,8 @@ comment on function ledger_private.still_due(uuid[], timestamptz) is
   'In which of these wallets something is due by the work lists, which is how due_wallets finds them; by ascending id.';
 
 revoke all on function ledger_private.still_due(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/still_due.sql
---! Included functions/ledger_private/settle_each.sql
+--! EndIncluded functions/ledger_private/expiry/still_due.sql
+--! Included functions/ledger_private/expiry/settle_each.sql
 create or replace function ledger_private.settle_each(wallet_ids uuid[], at_time timestamptz)
 returns setof ledger_private.failure
 language plpgsql
@@ -3291,7 +3357,7 @@ begin
     return;
   end if;
   begin
-    perform ledger_private.settle(wallet_ids, at_time, 32);
+    perform ledger_private.settle(wallet_ids, at_time);
     -- Where a work list is wrong, there may be nothing to book: that would be found again for ever.
     if cardinality(ledger_private.still_due(wallet_ids, at_time)) > 0 then
       raise exception using errcode = 'data_corrupted', message = 'what is due is not there to be booked',
@@ -3315,13 +3381,13 @@ end
 $$;
 
 comment on function ledger_private.settle_each(uuid[], timestamptz) is
-$$Books what is due in wallets that are locked, against the stripe for batches, and returns those where that fails, with the SQLSTATE: all at once,
-and where that fails each half by itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock
-timeout, cancelled, shutting down, out of resources.$$;
+$$Books what is due in wallets that are locked, and returns those where that fails, with the SQLSTATE: all at once, and where that fails each half by
+itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock timeout, cancelled, shutting down,
+out of resources.$$;
 
 revoke all on function ledger_private.settle_each(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/settle_each.sql
---! Included functions/ledger_private/sweep.sql
+--! EndIncluded functions/ledger_private/expiry/settle_each.sql
+--! Included functions/ledger_private/expiry/sweep.sql
 create or replace function ledger_private.sweep(wallet_ids uuid[], at_time timestamptz)
 returns ledger_private.swept
 language plpgsql
@@ -3331,12 +3397,6 @@ declare
   v_due uuid[];
   v_swept ledger_private.swept;
 begin
-  -- Like a batch: the house's stripe for batches first, so that no single call waits for it, then the players.
-  perform from ledger.wallets w
-    where w.house = 'breakage' and w.stripe = 32
-      and w.asset_code in (select p.asset_code from ledger.wallets p where p.id = any (wallet_ids))
-    order by w.id
-    for no key update;
   -- Who is at work on a wallet books what is due there.
   v_due := array(
     select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked);
@@ -3349,7 +3409,7 @@ begin
   end if;
   return v_swept;
 exception when raise_exception then
-  -- Gives the locks back: who goes on from here takes the house's before players' again.
+  -- Gives the locks back: who goes on from here takes others, in their order again.
   return v_swept;
 end
 $$;
@@ -3359,8 +3419,8 @@ $$Books what is due in these wallets and says how many it settled and which fail
 none, it keeps no lock.$$;
 
 revoke all on function ledger_private.sweep(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/sweep.sql
---! Included functions/ledger_private/note_failures.sql
+--! EndIncluded functions/ledger_private/expiry/sweep.sql
+--! Included functions/ledger_private/expiry/note_failures.sql
 create or replace function ledger_private.note_failures(failures ledger_private.failure[], at_time timestamptz)
 returns void
 language plpgsql
@@ -3396,390 +3456,364 @@ $$Keeps the list of wallets that could not be settled: adds those that have just
 after each further failure, up to an hour; takes off those in which nothing is due any more.$$;
 
 revoke all on function ledger_private.note_failures(ledger_private.failure[], timestamptz) from public;
---! EndIncluded functions/ledger_private/note_failures.sql
+--! EndIncluded functions/ledger_private/expiry/note_failures.sql
 
 -- The posting path
---! Included functions/ledger_private/judge.sql
-create or replace function ledger_private.judge(
-  entry ledger.entries,
-  other_entry ledger.entries,
-  limits ledger.asset_limits,
-  day_before ledger.entries
-)
-returns boolean
+--! Included functions/ledger_private/posting/receipt.sql
+create or replace function ledger_private.receipt(entry ledger.entries, replayed boolean)
+returns ledger.receipt
+language plpgsql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_expired bigint := 0;
+begin
+  if entry.bonus_balance > 0 and entry.kind in ('capture', 'release', 'reversal') then
+    -- Everything else that had expired by then was booked before this entry.
+    v_expired := (
+      select coalesce(sum(d.balance - d.held_balance), 0)
+      from ledger.bonus_lot_draws d
+      where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
+  end if;
+  return row(
+    entry.transfer_id, entry.wallet_id, entry.seq, entry.kind,
+    case when entry.kind in ('hold', 'release') then abs(entry.held_amount) else entry.amount end,
+    coalesce(entry.held_bonus_amount, entry.bonus_amount),
+    entry.balance, entry.bonus_balance, entry.held_balance, entry.free_balance - v_expired,
+    entry.hold_id, replayed, entry.created_at
+  )::ledger.receipt;
+end
+$$;
+
+comment on function ledger_private.receipt(ledger.entries, boolean) is
+$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
+books these to breakage with the next entry: they are not available, but in the balances.$$;
+
+revoke all on function ledger_private.receipt(ledger.entries, boolean) from public;
+--! EndIncluded functions/ledger_private/posting/receipt.sql
+--! Included functions/ledger_private/posting/replay.sql
+create or replace function ledger_private.replay(request ledger_private.request)
+returns ledger.receipt
 language plpgsql
 volatile
 as $$
 declare
-  -- Far enough below the end of bigint that one more amount never overflows it.
-  c_max constant bigint := 9000000000000000000;
+  v_first ledger.entries;
 begin
-  if greatest(entry.balance, entry.topped_up_total, entry.granted_total, entry.spent_total, other_entry.balance) > c_max then
-    perform ledger_private.check_snapshot(array[entry.wallet_id, other_entry.wallet_id]);
-    perform ledger_private.refuse_overflow(case when other_entry.balance > c_max then other_entry else entry end);
+  select e.* into v_first from ledger.entries e where e.wallet_id = request.wallet_id and e.idem_key = request.idem_key;
+  if not found then
+    return null;
   end if;
-  if num_nonnulls(limits.max_spend, limits.max_balance, limits.max_daily_top_up, limits.max_daily_bonus, limits.max_daily_spend) > 0 then
-    perform ledger_private.check_limits(limits, entry, day_before);
-    perform ledger_private.check_limits(limits, other_entry, null);
-  end if;
-  if entry.balance < entry.held_balance then
-    perform ledger_private.check_snapshot(array[entry.wallet_id, other_entry.wallet_id]);
-    perform ledger_private.refuse_funds(entry.wallet_id, entry.balance + entry.amount - entry.held_balance, entry.amount);
-  end if;
-  return true;
+  perform ledger_private.refuse(ledger_private.key_reused(v_first, request));
+  return ledger_private.receipt(v_first, true);
 end
 $$;
 
-comment on function ledger_private.judge(ledger.entries, ledger.entries, ledger.asset_limits, ledger.entries) is
-$$True, or refuses what a top-up, bonus, spend or transfer would make of its players' wallets, for limits and then for funds: the entries, not yet
-written, of the acting wallet and of the other (null where the house is on the other side).$$;
+comment on function ledger_private.replay(ledger_private.request) is
+$$The receipt of the first request with this one's key, with the balances of then; or WLKEY where the two differ. Null where the key is new.$$;
 
-revoke all on function ledger_private.judge(ledger.entries, ledger.entries, ledger.asset_limits, ledger.entries) from public;
---! EndIncluded functions/ledger_private/judge.sql
---! Included functions/ledger_private/judge_by_limits.sql
-create or replace function ledger_private.judge_by_limits(asset_code text, entry ledger.entries, other_entry ledger.entries)
-returns boolean
-language plpgsql
+revoke all on function ledger_private.replay(ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/posting/replay.sql
+--! Included functions/ledger_private/posting/lock_wallets.sql
+create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
+returns setof ledger.wallets
+language sql
 volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
-declare
-  v_limits ledger.asset_limits;
-  v_day_before ledger.entries;
-begin
-  select l.* into v_limits from ledger.asset_limits l where l.asset_code = judge_by_limits.asset_code order by l.seq desc limit 1;
-  if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
-    v_day_before := ledger_private.entry_at(entry.wallet_id, entry.created_at - interval '24 hours');
-  end if;
-  return ledger_private.judge(entry, other_entry, v_limits, v_day_before);
-end
+  -- FOR UPDATE would wait for the foreign keys of other tables.
+  select w.* from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update
 $$;
 
-comment on function ledger_private.judge_by_limits(text, ledger.entries, ledger.entries) is
-  'Judges a single call''s entries, as judge() does, by the limits of their asset.';
+comment on function ledger_private.lock_wallets(uuid[]) is
+$$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
+there.$$;
 
-revoke all on function ledger_private.judge_by_limits(text, ledger.entries, ledger.entries) from public;
---! EndIncluded functions/ledger_private/judge_by_limits.sql
---! Included functions/ledger_private/lock_house.sql
-create or replace function ledger_private.lock_house(house ledger.house_account, wallet ledger.wallets)
-returns ledger.wallets
-language plpgsql
-volatile
-as $$
-declare
-  v_house ledger.wallets;
-begin
-  select w.* into strict v_house
-    from ledger.wallets w
-    where w.asset_code = wallet.asset_code and w.house = lock_house.house and w.stripe = ledger.wallet_stripe(wallet.id)
-    for no key update;
-  return v_house;
-end
-$$;
-
-comment on function ledger_private.lock_house(ledger.house_account, ledger.wallets) is
-  'Locks the part of a house account that a player''s single calls are booked against.';
-
-revoke all on function ledger_private.lock_house(ledger.house_account, ledger.wallets) from public;
---! EndIncluded functions/ledger_private/lock_house.sql
---! Included functions/ledger_private/lock_breakage.sql
-create or replace function ledger_private.lock_breakage(wallet ledger.wallets, draws ledger.bonus_lot_draws[], at_time timestamptz)
-returns boolean
-language plpgsql
-volatile
-as $$
-declare
-  v_breakage ledger.wallets;
-begin
-  if not exists (select from unnest(draws) d where d.expires_at <= at_time and d.amount + d.held_amount < 0) then
-    return false;
-  end if;
-  v_breakage := ledger_private.lock_house('breakage', wallet);
-  return true;
-end
-$$;
-
-comment on function ledger_private.lock_breakage(ledger.wallets, ledger.bonus_lot_draws[], timestamptz) is
-$$Tells whether a booking gives credits back to lots that have expired, so that settle() must follow it; if so, locks the wallet's part of
-breakage, which comes before any other part of the house.$$;
-
-revoke all on function ledger_private.lock_breakage(ledger.wallets, ledger.bonus_lot_draws[], timestamptz) from public;
---! EndIncluded functions/ledger_private/lock_breakage.sql
---! Included functions/ledger_private/prepare.sql
-create or replace function ledger_private.prepare(request ledger.transfers, leaving boolean, other_id uuid default null)
+revoke all on function ledger_private.lock_wallets(uuid[]) from public;
+--! EndIncluded functions/ledger_private/posting/lock_wallets.sql
+--! Included functions/ledger_private/posting/prepare.sql
+create or replace function ledger_private.prepare(request ledger_private.request, other_id uuid default null)
 returns ledger_private.prepared
 language plpgsql
 volatile
 as $$
 declare
-  v_checked boolean;
+  v_ids uuid[] := array[request.wallet_id, other_id];
   v_wallet ledger.wallets;
-  v_other ledger.wallets;
-  v_head ledger.entries;
   v_prepared ledger_private.prepared;
 begin
-  v_checked := ledger_private.check_request(request.kind, request.wallet_id, null, request.hold_id, request.reverses, request.requested_amount,
-    request.idem_key, request.expires_at, request.metadata);
-  if other_id < request.wallet_id then
-    select w.* into v_other from ledger.wallets w where w.id = other_id and w.house is null for no key update;
+  perform ledger_private.refuse(ledger_private.invalid_request(request));
+  for v_wallet in select w.* from ledger_private.lock_wallets(v_ids) w loop
+    if v_wallet.id = request.wallet_id then
+      v_prepared.wallet := v_wallet;
+    else
+      v_prepared.other := v_wallet;
+    end if;
+  end loop;
+  if (v_prepared.wallet).id is null or (v_prepared.other).id is distinct from other_id then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(
+      case when (v_prepared.wallet).id is null then request.wallet_id else other_id end));
   end if;
-  select w.* into v_wallet from ledger.wallets w where w.id = request.wallet_id and w.house is null for no key update;
-  if not found then
-    perform ledger_private.refuse_wallet(request.wallet_id);
-  end if;
-  if other_id > request.wallet_id then
-    select w.* into v_other from ledger.wallets w where w.id = other_id and w.house is null for no key update;
-  end if;
-  if request.hold_id is not null
-    and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
-    perform ledger_private.check_snapshot(array[request.wallet_id]);
-    perform ledger_private.refuse('WLNOH', format('hold not found: %s', request.hold_id),
-      jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
-      'Name a hold of this wallet by the hold_id of its receipt.');
-  end if;
-  if request.reverses is not null
-    and not exists (select from ledger.transfers t where t.id = request.reverses and t.wallet_id = request.wallet_id) then
-    perform ledger_private.check_snapshot(array[request.wallet_id]);
-    perform ledger_private.refuse('WLNOT', format('transfer not found: %s', request.reverses),
-      jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.reverses),
-      'Name a transfer that this wallet acted in by the transfer_id of its receipt.');
-  end if;
-
-  if exists (select from ledger.transfers t where t.wallet_id = request.wallet_id and t.idem_key = request.idem_key) then
-    v_prepared.receipt := ledger_private.replay(request);
+  perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code, (v_prepared.other).asset_code));
+  perform ledger_private.refuse(ledger_private.not_found(request), v_ids);
+  v_prepared.receipt := ledger_private.replay(request);
+  if (v_prepared.receipt).transfer_id is not null then
     return v_prepared;
   end if;
+
   v_prepared.at_time := clock_timestamp();
-  select e.* into v_head from ledger.entries e where e.wallet_id = request.wallet_id order by e.seq desc limit 1;
-  perform ledger_private.check_expiry(request.wallet_id, request.expires_at, greatest(v_prepared.at_time, v_head.created_at));
-  if v_wallet.status <> 'open' or v_other.status <> 'open' then
-    perform ledger_private.check_snapshot(array[request.wallet_id, v_other.id]);
-    perform ledger_private.check_status(v_wallet, leaving);
-    perform ledger_private.check_status(v_other, false);
+  v_prepared.head := ledger_private.head(request.wallet_id);
+  perform ledger_private.refuse(
+    ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)), v_ids);
+  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)), v_ids);
+  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.other, false), v_ids);
+  if ledger_private.settle(v_ids, v_prepared.at_time) then
+    v_prepared.head := ledger_private.head(request.wallet_id);
   end if;
-  if ledger_private.settle(array[request.wallet_id, v_other.id], v_prepared.at_time) then
-    select e.* into v_head from ledger.entries e where e.wallet_id = request.wallet_id order by e.seq desc limit 1;
-  end if;
-  v_prepared.wallet := v_wallet;
-  v_prepared.head := v_head;
+  v_prepared.other_head := ledger_private.head(other_id);
   return v_prepared;
 end
 $$;
 
-comment on function ledger_private.prepare(ledger.transfers, boolean, uuid) is
-$$What every call begins with that builds on a hold or a transfer of the wallet, or on its holds, in the order of refusals: checks the request, locks
-the wallet and a second player's, looks for what the request names and for its key, judges expiry and status, and books what is due. With a
-receipt in it, the call is a repetition and ends.$$;
+comment on function ledger_private.prepare(ledger_private.request, uuid) is
+$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request
+names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
 
-revoke all on function ledger_private.prepare(ledger.transfers, boolean, uuid) from public;
---! EndIncluded functions/ledger_private/prepare.sql
---! Included functions/ledger_private/open_hold.sql
-create or replace function ledger_private.open_hold(wallet_id uuid, hold_id uuid)
-returns ledger.holds
+revoke all on function ledger_private.prepare(ledger_private.request, uuid) from public;
+--! EndIncluded functions/ledger_private/posting/prepare.sql
+--! Included functions/ledger_private/posting/judged.sql
+create or replace function ledger_private.judged(request ledger_private.request)
+returns ledger_private.prepared
 language plpgsql
 volatile
 as $$
 declare
-  v_hold ledger.holds;
-  v_closing ledger.transfers;
+  v_ids uuid[] := array[request.wallet_id, request.counterparty_id];
+  v_change bigint;
+  v_prepared ledger_private.prepared := ledger_private.prepare(request, request.counterparty_id);
+  v_head ledger.entries := v_prepared.head;
 begin
-  select t.* into v_closing
-    from ledger.transfers t
-    where t.wallet_id = open_hold.wallet_id and t.hold_id = open_hold.hold_id and t.kind <> 'hold';
-  if found then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse('WLHLD',
-      format('hold not open: %s', hold_id),
-      jsonb_build_object('wallet_id', wallet_id, 'hold_id', hold_id, 'status', ledger_private.closing_status(v_closing),
-        -- Its expiry may be booked by this very call, which leaves nothing behind.
-        'transfer_id', case when v_closing.idem_key is not null then v_closing.id end),
-      'A hold is captured or released once; place a new one.');
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared;
   end if;
-  select h.* into strict v_hold from ledger.holds h where h.wallet_id = open_hold.wallet_id and h.id = open_hold.hold_id;
-  return v_hold;
+  v_change := case when ledger_private.leaves(request.kind) then -request.amount else request.amount end;
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head, kind => request.kind, change => v_change,
+    amount => request.amount, at_time => v_prepared.at_time), v_ids);
+  if request.counterparty_id is not null then
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head, kind => request.kind,
+      change => request.amount, amount => request.amount, at_time => v_prepared.at_time), v_ids);
+  end if;
+  if v_change < 0 then
+    perform ledger_private.refuse(ledger_private.insufficient_funds(
+      request.wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), request.amount), v_ids);
+  end if;
+  return v_prepared;
 end
 $$;
 
-comment on function ledger_private.open_hold(uuid, uuid) is
-  'A hold that is there and not yet captured, released or expired; or refuses with WLHLD.';
+comment on function ledger_private.judged(ledger_private.request) is
+$$A top-up, bonus, spend or transfer prepared and judged by all rules: nothing is left to refuse. With a receipt in it, the call is a repetition and
+ends.$$;
 
-revoke all on function ledger_private.open_hold(uuid, uuid) from public;
---! EndIncluded functions/ledger_private/open_hold.sql
---! Included functions/ledger_private/load_lots.sql
-create or replace function ledger_private.load_lots(transfers ledger.transfers[], from_numbers int[])
-returns ledger_private.lot[]
-language sql
-stable
--- One plan for all numbers of rows: another for each would cost more than it gains.
-set plan_cache_mode = force_generic_plan
--- Nor may one that was made while the tables were small outlive that; nor one that sorts the lots of a wallet at each step.
-set enable_seqscan = off
-set enable_bitmapscan = off
-as $$
-  with recursive demands as (
-    select t.number, t.debit_wallet_id as wallet_id, sum(t.bonus_amount) as need
-    from unnest(transfers, from_numbers) as t (id, wallet_id, idem_key, kind, debit_wallet_id, debit_seq, credit_wallet_id, credit_seq,
-      requested_amount, amount, bonus_amount, reverses, hold_id, expires_at, metadata, actor, created_at, xid, number)
-    where t.kind in ('spend', 'transfer', 'hold')
-    group by t.number, t.debit_wallet_id
-  ), walk as (
-    select d.number, d.wallet_id, 0::bigint as seq, '-infinity'::timestamptz as expires_at, 0::bigint as free, d.need
-    from demands d
-    union all
-    -- From lot to lot until they suffice: a wallet may have far more of them.
-    select w.number, w.wallet_id, n.seq, n.expires_at, n.free, w.need - n.free
-    from walk w
-    cross join lateral (
-      select l.seq, l.expires_at, s.balance - s.held_balance as free
-      -- The next one alone, by the order of the index: joined first, each step would look up and sort all that are left.
-      from (
-        select o.*
-        from ledger_private.open_lots o
-        where o.wallet_id = w.wallet_id and (o.expires_at, o.lot_seq) > (w.expires_at, w.seq)
-          and o.due_at is not distinct from o.expires_at
-        order by o.expires_at, o.lot_seq
-        limit 1
-      ) o
-      join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
-      cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
-    ) n
-    where w.need > 0
-  )
-  select coalesce(array_agg(
-      row(w.number, w.wallet_id, w.seq, w.expires_at, w.free, 0)::ledger_private.lot order by w.number, w.expires_at, w.seq), '{}')
-  from walk w
-  where w.seq > 0
-$$;
-
-comment on function ledger_private.load_lots(ledger.transfers[], int[]) is
-  'The lots from which these movements may draw, by wallet and in the order of drawing: the earliest expiry first.';
-
-revoke all on function ledger_private.load_lots(ledger.transfers[], int[]) from public;
---! EndIncluded functions/ledger_private/load_lots.sql
---! Included functions/ledger_private/move_lots.sql
-create or replace function ledger_private.move_lots(
-  transfers ledger.transfers[],
-  from_numbers int[],
-  to_numbers int[],
-  wallets int
-)
+revoke all on function ledger_private.judged(ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/posting/judged.sql
+--! Included functions/ledger_private/lots/move_lots.sql
+create or replace function ledger_private.move_lots(entry ledger.entries, other_entry ledger.entries default null)
 returns void
 language plpgsql
 volatile
 as $$
 declare
-  -- Each wallet that is drawn from has a chain of lots by expiry: where it begins (0: no lot left; -1: not drawn from).
-  v_lots ledger_private.lot[] := ledger_private.load_lots(transfers, from_numbers);
-  v_first int[] := array_fill(-1, array[wallets]);
-  v_new ledger.bonus_lots[] := '{}';
-  v_draws ledger.bonus_lot_draws[] := '{}';
-  v_transfer ledger.transfers;
-  v_need bigint;
-  v_part ledger_private.lot;
-  v_lot int;
-  v_to int;
-  v_before int;
-  v_after int;
-  v_made int;
+  v_draws ledger.bonus_lot_draws[];
+  v_lots ledger.bonus_lots[] := '{}';
 begin
-  for i in 1 .. cardinality(transfers) loop
-    if transfers[i].kind <> 'bonus' then
-      v_first[from_numbers[i]] := 0;
+  if entry.kind = 'bonus' then
+    -- What is granted without an expiry is in no lot.
+    if entry.expires_at is not null then
+      perform ledger_private.write_lots(
+        array[row(entry.wallet_id, entry.seq, entry.expires_at, entry.bonus_amount)::ledger.bonus_lots], '{}');
     end if;
-  end loop;
-  for v_place in reverse cardinality(v_lots) .. 1 loop
-    v_lots[v_place].next := v_first[v_lots[v_place].number];
-    v_first[v_lots[v_place].number] := v_place;
-  end loop;
-
-  for i in 1 .. cardinality(transfers) loop
-    v_transfer := transfers[i];
-    v_need := v_transfer.bonus_amount;
-    v_to := to_numbers[i];
-    v_made := 0;
-    while v_need > 0 loop
-      if v_transfer.kind = 'bonus' then
-        v_part := row(v_to, null, null, v_transfer.expires_at, v_need, 0);
-      else
-        v_lot := v_first[from_numbers[i]];
-        exit when v_lot = 0; -- The rest does not expire.
-        v_part := v_lots[v_lot];
-        v_part.free := least(v_need, v_part.free);
-        v_draws[cardinality(v_draws) + 1] := row(v_part.wallet_id, v_part.seq, v_part.expires_at, v_transfer.debit_seq, v_transfer.hold_id,
-          case when v_transfer.kind = 'hold' then 0 else v_part.free end, case when v_transfer.kind = 'hold' then v_part.free else 0 end,
-          null, null)::ledger.bonus_lot_draws;
-        v_lots[v_lot].free := v_lots[v_lot].free - v_part.free;
-        if v_lots[v_lot].free = 0 then
-          v_first[from_numbers[i]] := v_part.next;
-        end if;
-      end if;
-      v_need := v_need - v_part.free;
-      continue when v_transfer.kind not in ('bonus', 'transfer');
-
-      -- What arrives is a lot there, with its own expiry; parts of one expiry are one lot.
-      if v_made > 0 and v_new[v_made].expires_at = v_part.expires_at then
-        v_new[v_made].amount := v_new[v_made].amount + v_part.free;
-      else
-        v_made := cardinality(v_new) + 1;
-        v_new[v_made] :=
-          row(v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free)::ledger.bonus_lots;
-      end if;
-      continue when v_first[v_to] < 0;
-      v_before := 0;
-      v_after := v_first[v_to];
-      while v_after > 0 and v_lots[v_after].expires_at <= v_part.expires_at loop
-        v_before := v_after;
-        v_after := v_lots[v_after].next;
-      end loop;
-      v_lot := cardinality(v_lots) + 1;
-      v_lots[v_lot] :=
-        row(v_to, v_transfer.credit_wallet_id, v_transfer.credit_seq, v_part.expires_at, v_part.free, v_after)::ledger_private.lot;
-      if v_before = 0 then
-        v_first[v_to] := v_lot;
-      else
-        v_lots[v_before].next := v_lot;
-      end if;
-    end loop;
-  end loop;
-  perform ledger_private.write_lots(v_new, v_draws);
-end
-$$;
-
-comment on function ledger_private.move_lots(ledger.transfers[], int[], int[], int) is
-$$Draws the bonus credits of spends, transfers and holds from lots, the earliest expiry first, and makes lots of granted and transferred ones
-that expire. Movements come in the order of booking; numbers from 1 to the count of wallets say which of them each leaves and reaches (a wallet that
-is not a player's has none).$$;
-
-revoke all on function ledger_private.move_lots(ledger.transfers[], int[], int[], int) from public;
---! EndIncluded functions/ledger_private/move_lots.sql
---! Included functions/ledger_private/move_own_lots.sql
-create or replace function ledger_private.move_own_lots(transfer ledger.transfers, other_time timestamptz)
-returns void
-language plpgsql
-volatile
-as $$
-begin
-  perform ledger_private.move_lots(array[transfer], array[1], array[case transfer.kind when 'bonus' then 1 else 2 end], 2);
+    return;
+  end if;
+  v_draws := ledger_private.draws(entry);
+  if cardinality(v_draws) = 0 then
+    return;
+  end if;
+  if other_entry.wallet_id is not null then
+    -- What arrives is a lot there, with its own expiry; parts of one expiry are one lot.
+    v_lots := array(
+      select row(other_entry.wallet_id, other_entry.seq, d.expires_at, sum(d.amount))::ledger.bonus_lots
+      from unnest(v_draws) d group by d.expires_at order by d.expires_at);
+  end if;
+  perform ledger_private.write_lots(v_lots, v_draws);
   -- What arrived may be due already where that wallet's clock runs ahead.
-  if transfer.kind = 'transfer' and other_time > transfer.created_at then
-    perform ledger_private.settle(array[transfer.credit_wallet_id], transfer.created_at);
+  if other_entry.created_at > entry.created_at then
+    perform ledger_private.settle(array[other_entry.wallet_id], entry.created_at);
   end if;
 end
 $$;
 
-comment on function ledger_private.move_own_lots(ledger.transfers, timestamptz) is
-  'Does with lots what a bonus, spend or transfer asks for that is written; other_time is the other wallet''s after it.';
+comment on function ledger_private.move_lots(ledger.entries, ledger.entries) is
+$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
+first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
 
-revoke all on function ledger_private.move_own_lots(ledger.transfers, timestamptz) from public;
---! EndIncluded functions/ledger_private/move_own_lots.sql
---! Included functions/ledger_private/post.sql
-create or replace function ledger_private.post(
+revoke all on function ledger_private.move_lots(ledger.entries, ledger.entries) from public;
+--! EndIncluded functions/ledger_private/lots/move_lots.sql
+--! Included functions/ledger_private/posting/post.sql
+create or replace function ledger_private.post(request ledger_private.request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_prepared ledger_private.prepared := ledger_private.judged(request);
+  v_head ledger.entries := v_prepared.head;
+  v_side ledger.entry_side := case when ledger_private.leaves(request.kind) then 'debit' else 'credit' end;
+  v_id uuid := uuidv7();
+  v_bonus bigint;
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  v_bonus := ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id, transfer_id => v_id,
+    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => request.amount,
+    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  if request.counterparty_id is null then
+    v_entry := ledger_private.chained(v_entry);
+    perform ledger_private.write(array[v_entry]);
+  else
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
+      transfer_id => v_id, kind => request.kind, side => 'credit', account => 'player', amount => request.amount, bonus_amount => v_bonus,
+      held_amount => 0, at_time => v_prepared.at_time));
+    v_entry.to_wallet := v_other_entry.wallet_id;
+    v_entry.to_seq := v_other_entry.seq;
+    v_entry := ledger_private.chained(v_entry);
+    perform ledger_private.write(array[v_entry, v_other_entry]);
+  end if;
+  if v_bonus > 0 then
+    perform ledger_private.move_lots(v_entry, v_other_entry);
+  end if;
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.post(ledger_private.request) is
+$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order of refusals, then writes the rows.$$;
+
+revoke all on function ledger_private.post(ledger_private.request) from public;
+--! EndIncluded functions/ledger_private/posting/post.sql
+--! Included functions/ledger_private/posting/post_own.sql
+create or replace function ledger_private.post_own(
   kind ledger.transfer_kind,
   wallet_id uuid,
-  counterparty_id uuid,
-  house ledger.house_account,
   amount bigint,
   idem_key text,
-  expires_at timestamptz,
+  metadata jsonb,
+  debit ledger.account,
+  credit ledger.account,
+  bought bigint default 0,
+  bonus bigint default 0,
+  spent bigint default 0,
+  expires_at timestamptz default null
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+#variable_conflict use_column
+declare
+  v_id uuid;
+  v_status ledger.wallet_status;
+  v_asset text;
+  v_usual boolean;
+  v_seq bigint;
+  v_balance bigint;
+  v_bonus_balance bigint;
+  v_bought bigint;
+  v_granted bigint;
+  v_spent bigint;
+  v_sent bigint;
+  v_hash bytea;
+  v_at timestamptz;
+  v_actor text;
+  v_guard text;
+begin
+  -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
+  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
+    and current_setting('transaction_isolation') = 'read committed' then
+    select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
+    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
+        e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
+        e.held_balance = 0
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
+      into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      from ledger.entries e
+      where e.wallet_id = post_own.wallet_id
+      order by e.seq desc
+      limit 1;
+    if v_bonus_balance is distinct from bonus then
+      if v_seq is null then
+        -- The first entry of a wallet.
+        select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+            not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
+          into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+      else
+        -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+        v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
+        bonus := bonus + least(post_own.spent, v_bonus_balance);
+        v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
+      end if;
+    end if;
+    if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 then
+      v_id := uuidv7();
+      v_actor := ledger_private.actor();
+      v_guard := set_config('ledger.posting', 'on', true);
+      insert into ledger.entries values (
+          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted,
+          v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
+          ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
+            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
+            paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
+            spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
+            actor => v_actor, idem_key => idem_key, requested_amount => amount,
+            metadata_hash => ledger_private.metadata_hash(metadata)))
+        on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
+      v_guard := set_config('ledger.posting', '', true);
+      -- Not written where the key has been used.
+      if found then
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt;
+      end if;
+    end if;
+  end if;
+  return ledger_private.post(ledger_private.request(kind => kind, wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    metadata => metadata, expires_at => expires_at));
+end
+$$;
+
+comment on function ledger_private.post_own(
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+) is
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the
+totals of the wallet, and so to its balance.$$;
+
+revoke all on function ledger_private.post_own(
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+) from public;
+--! EndIncluded functions/ledger_private/posting/post_own.sql
+--! Included functions/ledger_private/posting/write_transfer.sql
+create or replace function ledger_private.write_transfer(
+  from_line ledger_private.line,
+  to_line ledger_private.line,
+  amount bigint,
+  bonus bigint,
+  idem_key text,
   metadata jsonb
 )
 returns ledger.receipt
@@ -3787,180 +3821,140 @@ language plpgsql
 volatile
 as $$
 declare
-  v_leaving boolean := kind in ('spend', 'transfer');
-  v_side ledger.entry_side := case when v_leaving then 'debit'::ledger.entry_side else 'credit' end;
-  v_done boolean;
-  v_used boolean;
-  v_limited boolean;
-  v_wallet ledger.wallets;
-  v_other ledger.wallets;
-  v_head ledger.entries;
-  v_other_head ledger.entries;
-  v_id uuid;
-  v_now timestamptz;
-  v_bonus bigint := 0;
-  v_expiry timestamptz;
-  v_entry ledger.entries;
-  v_other_entry ledger.entries;
-  v_transfer ledger.transfers;
-  v_bytes bytea;
+  v_id uuid := uuidv7();
+  v_actor text := ledger_private.actor();
+  v_guard text := set_config('ledger.posting', 'on', true);
 begin
-  v_done := ledger_private.check_request(kind, wallet_id, counterparty_id, null, null, amount, idem_key, expires_at, metadata);
-  -- Locks are always taken in the same order, players by ascending id and then the house, so that no two calls can wait
-  -- for each other. A house wallet is not found: nobody acts for it.
-  if counterparty_id < wallet_id then
-    select w.* into v_other from ledger.wallets w where w.id = counterparty_id and w.house is null for no key update;
-  end if;
-  select w.* into v_wallet from ledger.wallets w where w.id = post.wallet_id and w.house is null for no key update;
-  if counterparty_id > wallet_id then
-    select w.* into v_other from ledger.wallets w where w.id = counterparty_id and w.house is null for no key update;
-  end if;
-  if v_wallet.id is null or v_other.id is distinct from counterparty_id then
-    perform ledger_private.refuse_wallet(case when v_wallet.id is null then wallet_id else counterparty_id end);
-  end if;
-  if v_other.asset_code <> v_wallet.asset_code then
-    perform ledger_private.refuse_assets(v_wallet.asset_code, v_other.asset_code);
-  end if;
-  select exists (select from ledger.transfers t where t.wallet_id = post.wallet_id and t.idem_key = post.idem_key),
-    exists (select from ledger.asset_limits l where l.asset_code = v_wallet.asset_code) into v_used, v_limited;
-  if v_used then
-    return ledger_private.replay(row(
-      null, wallet_id, idem_key, kind, null, null, counterparty_id, null, amount, amount, 0, null, null, expires_at, metadata, null, null, null));
-  end if;
-  v_id := uuidv7();
-  v_now := clock_timestamp();
-  select e.* into v_head from ledger.entries e where e.wallet_id = post.wallet_id order by e.seq desc limit 1;
-  if counterparty_id is not null then
-    select e.* into v_other_head from ledger.entries e where e.wallet_id = counterparty_id order by e.seq desc limit 1;
-  end if;
-  if expires_at is not null then
-    perform ledger_private.check_expiry(wallet_id, expires_at, greatest(v_now, v_head.created_at));
-  end if;
-  if v_wallet.status <> 'open' or v_other.status <> 'open' then
-    perform ledger_private.check_snapshot(array[wallet_id, counterparty_id]);
-    perform ledger_private.check_status(v_wallet, v_leaving);
-    perform ledger_private.check_status(v_other, false);
-  end if;
-  -- Only who has bonus credits or holds can have anything due.
-  if greatest(v_head.bonus_balance, v_head.held_balance, v_other_head.bonus_balance, v_other_head.held_balance) > 0 then
-    v_expiry := least(ledger_private.first_expiry(v_head),
-      case when counterparty_id is not null then ledger_private.first_expiry(v_other_head) end);
-    if v_expiry is not null and v_expiry <= v_now and ledger_private.settle(array[wallet_id, counterparty_id], v_now) then
-      select e.* into v_head from ledger.entries e where e.wallet_id = post.wallet_id order by e.seq desc limit 1;
-      select e.* into v_other_head from ledger.entries e where e.wallet_id = counterparty_id order by e.seq desc limit 1;
-      v_id := uuidv7();
-    end if;
-    v_bonus := v_head.bonus_balance - case when v_head.held_balance > 0 then ledger_private.held_bonus(v_head) else 0 end;
-  end if;
-  v_bonus := ledger_private.bonus_part(kind, amount, v_bonus);
-  v_entry := ledger_private.next_entry(v_wallet, v_head, v_side, v_id, kind, amount, v_bonus, 0, v_now);
-  if counterparty_id is not null then
-    v_other_entry := ledger_private.next_entry(v_other, v_other_head, 'credit', v_id, kind, amount, v_bonus, 0, v_now);
-  end if;
-  if v_limited or v_entry.balance < v_entry.held_balance or greatest(
-      v_entry.balance, v_entry.topped_up_total, v_entry.granted_total, v_entry.spent_total, v_other_entry.balance) > 9000000000000000000 then
-    perform ledger_private.judge_by_limits(v_wallet.asset_code, v_entry, v_other_entry);
-  end if;
-  -- The house comes last, so that replays and refusals never wait for it.
-  if counterparty_id is null then
-    select w.* into strict v_other from ledger.wallets w where w.asset_code = v_wallet.asset_code
-      and w.house = post.house and w.stripe = ledger.wallet_stripe(post.wallet_id) for no key update;
-    v_other_entry := ledger_private.opposite_entry(v_other, v_entry, v_now);
-  end if;
-
-  v_transfer := row(v_id, wallet_id, idem_key, kind, v_entry.wallet_id, v_entry.seq, v_other_entry.wallet_id, v_other_entry.seq,
-    amount, amount, v_bonus, null, null, expires_at, metadata, ledger_private.actor(), v_entry.created_at, pg_current_xact_id());
-  if not v_leaving then
-    v_transfer.debit_wallet_id := v_other_entry.wallet_id;
-    v_transfer.debit_seq := v_other_entry.seq;
-    v_transfer.credit_wallet_id := v_entry.wallet_id;
-    v_transfer.credit_seq := v_entry.seq;
-  end if;
-  v_bytes := ledger_private.transfer_bytes(v_transfer);
-  v_entry.hash := ledger_private.link_hash(v_entry, v_bytes);
-  v_other_entry.hash := ledger_private.link_hash(v_other_entry, v_bytes);
-  v_done := ledger_private.write_all(array[v_transfer], array[v_entry, v_other_entry]);
-  if v_bonus > 0 and (v_leaving and v_expiry is not null or expires_at is not null) then
-    perform ledger_private.move_own_lots(v_transfer, v_other_entry.created_at);
-  end if;
-  return ledger_private.receipt(v_transfer, v_entry, false);
+  insert into ledger.entries
+    select r.wallet_id, v_id, r.seq, write_transfer.amount, bonus, 0, r.balance, r.bonus_balance, 0, r.balance - r.bonus_balance, r.balance,
+        r.bought, r.granted, r.spent, r.sent, r.at_time, pg_current_xact_id(), 'transfer', 'player', 'player', r.actor, r.idem_key, r.to_wallet,
+        r.to_seq, r.requested_amount, null, null, null, null, r.metadata,
+        ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
+          amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0, balance => r.balance, bonus_balance => r.bonus_balance,
+          held_balance => 0, paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
+          granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time, kind => 'transfer',
+          debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq,
+          requested_amount => r.requested_amount, metadata_hash => ledger_private.metadata_hash(r.metadata))
+      from (values
+        (from_line.wallet_id, from_line.seq, from_line.balance, from_line.bonus_balance, from_line.bought, from_line.granted, from_line.spent,
+          from_line.sent, from_line.at_time, from_line.hash, v_actor, write_transfer.idem_key, to_line.wallet_id, to_line.seq,
+          write_transfer.amount, write_transfer.metadata),
+        (to_line.wallet_id, to_line.seq, to_line.balance, to_line.bonus_balance, to_line.bought, to_line.granted, to_line.spent,
+          to_line.sent, to_line.at_time, to_line.hash, null, null, null, null, null, null)
+      ) r (wallet_id, seq, balance, bonus_balance, bought, granted, spent, sent, at_time, hash, actor, idem_key, to_wallet, to_seq,
+        requested_amount, metadata);
+  v_guard := set_config('ledger.posting', '', true);
+  return row(v_id, from_line.wallet_id, from_line.seq, 'transfer', amount, bonus, from_line.balance, from_line.bonus_balance, 0,
+    from_line.balance, null, false, from_line.at_time)::ledger.receipt;
 end
 $$;
 
-comment on function ledger_private.post(
-  ledger.transfer_kind, uuid, uuid, ledger.house_account, bigint, text, timestamptz, jsonb
-) is
-$$Books one movement between the acting wallet and another player's wallet, or the house account where counterparty_id is null: checks, locks,
-key, expiry, status, what is due, limits, funds, in the documented order of refusals, then the rows.$$;
+comment on function ledger_private.write_transfer(ledger_private.line, ledger_private.line, bigint, bigint, text, jsonb) is
+$$Writes both entries of a transfer of which nothing is to be refused, and returns its receipt: the sender's carries the request, the receiver's does
+not name it.$$;
 
-revoke all on function ledger_private.post(
-  ledger.transfer_kind, uuid, uuid, ledger.house_account, bigint, text, timestamptz, jsonb
-) from public;
---! EndIncluded functions/ledger_private/post.sql
-
--- Reversals and statuses
---! Included functions/ledger_private/reversal_draws.sql
-create or replace function ledger_private.reversal_draws(reversal ledger.transfers, original ledger.transfers, bonus_before bigint)
-returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestamptz, amount bigint, expected bigint)
-language sql
-stable
+revoke all on function ledger_private.write_transfer(ledger_private.line, ledger_private.line, bigint, bigint, text, jsonb) from public;
+--! EndIncluded functions/ledger_private/posting/write_transfer.sql
+--! Included functions/ledger_private/posting/post_between.sql
+create or replace function ledger_private.post_between(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text, metadata jsonb)
+returns ledger.receipt
+language plpgsql
+volatile
 as $$
-  with given as (
-    -- In the reverse order of drawing, after bonus credits that do not expire.
-    select g.*, original.bonus_amount - sum(g.amount) over ()
-      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
-    from (
-      select d.lot_seq, d.expires_at, d.amount
-      from ledger.bonus_lot_draws d
-      where d.wallet_id = original.debit_wallet_id and d.seq = original.debit_seq and d.amount > 0
-      union all
-      select l.seq, l.expires_at, l.amount
-      from ledger.bonus_lots l
-      where original.kind = 'bonus' and l.wallet_id = original.credit_wallet_id and l.seq = original.credit_seq
-    ) g
-  ), drawn as (
-    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.debit_wallet_id and d.seq = reversal.debit_seq
-    union all
-    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.credit_wallet_id and d.seq = reversal.credit_seq
-  ), expected as (
-    select reversal.debit_wallet_id as wallet_id, reversal.debit_seq as seq, g.lot_seq, g.expires_at, least(
-        bonus_before + reversal.bonus_amount, g.before + g.amount) - greatest(bonus_before, g.before) as amount
-    from given g
-    where original.kind = 'bonus'
-    union all
-    select reversal.credit_wallet_id, reversal.credit_seq, g.lot_seq, g.expires_at, greatest(bonus_before, g.before) - least(
-        bonus_before + reversal.bonus_amount, g.before + g.amount)
-    from given g
-    where original.kind in ('spend', 'capture')
-      and greatest(bonus_before, g.before) < least(bonus_before + reversal.bonus_amount, g.before + g.amount)
-    union all
-    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same expiry.
-    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, least(d.amount, 0)
-    from drawn d
-    join given g on g.lot_seq = d.lot_seq and g.expires_at = d.expires_at
-    where original.kind = 'transfer' and d.wallet_id = reversal.credit_wallet_id
-    union all
-    select reversal.debit_wallet_id, reversal.debit_seq, original.credit_seq, d.expires_at, -sum(d.amount)
-    from drawn d
-    where original.kind = 'transfer' and d.wallet_id = reversal.credit_wallet_id
-    group by d.expires_at
-  )
-  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq), coalesce(d.expires_at, x.expires_at),
-    d.amount, x.amount::bigint
-  from drawn d
-  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq and x.expires_at = d.expires_at
+declare
+  v_now timestamptz;
+  v_status ledger.wallet_status;
+  v_other_status ledger.wallet_status;
+  v_asset text;
+  v_other_asset text;
+  v_from ledger_private.line;
+  v_to ledger_private.line;
+  v_bonus bigint := 0;
+begin
+  -- As in post_own.
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
+    and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
+    -- By ascending id, as all calls lock.
+    select w.status, w.asset_code into v_status, v_asset
+      from ledger.wallets w where w.id = least(from_wallet, post_between.to_wallet) for no key update;
+    select w.status, w.asset_code into v_other_status, v_other_asset
+      from ledger.wallets w where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
+    v_now := clock_timestamp();
+    select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total, e.spent_total,
+        e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+          and (select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
+      into v_from
+      from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
+    select e.wallet_id, e.seq + 1, e.balance + post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total, e.spent_total,
+        e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+      into v_to
+      from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
+    if v_to.seq is null then
+      -- The first entry of the wallet.
+      v_to := row(to_wallet, 1, amount, 0, 0, 0, 0, 0, v_now, null, true);
+    end if;
+    if v_from.bonus_balance > 0 or v_to.bonus_balance > 0 then
+      -- Credits of lots may be due, or be drawn. Bonus credits leave first, and stay bonus credits.
+      v_from.usual := v_from.usual and not exists (select from ledger_private.open_lots o where o.wallet_id = from_wallet)
+        and not exists (select from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet);
+      v_bonus := least(amount, v_from.bonus_balance);
+      v_from.bonus_balance := v_from.bonus_balance - v_bonus;
+      v_to.bonus_balance := v_to.bonus_balance + v_bonus;
+    end if;
+    if v_from.usual and v_to.usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset and v_from.balance >= 0
+      and greatest(v_to.balance, v_from.sent) <= 8000000000000000000 then
+      return ledger_private.write_transfer(from_line => v_from, to_line => v_to, amount => amount, bonus => v_bonus, idem_key => idem_key,
+        metadata => metadata);
+    end if;
+  end if;
+  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet,
+    amount => amount, idem_key => idem_key, metadata => metadata));
+end
 $$;
 
-comment on function ledger_private.reversal_draws(ledger.transfers, ledger.transfers, bigint) is
-$$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
-from, the latest expiry first; of a transfer, in both wallets the same of each expiry. bonus_before is how many of the original's bonus credits
-had been reversed before.$$;
+comment on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) is
+  'Books a transfer between two players'' wallets.';
 
-revoke all on function ledger_private.reversal_draws(ledger.transfers, ledger.transfers, bigint) from public;
-grant execute on function ledger_private.reversal_draws(ledger.transfers, ledger.transfers, bigint) to wallet_auditor;
---! EndIncluded functions/ledger_private/reversal_draws.sql
---! Included functions/ledger_private/reversible_parts.sql
-create or replace function ledger_private.reversible_parts(original ledger.transfers)
+revoke all on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) from public;
+--! EndIncluded functions/ledger_private/posting/post_between.sql
+--! Included functions/ledger_private/batch/post_item.sql
+create or replace function ledger_private.post_item(item ledger.wallet_request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+begin
+  if item.counterparty_id is null and (item.kind = 'bonus' or item.expires_at is null) then
+    if item.kind = 'top_up' then
+      return ledger.wallet_top_up(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    elsif item.kind = 'spend' then
+      return ledger.wallet_spend(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    elsif item.kind = 'bonus' then
+      return ledger.wallet_bonus(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+        metadata => item.metadata);
+    end if;
+  elsif item.kind = 'transfer' and item.expires_at is null then
+    return ledger.wallet_transfer(from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+      idem_key => item.idem_key, metadata => item.metadata);
+  end if;
+  -- What no single call can ask for is refused as it is.
+  return ledger_private.post(ledger_private.request(
+    kind => case when item.kind in ('top_up', 'bonus', 'spend', 'transfer') then item.kind end,
+    wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount, idem_key => item.idem_key,
+    metadata => item.metadata, expires_at => item.expires_at));
+end
+$$;
+
+comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of a batch by its single call.';
+
+revoke all on function ledger_private.post_item(ledger.wallet_request) from public;
+--! EndIncluded functions/ledger_private/batch/post_item.sql
+
+-- Reversals and statuses
+--! Included functions/ledger_private/reversal/reversible_parts.sql
+create or replace function ledger_private.reversible_parts(original ledger.entries)
 returns setof ledger_private.reversible_part
 language sql
 stable
@@ -3969,16 +3963,15 @@ as $$
     -- The lots that credits were drawn from; of a bonus, the lot that it made.
     select d.lot_seq, d.expires_at, d.amount
     from ledger.bonus_lot_draws d
-    where d.wallet_id = original.debit_wallet_id and d.seq = original.debit_seq and d.amount > 0
+    where d.wallet_id = original.wallet_id and d.seq = original.seq and d.amount > 0
     union all
     select l.seq, l.expires_at, l.amount
     from ledger.bonus_lots l
-    where original.kind = 'bonus' and l.wallet_id = original.credit_wallet_id and l.seq = original.credit_seq
+    where original.kind = 'bonus' and l.wallet_id = original.wallet_id and l.seq = original.seq
   ), reversals as (
-    select r.amount, r.bonus_amount,
-      case when r.credit_wallet_id = original.wallet_id then r.credit_seq else r.debit_seq end as seq
-    from ledger.transfers r
-    where r.wallet_id = original.wallet_id and r.reverses = original.id
+    select r.amount, r.bonus_amount, r.seq
+    from ledger.entries r
+    where r.wallet_id = original.wallet_id and r.reverses = original.transfer_id
   ), reversed as (
     select d.lot_seq, d.expires_at, sum(abs(d.amount)) as amount
     from reversals r
@@ -4003,16 +3996,16 @@ as $$
   select 'lot', l.lot_seq, l.expires_at, l.amount::bigint from lots l
 $$;
 
-comment on function ledger_private.reversible_parts(ledger.transfers) is
-$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot of the acting wallet that it drew from
-(of a bonus: that it made).$$;
+comment on function ledger_private.reversible_parts(ledger.entries) is
+$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
+wallet that it drew from (of a bonus: that it made).$$;
 
-revoke all on function ledger_private.reversible_parts(ledger.transfers) from public;
-grant execute on function ledger_private.reversible_parts(ledger.transfers) to wallet_auditor;
---! EndIncluded functions/ledger_private/reversible_parts.sql
---! Included functions/ledger_private/reversal_plan.sql
+revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
+grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
+--! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
+--! Included functions/ledger_private/reversal/reversal_plan.sql
 create or replace function ledger_private.reversal_plan(
-  original ledger.transfers,
+  original ledger.entries,
   amount bigint,
   given_to ledger.entries,
   taken_from ledger.entries
@@ -4022,7 +4015,9 @@ language plpgsql
 stable
 as $$
 declare
-  v_held_bonus bigint := ledger_private.held_bonus(taken_from);
+  v_reserved_bonus bigint := ledger_private.reserved_bonus(taken_from);
+  -- The lots in the wallet that gives back: those that the original made there.
+  v_lot_seq bigint := coalesce(original.to_seq, original.seq);
   v_plan ledger_private.reversal_plan := row(0, amount, null);
   v_draws ledger.bonus_lot_draws[] := '{}';
   v_expires_at timestamptz;
@@ -4044,8 +4039,8 @@ begin
         v_expires_at := v_part.expires_at;
         v_taken := 0;
       end if;
-      v_take := least(v_take,
-        ledger_private.free_part(taken_from, v_held_bonus, v_part.source, original.credit_seq, v_part.expires_at) - v_taken);
+      v_take := least(v_take, ledger_private.free_credits(head => taken_from, reserved_bonus => v_reserved_bonus, source => v_part.source,
+        lot_seq => v_lot_seq, expires_at => v_part.expires_at) - v_taken);
     end if;
     continue when v_take <= 0;
     v_plan.missing := v_plan.missing - v_take;
@@ -4059,7 +4054,7 @@ begin
     if taken_from.wallet_id is not null then
       v_taken := v_taken + v_take;
       v_draws[cardinality(v_draws) + 1] := row(
-        taken_from.wallet_id, original.credit_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
+        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
     end if;
   end loop;
   v_plan.draws := v_draws;
@@ -4067,14 +4062,132 @@ begin
 end
 $$;
 
-comment on function ledger_private.reversal_plan(ledger.transfers, bigint, ledger.entries, ledger.entries) is
-$$How an amount of a movement is reversed: paid credits before bonus credits, these by lot, and no more of each than the original gave and,
-where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players' wallets, null for
-the house.$$;
+comment on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) is
+$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
+original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
+wallets, null for the house.$$;
 
-revoke all on function ledger_private.reversal_plan(ledger.transfers, bigint, ledger.entries, ledger.entries) from public;
---! EndIncluded functions/ledger_private/reversal_plan.sql
---! Included functions/ledger_private/record_events.sql
+revoke all on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) from public;
+--! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
+--! Included functions/ledger_private/reversal/reversal_draws.sql
+create or replace function ledger_private.reversal_draws(reversal ledger.entries, original ledger.entries, bonus_before bigint)
+returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestamptz, amount bigint, expected bigint)
+language sql
+stable
+as $$
+  with given as (
+    -- In the reverse order of drawing, after bonus credits that do not expire.
+    select g.*, original.bonus_amount - sum(g.amount) over ()
+      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
+    from (
+      select d.lot_seq, d.expires_at, d.amount
+      from ledger.bonus_lot_draws d
+      where d.wallet_id = original.wallet_id and d.seq = original.seq and d.amount > 0
+      union all
+      select l.seq, l.expires_at, l.amount
+      from ledger.bonus_lots l
+      where original.kind = 'bonus' and l.wallet_id = original.wallet_id and l.seq = original.seq
+    ) g
+  ), drawn as (
+    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
+    union all
+    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+  ), expected as (
+    select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, least(
+        bonus_before + reversal.bonus_amount, g.before + g.amount) - greatest(bonus_before, g.before) as amount
+    from given g
+    where original.kind = 'bonus'
+    union all
+    select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, greatest(bonus_before, g.before) - least(
+        bonus_before + reversal.bonus_amount, g.before + g.amount)
+    from given g
+    where original.kind in ('spend', 'capture')
+      and greatest(bonus_before, g.before) < least(bonus_before + reversal.bonus_amount, g.before + g.amount)
+    union all
+    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same expiry.
+    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, least(d.amount, 0)
+    from drawn d
+    join given g on g.lot_seq = d.lot_seq and g.expires_at = d.expires_at
+    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id
+    union all
+    select reversal.to_wallet, reversal.to_seq, original.to_seq, d.expires_at, -sum(d.amount)
+    from drawn d
+    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id and ledger_private.is_here(reversal.to_wallet)
+    group by d.expires_at
+  )
+  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq), coalesce(d.expires_at, x.expires_at),
+    d.amount, x.amount::bigint
+  from drawn d
+  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq and x.expires_at = d.expires_at
+$$;
+
+comment on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) is
+$$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
+from, the latest expiry first; of a transfer, in both wallets the same of each expiry. Both are acting entries; bonus_before is how many of the
+original's bonus credits had been reversed before.$$;
+
+revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
+grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;
+--! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
+--! Included functions/ledger_private/reversal/reverse.sql
+create or replace function ledger_private.reverse(
+  request ledger_private.request,
+  original ledger.entries,
+  amount bigint,
+  prepared ledger_private.prepared
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  -- The acting wallet gives credits back; otherwise it gets them back.
+  v_giving boolean := ledger.entries_side(original) = 'credit';
+  v_side ledger.entry_side := case when ledger.entries_side(original) = 'credit' then 'debit' else 'credit' end;
+  v_ids uuid[] := array[request.wallet_id, original.to_wallet];
+  v_plan ledger_private.reversal_plan;
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  v_plan := ledger_private.reversal_plan(original => original, amount => amount,
+    given_to => case when not v_giving then prepared.head end,
+    taken_from => case when v_giving then prepared.head else prepared.other_head end);
+  -- The limits of the asset are for new movements; what the ledger counts to is for all.
+  perform ledger_private.refuse(ledger_private.above_ceiling(wallet_id => request.wallet_id, head => prepared.head, kind => 'reversal',
+    change => case when v_giving then -amount else amount end, amount => amount), v_ids);
+  if v_plan.missing > 0 then
+    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => coalesce(original.to_wallet, request.wallet_id),
+      available => amount - v_plan.missing, requested => amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
+  end if;
+
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
+    kind => 'reversal', side => v_side,
+    account => case when v_giving then original.debit else original.credit end, amount => amount, bonus_amount => v_plan.bonus_amount,
+    held_amount => 0, at_time => prepared.at_time), request);
+  if original.to_wallet is not null then
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => prepared.other_head, wallet_id => original.to_wallet,
+      transfer_id => v_entry.transfer_id, kind => 'reversal', side => 'debit', account => 'player', amount => amount,
+      bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => prepared.at_time));
+    v_entry.to_wallet := v_other_entry.wallet_id;
+    v_entry.to_seq := v_other_entry.seq;
+  end if;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry] else array[v_entry, v_other_entry] end);
+  if cardinality(v_plan.draws) > 0 then
+    perform ledger_private.write_lots('{}', v_plan.draws);
+    perform ledger_private.settle_given_back(v_entry, v_plan.draws);
+  end if;
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.reverse(ledger_private.request, ledger.entries, bigint, ledger_private.prepared) is
+$$Books the reversal of a movement, by its acting entry, which is judged to be reversible: refuses what the ledger cannot count to, and where the
+credits are gone.$$;
+
+revoke all on function ledger_private.reverse(ledger_private.request, ledger.entries, bigint, ledger_private.prepared) from public;
+--! EndIncluded functions/ledger_private/reversal/reverse.sql
+--! Included functions/ledger_private/wallets/record_events.sql
 create or replace function ledger_private.record_events(wallet_ids uuid[], kind ledger.wallet_event_kind, reason text)
 returns void
 language plpgsql
@@ -4108,8 +4221,8 @@ $$Leaves an event in each of these wallets, which are locked or new: chained to 
 the list of what is to be sealed. To be called while the guards stand open.$$;
 
 revoke all on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) from public;
---! EndIncluded functions/ledger_private/record_events.sql
---! Included functions/ledger_private/change_status.sql
+--! EndIncluded functions/ledger_private/wallets/record_events.sql
+--! Included functions/ledger_private/wallets/change_status.sql
 create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
 returns ledger.wallets
 language plpgsql
@@ -4120,20 +4233,20 @@ declare
   v_head ledger.entries;
 begin
   if wallet_id is null then
-    perform ledger_private.refuse_argument('wallet_id', 'Name the wallet by its id.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id', 'Name the wallet by its id.'));
   end if;
   if reason is null or char_length(reason) not between 1 and 1000 then
-    perform ledger_private.refuse_argument('reason', 'Say why, in 1 to 1000 characters.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('reason', 'Say why, in 1 to 1000 characters.'));
   end if;
-  select w.* into v_wallet from ledger.wallets w where w.id = change_status.wallet_id and w.house is null for no key update;
+  select w.* into v_wallet from ledger.wallets w where w.id = change_status.wallet_id for no key update;
   if not found then
-    perform ledger_private.refuse_wallet(wallet_id);
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   if v_wallet.status = change_status.status then
     return v_wallet;
   end if;
   if change_status.status = 'frozen' then
-    perform ledger_private.check_status(v_wallet, false);
+    perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
   end if;
   if change_status.status = 'closed' then
     perform ledger_private.settle(array[wallet_id], clock_timestamp());
@@ -4142,8 +4255,9 @@ begin
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
-      perform ledger_private.refuse_argument('wallet_id', 'Only an empty wallet is closed: spend, transfer or reverse what is left.',
-        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text));
+      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
+        'Only an empty wallet is closed: spend, transfer or reverse what is left.',
+        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text)));
     end if;
   end if;
 
@@ -4161,577 +4275,10 @@ $$Changes a wallet's status and leaves an event, or returns the wallet as it is 
 to freeze a closed wallet, WLARG to close one that is not empty.$$;
 
 revoke all on function ledger_private.change_status(uuid, ledger.wallet_status, text) from public;
---! EndIncluded functions/ledger_private/change_status.sql
+--! EndIncluded functions/ledger_private/wallets/change_status.sql
 
--- Batches
---! Included functions/ledger_private/batch_request.sql
-create or replace function ledger_private.batch_request(request ledger.wallet_request)
-returns ledger.transfers
-language sql
-volatile
-as $$
-  select row(uuidv7(), request.wallet_id, request.idem_key, request.kind, null, null, request.counterparty_id, null, request.amount, request.amount,
-    0, null, null, request.expires_at, coalesce(request.metadata, '{}'), null, null, null)::ledger.transfers
-$$;
-
-comment on function ledger_private.batch_request(ledger.wallet_request) is
-  'A request of a batch in the shape that single calls give theirs: that of the movement it asks for.';
-
-revoke all on function ledger_private.batch_request(ledger.wallet_request) from public;
---! EndIncluded functions/ledger_private/batch_request.sql
---! Included functions/ledger_private/with_open.sql
-create or replace function ledger_private.with_open(wallet_ids uuid[])
-returns uuid[]
-language sql
-stable
--- Nor may a plan that was made while the lists were empty, and reads all of them, outlive that.
-set enable_seqscan = off
-as $$
-  select array(
-    select o.wallet_id from ledger_private.open_lots o where o.wallet_id = any (wallet_ids)
-    union
-    select o.wallet_id from ledger_private.open_holds o where o.wallet_id = any (wallet_ids))
-$$;
-
-comment on function ledger_private.with_open(uuid[]) is
-  'Which of these wallets have an open hold or lot: nothing can be due, or be drawn from a lot, in the others.';
-
-revoke all on function ledger_private.with_open(uuid[]) from public;
---! EndIncluded functions/ledger_private/with_open.sql
---! Included functions/ledger_private/check_batch_item.sql
-create or replace function ledger_private.check_batch_item(
-  request ledger.wallet_request,
-  wallet ledger.wallets,
-  other ledger.wallets,
-  used boolean,
-  first ledger.wallet_request,
-  wallet_time timestamptz
-)
-returns boolean
-language plpgsql
-volatile
-as $$
-declare
-  v_first ledger.transfers;
-begin
-  if wallet.id is null or other.id is distinct from request.counterparty_id then
-    perform ledger_private.refuse_wallet(case when wallet.id is null then request.wallet_id else request.counterparty_id end);
-  end if;
-  if other.asset_code <> wallet.asset_code then
-    perform ledger_private.refuse_assets(wallet.asset_code, other.asset_code);
-  end if;
-  if used then
-    select t.* into strict v_first from ledger.transfers t where t.wallet_id = request.wallet_id and t.idem_key = request.idem_key;
-  elsif first.kind is not null then
-    v_first := ledger_private.batch_request(first);
-  end if;
-  if v_first.id is not null then
-    perform ledger_private.check_replay(v_first, ledger_private.batch_request(request));
-    return false;
-  end if;
-  if request.expires_at is not null then
-    perform ledger_private.check_expiry(wallet.id, request.expires_at, wallet_time);
-  end if;
-  if wallet.status <> 'open' or other.status <> 'open' then
-    perform ledger_private.check_snapshot(array[wallet.id, other.id]);
-    perform ledger_private.check_status(wallet, request.kind in ('spend', 'transfer'));
-    perform ledger_private.check_status(other, false);
-  end if;
-  return true;
-end
-$$;
-
-comment on function ledger_private.check_batch_item(
-  ledger.wallet_request, ledger.wallets, ledger.wallets, boolean, ledger.wallet_request, timestamptz
-) is
-$$Whether an item of a batch is to be booked: true; false where it repeats first, the first request of its key; or refuses it as a single call would,
-for another reason than the request itself, limits or funds. The wallets are null where they are not there.$$;
-
-revoke all on function ledger_private.check_batch_item(
-  ledger.wallet_request, ledger.wallets, ledger.wallets, boolean, ledger.wallet_request, timestamptz
-) from public;
---! EndIncluded functions/ledger_private/check_batch_item.sql
---! Included functions/ledger_private/number_batch.sql
-create or replace function ledger_private.number_batch(requests ledger.wallet_request[], wallets ledger.wallets[])
-returns ledger_private.batch_numbers
-language sql
-stable
--- One plan for all sizes of batch: arrays are joined by hash, and tables read by index, however few rows are expected of them.
-set plan_cache_mode = force_generic_plan
-set enable_nestloop = off
-set enable_seqscan = off
-as $$
-  with items as materialized (
-    select r.kind, ledger_private.house_account(r.kind) as house, r.wallet_id, r.counterparty_id, r.amount, r.idem_key, r.expires_at, r.place,
-      exists (select from ledger.transfers t where t.wallet_id = r.wallet_id and t.idem_key = r.idem_key) as used
-    from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, place)
-  ), repeated as (
-    select i.wallet_id, i.idem_key, min(i.place) as first_place from items i group by i.wallet_id, i.idem_key having count(*) > 1
-  ), numbers as materialized (
-    select w.id, w.asset_code, w.house, w.status = 'open' as open, w.number
-    from unnest(wallets) with ordinality w (id, owner_id, asset_code, normal_side, house, stripe, status, created_at, number)
-  )
-  -- Few and narrow columns, because these are sorted.
-  select row(
-    array_agg(n.number order by n.place), array_agg(n.other_number order by n.place), array_agg(n.first_place order by n.place),
-    array_agg(n.used order by n.place), array_agg(n.odd order by n.place),
-    -- One that is refused for its amount takes nothing off what those before it may reach.
-    sum(greatest(n.amount, 0)), bool_or(n.expiring)
-  )::ledger_private.batch_numbers
-  from (
-    select i.place, i.amount, i.expires_at is not null as expiring, i.used, coalesce(f.first_place, i.place) as first_place, a.number,
-        case when i.kind = 'transfer' then c.number else h.number end as other_number,
-        (not a.open or i.used or coalesce(f.first_place < i.place, false)
-          or case when i.kind = 'transfer' then not c.open or c.asset_code <> a.asset_code else i.counterparty_id is not null end
-        ) is not false as odd
-      from items i
-      left join repeated f on f.wallet_id = i.wallet_id and f.idem_key = i.idem_key
-      left join numbers a on a.id = i.wallet_id and a.house is null
-      left join numbers c on c.id = i.counterparty_id and c.house is null
-      left join numbers h on h.asset_code = a.asset_code and h.house = i.house
-      offset 0
-  ) n
-$$;
-
-comment on function ledger_private.number_batch(ledger.wallet_request[], ledger.wallets[]) is
-$$For each request of a batch, by place: the numbers of its two wallets among these (null where one is not there), the place of the first one with
-its key, whether that key has been used before, and whether anything about it but limits and funds may be refused or not be booked: what is
-not odd needs no further look. For all of them: the sum of their amounts, and whether any is to expire.$$;
-
-revoke all on function ledger_private.number_batch(ledger.wallet_request[], ledger.wallets[]) from public;
---! EndIncluded functions/ledger_private/number_batch.sql
---! Included functions/ledger_private/batch_heads.sql
-create or replace function ledger_private.batch_heads(wallet_ids uuid[], at_time timestamptz)
-returns ledger_private.batch_heads
-language sql
-stable
--- One plan for all numbers of wallets, which looks each one up.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-  select row(array_agg(w.number), array_agg(greatest(at_time, h.created_at)), array_agg(h.hash),
-    array_agg(coalesce(h.seq, 0)), array_agg(coalesce(h.balance, 0)), array_agg(coalesce(h.bonus_balance, 0)),
-    array_agg(coalesce(h.held_balance, 0)), array_agg(case when h.held_balance > 0 then ledger_private.held_bonus(h) else 0 end),
-    array_agg(coalesce(h.topped_up_total, 0)), array_agg(coalesce(h.granted_total, 0)), array_agg(coalesce(h.spent_total, 0)),
-    max(greatest(h.balance, h.topped_up_total, h.granted_total, h.spent_total, 0)))::ledger_private.batch_heads
-  from unnest(wallet_ids) with ordinality w (id, number)
-  left join lateral ledger_private.head(w.id) h on true
-$$;
-
-comment on function ledger_private.batch_heads(uuid[], timestamptz) is
-$$The newest entries of these wallets, fact by fact, in their order: zero for a wallet without entries; the time is that of its next entry, at
-an instant. And the largest number of all.$$;
-
-revoke all on function ledger_private.batch_heads(uuid[], timestamptz) from public;
---! EndIncluded functions/ledger_private/batch_heads.sql
---! Included functions/ledger_private/lock_batch.sql
-create or replace function ledger_private.lock_batch(requests ledger.wallet_request[])
-returns ledger_private.batch
-language plpgsql
-volatile
--- One plan for all sizes of batch, which looks up by index: for each another would cost more than it gains.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-declare
-  v_batch ledger_private.batch;
-  -- With repetitions and nulls, which do not matter to a search.
-  v_ids uuid[];
-  v_open uuid[];
-  v_kinds ledger.transfer_kind[];
-  v_assets text[];
-  v_accounts ledger.house_account[];
-  v_players ledger.wallets[];
-  v_player_ids uuid[];
-  v_houses ledger.wallets[];
-  v_house_ids uuid[];
-begin
-  select array_agg(r.wallet_id) || array_agg(r.counterparty_id), array_agg(r.kind) into v_ids, v_kinds from unnest(requests) r;
-  v_assets := array(select distinct w.asset_code from ledger.wallets w where w.id = any (v_ids));
-  v_accounts := array(select distinct ledger_private.house_account(k) from unnest(v_kinds) k);
-  v_open := ledger_private.with_open(v_ids);
-  if cardinality(v_open) > 0 and ledger_private.has_due(v_open, clock_timestamp()) then
-    v_accounts := v_accounts || 'breakage'::ledger.house_account;
-  end if;
-  select array_agg(h.w), array_agg((h.w).id) into v_houses, v_house_ids
-    from (
-      select w from ledger.wallets w
-        where w.asset_code = any (v_assets) and w.house = any (v_accounts) and w.stripe = 32
-        order by w.id
-        for no key update
-    ) h;
-  select array_agg(p.w), array_agg((p.w).id) into v_players, v_player_ids
-    from (select w from ledger.wallets w where w.id = any (v_ids) and w.house is null order by w.id for no key update) p;
-  v_batch.wallets := v_players || v_houses;
-  v_batch.ids := v_player_ids || v_house_ids;
-  v_batch.assets := v_assets;
-  v_batch.at_time := clock_timestamp();
-  return v_batch;
-end
-$$;
-
-comment on function ledger_private.lock_batch(ledger.wallet_request[]) is
-$$Locks what a batch moves, in the one order that all calls keep: the house's stripes for batches, then players, each by ascending id. Breakage is
-among them only where something is due. Returns them, players first, and the instant from which on nobody else moves them: the batch's now.$$;
-
-revoke all on function ledger_private.lock_batch(ledger.wallet_request[]) from public;
---! EndIncluded functions/ledger_private/lock_batch.sql
---! Included functions/ledger_private/load_batch.sql
-create or replace function ledger_private.load_batch(requests ledger.wallet_request[], batch ledger_private.batch)
-returns ledger_private.batch
-language plpgsql
-volatile
--- One plan for all sizes of batch, which looks up by index: for each another would cost more than it gains.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-declare
-  v_wallets ledger.wallets[] := batch.wallets;
-  v_ids uuid[] := batch.ids;
-  v_heads ledger_private.batch_heads;
-  v_limits ledger.asset_limits[];
-  v_day_before ledger.entries[];
-  v_numbers ledger_private.batch_numbers;
-  v_open uuid[];
-begin
-  v_numbers := ledger_private.number_batch(requests, v_wallets);
-  v_open := ledger_private.with_open(v_ids);
-  if cardinality(v_open) > 0 then
-    -- A repetition books nothing, not even what is due.
-    v_open := ledger_private.with_open(array(
-      select distinct v_ids[n]
-        from unnest(v_numbers.numbers, v_numbers.other_numbers, v_numbers.used) i (number, other_number, used)
-        cross join unnest(array[i.number, i.other_number]) n
-        where not i.used));
-    if ledger_private.has_due(v_open, batch.at_time) then
-      -- Where it fell due while locks were waited for, breakage comes out of order: so nobody may wait for it, 55P03 says to try again.
-      perform from ledger.wallets w
-        where w.stripe = 32 and w.house = 'breakage' and w.asset_code = any (batch.assets)
-        order by w.id
-        for no key update nowait;
-      perform ledger_private.settle(v_open, batch.at_time, 32);
-    end if;
-  end if;
-  v_heads := ledger_private.batch_heads(v_ids, batch.at_time);
-  if exists (select from ledger.asset_limits l where l.asset_code = any (batch.assets)) then
-    v_limits := array(
-      select (select l from ledger.asset_limits l where l.asset_code = w.asset_code order by l.seq desc limit 1) from unnest(v_wallets) w);
-    v_day_before := array(
-      select case when num_nonnulls((v_limits[n]).max_daily_top_up, (v_limits[n]).max_daily_bonus, (v_limits[n]).max_daily_spend) > 0 then
-          ledger_private.entry_at(v_ids[n], v_heads.times[n] - interval '24 hours') end
-        from generate_series(1, cardinality(v_wallets)) n);
-  end if;
-  -- Whether a limit, or the end of what is counted, may be reached.
-  batch.judged := cardinality(v_limits) > 0 is true or (v_heads.largest + v_numbers.total > 9000000000000000000) is not false;
-  batch.heads := v_heads;
-  batch.limits := v_limits;
-  batch.day_before := v_day_before;
-  batch.numbers := v_numbers;
-  batch.lots := cardinality(v_open) > 0 or v_numbers.expiring;
-  return batch;
-end
-$$;
-
-comment on function ledger_private.load_batch(ledger.wallet_request[], ledger_private.batch) is
-$$What a batch is judged by, once its wallets are locked: those of them that are there and the house, with their heads and, where there are any,
-limits; and what is to be known of each request. Books what is due in wallets that something is to be booked for.$$;
-
-revoke all on function ledger_private.load_batch(ledger.wallet_request[], ledger_private.batch) from public;
---! EndIncluded functions/ledger_private/load_batch.sql
---! Included functions/ledger_private/plan_batch.sql
-create or replace function ledger_private.plan_batch(requests ledger.wallet_request[], batch ledger_private.batch)
-returns ledger_private.batch_plan
-language plpgsql
-volatile
--- One plan for all sizes of batch: for each another would cost more than it gains.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-declare
-  -- By row: the heads, by number of their wallet, then two for each movement. (Arrays of their own are changed in place.)
-  v_other int := cardinality(batch.wallets);
-  v_row int;
-  v_numbers int[] := (batch.heads).numbers;
-  v_befores int[] := (batch.heads).numbers;
-  v_seqs bigint[] := (batch.heads).seqs;
-  v_balances bigint[] := (batch.heads).balances;
-  v_bonus_balances bigint[] := (batch.heads).bonus_balances;
-  v_topped_up bigint[] := (batch.heads).topped_up_totals;
-  v_granted bigint[] := (batch.heads).granted_totals;
-  v_spent bigint[] := (batch.heads).spent_totals;
-  -- By number of the wallet: the row of its newest entry; and what does not change in a batch.
-  v_newest int[] := (batch.heads).numbers;
-  v_held bigint[] := (batch.heads).held_balances;
-  v_held_bonus bigint[] := (batch.heads).held_bonus;
-  v_times timestamptz[] := (batch.heads).times;
-  v_wallets ledger.wallets[] := batch.wallets;
-  v_limits ledger.asset_limits[] := batch.limits;
-  v_day_before ledger.entries[] := batch.day_before;
-  -- By place of the request.
-  v_acting int[] := (batch.numbers).numbers;
-  v_others int[] := (batch.numbers).other_numbers;
-  v_odd boolean[] := (batch.numbers).odd;
-  v_used boolean[] := (batch.numbers).used;
-  v_first_places int[] := (batch.numbers).first_places;
-  v_rows int[] := array_fill(null::int, array[cardinality(requests)]);
-  v_bonus_amounts bigint[] := array_fill(null::bigint, array[cardinality(requests)]);
-  v_item ledger.wallet_request;
-  v_place int := 0;
-  v_number int;
-  v_other_number int;
-  v_sign int;
-  v_before int;
-  v_other_before int;
-  v_bonus bigint;
-  v_entry ledger.entries;
-  v_other_entry ledger.entries;
-  v_detail text;
-  v_hint text;
-begin
-  foreach v_item in array requests loop
-    v_place := v_place + 1;
-    v_number := v_acting[v_place];
-    v_other_number := v_others[v_place];
-    -- Another kind is as good as none: what else a single call of it would want is beside the point.
-    continue when not ledger_private.check_request(case when v_item.kind in ('top_up', 'bonus', 'spend', 'transfer') then v_item.kind end,
-      v_item.wallet_id, v_item.counterparty_id, null, null, v_item.amount, v_item.idem_key, v_item.expires_at, coalesce(v_item.metadata, '{}'));
-    if v_odd[v_place] or v_item.expires_at <= v_times[v_number] then
-      continue when not ledger_private.check_batch_item(v_item, v_wallets[v_number], case when v_item.kind = 'transfer' then
-        v_wallets[v_other_number] end, v_used[v_place], requests[nullif(v_first_places[v_place], v_place)], v_times[v_number]);
-    end if;
-    v_sign := case when v_item.kind in ('spend', 'transfer') then -1 else 1 end;
-    v_row := v_other + 1;
-    v_other := v_other + 2;
-    v_before := v_newest[v_number];
-    v_other_before := v_newest[v_other_number];
-    v_newest[v_number] := v_row;
-    v_newest[v_other_number] := v_other;
-    v_numbers[v_row] := v_number;
-    v_numbers[v_other] := v_other_number;
-    v_befores[v_row] := v_before;
-    v_befores[v_other] := v_other_before;
-    v_bonus := ledger_private.bonus_part(v_item.kind, v_item.amount, v_bonus_balances[v_before] - v_held_bonus[v_number]);
-    v_rows[v_place] := v_row;
-    v_bonus_amounts[v_place] := v_bonus;
-    v_seqs[v_row] := v_seqs[v_before] + 1;
-    v_seqs[v_other] := v_seqs[v_other_before] + 1;
-    v_balances[v_row] := v_balances[v_before] + v_sign * v_item.amount;
-    v_balances[v_other] := v_balances[v_other_before] + v_item.amount;
-    v_bonus_balances[v_row] := v_bonus_balances[v_before] + v_sign * v_bonus;
-    v_bonus_balances[v_other] := v_bonus_balances[v_other_before] + v_bonus;
-    v_topped_up[v_row] := v_topped_up[v_before] + case v_item.kind when 'top_up' then v_item.amount else 0 end;
-    v_topped_up[v_other] := v_topped_up[v_other_before] + case v_item.kind when 'top_up' then v_item.amount else 0 end;
-    v_granted[v_row] := v_granted[v_before] + case v_item.kind when 'bonus' then v_item.amount else 0 end;
-    v_granted[v_other] := v_granted[v_other_before] + case v_item.kind when 'bonus' then v_item.amount else 0 end;
-    v_spent[v_row] := v_spent[v_before] + case v_item.kind when 'spend' then v_item.amount else 0 end;
-    v_spent[v_other] := v_spent[v_other_before] + case v_item.kind when 'spend' then v_item.amount else 0 end;
-    if batch.judged or v_balances[v_row] < v_held[v_number] then
-      v_entry := row(v_wallets[v_number].id, v_seqs[v_row], null, v_item.kind, case v_sign when 1 then 'credit' else 'debit' end,
-        v_item.amount, v_bonus, 0, v_balances[v_row], v_bonus_balances[v_row], v_held[v_number], v_topped_up[v_row], v_granted[v_row],
-        v_spent[v_row], null, v_times[v_number]);
-      v_other_entry := row(v_wallets[v_other_number].id, v_seqs[v_other], null, v_item.kind,
-        case v_sign when 1 then 'debit' else 'credit' end, v_item.amount, v_bonus, 0, v_balances[v_other], v_bonus_balances[v_other],
-        v_held[v_other_number], v_topped_up[v_other], v_granted[v_other], v_spent[v_other], null, v_times[v_other_number]);
-      perform ledger_private.judge(v_entry, case when v_item.kind = 'transfer' then v_other_entry end,
-        v_limits[v_number], v_day_before[v_number]);
-      perform ledger_private.refuse_overflow(v_other_entry) where v_other_entry.balance > 9000000000000000000;
-    end if;
-  end loop;
-  return row(v_rows, v_bonus_amounts, v_numbers, v_befores, v_seqs, v_balances, v_bonus_balances, v_topped_up, v_granted, v_spent);
-exception when others then
-  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-  if sqlstate like 'WL%' then
-    perform ledger_private.refuse(sqlstate, sqlerrm, v_detail::jsonb || jsonb_build_object('index', v_place - 1), v_hint);
-  end if;
-  raise;
-end
-$$;
-
-comment on function ledger_private.plan_batch(ledger.wallet_request[], ledger_private.batch) is
-$$What a batch will book: judges its requests one after the other in memory, by the rules of single calls and in their order, each upon the balances
-that those before it leave. Refuses as a single call would, with the index of the item in the detail. The wallets are locked.$$;
-
-revoke all on function ledger_private.plan_batch(ledger.wallet_request[], ledger_private.batch) from public;
---! EndIncluded functions/ledger_private/plan_batch.sql
---! Included functions/ledger_private/move_batch_lots.sql
-create or replace function ledger_private.move_batch_lots(transfer_ids uuid[], numbers int[], batch ledger_private.batch)
-returns void
-language plpgsql
-volatile
--- One plan for all sizes of batch, which looks up by index: for each another would cost more than it gains.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-as $$
-declare
-  v_moving ledger.transfers[];
-  v_from_numbers int[];
-  v_to_numbers int[];
-begin
-  -- What is granted without an expiry is in no lot.
-  select array_agg(m.transfer), array_agg(m.number), array_agg(case when (m.transfer).kind = 'bonus' then m.number else m.other_number end)
-    into v_moving, v_from_numbers, v_to_numbers
-    from (
-      select (select t from ledger.transfers t where t.id = i.id) as transfer, numbers[2 * i.place - 1] as number,
-          numbers[2 * i.place] as other_number
-        from unnest(transfer_ids) with ordinality i (id, place)
-        offset 0
-    ) m
-    where (m.transfer).bonus_amount > 0 and ((m.transfer).kind <> 'bonus' or (m.transfer).expires_at is not null);
-  if v_moving is not null then
-    perform ledger_private.move_lots(v_moving, v_from_numbers, v_to_numbers, cardinality(batch.wallets));
-    -- Where a wallet's own clock runs ahead, what arrived may have expired there already, and items after it were judged upon it.
-    if ledger_private.has_due(array(select distinct t.credit_wallet_id from unnest(v_moving) t where t.kind = 'transfer'), batch.at_time) then
-      perform ledger_private.refuse_stale();
-    end if;
-  end if;
-end
-$$;
-
-comment on function ledger_private.move_batch_lots(uuid[], int[], ledger_private.batch) is
-$$Moves what the movements of a batch move between lots, with the numbers of the wallets of their entries; 40001 where something that arrived is
-due at once.$$;
-
-revoke all on function ledger_private.move_batch_lots(uuid[], int[], ledger_private.batch) from public;
---! EndIncluded functions/ledger_private/move_batch_lots.sql
---! Included functions/ledger_private/batch_receipts.sql
-create or replace function ledger_private.batch_receipts(
-  requests ledger.wallet_request[],
-  booked ledger.receipt[],
-  bonus_amounts bigint[],
-  first_places int[]
-)
-returns ledger.receipt[]
-language plpgsql
-stable
-as $$
-declare
-  v_receipts ledger.receipt[] := '{}';
-  v_booked int := 0;
-begin
-  for v_place in 1 .. cardinality(first_places) loop
-    if bonus_amounts[v_place] is not null then
-      v_booked := v_booked + 1;
-      v_receipts[v_place] := booked[v_booked];
-    elsif first_places[v_place] < v_place then
-      v_receipts[v_place] := v_receipts[first_places[v_place]];
-      v_receipts[v_place].replayed := true;
-    else
-      v_receipts[v_place] := ledger_private.replay(ledger_private.batch_request(requests[v_place]));
-    end if;
-  end loop;
-  return v_receipts;
-end
-$$;
-
-comment on function ledger_private.batch_receipts(ledger.wallet_request[], ledger.receipt[], bigint[], int[]) is
-$$A receipt for each request of a batch that repeats some, in their order: from those of what it booked, and those of then for what had been booked
-before.$$;
-
-revoke all on function ledger_private.batch_receipts(ledger.wallet_request[], ledger.receipt[], bigint[], int[]) from public;
---! EndIncluded functions/ledger_private/batch_receipts.sql
---! Included functions/ledger_private/write_batch.sql
-create or replace function ledger_private.write_batch(
-  requests ledger.wallet_request[],
-  batch ledger_private.batch,
-  plan ledger_private.batch_plan
-)
-returns ledger.receipt[]
-language plpgsql
-volatile
--- One plan for all sizes of batch: for each another would cost more than it gains.
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  -- By number of the wallet.
-  v_ids uuid[] := batch.ids;
-  v_held bigint[] := (batch.heads).held_balances;
-  v_times timestamptz[] := (batch.heads).times;
-  -- By row: the heads, then the entries. What is in an array is taken from it by place, which costs less than to unnest rows.
-  v_heads int := cardinality(v_ids);
-  v_numbers int[] := plan.numbers;
-  v_befores int[] := plan.befores;
-  v_seqs bigint[] := plan.seqs;
-  v_balances bigint[] := plan.balances;
-  v_bonus_balances bigint[] := plan.bonus_balances;
-  v_topped_up bigint[] := plan.topped_up_totals;
-  v_granted bigint[] := plan.granted_totals;
-  v_spent bigint[] := plan.spent_totals;
-  v_hashes bytea[] := (batch.heads).hashes;
-  v_sides ledger.entry_side[];
-  -- By movement.
-  v_transfer_ids uuid[];
-  v_kinds ledger.transfer_kind[];
-  v_amounts bigint[];
-  v_bonus_amounts bigint[];
-  v_bytes bytea[];
-  v_first_id uuid := uuidv7();
-  v_actor text := ledger_private.actor();
-  v_guard text;
-  v_place int;
-  v_number int;
-begin
-  if (cardinality(v_numbers) > v_heads) is not true then
-    return '{}';
-  end if;
-  -- As in write_all.
-  if current_setting('transaction_isolation') <> 'read committed' then
-    perform ledger_private.check_snapshot(array(select distinct v_ids[n] from unnest(v_numbers[v_heads + 1:]) n));
-  end if;
-  v_guard := set_config('ledger.posting', 'on', true);
-  with written as (
-    insert into ledger.transfers as t
-      select ledger_private.uuid_after(v_first_id, i.row - v_heads), i.wallet_id, i.idem_key, i.kind,
-          v_ids[v_numbers[i.debit]], v_seqs[i.debit], v_ids[v_numbers[i.credit]], v_seqs[i.credit],
-          i.amount, i.amount, i.bonus_part, null, null, i.expires_at, coalesce(i.metadata, '{}'), v_actor, v_times[v_numbers[i.row]],
-          pg_current_xact_id()
-        from (
-          select r.*, case when r.kind in ('spend', 'transfer') then r.row else r.row + 1 end as debit,
-              case when r.kind in ('spend', 'transfer') then r.row + 1 else r.row end as credit
-            from unnest(requests, plan.bonus_amounts, plan.rows)
-              as r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, bonus_part, row)
-            where r.row is not null
-        ) i
-      returning t.id, t.kind, t.amount, t.bonus_amount, ledger_private.transfer_bytes(t) as bytes
-  )
-  select array_agg(w.id), array_agg(w.kind), array_agg(w.amount), array_agg(w.bonus_amount), array_agg(w.bytes)
-    into v_transfer_ids, v_kinds, v_amounts, v_bonus_amounts, v_bytes
-    from written w;
-  for n in v_heads + 1 .. cardinality(v_numbers) loop
-    v_place := (n - v_heads + 1) / 2;
-    v_number := v_numbers[n];
-    v_sides[n] := case when ((n - v_heads) % 2 = 1) = (v_kinds[v_place] in ('spend', 'transfer')) then 'debit' else 'credit' end;
-    v_hashes[n] := ledger_private.entry_hash(v_hashes[v_befores[n]], ledger_private.entry_bytes(
-      row(v_ids[v_number], v_seqs[n], v_transfer_ids[v_place], v_kinds[v_place], v_sides[n], v_amounts[v_place], v_bonus_amounts[v_place], 0,
-        v_balances[n], v_bonus_balances[n], v_held[v_number], v_topped_up[n], v_granted[n], v_spent[n], null, v_times[v_number]),
-      v_bytes[v_place]));
-  end loop;
-  insert into ledger.entries
-    select v_ids[s.number], v_seqs[s.row], v_transfer_ids[s.place], v_kinds[s.place], v_sides[s.row], v_amounts[s.place],
-        v_bonus_amounts[s.place], 0, v_balances[s.row], v_bonus_balances[s.row], v_held[s.number], v_topped_up[s.row], v_granted[s.row],
-        v_spent[s.row], v_hashes[s.row], v_times[s.number]
-      from (select n, (n + 1) / 2 as place, v_heads + n as row, v_numbers[v_heads + n] as number
-        from generate_series(1, cardinality(v_numbers) - v_heads) n) s;
-  v_guard := set_config('ledger.posting', '', true);
-  if batch.lots then
-    perform ledger_private.move_batch_lots(v_transfer_ids, v_numbers[v_heads + 1:], batch);
-  end if;
-  return array(
-    select row(v_transfer_ids[s.n], v_ids[s.number], v_seqs[s.row], v_kinds[s.n], v_amounts[s.n], v_bonus_amounts[s.n], v_balances[s.row],
-        v_bonus_balances[s.row], v_held[s.number], v_balances[s.row] - v_held[s.number], null, false, v_times[s.number])::ledger.receipt
-      from (select n, v_heads + 2 * n - 1 as row, v_numbers[v_heads + 2 * n - 1] as number
-        from generate_series(1, cardinality(v_transfer_ids)) n) s);
-end
-$$;
-
-comment on function ledger_private.write_batch(ledger.wallet_request[], ledger_private.batch, ledger_private.batch_plan) is
-$$Writes what was planned: the movements, their entries with their hashes, that of the acting wallet first, and what moves between lots. Returns a
-receipt for each movement, in their order.$$;
-
-revoke all on function ledger_private.write_batch(ledger.wallet_request[], ledger_private.batch, ledger_private.batch_plan) from public;
---! EndIncluded functions/ledger_private/write_batch.sql
-
--- The feed and seals
---! Included functions/ledger_private/is_moved.sql
+-- The feed and blocks
+--! Included functions/ledger_private/feed_and_blocks/is_moved.sql
 create or replace function ledger_private.is_moved()
 returns boolean
 language sql
@@ -4743,19 +4290,20 @@ as $$
   from (select pg_snapshot_xmax(pg_current_snapshot()) as next, pg_current_xact_id_if_assigned() as own) h
   left join lateral (select e.* from ledger.feed_epochs e order by e.epoch desc limit 1) n on true
   left join lateral (
-    select l.xid from ledger.transfers l where l.xid is distinct from h.own order by l.xid desc, l.id desc limit 1
+    select l.xid from ledger.entries l where l.actor is not null and l.xid is distinct from h.own
+    order by l.xid desc, l.transfer_id desc limit 1
   ) t on true
 $$;
 
 comment on function ledger_private.is_moved() is
 $$Whether rows have come here from elsewhere since the newest epoch of the feed began, so that the ids of transactions stored with them mean nothing
-here: the database is in another cluster than the epoch, or a transfer is marked as arrived (tg_transfers__arrived) or names a transaction that has
+here: the database is in another cluster than the epoch, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has
 not begun.$$;
 
 revoke all on function ledger_private.is_moved() from public;
 grant execute on function ledger_private.is_moved() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/is_moved.sql
---! Included functions/ledger_private/feed_epoch.sql
+--! EndIncluded functions/ledger_private/feed_and_blocks/is_moved.sql
+--! Included functions/ledger_private/feed_and_blocks/feed_epoch.sql
 create or replace function ledger_private.feed_epoch()
 returns int
 language plpgsql
@@ -4777,8 +4325,8 @@ comment on function ledger_private.feed_epoch() is
 
 revoke all on function ledger_private.feed_epoch() from public;
 grant execute on function ledger_private.feed_epoch() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/feed_epoch.sql
---! Included functions/ledger_private/feed_end.sql
+--! EndIncluded functions/ledger_private/feed_and_blocks/feed_epoch.sql
+--! Included functions/ledger_private/feed_and_blocks/feed_end.sql
 create or replace function ledger_private.feed_end()
 returns text
 language sql
@@ -4788,10 +4336,10 @@ as $$
     -- Asked even where there is no transfer, so that it refuses.
     from (select ledger_private.feed_epoch() as epoch) e
     left join lateral (
-      select n.xid, n.id
-      from ledger.transfers n
-      where n.xid < pg_snapshot_xmin(pg_current_snapshot())
-      order by n.xid desc, n.id desc
+      select n.xid, n.transfer_id as id
+      from ledger.entries n
+      where n.actor is not null and n.xid < pg_snapshot_xmin(pg_current_snapshot())
+      order by n.xid desc, n.transfer_id desc
       limit 1
     ) t on true
 $$;
@@ -4802,50 +4350,27 @@ feed_epoch() does.';
 
 revoke all on function ledger_private.feed_end() from public;
 grant execute on function ledger_private.feed_end() to wallet_job;
---! EndIncluded functions/ledger_private/feed_end.sql
---! Included functions/ledger_private/seal_start.sql
-create or replace function ledger_private.seal_start(epoch int)
-returns ledger_private.feed_place
-language sql
-stable
-as $$
-  select row(
-      -- Of the transfers that a new epoch began with, those sealed before are 0.
-      case when s.epoch = seal_start.epoch then s.horizon when s.epoch is null then '0'::xid8 else '1'::xid8 end,
-      case when s.epoch = seal_start.epoch then s.horizon_id else '00000000-0000-0000-0000-000000000000' end
-    )::ledger_private.feed_place
-  from (select 1) always
-  left join lateral (select n.* from ledger.seals n order by n.seq desc limit 1) s on true
-$$;
-
-comment on function ledger_private.seal_start(int) is
-  'Where in the feed of this epoch the next block begins: after this place. What comes before it is sealed.';
-
-revoke all on function ledger_private.seal_start(int) from public;
-grant execute on function ledger_private.seal_start(int) to wallet_auditor;
---! EndIncluded functions/ledger_private/seal_start.sql
---! Included functions/ledger_private/place_of_old.sql
-create or replace function ledger_private.place_of_old(debit_wallet_id uuid, debit_seq bigint, credit_wallet_id uuid, credit_seq bigint)
+--! EndIncluded functions/ledger_private/feed_and_blocks/feed_end.sql
+--! Included functions/ledger_private/feed_and_blocks/place_of_old.sql
+create or replace function ledger_private.place_of_old(wallet_id uuid, seq bigint)
 returns xid8
 language plpgsql
 stable
 as $$
 begin
-  return case when exists (
-    select from (values (debit_wallet_id, debit_seq), (credit_wallet_id, credit_seq)) x (wallet_id, seq)
-    where x.seq > coalesce(
-      (select h.seq from ledger.seal_heads h where h.wallet_id = x.wallet_id order by h.seal_seq desc limit 1), 0)
-  ) then '1' else '0' end;
+  return case when seq > coalesce(
+      (select h.seq from ledger.block_heads h where h.wallet_id = place_of_old.wallet_id order by h.block_seq desc limit 1), 0)
+    then '1' else '0' end;
 end
 $$;
 
-comment on function ledger_private.place_of_old(uuid, bigint, uuid, bigint) is
-$$In which of the two transactions of old a transfer with these entries is put when a new epoch of the feed begins: 0 where both are sealed,
-otherwise 1. What the ids of transactions said elsewhere does not count.$$;
+comment on function ledger_private.place_of_old(uuid, bigint) is
+$$In which of the two transactions of old an entry is put when a new epoch of the feed begins: 0 where a block closes it, otherwise 1. What the ids of
+transactions said elsewhere does not count.$$;
 
-revoke all on function ledger_private.place_of_old(uuid, bigint, uuid, bigint) from public;
---! EndIncluded functions/ledger_private/place_of_old.sql
---! Included functions/ledger_private/begin_epoch.sql
+revoke all on function ledger_private.place_of_old(uuid, bigint) from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/place_of_old.sql
+--! Included functions/ledger_private/feed_and_blocks/begin_epoch.sql
 create or replace function ledger_private.begin_epoch()
 returns boolean
 language plpgsql
@@ -4853,9 +4378,9 @@ volatile
 as $$
 declare
   v_epoch ledger.feed_epochs;
-  -- The last seal may name a transaction that has not begun, although no transfer does.
+  -- The last block may name a transaction that has not begun, although no entry does.
   v_sealed_elsewhere boolean := coalesce((
-    select s.horizon > pg_snapshot_xmax(pg_current_snapshot()) from ledger.seals s
+    select pg_snapshot_xmax(s.snapshot::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()) from ledger.blocks s
     where s.epoch = (select max(e.epoch) from ledger.feed_epochs e)
     order by s.seq desc limit 1), false);
 begin
@@ -4863,36 +4388,146 @@ begin
     return false;
   end if;
   -- Nobody posts or reads meanwhile; of two callers the second finds it done.
-  lock table ledger.transfers in access exclusive mode;
+  lock table ledger.entries in access exclusive mode;
   if not ledger_private.is_moved() and not v_sealed_elsewhere then
     return false;
   end if;
-  if exists (select from ledger.transfers t where t.xid > '0') then
-    -- A rewrite, no update: the movements stay what they are.
-    execute 'alter table ledger.transfers alter column xid type xid8
-      using ledger_private.place_of_old(debit_wallet_id, debit_seq, credit_wallet_id, credit_seq)';
+  if exists (select from ledger.entries e where e.xid > '0') then
+    -- A rewrite, no update: the entries stay what they are.
+    execute 'alter table ledger.entries alter column xid type xid8
+      using ledger_private.place_of_old(wallet_id, seq)';
   end if;
-  -- Also where the epochs were left behind, no number comes again that a seal names.
-  v_epoch.epoch := greatest((select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.seals s), 0) + 1;
+  -- Also where the epochs were left behind, no number comes again that a block names.
+  v_epoch.epoch := greatest((select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.blocks s), 0) + 1;
   v_epoch.system_identifier := (select c.system_identifier from pg_control_system() c);
   v_epoch.started_at := clock_timestamp();
   v_epoch.hash := ledger_private.record_hash(
     (select e.hash from ledger.feed_epochs e order by e.epoch desc limit 1), ledger_private.feed_epoch_bytes(v_epoch));
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.feed_epochs select v_epoch.*;
+  -- Where the blocks were left behind, all events of wallets are to be sealed anew.
+  insert into ledger_private.unsealed_events (wallet_id, seq)
+    select v.wallet_id, v.seq from ledger.wallet_events v
+    where v.seq > coalesce((select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
+    on conflict do nothing;
   perform set_config('ledger.posting', '', true);
   return true;
 end
 $$;
 
 comment on function ledger_private.begin_epoch() is
-$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with transfers mean nothing here.
-All transfers until now become two transactions of old, what is sealed and what is not, each in the order of ids. Returns whether there was need
-to. For the owner.$$;
+$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
+All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
+closes are listed. Returns whether there was need to. For the owner.$$;
 
 revoke all on function ledger_private.begin_epoch() from public;
---! EndIncluded functions/ledger_private/begin_epoch.sql
---! Included functions/ledger_private/merkle_root.sql
+--! EndIncluded functions/ledger_private/feed_and_blocks/begin_epoch.sql
+--! Included functions/ledger_private/feed_and_blocks/rows_since.sql
+create or replace function ledger_private.rows_since(snapshot pg_snapshot)
+returns setof ledger.entries
+language sql
+stable
+as $$
+  select e.* from ledger.entries e where e.actor is not null and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+  union all
+  select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
+  union all
+  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
+  select e.* from ledger.entries e
+  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+    and ledger_private.is_from_elsewhere(e)
+$$;
+
+comment on function ledger_private.rows_since(pg_snapshot) is
+$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
+count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
+
+revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
+--! Included functions/ledger_private/feed_and_blocks/closed_snapshot.sql
+create or replace function ledger_private.closed_snapshot()
+returns pg_snapshot
+language sql
+stable
+as $$
+  -- Of the entries that a new epoch began with, those that blocks close have the transaction 0, the others 1.
+  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot::pg_snapshot else '1:1:' end
+  from (select) always
+  left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
+$$;
+
+comment on function ledger_private.closed_snapshot() is
+  'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
+
+revoke all on function ledger_private.closed_snapshot() from public;
+grant execute on function ledger_private.closed_snapshot() to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
+--! Included functions/ledger_private/feed_and_blocks/newest_totals.sql
+create or replace function ledger_private.newest_totals()
+returns setof ledger.house_totals
+language sql
+stable
+as $$
+  -- From key to key of the index: there are few of them, and far more rows.
+  with recursive newest as (
+    (
+      select t from ledger.house_totals t
+      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+      limit 1)
+    union all
+    select (
+      select n from ledger.house_totals n
+      where (n.asset_code, n.kind, n.debit, n.credit) < ((w.t).asset_code, (w.t).kind, (w.t).debit, (w.t).credit)
+      order by n.asset_code desc, n.kind desc, n.debit desc, n.credit desc, n.block_seq desc, n.quarter desc
+      limit 1)
+    from newest w
+    where (w.t).asset_code is not null
+  )
+  select (w.t).* from newest w where (w.t).asset_code is not null
+$$;
+
+comment on function ledger_private.newest_totals() is
+  'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
+
+revoke all on function ledger_private.newest_totals() from public;
+grant execute on function ledger_private.newest_totals() to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/newest_totals.sql
+--! Included functions/ledger_private/feed_and_blocks/quarter.sql
+create or replace function ledger_private.quarter(at_time timestamptz, final_until timestamptz)
+returns timestamptz
+language sql
+immutable
+return date_bin('15 minutes', greatest(at_time, final_until), '2000-01-01 00:00:00+00');
+
+comment on function ledger_private.quarter(timestamptz, timestamptz) is
+$$The quarter of an hour, by its start, to which a movement booked at an instant belongs in a block: its own, or where the figures of that are final
+already, the first that is not. final_until is that of the block before.$$;
+
+revoke all on function ledger_private.quarter(timestamptz, timestamptz) from public;
+grant execute on function ledger_private.quarter(timestamptz, timestamptz) to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
+--! Included functions/ledger_private/feed_and_blocks/final_until.sql
+create or replace function ledger_private.final_until(snapshot pg_snapshot, epoch bigint)
+returns timestamptz
+language sql
+stable
+as $$
+  -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before the block's own wrote.
+  select greatest(
+    (select b.sealed_at from ledger.blocks b
+      where b.epoch = final_until.epoch and b.xid < pg_snapshot_xmin(final_until.snapshot) order by b.seq desc limit 1),
+    (select b.final_until from ledger.blocks b order by b.seq desc limit 1),
+    '-infinity')
+$$;
+
+comment on function ledger_private.final_until(pg_snapshot, bigint) is
+$$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants
+are those at which blocks were begun.$$;
+
+revoke all on function ledger_private.final_until(pg_snapshot, bigint) from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/final_until.sql
+--! Included functions/ledger_private/feed_and_blocks/merkle_root.sql
 create or replace function ledger_private.merkle_root(leaves bytea[])
 returns bytea
 language plpgsql
@@ -4920,8 +4555,8 @@ comment on function ledger_private.merkle_root(bytea[]) is
 
 revoke all on function ledger_private.merkle_root(bytea[]) from public;
 grant execute on function ledger_private.merkle_root(bytea[]) to wallet_auditor;
---! EndIncluded functions/ledger_private/merkle_root.sql
---! Included functions/ledger_private/seal_leaf.sql
+--! EndIncluded functions/ledger_private/feed_and_blocks/merkle_root.sql
+--! Included functions/ledger_private/feed_and_blocks/seal_leaf.sql
 create or replace function ledger_private.seal_leaf(wallet_id uuid, seq bigint, hash bytea)
 returns bytea
 language sql
@@ -4937,71 +4572,148 @@ asset (its id: asset_id) its newest limits (0: the asset itself), and the newest
 
 revoke all on function ledger_private.seal_leaf(uuid, bigint, bytea) from public;
 grant execute on function ledger_private.seal_leaf(uuid, bigint, bytea) to wallet_auditor;
---! EndIncluded functions/ledger_private/seal_leaf.sql
---! Included functions/ledger_private/seal_hash.sql
-create or replace function ledger_private.seal_hash(seal ledger.seals)
+--! EndIncluded functions/ledger_private/feed_and_blocks/seal_leaf.sql
+--! Included functions/ledger_private/feed_and_blocks/totals_hash.sql
+create or replace function ledger_private.totals_hash(totals ledger.house_totals[])
+returns bytea
+language sql
+immutable
+as $$
+  select sha256(convert_to(coalesce(string_agg(concat_ws(' ', t.asset_code, t.kind, t.debit, t.credit, extract(epoch from t.quarter)::bigint,
+    t.movements, t.amount, t.bonus_amount, t.total_amount, t.total_bonus_amount), E'\n'
+    order by t.asset_code collate "C", t.kind, t.debit, t.credit, t.quarter), ''), 'UTF8'))
+  from unnest(totals) t
+$$;
+
+comment on function ledger_private.totals_hash(ledger.house_totals[]) is
+$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the
+quarter, and the numbers, with a blank between them.$$;
+
+revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
+grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
+--! Included functions/ledger_private/feed_and_blocks/ended_snapshot.sql
+create or replace function ledger_private.ended_snapshot()
+returns pg_snapshot
+language sql
+stable
+as $$
+  -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would count as ended too.
+  select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
+    select string_agg(o.xid::text, ',' order by o.xid)
+    from (
+      select pg_snapshot_xip(s.now) as xid
+      union
+      select s.own where s.own < pg_snapshot_xmax(s.now)
+    ) o), ''))::pg_snapshot
+  from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
+$$;
+
+comment on function ledger_private.ended_snapshot() is
+$$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more
+may come.$$;
+
+revoke all on function ledger_private.ended_snapshot() from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/ended_snapshot.sql
+--! Included functions/ledger_private/feed_and_blocks/cut.sql
+create or replace function ledger_private.cut(since pg_snapshot, final_until timestamptz, block_seq bigint)
+returns ledger_private.cut
+language sql
+volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+  with place as materialized (
+    select ledger_private.ended_snapshot() as snapshot
+  ), movements as materialized (
+    -- Not what this transaction itself has booked: it has not ended.
+    select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, a.debit, a.credit, e.amount, e.bonus_amount, w.asset_code,
+      ledger_private.quarter(e.created_at, cut.final_until) as quarter
+    from ledger_private.rows_since(cut.since) e
+    join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
+    where pg_visible_in_snapshot(e.xid, (select p.snapshot from place p))
+  ), heads as (
+    select x.wallet_id, max(x.seq) as seq, count(*) as entries
+    from movements m
+    cross join lateral (values (m.wallet_id, m.seq), (m.to_wallet, m.to_seq)) x (wallet_id, seq)
+    where x.wallet_id is not null
+    group by x.wallet_id
+  ), closed as (
+    select array_agg(h.wallet_id order by h.wallet_id) as wallet_ids, array_agg(h.seq order by h.wallet_id) as seqs,
+      array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves, sum(h.entries)::bigint as entries
+    from heads h
+    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
+  ), sums as (
+    select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount, sum(m.bonus_amount) as bonus_amount
+    from movements m
+    where m.amount > 0
+    group by m.asset_code, m.kind, m.debit, m.credit, m.quarter
+  ), totals as (
+    select row(s.asset_code, s.kind, s.debit, s.credit, cut.block_seq, s.quarter, s.movements, s.amount, s.bonus_amount,
+      coalesce(b.total_amount, 0) + sum(s.amount) over earlier,
+      coalesce(b.total_bonus_amount, 0) + sum(s.bonus_amount) over earlier)::ledger.house_totals as total
+    from sums s
+    left join lateral (
+      select t.total_amount, t.total_bonus_amount from ledger.house_totals t
+      where t.asset_code = s.asset_code and t.kind = s.kind and t.debit = s.debit and t.credit = s.credit
+      order by t.block_seq desc, t.quarter desc limit 1
+    ) b on true
+    window earlier as (partition by s.asset_code, s.kind, s.debit, s.credit order by s.quarter)
+  )
+  select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0), array(select t.total from totals t))::ledger_private.cut
+  from place p cross join closed c
+$$;
+
+comment on function ledger_private.cut(pg_snapshot, timestamptz, bigint) is
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
+a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
+number of the block.$$;
+
+revoke all on function ledger_private.cut(pg_snapshot, timestamptz, bigint) from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/cut.sql
+--! Included functions/ledger_private/feed_and_blocks/seal_hash.sql
+create or replace function ledger_private.seal_hash(block ledger.blocks)
 returns bytea
 language sql
 stable
 as $$
-  select sha256(convert_to('wallet ledger seal 1', 'UTF8')
-    || array_send(array[seal.seq, seal.entries, seal.wallets, seal.epoch])
-    || array_send(array[seal.root, seal.previous, xid8send(seal.horizon), uuid_send(seal.horizon_id), timestamptz_send(seal.sealed_at),
-      convert_to(seal.actor, 'UTF8')]))
+  select sha256(convert_to('wallet ledger block 2', 'UTF8')
+    || array_send(array[block.seq, block.entries, block.wallets, block.epoch])
+    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot, 'UTF8'), xid8send(block.xid),
+      timestamptz_send(block.sealed_at), timestamptz_send(block.final_until), convert_to(block.actor, 'UTF8')]))
 $$;
 
-comment on function ledger_private.seal_hash(ledger.seals) is
-$$The hash of a seal: SHA-256 over the text "wallet ledger seal 1" and every other fact of it, in two arrays (bigint, bytea) in the binary format
-of PostgreSQL, which has a length before each element (-1 for null), so that no two different seals have the same bytes. Integers are big-endian,
-the time microseconds since 2000-01-01 UTC, the text UTF-8. The order is for ever.$$;
+comment on function ledger_private.seal_hash(ledger.blocks) is
+$$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, in two arrays (bigint, bytea) in the binary format
+of PostgreSQL, which has a length before each element (-1 for null), so that no two different blocks have the same bytes. Integers are big-endian,
+times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
 
-revoke all on function ledger_private.seal_hash(ledger.seals) from public;
-grant execute on function ledger_private.seal_hash(ledger.seals) to wallet_auditor;
---! EndIncluded functions/ledger_private/seal_hash.sql
---! Included functions/ledger_private/unsealed_heads.sql
-create or replace function ledger_private.unsealed_heads(start ledger_private.feed_place, until ledger_private.feed_place)
-returns table (wallet_id uuid, seq bigint, sealed_seq bigint, hash bytea)
-language sql
-stable
+revoke all on function ledger_private.seal_hash(ledger.blocks) from public;
+grant execute on function ledger_private.seal_hash(ledger.blocks) to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
+--! Included functions/ledger_private/feed_and_blocks/write_block.sql
+create or replace function ledger_private.write_block(block ledger.blocks, cut ledger_private.cut)
+returns void
+language plpgsql
+volatile
 as $$
-  select h.wallet_id, h.seq, coalesce(s.seq, 0), e.hash
-  from (
-    select x.wallet_id, max(x.seq) as seq
-    from ledger.transfers t
-    cross join lateral (values (t.debit_wallet_id, t.debit_seq), (t.credit_wallet_id, t.credit_seq)) x (wallet_id, seq)
-    where (t.xid, t.id) > (start.xid, start.id) and (t.xid, t.id) <= (until.xid, until.id) and x.wallet_id is not null
-    group by x.wallet_id
-  ) h
-  left join lateral (
-    select n.seq from ledger.seal_heads n where n.wallet_id = h.wallet_id order by n.seal_seq desc limit 1
-  ) s on true
-  join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
-  -- An entry may be sealed before the one that it follows has come: the chain of hashes covers that.
-  where h.seq > coalesce(s.seq, 0)
+begin
+  perform set_config('ledger.posting', 'on', true);
+  -- Above READ COMMITTED the last block may be one that is not seen: then this is 40001.
+  insert into ledger.blocks select block.* on conflict on constraint blocks_pkey do nothing;
+  insert into ledger.house_totals select t.* from unnest(cut.totals) t;
+  insert into ledger.block_heads (wallet_id, block_seq, seq)
+    select h.wallet_id, block.seq, h.seq from unnest(cut.wallet_ids, cut.seqs) h (wallet_id, seq);
+  perform set_config('ledger.posting', '', true);
+end
 $$;
 
-comment on function ledger_private.unsealed_heads(ledger_private.feed_place, ledger_private.feed_place) is
-$$The newest entry of each wallet among the transfers after one place of the feed and up to another, where it is not sealed yet; and which entry
-was sealed last.$$;
+comment on function ledger_private.write_block(ledger.blocks, ledger_private.cut) is 'Writes a block, its totals and its leaves.';
 
-revoke all on function ledger_private.unsealed_heads(ledger_private.feed_place, ledger_private.feed_place) from public;
-grant execute on function ledger_private.unsealed_heads(ledger_private.feed_place, ledger_private.feed_place) to wallet_auditor;
---! EndIncluded functions/ledger_private/unsealed_heads.sql
---! Included functions/ledger_private/asset_id.sql
-create or replace function ledger_private.asset_id(code text)
-returns uuid
-language sql
-immutable
-as $$
-  select ledger_private.uuid_v8(sha256(array_send(array['ledger.asset.v1', convert_to(code, 'UTF8')])))
-$$;
-
-comment on function ledger_private.asset_id(text) is 'The id under which an asset with its limits is sealed: derived from its code.';
-
-revoke all on function ledger_private.asset_id(text) from public;
-grant execute on function ledger_private.asset_id(text) to wallet_auditor;
---! EndIncluded functions/ledger_private/asset_id.sql
---! Included functions/ledger_private/records.sql
+revoke all on function ledger_private.write_block(ledger.blocks, ledger_private.cut) from public;
+--! EndIncluded functions/ledger_private/feed_and_blocks/write_block.sql
+--! Included functions/ledger_private/feed_and_blocks/records.sql
 create or replace function ledger_private.records()
 returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
 language sql
@@ -5022,8 +4734,8 @@ the verifications.$$;
 
 revoke all on function ledger_private.records() from public;
 grant execute on function ledger_private.records() to wallet_auditor;
---! EndIncluded functions/ledger_private/records.sql
---! Included functions/ledger_private/unsealed_records.sql
+--! EndIncluded functions/ledger_private/feed_and_blocks/records.sql
+--! Included functions/ledger_private/feed_and_blocks/unsealed_records.sql
 create or replace function ledger_private.unsealed_records(max_records int)
 returns table (chain ledger_private.record_chain, id uuid, seq bigint, hash bytea)
 language sql
@@ -5048,189 +4760,199 @@ as $$
     (select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v order by v.seq desc limit 1)
   ) h
   where h.seq > coalesce(
-    (select s.seq from ledger.seal_records s where s.chain = h.chain and s.id = h.id order by s.seal_seq desc limit 1), -1)
+    (select s.seq from ledger.block_records s where s.chain = h.chain and s.id = h.id order by s.block_seq desc limit 1), -1)
 $$;
 
 comment on function ledger_private.unsealed_records(int) is
 $$The newest row of each chain beside the entries that is not sealed yet; of the wallets no more than so many events.$$;
 
 revoke all on function ledger_private.unsealed_records(int) from public;
---! EndIncluded functions/ledger_private/unsealed_records.sql
+--! EndIncluded functions/ledger_private/feed_and_blocks/unsealed_records.sql
 
 -- Proofs
---! Included functions/ledger_private/verify_entries.sql
+--! Included functions/ledger_private/verify/verify_entries.sql
 create or replace function ledger_private.verify_entries(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
-  with reserved as (
-    -- What holds and their ends do to the bonus credits that are reserved.
-    select t.wallet_id, coalesce(t.debit_seq, t.credit_seq) as seq, h.amount, h.bonus_amount, h.expires_at,
-      case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change, t.kind = 'release' and t.idem_key is null as settling
-    from ledger.transfers t
-    left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-    where t.kind in ('hold', 'capture', 'release') and t.wallet_id between first_id and last_id
-  ), walked as (
-    select e, lag(e) over wallet as head, h, coalesce(sum(h.change) over wallet, 0) as held_bonus,
+  with walked as (
+    select e, lag(e) over wallet as head, h, ledger.entries_side(e) as side, w.id as wallet_id,
+      -- What holds and their ends do to the bonus credits that are reserved.
+      coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0) as reserved_bonus,
+      case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end as reserves,
       -- What was due by then, the wallet had to have booked by now.
-      max(case when h.settling then null else e.created_at end) over wallet as due_by
+      max(case when e.kind = 'release' and e.idem_key is null then null else e.created_at end) over wallet as due_by
     from ledger.entries e
-    left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
+    left join ledger.wallets w on w.id = e.wallet_id
+    left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
-  ), joined as (
+  ), signed as (
     -- In numeric, because a tampered amount must not end the proof by an overflow.
-    select k.*, t, w.id as wallet_id, case when (k.e).side = w.normal_side then 1 else -1 end::numeric as sign,
-      (k.e).wallet_id = t.wallet_id as acting
-    from walked k
-    left join ledger.wallets w on w.id = (k.e).wallet_id
-    left join ledger.transfers t on t.id = (k.e).transfer_id
+    select k.*, case k.side when 'credit' then 1 else -1 end::numeric as sign from walked k
   ), judged as (
-    select j.e, j.head, j.t, j.wallet_id,
+    select j.e, j.head, j.wallet_id, j.h,
       (j.e).seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
-      ((j.e).balance, (j.e).bonus_balance, (j.e).held_balance, (j.e).topped_up_total, (j.e).granted_total, (j.e).spent_total)
+      ((j.e).balance, (j.e).bonus_balance, (j.e).held_balance, (j.e).paid_balance, (j.e).free_balance,
+        (j.e).topped_up_total, (j.e).granted_total, (j.e).spent_total, (j.e).sent_total)
         is distinct from (
           coalesce((j.head).balance, 0) + j.sign * (j.e).amount,
           coalesce((j.head).bonus_balance, 0) + j.sign * (j.e).bonus_amount,
           coalesce((j.head).held_balance, 0)::numeric + (j.e).held_amount,
+          (j.e).balance::numeric - (j.e).bonus_balance,
+          (j.e).balance::numeric - (j.e).held_balance,
           coalesce((j.head).topped_up_total, 0)::numeric + case when (j.e).kind = 'top_up' then (j.e).amount else 0 end,
           coalesce((j.head).granted_total, 0)::numeric + case when (j.e).kind = 'bonus' then (j.e).amount else 0 end,
-          coalesce((j.head).spent_total, 0)::numeric + case when (j.e).kind in ('spend', 'capture') then (j.e).amount else 0 end)
-        or (j.e).balance < greatest((j.e).bonus_balance, (j.e).held_balance)
-        or least((j.e).bonus_balance, (j.e).held_balance) < 0
+          coalesce((j.head).spent_total, 0)::numeric + case when (j.e).kind in ('spend', 'capture') then (j.e).amount else 0 end,
+          coalesce((j.head).sent_total, 0)::numeric + case when (j.e).kind = 'transfer' and j.side = 'debit' then (j.e).amount else 0 end)
         -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
-        or j.held_bonus not between (j.e).bonus_balance::numeric + (j.e).held_balance - (j.e).balance and (j.e).bonus_balance as breaks_balance,
+        or j.reserved_bonus not between (j.e).bonus_balance::numeric + (j.e).held_balance - (j.e).balance and (j.e).bonus_balance as breaks_balance,
       coalesce((j.e).created_at < (j.head).created_at, false) as breaks_time,
-      (j.e).hash is distinct from ledger_private.entry_hash(
-        (j.head).hash, ledger_private.entry_bytes(j.e, ledger_private.transfer_bytes(j.t))) as breaks_hash,
-      j.wallet_id is null or (j.t).id is null as breaks_reference,
-      (j.t).id is not null and ((j.e).kind, (j.e).wallet_id, (j.e).seq, (j.e).held_amount, (j.e).amount, (j.e).bonus_amount)
-        is distinct from ((j.t).kind,
-          case (j.e).side when 'debit' then (j.t).debit_wallet_id else (j.t).credit_wallet_id end,
-          case (j.e).side when 'debit' then (j.t).debit_seq else (j.t).credit_seq end,
-          case when not j.acting then 0 when (j.t).kind = 'hold' then (j.t).amount else coalesce(-(j.h).amount, 0) end,
-          -- A reservation moves nothing.
-          case when (j.t).kind in ('hold', 'release') then 0 else (j.t).amount end,
-          case when (j.t).kind in ('hold', 'release') then 0 else (j.t).bonus_amount end) as breaks_transfer,
+      (j.e).hash is distinct from ledger_private.entry_hash((j.head).hash, j.e) as breaks_hash,
+      j.wallet_id is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
-      coalesce(j.acting and (j.t).kind <> 'reversal' and (j.t).bonus_amount <> case
-        when (j.t).kind = 'top_up' then 0
-        when (j.t).kind in ('bonus', 'expiry') then (j.t).amount
-        when (j.t).kind = 'capture' then least((j.t).amount, (j.h).bonus_amount)
-        when (j.t).kind = 'release' then (j.h).bonus_amount
-        else least((j.t).amount, coalesce((j.head).bonus_balance, 0) - j.held_bonus + coalesce((j.h).change, 0)) end, false) as breaks_bonus,
-      coalesce(j.acting and (j.t).kind in ('capture', 'release') and (j.h).expires_at <= j.due_by, false) as breaks_hold
-    from joined j
+      coalesce((j.e).actor is not null and (j.e).kind <> 'reversal' and coalesce((j.e).held_bonus_amount, (j.e).bonus_amount) <> case
+        when (j.e).kind = 'top_up' then 0
+        when (j.e).kind in ('bonus', 'expiry') then (j.e).amount
+        when (j.e).kind = 'capture' then least((j.e).amount, (j.h).bonus_amount)
+        when (j.e).kind = 'release' then (j.h).bonus_amount
+        else least(greatest((j.e).amount, (j.e).held_amount),
+          coalesce((j.head).bonus_balance, 0) - j.reserved_bonus + coalesce(j.reserves, 0)) end, false) as breaks_bonus,
+      coalesce((j.e).kind in ('capture', 'release') and (j.h).expires_at <= j.due_by, false) as breaks_hold
+    from signed j
   )
   select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, f.detail
   from judged g
   cross join lateral (values
     ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
-    ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash')),
+    ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
     ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
     ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.e).hash, 'hex'))),
-    ('entry_reference', g.breaks_reference,
-      jsonb_build_object('wallet_found', g.wallet_id is not null, 'transfer_found', (g.t).id is not null)),
-    ('entry_transfer', g.breaks_transfer, jsonb_build_object('transfer', to_jsonb(g.t) - 'metadata' - 'idem_key')),
-    ('transfer_facts', g.breaks_bonus, to_jsonb(g.t) - 'metadata' - 'idem_key'),
-    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.t).hold_id))
+    ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.wallet_id is not null)),
+    ('transfer_facts', g.breaks_bonus, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'),
+    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.e).hold_id))
   ) as f (rule, broken, detail)
-  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_transfer
-      or g.breaks_bonus or g.breaks_hold)
+  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus or g.breaks_hold)
     and f.broken
 $$;
 
 comment on function ledger_private.verify_entries(uuid, uuid) is
-  'Findings in the entries of the wallets from one id to another: each against the one before it, its transfer and its wallet.';
+  'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
 revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
 grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_entries.sql
---! Included functions/ledger_private/verify_transfers.sql
+--! EndIncluded functions/ledger_private/verify/verify_entries.sql
+--! Included functions/ledger_private/verify/verify_transfers.sql
 create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
-  with chosen as (
-    select t.* from ledger.transfers t where t.wallet_id between first_id and last_id
-    union all
-    -- What others sent to a single wallet is found through its entries.
-    select t.* from ledger.transfers t
-    where first_id = last_id and t.wallet_id <> first_id
-      and t.id in (select e.transfer_id from ledger.entries e where e.wallet_id = first_id)
-  ), legs as (
-    select t, o, h, l.side, l.leg_wallet_id, l.leg_seq, l.leg_wallet_id = t.wallet_id as acting,
-      case when l.side = 'debit' then t.credit_wallet_id else t.debit_wallet_id end as other_wallet_id,
-      -- The side on which the acting wallet has to be.
-      case
-        when t.kind in ('top_up', 'bonus', 'release') then 'credit'::ledger.entry_side
-        when t.kind <> 'reversal' or o.credit_wallet_id = t.wallet_id then 'debit'
-        else 'credit' end as acting_side
-    from chosen t
-    -- Few have one: it is looked up, and not found in a hash table of all transfers.
-    left join lateral (select n.* from ledger.transfers n where n.id = t.reverses and n.wallet_id = t.wallet_id offset 0) o on true
-    left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-    cross join lateral (values
-      ('debit'::ledger.entry_side, t.debit_wallet_id, t.debit_seq),
-      ('credit', t.credit_wallet_id, t.credit_seq)
-    ) as l (side, leg_wallet_id, leg_seq)
-    -- A reservation has one side, and nothing else has.
-    where l.leg_wallet_id is not null or t.kind not in ('hold', 'release') or num_nonnulls(t.debit_wallet_id, t.credit_wallet_id) = 0
-  ), judged as (
-    select l.*, w.house, w.stripe, w.asset_code,
-      e.transfer_id is distinct from (l.t).id or e.side is distinct from l.side or w.id is null as breaks_reference,
-      -- The acting wallet is a player's, on the side that the kind demands; the other is in the account that the kind
-      -- decides, there in the acting wallet's stripe or in the batches'; of a reversal, the original's very wallet.
-      l.leg_wallet_id is not null and (coalesce(w.asset_code <> o.asset_code, false) or case when l.acting
-        then w.house is not null or l.side <> l.acting_side
-        else (l.t).wallet_id is distinct from l.other_wallet_id
-          or (l.t).kind in ('hold', 'release')
-          or case when (l.t).kind = 'reversal'
-            then l.leg_wallet_id is distinct from case l.side when 'debit' then (l.o).credit_wallet_id else (l.o).debit_wallet_id end
-            else w.house is distinct from ledger_private.house_account((l.t).kind)
-              or coalesce(w.stripe not in (ledger.wallet_stripe((l.t).wallet_id), 32), false) end end) as breaks_sides,
-      coalesce(l.acting, false) and (
-        ((l.t).idem_key is null) <> ((l.t).kind = 'expiry' or (l.t).kind = 'release' and (l.t).idem_key is null
-          and coalesce((l.h).expires_at <= (l.t).created_at, false))
-        or (l.t).amount not between 1 and case (l.t).kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
-        or (l.t).requested_amount is distinct from case
-          when (l.t).kind in ('release', 'expiry') or (l.t).kind in ('capture', 'reversal') and (l.t).requested_amount is null then null
-          else (l.t).amount end
-        or ((l.t).kind = 'reversal') <> ((l.t).reverses is not null)
-        or ((l.t).kind in ('hold', 'capture', 'release')) <> ((l.t).hold_id is not null)
-        or ((l.t).kind = 'hold') <> coalesce((l.t).hold_id = (l.t).id, false)
-        or (l.t).expires_at is not null and ((l.t).kind not in ('bonus', 'hold') or (l.t).expires_at <= (l.t).created_at)
-        or (l.t).kind = 'capture' and (l.t).amount > (l.h).amount
-        or ((l.t).kind = 'release' or (l.t).kind = 'capture' and (l.t).requested_amount is null)
-          and (l.t).amount is distinct from (l.h).amount
-        or coalesce(e.transfer_id = (l.t).id and e.created_at <> (l.t).created_at, false)) as breaks_facts
-    from legs l
-    left join ledger.entries e on e.wallet_id = l.leg_wallet_id and e.seq = l.leg_seq
-    left join ledger.wallets w on w.id = l.leg_wallet_id
-    left join ledger.wallets o on o.id = l.other_wallet_id
+  with acting as (
+    select e, h, o, w.asset_code,
+      -- How much is reserved or freed.
+      case (e).kind when 'hold' then e.held_amount else -h.amount end as expected_held
+    from ledger.entries e
+    left join ledger.wallets w on w.id = e.wallet_id
+    left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
+    -- Few have one: it is looked up, and not found in a hash table of all entries.
+    left join lateral (
+      select n.* from ledger.entries n
+      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null and n.wallet_id = e.wallet_id offset 0
+    ) o on true
+    where e.wallet_id between first_id and last_id and e.actor is not null
+  ), facts as (
+    select a.e, (
+      ((a.e).idem_key is null) <> ((a.e).kind = 'expiry' or (a.e).kind = 'release' and (a.e).idem_key is null
+        and coalesce((a.h).expires_at <= (a.e).created_at, false))
+      or ((a.e).kind in ('hold', 'release')) <> ((a.e).amount = 0)
+      or (a.e).amount not between 0 and case (a.e).kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+      or (a.e).requested_amount is distinct from case
+        when (a.e).kind in ('release', 'expiry') or (a.e).kind in ('capture', 'reversal') and (a.e).requested_amount is null then null
+        when (a.e).kind = 'hold' then (a.e).held_amount
+        else (a.e).amount end
+      or (a.e).held_amount is distinct from case when (a.e).kind in ('hold', 'capture', 'release') then a.expected_held else 0 end
+      or ((a.e).kind in ('hold', 'release')) <> ((a.e).held_bonus_amount is not null)
+      or ((a.e).kind = 'reversal') <> ((a.e).reverses is not null)
+      or ((a.e).kind in ('hold', 'capture', 'release')) <> ((a.e).hold_id is not null)
+      or ((a.e).kind = 'hold') <> coalesce((a.e).hold_id = (a.e).transfer_id, false)
+      or (a.e).expires_at is not null and ((a.e).kind not in ('bonus', 'hold') or (a.e).expires_at <= (a.e).created_at)
+      or (a.e).kind = 'capture' and (a.e).amount > (a.h).amount
+      or (a.e).kind = 'capture' and (a.e).requested_amount is null and (a.e).amount is distinct from (a.h).amount
+      or (a.e).metadata is null) is not false as breaks_facts,
+      -- The accounts that the kind decides; of a reversal the original's, sides swapped.
+      ((a.e).debit, (a.e).credit) is distinct from case
+        when (a.e).kind = 'reversal' then ((a.o).credit, (a.o).debit)
+        when (a.e).kind in ('top_up', 'bonus') then (ledger_private.house_account((a.e).kind), 'player'::ledger.account)
+        else ('player'::ledger.account, ledger_private.house_account((a.e).kind)) end
+      or (a.e).to_wallet is distinct from case (a.e).kind when 'reversal' then (a.o).to_wallet when 'transfer' then (a.e).to_wallet end
+      or (a.e).kind = 'transfer' and (a.e).to_wallet is null
+      or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
+    from acting a
   )
-  select f.rule, (g.t).wallet_id, g.leg_seq, (g.t).id, f.detail
-  from judged g
-  cross join lateral (values
-    ('transfer_reference', g.breaks_reference,
-      jsonb_build_object('side', g.side, 'entry', g.leg_seq, 'wallet_id', g.leg_wallet_id)),
-    ('transfer_sides', g.breaks_sides,
-      jsonb_build_object('side', g.side, 'account', g.house, 'stripe', g.stripe, 'asset_code', g.asset_code)),
-    ('transfer_facts', g.breaks_facts, to_jsonb(g.t) - 'metadata' - 'idem_key')
-  ) as f (rule, broken, detail)
-  where (g.breaks_reference or g.breaks_sides or g.breaks_facts) and f.broken
+  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
+  from facts g
+  cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
+  where f.broken
 $$;
 
 comment on function ledger_private.verify_transfers(uuid, uuid) is
-$$Findings in the transfers of the wallets from one id to another (of a single one, all that touch it): both entries there, on the accounts,
-of the asset and with the facts that the kind demands. (Its bonus part, verify_entries() proves.)$$;
+$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
+verify_entries() proves.)$$;
 
 revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
 grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_transfers.sql
---! Included functions/ledger_private/verify_wallets.sql
+--! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+--! Included functions/ledger_private/verify/verify_pairs.sql
+create or replace function ledger_private.verify_pairs(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with pairs as (
+    -- Both rows of a movement between players, from either side.
+    select a as acting, r as received
+    from ledger.entries a
+    left join ledger.entries r on r.wallet_id = a.to_wallet and r.seq = a.to_seq
+    where a.wallet_id between first_id and last_id and a.to_wallet is not null
+    union all
+    select a, r
+    from ledger.entries r
+    left join ledger.entries a on a.transfer_id = r.transfer_id and a.actor is not null
+    where r.wallet_id between first_id and last_id and r.actor is null
+  )
+  select 'transfer_reference', coalesce((p.acting).wallet_id, (p.received).wallet_id), coalesce((p.acting).seq, (p.received).seq),
+    coalesce((p.acting).transfer_id, (p.received).transfer_id),
+    jsonb_build_object('acting', (p.acting).seq, 'received', (p.received).seq, 'wallet_id', (p.received).wallet_id)
+  from pairs p
+  left join ledger.wallets w on w.id = (p.acting).wallet_id
+  left join ledger.wallets o on o.id = (p.received).wallet_id
+  where (((p.received).transfer_id, (p.received).wallet_id, (p.received).seq, (p.received).kind, (p.received).debit, (p.received).credit,
+      (p.received).amount, (p.received).bonus_amount, (p.received).held_amount, o.asset_code)
+    is distinct from ((p.acting).transfer_id, (p.acting).to_wallet, (p.acting).to_seq, (p.acting).kind, (p.acting).debit, (p.acting).credit,
+      (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
+    or num_nonnulls((p.received).actor, (p.received).idem_key, (p.received).to_wallet, (p.received).to_seq, (p.received).requested_amount,
+      (p.received).held_bonus_amount, (p.received).reverses, (p.received).hold_id, (p.received).expires_at, (p.received).metadata) > 0
+    -- Both have the same time, unless one wallet was ahead of it already.
+    or (p.received).created_at <> (p.acting).created_at and not exists (
+      select from ledger.entries n
+      where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
+        and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
+        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1))
+    -- Another database has the other entry, where it has that wallet.
+    and ((p.received).transfer_id is not null or ledger_private.is_here((p.acting).to_wallet))
+    and ((p.acting).transfer_id is not null or not ledger_private.is_from_elsewhere(p.received))
+$$;
+
+comment on function ledger_private.verify_pairs(uuid, uuid) is
+$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
+database has the other wallet, and who received is told nothing of who sent.$$;
+
+revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
+grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_pairs.sql
+--! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
@@ -5239,11 +4961,8 @@ as $$
   select f.rule, w.id, null::bigint, null::uuid, f.detail
   from ledger.wallets w
   cross join lateral (
-    select 'wallet_id', jsonb_build_object('owner_id', w.owner_id, 'house', w.house, 'stripe', w.stripe)
-      where case
-        when w.house is null then w.id is distinct from ledger.wallet_id(w.owner_id, w.asset_code)
-        when w.stripe between 0 and 32 then w.id <> ledger_private.house_wallet_id(w.asset_code, w.house, w.stripe)
-        else true end
+    select 'wallet_id', jsonb_build_object('owner_id', w.owner_id)
+      where w.id is distinct from ledger.wallet_id(w.owner_id, w.asset_code)
     union all
     select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
       from (select max(e.seq) as seq from ledger.wallet_events e where e.wallet_id = w.id) newest
@@ -5264,75 +4983,101 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets(uuid, uuid) is
-  'Findings in the wallets from one id to another: the id derived from owner or account, the status what its newest event says, the asset
+  'Findings in the wallets from one id to another: the id derived from the owner, the status what its newest event says, the asset
 there, no event without its wallet.';
 
 revoke all on function ledger_private.verify_wallets(uuid, uuid) from public;
 grant execute on function ledger_private.verify_wallets(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_wallets.sql
---! Included functions/ledger_private/verify_sums.sql
-create or replace function ledger_private.verify_sums()
+--! EndIncluded functions/ledger_private/verify/verify_wallets.sql
+--! Included functions/ledger_private/verify/verify_totals.sql
+create or replace function ledger_private.verify_totals()
 returns setof ledger.finding
 language sql
 stable
 as $$
   with heads as (
-    select distinct on (e.wallet_id) e.wallet_id, e.balance, e.bonus_balance
-    from ledger.entries e
-    order by e.wallet_id, e.seq desc
-  ), sums as (
-    select w.asset_code,
-      coalesce(sum(h.balance) filter (where w.normal_side = 'debit'), 0) as debit,
-      coalesce(sum(h.balance) filter (where w.normal_side = 'credit'), 0) as credit,
-      coalesce(sum(h.bonus_balance) filter (where w.normal_side = 'debit'), 0) as debit_bonus,
-      coalesce(sum(h.bonus_balance) filter (where w.normal_side = 'credit'), 0) as credit_bonus
+    select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint) over (partition by h.wallet_id order by h.block_seq) as before
+    from ledger.block_heads h
+  ), closed as (
+    select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
+      ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
+      count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
+    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
+      and (e.actor is not null or ledger_private.is_from_elsewhere(e))
     join ledger.wallets w on w.id = h.wallet_id
-    group by w.asset_code
+    cross join lateral ledger_private.accounts_here(e) a
+    group by 1, 2, 3, 4, 5, 6
+  ), expected as (
+    select c.*, sum(c.amount) over earlier as total_amount, sum(c.bonus_amount) over earlier as total_bonus_amount
+    from closed c
+    window earlier as (partition by c.asset_code, c.kind, c.debit, c.credit order by c.block_seq, c.quarter)
   )
-  select 'asset_sum', null::uuid, null::bigint, null::uuid, to_jsonb(s)
-  from sums s
-  where s.debit <> s.credit or s.debit_bonus <> s.credit_bonus
+  select 'house_total', null::uuid, null::bigint, null::uuid, jsonb_build_object('found', to_jsonb(t), 'expected', to_jsonb(x))
+  from ledger.house_totals t
+  full join expected x on x.asset_code = t.asset_code and x.kind = t.kind and x.debit = t.debit and x.credit = t.credit
+    and x.block_seq = t.block_seq and x.quarter = t.quarter
+  where (t.movements, t.amount, t.bonus_amount, t.total_amount, t.total_bonus_amount)
+    is distinct from (x.movements, x.amount, x.bonus_amount, x.total_amount, x.total_bonus_amount)
+  union all
+  -- What players have by their newest entries is what the movements gave them.
+  select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance, 'movements', s.moved,
+    'players_bonus', s.bonus_balance, 'movements_bonus', s.moved_bonus)
+  from (
+    select w.asset_code, sum(h.balance) as balance, sum(h.bonus_balance) as bonus_balance, sum(m.amount) as moved, sum(m.bonus_amount) as moved_bonus
+    from ledger.wallets w
+    cross join lateral ledger_private.head(w.id) h
+    cross join lateral (
+      select sum(e.amount * c.change) as amount, sum(e.bonus_amount * c.change) as bonus_amount
+      from ledger.entries e
+      cross join lateral ledger_private.accounts_here(e) a
+      cross join lateral (select (a.credit = 'player')::int - (a.debit = 'player')::int) c (change)
+      where e.wallet_id = w.id and (e.actor is not null or ledger_private.is_from_elsewhere(e))
+    ) m
+    group by w.asset_code
+  ) s
+  where s.balance <> coalesce(s.moved, 0) or s.bonus_balance <> coalesce(s.moved_bonus, 0)
 $$;
 
-comment on function ledger_private.verify_sums() is
-  'A finding for each asset whose debit-normal and credit-normal balances have different sums, bonus credits counted too.';
+comment on function ledger_private.verify_totals() is
+$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
+or less than all movements gave them.$$;
 
-revoke all on function ledger_private.verify_sums() from public;
-grant execute on function ledger_private.verify_sums() to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_sums.sql
---! Included functions/ledger_private/verify_holds.sql
+revoke all on function ledger_private.verify_totals() from public;
+grant execute on function ledger_private.verify_totals() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_totals.sql
+--! Included functions/ledger_private/verify/verify_holds.sql
 create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with placed as (
-    select t.* from ledger.transfers t
-    where t.kind = 'hold' and t.wallet_id between first_id and last_id
+    select e.* from ledger.entries e
+    where e.kind = 'hold' and e.wallet_id between first_id and last_id
   ), holds as (
     select h.* from ledger.holds h where h.wallet_id between first_id and last_id
   ), closings as (
-    select t.*, case when t.kind = 'release' then t.credit_seq else t.debit_seq end as seq from ledger.transfers t
-    where t.kind in ('capture', 'release') and t.wallet_id between first_id and last_id
+    select e.* from ledger.entries e
+    where e.kind in ('capture', 'release') and e.wallet_id between first_id and last_id
   ), open as (
     select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
   ), listed as (
     select o.* from ledger_private.open_holds o where o.wallet_id between first_id and last_id
   )
-  select 'hold_reference', coalesce(h.wallet_id, t.wallet_id), coalesce(h.seq, t.debit_seq), coalesce(h.id, t.id), to_jsonb(h)
-  from placed t
-  full join holds h on h.wallet_id = t.wallet_id and h.id = t.id
+  select 'hold_reference', coalesce(h.wallet_id, e.wallet_id), coalesce(h.seq, e.seq), coalesce(h.id, e.transfer_id), to_jsonb(h)
+  from placed e
+  full join holds h on h.wallet_id = e.wallet_id and h.id = e.transfer_id
   where (h.seq, h.amount, h.bonus_amount, h.expires_at, h.created_at)
-    is distinct from (t.debit_seq, t.amount, t.bonus_amount, t.expires_at, t.created_at)
+    is distinct from (e.seq, e.held_amount, e.held_bonus_amount, e.expires_at, e.created_at)
   union all
-  select 'hold_reference', c.wallet_id, c.seq, c.id, jsonb_build_object('hold_id', c.hold_id)
+  select 'hold_reference', c.wallet_id, c.seq, c.transfer_id, jsonb_build_object('hold_id', c.hold_id)
   from closings c
   left join holds h on h.wallet_id = c.wallet_id and h.id = c.hold_id
   where h.id is null or c.seq <= h.seq
   union all
   -- What the end of a hold did to the lots that it pinned.
-  select 'lot_draws', c.wallet_id, c.seq, c.id, jsonb_build_object('found', to_jsonb(m.d), 'expected', to_jsonb(m.x))
+  select 'lot_draws', c.wallet_id, c.seq, c.transfer_id, jsonb_build_object('found', to_jsonb(m.d), 'expected', to_jsonb(m.x))
   from closings c
   cross join lateral (
     select x, d
@@ -5360,8 +5105,8 @@ and the list of open ones true.$$;
 
 revoke all on function ledger_private.verify_holds(uuid, uuid) from public;
 grant execute on function ledger_private.verify_holds(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_holds.sql
---! Included functions/ledger_private/verify_lots.sql
+--! EndIncluded functions/ledger_private/verify/verify_holds.sql
+--! Included functions/ledger_private/verify/verify_lots.sql
 create or replace function ledger_private.verify_lots(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
@@ -5376,14 +5121,16 @@ as $$
     window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
   ), expected as (
     -- A lot for each expiring bonus, and at the receiver for each expiry among the lots that a transfer drew from.
-    select e.wallet_id, e.seq, coalesce(t.expires_at, d.expires_at) as expires_at,
-      case e.kind when 'bonus' then t.amount else sum(d.amount) end as amount
+    select e.wallet_id, e.seq, e.expires_at, e.amount::numeric
     from ledger.entries e
-    join ledger.transfers t on t.id = e.transfer_id
-    left join ledger.bonus_lot_draws d on e.kind = 'transfer' and d.wallet_id = t.debit_wallet_id and d.seq = t.debit_seq
-    where e.wallet_id between first_id and last_id and e.side = 'credit' and e.bonus_amount > 0
-      and (e.kind = 'bonus' and t.expires_at is not null or e.kind = 'transfer' and d.wallet_id is not null)
-    group by e.wallet_id, e.seq, e.kind, t.expires_at, t.amount, d.expires_at
+    where e.wallet_id between first_id and last_id and e.kind = 'bonus' and e.expires_at is not null
+    union all
+    select e.wallet_id, e.seq, d.expires_at, sum(d.amount)
+    from ledger.entries e
+    join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
+    join ledger.bonus_lot_draws d on d.wallet_id = a.wallet_id and d.seq = a.seq
+    where e.wallet_id between first_id and last_id and e.kind = 'transfer' and e.actor is null and e.bonus_amount > 0
+    group by e.wallet_id, e.seq, d.expires_at
   ), state as (
     select l.wallet_id, l.seq, l.expires_at, s.balance, s.balance - s.held_balance as free
     from lots l
@@ -5394,6 +5141,10 @@ as $$
   from lots l
   full join expected x on x.wallet_id = l.wallet_id and x.seq = l.seq and x.expires_at = l.expires_at
   where l.amount is distinct from x.amount
+    -- From which lots a sender gave, another database may know.
+    and not (x.seq is null and exists (select from ledger.entries e
+      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'transfer' and l.amount <= e.bonus_amount
+        and ledger_private.is_from_elsewhere(e)))
   union all
   select 'lot_balance', d.wallet_id, d.seq, null, to_jsonb(d)
   from draws d
@@ -5418,8 +5169,8 @@ $$Findings in the lots of the wallets from one id to another: each made by its e
 
 revoke all on function ledger_private.verify_lots(uuid, uuid) from public;
 grant execute on function ledger_private.verify_lots(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_lots.sql
---! Included functions/ledger_private/verify_draws.sql
+--! EndIncluded functions/ledger_private/verify/verify_lots.sql
+--! Included functions/ledger_private/verify/verify_draws.sql
 create or replace function ledger_private.verify_draws(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
@@ -5433,29 +5184,28 @@ as $$
     where d.wallet_id between first_id and last_id
     group by d.wallet_id, d.seq
   ), expiries as (
-    select t.* from ledger.transfers t
-    where t.kind = 'expiry' and t.wallet_id between first_id and last_id
+    select e.* from ledger.entries e
+    where e.kind = 'expiry' and e.wallet_id between first_id and last_id
   )
-  select 'lot_draws', d.wallet_id, d.seq, t.id, to_jsonb(d)
+  select 'lot_draws', d.wallet_id, d.seq, e.transfer_id, to_jsonb(d)
   from drawn d
   left join ledger.entries e on e.wallet_id = d.wallet_id and e.seq = d.seq
-  left join ledger.transfers t on t.id = e.transfer_id
   where case
     -- What the end of a hold frees and takes, verify_holds() proves.
-    when t.kind in ('capture', 'release') then false
-    when t.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0 or d.held_amount > t.bonus_amount
-      or d.holds is distinct from array[t.id] or d.first_expiry <= e.created_at
+    when e.kind in ('capture', 'release') then false
+    when e.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0 or d.held_amount > e.held_bonus_amount
+      or d.holds is distinct from array[e.transfer_id] or d.first_expiry <= e.created_at
     when d.least_held <> 0 or d.most_held <> 0 or d.holds is distinct from array[null::uuid] then true
     -- What goes back, and to which lots, verify_reversals() proves.
-    when t.kind = 'reversal' then false
-    when t.wallet_id <> d.wallet_id or d.least_amount <= 0 then true
-    when t.kind in ('spend', 'transfer') then d.amount > t.bonus_amount or d.first_expiry <= e.created_at
-    when t.kind = 'expiry' then d.amount <> t.amount or d.last_expiry > e.created_at
+    when e.kind = 'reversal' then false
+    when e.actor is null or d.least_amount <= 0 then true
+    when e.kind in ('spend', 'transfer') then d.amount > e.bonus_amount or d.first_expiry <= e.created_at
+    when e.kind = 'expiry' then d.amount <> e.amount or d.last_expiry > e.created_at
     else true end
   union all
-  select 'lot_draws', x.wallet_id, x.debit_seq, x.id, null
+  select 'lot_draws', x.wallet_id, x.seq, x.transfer_id, null
   from expiries x
-  where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.debit_seq)
+  where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.seq)
 $$;
 
 comment on function ledger_private.verify_draws(uuid, uuid) is
@@ -5464,30 +5214,28 @@ $$Findings in what the entries of the wallets from one id to another drew from l
 
 revoke all on function ledger_private.verify_draws(uuid, uuid) from public;
 grant execute on function ledger_private.verify_draws(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_draws.sql
---! Included functions/ledger_private/verify_reversals.sql
+--! EndIncluded functions/ledger_private/verify/verify_draws.sql
+--! Included functions/ledger_private/verify/verify_reversals.sql
 create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
 stable
 as $$
   with chosen as (
-    select c.r, (c.r).wallet_id, (c.r).id,
-      case when (c.r).debit_wallet_id = (c.r).wallet_id then (c.r).debit_seq else (c.r).credit_seq end as seq
-    from (
-      select t from ledger.transfers t where t.kind = 'reversal' and t.wallet_id between first_id and last_id
-      union all
-      -- That of a transfer to a single wallet is found through its entries.
-      select t from ledger.transfers t
-      where first_id = last_id and t.kind = 'reversal' and t.wallet_id <> first_id
-        and t.id in (select e.transfer_id from ledger.entries e where e.wallet_id = first_id)
-    ) c (r)
+    select e as r, e.wallet_id, e.transfer_id as id, e.seq
+    from ledger.entries e
+    where e.kind = 'reversal' and e.actor is not null and e.wallet_id between first_id and last_id
+    union all
+    -- That of a transfer to a single wallet is found through its own entries.
+    select a, a.wallet_id, a.transfer_id, a.seq
+    from ledger.entries e
+    join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
+    where first_id = last_id and e.wallet_id = first_id and e.kind = 'reversal' and e.actor is null
   ), reversals as (
     select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
-      o.kind = 'transfer' as between_players,
-      case when o.debit_wallet_id = o.wallet_id then o.debit_seq else o.credit_seq end as original_seq
+      o.kind = 'transfer' as between_players, o.seq as original_seq
     from chosen c
-    left join ledger.transfers o on o.id = (c.r).reverses and o.wallet_id = c.wallet_id
+    left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null and o.wallet_id = c.wallet_id
     window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
   ), judged as (
     select v.*,
@@ -5497,29 +5245,30 @@ as $$
     from reversals v
     cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
   )
-  select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).id, jsonb_build_object('exceeded', x.parts)
-  from (select distinct on ((r.o).id) r.o from reversals r where (r.o).id is not null) v
+  select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).transfer_id, jsonb_build_object('exceeded', x.parts)
+  from (select distinct on ((r.o).transfer_id) r.o from reversals r where (r.o).transfer_id is not null) v
   cross join lateral (
     select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p where p.amount < 0
   ) x (parts)
   where x.parts is not null
   union all
-  select 'transfer_reversed', j.wallet_id, j.seq, j.id, jsonb_build_object('original', j.o, 'reversed', j.reversed)
+  select 'transfer_reversed', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
-    when (j.o).id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
+    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
     when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
     when (j.r).bonus_amount > 0 and j.paid_left then exists (
       select from ledger.entries e
-      where e.wallet_id = (j.r).debit_wallet_id and e.seq = (j.r).debit_seq
+      where e.wallet_id = (j.r).to_wallet and e.seq = (j.r).to_seq
         and e.balance - e.bonus_balance > case when e.held_balance = 0 then 0 else e.held_balance - (
           select coalesce(sum(h.bonus_amount), 0)
           from ledger.holds h
           where h.wallet_id = e.wallet_id and h.seq < e.seq and not exists (
-            select from ledger.transfers c
-            where c.wallet_id = h.wallet_id and c.hold_id = h.id and c.kind <> 'hold' and coalesce(c.debit_seq, c.credit_seq) < e.seq)) end)
+            select from ledger.entries c
+            where c.wallet_id = h.wallet_id and c.hold_id = h.id and c.kind <> 'hold' and c.seq < e.seq)) end)
     else false end
   union all
   select 'lot_draws', j.wallet_id, j.seq, j.id,
@@ -5531,7 +5280,7 @@ as $$
   select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount, 'bonus_amount', (j.r).bonus_amount)
   from judged j
   cross join lateral (
-    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).debit_wallet_id and d.seq = (j.r).debit_seq) d (amount)
+    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).to_wallet and d.seq = (j.r).to_seq) d (amount)
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
@@ -5542,8 +5291,71 @@ the original's were.$$;
 
 revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
 grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_reversals.sql
---! Included functions/ledger_private/verify_order.sql
+--! EndIncluded functions/ledger_private/verify/verify_reversals.sql
+--! Included functions/ledger_private/verify/lot_steps.sql
+create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
+returns table (
+  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric, free_bonus numeric,
+  emptied int, due_by timestamptz
+)
+language sql
+stable
+as $$
+  with lots as (
+    select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
+    from ledger.bonus_lots l
+    where l.wallet_id between first_id and last_id
+  ), changes as (
+    select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
+    union all
+    select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
+    from ledger.bonus_lot_draws d
+    join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+    where d.wallet_id between first_id and last_id
+  ), by_entry as (
+    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
+      max(c.rank) as last, sum(c.drawn) as drawn
+    from changes c
+    group by c.wallet_id, c.seq
+  ), reserved as (
+    select n.wallet_id, n.seq, n.kind = 'release' and n.idem_key is null as settling,
+      case n.kind when 'hold' then n.held_bonus_amount else -h.bonus_amount end as change
+    from ledger.entries n
+    left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
+    where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
+  ), walked as (
+    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
+      case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
+      e.kind = 'expiry' or coalesce(h.settling, false) as settling,
+      e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
+    from ledger.entries e
+    left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
+    left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
+    where e.wallet_id in (select l.wallet_id from lots l)
+    window wallet as (partition by e.wallet_id order by e.seq)
+  )
+  select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
+    -- The rank up to which it emptied all; null where it took nothing that may be in lots.
+    case when w.kind in ('spend', 'hold', 'transfer') and w.side = 'debit' and w.bonus_amount > 0 then
+      case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
+    -- What was due by then, the wallet's next entries had to book.
+    case
+      when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
+      when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
+  from walked w
+  window wallet as (partition by w.wallet_id order by w.seq)
+  order by w.wallet_id, w.seq
+$$;
+
+comment on function ledger_private.lot_steps(uuid, uuid) is
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
+the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
+to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
+
+revoke all on function ledger_private.lot_steps(uuid, uuid) from public;
+grant execute on function ledger_private.lot_steps(uuid, uuid) to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/lot_steps.sql
+--! Included functions/ledger_private/verify/verify_order.sql
 create or replace function ledger_private.verify_order(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language plpgsql
@@ -5558,52 +5370,7 @@ declare
   v_short boolean;
   v_step record;
 begin
-  for v_step in
-    with lots as (
-      select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
-      from ledger.bonus_lots l
-      where l.wallet_id between first_id and last_id
-    ), changes as (
-      select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
-      union all
-      select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
-      from ledger.bonus_lot_draws d
-      join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
-      where d.wallet_id between first_id and last_id
-    ), by_entry as (
-      select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
-        max(c.rank) as last, sum(c.drawn) as drawn
-      from changes c
-      group by c.wallet_id, c.seq
-    ), reserved as (
-      select t.wallet_id, coalesce(t.debit_seq, t.credit_seq) as seq, t.kind = 'release' and t.idem_key is null as settling,
-        case t.kind when 'hold' then t.bonus_amount else -h.bonus_amount end as change
-      from ledger.transfers t
-      left join ledger.holds h on h.wallet_id = t.wallet_id and h.id = t.hold_id
-      where t.kind in ('hold', 'capture', 'release') and t.wallet_id between first_id and last_id
-    ), walked as (
-      select e.wallet_id, e.seq, e.transfer_id, e.kind, e.side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
-        case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
-        e.kind = 'expiry' or coalesce(h.settling, false) as settling,
-        e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
-      from ledger.entries e
-      left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
-      left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
-      where e.wallet_id in (select l.wallet_id from lots l)
-      window wallet as (partition by e.wallet_id order by e.seq)
-    )
-    select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
-      -- The rank up to which it emptied all; null where it took nothing that may be in lots.
-      case when w.kind in ('spend', 'hold', 'transfer') and w.side = 'debit' and w.bonus_amount > 0 then
-        case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
-      -- What was due by then, the wallet's next entries had to book.
-      case
-        when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
-        when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
-    from walked w
-    window wallet as (partition by w.wallet_id order by w.seq)
-    order by w.wallet_id, w.seq
-  loop
+  for v_step in select s.* from ledger_private.lot_steps(first_id, last_id) s loop
     if v_wallet is distinct from v_step.wallet_id then
       v_wallet := v_step.wallet_id;
       v_expiries := '{}';
@@ -5644,8 +5411,8 @@ credits that do not expire, what was due by an entry of its own, and no more in 
 
 revoke all on function ledger_private.verify_order(uuid, uuid) from public;
 grant execute on function ledger_private.verify_order(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_order.sql
---! Included functions/ledger_private/verify_events.sql
+--! EndIncluded functions/ledger_private/verify/verify_order.sql
+--! Included functions/ledger_private/verify/verify_events.sql
 create or replace function ledger_private.verify_events(first_id uuid, last_id uuid)
 returns setof ledger.finding
 language sql
@@ -5670,26 +5437,8 @@ wallet, and each covers the event and the hash before.$$;
 
 revoke all on function ledger_private.verify_events(uuid, uuid) from public;
 grant execute on function ledger_private.verify_events(uuid, uuid) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_events.sql
---! Included functions/ledger_private/verify_house.sql
-create or replace function ledger_private.verify_house()
-returns setof ledger.finding
-language sql
-stable
-as $$
-  select 'wallet_id', null::uuid, null::bigint, null::uuid, jsonb_build_object('asset_code', a.code, 'house', h.account, 'stripe', s.stripe)
-  from ledger.assets a, unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
-  where not exists (
-    select from ledger.wallets w where w.asset_code = a.code and w.house = h.account and w.stripe = s.stripe
-  )
-$$;
-
-comment on function ledger_private.verify_house() is 'A finding for each part of the house that an asset has no wallet for.';
-
-revoke all on function ledger_private.verify_house() from public;
-grant execute on function ledger_private.verify_house() to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_house.sql
---! Included functions/ledger_private/verify_records.sql
+--! EndIncluded functions/ledger_private/verify/verify_events.sql
+--! Included functions/ledger_private/verify/verify_records.sql
 create or replace function ledger_private.verify_records()
 returns setof ledger.finding
 language sql
@@ -5722,7 +5471,7 @@ as $$
   union all
   -- Of the epochs, numbers may be left out; the newest is one that seals know, or a later one.
   select 'record_chain', null, null, null, jsonb_build_object('table', 'feed_epochs', 'number', x.needed)
-  from (select coalesce(max(s.epoch), 1) as needed from ledger.seals s) x
+  from (select coalesce(max(s.epoch), 1) as needed from ledger.blocks s) x
   where not exists (select from ledger.feed_epochs e where e.epoch >= x.needed)
 $$;
 
@@ -5732,8 +5481,8 @@ gaps, no epoch of the feed is missing, and each hash covers the row and the one 
 
 revoke all on function ledger_private.verify_records() from public;
 grant execute on function ledger_private.verify_records() to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_records.sql
---! Included functions/ledger_private/verify_seals.sql
+--! EndIncluded functions/ledger_private/verify/verify_records.sql
+--! Included functions/ledger_private/verify/verify_seals.sql
 create or replace function ledger_private.verify_seals()
 returns setof ledger.finding
 language sql
@@ -5744,75 +5493,109 @@ as $$
       jsonb_build_object('seal', s.seq, 'place', s.place, 'previous', s.previous, 'expected', s.expected)
     from (
       select n.*, row_number() over w as place, lag(n.hash) over w as expected, ledger_private.seal_hash(n) as computed
-        from ledger.seals n window w as (order by n.seq)
+        from ledger.blocks n window w as (order by n.seq)
     ) s
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
+      or not pg_input_is_valid(s.snapshot, 'pg_snapshot')
   union all
   -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
   select 'seal_root', null, null, null,
       jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves), 'entries', s.entries,
         'expected_entries', b.entries)
-    from ledger.seals s
+    from ledger.blocks s
     left join lateral (
       select array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
           count(*) as wallets, coalesce(sum(h.seq - h.before), 0) as entries
         from (
-          select n.wallet_id, n.seq, coalesce((select p.seq from ledger.seal_heads p
-              where p.wallet_id = n.wallet_id and p.seal_seq < n.seal_seq order by p.seal_seq desc limit 1), 0) as before
-            from ledger.seal_heads n where n.seal_seq = s.seq
+          select n.wallet_id, n.seq, coalesce((select p.seq from ledger.block_heads p
+              where p.wallet_id = n.wallet_id and p.block_seq < n.block_seq order by p.block_seq desc limit 1), 0) as before
+            from ledger.block_heads n where n.block_seq = s.seq
         ) h
         join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
     ) b on true
     left join (
-      select n.seal_seq, array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id) as leaves
-        from ledger.seal_records n
+      select n.block_seq, array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id) as leaves
+        from ledger.block_records n
         join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
-        group by n.seal_seq
-    ) r on r.seal_seq = s.seq
+        group by n.block_seq
+    ) r on r.block_seq = s.seq
     where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets or s.entries is distinct from b.entries
   union all
   -- What was sealed is still there.
-  select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('seal', h.seal_seq, 'found', e.seq is not null)
-    from ledger.seal_heads h
+  select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('seal', h.block_seq, 'found', e.seq is not null)
+    from ledger.block_heads h
     left join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
-    left join ledger.seals s on s.seq = h.seal_seq
+    left join ledger.blocks s on s.seq = h.block_seq
     where e.seq is null or s.seq is null
   union all
   select 'seal_record', case n.chain when 'wallet' then n.id end, null, null,
-      jsonb_build_object('seal', n.seal_seq, 'chain', n.chain, 'number', n.seq, 'found', r.seq is not null)
-    from ledger.seal_records n
+      jsonb_build_object('seal', n.block_seq, 'chain', n.chain, 'number', n.seq, 'found', r.seq is not null)
+    from ledger.block_records n
     left join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
-    left join ledger.seals s on s.seq = n.seal_seq
+    left join ledger.blocks s on s.seq = n.block_seq
     where r.seq is null or s.seq is null
   union all
+  select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
+    from ledger.blocks s
+    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
+$$;
+
+comment on function ledger_private.verify_seals() is
+  'Findings about seals: their chain, the trees that they are roots of, and whether all that was sealed is there.';
+
+revoke all on function ledger_private.verify_seals() from public;
+grant execute on function ledger_private.verify_seals() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_seals.sql
+--! Included functions/ledger_private/verify/verify_closed.sql
+create or replace function ledger_private.verify_closed()
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with newest as (
+    select b.*, case when pg_input_is_valid(b.snapshot, 'pg_snapshot') then b.snapshot::pg_snapshot end as place
+    from ledger.blocks b order by b.seq desc limit 1
+  )
   -- Of the wallets, what is not sealed yet is listed.
-  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null, null,
+  select 'seal_record', coalesce(u.wallet_id, v.wallet_id), null::bigint, null::uuid,
       jsonb_build_object('number', coalesce(u.seq, v.seq), 'listed', u.seq is not null)
     from ledger_private.unsealed_events u
     full join (
       select w.wallet_id, w.seq
         from ledger.wallet_events w
-        left join (select n.id, max(n.seq) as seq from ledger.seal_records n where n.chain = 'wallet' group by n.id) n on n.id = w.wallet_id
+        left join (select n.id, max(n.seq) as seq from ledger.block_records n where n.chain = 'wallet' group by n.id) n on n.id = w.wallet_id
         where w.seq > coalesce(n.seq, 0)
     ) v on v.wallet_id = u.wallet_id and v.seq = u.seq
     where u.wallet_id is null or v.wallet_id is null
   union all
-  -- And what is before the last horizon was sealed.
-  select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('sealed_seq', h.sealed_seq::text)
-    from (select (select max(e.epoch) from ledger.feed_epochs e) as epoch) n
-    cross join lateral ledger_private.seal_start(n.epoch) p
-    cross join lateral ledger_private.unsealed_heads(row('0'::xid8, '00000000-0000-0000-0000-000000000000')::ledger_private.feed_place, p) h
-    -- Where the ledger was moved, horizons mean nothing until a new epoch begins.
-    where not ledger_private.is_moved()
+  -- And what was committed before the last block was made is closed.
+  select 'seal_entry', c.wallet_id, c.seq, null, jsonb_build_object('block', c.block)
+    from (
+      select e.wallet_id, max(e.seq) as seq, n.seq as block
+        from newest n
+        join ledger.entries e on pg_visible_in_snapshot(e.xid, n.place)
+        -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins.
+        where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
+        group by e.wallet_id, n.seq
+    ) c
+    where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id order by h.block_seq desc limit 1), 0)
+  union all
+  select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('block', h.block_seq)
+    from newest n
+    join ledger.block_heads h on h.block_seq = n.seq
+    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
+    where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
+      and not pg_visible_in_snapshot(e.xid, n.place)
 $$;
 
-comment on function ledger_private.verify_seals() is
-  'Findings about seals: their chain, the trees that they are roots of, and whether all that was to be sealed was, or is listed.';
+comment on function ledger_private.verify_closed() is
+$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
+that are not sealed are listed.$$;
 
-revoke all on function ledger_private.verify_seals() from public;
-grant execute on function ledger_private.verify_seals() to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_seals.sql
---! Included functions/ledger_private/verify_kept.sql
+revoke all on function ledger_private.verify_closed() from public;
+grant execute on function ledger_private.verify_closed() to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_closed.sql
+--! Included functions/ledger_private/verify/verify_kept.sql
 create or replace function ledger_private.verify_kept(kept jsonb)
 returns setof ledger.finding
 language plpgsql
@@ -5827,13 +5610,13 @@ begin
     v_is_list := not exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object');
   end if;
   if not v_is_list then
-    perform ledger_private.refuse_argument('kept', 'Give a list of seals as npm run seal wrote them.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('kept', 'Give a list of seals as npm run seal wrote them.'));
   end if;
   return query
     select 'seal_missing', null::uuid, null::bigint, null::uuid,
         jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
-      from jsonb_populate_recordset(null::ledger.seals, kept) k
-      left join ledger.seals s on s.seq = k.seq
+      from jsonb_populate_recordset(null::ledger.blocks, kept) k
+      left join ledger.blocks s on s.seq = k.seq
       where s is distinct from k;
 end
 $$;
@@ -5843,7 +5626,7 @@ comment on function ledger_private.verify_kept(jsonb) is
 
 revoke all on function ledger_private.verify_kept(jsonb) from public;
 grant execute on function ledger_private.verify_kept(jsonb) to wallet_auditor;
---! EndIncluded functions/ledger_private/verify_kept.sql
+--! EndIncluded functions/ledger_private/verify/verify_kept.sql
 
 -- What callers call: wallets
 --! Included functions/ledger/asset_create.sql
@@ -5856,7 +5639,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
-  v_opened uuid[];
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
     when name is null or char_length(name) not between 1 and 200 then 'name'
@@ -5864,9 +5646,9 @@ declare
   end;
 begin
   if v_argument is not null then
-    perform ledger_private.refuse('WLARG', format('invalid argument: %s', v_argument),
+    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: %s', v_argument),
       jsonb_build_object('argument', v_argument),
-      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.');
+      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.'));
   end if;
 
   v_asset.code := code;
@@ -5879,25 +5661,11 @@ begin
     on conflict on constraint assets_pkey do nothing;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
-    perform ledger_private.refuse('WLARG', format('invalid argument: asset %s exists with other facts', code),
+    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: asset %s exists with other facts', code),
       jsonb_build_object('argument', case when v_asset.name <> name then 'name' else 'scale' end,
         'code', code, 'name', v_asset.name, 'scale', v_asset.scale),
-      'Repeat the asset''s own name and scale, or choose another code.');
+      'Repeat the asset''s own name and scale, or choose another code.'));
   end if;
-
-  with opened as (
-    insert into ledger.wallets (id, asset_code, normal_side, house, stripe)
-    select ledger_private.house_wallet_id(v_asset.code, h.account, s.stripe), v_asset.code,
-        (case when h.account in ('treasury', 'promotions') then 'debit' else 'credit' end)::ledger.entry_side,
-        h.account, s.stripe
-      from unnest(enum_range(null::ledger.house_account)) as h (account), generate_series(0, 32) as s (stripe)
-      -- Another call may be opening them too: one order, no deadlock.
-      order by h.account, s.stripe
-    on conflict on constraint wallets_pkey do nothing
-    returning id
-  )
-  select array_agg(opened.id) into v_opened from opened;
-  perform ledger_private.record_events(v_opened, 'opened', null);
   perform set_config('ledger.posting', '', true);
   return v_asset;
 end
@@ -5905,7 +5673,7 @@ $$;
 
 comment on function ledger.asset_create(text, text, int) is
 $$@resultFieldName asset
-Creates an asset and its house accounts. Repeating the call with the same facts changes nothing.
+Creates an asset. Repeating the call with the same facts changes nothing.
 
 - code: 1 to 64 letters, digits, dots, dashes or underscores.
 - name: for people, 1 to 200 characters.
@@ -5931,8 +5699,8 @@ begin
   perform ledger_private.check_asset(asset_code);
 
   perform set_config('ledger.posting', 'on', true);
-  insert into ledger.wallets (id, owner_id, asset_code, normal_side)
-    values (ledger.wallet_id(owner_id, asset_code), owner_id, asset_code, 'credit')
+  insert into ledger.wallets (id, owner_id, asset_code)
+    values (ledger.wallet_id(owner_id, asset_code), owner_id, asset_code)
     on conflict on constraint wallets_pkey do nothing
     returning * into v_wallet;
   if found then
@@ -5946,7 +5714,7 @@ begin
     from ledger.wallets w
     where w.id = ledger.wallet_id(wallet_open.owner_id, wallet_open.asset_code);
   if v_wallet.status = 'closed' then
-    perform ledger_private.check_status(v_wallet, false);
+    perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
   end if;
   return v_wallet;
 end
@@ -5980,8 +5748,8 @@ declare
   v_opened record;
 begin
   if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
-    perform ledger_private.refuse_argument('owner_ids', 'Send a list of at most 10000 owner ids.',
-      jsonb_build_object('length', cardinality(owner_ids), 'max', 10000));
+    perform ledger_private.refuse(ledger_private.invalid_argument('owner_ids', 'Send a list of at most 10000 owner ids.',
+      jsonb_build_object('length', cardinality(owner_ids), 'max', 10000)));
   end if;
   for v_owner, v_place in select o.owner_id, o.place from unnest(owner_ids) with ordinality o (owner_id, place) loop
     perform ledger_private.check_owner_id(v_owner, jsonb_build_object('index', v_place - 1));
@@ -5991,9 +5759,9 @@ begin
   perform set_config('ledger.posting', 'on', true);
   -- By ascending id, so that two calls that open the same wallets never wait for each other both.
   with opened as (
-    insert into ledger.wallets (id, owner_id, asset_code, normal_side)
+    insert into ledger.wallets (id, owner_id, asset_code)
       select distinct ledger.wallet_id(o.owner_id, wallet_open_many.asset_code) as id, o.owner_id,
-          wallet_open_many.asset_code, 'credit'::ledger.entry_side
+          wallet_open_many.asset_code
         from unnest(owner_ids) o (owner_id)
         order by id
       on conflict on constraint wallets_pkey do nothing
@@ -6009,7 +5777,7 @@ begin
       join ledger.wallets w on w.id = ledger.wallet_id(o.owner_id, wallet_open_many.asset_code)
       order by o.place
   loop
-    perform ledger_private.check_status(v_opened.wallet, false, jsonb_build_object('index', v_opened.index));
+    perform ledger_private.refuse(ledger_private.not_allowed(v_opened.wallet, false, jsonb_build_object('index', v_opened.index)));
     return next v_opened.wallet;
   end loop;
 end
@@ -6038,7 +5806,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('top_up', wallet_id, null, 'treasury', amount, idem_key, null, coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', bought => amount, wallet_id => wallet_id,
+    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -6073,7 +5842,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('bonus', wallet_id, null, 'promotions', amount, idem_key, expires_at, coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', bonus => amount, wallet_id => wallet_id,
+    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
 end
 $$;
 
@@ -6106,7 +5876,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('spend', wallet_id, null, 'revenue', amount, idem_key, null, coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', spent => amount, wallet_id => wallet_id,
+    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -6143,7 +5914,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post('transfer', from_wallet, to_wallet, null, amount, idem_key, null, coalesce(metadata, '{}'));
+  return ledger_private.post_between(from_wallet => from_wallet, to_wallet => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -6183,38 +5955,37 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'hold', null, null, null, null, amount, amount, 0, null, null, expires_at, coalesce(metadata, '{}'), null, null, null);
-  v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
-  v_head ledger.entries := v_prepared.head;
+  v_request ledger_private.request;
+  v_prepared ledger_private.prepared;
+  v_head ledger.entries;
   v_entry ledger.entries;
-  v_sealed ledger_private.sealed;
 begin
+  v_request := ledger_private.request(kind => 'hold', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata, amount => amount,
+    expires_at => expires_at);
+  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_transfer.id := uuidv7();
-  v_entry := ledger_private.next_entry(
-    v_prepared.wallet, v_head, 'debit', v_transfer.id, 'hold', 0, 0, amount, v_prepared.at_time);
-  if v_entry.held_balance > v_entry.balance then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_funds(wallet_id, v_entry.balance - v_entry.held_balance + amount, amount);
-  end if;
+  v_head := v_prepared.head;
+  perform ledger_private.refuse(
+    ledger_private.insufficient_funds(wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), amount), array[wallet_id]);
 
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => wallet_id, transfer_id => uuidv7(), kind => 'hold',
+    side => 'debit', account => 'player', amount => 0, bonus_amount => 0, held_amount => amount, at_time => v_prepared.at_time), v_request);
   -- It reserves what a spend would take: bonus credits first, the earliest expiry first.
-  v_transfer.bonus_amount := least(amount, v_head.bonus_balance - ledger_private.held_bonus(v_head));
-  v_transfer.hold_id := v_transfer.id;
-  v_transfer.actor := ledger_private.actor();
-  v_sealed := ledger_private.write(v_transfer, v_entry);
+  v_entry.held_bonus_amount := least(amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry.hold_id := v_entry.transfer_id;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(array[v_entry]);
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.holds (wallet_id, id, seq, amount, bonus_amount, expires_at, created_at)
-    values (wallet_id, v_transfer.id, v_entry.seq, amount, v_transfer.bonus_amount, wallet_hold.expires_at, v_entry.created_at);
-  insert into ledger_private.open_holds (wallet_id, hold_id, expires_at) values (wallet_id, v_transfer.id, wallet_hold.expires_at);
+    values (wallet_id, v_entry.hold_id, v_entry.seq, amount, v_entry.held_bonus_amount, wallet_hold.expires_at, v_entry.created_at);
+  insert into ledger_private.open_holds (wallet_id, hold_id, expires_at) values (wallet_id, v_entry.hold_id, wallet_hold.expires_at);
   perform set_config('ledger.posting', '', true);
-  if v_transfer.bonus_amount > 0 then
-    perform ledger_private.move_lots(array[v_sealed.transfer], array[1], array[null::int], 1);
+  if v_entry.held_bonus_amount > 0 then
+    perform ledger_private.move_lots(v_entry);
   end if;
-  return ledger_private.receipt(v_sealed.transfer, v_sealed.entry, false);
+  return ledger_private.receipt(v_entry, false);
 end
 $$;
 
@@ -6253,44 +6024,38 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'capture', null, null, null, null, amount, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
-  v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, true);
-  v_head ledger.entries := v_prepared.head;
-  v_wallet ledger.wallets := v_prepared.wallet;
+  v_request ledger_private.request;
+  v_prepared ledger_private.prepared;
   v_hold ledger.holds;
+  v_amount bigint;
+  v_bonus bigint;
   v_entry ledger.entries;
-  v_house_entry ledger.entries;
   v_draws ledger.bonus_lot_draws[];
-  v_expired boolean;
-  v_sealed ledger_private.sealed;
 begin
+  v_request := ledger_private.request(kind => 'capture', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, amount => amount,
+    metadata => metadata);
+  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_hold := ledger_private.open_hold(wallet_id, hold_id);
+  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
+  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_capture.wallet_id and h.id = wallet_capture.hold_id;
+  v_amount := coalesce(amount, v_hold.amount);
+  v_bonus := least(v_amount, v_hold.bonus_amount);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
+    change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), array[wallet_id]);
+  perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => wallet_id, available => v_hold.amount, requested => v_amount,
+    facts => jsonb_build_object('hold_id', hold_id)), array[wallet_id]);
 
-  v_transfer.id := uuidv7();
-  v_transfer.amount := coalesce(amount, v_hold.amount);
-  v_transfer.bonus_amount := least(v_transfer.amount, v_hold.bonus_amount);
-  v_entry := ledger_private.next_entry(v_wallet, v_head, 'debit', v_transfer.id, 'capture', v_transfer.amount, v_transfer.bonus_amount,
-    -v_hold.amount, v_prepared.at_time);
-  perform ledger_private.check_own_limits(v_wallet, v_entry);
-  if v_transfer.amount > v_hold.amount then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_funds(wallet_id, v_hold.amount, v_transfer.amount, jsonb_build_object('hold_id', hold_id));
-  end if;
-
-  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_transfer.bonus_amount) d);
-  v_expired := ledger_private.lock_breakage(v_wallet, v_draws, v_entry.created_at);
-  v_house_entry := ledger_private.opposite_entry(ledger_private.lock_house('revenue', v_wallet), v_entry, v_prepared.at_time);
-  v_transfer.actor := ledger_private.actor();
-  v_sealed := ledger_private.write(v_transfer, v_entry, v_house_entry);
-  perform ledger_private.close_holds(array[v_transfer], v_draws);
-  if v_expired then
-    perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
-  end if;
-  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
+  v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id,
+    transfer_id => uuidv7(), kind => 'capture', side => 'debit', account => 'revenue', amount => v_amount, bonus_amount => v_bonus,
+    held_amount => -v_hold.amount, at_time => v_prepared.at_time), v_request));
+  perform ledger_private.write(array[v_entry]);
+  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_bonus) d);
+  perform ledger_private.close_holds(array[v_entry], v_draws);
+  -- What is freed and has expired goes to breakage now.
+  perform ledger_private.settle_given_back(v_entry, v_draws);
+  return ledger_private.receipt(v_entry, false);
 end
 $$;
 
@@ -6322,34 +6087,31 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'release', null, null, null, null, null, 0, 0, null, hold_id, null, coalesce(metadata, '{}'), null, null, null);
-  v_prepared ledger_private.prepared := ledger_private.prepare(v_transfer, false);
-  v_head ledger.entries := v_prepared.head;
+  v_request ledger_private.request;
+  v_prepared ledger_private.prepared;
   v_hold ledger.holds;
   v_entry ledger.entries;
   v_draws ledger.bonus_lot_draws[];
-  v_sealed ledger_private.sealed;
 begin
+  v_request := ledger_private.request(kind => 'release', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, metadata => metadata);
+  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_hold := ledger_private.open_hold(wallet_id, hold_id);
+  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
+  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_release.wallet_id and h.id = wallet_release.hold_id;
 
-  v_transfer.id := uuidv7();
-  v_transfer.amount := v_hold.amount;
-  v_transfer.bonus_amount := v_hold.bonus_amount;
-  v_entry := ledger_private.next_entry(
-    v_prepared.wallet, v_head, 'credit', v_transfer.id, 'release', 0, 0, -v_hold.amount, v_prepared.at_time);
-  v_transfer.actor := ledger_private.actor();
-  v_sealed := ledger_private.write(v_transfer, v_entry);
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id, transfer_id => uuidv7(),
+    kind => 'release', side => 'credit', account => 'player', amount => 0, bonus_amount => 0, held_amount => -v_hold.amount,
+    at_time => v_prepared.at_time), v_request);
+  v_entry.held_bonus_amount := v_hold.bonus_amount;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(array[v_entry]);
   v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, 0) d);
-  perform ledger_private.close_holds(array[v_transfer], v_draws);
+  perform ledger_private.close_holds(array[v_entry], v_draws);
   -- What expired while it was reserved goes to breakage now.
-  if v_hold.bonus_amount > 0 then
-    perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
-  end if;
-  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
+  perform ledger_private.settle_given_back(v_entry, v_draws);
+  return ledger_private.receipt(v_entry, false);
 end
 $$;
 
@@ -6385,77 +6147,28 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_transfer ledger.transfers := row(
-    null, wallet_id, idem_key, 'reversal', null, null, null, null, amount, 0, 0, transfer_id, null, null, coalesce(metadata, '{}'), null, null, null);
-  v_original ledger.transfers;
+  v_request ledger_private.request;
+  v_original ledger.entries;
   v_prepared ledger_private.prepared;
-  v_other ledger.wallets;
-  v_other_head ledger.entries;
-  v_giving boolean; -- the acting wallet gives credits back; otherwise it gets them back
   v_left bigint;
-  v_plan ledger_private.reversal_plan;
-  v_entry ledger.entries;
-  v_other_entry ledger.entries;
-  v_expired boolean;
-  v_sealed ledger_private.sealed;
 begin
-  select t.* into v_original from ledger.transfers t where t.id = transfer_id and t.wallet_id = wallet_reverse.wallet_id;
-  v_giving := v_original.credit_wallet_id = wallet_id;
-  -- Of a batch, the house's part comes before players. (It is another wallet's only then: else this finds none.)
-  select w.* into v_other
-    from ledger.wallets w
-    where w.id = case when v_giving then v_original.debit_wallet_id else v_original.credit_wallet_id end;
-  if v_other.stripe = 32 then
-    perform from ledger.wallets w where w.id = v_other.id for no key update;
-  end if;
-  v_prepared := ledger_private.prepare(v_transfer, false, v_other.id);
+  v_request := ledger_private.request(kind => 'reversal', wallet_id => wallet_id, reverses => transfer_id, idem_key => idem_key,
+    amount => amount, metadata => metadata);
+  select e.* into v_original from ledger.entries e
+    where e.transfer_id = wallet_reverse.transfer_id and e.actor is not null and e.wallet_id = wallet_reverse.wallet_id;
+  v_prepared := ledger_private.prepare(v_request, v_original.to_wallet);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  -- It was committed while this call waited for the wallet: what its other side asks for was not locked.
-  if v_original.id is null then
+  -- It was committed while this call waited for the wallet: its other wallet was not locked.
+  if v_original.wallet_id is null then
     perform ledger_private.refuse_stale();
   end if;
-
   select v_original.amount - coalesce(sum(r.amount), 0) into v_left
-    from ledger.transfers r
-    where r.wallet_id = wallet_reverse.wallet_id and r.reverses = transfer_id;
-  v_transfer.amount := coalesce(amount, v_left);
-  if v_original.kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or v_left = 0 or v_transfer.amount > v_left then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_reversal(v_original, amount, v_left);
-  end if;
-  if v_other.house is null then
-    select e.* into v_other_head from ledger.entries e where e.wallet_id = v_other.id order by e.seq desc limit 1;
-  end if;
-  v_plan := ledger_private.reversal_plan(v_original, v_transfer.amount,
-    case when not v_giving then v_prepared.head end, case when v_giving then v_prepared.head else v_other_head end);
-  v_transfer.id := uuidv7();
-  v_transfer.bonus_amount := v_plan.bonus_amount;
-  v_entry := ledger_private.next_entry(v_prepared.wallet, v_prepared.head, case when v_giving then 'debit'::ledger.entry_side else 'credit' end,
-    v_transfer.id, 'reversal', v_transfer.amount, v_transfer.bonus_amount, 0, v_prepared.at_time);
-  -- The limits of the asset are for new movements; what the ledger counts to is for all.
-  if v_entry.balance > 9000000000000000000 then
-    perform ledger_private.check_snapshot(array[wallet_id]);
-    perform ledger_private.refuse_overflow(v_entry);
-  end if;
-  if v_plan.missing > 0 then
-    perform ledger_private.check_snapshot(array[wallet_id, case when v_other.house is null then v_other.id end]);
-    perform ledger_private.refuse_funds(case when v_giving then wallet_id else v_other.id end,
-      v_transfer.amount - v_plan.missing, v_transfer.amount, jsonb_build_object('missing', v_plan.missing::text));
-  end if;
-  v_expired := ledger_private.lock_breakage(v_prepared.wallet, v_plan.draws, v_entry.created_at);
-  select w.* into v_other from ledger.wallets w where w.id = v_other.id for no key update;
-  v_other_entry := ledger_private.opposite_entry(v_other, v_entry, v_prepared.at_time);
-  v_transfer.actor := ledger_private.actor();
-  v_sealed := ledger_private.write(v_transfer, v_entry, v_other_entry);
-  if cardinality(v_plan.draws) > 0 then
-    perform ledger_private.write_lots('{}', v_plan.draws);
-  end if;
-  if v_expired then
-    perform ledger_private.settle(array[wallet_id], v_prepared.at_time);
-  end if;
-  return ledger_private.settled_receipt(v_sealed.transfer, v_sealed.entry, false);
+    from ledger.entries r
+    where r.wallet_id = wallet_reverse.wallet_id and r.reverses = wallet_reverse.transfer_id;
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, amount, v_left), array[wallet_id]);
+  return ledger_private.reverse(request => v_request, original => v_original, amount => coalesce(amount, v_left), prepared => v_prepared);
 end
 $$;
 
@@ -6490,30 +6203,37 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_batch ledger_private.batch;
-  v_plan ledger_private.batch_plan;
-  v_receipts ledger.receipt[];
+  v_item ledger.wallet_request;
+  v_place int := -1;
+  v_detail text;
+  v_hint text;
 begin
   if requests is null or cardinality(requests) > 10000 or array_ndims(requests) > 1 then
-    perform ledger_private.refuse_argument('requests', 'Send a list of at most 10000 requests.',
-      jsonb_build_object('length', cardinality(requests), 'max', 10000));
+    perform ledger_private.refuse(ledger_private.invalid_argument('requests', 'Send a list of at most 10000 requests.',
+      jsonb_build_object('length', cardinality(requests), 'max', 10000)));
   end if;
-  v_batch := ledger_private.lock_batch(requests);
-  v_batch := ledger_private.load_batch(requests, v_batch);
-  v_plan := ledger_private.plan_batch(requests, v_batch);
-  v_receipts := ledger_private.write_batch(requests, v_batch, v_plan);
-  if cardinality(v_receipts) < cardinality(requests) then
-    v_receipts := ledger_private.batch_receipts(requests, v_receipts, v_plan.bonus_amounts, (v_batch.numbers).first_places);
+  -- All at once and in their order; each item finds its own locked.
+  perform from ledger_private.lock_wallets(array(
+    select w.id from unnest(requests) r cross join lateral (values (r.wallet_id), (r.counterparty_id)) w (id) where w.id is not null));
+  foreach v_item in array requests loop
+    v_place := v_place + 1;
+    return next ledger_private.post_item(v_item);
+  end loop;
+exception when others then
+  if sqlstate not like 'WL%' or v_place < 0 then
+    raise;
   end if;
-  return query select * from unnest(v_receipts);
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  perform ledger_private.refuse(ledger_private.refusal(
+    sqlstate, sqlerrm, v_detail::jsonb || jsonb_build_object('index', v_place), v_hint));
 end
 $$;
 
 comment on function ledger.wallet_post_batch(ledger.wallet_request[]) is
 $$@resultFieldName receipts
 Books many top-ups, bonuses, spends and transfers at once, all or nothing: each upon the balances that those before it leave, by the rules of
-single calls. Returns a receipt for each request, in their order. The house's side is booked apart, so that single calls never wait for a
-batch's; a wallet in it waits until it commits.
+single calls. Returns a receipt for each request, in their order. Its wallets are locked until it commits; nobody else
+waits for it.
 
 - requests: at most 10000, for any wallets and assets. Each has its own idempotency key: those that have been booked before are recognised one by
   one, and answered with the receipt of then.
@@ -6631,13 +6351,13 @@ declare
   end;
 begin
   if v_argument is not null then
-    perform ledger_private.refuse_argument(v_argument,
-      'Name the asset; a limit is a number of minor units from 0 to 9000000000000000000, or null for none.');
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
+      'Name the asset; a limit is a number of minor units from 0 to 9000000000000000000, or null for none.'));
   end if;
   -- Of two calls one waits for the other: each leaves a row of its own.
   select a.hash into v_asset_hash from ledger.assets a where a.code = asset_limit_set.asset_code for no key update;
   if not found then
-    perform ledger_private.refuse_asset(asset_code);
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
   end if;
 
   select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;
@@ -6703,7 +6423,7 @@ declare
   v_failures ledger_private.failure[] := '{}';
 begin
   if max_wallets is null or max_wallets not between 1 and 100000 then
-    perform ledger_private.refuse_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.'));
   end if;
   loop
     v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);
@@ -6748,8 +6468,8 @@ declare
   v_head ledger.entries;
 begin
   -- Under the caller's own policies: a wallet that the caller may not see is not found.
-  if not exists (select from ledger.wallets w where w.id = wallet_balance.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(wallet_id);
+  if not exists (select from ledger.wallets w where w.id = wallet_balance.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   select e.* into v_head
     from ledger.entries e
@@ -6785,15 +6505,15 @@ declare
   v_created_at timestamptz;
 begin
   if at_time is null then
-    perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_time', 'Send an instant from when the wallet was opened to now.'));
   end if;
-  select w.created_at into v_created_at from ledger.wallets w where w.id = wallet_balance_at.wallet_id and w.house is null;
+  select w.created_at into v_created_at from ledger.wallets w where w.id = wallet_balance_at.wallet_id;
   if not found then
-    perform ledger_private.refuse_wallet(wallet_id);
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   if at_time < v_created_at then
-    perform ledger_private.refuse_argument('at_time', 'Send an instant from when the wallet was opened to now.',
-      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at)));
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_time', 'Send an instant from when the wallet was opened to now.',
+      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at))));
   end if;
   return ledger_private.balance_of(ledger_private.entry_at(wallet_id, at_time), least(at_time, statement_timestamp()));
 end
@@ -6829,13 +6549,14 @@ declare
   v_now constant timestamptz := statement_timestamp();
 begin
   if from_time is null then
-    perform ledger_private.refuse_argument('from_time', 'Send the instant from which the statement lists entries.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
-    perform ledger_private.refuse_argument('to_time', 'Send the instant before which the statement ends: from_time or later.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
+      'Send the instant before which the statement ends: from_time or later.'));
   end if;
-  if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(wallet_id);
+  if not exists (select from ledger.wallets w where w.id = wallet_statement.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   return row(
     wallet_id, from_time, to_time,
@@ -6874,8 +6595,8 @@ as $$
 declare
   v_head ledger.entries;
 begin
-  if not exists (select from ledger.wallets w where w.id = wallet_explain.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(wallet_id);
+  if not exists (select from ledger.wallets w where w.id = wallet_explain.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   select e.* into v_head from ledger.entries e where e.wallet_id = wallet_explain.wallet_id order by e.seq desc limit 1;
 
@@ -6938,6 +6659,27 @@ revoke all on function ledger.wallet_explain(uuid) from public;
 grant execute on function ledger.wallet_explain(uuid)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_explain.sql
+--! Included functions/ledger/entries_counterparty.sql
+create or replace function ledger.entries_counterparty(entry ledger.entries)
+returns text
+language sql
+stable
+return case
+  when entry.debit <> 'player' then entry.debit::text
+  when entry.credit <> 'player' then entry.credit::text
+  when entry.actor is not null then entry.to_wallet::text
+  -- Under the caller's own policies.
+  else (select e.wallet_id::text from ledger.entries e where e.transfer_id = entry.transfer_id and e.actor is not null)
+end;
+
+comment on function ledger.entries_counterparty(ledger.entries) is
+$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
+reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
+
+revoke all on function ledger.entries_counterparty(ledger.entries) from public;
+grant execute on function ledger.entries_counterparty(ledger.entries)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/entries_counterparty.sql
 --! Included functions/ledger/wallet_history.sql
 create or replace function ledger.wallet_history(
   wallet_id uuid,
@@ -6948,11 +6690,10 @@ returns setof ledger.history_line
 language sql
 stable
 begin atomic
-  select e.seq, e.created_at, e.kind, e.side, e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
-    e.held_balance, e.transfer_id, ledger_private.counterparty(e, t, o.kind), t.idem_key, t.actor, t.metadata
+  select e.seq, e.created_at, e.kind, ledger.entries_side(e), e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
+    e.held_balance, e.transfer_id, ledger.entries_counterparty(e), t.idem_key, t.actor, t.metadata
   from ledger.entries e
   left join ledger.transfers t on t.id = e.transfer_id
-  left join ledger.transfers o on o.id = t.reverses
   where e.wallet_id = wallet_history.wallet_id
     and e.seq > (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, from_time), 0))
     and e.seq <= (select coalesce(ledger_private.seq_before(wallet_history.wallet_id, to_time), 9223372036854775807))
@@ -7129,26 +6870,6 @@ revoke all on function ledger.wallets_holds(ledger.wallets, boolean) from public
 grant execute on function ledger.wallets_holds(ledger.wallets, boolean)
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_holds.sql
---! Included functions/ledger/entries_counterparty.sql
-create or replace function ledger.entries_counterparty(entry ledger.entries)
-returns text
-language sql
-stable
-begin atomic
-  select ledger_private.counterparty(entry, t, (select o.kind from ledger.transfers o where o.id = t.reverses))
-  from ledger.transfers t
-  where t.id = entry.transfer_id;
-end;
-
-comment on function ledger.entries_counterparty(ledger.entries) is
-$$The other side of the movement: the house's account (treasury, promotions, revenue or breakage) or the other player's wallet; of a
-reversal, that of the movement it reverses. Null where credits were only reserved or freed, and for a player who received a transfer: only
-the sender may tell who sent it.$$;
-
-revoke all on function ledger.entries_counterparty(ledger.entries) from public;
-grant execute on function ledger.entries_counterparty(ledger.entries)
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger/entries_counterparty.sql
 --! Included functions/ledger/assets_limits.sql
 create or replace function ledger.assets_limits(asset ledger.assets)
 returns ledger.asset_limits
@@ -7174,20 +6895,39 @@ stable
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
-  select w.asset_code, coalesce(w.house::text, 'players'),
-    coalesce(sum(h.balance) filter (where w.normal_side = 'debit'), 0),
-    coalesce(sum(h.balance) filter (where w.normal_side = 'credit'), 0)
-  from ledger.wallets w
-  left join lateral (
-    select e.balance from ledger.entries e where e.wallet_id = w.id order by e.seq desc limit 1
-  ) h on true
-  where ledger_trial_balance.asset_code is null or w.asset_code = ledger_trial_balance.asset_code
-  group by w.asset_code, w.house
-  order by w.asset_code, w.house nulls last
+  with place as materialized (
+    -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.
+    select m.moved, case when not m.moved then ledger_private.closed_snapshot() end as snapshot
+    from (select ledger_private.is_moved() as moved) m
+  ), movements as (
+    select t.asset_code, t.debit, t.credit, t.total_amount as amount
+    from place p cross join lateral ledger_private.newest_totals() t
+    where not p.moved
+    union all
+    select w.asset_code, a.debit, a.credit, e.amount
+    from ledger_private.rows_since((select p.snapshot from place p)) e
+    join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
+  ), sides as (
+    select m.asset_code, m.debit as account, m.amount from movements m
+    union all
+    select m.asset_code, m.credit, -m.amount from movements m
+    union all
+    -- These are told of also where nothing has moved.
+    select a.code, u.account, 0 from ledger.assets a
+      cross join unnest(array['treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
+  )
+  select s.asset_code, case s.account when 'player' then 'players' else s.account::text end,
+    greatest(sum(s.amount), 0), greatest(-sum(s.amount), 0)
+  from sides s
+  where ledger_trial_balance.asset_code is null or s.asset_code = ledger_trial_balance.asset_code
+  group by s.asset_code, s.account
+  order by s.asset_code, s.account = 'player', s.account
 $$;
 
 comment on function ledger.ledger_trial_balance(text) is
-$$The trial balance: per asset and account the balance on its normal side. Within an asset, debits and credits have the same sum.
+$$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits have the same sum. It is
+right at any moment; it takes milliseconds where blocks are closed, and longer the more was booked since the last one.
 
 - assetCode: one asset; all of them if left out.$$;
 
@@ -7221,8 +6961,8 @@ declare
 begin
   -- "No row" must never mean "no such wallet".
   if ledger_verify.wallet_id is not null
-    and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id and w.house is null) then
-    perform ledger_private.refuse_wallet(ledger_verify.wallet_id);
+    and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(ledger_verify.wallet_id));
   end if;
   if ledger_verify.wallet_id is null and pg_relation_size('ledger.entries') > 32 * 1024 * 1024 then
     v_digits := regexp_split_to_array('0123456789abcdef', '');
@@ -7237,6 +6977,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -7250,10 +6991,10 @@ begin
     end if;
   end loop;
   if ledger_verify.wallet_id is null then
-    return query select f.* from ledger_private.verify_house() f;
-    return query select f.* from ledger_private.verify_sums() f;
+    return query select f.* from ledger_private.verify_totals() f;
     return query select f.* from ledger_private.verify_records() f;
     return query select f.* from ledger_private.verify_seals() f;
+    return query select f.* from ledger_private.verify_closed() f;
   end if;
 end
 $$;
@@ -7273,7 +7014,6 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- entry_transfer: an entry says the same as its transfer
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
@@ -7286,12 +7026,13 @@ Rules:
 - lot_order: the earliest expiry was drawn first, and credits that do not expire last
 - lot_expiry: a lot that was due was booked by the wallet's next entries
 - work_list: the lists of open holds and lots are true
-- wallet_id: the id of a wallet is the one derived from its owner or house account, and no part of the house is missing
+- wallet_id: the id of a wallet is the one derived from its owner
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are numbered without gaps, none
   missing, and each hash covers the row and the one before
-- asset_sum: within an asset, debits and credits have the same sum
+- asset_sum: within an asset, what players have is what the house's accounts have
+- house_total: the totals of a block are the sums of the entries that it closed
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
@@ -7314,6 +7055,8 @@ as $$
   select f.* from ledger_private.verify_kept(kept) f
   union all
   select f.* from ledger_private.verify_seals() f
+  union all
+  select f.* from ledger_private.verify_closed() f
 $$;
 
 comment on function ledger.ledger_verify_seals(jsonb) is
@@ -7352,8 +7095,8 @@ begin
   v_proof.started_at := clock_timestamp();
   -- One statement, one snapshot.
   select array(select f from ledger_private.verify_kept(kept) f union all select f from ledger.ledger_verify() f),
-      (select max(s.seq) from ledger.seals s)
-    into v_findings, v_proof.seal_seq;
+      (select max(s.seq) from ledger.blocks s)
+    into v_findings, v_proof.block_seq;
   -- One chain of all proofs: who ends at the same time waits for a moment.
   lock table ledger.verifications in share row exclusive mode;
   select v.* into v_previous from ledger.verifications v order by v.seq desc limit 1;
@@ -7385,8 +7128,8 @@ revoke all on function ledger.ledger_prove(jsonb) from public;
 grant execute on function ledger.ledger_prove(jsonb) to wallet_job;
 --! EndIncluded functions/ledger/ledger_prove.sql
 --! Included functions/ledger/ledger_seal.sql
-create or replace function ledger.ledger_seal(max_transfers int default 100000)
-returns setof ledger.seals
+create or replace function ledger.ledger_seal(max_events int default 100000)
+returns setof ledger.blocks
 language plpgsql
 volatile
 security definer
@@ -7395,89 +7138,62 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
-  c_nil constant uuid := '00000000-0000-0000-0000-000000000000';
-  v_epoch int := ledger_private.feed_epoch();
-  v_last ledger.seals;
-  v_start ledger_private.feed_place;
-  v_until ledger_private.feed_place;
-  v_horizon xid8;
-  v_seal ledger.seals;
-  v_wallets uuid[];
-  v_seqs bigint[];
-  v_leaves bytea[];
+  v_last ledger.blocks;
+  v_block ledger.blocks;
+  v_cut ledger_private.cut;
   v_chains ledger_private.record_chain[];
   v_ids uuid[];
   v_numbers bigint[];
   v_record_leaves bytea[];
 begin
-  if max_transfers is null or max_transfers not between 1 and 1000000 then
-    perform ledger_private.refuse_argument('max_transfers', 'Ask for 1 to 1000000 transfers at a time.');
+  if max_events is null or max_events not between 1 and 1000000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_events', 'Ask for 1 to 1000000 events at a time.'));
   end if;
-  -- One at a time. Nobody else waits for this lock: postings know nothing of seals, and reading goes on.
-  lock table ledger.seals in share row exclusive mode;
-  select s.* into v_last from ledger.seals s order by s.seq desc limit 1;
-  v_start := ledger_private.seal_start(v_epoch);
+  v_block.epoch := ledger_private.feed_epoch();
+  -- One at a time. Nobody else waits for this lock: postings know nothing of blocks, and reading goes on.
+  lock table ledger.blocks in share row exclusive mode;
+  select b.* into v_last from ledger.blocks b order by b.seq desc limit 1;
+  v_block.seq := coalesce(v_last.seq, 0) + 1;
+  v_block.sealed_at := clock_timestamp();
+  -- After the instant: whoever has an earlier number may have booked before it, whoever has a later one has not.
+  v_block.xid := pg_current_xact_id();
   select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq order by r.chain, r.id),
       array_agg(ledger_private.seal_leaf(r.id, r.seq, r.hash) order by r.chain, r.id)
     into v_chains, v_ids, v_numbers, v_record_leaves
-    from ledger_private.unsealed_records(max_transfers) r;
-  -- What began before this has ended, and the next statement sees it: no block leaves out what is committed late.
-  v_horizon := pg_snapshot_xmin(pg_current_snapshot());
-  loop
-    select t.xid, t.id into v_until
-      from ledger.transfers t
-      where (t.xid, t.id) > (v_start.xid, v_start.id) and t.xid < v_horizon
-      order by t.xid, t.id
-      offset max_transfers - 1
-      limit 1;
-    if not found then
-      v_until := row(v_horizon, c_nil);
-    end if;
-    select array_agg(h.wallet_id order by h.wallet_id), array_agg(h.seq order by h.wallet_id), sum(h.seq - h.sealed_seq),
-        array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, h.hash) order by h.wallet_id)
-      into v_wallets, v_seqs, v_seal.entries, v_leaves
-      from ledger_private.unsealed_heads(v_start, v_until) h;
-    exit when v_wallets is not null or v_until.xid = v_horizon;
-    v_start := v_until;
-  end loop;
-
-  if v_wallets is null and v_ids is null then
+    from ledger_private.unsealed_records(max_events) r;
+  v_cut := ledger_private.cut(ledger_private.closed_snapshot(), v_last.final_until, v_block.seq);
+  if v_cut.wallet_ids is null and v_ids is null then
     return;
   end if;
-  v_seal.seq := coalesce(v_last.seq, 0) + 1;
-  v_seal.entries := coalesce(v_seal.entries, 0);
-  v_seal.wallets := coalesce(cardinality(v_wallets), 0);
-  v_seal.root := ledger_private.merkle_root(v_leaves || v_record_leaves);
-  v_seal.previous := v_last.hash;
-  v_seal.horizon := v_until.xid;
-  v_seal.horizon_id := v_until.id;
-  v_seal.epoch := v_epoch;
-  v_seal.sealed_at := clock_timestamp();
-  v_seal.actor := ledger_private.actor();
-  v_seal.hash := ledger_private.seal_hash(v_seal);
+  v_block.entries := v_cut.entries;
+  v_block.wallets := coalesce(cardinality(v_cut.wallet_ids), 0);
+  v_block.root := ledger_private.merkle_root(v_cut.leaves || v_record_leaves);
+  v_block.totals_hash := ledger_private.totals_hash(v_cut.totals);
+  v_block.previous := v_last.hash;
+  v_block.snapshot := v_cut.snapshot;
+  v_block.final_until := ledger_private.final_until(v_cut.snapshot, v_block.epoch);
+  v_block.actor := ledger_private.actor();
+  v_block.hash := ledger_private.seal_hash(v_block);
+  perform ledger_private.write_block(v_block, v_cut);
   perform set_config('ledger.posting', 'on', true);
-  -- Above READ COMMITTED the last seal may be one that is not seen: then this is 40001.
-  insert into ledger.seals select v_seal.* on conflict on constraint seals_pkey do nothing;
-  insert into ledger.seal_heads (wallet_id, seal_seq, seq)
-    select h.wallet_id, v_seal.seq, h.seq from unnest(v_wallets, v_seqs) h (wallet_id, seq);
-  insert into ledger.seal_records (chain, id, seal_seq, seq)
-    select r.chain, r.id, v_seal.seq, r.seq from unnest(v_chains, v_ids, v_numbers) r (chain, id, seq);
+  insert into ledger.block_records (chain, id, block_seq, seq)
+    select r.chain, r.id, v_block.seq, r.seq from unnest(v_chains, v_ids, v_numbers) r (chain, id, seq);
   delete from ledger_private.unsealed_events u
     using unnest(v_chains, v_ids, v_numbers) r (chain, id, seq)
     where r.chain = 'wallet' and u.wallet_id = r.id and u.seq <= r.seq;
   perform set_config('ledger.posting', '', true);
-  return next v_seal;
+  return next v_block;
 end
 $$;
 
 comment on function ledger.ledger_seal(int) is
 $$@behavior -*
-Closes a block over the entries committed since the last seal: a Merkle tree over the newest entry of each wallet, whose hash covers those
-before it, and over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications), and a seal that
-covers the tree and the seal before. No row where nothing is new. No posting waits for it, and it waits for none: entries
-whose transaction began after one that is still open are left to the next seal. Call it again, in a transaction of its own, until it returns nothing.
+Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose hash covers those before it, and
+over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications); the totals of the house's accounts;
+and a hash that covers all that and the block before. No row where nothing is new. No posting waits for it, and it waits for none: what a transaction
+that is still open has booked is left to a later block. Call it again, in a transaction of its own, until it returns nothing.
 
-- maxTransfers: how many transfers, and how many events of wallets, a block covers at most, 1 to 1000000.
+- maxEvents: how many events of wallets a block covers at most, 1 to 1000000.
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
@@ -7503,37 +7219,42 @@ declare
   v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
 begin
   if "limit" is null or "limit" not between 1 and 10000 then
-    perform ledger_private.refuse_argument('limit', 'Ask for 1 to 10000 events at a time.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Ask for 1 to 10000 events at a time.'));
   end if;
   v_parts := regexp_match(after,
     '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
   if after is not null and v_parts is null then
-    perform ledger_private.refuse_argument('after', 'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}');
+    perform ledger_private.refuse(ledger_private.invalid_argument('after',
+      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
   end if;
   v_epoch := ledger_private.feed_epoch();
   if after is not null then
     v_xid := v_parts[2]::xid8;
     v_id := v_parts[3]::uuid;
     if v_parts[1]::int <> v_epoch then
-      perform ledger_private.refuse_argument('after',
+      perform ledger_private.refuse(ledger_private.invalid_argument('after',
         'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
-        jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text));
-    elsif not exists (select from ledger.transfers t where t.xid = v_xid and t.id = v_id) then
-      perform ledger_private.refuse_argument('after',
+        jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text)));
+    elsif not exists (select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
+      perform ledger_private.refuse(ledger_private.invalid_argument('after',
         'The ledger no longer has that event. Start again from null, and skip the transfers that you know by their ids.',
-        '{"reason": "cursor_unknown"}');
+        '{"reason": "cursor_unknown"}'));
     end if;
   end if;
   return query
-    select v_epoch || '.' || t.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
+    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
         t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
         t.metadata, t.created_at
-      from ledger.transfers t
+      from (
+        select e.xid, e.transfer_id from ledger.entries e
+          where e.actor is not null and (e.xid, e.transfer_id) > (v_xid, v_id) and e.xid < v_horizon
+          order by e.xid, e.transfer_id
+          limit ledger_events."limit"
+      ) n
+      join ledger.transfers t on t.id = n.transfer_id
       -- One look-up for each: joined, all wallets may be read.
       left join lateral (select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1) w on true
-      where (t.xid, t.id) > (v_xid, v_id) and t.xid < v_horizon
-      order by t.xid, t.id
-      limit ledger_events."limit";
+      order by n.xid, n.transfer_id;
 end
 $$;
 
@@ -7565,7 +7286,7 @@ declare
   v_events int;
 begin
   if "limit" is null or "limit" not between 1 and 10000 then
-    perform ledger_private.refuse_argument('limit', 'Read 1 to 10000 events at a time.');
+    perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Read 1 to 10000 events at a time.'));
   end if;
   if after is null then
     next_cursor := coalesce(ledger_private.feed_end(), '');
@@ -7584,8 +7305,7 @@ begin
     select s.wallet_id, max(s.seq) as seq
       from page p
       cross join lateral (values (p.debit_wallet_id, p.debit_seq), (p.credit_wallet_id, p.credit_seq)) s (wallet_id, seq)
-      join ledger.wallets w on w.id = s.wallet_id
-      where w.house is null
+      where s.wallet_id is not null
       group by s.wallet_id
   ), notified as (
     select count(pg_notify('wallet:' || c.wallet_id, c.seq::text)) from changed c
@@ -7650,8 +7370,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
   with place as (
-    select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next,
-        ledger_private.seal_start((select max(e.epoch) from ledger.feed_epochs e)) as sealed
+    select pg_snapshot_xmin(pg_current_snapshot()) as horizon, pg_snapshot_xmax(pg_current_snapshot()) as next
   ), moments (name, since) as (
     -- Wallets that fail are counted below: they would hide that nobody books the others.
     select 'oldest_due_seconds', least(
@@ -7664,14 +7383,17 @@ as $$
     union all
     select 'last_clean_verify_seconds', (select max(v.finished_at) from ledger.verifications v where v.findings = 0)
     union all
-    select 'last_seal_seconds', (select s.sealed_at from ledger.seals s order by s.seq desc limit 1)
+    select 'last_seal_seconds', (select s.sealed_at from ledger.blocks s order by s.seq desc limit 1)
     union all
     -- The places are sub-selects, so that the index is looked up and not read.
-    select 'unsealed_seconds', (select t.created_at from ledger.transfers t
-      where (t.xid, t.id) > ((select (p.sealed).xid from place p), (select (p.sealed).id from place p)) order by t.xid, t.id limit 1)
+    select 'unsealed_seconds', least(
+        (select e.created_at from ledger.entries e
+          where e.actor is not null and e.xid >= (select pg_snapshot_xmax(ledger_private.closed_snapshot())) order by e.xid, e.transfer_id limit 1),
+        (select min(e.created_at) from ledger.entries e
+          where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(ledger_private.closed_snapshot())))))
     union all
-    select 'feed_lag_seconds', (select t.created_at from ledger.transfers t
-      where t.xid >= (select p.horizon from place p) order by t.xid, t.id limit 1)
+    select 'feed_lag_seconds', (select e.created_at from ledger.entries e
+      where e.actor is not null and e.xid >= (select p.horizon from place p) order by e.xid, e.transfer_id limit 1)
   ), waits as (
     select count(*) as number, min(l.waitstart) as since
       from pg_locks l join pg_stat_activity a on a.pid = l.pid

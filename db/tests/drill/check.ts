@@ -106,7 +106,7 @@ async function readCommits(url: string): Promise<Map<string, number>> {
   return withChecker(url, async (client) => {
     const { rows } = await client.query<{ wallet: string; key: string; at: string }>(
       `select wallet_id as wallet, idem_key as key, extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000 as at
-       from ledger.transfers where idem_key is not null`,
+       from ledger.entries where idem_key is not null`,
     );
     return new Map(rows.map(({ wallet, key, at }) => [keyOf({ wallet, key }), Number(at)]));
   });

@@ -15,8 +15,8 @@ const db = createDatabase();
 const prove = (kept?: string) => callAll<Finding>(db, 'ledger_prove', { kept });
 const recorded = async () =>
   (
-    await db.query<{ findings: string; seal_seq: string | null; kept_seals: string; actor: string; sane: boolean }>(
-      `select findings, seal_seq, kept_seals, actor, started_at <= finished_at and finished_at <= clock_timestamp() as sane
+    await db.query<{ findings: string; block_seq: string | null; kept_seals: string; actor: string; sane: boolean }>(
+      `select findings, block_seq, kept_seals, actor, started_at <= finished_at and finished_at <= clock_timestamp() as sane
        from ledger.verifications order by id`,
     )
   ).rows;

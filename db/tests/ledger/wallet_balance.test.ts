@@ -3,9 +3,7 @@ import {
   call,
   createDatabase,
   forceHead,
-  houseWallet,
   inMs,
-  newAsset,
   newKey,
   newOwner,
   newWallet,
@@ -150,18 +148,6 @@ describe('wallet_balance', () => {
       detail: { wallet_id },
     });
   });
-
-  it.each(['treasury', 'promotions', 'revenue', 'breakage'])(
-    "refuses a wallet of the house's %s, to an auditor too (WLNOW)",
-    async (house) => {
-      const wallet_id = await houseWallet(db, await newAsset(db), house, 0);
-
-      expect(await refusal(call(db, 'wallet_balance', { wallet_id }))).toMatchObject({ code: 'WLNOW' });
-      expect(await refusal(call(await db.connectAs('auditor', 'a'), 'wallet_balance', { wallet_id }))).toMatchObject({
-        code: 'WLNOW',
-      });
-    },
-  );
 
   it('reads a few pages for what is due of a wallet that has had 20,000 holds', async () => {
     const owner = newOwner();

@@ -8,7 +8,6 @@ import {
   createDatabase,
   expectSound,
   forceHead,
-  houseWallet,
   inMs,
   MAX_BALANCE,
   newAsset,
@@ -325,16 +324,6 @@ describe('wallet_bonus, in order of precedence,', () => {
       detail: { wallet_id: UNKNOWN_WALLET },
       arrange: () =>
         Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey(), expires_at: '2000-01-01' }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'a house wallet',
-      detail: {},
-      arrange: async () => ({
-        wallet_id: await houseWallet(db, await someAsset(db), 'promotions', 3),
-        amount: 1,
-        idem_key: newKey(),
-      }),
     },
     {
       code: 'WLKEY',

@@ -8,7 +8,6 @@ import {
   callAll,
   createDatabase,
   expectSound,
-  houseWallet,
   inMs,
   newAsset,
   newKey,
@@ -318,16 +317,6 @@ describe('wallet_capture, in order of precedence,', () => {
       what: 'an unknown wallet',
       detail: { wallet_id: UNKNOWN_WALLET },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, hold_id: randomUUID(), idem_key: newKey() }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'a house wallet',
-      detail: {},
-      arrange: async () => ({
-        wallet_id: await houseWallet(db, await someAsset(db), 'revenue', 3),
-        hold_id: randomUUID(),
-        idem_key: newKey(),
-      }),
     },
     {
       code: 'WLNOH',

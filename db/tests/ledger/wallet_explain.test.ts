@@ -3,7 +3,6 @@ import {
   call,
   callAll,
   createDatabase,
-  houseWallet,
   inMs,
   newKey,
   newOwner,
@@ -171,11 +170,5 @@ describe('wallet_explain', () => {
       code: 'WLNOW',
       detail: { wallet_id },
     });
-  });
-
-  it('refuses a wallet of the house (WLNOW)', async () => {
-    const wallet_id = await houseWallet(db, await someAsset(db), 'breakage', 0);
-
-    expect(await refusal(callAll(db, 'wallet_explain', { wallet_id }))).toMatchObject({ code: 'WLNOW' });
   });
 });

@@ -57,12 +57,4 @@ describe('wallet_id', () => {
   it('is null where an argument is', async () => {
     expect([await walletId(null, 'GOLD'), await walletId('alice', null)]).toEqual([null, null]);
   });
-
-  it('never meets the id of a house wallet', async () => {
-    const { rows } = await db.query<{ id: string }>(
-      "select ledger_private.house_wallet_id('GOLD', 'treasury', 32) as id",
-    );
-
-    expect(rows[0]?.id).not.toBe(await walletId('treasury', 'GOLD'));
-  });
 });

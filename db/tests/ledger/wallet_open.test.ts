@@ -15,9 +15,6 @@ interface Wallet {
   id: string;
   owner_id: string;
   asset_code: string;
-  normal_side: string;
-  house: null;
-  stripe: null;
   status: string;
   created_at: string;
 }
@@ -41,9 +38,6 @@ describe('wallet_open', () => {
       id: derived?.id,
       owner_id: owner,
       asset_code: asset,
-      normal_side: 'credit',
-      house: null,
-      stripe: null,
       status: 'open',
       created_at: expect.any(String) as string,
     });

@@ -8,7 +8,6 @@ import {
   createDatabase,
   expectSound,
   forceHead,
-  houseWallet,
   inMs,
   MAX_BALANCE,
   newAsset,
@@ -17,7 +16,6 @@ import {
   passed,
   postBatch,
   type Receipt,
-  type Refusal,
   refusal,
   type RefusalCase,
   rowsOf,
@@ -88,7 +86,7 @@ describe('wallet_post_batch', () => {
 
   async function entriesOf(wallet_id: string): Promise<unknown[]> {
     const { rows } = await db.query(
-      'select seq, kind, side, amount, bonus_amount, balance from ledger.entries where wallet_id = $1 order by seq',
+      'select seq, kind, debit, credit, amount, bonus_amount, balance from ledger.entries where wallet_id = $1 order by seq',
       [wallet_id],
     );
     return rows;
@@ -136,20 +134,23 @@ describe('wallet_post_batch', () => {
     await expectSound(db);
   });
 
-  it("books the house's side apart from that of single calls", async () => {
+  it("names the house's accounts in the wallet's own entries, one for each item", async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
 
     await postBatch(db, [topUp(wallet, 10), bonus(wallet, 4), spend(wallet, 6), topUp(wallet, 1)]);
 
-    expect(await entriesOf(await houseWallet(db, asset, 'treasury', 32))).toMatchObject([
-      { seq: '1', amount: '10', side: 'debit', balance: '10' },
-      { seq: '2', amount: '1', side: 'debit', balance: '11' },
+    expect(await entriesOf(wallet)).toMatchObject([
+      { seq: '1', debit: 'treasury', credit: 'player', amount: '10', balance: '10' },
+      { seq: '2', debit: 'promotions', credit: 'player', amount: '4', bonus_amount: '4', balance: '14' },
+      { seq: '3', debit: 'player', credit: 'revenue', amount: '6', bonus_amount: '4', balance: '8' },
+      { seq: '4', debit: 'treasury', credit: 'player', amount: '1', balance: '9' },
     ]);
-    expect(await entriesOf(await houseWallet(db, asset, 'promotions', 32))).toMatchObject([{ balance: '4' }]);
-    expect(await entriesOf(await houseWallet(db, asset, 'revenue', 32))).toMatchObject([
-      { side: 'credit', balance: '6', bonus_amount: '4' },
-    ]);
+    const { rows } = await db.query(
+      'select count(*)::int as entries from ledger.entries e join ledger.wallets w on w.id = e.wallet_id where w.asset_code = $1',
+      [asset],
+    );
+    expect(rows).toEqual([{ entries: 4 }]);
   });
 
   it('books for several assets', async () => {
@@ -303,7 +304,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it("books what is due in its wallets first, against the batches' part of breakage", async () => {
+    it('books what is due in its wallets first, to breakage', async () => {
       const asset = await newAsset(db);
       const [one, two] = [
         await newWallet(db, asset, { bought: 10 }),
@@ -320,19 +321,22 @@ describe('wallet_post_batch', () => {
         { seq: '4', balance: '9', bonus_amount: '0' },
         { seq: '5', balance: '0', bonus_amount: '1', held_balance: '0' },
       ]);
-      expect(await entriesOf(one)).toMatchObject([{}, {}, { kind: 'expiry', amount: '5' }, {}, { balance: '20' }]);
-      expect(await entriesOf(two)).toMatchObject([{}, {}, {}, { kind: 'release' }, {}]);
-      expect(await entriesOf(await houseWallet(db, asset, 'breakage', 32))).toMatchObject([
-        { kind: 'expiry', amount: '5' },
+      expect(await entriesOf(one)).toMatchObject([
+        {},
+        {},
+        { kind: 'expiry', debit: 'player', credit: 'breakage', amount: '5' },
+        {},
+        { balance: '20' },
       ]);
+      expect(await entriesOf(two)).toMatchObject([{}, {}, {}, { kind: 'release' }, {}]);
       await expectSound(db);
     });
 
     /**
-     * How a batch is refused that waits for a wallet which another session is giving 5 credits: these expire while it waits. That cannot be moved
+     * What comes of a batch that waits for a wallet which another session is giving 5 credits: these expire while it waits. That cannot be moved
      * into the past, since it is not committed; a machine that takes longer than they have is given more time.
      */
-    async function refusedAfterWaiting(wallet: string, requests: WalletRequest[]): Promise<Refusal> {
+    async function afterWaiting(wallet: string, requests: WalletRequest[]): Promise<Receipt[]> {
       const [blocker, waiter] = [await db.connectJob(), await db.connectJob()];
       for (let ms = 300; ms < 60_000; ms *= 2) {
         const request = { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: await inMs(db, ms) };
@@ -340,14 +344,15 @@ describe('wallet_post_batch', () => {
         const given = await call(blocker, 'wallet_bonus', request).catch(() => undefined);
         if (given) {
           await waiter.query('begin');
-          const waiting = refusal(postBatch(waiter, requests));
+          const waiting = postBatch(waiter, requests);
           waiting.catch(() => undefined);
           await waitsForLock(db, waiter);
           const { rowCount: early } = await db.query('select where clock_timestamp() < $1', [request.expires_at]);
           if (early) {
             await passed(db, request.expires_at);
             await blocker.query('commit');
-            return waiting.finally(() => waiter.query('rollback'));
+            const receipts = await waiting.finally(() => waiter.query('commit'));
+            return receipts;
           }
           await blocker.query('rollback');
           await waiting.catch(() => undefined);
@@ -362,25 +367,25 @@ describe('wallet_post_batch', () => {
     it('cannot spend what expires while it waits for the wallet (WLFND)', async () => {
       const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
 
-      expect(await refusedAfterWaiting(wallet, [spend(wallet, 6)])).toMatchObject({
+      expect(await refusal(afterWaiting(wallet, [spend(wallet, 6)]))).toMatchObject({
         code: 'WLFND',
         detail: { available: '1', requested: '6', index: 0 },
       });
       await expectSound(db);
     });
 
-    it('does not wait for breakage where something fell due while it waited (55P03)', async () => {
+    it('books what fell due while it waited, and waits for no sweep of other wallets', async () => {
       const asset = await newAsset(db);
       const [wallet, other] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
       const sweep = await db.connectJob();
       await giveDue(db, [other], 5);
       await sweep.query('begin');
       await sweep.query('select ledger.wallet_expire_due()');
-      const requests = [spend(wallet, 1)];
 
-      expect(await refusedAfterWaiting(wallet, requests)).toMatchObject({ code: '55P03' });
+      expect(await afterWaiting(wallet, [spend(wallet, 1)])).toMatchObject([{ balance: '0', bonus_amount: '0' }]);
       await sweep.query('commit');
-      expect(await postBatch(db, requests)).toMatchObject([{ balance: '0', bonus_amount: '0' }]);
+      expect(await entriesOf(wallet)).toMatchObject([{}, {}, { kind: 'expiry', amount: '5' }, { kind: 'spend' }]);
+      expect(await entriesOf(other)).toMatchObject([{}, { kind: 'expiry', amount: '5' }]);
       await expectSound(db);
     });
   });
@@ -746,7 +751,6 @@ describe('wallet_post_batch refuses', () => {
       return request;
     }
     const unknown = transfer(UNKNOWN_WALLET, UNKNOWN_WALLET, 1);
-    const house = async () => houseWallet(db, await newAsset(db), 'treasury', 32);
 
     const table: (Omit<RefusalCase, 'arrange'> & { arrange: () => Promise<WalletRequest> })[] = [
       ...BAD_AMOUNTS.flatMap((amount) => [
@@ -822,18 +826,6 @@ describe('wallet_post_batch refuses', () => {
       },
       {
         code: 'WLNOW',
-        what: 'a house wallet, that of batches too',
-        detail: {},
-        arrange: async () => spend(await house(), 1),
-      },
-      {
-        code: 'WLNOW',
-        what: 'from a house wallet of another asset',
-        detail: {},
-        arrange: async () => ({ ...(await hopeless({ to: 'closed' })), wallet_id: await house(), amount: 2 }),
-      },
-      {
-        code: 'WLNOW',
         what: 'from a hopeless wallet with a taken key to an unknown one',
         detail: { wallet_id: UNKNOWN_WALLET },
         arrange: async () => ({
@@ -841,12 +833,6 @@ describe('wallet_post_batch refuses', () => {
           counterparty_id: UNKNOWN_WALLET,
           amount: 2,
         }),
-      },
-      {
-        code: 'WLNOW',
-        what: 'from a hopeless wallet with a taken key to a house wallet of another asset',
-        detail: {},
-        arrange: async () => ({ ...(await hopeless({ from: 'closed' })), counterparty_id: await house(), amount: 2 }),
       },
       {
         code: 'WLAST',
@@ -958,7 +944,6 @@ describe('wallet_post_batch, beside other calls,', () => {
     await other.query("set lock_timeout = '10s'");
     const key = () => ({ idem_key: newKey() });
 
-    // In every stripe.
     for (const name of ['wallet_top_up', 'wallet_bonus', 'wallet_spend'])
       await other.query(`select ledger.${name}(w, 20, gen_random_uuid()::text) from unnest($1::uuid[]) w`, [others]);
     await call(other, 'wallet_transfer', { from_wallet: first, to_wallet: second, amount: 1, ...key() });

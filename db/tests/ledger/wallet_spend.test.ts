@@ -8,7 +8,6 @@ import {
   createDatabase,
   expectSound,
   forceHead,
-  houseWallet,
   inMs,
   MAX_BALANCE,
   newAsset,
@@ -311,16 +310,6 @@ describe('wallet_spend, in order of precedence,', () => {
       what: 'an unknown wallet',
       detail: { wallet_id: UNKNOWN_WALLET },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'an empty house wallet',
-      detail: {},
-      arrange: async () => ({
-        wallet_id: await houseWallet(db, await someAsset(db), 'revenue', 3),
-        amount: 1,
-        idem_key: newKey(),
-      }),
     },
     {
       code: 'WLKEY',

@@ -48,8 +48,8 @@ const WRONG = `
     from periods p
     cross join lateral ledger.wallet_statement($1, p.from_time, p.to_time) s
     cross join lateral (
-      select coalesce(sum(case e.side when 'credit' then e.amount else -e.amount end), 0) as amount,
-          coalesce(sum(case e.side when 'credit' then e.bonus_amount else -e.bonus_amount end), 0) as bonus,
+      select coalesce(sum(case ledger.entries_side(e) when 'credit' then e.amount else -e.amount end), 0) as amount,
+          coalesce(sum(case ledger.entries_side(e) when 'credit' then e.bonus_amount else -e.bonus_amount end), 0) as bonus,
           coalesce(sum(e.held_amount), 0) as held,
           count(*) as lines, min(e.seq) as first, max(e.seq) as last
         from ledger.entries e

@@ -7,7 +7,6 @@ import {
   createDatabase,
   expectSound,
   forceHead,
-  houseWallet,
   MAX_BALANCE,
   newAsset,
   newKey,
@@ -60,7 +59,7 @@ describe('wallet_top_up', () => {
     await expectSound(db);
   });
 
-  it('writes one transfer and two entries that agree', async () => {
+  it('writes one entry, in the wallet, and none for the house', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
 
@@ -75,20 +74,20 @@ describe('wallet_top_up', () => {
       rows: [transfer],
     } = await db.query('select * from ledger.transfers where id = $1', [receipt.transfer_id]);
     const { rows: entries } = await db.query(
-      `select wallet_id, seq, kind, side, amount, balance, topped_up_total, granted_total, spent_total
-       from ledger.entries where transfer_id = $1 order by side`,
+      `select wallet_id, seq, kind, debit, credit, ledger.entries_side(e) as side, amount, balance, topped_up_total, granted_total, spent_total
+       from ledger.entries e where transfer_id = $1`,
       [receipt.transfer_id],
     );
-    const {
-      rows: [stripe],
-    } = await db.query<{ stripe: number }>('select ledger.wallet_stripe($1) as stripe', [wallet]);
-    const treasury = await houseWallet(db, asset, 'treasury', stripe?.stripe ?? -1);
+    const { rows: journal } = await db.query(
+      'select side, account, wallet_id, asset_code, amount from ledger.journal where transfer_id = $1 order by side',
+      [receipt.transfer_id],
+    );
     expect(transfer).toMatchObject({
       wallet_id: wallet,
       idem_key: 'the-key',
       kind: 'top_up',
-      debit_wallet_id: treasury,
-      debit_seq: '1',
+      debit_wallet_id: null,
+      debit_seq: null,
       credit_wallet_id: wallet,
       credit_seq: '1',
       requested_amount: '7',
@@ -102,20 +101,11 @@ describe('wallet_top_up', () => {
     });
     expect(entries).toEqual([
       {
-        wallet_id: treasury,
-        seq: '1',
-        kind: 'top_up',
-        side: 'debit',
-        amount: '7',
-        balance: '7',
-        topped_up_total: '7',
-        granted_total: '0',
-        spent_total: '0',
-      },
-      {
         wallet_id: wallet,
         seq: '1',
         kind: 'top_up',
+        debit: 'treasury',
+        credit: 'player',
         side: 'credit',
         amount: '7',
         balance: '7',
@@ -123,6 +113,10 @@ describe('wallet_top_up', () => {
         granted_total: '0',
         spent_total: '0',
       },
+    ]);
+    expect(journal).toEqual([
+      { side: 'debit', account: 'treasury', wallet_id: null, asset_code: asset, amount: '7' },
+      { side: 'credit', account: 'player', wallet_id: wallet, asset_code: asset, amount: '7' },
     ]);
   });
 
@@ -295,16 +289,6 @@ describe('wallet_top_up, in order of precedence,', () => {
       what: 'an unknown wallet',
       detail: { wallet_id: UNKNOWN_WALLET },
       arrange: () => Promise.resolve({ wallet_id: UNKNOWN_WALLET, amount: 1, idem_key: newKey() }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'a house wallet',
-      detail: {},
-      arrange: async () => ({
-        wallet_id: await houseWallet(db, await someAsset(db), 'treasury', 3),
-        amount: 1,
-        idem_key: newKey(),
-      }),
     },
     {
       code: 'WLKEY',

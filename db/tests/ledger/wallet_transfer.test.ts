@@ -7,7 +7,6 @@ import {
   createDatabase,
   expectSound,
   forceHead,
-  houseWallet,
   inMs,
   MAX_BALANCE,
   newAsset,
@@ -57,6 +56,60 @@ describe('wallet_transfer', () => {
       { account: 'players', credit: '41' },
     ]);
     await expectSound(db);
+  });
+
+  it('writes two entries: the request stands in that of the wallet which sent, and who sent in no other', async () => {
+    const asset = await someAsset(db);
+    const [from, to] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset, { bought: 1 })];
+
+    const { transfer_id } = await call(db, 'wallet_transfer', {
+      from_wallet: from,
+      to_wallet: to,
+      amount: 15,
+      idem_key: 'the-key',
+      metadata: { gift: true },
+    });
+
+    const { rows } = await db.query(
+      `select wallet_id, seq, debit, credit, ledger.entries_side(e) as side, amount, topped_up_total, spent_total, sent_total, to_wallet, to_seq,
+         idem_key, requested_amount, metadata, actor is null as received
+       from ledger.entries e where transfer_id = $1 order by side`,
+      [transfer_id],
+    );
+    const moved = { seq: '2', debit: 'player', credit: 'player', amount: '15', spent_total: '0' };
+    expect(rows).toEqual([
+      {
+        ...{
+          wallet_id: from,
+          side: 'debit',
+          ...moved,
+          topped_up_total: '40',
+          sent_total: '15',
+          to_wallet: to,
+          to_seq: '2',
+        },
+        ...{ idem_key: 'the-key', requested_amount: '15', metadata: { gift: true }, received: false },
+      },
+      {
+        ...{
+          wallet_id: to,
+          side: 'credit',
+          ...moved,
+          topped_up_total: '1',
+          sent_total: '0',
+          to_wallet: null,
+          to_seq: null,
+        },
+        ...{ idem_key: null, requested_amount: null, metadata: null, received: true },
+      },
+    ]);
+    const { rows: transfers } = await db.query(
+      'select wallet_id, debit_wallet_id, debit_seq, credit_wallet_id, credit_seq from ledger.transfers where id = $1',
+      [transfer_id],
+    );
+    expect(transfers).toEqual([
+      { wallet_id: from, debit_wallet_id: from, debit_seq: '2', credit_wallet_id: to, credit_seq: '2' },
+    ]);
   });
 
   it('works in both directions, whichever id is lower', async () => {
@@ -342,7 +395,6 @@ describe('wallet_transfer, in order of precedence,', () => {
     return { from_wallet, to_wallet, idem_key };
   }
   const anyWallet = async () => newWallet(db, await someAsset(db));
-  const anyHouse = async (house: string) => houseWallet(db, await newAsset(db), house, 7);
 
   const table: RefusalCase[] = [
     ...BAD_AMOUNTS.flatMap((amount) => [
@@ -420,15 +472,6 @@ describe('wallet_transfer, in order of precedence,', () => {
     },
     {
       code: 'WLSLF',
-      what: 'a house wallet to itself',
-      detail: {},
-      arrange: async () => {
-        const house = await anyHouse('treasury');
-        return { from_wallet: house, to_wallet: house, amount: 1, idem_key: newKey() };
-      },
-    },
-    {
-      code: 'WLSLF',
       what: 'a frozen, empty wallet to itself with a taken key',
       detail: {},
       arrange: async () => {
@@ -454,26 +497,6 @@ describe('wallet_transfer, in order of precedence,', () => {
       arrange: async () => ({
         ...(await hopeless({ from: 'closed', to: 'open' })),
         to_wallet: UNKNOWN_WALLET,
-        amount: 2,
-      }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'from a house wallet of another asset',
-      detail: {},
-      arrange: async () => ({
-        ...(await hopeless({ from: 'open', to: 'closed' })),
-        from_wallet: await anyHouse('revenue'),
-        amount: 2,
-      }),
-    },
-    {
-      code: 'WLNOW',
-      what: 'from a hopeless wallet with a taken key to a house wallet of another asset',
-      detail: {},
-      arrange: async () => ({
-        ...(await hopeless({ from: 'closed', to: 'open' })),
-        to_wallet: await anyHouse('treasury'),
         amount: 2,
       }),
     },
@@ -557,6 +580,23 @@ describe('wallet_transfer, in order of precedence,', () => {
     expect(
       await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 1, idem_key: newKey() })),
     ).toMatchObject({ code: 'WLAST', detail: { from_asset: one, to_asset: two } });
+  });
+
+  it('counts what was sent in a lifetime towards the limit, and not what was received (WLLIM)', async () => {
+    const asset = await someAsset(db);
+    const [from_wallet, to_wallet] = [await newWallet(db, asset), await newWallet(db, asset)];
+    for (const [wallet, sent_total] of [
+      [from_wallet, '8999999999999999995'],
+      [to_wallet, MAX_BALANCE],
+    ] as const)
+      await forceHead(db, wallet, { balance: '100', sent_total });
+
+    expect(
+      await refusal(call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 6, idem_key: newKey() })),
+    ).toMatchObject({ code: 'WLLIM', detail: { wallet_id: from_wallet, max: MAX_BALANCE, left: '5' } });
+    expect(await call(db, 'wallet_transfer', { from_wallet, to_wallet, amount: 5, idem_key: newKey() })).toMatchObject({
+      balance: '95',
+    });
   });
 
   it('does not touch what is held (WLFND)', async () => {

@@ -6,8 +6,8 @@ import type { Instant, Status } from './wallet.ts';
 
 /** Players' wallets of one asset; `late` is only opened by a command. */
 export const WALLETS = ['ann', 'ben', 'cid', 'late'];
-/** A wallet of another asset, one that is not there, and one of the house. */
-const STRANGERS = ['foreign', 'nobody', 'house'];
+/** A wallet of another asset, and one that is not there. */
+const STRANGERS = ['foreign', 'nobody'];
 const YEARS = [2101, 2102].map((year) => Date.UTC(year, 0) * 1000);
 
 type Amount = bigint | 'all' | 'more' | null;

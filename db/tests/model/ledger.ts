@@ -347,6 +347,7 @@ class Call {
     const parts = this.#take(from, request.amount ?? 0n);
     from.seq += 1;
     to.seq += 1;
+    from.sent += sum(parts);
     // They keep their expiry, in a lot of the wallet where they arrive.
     give(
       to,

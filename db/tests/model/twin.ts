@@ -2,16 +2,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import {
-  call,
-  callAll,
-  houseWallet,
-  passed,
-  postBatch,
-  type Receipt as Row,
-  refusal,
-  UNKNOWN_WALLET,
-} from '../helpers.ts';
+import { call, callAll, passed, postBatch, type Receipt as Row, refusal, UNKNOWN_WALLET } from '../helpers.ts';
 import { type Balance, Ledger, type Receipt, Refused, type Request } from './ledger.ts';
 import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
 
@@ -54,7 +45,7 @@ export class Twin {
     this.ledger = new Ledger(assets);
   }
 
-  /** Knows these wallets, none of which is open yet, one that is not there and one of the house. */
+  /** Knows these wallets, none of which is open yet, and one that is not there. */
   static async start(
     client: pg.Client,
     wallets: Record<string, string>,
@@ -70,7 +61,6 @@ export class Twin {
     }
     twin.#before = await twin.#accounts();
     twin.#ids.set('nobody', UNKNOWN_WALLET);
-    twin.#ids.set('house', await houseWallet(client, twin.#asset, 'treasury', 0));
     return twin;
   }
 
@@ -166,7 +156,7 @@ export class Twin {
     const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[]; open: string[] }>(
       `select (extract(epoch from statement_timestamp()) * 1000000)::bigint as now, w.status, b.balance, b.bonus_balance, b.held_balance,
          b.available, b.seq, coalesce(e.topped_up_total, 0) as topped_up, coalesce(e.granted_total, 0) as granted,
-         coalesce(e.spent_total, 0) as spent,
+         coalesce(e.spent_total, 0) as spent, coalesce(e.sent_total, 0) as sent,
          array(select json_build_array(p.source, p.amount::text, (extract(epoch from p.expires_at) * 1000000)::bigint, p.hold_id)
            from ledger.wallet_explain(w.id) p) as parts,
          array(select h.id::text from ledger.wallets_holds(w, true) h where ledger.holds_status(h) = 'open') as open
@@ -182,7 +172,7 @@ export class Twin {
         wallet: wallets[place]?.name,
         status: row.status,
         balance: balanceOf(row),
-        totals: [row.topped_up, row.granted, row.spent],
+        totals: [row.topped_up, row.granted, row.spent, row.sent],
         parts: row.parts.map((part) => JSON.stringify(part)).sort(),
         open: [...row.open].sort(),
       })),
@@ -190,7 +180,7 @@ export class Twin {
         wallet: wallet.name,
         status: wallet.status,
         balance: this.ledger.balance(wallet.name, Number(rows[place]?.now)),
-        totals: [wallet.toppedUp, wallet.granted, wallet.spent].map(String),
+        totals: [wallet.toppedUp, wallet.granted, wallet.spent, wallet.sent].map(String),
         parts: this.#parts(wallet, Number(rows[place]?.now)),
         open: this.#open(wallet, Number(rows[place]?.now)),
       })),

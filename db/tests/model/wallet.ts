@@ -34,6 +34,7 @@ export interface Wallet {
   toppedUp: bigint;
   granted: bigint;
   spent: bigint;
+  sent: bigint;
 }
 
 export const newWallet = (name: string, asset: string): Wallet => ({
@@ -46,6 +47,7 @@ export const newWallet = (name: string, asset: string): Wallet => ({
   toppedUp: 0n,
   granted: 0n,
   spent: 0n,
+  sent: 0n,
 });
 
 export const sum = (parts: Part[]): bigint => parts.reduce((total, { amount }) => total + amount, 0n);

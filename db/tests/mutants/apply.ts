@@ -14,7 +14,7 @@ const SCHEMA = `
     union all
     select concat_ws(' ', p.proowner::regrole, p.proacl, pg_get_functiondef(p.oid)) from pg_proc p where p.pronamespace in (select oid from spaces)
     union all
-    select concat_ws(' ', c.oid::regclass, c.relacl, c.relrowsecurity) from pg_class c where c.relnamespace in (select oid from spaces)
+    select concat_ws(' ', c.oid::regclass, c.relacl, c.relrowsecurity, c.reloptions) from pg_class c where c.relnamespace in (select oid from spaces)
     union all
     select concat_ws(' ', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
       from pg_constraint c where c.connamespace in (select oid from spaces)

@@ -36,7 +36,7 @@ describe('the mutants', () => {
 
 describe('a mutant is refused', () => {
   const only = (mutant: Partial<SchemaMutant>): SchemaMutant => ({ name: 'a test', tests: [], ...mutant });
-  const file = 'ledger_private/judge';
+  const file = 'ledger_private/posting/judged';
 
   it.each([
     {
@@ -46,12 +46,12 @@ describe('a mutant is refused', () => {
     },
     {
       why: 'where a function has it more often',
-      edit: { file, from: 'entry', to: '', times: 1 },
+      edit: { file, from: 'v_head', to: '', times: 1 },
       says: /has \d+ times/,
     },
     {
       why: 'where it changes nothing',
-      edit: { file, from: 'if entry', to: 'if entry', times: 1 },
+      edit: { file, from: 'if v_change', to: 'if v_change', times: 1 },
       says: 'changes nothing',
     },
   ])('$why', async ({ edit, says }) => {

@@ -25,7 +25,6 @@ interface Entry {
   wallet_id: string;
   seq: string;
   transfer_id: string;
-  side: 'debit' | 'credit';
   amount: string;
   bonus_amount: string;
   held_amount: string;
@@ -86,13 +85,13 @@ async function take(client: pg.Client): Promise<Snapshot> {
   const snapshot: Snapshot = {
     transfers: await rows(
       `select id, wallet_id, idem_key, kind, debit_wallet_id, credit_wallet_id, amount, bonus_amount, hold_id, reverses, metadata,
-         (select count(*)::int from ledger.entries e where e.transfer_id = t.id and e.wallet_id in (t.debit_wallet_id, t.credit_wallet_id)) as entries
-       from ledger.transfers t`,
+         coalesce(n.entries, 0) as entries
+       from ledger.transfers t
+       left join (select transfer_id, count(*)::int as entries from ledger.entries group by transfer_id) n on n.transfer_id = t.id`,
     ),
     entries: await rows(
-      `select e.wallet_id, seq, transfer_id, side, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, e.created_at
-       from ledger.entries e join ledger.wallets w on w.id = e.wallet_id and w.house is null
-       order by e.wallet_id, seq`,
+      `select wallet_id, seq, transfer_id, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, created_at
+       from ledger.entries order by wallet_id, seq`,
     ),
     accounts: await rows('select * from ledger.ledger_trial_balance()'),
     negative: (
@@ -174,7 +173,7 @@ function settleDoubts({ transfers }: Snapshot, promises: Promises, tally: Tally)
   }
 }
 
-/** All that is booked has been acknowledged, or was in doubt; each transfer has its two entries, a reservation one. */
+/** All that is booked has been acknowledged, or was in doubt; each transfer has an entry in each wallet that it touches. */
 function checkComplete({ transfers }: Snapshot, promises: Promises, tally: Tally): void {
   for (const transfer of transfers) {
     const promised =

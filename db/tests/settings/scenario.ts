@@ -16,9 +16,8 @@ export interface Entry {
   outcome: Outcome;
 }
 
-/** Owners whose wallets are booked against these stripes, so that the house's entries come the same way each time. */
-const STRIPES = { ann: 3, ben: 5, cid: 9, dan: 11 };
-type Owner = keyof typeof STRIPES;
+const OWNERS = ['ann', 'ben', 'cid', 'dan'] as const;
+type Owner = (typeof OWNERS)[number];
 
 const ASSET = 'GOLD';
 const LATE = '2101-01-01T02:30:00.000001Z';
@@ -43,15 +42,10 @@ export class Scenario {
   /** In a database of its own. All callers' sessions have these settings. */
   static async start(db: Database, settings: Settings): Promise<Scenario> {
     const scenario = new Scenario(db);
-    for (const [name, stripe] of Object.entries(STRIPES) as [Owner, number][]) {
-      const { rows } = await db.query<{ owner: string; wallet: string }>(
-        `select o.owner, ledger.wallet_id(o.owner, $2) as wallet from (select $1 || '-' || n as owner from generate_series(1, 10000) n) o
-         where ledger.wallet_stripe(ledger.wallet_id(o.owner, $2)) = $3 limit 1`,
-        [name, ASSET, stripe],
-      );
-      const [found] = rows;
-      if (!found) throw new Error(`no owner for stripe ${stripe}`);
-      const { owner, wallet } = found;
+    for (const name of OWNERS) {
+      const owner = `${name}-1`;
+      const { rows } = await db.query<{ wallet: string }>('select ledger.wallet_id($1, $2) as wallet', [owner, ASSET]);
+      const wallet = rows[0]?.wallet ?? '';
       scenario.#owners.set(name, owner);
       scenario.#wallets.set(name, wallet);
       scenario.names.call(owner, name);
@@ -93,7 +87,7 @@ export class Scenario {
            (select 't.' || attname || ' = $1' from pg_attribute where attrelid = c.oid and attname = 'asset_code'),
            case c.relname when 'assets' then 't.code = $1' end)) a (condition)
        where c.relkind = 'r' and c.relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and a.condition is not null
-         and c.relname <> 'seal_heads'
+         and c.relname <> 'block_heads'
        order by 1`,
     );
     const state: Record<string, string[][]> = {};
@@ -106,17 +100,11 @@ export class Scenario {
 
   async #open(): Promise<void> {
     await this.#ask('operator', 'asset_create', { code: ASSET, name: 'For a test', scale: 2 });
-    const { rows } = await this.#db.query<{ id: string; account: string }>(
-      "select id, house || ' ' || stripe as account from ledger.wallets where asset_code = $1 and house is not null",
-      [ASSET],
-    );
-    for (const { id, account } of rows) this.names.callId(id, account);
     await this.#ask('operator', 'asset_limit_set', { asset_code: ASSET, max_spend: 500, max_daily_bonus: 5000 });
     for (const owner of this.#owners.keys()) {
       const pair = { owner_id: this.#owners.get(owner), asset_code: ASSET };
       await this.#ask('operator', 'wallet_open', pair);
       await this.#ask('job', 'wallet_id', pair);
-      await this.#ask('auditor', 'wallet_stripe', { id: this.#wallet(owner) });
     }
     await this.#ask('job', 'wallet_open_many', { owner_ids: [...this.#owners.values()], asset_code: ASSET });
     await this.#ask('job', 'ledger_unsettled', {});
@@ -242,7 +230,8 @@ export class Scenario {
         [wallet_id],
         'w.id operator(pg_catalog.=) $1',
       );
-    await this.#askOf(caller, 'entries_counterparty', 'entries', 'wallet_id', wallet_id, 'of.seq');
+    for (const name of ['entries_counterparty', 'entries_side'])
+      await this.#askOf(caller, name, 'entries', 'wallet_id', wallet_id, 'of.seq');
     for (const name of ['holds_status', 'holds_closing'])
       await this.#askOf(caller, name, 'holds', 'wallet_id', wallet_id, 'of.seq');
     await this.#askOf(caller, 'assets_limits', 'assets', 'code', ASSET);
@@ -251,9 +240,9 @@ export class Scenario {
   /** From the first movement on, once nobody else's open transaction holds the last one back. */
   async #feed(): Promise<void> {
     const { rows: ends } = await this.#db.query<{ id: string; first: boolean }>(
-      `select t.id, t.idem_key = 'key 1' as first from ledger.transfers t join ledger.wallets w on w.id = t.wallet_id
-       where w.asset_code = $1 and (t.idem_key = 'key 1' or t.xid = (
-         select max(t.xid) from ledger.transfers t join ledger.wallets w on w.id = t.wallet_id where w.asset_code = $1))`,
+      `select e.transfer_id as id, e.idem_key = 'key 1' as first from ledger.entries e join ledger.wallets w on w.id = e.wallet_id
+       where w.asset_code = $1 and e.actor is not null and (e.idem_key = 'key 1' or e.xid = (
+         select max(e.xid) from ledger.entries e join ledger.wallets w on w.id = e.wallet_id where w.asset_code = $1 and e.actor is not null))`,
       [ASSET],
     );
     const cursorOf = async (isFirst: boolean) => {

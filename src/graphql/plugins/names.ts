@@ -1,7 +1,20 @@
+interface Codec {
+  domainOfCodec?: Codec;
+}
+
 /** GraphQL names that follow the SQL ones, so that a word means the same at every door. */
 export const NamesPlugin: GraphileConfig.Plugin = {
   name: 'NamesPlugin',
   version: '1.0.0',
+  gather: {
+    hooks: {
+      // What a number may be is the database's rule. To callers it is a number, not a type of its own.
+      pgCodecs_attribute(_info, event) {
+        const { attribute } = event as { attribute: { codec: Codec } };
+        attribute.codec = attribute.codec.domainOfCodec ?? attribute.codec;
+      },
+    },
+  },
   inflection: {
     replace: {
       // A row's id is its UUID; there are no opaque node ids to tell it from.

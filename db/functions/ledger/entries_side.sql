@@ -1,0 +1,21 @@
+create or replace function ledger.entries_side(entry ledger.entries)
+returns ledger.entry_side
+language sql
+immutable
+return case
+  when entry.debit <> 'player' then 'credit'::ledger.entry_side
+  when entry.credit <> 'player' then 'debit'
+  when entry.kind = 'hold' then 'debit'
+  when entry.kind = 'release' then 'credit'
+  -- Between players, the wallet that acts is the one that credits leave, or get back to.
+  when (entry.actor is not null) = (entry.kind <> 'reversal') then 'debit'
+  else 'credit'
+end;
+
+comment on function ledger.entries_side(ledger.entries) is
+$$@notNull
+Debit or credit: a credit raises the wallet's balance, a debit lowers it.$$;
+
+revoke all on function ledger.entries_side(ledger.entries) from public;
+grant execute on function ledger.entries_side(ledger.entries)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

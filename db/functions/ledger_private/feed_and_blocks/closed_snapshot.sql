@@ -1,0 +1,16 @@
+create or replace function ledger_private.closed_snapshot()
+returns pg_snapshot
+language sql
+stable
+as $$
+  -- Of the entries that a new epoch began with, those that blocks close have the transaction 0, the others 1.
+  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot::pg_snapshot else '1:1:' end
+  from (select) always
+  left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
+$$;
+
+comment on function ledger_private.closed_snapshot() is
+  'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
+
+revoke all on function ledger_private.closed_snapshot() from public;
+grant execute on function ledger_private.closed_snapshot() to wallet_auditor;

@@ -1,0 +1,21 @@
+create or replace function ledger_private.rows_since(snapshot pg_snapshot)
+returns setof ledger.entries
+language sql
+stable
+as $$
+  select e.* from ledger.entries e where e.actor is not null and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+  union all
+  select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
+  union all
+  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
+  select e.* from ledger.entries e
+  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+    and ledger_private.is_from_elsewhere(e)
+$$;
+
+comment on function ledger_private.rows_since(pg_snapshot) is
+$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
+count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
+
+revoke all on function ledger_private.rows_since(pg_snapshot) from public;
+grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;

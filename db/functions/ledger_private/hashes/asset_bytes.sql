@@ -1,0 +1,16 @@
+create or replace function ledger_private.asset_bytes(asset ledger.assets)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), timestamptz_send(asset.created_at)
+  ])
+$$;
+
+comment on function ledger_private.asset_bytes(ledger.assets) is
+$$Every fact of an asset as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset, which no other
+kind of row begins with. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.asset_bytes(ledger.assets) from public;
+grant execute on function ledger_private.asset_bytes(ledger.assets) to wallet_auditor;

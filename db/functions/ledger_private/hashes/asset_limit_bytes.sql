@@ -1,0 +1,18 @@
+create or replace function ledger_private.asset_limit_bytes(limits ledger.asset_limits)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend), int8send(limits.max_balance),
+    int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus), int8send(limits.max_daily_spend),
+    convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
+  ])
+$$;
+
+comment on function ledger_private.asset_limit_bytes(ledger.asset_limits) is
+$$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset_limit.
+Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.asset_limit_bytes(ledger.asset_limits) from public;
+grant execute on function ledger_private.asset_limit_bytes(ledger.asset_limits) to wallet_auditor;

@@ -1,0 +1,16 @@
+create or replace function ledger_private.feed_epoch_bytes(epoch ledger.feed_epochs)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'feed_epoch', int8send(epoch.epoch), int8send(epoch.system_identifier), timestamptz_send(epoch.started_at)
+  ])
+$$;
+
+comment on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) is
+$$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text
+feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) from public;
+grant execute on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) to wallet_auditor;

@@ -1,0 +1,17 @@
+create or replace function ledger_private.wallet_bytes(wallet ledger.wallets)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'wallet', uuid_send(wallet.id), convert_to(wallet.owner_id, 'UTF8'), convert_to(wallet.asset_code, 'UTF8'),
+    timestamptz_send(wallet.created_at)
+  ])
+$$;
+
+comment on function ledger_private.wallet_bytes(ledger.wallets) is
+$$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that entry_hash describes,
+first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.wallet_bytes(ledger.wallets) from public;
+grant execute on function ledger_private.wallet_bytes(ledger.wallets) to wallet_auditor;

@@ -1,0 +1,17 @@
+create or replace function ledger_private.wallet_event_bytes(event ledger.wallet_events)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind), convert_to(event.reason, 'UTF8'),
+    convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
+  ])
+$$;
+
+comment on function ledger_private.wallet_event_bytes(ledger.wallet_events) is
+$$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text wallet_event.
+Numbers are of eight bytes, big-endian. The order is for ever.$$;
+
+revoke all on function ledger_private.wallet_event_bytes(ledger.wallet_events) from public;
+grant execute on function ledger_private.wallet_event_bytes(ledger.wallet_events) to wallet_auditor;

@@ -1,0 +1,17 @@
+create or replace function ledger_private.accounts_here(entry ledger.entries)
+returns table (debit ledger.account, credit ledger.account)
+language sql
+stable
+as $$
+  select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
+    case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
+  from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
+    and (entry.actor is null or not ledger_private.is_here(entry.to_wallet))) x (elsewhere)
+$$;
+
+comment on function ledger_private.accounts_here(ledger.entries) is
+$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
+Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
+
+revoke all on function ledger_private.accounts_here(ledger.entries) from public;
+grant execute on function ledger_private.accounts_here(ledger.entries) to wallet_auditor, wallet_job;

@@ -1,0 +1,21 @@
+create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
+returns ledger.entries
+language plpgsql
+stable
+as $$
+begin
+  entry.actor := ledger_private.actor();
+  entry.idem_key := request.idem_key;
+  entry.requested_amount := request.amount;
+  entry.reverses := request.reverses;
+  entry.hold_id := request.hold_id;
+  entry.expires_at := request.expires_at;
+  entry.metadata := coalesce(request.metadata, '{}');
+  return entry;
+end
+$$;
+
+comment on function ledger_private.acting(ledger.entries, ledger_private.request) is
+  'An entry as that of the wallet which acts: with the request, and who calls. Without a request it is what the system books itself.';
+
+revoke all on function ledger_private.acting(ledger.entries, ledger_private.request) from public;

@@ -1,0 +1,21 @@
+create or replace function ledger_private.house_account(kind ledger.transfer_kind)
+returns ledger.account
+language sql
+immutable
+-- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
+return case kind
+  when 'top_up' then 'treasury'::ledger.account
+  when 'bonus' then 'promotions'
+  when 'spend' then 'revenue'
+  when 'capture' then 'revenue'
+  when 'expiry' then 'breakage'
+  when 'reversal' then null
+  else 'player'
+end;
+
+comment on function ledger_private.house_account(ledger.transfer_kind) is
+$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
+reversal, where the original decides.$$;
+
+revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
+grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;

@@ -1,0 +1,16 @@
+create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
+returns setof ledger.wallets
+language sql
+volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+  -- FOR UPDATE would wait for the foreign keys of other tables.
+  select w.* from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update
+$$;
+
+comment on function ledger_private.lock_wallets(uuid[]) is
+$$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
+there.$$;
+
+revoke all on function ledger_private.lock_wallets(uuid[]) from public;

@@ -1,0 +1,44 @@
+create or replace function ledger_private.post(request ledger_private.request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_prepared ledger_private.prepared := ledger_private.judged(request);
+  v_head ledger.entries := v_prepared.head;
+  v_side ledger.entry_side := case when ledger_private.leaves(request.kind) then 'debit' else 'credit' end;
+  v_id uuid := uuidv7();
+  v_bonus bigint;
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  v_bonus := ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id, transfer_id => v_id,
+    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => request.amount,
+    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  if request.counterparty_id is null then
+    v_entry := ledger_private.chained(v_entry);
+    perform ledger_private.write(array[v_entry]);
+  else
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
+      transfer_id => v_id, kind => request.kind, side => 'credit', account => 'player', amount => request.amount, bonus_amount => v_bonus,
+      held_amount => 0, at_time => v_prepared.at_time));
+    v_entry.to_wallet := v_other_entry.wallet_id;
+    v_entry.to_seq := v_other_entry.seq;
+    v_entry := ledger_private.chained(v_entry);
+    perform ledger_private.write(array[v_entry, v_other_entry]);
+  end if;
+  if v_bonus > 0 then
+    perform ledger_private.move_lots(v_entry, v_other_entry);
+  end if;
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.post(ledger_private.request) is
+$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order of refusals, then writes the rows.$$;
+
+revoke all on function ledger_private.post(ledger_private.request) from public;

@@ -1,0 +1,32 @@
+create or replace function ledger_private.receipt(entry ledger.entries, replayed boolean)
+returns ledger.receipt
+language plpgsql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_expired bigint := 0;
+begin
+  if entry.bonus_balance > 0 and entry.kind in ('capture', 'release', 'reversal') then
+    -- Everything else that had expired by then was booked before this entry.
+    v_expired := (
+      select coalesce(sum(d.balance - d.held_balance), 0)
+      from ledger.bonus_lot_draws d
+      where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
+  end if;
+  return row(
+    entry.transfer_id, entry.wallet_id, entry.seq, entry.kind,
+    case when entry.kind in ('hold', 'release') then abs(entry.held_amount) else entry.amount end,
+    coalesce(entry.held_bonus_amount, entry.bonus_amount),
+    entry.balance, entry.bonus_balance, entry.held_balance, entry.free_balance - v_expired,
+    entry.hold_id, replayed, entry.created_at
+  )::ledger.receipt;
+end
+$$;
+
+comment on function ledger_private.receipt(ledger.entries, boolean) is
+$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
+books these to breakage with the next entry: they are not available, but in the balances.$$;
+
+revoke all on function ledger_private.receipt(ledger.entries, boolean) from public;

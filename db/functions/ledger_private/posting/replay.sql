@@ -1,0 +1,21 @@
+create or replace function ledger_private.replay(request ledger_private.request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_first ledger.entries;
+begin
+  select e.* into v_first from ledger.entries e where e.wallet_id = request.wallet_id and e.idem_key = request.idem_key;
+  if not found then
+    return null;
+  end if;
+  perform ledger_private.refuse(ledger_private.key_reused(v_first, request));
+  return ledger_private.receipt(v_first, true);
+end
+$$;
+
+comment on function ledger_private.replay(ledger_private.request) is
+$$The receipt of the first request with this one's key, with the balances of then; or WLKEY where the two differ. Null where the key is new.$$;
+
+revoke all on function ledger_private.replay(ledger_private.request) from public;

@@ -1,0 +1,21 @@
+create or replace function ledger_private.request(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  idem_key text,
+  metadata jsonb,
+  amount bigint default null,
+  counterparty_id uuid default null,
+  hold_id uuid default null,
+  reverses uuid default null,
+  expires_at timestamptz default null
+)
+returns ledger_private.request
+language sql
+immutable
+-- Without metadata a request has empty ones, at every door.
+return row(kind, wallet_id, counterparty_id, hold_id, reverses, amount, idem_key, expires_at, coalesce(metadata, '{}'))::ledger_private.request;
+
+comment on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) is
+  'A request by the names of its fields.';
+
+revoke all on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) from public;

@@ -1,0 +1,12 @@
+create or replace function ledger_private.invalid_argument(argument text, hint text, facts jsonb default '{}')
+returns ledger.refusal
+language sql
+immutable
+return ledger_private.refusal('WLARG', format('invalid argument: %s', argument), jsonb_build_object('argument', argument) || facts, hint);
+
+comment on function ledger_private.invalid_argument(text, text, jsonb) is
+  'WLARG: an argument is out of its bounds, named as the function names it.';
+
+revoke all on function ledger_private.invalid_argument(text, text, jsonb) from public;
+grant execute on function ledger_private.invalid_argument(text, text, jsonb)
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

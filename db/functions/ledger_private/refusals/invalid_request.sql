@@ -1,0 +1,47 @@
+create or replace function ledger_private.invalid_request(request ledger_private.request)
+returns ledger.refusal
+language plpgsql
+immutable
+as $$
+declare
+  v_broken text := case
+    when request.kind is null and request.amount between 1 and 1000000000000000 then 'kind'
+    when request.wallet_id is null then case request.kind when 'transfer' then 'from_wallet' else 'wallet_id' end
+    when (request.kind = 'transfer') <> (request.counterparty_id is not null)
+      then case request.kind when 'transfer' then 'to_wallet' else 'counterparty_id' end
+    when request.hold_id is null and request.kind in ('capture', 'release') then 'hold_id'
+    when request.reverses is null and request.kind = 'reversal' then 'transfer_id'
+    when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
+    when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
+    when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
+  end;
+begin
+  if request.amount not between 1 and 1000000000000000
+    or request.amount is null and coalesce(request.kind not in ('capture', 'release', 'reversal'), true) then
+    return ledger_private.refusal('WLAMT',
+      format('invalid amount: %s', coalesce(request.amount::text, 'null')),
+      jsonb_build_object('amount', request.amount::text, 'min', '1', 'max', '1000000000000000'),
+      'Send a whole number of minor units from 1 to 1000000000000000.');
+  elsif v_broken is null and request.wallet_id = request.counterparty_id then
+    return ledger_private.refusal('WLSLF', format('same wallet: %s', request.wallet_id),
+      jsonb_build_object('wallet_id', request.wallet_id), 'Name two different wallets.');
+  elsif v_broken is null then
+    return null;
+  end if;
+  return ledger_private.invalid_argument(v_broken, case v_broken
+    when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
+    when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
+    when 'counterparty_id' then 'Only a transfer names a second wallet.'
+    when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
+    when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
+    when 'hold_id' then 'Name the hold by its id.'
+    when 'transfer_id' then 'Name the transfer by its id.'
+    else 'Name the wallet by its id.'
+  end);
+end
+$$;
+
+comment on function ledger_private.invalid_request(ledger_private.request) is
+$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
+
+revoke all on function ledger_private.invalid_request(ledger_private.request) from public;

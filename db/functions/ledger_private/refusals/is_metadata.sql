@@ -1,0 +1,14 @@
+create or replace function ledger_private.is_metadata(value jsonb)
+returns boolean
+language plpgsql
+immutable
+as $$
+begin
+  return jsonb_typeof(value) = 'object' and octet_length(value::text) <= 8192;
+end
+$$;
+
+comment on function ledger_private.is_metadata(jsonb) is
+  'Whether JSON may be the metadata of a request: an object of at most 8192 bytes. Not inlined: a call without metadata does not set it up.';
+
+revoke all on function ledger_private.is_metadata(jsonb) from public;

@@ -1,0 +1,16 @@
+create or replace function ledger_private.not_allowed(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
+returns ledger.refusal
+language sql
+immutable
+return case
+  when wallet.status = 'closed' then ledger_private.refusal('WLCLS', format('wallet closed: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id) || facts, 'An operator can reopen the wallet.')
+  when wallet.status = 'frozen' and leaving then ledger_private.refusal('WLFRZ', format('wallet frozen: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.')
+end;
+
+comment on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) is
+$$WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one: what the wallet's status does not allow; null where it allows it. facts are added
+to the detail.$$;
+
+revoke all on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) from public;

@@ -1,0 +1,64 @@
+create or replace function ledger_private.reversal_plan(
+  original ledger.entries,
+  amount bigint,
+  given_to ledger.entries,
+  taken_from ledger.entries
+)
+returns ledger_private.reversal_plan
+language plpgsql
+stable
+as $$
+declare
+  v_reserved_bonus bigint := ledger_private.reserved_bonus(taken_from);
+  -- The lots in the wallet that gives back: those that the original made there.
+  v_lot_seq bigint := coalesce(original.to_seq, original.seq);
+  v_plan ledger_private.reversal_plan := row(0, amount, null);
+  v_draws ledger.bonus_lot_draws[] := '{}';
+  v_expires_at timestamptz;
+  v_taken bigint := 0; -- by lots of that expiry before
+  v_part ledger_private.reversible_part;
+  v_take bigint;
+begin
+  -- The reverse of the order in which credits are drawn: as if so much less had been taken in the first place.
+  for v_part in
+    select p.*
+      from ledger_private.reversible_parts(original) p
+      where p.amount > 0
+      order by array_position(array['paid', 'bonus', 'lot'], p.source), p.expires_at desc, p.lot_seq desc
+  loop
+    v_take := least(v_plan.missing, v_part.amount);
+    if taken_from.wallet_id is not null then
+      -- The original's lot in that wallet may be spent, reserved or expired by now; it may be for several lots of the giver.
+      if v_part.expires_at is distinct from v_expires_at then
+        v_expires_at := v_part.expires_at;
+        v_taken := 0;
+      end if;
+      v_take := least(v_take, ledger_private.free_credits(head => taken_from, reserved_bonus => v_reserved_bonus, source => v_part.source,
+        lot_seq => v_lot_seq, expires_at => v_part.expires_at) - v_taken);
+    end if;
+    continue when v_take <= 0;
+    v_plan.missing := v_plan.missing - v_take;
+    continue when v_part.source = 'paid';
+    v_plan.bonus_amount := v_plan.bonus_amount + v_take;
+    continue when v_part.source = 'bonus';
+    if given_to.wallet_id is not null then
+      v_draws[cardinality(v_draws) + 1] := row(
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null)::ledger.bonus_lot_draws;
+    end if;
+    if taken_from.wallet_id is not null then
+      v_taken := v_taken + v_take;
+      v_draws[cardinality(v_draws) + 1] := row(
+        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
+    end if;
+  end loop;
+  v_plan.draws := v_draws;
+  return v_plan;
+end
+$$;
+
+comment on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) is
+$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
+original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
+wallets, null for the house.$$;
+
+revoke all on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) from public;

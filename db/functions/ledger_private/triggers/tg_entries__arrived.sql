@@ -1,0 +1,16 @@
+create or replace function ledger_private.tg_entries__arrived()
+returns trigger
+language plpgsql
+as $$
+begin
+  -- The last transaction there can be: nothing that is booked here comes after it, so that the feed cannot overlook it.
+  NEW.xid := '18446744073709551615';
+  return NEW;
+end
+$$;
+
+comment on function ledger_private.tg_entries__arrived() is
+$$Marks an entry that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
+refused until begin_epoch() has given it a place.$$;
+
+revoke all on function ledger_private.tg_entries__arrived() from public;
