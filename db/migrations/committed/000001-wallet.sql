@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3dc834bb985d804fd83b0a1059ee800a6f252e2f
+--! Hash: sha1:656d4ebc23af4ae0eece035fea85fd7c6a0a443d
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -130,6 +130,7 @@ create table ledger.assets (
   code text primary key,
   name text not null,
   scale int not null default 0,
+  actor text not null,
   created_at timestamptz not null,
   hash bytea not null,
   constraint assets_code_is_a_word check (code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
@@ -143,6 +144,8 @@ comment on column ledger.assets.code is 'Short name that calls use: 1 to 64 lett
 comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';
+comment on column ledger.assets.actor is $$@behavior -*
+Who created it: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.assets.created_at is 'When the asset was created.';
 comment on column ledger.assets.hash is $$@behavior -*
 SHA-256 over every other fact: the start of the chain of its limits.$$;
@@ -1043,9 +1046,9 @@ create table ledger.block_heads (
 create index block_heads_block_seq_idx on ledger.block_heads (block_seq);
 
 comment on table ledger.block_heads is $$@behavior -*
-The first leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
+The first leaves of the blocks' trees: up to which entry each block closed each wallet. Append-only.$$;
 comment on column ledger.block_heads.wallet_id is 'The wallet.';
-comment on column ledger.block_heads.block_seq is 'The seal.';
+comment on column ledger.block_heads.block_seq is 'The block.';
 comment on column ledger.block_heads.seq is 'The newest entry of the wallet that it covers.';
 comment on constraint block_heads_block_seq_fkey on ledger.block_heads is '@behavior -*';
 comment on constraint block_heads_entry_fkey on ledger.block_heads is '@behavior -*';
@@ -1061,7 +1064,7 @@ grant select on ledger.block_heads to wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is
-  'What is chained beside the entries and sealed: a wallet with its events, an asset with its limits, all verifications.';
+  'What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all verifications.';
 grant usage on type ledger_private.record_chain to wallet_auditor;
 
 create table ledger.block_records (
@@ -1075,10 +1078,10 @@ create table ledger.block_records (
 create index block_records_block_seq_idx on ledger.block_records (block_seq);
 
 comment on table ledger.block_records is $$@behavior -*
-The other leaves of the seals: up to which row each chain beside the entries was sealed. Append-only.$$;
+The other leaves of the blocks' trees: up to which row each block closed each chain beside the entries. Append-only.$$;
 comment on column ledger.block_records.chain is 'What kind of chain it is.';
 comment on column ledger.block_records.id is 'Of which wallet, or of which asset (asset_id); 0 for the verifications.';
-comment on column ledger.block_records.block_seq is 'The seal.';
+comment on column ledger.block_records.block_seq is 'The block.';
 comment on column ledger.block_records.seq is
   'The newest row that it covers: a wallet''s event, an asset''s limits (0: the asset itself), or a verification.';
 comment on constraint block_records_block_seq_fkey on ledger.block_records is '@behavior -*';
@@ -1097,7 +1100,7 @@ create table ledger_private.unsealed_events (
   seq int not null,
   primary key (wallet_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
-comment on table ledger_private.unsealed_events is 'The events of wallets that the next seal closes.';
+comment on table ledger_private.unsealed_events is 'The events of wallets that the next block closes.';
 
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
   for each statement execute function ledger_private.tg__guard_insert();
@@ -1132,8 +1135,8 @@ comment on column ledger.verifications.seq is 'Number of the verification: 1, 2,
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
-comment on column ledger.verifications.block_seq is 'The newest seal it proved; null where there was none.';
-comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
+comment on column ledger.verifications.block_seq is 'The newest block it proved; null where there was none.';
+comment on column ledger.verifications.kept_seals is 'How many blocks that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
 comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
 
@@ -1813,7 +1816,6 @@ create or replace function ledger_private.metadata_hash(metadata jsonb)
 returns bytea
 language sql
 stable
-strict
 as $$
   -- That of {} is known.
   select case when metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
@@ -1839,8 +1841,6 @@ create or replace function ledger_private.entry_digest(
   balance bigint,
   bonus_balance bigint,
   held_balance bigint,
-  paid_balance bigint,
-  free_balance bigint,
   topped_up_total bigint,
   granted_total bigint,
   spent_total bigint,
@@ -1870,8 +1870,8 @@ as $$
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
     array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
     array_send(array[
-      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
-      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, topped_up_total, granted_total, spent_total, sent_total,
+      to_seq, requested_amount, held_bonus_amount
     ]),
     array_send(array[created_at, expires_at]),
     enum_send(kind),
@@ -1884,23 +1884,24 @@ as $$
 $$;
 
 comment on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
   ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
 ) is
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
-wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
+wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid, and but paid_balance and free_balance,
+which follow from the other balances: arrays of uuid, bigint and timestamptz in the same format,
 the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
 UTF-8; metadata is its hash. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
   bigint, uuid, uuid, timestamptz
 ) from public;
 grant execute on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
   bigint, uuid, uuid, timestamptz
 ) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_digest.sql
@@ -1913,10 +1914,10 @@ as $$
   select ledger_private.entry_digest(
     previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id, seq => entry.seq,
     amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount, balance => entry.balance,
-    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, paid_balance => entry.paid_balance,
-    free_balance => entry.free_balance, topped_up_total => entry.topped_up_total, granted_total => entry.granted_total,
-    spent_total => entry.spent_total, sent_total => entry.sent_total, created_at => entry.created_at, kind => entry.kind, debit => entry.debit,
-    credit => entry.credit, actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, topped_up_total => entry.topped_up_total,
+    granted_total => entry.granted_total, spent_total => entry.spent_total, sent_total => entry.sent_total,
+    created_at => entry.created_at, kind => entry.kind, debit => entry.debit, credit => entry.credit, actor => entry.actor,
+    idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
     to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
     held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
 $$;
@@ -1955,7 +1956,8 @@ language sql
 stable
 as $$
   select array_send(array[
-    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), timestamptz_send(asset.created_at)
+    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), convert_to(asset.actor, 'UTF8'),
+    timestamptz_send(asset.created_at)
   ])
 $$;
 
@@ -3717,6 +3719,7 @@ create or replace function ledger_private.post_own(
   metadata jsonb,
   debit ledger.account,
   credit ledger.account,
+  sign bigint,
   bought bigint default 0,
   bonus bigint default 0,
   spent bigint default 0,
@@ -3749,7 +3752,7 @@ begin
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
-    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
+    select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
@@ -3761,7 +3764,7 @@ begin
     if v_bonus_balance is distinct from bonus then
       if v_seq is null then
         -- The first entry of a wallet.
-        select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+        select 1, sign * post_own.amount, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
             not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
           into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
       else
@@ -3780,7 +3783,7 @@ begin
           v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
           ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
             bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
-            paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
+            topped_up_total => v_bought, granted_total => v_granted,
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
             metadata_hash => ledger_private.metadata_hash(metadata)))
@@ -3798,13 +3801,13 @@ end
 $$;
 
 comment on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
 ) is
-$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the
-totals of the wallet, and so to its balance.$$;
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the balance grows and -1 where it
+falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
 
 revoke all on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
 ) from public;
 --! EndIncluded functions/ledger_private/posting/post_own.sql
 --! Included functions/ledger_private/posting/write_transfer.sql
@@ -3831,7 +3834,7 @@ begin
         r.to_seq, r.requested_amount, null, null, null, null, r.metadata,
         ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
           amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0, balance => r.balance, bonus_balance => r.bonus_balance,
-          held_balance => 0, paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
+          held_balance => 0, topped_up_total => r.bought,
           granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time, kind => 'transfer',
           debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq,
           requested_amount => r.requested_amount, metadata_hash => ledger_private.metadata_hash(r.metadata))
@@ -5654,6 +5657,7 @@ begin
   v_asset.code := code;
   v_asset.name := name;
   v_asset.scale := scale;
+  v_asset.actor := ledger_private.actor();
   v_asset.created_at := clock_timestamp();
   v_asset.hash := ledger_private.record_hash(null, ledger_private.asset_bytes(v_asset));
   perform set_config('ledger.posting', 'on', true);
@@ -5806,7 +5810,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', bought => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
@@ -5842,7 +5846,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', bonus => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
 end
 $$;
@@ -5876,7 +5880,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', spent => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', sign => -1, spent => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
