@@ -196,7 +196,7 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('does not make other wallets of the asset wait for a transaction that has moved 200 of them, whatever the house has to do with all', async () => {
+  it('makes no other wallet of the asset wait for a transaction that has moved 200, although the house has to do with all', async () => {
     const asset = await newAsset(db);
     const owners = Array.from({ length: 200 }, (_, n) => `owner ${n} of ${asset}`);
     const many = await callAll<{ id: string }>(db, 'wallet_open_many', { owner_ids: owners, asset_code: asset });

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:656d4ebc23af4ae0eece035fea85fd7c6a0a443d
+--! Hash: sha1:175ec6025f95bf5c1bcb19628c16b09693c191c7
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1841,6 +1841,8 @@ create or replace function ledger_private.entry_digest(
   balance bigint,
   bonus_balance bigint,
   held_balance bigint,
+  paid_balance bigint,
+  free_balance bigint,
   topped_up_total bigint,
   granted_total bigint,
   spent_total bigint,
@@ -1870,8 +1872,8 @@ as $$
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
     array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
     array_send(array[
-      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, topped_up_total, granted_total, spent_total, sent_total,
-      to_seq, requested_amount, held_bonus_amount
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
+      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
     ]),
     array_send(array[created_at, expires_at]),
     enum_send(kind),
@@ -1884,24 +1886,23 @@ as $$
 $$;
 
 comment on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
   ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
 ) is
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
-wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid, and but paid_balance and free_balance,
-which follow from the other balances: arrays of uuid, bigint and timestamptz in the same format,
+wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
 the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
 UTF-8; metadata is its hash. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
   bigint, uuid, uuid, timestamptz
 ) from public;
 grant execute on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
   bigint, uuid, uuid, timestamptz
 ) to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_digest.sql
@@ -1914,10 +1915,10 @@ as $$
   select ledger_private.entry_digest(
     previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id, seq => entry.seq,
     amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount, balance => entry.balance,
-    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, topped_up_total => entry.topped_up_total,
-    granted_total => entry.granted_total, spent_total => entry.spent_total, sent_total => entry.sent_total,
-    created_at => entry.created_at, kind => entry.kind, debit => entry.debit, credit => entry.credit, actor => entry.actor,
-    idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, paid_balance => entry.paid_balance,
+    free_balance => entry.free_balance, topped_up_total => entry.topped_up_total, granted_total => entry.granted_total,
+    spent_total => entry.spent_total, sent_total => entry.sent_total, created_at => entry.created_at, kind => entry.kind, debit => entry.debit,
+    credit => entry.credit, actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
     to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
     held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
 $$;
@@ -3783,7 +3784,7 @@ begin
           v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
           ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
             bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
-            topped_up_total => v_bought, granted_total => v_granted,
+            paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
             actor => v_actor, idem_key => idem_key, requested_amount => amount,
             metadata_hash => ledger_private.metadata_hash(metadata)))
@@ -3834,7 +3835,7 @@ begin
         r.to_seq, r.requested_amount, null, null, null, null, r.metadata,
         ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
           amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0, balance => r.balance, bonus_balance => r.bonus_balance,
-          held_balance => 0, topped_up_total => r.bought,
+          held_balance => 0, paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
           granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time, kind => 'transfer',
           debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq,
           requested_amount => r.requested_amount, metadata_hash => ledger_private.metadata_hash(r.metadata))

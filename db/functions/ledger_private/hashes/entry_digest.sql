@@ -9,6 +9,8 @@ create or replace function ledger_private.entry_digest(
   balance bigint,
   bonus_balance bigint,
   held_balance bigint,
+  paid_balance bigint,
+  free_balance bigint,
   topped_up_total bigint,
   granted_total bigint,
   spent_total bigint,
@@ -38,8 +40,8 @@ as $$
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
     array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
     array_send(array[
-      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, topped_up_total, granted_total, spent_total, sent_total,
-      to_seq, requested_amount, held_bonus_amount
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
+      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
     ]),
     array_send(array[created_at, expires_at]),
     enum_send(kind),
@@ -52,23 +54,22 @@ as $$
 $$;
 
 comment on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
   ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
 ) is
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
-wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid, and but paid_balance and free_balance,
-which follow from the other balances: arrays of uuid, bigint and timestamptz in the same format,
+wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
 the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
 UTF-8; metadata is its hash. The order is for ever.$$;
 
 revoke all on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
   bigint, uuid, uuid, timestamptz
 ) from public;
 grant execute on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
+  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
+  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
   bigint, uuid, uuid, timestamptz
 ) to wallet_auditor;

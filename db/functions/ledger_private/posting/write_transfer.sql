@@ -21,7 +21,7 @@ begin
         r.to_seq, r.requested_amount, null, null, null, null, r.metadata,
         ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
           amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0, balance => r.balance, bonus_balance => r.bonus_balance,
-          held_balance => 0, topped_up_total => r.bought,
+          held_balance => 0, paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
           granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time, kind => 'transfer',
           debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq,
           requested_amount => r.requested_amount, metadata_hash => ledger_private.metadata_hash(r.metadata))
