@@ -49,7 +49,7 @@ begin
     ('wallet_player', 'A player: reads the own wallets and their history.'),
     ('wallet_service', 'A game or shop backend: opens wallets and books the flows.'),
     ('wallet_operator', 'Support and administration: everything a service may, and assets.'),
-    ('wallet_auditor', 'Reads everything, house wallets included, and verifies the ledger; writes nothing.'),
+    ('wallet_auditor', 'Reads everything and verifies the ledger; writes nothing.'),
     ('wallet_job', 'Trusted SQL jobs, as a group role of their logins: the flows inside a transaction of their own.'),
     ('wallet_worker', 'The login of the background worker: a trusted SQL job that books what falls due.')
   loop

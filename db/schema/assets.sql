@@ -3,6 +3,7 @@ create table ledger.assets (
   code text primary key,
   name text not null,
   scale int not null default 0,
+  actor text not null,
   created_at timestamptz not null,
   hash bytea not null,
   constraint assets_code_is_a_word check (code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
@@ -16,6 +17,8 @@ comment on column ledger.assets.code is 'Short name that calls use: 1 to 64 lett
 comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';
+comment on column ledger.assets.actor is $$@behavior -*
+Who created it: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.assets.created_at is 'When the asset was created.';
 comment on column ledger.assets.hash is $$@behavior -*
 SHA-256 over every other fact: the start of the chain of its limits.$$;

@@ -98,9 +98,9 @@ create table ledger.block_heads (
 create index block_heads_block_seq_idx on ledger.block_heads (block_seq);
 
 comment on table ledger.block_heads is $$@behavior -*
-The first leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
+The first leaves of the blocks' trees: up to which entry each block closed each wallet. Append-only.$$;
 comment on column ledger.block_heads.wallet_id is 'The wallet.';
-comment on column ledger.block_heads.block_seq is 'The seal.';
+comment on column ledger.block_heads.block_seq is 'The block.';
 comment on column ledger.block_heads.seq is 'The newest entry of the wallet that it covers.';
 comment on constraint block_heads_block_seq_fkey on ledger.block_heads is '@behavior -*';
 comment on constraint block_heads_entry_fkey on ledger.block_heads is '@behavior -*';
@@ -116,7 +116,7 @@ grant select on ledger.block_heads to wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is
-  'What is chained beside the entries and sealed: a wallet with its events, an asset with its limits, all verifications.';
+  'What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all verifications.';
 grant usage on type ledger_private.record_chain to wallet_auditor;
 
 create table ledger.block_records (
@@ -130,10 +130,10 @@ create table ledger.block_records (
 create index block_records_block_seq_idx on ledger.block_records (block_seq);
 
 comment on table ledger.block_records is $$@behavior -*
-The other leaves of the seals: up to which row each chain beside the entries was sealed. Append-only.$$;
+The other leaves of the blocks' trees: up to which row each block closed each chain beside the entries. Append-only.$$;
 comment on column ledger.block_records.chain is 'What kind of chain it is.';
 comment on column ledger.block_records.id is 'Of which wallet, or of which asset (asset_id); 0 for the verifications.';
-comment on column ledger.block_records.block_seq is 'The seal.';
+comment on column ledger.block_records.block_seq is 'The block.';
 comment on column ledger.block_records.seq is
   'The newest row that it covers: a wallet''s event, an asset''s limits (0: the asset itself), or a verification.';
 comment on constraint block_records_block_seq_fkey on ledger.block_records is '@behavior -*';
@@ -152,7 +152,7 @@ create table ledger_private.unsealed_events (
   seq int not null,
   primary key (wallet_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
-comment on table ledger_private.unsealed_events is 'The events of wallets that the next seal closes.';
+comment on table ledger_private.unsealed_events is 'The events of wallets that the next block closes.';
 
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
   for each statement execute function ledger_private.tg__guard_insert();

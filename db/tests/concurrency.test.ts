@@ -10,8 +10,10 @@ import {
   newAsset,
   newKey,
   newWallet,
+  postBatch,
   refusal,
   rowsOf,
+  type Session,
   setStatus,
   someAsset,
   waitsForLock,
@@ -194,20 +196,33 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('does not make wallets of one asset wait for each other, whatever the house has to do with both', async () => {
+  it('makes no other wallet of the asset wait for a transaction that has moved 200, although the house has to do with all', async () => {
     const asset = await newAsset(db);
+    const owners = Array.from({ length: 200 }, (_, n) => `owner ${n} of ${asset}`);
+    const many = await callAll<{ id: string }>(db, 'wallet_open_many', { owner_ids: owners, asset_code: asset });
     const [one, two] = await newPair(asset);
-    const [blocker, other] = [await db.connectJob(), await db.connectJob()];
-    for (const wallet_id of [one, two]) await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
+    const [blocker, job] = [await db.connectJob(), await db.connectJob()];
+    const operator = await db.connectAs('operator', 'ops');
     await blocker.query('begin');
-    for (const name of ['wallet_top_up', 'wallet_bonus', 'wallet_spend'])
-      await call(blocker, name, { wallet_id: one, amount: 1, idem_key: newKey() });
-    await other.query("set lock_timeout = '10s'");
+    for (const { id: wallet_id } of many)
+      for (const name of ['wallet_top_up', 'wallet_bonus', 'wallet_spend'])
+        await call(blocker, name, { wallet_id, amount: 2, idem_key: newKey() });
+    for (const session of [job, operator]) await session.query("set lock_timeout = '10s'");
+    const book = (name: string, args: object, session: Session = job) =>
+      call(session, name, { wallet_id: one, idem_key: newKey(), ...args });
 
-    for (const name of ['wallet_top_up', 'wallet_bonus', 'wallet_spend'])
-      expect(await call(other, name, { wallet_id: two, amount: 1, idem_key: newKey() })).toMatchObject({
-        replayed: false,
-      });
+    await book('wallet_top_up', { amount: 100 });
+    await book('wallet_bonus', { amount: 100 });
+    const { transfer_id } = await book('wallet_spend', { amount: 10 });
+    await book('wallet_reverse', { transfer_id }, operator);
+    const { hold_id } = await book('wallet_hold', { amount: 10 });
+    await book('wallet_capture', { hold_id, amount: 5 });
+    await book('wallet_transfer', { wallet_id: undefined, from_wallet: one, to_wallet: two, amount: 10 });
+    await postBatch(job, [
+      { kind: 'top_up', wallet_id: two, amount: 1, idem_key: newKey() },
+      { kind: 'transfer', wallet_id: two, counterparty_id: one, amount: 1, idem_key: newKey() },
+    ]);
+    expect(await callAll(job, 'ledger_seal', {})).not.toEqual([]);
 
     await blocker.query('commit');
     await expectSound(db);

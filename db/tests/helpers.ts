@@ -204,7 +204,7 @@ export interface RefusalCase {
 export const UNKNOWN_WALLET = '00000000-0000-8000-8000-000000000000';
 /** As high as balances and lifetime totals go. */
 export const MAX_BALANCE = '9000000000000000000';
-export const BAD_AMOUNTS = ['0', '-1', '1000000000000001', '9223372036854775807', null];
+export const BAD_AMOUNTS = ['0', '-1', '1000000000000001', '9223372036854775807', '-9223372036854775808', null];
 export const UNREADABLE_AMOUNTS = [
   ['abc', '22P02'],
   ['NaN', '22P02'],

@@ -101,6 +101,7 @@ describe('what is chained beside the entries', () => {
           text(of(row, 'code')),
           text(of(row, 'name')),
           number(String(row.scale)),
+          text(of(row, 'actor')),
           time(of(row, 'created_at_utc')),
         ),
       );

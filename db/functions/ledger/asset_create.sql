@@ -22,6 +22,7 @@ begin
   v_asset.code := code;
   v_asset.name := name;
   v_asset.scale := scale;
+  v_asset.actor := ledger_private.actor();
   v_asset.created_at := clock_timestamp();
   v_asset.hash := ledger_private.record_hash(null, ledger_private.asset_bytes(v_asset));
   perform set_config('ledger.posting', 'on', true);

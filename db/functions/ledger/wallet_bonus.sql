@@ -12,7 +12,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', bonus => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
 end
 $$;

@@ -6,7 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', spent => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', sign => -1, spent => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;

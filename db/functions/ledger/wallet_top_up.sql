@@ -6,7 +6,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', bought => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:3dc834bb985d804fd83b0a1059ee800a6f252e2f
+--! Hash: sha1:175ec6025f95bf5c1bcb19628c16b09693c191c7
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -130,6 +130,7 @@ create table ledger.assets (
   code text primary key,
   name text not null,
   scale int not null default 0,
+  actor text not null,
   created_at timestamptz not null,
   hash bytea not null,
   constraint assets_code_is_a_word check (code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$'),
@@ -143,6 +144,8 @@ comment on column ledger.assets.code is 'Short name that calls use: 1 to 64 lett
 comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';
+comment on column ledger.assets.actor is $$@behavior -*
+Who created it: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.assets.created_at is 'When the asset was created.';
 comment on column ledger.assets.hash is $$@behavior -*
 SHA-256 over every other fact: the start of the chain of its limits.$$;
@@ -1043,9 +1046,9 @@ create table ledger.block_heads (
 create index block_heads_block_seq_idx on ledger.block_heads (block_seq);
 
 comment on table ledger.block_heads is $$@behavior -*
-The first leaves of the seals: up to which entry each wallet was sealed. Append-only.$$;
+The first leaves of the blocks' trees: up to which entry each block closed each wallet. Append-only.$$;
 comment on column ledger.block_heads.wallet_id is 'The wallet.';
-comment on column ledger.block_heads.block_seq is 'The seal.';
+comment on column ledger.block_heads.block_seq is 'The block.';
 comment on column ledger.block_heads.seq is 'The newest entry of the wallet that it covers.';
 comment on constraint block_heads_block_seq_fkey on ledger.block_heads is '@behavior -*';
 comment on constraint block_heads_entry_fkey on ledger.block_heads is '@behavior -*';
@@ -1061,7 +1064,7 @@ grant select on ledger.block_heads to wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is
-  'What is chained beside the entries and sealed: a wallet with its events, an asset with its limits, all verifications.';
+  'What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all verifications.';
 grant usage on type ledger_private.record_chain to wallet_auditor;
 
 create table ledger.block_records (
@@ -1075,10 +1078,10 @@ create table ledger.block_records (
 create index block_records_block_seq_idx on ledger.block_records (block_seq);
 
 comment on table ledger.block_records is $$@behavior -*
-The other leaves of the seals: up to which row each chain beside the entries was sealed. Append-only.$$;
+The other leaves of the blocks' trees: up to which row each block closed each chain beside the entries. Append-only.$$;
 comment on column ledger.block_records.chain is 'What kind of chain it is.';
 comment on column ledger.block_records.id is 'Of which wallet, or of which asset (asset_id); 0 for the verifications.';
-comment on column ledger.block_records.block_seq is 'The seal.';
+comment on column ledger.block_records.block_seq is 'The block.';
 comment on column ledger.block_records.seq is
   'The newest row that it covers: a wallet''s event, an asset''s limits (0: the asset itself), or a verification.';
 comment on constraint block_records_block_seq_fkey on ledger.block_records is '@behavior -*';
@@ -1097,7 +1100,7 @@ create table ledger_private.unsealed_events (
   seq int not null,
   primary key (wallet_id, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
-comment on table ledger_private.unsealed_events is 'The events of wallets that the next seal closes.';
+comment on table ledger_private.unsealed_events is 'The events of wallets that the next block closes.';
 
 create trigger _100_guard_write before insert or update or delete on ledger_private.unsealed_events
   for each statement execute function ledger_private.tg__guard_insert();
@@ -1132,8 +1135,8 @@ comment on column ledger.verifications.seq is 'Number of the verification: 1, 2,
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
-comment on column ledger.verifications.block_seq is 'The newest seal it proved; null where there was none.';
-comment on column ledger.verifications.kept_seals is 'How many seals that were kept elsewhere it was given, and looked for.';
+comment on column ledger.verifications.block_seq is 'The newest block it proved; null where there was none.';
+comment on column ledger.verifications.kept_seals is 'How many blocks that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
 comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
 
@@ -1813,7 +1816,6 @@ create or replace function ledger_private.metadata_hash(metadata jsonb)
 returns bytea
 language sql
 stable
-strict
 as $$
   -- That of {} is known.
   select case when metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'
@@ -1955,7 +1957,8 @@ language sql
 stable
 as $$
   select array_send(array[
-    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), timestamptz_send(asset.created_at)
+    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), convert_to(asset.actor, 'UTF8'),
+    timestamptz_send(asset.created_at)
   ])
 $$;
 
@@ -3717,6 +3720,7 @@ create or replace function ledger_private.post_own(
   metadata jsonb,
   debit ledger.account,
   credit ledger.account,
+  sign bigint,
   bought bigint default 0,
   bonus bigint default 0,
   spent bigint default 0,
@@ -3749,7 +3753,7 @@ begin
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
-    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
+    select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
@@ -3761,7 +3765,7 @@ begin
     if v_bonus_balance is distinct from bonus then
       if v_seq is null then
         -- The first entry of a wallet.
-        select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+        select 1, sign * post_own.amount, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
             not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
           into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
       else
@@ -3798,13 +3802,13 @@ end
 $$;
 
 comment on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
 ) is
-$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the
-totals of the wallet, and so to its balance.$$;
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the balance grows and -1 where it
+falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
 
 revoke all on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
 ) from public;
 --! EndIncluded functions/ledger_private/posting/post_own.sql
 --! Included functions/ledger_private/posting/write_transfer.sql
@@ -5654,6 +5658,7 @@ begin
   v_asset.code := code;
   v_asset.name := name;
   v_asset.scale := scale;
+  v_asset.actor := ledger_private.actor();
   v_asset.created_at := clock_timestamp();
   v_asset.hash := ledger_private.record_hash(null, ledger_private.asset_bytes(v_asset));
   perform set_config('ledger.posting', 'on', true);
@@ -5806,7 +5811,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', bought => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
@@ -5842,7 +5847,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', bonus => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
 end
 $$;
@@ -5876,7 +5881,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', spent => amount, wallet_id => wallet_id,
+  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', sign => -1, spent => amount, wallet_id => wallet_id,
     amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;

@@ -17,13 +17,15 @@ const walletsOf = async (code: string): Promise<number> => {
 };
 
 describe('asset_create', () => {
-  it('creates the asset', async () => {
+  it('creates the asset, and keeps who did', async () => {
     const code = newCode();
+    const operator = await db.connectAs('operator', 'ops-1');
 
-    expect(await create({ code, name: 'Gold Coins', scale: 2 })).toEqual({
+    expect(await create({ code, name: 'Gold Coins', scale: 2 }, operator)).toEqual({
       code,
       name: 'Gold Coins',
       scale: 2,
+      actor: 'operator:ops-1',
       created_at: expect.any(String) as string,
       hash: expect.any(Buffer) as Buffer,
     });

@@ -50,21 +50,36 @@ function helper(name: string, from: string, to: string, times = 1): Edit {
   return edit(file, from, to, times);
 }
 
+const OWN_LOCK =
+  '    select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;\n';
+
 const LOCKS: Mutant[] = [
   {
     name: 'a posting locks nothing',
     tests: ['concurrency'],
-    edits: [helper('lock_wallets', ' for no key update', '')],
+    edits: [
+      helper('lock_wallets', ' for no key update', ''),
+      helper('post_own', ' for no key update', ''),
+      helper('post_between', ' for no key update', '', 2),
+    ],
   },
   {
     name: 'a transfer locks its wallets in the order of the call',
     tests: ['concurrency'],
-    edits: [helper('lock_wallets', 'order by w.id for', 'order by array_position(wallet_ids, w.id) for')],
+    edits: [
+      helper('lock_wallets', 'order by w.id for', 'order by array_position(wallet_ids, w.id) for'),
+      helper('post_between', 'least(from_wallet, post_between.to_wallet)', 'from_wallet'),
+      helper('post_between', 'greatest(from_wallet, post_between.to_wallet)', 'post_between.to_wallet'),
+    ],
   },
   {
     name: 'a posting locks its wallets FOR UPDATE',
     tests: ['composability'],
-    edits: [helper('lock_wallets', ' for no key update', ' for update')],
+    edits: [
+      helper('lock_wallets', ' for no key update', ' for update'),
+      helper('post_own', ' for no key update', ' for update'),
+      helper('post_between', ' for no key update', ' for update', 2),
+    ],
   },
   {
     name: 'a posting reads the newest entry before it locks the wallet',
@@ -79,6 +94,12 @@ const LOCKS: Mutant[] = [
         'prepare',
         '  perform ledger_private.refuse(ledger_private.invalid_request(request));\n',
         '  perform ledger_private.refuse(ledger_private.invalid_request(request));\n  v_prepared.head := ledger_private.head(request.wallet_id);\n',
+      ),
+      helper('post_own', OWN_LOCK, ''),
+      helper(
+        'post_own',
+        '    if v_bonus_balance is distinct from bonus then\n',
+        `${OWN_LOCK}    if v_bonus_balance is distinct from bonus then\n`,
       ),
     ],
   },
@@ -415,7 +436,10 @@ const LOG: Mutant[] = [
   {
     name: "a wallet's time runs backwards where the clock does",
     tests: ['ledger/wallet_top_up'],
-    edits: [helper('next_entry', 'greatest(at_time, head.created_at)', 'at_time')],
+    edits: [
+      helper('next_entry', 'greatest(at_time, head.created_at)', 'at_time'),
+      helper('post_own', 'greatest(e.created_at, clock_timestamp())', 'clock_timestamp()'),
+    ],
   },
   {
     name: 'the balance at an instant leaves out what was booked at it',
@@ -735,7 +759,11 @@ const GUARDS: Mutant[] = [
   {
     name: 'the tables stay open after a call',
     tests: ['composability'],
-    edits: [helper('write', "  perform set_config('ledger.posting', '', true);\n", '')],
+    edits: [
+      helper('write', "  perform set_config('ledger.posting', '', true);\n", ''),
+      helper('post_own', "      v_guard := set_config('ledger.posting', '', true);\n", ''),
+      helper('write_transfer', "  v_guard := set_config('ledger.posting', '', true);\n", ''),
+    ],
   },
   {
     name: 'services may change entries',
@@ -1014,7 +1042,114 @@ const PROOFS: Mutant[] = [
   },
 ];
 
+/** What lets a call be booked without being judged rule by rule. */
+const USUAL: Mutant[] = [
+  ...[
+    { what: 'the amount', test: 'wallet_spend', from: 'amount between 1 and 1000000000000000 and ', to: '' },
+    { what: 'whether credits expire', test: 'wallet_bonus', from: 'expires_at is null and ', to: '' },
+    { what: 'the length of the key', test: 'wallet_spend', from: 'octet_length(idem_key) <= 200 and ', to: '' },
+    { what: 'white space in the key', test: 'wallet_spend', from: "idem_key ~ '^[!-~]+$'", to: 'true' },
+    {
+      what: 'the metadata',
+      test: 'wallet_spend',
+      from: "(metadata = '{}' or ledger_private.is_metadata(metadata))",
+      to: 'true',
+    },
+    {
+      what: 'the isolation level',
+      test: '../concurrency',
+      from: "current_setting('transaction_isolation') = 'read committed'",
+      to: 'true',
+    },
+    { what: 'what is reserved', test: 'wallet_spend', from: 'e.held_balance = 0', to: 'true' },
+    {
+      what: 'limits',
+      test: 'asset_limit_set',
+      from: '(select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null',
+      to: 'true',
+    },
+    {
+      what: 'limits, for the first of a wallet',
+      test: 'asset_limit_set',
+      from: 'not exists (select from ledger.asset_limits l where l.asset_code = v_asset)',
+      to: 'true',
+    },
+    {
+      what: 'credits that expire',
+      test: '../model',
+      from: 'not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id)',
+      to: 'true',
+    },
+    { what: 'the status', test: 'wallet_freeze', from: "v_status = 'open'", to: 'v_status is not null' },
+    { what: 'funds', test: 'wallet_spend', from: ' and v_balance >= 0', to: '' },
+    {
+      what: 'the ceiling',
+      test: 'wallet_top_up',
+      from: ' and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000',
+      to: '',
+    },
+  ].map(({ what, test, from, to }) => ({
+    name: `a usual call is not asked for ${what}`,
+    tests: [test.startsWith('../') ? test.slice(3) : `ledger/${test}`],
+    edits: [helper('post_own', from, to)],
+  })),
+  ...[
+    { what: 'the amount', from: 'amount between 1 and 1000000000000000 and ', to: '' },
+    { what: 'the other wallet being another', from: 'from_wallet <> to_wallet and ', to: '' },
+    { what: 'the status', from: "v_status = 'open' and v_other_status = 'open'", to: 'true' },
+    { what: 'the assets', from: ' and v_asset = v_other_asset', to: '' },
+    { what: 'funds', from: ' and v_from.balance >= 0', to: '' },
+    { what: 'the ceiling', from: 'greatest(v_to.balance, v_from.sent) <= 8000000000000000000', to: 'true' },
+    {
+      what: 'its key',
+      from: '(select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null',
+      to: 'true',
+    },
+    {
+      what: 'lots',
+      from: 'not exists (select from ledger_private.open_lots o where o.wallet_id = from_wallet)',
+      to: 'true',
+    },
+  ].map(({ what, from, to }) => ({
+    name: `a usual transfer is not asked for ${what}`,
+    tests: ['ledger/wallet_transfer'],
+    edits: [helper('post_between', from, to)],
+  })),
+  {
+    name: 'the entry of a usual transfer received carries the key',
+    tests: ['privileges'],
+    edits: [
+      helper('write_transfer', 'to_line.hash, null, null, null', 'to_line.hash, null, write_transfer.idem_key, null'),
+    ],
+  },
+];
+
+const NODES: Mutant[] = [
+  {
+    name: 'a transfer with a wallet of another database has no line elsewhere',
+    tests: ['subset'],
+    edits: [helper('accounts_here', 'not ledger_private.is_here(entry.to_wallet)', 'false')],
+  },
+  {
+    name: 'what was received from another database is not counted',
+    tests: ['subset'],
+    edits: [helper('rows_since', 'and ledger_private.is_from_elsewhere(e)', 'and false')],
+  },
+  {
+    name: 'the other entry of a transfer may be missing, though the database has its wallet',
+    tests: ['subset'],
+    edits: [helper('verify_pairs', 'or ledger_private.is_here((p.acting).to_wallet)', '')],
+  },
+  {
+    name: 'any received entry may be from elsewhere',
+    tests: ['subset'],
+    edits: [helper('is_from_elsewhere', 'and (select exists (select from ledger_private.node_ranges))', '')],
+  },
+];
+
 export const MUTANTS: Mutant[] = [
+  ...USUAL,
+  ...NODES,
   ...LOCKS,
   ...KEYS,
   ...FUNDS,

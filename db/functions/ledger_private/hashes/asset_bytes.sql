@@ -4,7 +4,8 @@ language sql
 stable
 as $$
   select array_send(array[
-    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), timestamptz_send(asset.created_at)
+    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), convert_to(asset.actor, 'UTF8'),
+    timestamptz_send(asset.created_at)
   ])
 $$;
 

@@ -2,7 +2,6 @@ create or replace function ledger_private.metadata_hash(metadata jsonb)
 returns bytea
 language sql
 stable
-strict
 as $$
   -- That of {} is known.
   select case when metadata = '{}' then E'\\x44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'

@@ -6,6 +6,7 @@ create or replace function ledger_private.post_own(
   metadata jsonb,
   debit ledger.account,
   credit ledger.account,
+  sign bigint,
   bought bigint default 0,
   bonus bigint default 0,
   spent bigint default 0,
@@ -38,7 +39,7 @@ begin
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
-    select e.seq + 1, e.balance + bought + bonus - post_own.spent, e.bonus_balance + bonus, e.topped_up_total + bought,
+    select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
@@ -50,7 +51,7 @@ begin
     if v_bonus_balance is distinct from bonus then
       if v_seq is null then
         -- The first entry of a wallet.
-        select 1, bought + bonus - post_own.spent, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+        select 1, sign * post_own.amount, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
             not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
           into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
       else
@@ -87,11 +88,11 @@ end
 $$;
 
 comment on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
 ) is
-$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts; bought, bonus and spent say what it adds to the
-totals of the wallet, and so to its balance.$$;
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the balance grows and -1 where it
+falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
 
 revoke all on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, timestamptz
+  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
 ) from public;
