@@ -1045,52 +1045,47 @@ const PROOFS: Mutant[] = [
 /** What lets a call be booked without being judged rule by rule. */
 const USUAL: Mutant[] = [
   ...[
-    { what: 'the amount', test: 'wallet_spend', from: 'amount between 1 and 1000000000000000 and ', to: '' },
-    { what: 'whether credits expire', test: 'wallet_bonus', from: 'expires_at is null and ', to: '' },
-    { what: 'the length of the key', test: 'wallet_spend', from: 'octet_length(idem_key) <= 200 and ', to: '' },
-    { what: 'white space in the key', test: 'wallet_spend', from: "idem_key ~ '^[!-~]+$'", to: 'true' },
+    { what: 'the amount', from: 'amount between 1 and 1000000000000000 and ', to: '' },
+    { what: 'whether credits expire', from: 'expires_at is null and ', to: '' },
+    { what: 'the length of the key', from: 'octet_length(idem_key) <= 200 and ', to: '' },
+    { what: 'white space in the key', from: "idem_key ~ '^[!-~]+$'", to: 'true' },
     {
       what: 'the metadata',
-      test: 'wallet_spend',
       from: "(metadata = '{}' or ledger_private.is_metadata(metadata))",
       to: 'true',
     },
     {
       what: 'the isolation level',
-      test: '../concurrency',
+      test: 'concurrency',
       from: "current_setting('transaction_isolation') = 'read committed'",
       to: 'true',
     },
-    { what: 'what is reserved', test: 'wallet_spend', from: 'e.held_balance = 0', to: 'true' },
+    { what: 'what is reserved', from: 'e.held_balance = 0', to: 'true' },
     {
       what: 'limits',
-      test: 'asset_limit_set',
       from: '(select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null',
       to: 'true',
     },
     {
       what: 'limits, for the first of a wallet',
-      test: 'asset_limit_set',
       from: 'not exists (select from ledger.asset_limits l where l.asset_code = v_asset)',
       to: 'true',
     },
     {
       what: 'credits that expire',
-      test: '../model',
       from: 'not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id)',
       to: 'true',
     },
-    { what: 'the status', test: 'wallet_freeze', from: "v_status = 'open'", to: 'v_status is not null' },
-    { what: 'funds', test: 'wallet_spend', from: ' and v_balance >= 0', to: '' },
+    { what: 'the status', from: "v_status = 'open'", to: 'v_status is not null' },
+    { what: 'funds', from: ' and v_balance >= 0', to: '' },
     {
       what: 'the ceiling',
-      test: 'wallet_top_up',
       from: ' and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000',
       to: '',
     },
-  ].map(({ what, test, from, to }) => ({
+  ].map(({ what, from, to, test = 'usual_calls' }) => ({
     name: `a usual call is not asked for ${what}`,
-    tests: [test.startsWith('../') ? test.slice(3) : `ledger/${test}`],
+    tests: [test],
     edits: [helper('post_own', from, to)],
   })),
   ...[
@@ -1112,7 +1107,7 @@ const USUAL: Mutant[] = [
     },
   ].map(({ what, from, to }) => ({
     name: `a usual transfer is not asked for ${what}`,
-    tests: ['ledger/wallet_transfer'],
+    tests: ['usual_calls'],
     edits: [helper('post_between', from, to)],
   })),
   {
