@@ -1112,7 +1112,7 @@ const USUAL: Mutant[] = [
   })),
   {
     name: 'the entry of a usual transfer received carries the key',
-    tests: ['privileges'],
+    tests: ['usual_calls'],
     edits: [
       helper('write_transfer', 'to_line.hash, null, null, null', 'to_line.hash, null, write_transfer.idem_key, null'),
     ],
