@@ -440,6 +440,7 @@ const HOT: Hot[] = [
       'wallet_events_pkey',
       'block_records_pkey',
       'verifications_seq_key',
+      '?node_ranges_pkey',
     ],
   },
 ];
