@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:5df7504394715062bd4e852f978e501c6283d803
+--! Hash: sha1:1c3e04b58149889feeb19cf893d8795905d21355
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -6931,6 +6931,9 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- How many rows there are since the last block, the planner cannot know: it would read all.
+set enable_seqscan = off
+set jit = off
 as $$
   with place as materialized (
     -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.
