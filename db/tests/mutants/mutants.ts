@@ -489,7 +489,7 @@ const LOG: Mutant[] = [
   },
   {
     name: 'ledger_verify() is blind to house_total',
-    tests: ['tampering'],
+    tests: ['ledger/ledger_verify'],
     edits: [helper('verify_totals', 'where (t.movements, t.amount,', 'where false and (t.movements, t.amount,')],
   },
   {
