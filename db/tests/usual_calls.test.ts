@@ -125,31 +125,37 @@ describe('a usual wallet_transfer', () => {
     await expectSound(db);
   });
 
-  it('leaves the receiver an entry that says nothing of the sender, and a sound ledger', async () => {
-    const { transfer_id } = await call(db, 'wallet_transfer', await usual('wallet_transfer'));
-    const { rows } = await db.query<Record<string, unknown>>(
-      'select e.* from ledger.entries e where e.transfer_id = $1 and e.actor is null',
-      [transfer_id],
-    );
-    const known = Object.entries(rows[0] ?? {}).flatMap(([column, value]) => (value === null ? [] : [column]));
-    expect(known.sort()).toEqual(
-      [
-        ...['wallet_id', 'transfer_id', 'seq', 'kind', 'debit', 'credit', 'created_at', 'xid', 'hash'],
-        ...[
-          'amount',
-          'bonus_amount',
-          'held_amount',
-          'balance',
-          'bonus_balance',
-          'held_balance',
-          'paid_balance',
-          'free_balance',
-        ],
-        ...['topped_up_total', 'granted_total', 'spent_total', 'sent_total'],
-      ].sort(),
-    );
-    await expectSound(db);
-  });
+  it.each(['', ' of credits that expire'])(
+    '%s leaves the receiver an entry that says nothing of the sender',
+    async (what) => {
+      const request = await usual('wallet_transfer');
+      const given = { wallet_id: request.from_wallet, amount: 5, idem_key: newKey(), expires_at: '2099-01-01Z' };
+      if (what !== '') await call(db, 'wallet_bonus', given);
+      const { transfer_id } = await call(db, 'wallet_transfer', request);
+      const { rows } = await db.query<Record<string, unknown>>(
+        'select e.* from ledger.entries e where e.transfer_id = $1 and e.actor is null',
+        [transfer_id],
+      );
+      const known = Object.entries(rows[0] ?? {}).flatMap(([column, value]) => (value === null ? [] : [column]));
+      expect(known.sort()).toEqual(
+        [
+          ...['wallet_id', 'transfer_id', 'seq', 'kind', 'debit', 'credit', 'created_at', 'xid', 'hash'],
+          ...[
+            'amount',
+            'bonus_amount',
+            'held_amount',
+            'balance',
+            'bonus_balance',
+            'held_balance',
+            'paid_balance',
+            'free_balance',
+          ],
+          ...['topped_up_total', 'granted_total', 'spent_total', 'sent_total'],
+        ].sort(),
+      );
+      await expectSound(db);
+    },
+  );
 
   it('to itself is refused (WLSLF)', async () => {
     const request = await usual('wallet_transfer');

@@ -421,7 +421,7 @@ const LOG: Mutant[] = [
   },
   ...['idem_key', 'metadata', 'actor'].map((column) => ({
     name: `the line of a transfer received carries the ${column}`,
-    tests: ['privileges'],
+    tests: ['usual_calls'],
     edits: [
       helper(
         'post',
