@@ -788,7 +788,9 @@ const GUARDS: Mutant[] = [
   {
     name: 'a player reads the journal',
     tests: ['privileges'],
-    sql: 'grant select on ledger.journal to wallet_player',
+    sql: `grant select on ledger.journal, ledger_private.node_ranges to wallet_player;
+      grant execute on function ledger_private.movements(), ledger_private.received_from_elsewhere() to wallet_player;
+      grant execute on function ledger_private.accounts_here(ledger.entries) to wallet_player`,
   },
   {
     name: 'everybody may top up',
