@@ -129,7 +129,9 @@ grant select on ledger.entries to wallet_player, wallet_service, wallet_operator
 
 --!include functions/ledger/entries_side.sql
 --!include functions/ledger_private/nodes/is_here.sql
+--!include functions/ledger_private/nodes/received_from_elsewhere.sql
 --!include functions/ledger_private/nodes/is_from_elsewhere.sql
+--!include functions/ledger_private/nodes/movements.sql
 --!include functions/ledger_private/nodes/accounts_here.sql
 
 create view ledger.transfers with (security_invoker) as
@@ -184,14 +186,14 @@ grant select on ledger.transfers to wallet_player, wallet_service, wallet_operat
 
 create view ledger.journal with (security_invoker) as
   select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
-  from ledger.entries e
+  from ledger_private.movements() e
   join ledger.wallets w on w.id = e.wallet_id
   cross join lateral ledger_private.accounts_here(e) a
   cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
   cross join lateral (
     select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id else e.to_wallet end
   ) l (side, account, wallet_id)
-  where e.amount > 0 and (e.actor is not null or ledger_private.is_from_elsewhere(e));
+  where e.amount > 0;
 
 comment on view ledger.journal is $$@behavior -*
 The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So

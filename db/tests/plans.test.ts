@@ -30,6 +30,7 @@ interface Sessions {
   service: pg.Client;
   player: pg.Client;
   operator: pg.Client;
+  auditor: pg.Client;
 }
 
 interface Ledger extends Sessions {
@@ -50,14 +51,15 @@ async function openSessions(db: Database): Promise<Sessions> {
     if (role !== undefined) await session.query(`set role ${role}`);
     return session;
   };
-  const [job, service, player, operator] = [
+  const [job, service, player, operator, auditor] = [
     await open('wallet_test_job'),
     await open('wallet_gateway', 'wallet_service'),
     await open('wallet_gateway', 'wallet_player'),
     await open('wallet_gateway', 'wallet_operator'),
+    await open('wallet_gateway', 'wallet_auditor'),
   ];
   await player.query("select set_config('jwt.claims.sub', 'player-0001', false)");
-  return { job, service, player, operator };
+  return { job, service, player, operator, auditor };
 }
 
 /** Two wallets and nothing else. */
@@ -440,7 +442,15 @@ const HOT: Hot[] = [
       'wallet_events_pkey',
       'block_records_pkey',
       'verifications_seq_key',
+      '?node_ranges_pkey',
     ],
+  },
+  {
+    what: 'the trial balance',
+    by: 'auditor',
+    arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
+    run: ({ auditor }) => callAll(auditor, 'ledger_trial_balance', {}),
+    looks: ['entries_xid_transfer_id_idx', 'house_totals_pkey', '?wallets_pkey', '?node_ranges_pkey'],
   },
 ];
 

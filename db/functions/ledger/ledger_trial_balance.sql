@@ -4,6 +4,9 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- How many rows there are since the last block, the planner cannot know: it would read all.
+set enable_seqscan = off
+set jit = off
 as $$
   with place as materialized (
     -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:175ec6025f95bf5c1bcb19628c16b09693c191c7
+--! Hash: sha1:1c3e04b58149889feeb19cf893d8795905d21355
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -467,25 +467,57 @@ comment on function ledger_private.is_here(uuid) is 'Whether a wallet with this 
 revoke all on function ledger_private.is_here(uuid) from public;
 grant execute on function ledger_private.is_here(uuid) to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/is_here.sql
+--! Included functions/ledger_private/nodes/received_from_elsewhere.sql
+create or replace function ledger_private.received_from_elsewhere()
+returns setof ledger.entries
+language sql
+stable
+as $$
+  -- Where all wallets are here, no entry is looked at.
+  select e.* from ledger.entries e
+  where exists (select from ledger_private.node_ranges) and e.actor is null
+    and not exists (select from ledger.entries a where a.transfer_id = e.transfer_id and a.actor is not null)
+$$;
+
+comment on function ledger_private.received_from_elsewhere() is
+'The received entries of movements whose acting wallets another database has. Where this database has all wallets, there are none.';
+
+revoke all on function ledger_private.received_from_elsewhere() from public;
+grant execute on function ledger_private.received_from_elsewhere() to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/received_from_elsewhere.sql
 --! Included functions/ledger_private/nodes/is_from_elsewhere.sql
 create or replace function ledger_private.is_from_elsewhere(entry ledger.entries)
 returns boolean
 language sql
 stable
 as $$
-  -- Where all wallets are here, no entry is looked up.
-  select entry.actor is null
-    and (select exists (select from ledger_private.node_ranges))
-    and not exists (select from ledger.entries a where a.transfer_id = entry.transfer_id and a.actor is not null)
+  select exists (
+    select from ledger_private.received_from_elsewhere() r where r.wallet_id = entry.wallet_id and r.seq = entry.seq)
 $$;
 
 comment on function ledger_private.is_from_elsewhere(ledger.entries) is
-$$Whether an entry is the received one of a movement whose acting wallet another database has. Where this database has all wallets, there is no
-such entry.$$;
+'Whether an entry is one that was received from a wallet of another database.';
 
 revoke all on function ledger_private.is_from_elsewhere(ledger.entries) from public;
 grant execute on function ledger_private.is_from_elsewhere(ledger.entries) to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/is_from_elsewhere.sql
+--! Included functions/ledger_private/nodes/movements.sql
+create or replace function ledger_private.movements()
+returns setof ledger.entries
+language sql
+stable
+as $$
+  select e.* from ledger.entries e where e.actor is not null
+  union all
+  select r.* from ledger_private.received_from_elsewhere() r
+$$;
+
+comment on function ledger_private.movements() is
+'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
+
+revoke all on function ledger_private.movements() from public;
+grant execute on function ledger_private.movements() to wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/movements.sql
 --! Included functions/ledger_private/nodes/accounts_here.sql
 create or replace function ledger_private.accounts_here(entry ledger.entries)
 returns table (debit ledger.account, credit ledger.account)
@@ -495,7 +527,9 @@ as $$
   select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
     case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
   from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
-    and (entry.actor is null or not ledger_private.is_here(entry.to_wallet))) x (elsewhere)
+    -- As is_here says, which would be called for each.
+    and (entry.actor is null or exists (select from ledger_private.node_ranges) and not exists (
+      select from ledger_private.node_ranges r where entry.to_wallet between r.first_id and r.last_id))) x (elsewhere)
 $$;
 
 comment on function ledger_private.accounts_here(ledger.entries) is
@@ -558,14 +592,14 @@ grant select on ledger.transfers to wallet_player, wallet_service, wallet_operat
 
 create view ledger.journal with (security_invoker) as
   select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
-  from ledger.entries e
+  from ledger_private.movements() e
   join ledger.wallets w on w.id = e.wallet_id
   cross join lateral ledger_private.accounts_here(e) a
   cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
   cross join lateral (
     select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id else e.to_wallet end
   ) l (side, account, wallet_id)
-  where e.amount > 0 and (e.actor is not null or ledger_private.is_from_elsewhere(e));
+  where e.amount > 0;
 
 comment on view ledger.journal is $$@behavior -*
 The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So
@@ -4437,9 +4471,8 @@ as $$
   select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
   union all
   -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
-  select e.* from ledger.entries e
-  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
-    and ledger_private.is_from_elsewhere(e)
+  select r.* from ledger_private.received_from_elsewhere() r
+  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
 $$;
 
 comment on function ledger_private.rows_since(pg_snapshot) is
@@ -5007,8 +5040,7 @@ as $$
       ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
-    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
-      and (e.actor is not null or ledger_private.is_from_elsewhere(e))
+    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
     join ledger.wallets w on w.id = h.wallet_id
     cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
@@ -5033,10 +5065,10 @@ as $$
     cross join lateral ledger_private.head(w.id) h
     cross join lateral (
       select sum(e.amount * c.change) as amount, sum(e.bonus_amount * c.change) as bonus_amount
-      from ledger.entries e
+      from ledger_private.movements() e
       cross join lateral ledger_private.accounts_here(e) a
       cross join lateral (select (a.credit = 'player')::int - (a.debit = 'player')::int) c (change)
-      where e.wallet_id = w.id and (e.actor is not null or ledger_private.is_from_elsewhere(e))
+      where e.wallet_id = w.id
     ) m
     group by w.asset_code
   ) s
@@ -6899,6 +6931,9 @@ language sql
 stable
 security invoker
 set search_path = pg_catalog, pg_temp
+-- How many rows there are since the last block, the planner cannot know: it would read all.
+set enable_seqscan = off
+set jit = off
 as $$
   with place as materialized (
     -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.

@@ -8,9 +8,8 @@ as $$
   select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
   union all
   -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
-  select e.* from ledger.entries e
-  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
-    and ledger_private.is_from_elsewhere(e)
+  select r.* from ledger_private.received_from_elsewhere() r
+  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
 $$;
 
 comment on function ledger_private.rows_since(pg_snapshot) is

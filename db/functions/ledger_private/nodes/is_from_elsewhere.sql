@@ -3,15 +3,12 @@ returns boolean
 language sql
 stable
 as $$
-  -- Where all wallets are here, no entry is looked up.
-  select entry.actor is null
-    and (select exists (select from ledger_private.node_ranges))
-    and not exists (select from ledger.entries a where a.transfer_id = entry.transfer_id and a.actor is not null)
+  select exists (
+    select from ledger_private.received_from_elsewhere() r where r.wallet_id = entry.wallet_id and r.seq = entry.seq)
 $$;
 
 comment on function ledger_private.is_from_elsewhere(ledger.entries) is
-$$Whether an entry is the received one of a movement whose acting wallet another database has. Where this database has all wallets, there is no
-such entry.$$;
+'Whether an entry is one that was received from a wallet of another database.';
 
 revoke all on function ledger_private.is_from_elsewhere(ledger.entries) from public;
 grant execute on function ledger_private.is_from_elsewhere(ledger.entries) to wallet_auditor, wallet_job;

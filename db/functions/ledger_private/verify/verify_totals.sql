@@ -11,8 +11,7 @@ as $$
       ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
-    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
-      and (e.actor is not null or ledger_private.is_from_elsewhere(e))
+    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
     join ledger.wallets w on w.id = h.wallet_id
     cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
@@ -37,10 +36,10 @@ as $$
     cross join lateral ledger_private.head(w.id) h
     cross join lateral (
       select sum(e.amount * c.change) as amount, sum(e.bonus_amount * c.change) as bonus_amount
-      from ledger.entries e
+      from ledger_private.movements() e
       cross join lateral ledger_private.accounts_here(e) a
       cross join lateral (select (a.credit = 'player')::int - (a.debit = 'player')::int) c (change)
-      where e.wallet_id = w.id and (e.actor is not null or ledger_private.is_from_elsewhere(e))
+      where e.wallet_id = w.id
     ) m
     group by w.asset_code
   ) s
