@@ -103,6 +103,7 @@
 --!include functions/ledger_private/posting/chained.sql
 --!include functions/ledger_private/posting/write.sql
 --!include functions/ledger_private/lots/write_lots.sql
+--!include functions/ledger_private/lots/write_lot.sql
 
 -- Holds and lots
 --!include functions/ledger_private/holds/closing_draws.sql

@@ -179,9 +179,16 @@ describe('a usual wallet_transfer', () => {
 describe('a usual bonus', () => {
   it('that has expired is refused (WLARG), and one that expires makes a lot', async () => {
     const request = await usual('wallet_bonus');
-    await expectRefused('wallet_bonus', { ...request, expires_at: '2001-01-01Z' }, 'WLARG');
+    for (const expires_at of ['2001-01-01Z', 'infinity', '-infinity'])
+      await expectRefused('wallet_bonus', { ...request, expires_at }, 'WLARG');
     await call(db, 'wallet_bonus', { ...request, expires_at: '2099-01-01Z' });
     expect(await partsOf(db, walletOf(request))).toEqual({ paid: 100, bonus: 10, 2099: 20 });
+    // Upon lots of which none is due, too.
+    const again = { ...request, idem_key: newKey(), expires_at: '2098-01-01Z' };
+    const receipt = await call(db, 'wallet_bonus', again);
+    expect(await call(db, 'wallet_bonus', again)).toEqual({ ...receipt, replayed: true });
+    expect(await partsOf(db, walletOf(request))).toEqual({ paid: 100, bonus: 10, 2099: 20, 2098: 20 });
+    await expectSound(db);
   });
 });
 

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1c3e04b58149889feeb19cf893d8795905d21355
+--! Hash: sha1:4121e4e46b6758abf4a35849d55946ae01197e70
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -3031,6 +3031,29 @@ here; they come in as null.$$;
 
 revoke all on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) from public;
 --! EndIncluded functions/ledger_private/lots/write_lots.sql
+--! Included functions/ledger_private/lots/write_lot.sql
+create or replace function ledger_private.write_lot(receipt ledger.receipt, expires_at timestamptz)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_guard text := set_config('ledger.posting', 'on', true);
+begin
+  insert into ledger.bonus_lots (wallet_id, seq, expires_at, amount)
+    values (receipt.wallet_id, receipt.seq, expires_at, receipt.amount);
+  insert into ledger_private.open_lots (wallet_id, expires_at, lot_seq, due_at)
+    values (receipt.wallet_id, expires_at, receipt.seq, expires_at);
+  v_guard := set_config('ledger.posting', '', true);
+  return receipt;
+end
+$$;
+
+comment on function ledger_private.write_lot(ledger.receipt, timestamptz) is
+'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';
+
+revoke all on function ledger_private.write_lot(ledger.receipt, timestamptz) from public;
+--! EndIncluded functions/ledger_private/lots/write_lot.sql
 
 -- Holds and lots
 --! Included functions/ledger_private/holds/closing_draws.sql
@@ -3783,7 +3806,7 @@ declare
   v_guard text;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
-  if amount between 1 and 1000000000000000 and expires_at is null and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
     select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
@@ -3792,41 +3815,41 @@ begin
         e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
-      from ledger.entries e
-      where e.wallet_id = post_own.wallet_id
-      order by e.seq desc
-      limit 1;
+      from ledger.entries e where e.wallet_id = post_own.wallet_id order by e.seq desc limit 1;
     if v_bonus_balance is distinct from bonus then
-      if v_seq is null then
-        -- The first entry of a wallet.
+      if v_seq is null then -- The first entry of a wallet.
         select 1, sign * post_own.amount, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
             not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
           into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
       else
         -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
-        v_usual := v_usual and not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id);
+        v_usual := v_usual and not exists (select from ledger_private.open_lots o
+          where o.wallet_id = post_own.wallet_id and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end);
         bonus := bonus + least(post_own.spent, v_bonus_balance);
         v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
       end if;
     end if;
-    if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 then
+    if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000
+      and (expires_at is null or expires_at > v_at and expires_at < 'infinity') then
       v_id := uuidv7();
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
       insert into ledger.entries values (
           wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted,
-          v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null, null, metadata,
-          ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq, amount => amount,
-            bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
+          v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null,
+          expires_at, metadata, ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq,
+            amount => amount, bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
             paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
             spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
-            actor => v_actor, idem_key => idem_key, requested_amount => amount,
+            actor => v_actor, idem_key => idem_key, requested_amount => amount, expires_at => expires_at,
             metadata_hash => ledger_private.metadata_hash(metadata)))
         on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
       v_guard := set_config('ledger.posting', '', true);
-      -- Not written where the key has been used.
-      if found then
+      if found and expires_at is null then
         return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt;
+      elsif found then
+        return ledger_private.write_lot(
+          row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt, expires_at);
       end if;
     end if;
   end if;

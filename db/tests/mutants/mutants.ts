@@ -1048,7 +1048,11 @@ const PROOFS: Mutant[] = [
 const USUAL: Mutant[] = [
   ...[
     { what: 'the amount', from: 'amount between 1 and 1000000000000000 and ', to: '' },
-    { what: 'whether credits expire', from: 'expires_at is null and ', to: '' },
+    {
+      what: 'whether credits have expired',
+      from: "expires_at > v_at and expires_at < 'infinity'",
+      to: 'true',
+    },
     { what: 'the length of the key', from: 'octet_length(idem_key) <= 200 and ', to: '' },
     { what: 'white space in the key', from: "idem_key ~ '^[!-~]+$'", to: 'true' },
     {
@@ -1075,8 +1079,8 @@ const USUAL: Mutant[] = [
     },
     {
       what: 'credits that expire',
-      from: 'not exists (select from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id)',
-      to: 'true',
+      from: 'o.wallet_id = post_own.wallet_id and o.expires_at',
+      to: 'false and o.expires_at',
     },
     { what: 'the status', from: "v_status = 'open'", to: 'v_status is not null' },
     { what: 'funds', from: ' and v_balance >= 0', to: '' },
