@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { age } from '../aged.ts';
+import { age, tampering } from '../aged.ts';
 import {
   call,
   createDatabase,
@@ -364,5 +364,28 @@ describe('ledger_seal', () => {
     expect(Array.isArray(await seal(job))).toBe(true);
     for (const role of ['service', 'operator', 'auditor'] as const)
       expect(await refusal(seal(await db.connectAs(role, 'x')))).toMatchObject({ code: '42501' });
+  });
+});
+
+describe('a movement that comes late', () => {
+  const own = createDatabase();
+
+  it('because a clock was set back, counts in the first quarter of an hour that is not final', async () => {
+    const wallet = await newWallet(own, await newAsset(own), { bought: 1 });
+    await sealAll(own);
+    // As if the clock had been two hours ahead when the last block was closed.
+    await tampering(own, (client) =>
+      client.query(
+        "update ledger.blocks set final_until = date_trunc('hour', clock_timestamp() + interval '2 hours', 'UTC')",
+      ),
+    );
+    await topUp(own, wallet);
+    await sealAll(own);
+
+    const { rows } = await own.query(
+      `select t.quarter = b.final_until as "isFirstOpen" from ledger.house_totals t, ledger.blocks b
+       where b.seq = t.block_seq - 1 and t.block_seq = (select max(n.seq) from ledger.blocks n)`,
+    );
+    expect(rows).toEqual([{ isFirstOpen: true }]);
   });
 });
