@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4121e4e46b6758abf4a35849d55946ae01197e70
+--! Hash: sha1:5ed54d57219d721c8c8fdfa0baf8e5cde4394aeb
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -3823,8 +3823,8 @@ begin
           into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
       else
         -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
-        v_usual := v_usual and not exists (select from ledger_private.open_lots o
-          where o.wallet_id = post_own.wallet_id and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end);
+        v_usual := v_usual and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id
+          and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end order by o.expires_at, o.lot_seq limit 1) is null;
         bonus := bonus + least(post_own.spent, v_bonus_balance);
         v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
       end if;
@@ -3958,8 +3958,10 @@ begin
     end if;
     if v_from.bonus_balance > 0 or v_to.bonus_balance > 0 then
       -- Credits of lots may be due, or be drawn. Bonus credits leave first, and stay bonus credits.
-      v_from.usual := v_from.usual and not exists (select from ledger_private.open_lots o where o.wallet_id = from_wallet)
-        and not exists (select from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet);
+      v_from.usual := v_from.usual
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = from_wallet order by o.expires_at, o.lot_seq limit 1) is null
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet
+          order by o.expires_at, o.lot_seq limit 1) is null;
       v_bonus := least(amount, v_from.bonus_balance);
       v_from.bonus_balance := v_from.bonus_balance - v_bonus;
       v_to.bonus_balance := v_to.bonus_balance + v_bonus;
@@ -6261,6 +6263,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_item ledger.wallet_request;

@@ -1079,7 +1079,7 @@ const USUAL: Mutant[] = [
     },
     {
       what: 'credits that expire',
-      from: 'o.wallet_id = post_own.wallet_id and o.expires_at',
+      from: 'o.wallet_id = post_own.wallet_id\n          and o.expires_at',
       to: 'false and o.expires_at',
     },
     { what: 'the status', from: "v_status = 'open'", to: 'v_status is not null' },
@@ -1108,8 +1108,8 @@ const USUAL: Mutant[] = [
     },
     {
       what: 'lots',
-      from: 'not exists (select from ledger_private.open_lots o where o.wallet_id = from_wallet)',
-      to: 'true',
+      from: 'ledger_private.open_lots o where o.wallet_id = from_wallet',
+      to: 'ledger_private.open_lots o where false',
     },
   ].map(({ what, from, to }) => ({
     name: `a usual transfer is not asked for ${what}`,

@@ -39,8 +39,10 @@ begin
     end if;
     if v_from.bonus_balance > 0 or v_to.bonus_balance > 0 then
       -- Credits of lots may be due, or be drawn. Bonus credits leave first, and stay bonus credits.
-      v_from.usual := v_from.usual and not exists (select from ledger_private.open_lots o where o.wallet_id = from_wallet)
-        and not exists (select from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet);
+      v_from.usual := v_from.usual
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = from_wallet order by o.expires_at, o.lot_seq limit 1) is null
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet
+          order by o.expires_at, o.lot_seq limit 1) is null;
       v_bonus := least(amount, v_from.bonus_balance);
       v_from.bonus_balance := v_from.bonus_balance - v_bonus;
       v_to.bonus_balance := v_to.bonus_balance + v_bonus;

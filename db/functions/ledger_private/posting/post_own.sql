@@ -52,8 +52,8 @@ begin
           into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
       else
         -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
-        v_usual := v_usual and not exists (select from ledger_private.open_lots o
-          where o.wallet_id = post_own.wallet_id and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end);
+        v_usual := v_usual and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id
+          and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end order by o.expires_at, o.lot_seq limit 1) is null;
         bonus := bonus + least(post_own.spent, v_bonus_balance);
         v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
       end if;
