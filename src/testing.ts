@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { createDatabase, type Database } from '../db/tests/helpers.ts';
+import { alone, createDatabase, type Database } from '../db/tests/helpers.ts';
 import { signToken, type Role } from './auth.ts';
 import type { SecretAuth } from './config.ts';
 
@@ -153,22 +153,27 @@ export async function execute(
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
 
-/** Gives the login a password for as long as `work` takes: logins belong to the cluster, which may not be ours alone. */
-export async function withLogin<T>(db: Database, login: string, work: (url: string) => Promise<T>): Promise<T> {
-  const { rows } = await db.query<{ rolpassword: string | null }>(
-    'select rolpassword from pg_authid where rolname = $1',
-    [login],
-  );
-  const before = rows[0]?.rolpassword ?? null;
-  const url = new URL(db.url);
-  url.username = login;
-  url.password = PASSWORD;
-  await db.query(`alter role ${login} password ${pg.escapeLiteral(PASSWORD)}`);
-  try {
-    return await work(url.href);
-  } finally {
-    await db.query(`alter role ${login} password ${before === null ? 'null' : pg.escapeLiteral(before)}`);
-  }
+/**
+ * Gives the login a password for as long as `work` takes: logins belong to the cluster, which may not be ours alone. One test file at a time
+ * does it to a login: the first to end would take the password from the others.
+ */
+export function withLogin<T>(db: Database, login: string, work: (url: string) => Promise<T>): Promise<T> {
+  return alone(`the login ${login}`, async () => {
+    const { rows } = await db.query<{ rolpassword: string | null }>(
+      'select rolpassword from pg_authid where rolname = $1',
+      [login],
+    );
+    const before = rows[0]?.rolpassword ?? null;
+    const url = new URL(db.url);
+    url.username = login;
+    url.password = PASSWORD;
+    await db.query(`alter role ${login} password ${pg.escapeLiteral(PASSWORD)}`);
+    try {
+      return await work(url.href);
+    } finally {
+      await db.query(`alter role ${login} password ${before === null ? 'null' : pg.escapeLiteral(before)}`);
+    }
+  });
 }
 
 /** Reads from a pipe that closes when this process dies, and then ends the group. */

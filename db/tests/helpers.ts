@@ -385,6 +385,21 @@ function environment(name: string): string {
   return value;
 }
 
+/** Does it while no other test file does the like to what all of them share, such as a login of the server. */
+export async function alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const session = new pg.Client({ connectionString: environment('TEST_SERVER_URL') });
+  session.on('error', () => undefined);
+  await session.connect();
+  try {
+    await session.query("set lock_timeout = '5min'");
+    // Of one database, which all test files have in common.
+    await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [what]);
+    return await work();
+  } finally {
+    await session.end();
+  }
+}
+
 /** Waits until the server process of a session waits for a lock. */
 export async function waitsForLock(db: Session, session: pg.Client): Promise<void> {
   const pid = (session as pg.Client & { processID: number }).processID;
