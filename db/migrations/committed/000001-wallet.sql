@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:5ed54d57219d721c8c8fdfa0baf8e5cde4394aeb
+--! Hash: sha1:cecca7326605a5f8e74f1df77da5f1a974d49a7c
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -527,7 +527,7 @@ as $$
   select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
     case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
   from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
-    -- As is_here says, which would be called for each.
+    -- The same as is_here, which PostgreSQL would call for each row.
     and (entry.actor is null or exists (select from ledger_private.node_ranges) and not exists (
       select from ledger_private.node_ranges r where entry.to_wallet between r.first_id and r.last_id))) x (elsewhere)
 $$;

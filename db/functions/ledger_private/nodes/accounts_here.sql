@@ -6,7 +6,7 @@ as $$
   select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
     case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
   from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
-    -- As is_here says, which would be called for each.
+    -- The same as is_here, which PostgreSQL would call for each row.
     and (entry.actor is null or exists (select from ledger_private.node_ranges) and not exists (
       select from ledger_private.node_ranges r where entry.to_wallet between r.first_id and r.last_id))) x (elsewhere)
 $$;
