@@ -15,8 +15,8 @@ const LIMIT_MS = 1_800_000;
 
 /** What a mistake in a mutant's SQL ends with. Any test would turn red on it, and it would prove nothing. */
 const MISTAKES = [
-  /syntax error|(column|relation|function|operator|type|record) .* (does not exist|is ambiguous|has no field)/,
-  /\b(42601|42703|42883|42P01|42702|42804)\b/,
+  /syntax error|no unique or exclusion constraint|(column|relation|function|operator|type|record) .* (does not exist|is ambiguous|has no field)/,
+  /\b(42601|42703|42883|42P01|42P10|42702|42804)\b/,
 ];
 
 export interface Run {
@@ -86,7 +86,8 @@ export function firstFailure({ numTotalTests, testResults }: Result): Failure | 
       throw new Error(`${file}, ${failed.fullName}: a mistake, not a fault:\n${said}`);
     return { file, test: failed.fullName, message: said };
   }
-  if (numTotalTests === 0) throw new Error('There were no tests');
+  const passed = testResults.some((file) => file.assertionResults.some(({ status }) => status === 'passed'));
+  if (!passed) throw new Error(numTotalTests === 0 ? 'There were no tests' : 'No test was run');
   return undefined;
 }
 

@@ -101,8 +101,9 @@ describe('what jest says of a mutant', () => {
 
   it.each([
     { what: 'no test was run', results: [], says: 'no tests' },
+    { what: 'every test was skipped', results: [result(['pending', ''])], says: 'No test was run' },
     { what: 'a file could not be read', results: [unread], says: 'could not be run' },
-    ...['column "x" does not exist', 'syntax error at or near "x"', 'code: 42883'].map((said) => ({
+    ...['column "x" does not exist', 'syntax error at or near "x"', 'code: 42883', 'code: 42P10'].map((said) => ({
       what: `the fault is a mistake: ${said}`,
       results: [result(['failed', said])],
       says: 'a mistake, not a fault',
