@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { startEmbedded } from './embedded.ts';
 
@@ -148,6 +149,34 @@ describe('the embedded server', () => {
       expect(next.owned).toBe(true);
       expect(await query(next.url, 'SELECT 1')).toEqual([[1]]);
       await next.stop();
+    },
+    ROOM_MS,
+  );
+
+  it(
+    'starts after its server was killed, although many sessions of that are still about to end',
+    async () => {
+      const server = await start({ exclusive: true });
+      const sessions = Array.from({ length: 8 }, () => new pg.Client({ connectionString: server.url }));
+      const pids: number[] = [];
+      for (const session of sessions) {
+        session.on('error', () => undefined);
+        await session.connect();
+        const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid');
+        pids.push(...rows.map(({ pid }) => pid));
+      }
+      const log = join(dataDir, 'postgres.log');
+      const before = fs.statSync(log).size;
+      const hasGivenUp = (): boolean => fs.readFileSync(log).subarray(before).includes('still in use');
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      process.kill(postmaster(), 'SIGKILL');
+      const next = start({ exclusive: true });
+      // They say that they end while the new server finds out why it could not start.
+      for (const end = Date.now() + ROOM_MS / 3; !hasGivenUp() && Date.now() < end;) await sleep(2);
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+      expect((await next).owned).toBe(true);
+      await (await next).stop();
+      await server.stop().catch(() => undefined);
     },
     ROOM_MS,
   );

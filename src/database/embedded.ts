@@ -464,7 +464,11 @@ function cause(from: unknown): string {
   const text =
     typeof from === 'string' ? from : ([failed.stderr?.trim(), failed.message, String(from)].find(Boolean) ?? '');
   const lines = text.split('\n').filter((line) => line.trim());
-  const telling = lines.filter((line) => /FATAL|PANIC|HINT|DETAIL|error:|could not/.test(line)).slice(-5);
+  const telling = lines
+    .filter((line) => /FATAL|PANIC|HINT|DETAIL|error:|could not/.test(line))
+    // Sessions of a killed server say this while the next one starts.
+    .filter((line) => !line.includes('unexpected postmaster exit'))
+    .slice(-5);
   return (telling.length > 0 ? telling : lines.slice(-1))
     .map((line) => line.replace(/^.*\[\d+\] \w+:\s+/, '').trim())
     .join('; ');

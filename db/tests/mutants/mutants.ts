@@ -1157,7 +1157,7 @@ const NODES: Mutant[] = [
   },
   {
     name: 'any received entry may be from elsewhere',
-    tests: ['subset'],
+    tests: ['ledger/ledger_verify'],
     edits: [helper('received_from_elsewhere', 'where exists (select from ledger_private.node_ranges) and ', 'where ')],
   },
 ];
