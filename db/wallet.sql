@@ -53,6 +53,7 @@
 -- Ids, and who is calling
 --!include functions/ledger/wallet_id.sql
 --!include functions/ledger_private/callers/actor.sql
+--!include functions/ledger_private/callers/calling_role.sql
 
 -- Hashes: what a row is, byte by byte
 --!include functions/ledger_private/hashes/text_hash.sql
@@ -127,6 +128,7 @@
 --!include functions/ledger_private/posting/receipt.sql
 --!include functions/ledger_private/posting/replay.sql
 --!include functions/ledger_private/posting/lock_wallets.sql
+--!include functions/ledger_private/posting/lock_free_wallets.sql
 --!include functions/ledger_private/posting/prepare.sql
 --!include functions/ledger_private/posting/judged.sql
 --!include functions/ledger_private/lots/move_lots.sql
@@ -134,7 +136,17 @@
 --!include functions/ledger_private/posting/post_own.sql
 --!include functions/ledger_private/posting/write_transfer.sql
 --!include functions/ledger_private/posting/post_between.sql
+
+-- Many calls in one
+--!include functions/ledger_private/batch/function_of.sql
+--!include functions/ledger_private/batch/check_group.sql
+--!include functions/ledger_private/batch/group_wallets.sql
+--!include functions/ledger_private/batch/skipped_items.sql
+--!include functions/ledger_private/batch/lock_group.sql
 --!include functions/ledger_private/batch/post_item.sql
+--!include functions/ledger_private/batch/outcome_of.sql
+--!include functions/ledger_private/batch/post_group.sql
+--!include functions/ledger_private/batch/post_others.sql
 
 -- Reversals and statuses
 --!include functions/ledger_private/reversal/reversible_parts.sql
@@ -184,6 +196,7 @@
 --!include functions/ledger_private/verify/verify_kept.sql
 
 -- What callers call: wallets
+--!include functions/ledger/request.sql
 --!include functions/ledger/asset_create.sql
 --!include functions/ledger/wallet_open.sql
 --!include functions/ledger/wallet_open_many.sql
@@ -196,6 +209,7 @@
 --!include functions/ledger/wallet_release.sql
 --!include functions/ledger/wallet_reverse.sql
 --!include functions/ledger/wallet_post_batch.sql
+--!include functions/ledger/wallet_post_each.sql
 --!include functions/ledger/wallet_freeze.sql
 --!include functions/ledger/wallet_close.sql
 --!include functions/ledger/wallet_reopen.sql

@@ -145,7 +145,7 @@ const psql: Door = async ({ name, args }) => {
 
 const jsonText = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 
-const ITEM = ['kind', 'wallet_id', 'counterparty_id', 'amount', 'idem_key', 'expires_at', 'metadata'];
+const ITEM = ['kind', 'wallet_id', 'counterparty_id', 'amount', 'idem_key', 'expires_at', 'metadata', 'hold_id', 'transfer_id'];
 
 function literal(key: string, value: unknown): string {
   if (key === 'requests') {
@@ -674,7 +674,7 @@ const refusedBatch = (code: string, what: string, change: (requests: Args[]) => 
 const refusedBatches: RefusedCall[] = [
   refusedBatch('INVALID_AMOUNT', 'of nothing', () => ({ amount: 0, idem_key: '' })),
   refusedBatch('INVALID_ARGUMENT', 'without a key', () => ({ idem_key: '', wallet_id: UNKNOWN_WALLET })),
-  refusedBatch('INVALID_ARGUMENT', 'that is a hold', () => ({ kind: 'hold' })),
+  refusedBatch('INVALID_ARGUMENT', 'that is an expiry', () => ({ kind: 'expiry' })),
   refusedBatch('INVALID_ARGUMENT', 'that has expired', () => ({ expires_at: '2020-01-01T00:00:00Z' })),
   refusedBatch('INVALID_ARGUMENT', 'with the metadata []', () => ({ metadata: [] })),
   refusedBatch('SAME_WALLET', 'to the same wallet', ([first]) => ({

@@ -46,11 +46,21 @@ grant usage on type ledger.receipt to wallet_player, wallet_service, wallet_oper
 
 create type ledger.refusal as (code text, message text, detail jsonb, hint text);
 comment on type ledger.refusal is 'Why a call is refused: what its error would say.';
-comment on column ledger.refusal.code is 'The SQLSTATE.';
-comment on column ledger.refusal.message is 'One line with the facts.';
-comment on column ledger.refusal.detail is 'The facts as an object; amounts are texts.';
-comment on column ledger.refusal.hint is 'What to do about it.';
+comment on column ledger.refusal.code is $$@notNull
+The SQLSTATE; in GraphQL its name, as in extensions.code.$$;
+comment on column ledger.refusal.message is $$@notNull
+One line with the facts.$$;
+comment on column ledger.refusal.detail is $$@notNull
+The facts as an object; amounts are texts.$$;
+comment on column ledger.refusal.hint is $$@notNull
+What to do about it.$$;
 grant usage on type ledger.refusal to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create type ledger.outcome as (receipt ledger.receipt, refusal ledger.refusal);
+comment on type ledger.outcome is 'What came of one of many calls: its receipt, or else its refusal.';
+comment on column ledger.outcome.receipt is 'What was booked; null where it was refused.';
+comment on column ledger.outcome.refusal is 'Why it was refused, as its single call would have been; null where it was booked.';
+grant usage on type ledger.outcome to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_request as (
   kind ledger.transfer_kind,
@@ -59,20 +69,24 @@ create type ledger.wallet_request as (
   amount bigint,
   idem_key text,
   expires_at timestamptz,
-  metadata jsonb
+  metadata jsonb,
+  hold_id uuid,
+  transfer_id uuid
 );
-comment on type ledger.wallet_request is 'One item of a batch: what a single call would be given.';
+comment on type ledger.wallet_request is 'One item of many in one call: what its single call would be given.';
 comment on column ledger.wallet_request.kind is $$@notNull
-top_up, bonus, spend or transfer.$$;
+top_up, bonus, spend, transfer, hold, capture, release or reversal.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer, the one they leave.$$;
 comment on column ledger.wallet_request.counterparty_id is 'The wallet that a transfer arrives in; of other kinds, none.';
-comment on column ledger.wallet_request.amount is $$@notNull
-Minor units, 1 to 1000000000000000.$$;
+comment on column ledger.wallet_request.amount is
+  'Minor units, 1 to 1000000000000000. A capture or reversal without one is of all that there is; a release has none.';
 comment on column ledger.wallet_request.idem_key is $$@notNull
 1 to 200 characters, unique within the wallet for ever.$$;
-comment on column ledger.wallet_request.expires_at is 'Of a bonus, when it expires; never if left out.';
+comment on column ledger.wallet_request.expires_at is 'Of a bonus or a hold, when it expires; never if left out.';
 comment on column ledger.wallet_request.metadata is 'A JSON object of at most 8192 bytes; empty if left out.';
+comment on column ledger.wallet_request.hold_id is 'Of a capture or a release, the hold.';
+comment on column ledger.wallet_request.transfer_id is 'Of a reversal, the movement that it takes back.';
 grant usage on type ledger.wallet_request to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_balance as (

@@ -305,8 +305,8 @@ describe("a job's own transaction", () => {
       for (const attempt of ['first', 'repeated']) {
         await admin.query(
           `select from ledger.wallet_post_batch(array[
-             row('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31', '{}')::ledger.wallet_request,
-             row('transfer', $1::uuid, $2::uuid, 5, 'batch 2', null, '{}')::ledger.wallet_request])`,
+             row('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31', '{}', null, null)::ledger.wallet_request,
+             row('transfer', $1::uuid, $2::uuid, 5, 'batch 2', null, '{}', null, null)::ledger.wallet_request])`,
           [wallet, friend],
         );
         await admin.query('savepoint forgery');
@@ -337,10 +337,13 @@ describe("the owner's rights", () => {
 
   it.each([
     ...Object.entries(requests),
-    [
-      'wallet_post_batch',
-      async (asset: string) => ({ requests: `{"(top_up,${await newWallet(db, asset)},,4,key,,)"}` }),
-    ] as const,
+    ...['wallet_post_batch', 'wallet_post_each'].map(
+      (name) =>
+        [
+          name,
+          async (asset: string) => ({ requests: `{"(top_up,${await newWallet(db, asset)},,4,key,,,,)"}` }),
+        ] as const,
+    ),
   ])('are not lent by %s to what its caller put before the built-in functions', async (name, arrange) => {
     const request = await arrange(await newAsset(db));
     const admin = await db.connect();

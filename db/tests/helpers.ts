@@ -355,28 +355,65 @@ export interface WalletRequest {
   idem_key?: string | null;
   expires_at?: string | null;
   metadata?: object | string | null;
+  hold_id?: string | null;
+  transfer_id?: string | null;
+}
+
+/** The list of requests as an argument that takes nine parameters from $1, and these. */
+const REQUESTS = `array(
+  select row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request
+    from unnest($1::ledger.transfer_kind[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::uuid[], $9::uuid[])
+      with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+    order by place)`;
+
+function columnsOf(requests: WalletRequest[]): unknown[][] {
+  const column = (name: keyof WalletRequest) => requests.map((request) => request[name] ?? null);
+  return [
+    column('kind'),
+    column('wallet_id'),
+    column('counterparty_id'),
+    column('amount'),
+    column('idem_key'),
+    column('expires_at'),
+    column('metadata').map((value) => (typeof value === 'object' && value ? JSON.stringify(value) : value)),
+    column('hold_id'),
+    column('transfer_id'),
+  ];
 }
 
 /** Calls wallet_post_batch. */
 export async function postBatch(session: Session, requests: WalletRequest[]): Promise<Receipt[]> {
-  const column = (name: keyof WalletRequest) => requests.map((request) => request[name] ?? null);
   const { rows } = await session.query<Receipt & pg.QueryResultRow>(
-    `select * from ledger.wallet_post_batch(array(
-       select row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata)::ledger.wallet_request
-         from unnest($1::ledger.transfer_kind[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz[], $7::jsonb[])
-           with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, place)
-         order by place))`,
-    [
-      column('kind'),
-      column('wallet_id'),
-      column('counterparty_id'),
-      column('amount'),
-      column('idem_key'),
-      column('expires_at'),
-      column('metadata').map((value) => (typeof value === 'object' && value ? JSON.stringify(value) : value)),
-    ],
+    `select * from ledger.wallet_post_batch(${REQUESTS})`,
+    columnsOf(requests),
   );
   return rows;
+}
+
+/** What came of an item of wallet_post_each: one of the two. */
+export interface Outcome {
+  receipt: Receipt | null;
+  refusal: Refusal | null;
+}
+
+/** Calls wallet_post_each. */
+export async function postEach(session: Session, requests: WalletRequest[], wait?: boolean): Promise<Outcome[]> {
+  const { rows } = await session.query<
+    Receipt & { refusal_code: string | null; message: string; detail: Record<string, unknown>; hint: string }
+  >(
+    `select (o.receipt).*, (o.refusal).code as refusal_code, (o.refusal).message, (o.refusal).detail, (o.refusal).hint,
+       o.receipt is null as refused, o.refusal is null as booked
+     from ledger.wallet_post_each(requests => ${REQUESTS}${wait === undefined ? '' : `, wait => ${wait}`}) o`,
+    columnsOf(requests),
+  );
+  return rows.map(({ refusal_code, message, detail, hint, ...row }) => {
+    const { refused, booked, ...receipt } = row as typeof row & { refused: boolean; booked: boolean };
+    if (refused === booked) throw new Error(`neither booked nor refused, or both: ${JSON.stringify(row)}`);
+    return {
+      receipt: refused ? null : (receipt as Receipt),
+      refusal: refused ? { code: refusal_code ?? '', message, detail, hint } : null,
+    };
+  });
 }
 
 function environment(name: string): string {

@@ -57,7 +57,7 @@ async function signatureOf(name: string): Promise<Signature> {
        (select r from unnest($2::text[]) r where has_function_privilege(r, p.oid, 'execute') limit 1) as role,
        case when b.batch then (
          select json_agg(json_build_object('name', attname, 'type', format_type(atttypid, null),
-             'nullable', attname in ('counterparty_id', 'expires_at', 'metadata')) order by attnum)
+             'nullable', attname in ('counterparty_id', 'expires_at', 'metadata', 'hold_id', 'transfer_id')) order by attnum)
            from pg_attribute where attrelid = 'ledger.wallet_request'::regclass and attnum > 0
        ) else (
          select coalesce(json_agg(json_build_object('name', p.proargnames[n], 'type', format_type(t, null),
@@ -70,13 +70,14 @@ async function signatureOf(name: string): Promise<Signature> {
   );
   if (!found) throw new Error(`no function ${name}`);
   const { args, isBatch, isReading } = found;
+  const columns = name === 'wallet_post_each' ? '(r.receipt).*, to_jsonb(r.refusal) as refusal' : '*';
   const role = ROLES[found.role];
   const session = role === 'job' ? await db.connectJob() : await db.connectAs(role);
   const places = args.map(({ type }, index) => `$${index + 1}::${type}`);
   const list = isBatch
     ? `array[row(${places.join(', ')})::ledger.wallet_request]`
     : args.map((arg, index) => `"${arg.name}" => ${places[index] ?? ''}`).join(', ');
-  return { name, isReading, session, args, sql: `select * from ledger.${name}(${list})` };
+  return { name, isReading, session, args, sql: `select ${columns} from ledger.${name}(${list}) r` };
 }
 
 async function goodValues(scene: Scene, { name, args }: Signature): Promise<Value[]> {
@@ -88,7 +89,11 @@ async function goodValues(scene: Scene, { name, args }: Signature): Promise<Valu
 async function attempt(session: Session, sql: string, values: Value[]): Promise<Outcome> {
   try {
     const { rows } = await session.query<Record<string, unknown>>(sql, values);
-    return { row: rows[0] ?? {} };
+    const [row = {}] = rows;
+    const refused = row.refusal as { code: string; message: string; detail: object; hint: string } | null | undefined;
+    if (!refused) return { row };
+    const { code, message, detail, hint } = refused;
+    return { code, message, shown: `${message}\n${JSON.stringify(detail)}\n${hint}` };
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;
     const { code = '', message, detail = '', hint = '' } = error;
@@ -146,6 +151,8 @@ async function faultOfValue(
   if (legal) return undone(session, () => faultOfTaken(signature, values, index, arg));
   const outcome =
     legal === false ? await attempt(session, sql, values) : await undone(session, () => attempt(session, sql, values));
+  // A kind that the caller has no right to.
+  if (arg.name === 'kind' && value === 'reversal' && outcome.code === '42501') return undefined;
   if (outcome.code !== undefined) return faultOf(outcome);
   return legal === false ? 'taken' : undefined;
 }

@@ -137,7 +137,8 @@ const LEGAL: Readonly<Record<string, (value: string) => boolean | undefined>> = 
   counterparty_id: () => false,
   hold_id: () => false,
   transfer_id: () => false,
-  kind: () => false,
+  // What is no bonus may be a hold.
+  kind: (value) => value === 'hold',
 };
 
 /** An object of at most 8192 bytes; of numbers, one that PostgreSQL writes in full is longer than it was. */
@@ -194,9 +195,9 @@ export async function goodValue(
     case 'to_wallet':
       return scene.friend;
     case 'hold_id':
-      return (await flow('wallet_hold')).hold_id;
+      return name.startsWith('wallet_post_') ? null : (await flow('wallet_hold')).hold_id;
     case 'transfer_id':
-      return (await flow('wallet_spend')).transfer_id;
+      return name.startsWith('wallet_post_') ? null : (await flow('wallet_spend')).transfer_id;
     case 'asset_code':
       return scene.asset;
     case 'code':

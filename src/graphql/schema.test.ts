@@ -247,12 +247,14 @@ describe('schema.graphql', () => {
       ],
       WalletReopenInput: ['clientMutationId: String', 'reason: String!', 'walletId: UUID!'],
       WalletRequestInput: [
-        'amount: BigInt!',
+        'amount: BigInt',
         'counterpartyId: UUID',
         'expiresAt: Datetime',
+        'holdId: UUID',
         'idemKey: String!',
         'kind: TransferKind!',
         'metadata: JSON',
+        'transferId: UUID',
         'walletId: UUID!',
       ],
       WalletReverseInput: [

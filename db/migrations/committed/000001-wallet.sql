@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:cecca7326605a5f8e74f1df77da5f1a974d49a7c
+--! Hash: sha1:4018e80994610162955bc57606fc37ab20a7b55e
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1273,11 +1273,21 @@ grant usage on type ledger.receipt to wallet_player, wallet_service, wallet_oper
 
 create type ledger.refusal as (code text, message text, detail jsonb, hint text);
 comment on type ledger.refusal is 'Why a call is refused: what its error would say.';
-comment on column ledger.refusal.code is 'The SQLSTATE.';
-comment on column ledger.refusal.message is 'One line with the facts.';
-comment on column ledger.refusal.detail is 'The facts as an object; amounts are texts.';
-comment on column ledger.refusal.hint is 'What to do about it.';
+comment on column ledger.refusal.code is $$@notNull
+The SQLSTATE; in GraphQL its name, as in extensions.code.$$;
+comment on column ledger.refusal.message is $$@notNull
+One line with the facts.$$;
+comment on column ledger.refusal.detail is $$@notNull
+The facts as an object; amounts are texts.$$;
+comment on column ledger.refusal.hint is $$@notNull
+What to do about it.$$;
 grant usage on type ledger.refusal to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create type ledger.outcome as (receipt ledger.receipt, refusal ledger.refusal);
+comment on type ledger.outcome is 'What came of one of many calls: its receipt, or else its refusal.';
+comment on column ledger.outcome.receipt is 'What was booked; null where it was refused.';
+comment on column ledger.outcome.refusal is 'Why it was refused, as its single call would have been; null where it was booked.';
+grant usage on type ledger.outcome to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_request as (
   kind ledger.transfer_kind,
@@ -1286,20 +1296,24 @@ create type ledger.wallet_request as (
   amount bigint,
   idem_key text,
   expires_at timestamptz,
-  metadata jsonb
+  metadata jsonb,
+  hold_id uuid,
+  transfer_id uuid
 );
-comment on type ledger.wallet_request is 'One item of a batch: what a single call would be given.';
+comment on type ledger.wallet_request is 'One item of many in one call: what its single call would be given.';
 comment on column ledger.wallet_request.kind is $$@notNull
-top_up, bonus, spend or transfer.$$;
+top_up, bonus, spend, transfer, hold, capture, release or reversal.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer, the one they leave.$$;
 comment on column ledger.wallet_request.counterparty_id is 'The wallet that a transfer arrives in; of other kinds, none.';
-comment on column ledger.wallet_request.amount is $$@notNull
-Minor units, 1 to 1000000000000000.$$;
+comment on column ledger.wallet_request.amount is
+  'Minor units, 1 to 1000000000000000. A capture or reversal without one is of all that there is; a release has none.';
 comment on column ledger.wallet_request.idem_key is $$@notNull
 1 to 200 characters, unique within the wallet for ever.$$;
-comment on column ledger.wallet_request.expires_at is 'Of a bonus, when it expires; never if left out.';
+comment on column ledger.wallet_request.expires_at is 'Of a bonus or a hold, when it expires; never if left out.';
 comment on column ledger.wallet_request.metadata is 'A JSON object of at most 8192 bytes; empty if left out.';
+comment on column ledger.wallet_request.hold_id is 'Of a capture or a release, the hold.';
+comment on column ledger.wallet_request.transfer_id is 'Of a reversal, the movement that it takes back.';
 grant usage on type ledger.wallet_request to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_balance as (
@@ -1826,6 +1840,19 @@ comment on function ledger_private.actor() is
 
 revoke all on function ledger_private.actor() from public;
 --! EndIncluded functions/ledger_private/callers/actor.sql
+--! Included functions/ledger_private/callers/calling_role.sql
+create or replace function ledger_private.calling_role()
+returns name
+language sql
+stable
+-- The setting "role" is that of the session, also inside a SECURITY DEFINER function.
+return coalesce(nullif(current_setting('role'), 'none'), session_user)::name;
+
+comment on function ledger_private.calling_role() is
+  'The role that calls: the one that the session has taken on, or else its login.';
+
+revoke all on function ledger_private.calling_role() from public;
+--! EndIncluded functions/ledger_private/callers/calling_role.sql
 
 -- Hashes: what a row is, byte by byte
 --! Included functions/ledger_private/hashes/text_hash.sql
@@ -2508,8 +2535,9 @@ declare
     when request.wallet_id is null then case request.kind when 'transfer' then 'from_wallet' else 'wallet_id' end
     when (request.kind = 'transfer') <> (request.counterparty_id is not null)
       then case request.kind when 'transfer' then 'to_wallet' else 'counterparty_id' end
-    when request.hold_id is null and request.kind in ('capture', 'release') then 'hold_id'
-    when request.reverses is null and request.kind = 'reversal' then 'transfer_id'
+    when (request.kind in ('capture', 'release')) <> (request.hold_id is not null) then 'hold_id'
+    when (request.kind = 'reversal') <> (request.reverses is not null) then 'transfer_id'
+    when request.kind = 'release' and request.amount is not null then 'amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
     when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
@@ -2529,12 +2557,13 @@ begin
   end if;
   return ledger_private.invalid_argument(v_broken, case v_broken
     when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
-    when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
+    when 'kind' then 'Send top_up, bonus, spend, transfer, hold, capture, release or reversal.'
+    when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
     when 'counterparty_id' then 'Only a transfer names a second wallet.'
     when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
     when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
-    when 'hold_id' then 'Name the hold by its id.'
-    when 'transfer_id' then 'Name the transfer by its id.'
+    when 'hold_id' then 'Name the hold by its id in a capture or a release; other kinds have none.'
+    when 'transfer_id' then 'Name the transfer by its id in a reversal; other kinds have none.'
     else 'Name the wallet by its id.'
   end);
 end
@@ -3594,6 +3623,21 @@ there.$$;
 
 revoke all on function ledger_private.lock_wallets(uuid[]) from public;
 --! EndIncluded functions/ledger_private/posting/lock_wallets.sql
+--! Included functions/ledger_private/posting/lock_free_wallets.sql
+create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
+returns setof uuid
+language sql
+volatile
+set enable_seqscan = off
+as $$
+  select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked
+$$;
+
+comment on function ledger_private.lock_free_wallets(uuid[]) is
+  'Locks those of the wallets that nobody else has locked, as lock_wallets does, and waits for none. Returns them.';
+
+revoke all on function ledger_private.lock_free_wallets(uuid[]) from public;
+--! EndIncluded functions/ledger_private/posting/lock_free_wallets.sql
 --! Included functions/ledger_private/posting/prepare.sql
 create or replace function ledger_private.prepare(request ledger_private.request, other_id uuid default null)
 returns ledger_private.prepared
@@ -3982,38 +4026,302 @@ comment on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb)
 
 revoke all on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) from public;
 --! EndIncluded functions/ledger_private/posting/post_between.sql
+
+-- Many calls in one
+--! Included functions/ledger_private/batch/function_of.sql
+create or replace function ledger_private.function_of(kind ledger.transfer_kind)
+returns text
+language sql
+immutable
+return case
+  when kind in ('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release') then 'wallet_' || kind::text
+  when kind = 'reversal' then 'wallet_reverse'
+end;
+
+comment on function ledger_private.function_of(ledger.transfer_kind) is
+  'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
+
+revoke all on function ledger_private.function_of(ledger.transfer_kind) from public;
+--! EndIncluded functions/ledger_private/batch/function_of.sql
+--! Included functions/ledger_private/batch/check_group.sql
+create or replace function ledger_private.check_group(requests ledger.wallet_request[])
+returns void
+language plpgsql
+stable
+as $$
+declare
+  v_caller name := ledger_private.calling_role();
+  v_names text[];
+  v_denied text;
+begin
+  if requests is null or cardinality(requests) > 10000 or array_ndims(requests) > 1 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('requests', 'Send a list of at most 10000 requests.',
+      jsonb_build_object('length', cardinality(requests), 'max', 10000)));
+  end if;
+  v_names := array(select ledger_private.function_of(k.kind) from (select distinct r.kind from unnest(requests) r) k);
+  select p.proname into v_denied
+    from pg_proc p
+    where p.proname = any (v_names) and p.pronamespace = 'ledger'::regnamespace and not has_function_privilege(v_caller, p.oid, 'execute')
+    order by p.proname
+    limit 1;
+  if found then
+    raise exception using errcode = 'insufficient_privilege', message = format('permission denied for function %s', v_denied),
+      hint = 'Many calls in one give no right that the single calls do not give.';
+  end if;
+end
+$$;
+
+comment on function ledger_private.check_group(ledger.wallet_request[]) is
+$$Ends the call with WLARG where this is no list of at most 10000 requests, and with 42501 where a kind in it is one whose own function the caller may
+not execute.$$;
+
+revoke all on function ledger_private.check_group(ledger.wallet_request[]) from public;
+--! EndIncluded functions/ledger_private/batch/check_group.sql
+--! Included functions/ledger_private/batch/group_wallets.sql
+create or replace function ledger_private.group_wallets(requests ledger.wallet_request[])
+returns table (place bigint, wallet_id uuid)
+language sql
+stable
+set enable_seqscan = off
+as $$
+  select r.place, w.id
+  from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+  cross join lateral (values
+    (r.wallet_id),
+    (r.counterparty_id),
+    -- What comes back of a transfer comes from who received it.
+    (case when r.kind = 'reversal' then
+      (select e.to_wallet from ledger.entries e where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
+    end)
+  ) w (id)
+  where w.id is not null
+$$;
+
+comment on function ledger_private.group_wallets(ledger.wallet_request[]) is
+  'The wallets that each of many requests touches, by its place in the list, from 1.';
+
+revoke all on function ledger_private.group_wallets(ledger.wallet_request[]) from public;
+--! EndIncluded functions/ledger_private/batch/group_wallets.sql
+--! Included functions/ledger_private/batch/skipped_items.sql
+create or replace function ledger_private.skipped_items(requests ledger.wallet_request[], wallet_ids uuid[])
+returns boolean[]
+language plpgsql
+stable
+as $$
+declare
+  -- Of each wallet by its number, and of each item by its place.
+  v_skipped boolean[];
+  v_items boolean[] := '{}';
+  v_item record;
+begin
+  v_skipped := array(
+    select s.id is not null
+    from (select distinct w.wallet_id as id from ledger_private.group_wallets(requests) w) n
+    left join unnest(wallet_ids) s (id) on s.id = n.id
+    order by n.id);
+  for v_item in
+    select r.place, array_agg(w.number) filter (where w.number is not null) as numbers
+      from generate_series(1, cardinality(requests)) r (place)
+      left join (
+        select g.place, dense_rank() over (order by g.wallet_id) as number from ledger_private.group_wallets(requests) g
+      ) w on w.place = r.place
+      group by r.place
+      order by r.place
+  loop
+    v_items[v_item.place] := false;
+    for i in 1 .. coalesce(cardinality(v_item.numbers), 0) loop
+      v_items[v_item.place] := v_items[v_item.place] or v_skipped[v_item.numbers[i]];
+    end loop;
+    -- What comes later in a wallet of it does not overtake it.
+    for i in 1 .. case when v_items[v_item.place] then cardinality(v_item.numbers) else 0 end loop
+      v_skipped[v_item.numbers[i]] := true;
+    end loop;
+  end loop;
+  return v_items;
+end
+$$;
+
+comment on function ledger_private.skipped_items(ledger.wallet_request[], uuid[]) is
+$$Which of many requests have to be left out where these wallets were skipped: those that touch one of them, and those that come after such a request
+in any wallet of it.$$;
+
+revoke all on function ledger_private.skipped_items(ledger.wallet_request[], uuid[]) from public;
+--! EndIncluded functions/ledger_private/batch/skipped_items.sql
+--! Included functions/ledger_private/batch/lock_group.sql
+create or replace function ledger_private.lock_group(requests ledger.wallet_request[], wait boolean)
+returns boolean[]
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array(select distinct w.wallet_id from ledger_private.group_wallets(requests) w);
+  v_locked uuid[];
+  v_skipped uuid[];
+begin
+  if wait then
+    perform from ledger_private.lock_wallets(v_ids);
+  else
+    v_locked := array(select ledger_private.lock_free_wallets(v_ids));
+    v_skipped := array(
+      select w.id from ledger.wallets w where w.id = any (v_ids) and not exists (select from unnest(v_locked) l where l = w.id));
+  end if;
+  -- Above READ COMMITTED what others wrote meanwhile cannot be seen. And a movement that is to be reversed may have been committed while this
+  -- call waited: the other wallet of it is not locked.
+  if cardinality(v_skipped) > 0 and current_setting('transaction_isolation') <> 'read committed'
+    or exists (select from unnest(requests) r where r.kind = 'reversal')
+      and exists (
+        select from ledger_private.group_wallets(requests) w
+        where not exists (select from unnest(v_ids) i where i = w.wallet_id)) then
+    perform ledger_private.refuse_stale();
+  end if;
+  return case when cardinality(v_skipped) > 0 then ledger_private.skipped_items(requests, v_skipped) end;
+end
+$$;
+
+comment on function ledger_private.lock_group(ledger.wallet_request[], boolean) is
+$$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that others have locked are
+skipped; returns for each request whether it has to be left out for that, or null where none has to. Ends the call with 40001 where it cannot
+go on with what it has locked.$$;
+
+revoke all on function ledger_private.lock_group(ledger.wallet_request[], boolean) from public;
+--! EndIncluded functions/ledger_private/batch/lock_group.sql
 --! Included functions/ledger_private/batch/post_item.sql
 create or replace function ledger_private.post_item(item ledger.wallet_request)
 returns ledger.receipt
 language plpgsql
 volatile
 as $$
+declare
+  v_kind ledger.transfer_kind := case when ledger_private.function_of(item.kind) is not null then item.kind end;
 begin
-  if item.counterparty_id is null and (item.kind = 'bonus' or item.expires_at is null) then
-    if item.kind = 'top_up' then
+  -- A single call has no place for what its kind has no use for.
+  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(kind => v_kind, wallet_id => item.wallet_id,
+    counterparty_id => item.counterparty_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+    metadata => item.metadata, hold_id => item.hold_id, reverses => item.transfer_id)));
+  case v_kind
+    when 'top_up' then
       return ledger.wallet_top_up(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
-    elsif item.kind = 'spend' then
-      return ledger.wallet_spend(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
-    elsif item.kind = 'bonus' then
+    when 'bonus' then
       return ledger.wallet_bonus(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
         metadata => item.metadata);
-    end if;
-  elsif item.kind = 'transfer' and item.expires_at is null then
-    return ledger.wallet_transfer(from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
-      idem_key => item.idem_key, metadata => item.metadata);
-  end if;
-  -- What no single call can ask for is refused as it is.
-  return ledger_private.post(ledger_private.request(
-    kind => case when item.kind in ('top_up', 'bonus', 'spend', 'transfer') then item.kind end,
-    wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount, idem_key => item.idem_key,
-    metadata => item.metadata, expires_at => item.expires_at));
+    when 'spend' then
+      return ledger.wallet_spend(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'transfer' then
+      return ledger.wallet_transfer(from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+        idem_key => item.idem_key, metadata => item.metadata);
+    when 'hold' then
+      return ledger.wallet_hold(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+        metadata => item.metadata);
+    when 'capture' then
+      return ledger.wallet_capture(wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, amount => item.amount,
+        metadata => item.metadata);
+    when 'release' then
+      return ledger.wallet_release(wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, metadata => item.metadata);
+    when 'reversal' then
+      return ledger.wallet_reverse(wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
+        amount => item.amount, metadata => item.metadata);
+  end case;
 end
 $$;
 
-comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of a batch by its single call.';
+comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of many by its single call.';
 
 revoke all on function ledger_private.post_item(ledger.wallet_request) from public;
 --! EndIncluded functions/ledger_private/batch/post_item.sql
+--! Included functions/ledger_private/batch/outcome_of.sql
+create or replace function ledger_private.outcome_of(item ledger.wallet_request)
+returns ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  v_detail text;
+  v_hint text;
+begin
+  return row(ledger_private.post_item(item), null)::ledger.outcome;
+exception when others then
+  -- Anything else is not about this item.
+  if sqlstate not like 'WL%' then
+    raise;
+  end if;
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  return row(null, row(sqlstate, sqlerrm, v_detail::jsonb, v_hint)::ledger.refusal)::ledger.outcome;
+end
+$$;
+
+comment on function ledger_private.outcome_of(ledger.wallet_request) is
+  'Books one item of many for itself: where it is refused, it has changed nothing, and its refusal is the outcome.';
+
+revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;
+--! EndIncluded functions/ledger_private/batch/outcome_of.sql
+--! Included functions/ledger_private/batch/post_group.sql
+create or replace function ledger_private.post_group(requests ledger.wallet_request[], all_or_nothing boolean)
+returns setof ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  v_done int := 0;
+  v_outcome ledger.outcome;
+  v_nothing ledger.outcome;
+  v_detail text;
+  v_hint text;
+begin
+  while v_done < cardinality(requests) loop
+    v_outcome := v_nothing;
+    if all_or_nothing then
+      v_outcome.receipt := ledger_private.post_item(requests[v_done + 1]);
+    else
+      v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+    end if;
+    return next v_outcome;
+    v_done := v_done + 1;
+  end loop;
+exception when others then
+  if sqlstate not like 'WL%' then
+    raise;
+  end if;
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  perform ledger_private.refuse(ledger_private.refusal(
+    sqlstate, sqlerrm, v_detail::jsonb || jsonb_build_object('index', v_done), v_hint));
+end
+$$;
+
+comment on function ledger_private.post_group(ledger.wallet_request[], boolean) is
+$$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the first that is refused ends
+the call, with its index, counted from 0, in the detail.$$;
+
+revoke all on function ledger_private.post_group(ledger.wallet_request[], boolean) from public;
+--! EndIncluded functions/ledger_private/batch/post_group.sql
+--! Included functions/ledger_private/batch/post_others.sql
+create or replace function ledger_private.post_others(requests ledger.wallet_request[], skipped boolean[])
+returns setof ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  v_tried ledger.wallet_request[] := array(select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
+  v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false) o);
+  v_next int := 0;
+begin
+  for i in 1 .. cardinality(requests) loop
+    if skipped[i] then
+      return next row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy', jsonb_build_object('wallet_id', requests[i].wallet_id),
+        'Another call has locked a wallet of this request or of one before it: send it again as it is.'))::ledger.outcome;
+    else
+      v_next := v_next + 1;
+      return next v_outcomes[v_next];
+    end if;
+  end loop;
+end
+$$;
+
+comment on function ledger_private.post_others(ledger.wallet_request[], boolean[]) is
+$$Books those of many requests that are not skipped, each for itself; the outcome of the others is that they are to be sent again. In the order of
+the requests.$$;
+
+revoke all on function ledger_private.post_others(ledger.wallet_request[], boolean[]) from public;
+--! EndIncluded functions/ledger_private/batch/post_others.sql
 
 -- Reversals and statuses
 --! Included functions/ledger_private/reversal/reversible_parts.sql
@@ -5690,6 +5998,32 @@ grant execute on function ledger_private.verify_kept(jsonb) to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_kept.sql
 
 -- What callers call: wallets
+--! Included functions/ledger/request.sql
+create or replace function ledger.request(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  counterparty_id uuid default null,
+  amount bigint default null,
+  idem_key text default null,
+  expires_at timestamptz default null,
+  metadata jsonb default null,
+  hold_id uuid default null,
+  transfer_id uuid default null
+)
+returns ledger.wallet_request
+language sql
+immutable
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request;
+
+comment on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid) is
+$$@behavior -*
+An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left out. A call that is
+written so stays as it is where a later release adds a field. It checks nothing.$$;
+
+revoke all on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid) from public;
+grant execute on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid)
+  to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/request.sql
 --! Included functions/ledger/asset_create.sql
 create or replace function ledger.asset_create(code text, name text, scale int default 0)
 returns ledger.assets
@@ -6266,48 +6600,67 @@ set search_path = pg_catalog, pg_temp
 -- A plan that was made while the tables were small may not outlive that.
 set enable_seqscan = off
 as $$
-declare
-  v_item ledger.wallet_request;
-  v_place int := -1;
-  v_detail text;
-  v_hint text;
 begin
-  if requests is null or cardinality(requests) > 10000 or array_ndims(requests) > 1 then
-    perform ledger_private.refuse(ledger_private.invalid_argument('requests', 'Send a list of at most 10000 requests.',
-      jsonb_build_object('length', cardinality(requests), 'max', 10000)));
-  end if;
-  -- All at once and in their order; each item finds its own locked.
-  perform from ledger_private.lock_wallets(array(
-    select w.id from unnest(requests) r cross join lateral (values (r.wallet_id), (r.counterparty_id)) w (id) where w.id is not null));
-  foreach v_item in array requests loop
-    v_place := v_place + 1;
-    return next ledger_private.post_item(v_item);
-  end loop;
-exception when others then
-  if sqlstate not like 'WL%' or v_place < 0 then
-    raise;
-  end if;
-  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
-  perform ledger_private.refuse(ledger_private.refusal(
-    sqlstate, sqlerrm, v_detail::jsonb || jsonb_build_object('index', v_place), v_hint));
+  perform ledger_private.check_group(requests);
+  perform ledger_private.lock_group(requests, true);
+  return query select (o.receipt).* from ledger_private.post_group(requests, true) o;
 end
 $$;
 
 comment on function ledger.wallet_post_batch(ledger.wallet_request[]) is
 $$@resultFieldName receipts
-Books many top-ups, bonuses, spends and transfers at once, all or nothing: each upon the balances that those before it leave, by the rules of
-single calls. Returns a receipt for each request, in their order. Its wallets are locked until it commits; nobody else
-waits for it.
+Books many movements at once, all or nothing: each upon the balances that those before it leave, by the rules of single calls. Returns a receipt for
+each request, in their order. Its wallets are locked until it commits; nobody else waits for it.
 
-- requests: at most 10000, for any wallets and assets. Each has its own idempotency key: those that have been booked before are recognised one by
-  one, and answered with the receipt of then.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases and reversals. Each has
+  its own idempotency key: those that have been booked before are recognised one by one, and answered with the receipt of then.
 
-Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; and with INVALID_ARGUMENT (WLARG)
-another kind, or too many items.$$;
+Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with INVALID_ARGUMENT (WLARG)
+another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the caller may not execute.$$;
 
 revoke all on function ledger.wallet_post_batch(ledger.wallet_request[]) from public;
 grant execute on function ledger.wallet_post_batch(ledger.wallet_request[]) to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_post_batch.sql
+--! Included functions/ledger/wallet_post_each.sql
+create or replace function ledger.wallet_post_each(requests ledger.wallet_request[], wait boolean default true)
+returns setof ledger.outcome
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_skipped boolean[];
+begin
+  perform ledger_private.check_group(requests);
+  perform ledger_private.refuse(ledger_private.invalid_argument('wait', 'Send true or false.')) where wait is null;
+  v_skipped := ledger_private.lock_group(requests, wait);
+  if v_skipped is null then
+    return query select o.* from ledger_private.post_group(requests, false) o;
+  else
+    return query select o.* from ledger_private.post_others(requests, v_skipped) o;
+  end if;
+end
+$$;
+
+comment on function ledger.wallet_post_each(ledger.wallet_request[], boolean) is
+$$@resultFieldName outcomes
+Books many movements in one call, each for itself: one that is refused changes nothing and does not touch the others. Returns for each request, in
+their order, its receipt or its refusal, which are those of its single call; within a wallet each books upon the balances that those before it
+leave. Of two with the same key in one wallet the later one is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
+
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases and reversals. Each has
+  its own idempotency key: those that have been booked before are recognised one by one, and answered with the receipt of then.
+- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones of the same wallets as
+  such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as they are.
+
+All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call. So does, with INVALID_ARGUMENT (WLARG), a list
+that is too long, with FORBIDDEN (42501) a kind whose own function the caller may not execute, and with RETRY (40001), above READ COMMITTED, a wallet
+that was skipped.$$;
+
+revoke all on function ledger.wallet_post_each(ledger.wallet_request[], boolean) from public;
+grant execute on function ledger.wallet_post_each(ledger.wallet_request[], boolean) to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_post_each.sql
 --! Included functions/ledger/wallet_freeze.sql
 create or replace function ledger.wallet_freeze(wallet_id uuid, reason text)
 returns ledger.wallets

@@ -129,8 +129,28 @@ const LOCKS: Mutant[] = [
   },
   {
     name: 'a batch locks its wallets as its items come',
-    tests: ['ledger/wallet_post_batch'],
-    edits: [edit('ledger/wallet_post_batch', 'where w.id is not null));', 'where false));')],
+    tests: ['ledger/wallet_post_batch', 'ledger/wallet_post_each'],
+    edits: [helper('lock_group', 'perform from ledger_private.lock_wallets(v_ids)', 'null')],
+  },
+  {
+    name: 'a call that is not to wait waits',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('lock_free_wallets', ' skip locked', '')],
+  },
+  {
+    name: 'a later item overtakes one that was skipped',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('skipped_items', 'v_skipped[v_item.numbers[i]] := true;', 'null;')],
+  },
+  {
+    name: 'a group does not lock who received what it takes back',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('group_wallets', "case when r.kind = 'reversal' then", 'case when false then')],
+  },
+  {
+    name: 'a group goes on with a movement that was committed while it waited',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('lock_group', "exists (select from unnest(requests) r where r.kind = 'reversal')", 'false')],
   },
   {
     name: 'the sweep waits for who is at work on a wallet',
@@ -708,36 +728,68 @@ const BATCHES: Mutant[] = [
     name: 'a batch leaves out what is refused and all after it, and books the rest',
     tests: ['ledger/wallet_post_batch'],
     edits: [
-      edit(
-        'ledger/wallet_post_batch',
-        '    return next ledger_private.post_item(v_item);\n',
-        '    begin\n      return next ledger_private.post_item(v_item);\n    exception when others then\n      exit;\n    end;\n',
+      helper(
+        'post_group',
+        '      v_outcome.receipt := ledger_private.post_item(requests[v_done + 1]);\n',
+        '      v_outcome := ledger_private.outcome_of(requests[v_done + 1]);\n      exit when (v_outcome.refusal).code is not null;\n',
       ),
     ],
   },
   {
     name: 'a batch does not say which item was refused',
     tests: ['ledger/wallet_post_batch'],
-    edits: [edit('ledger/wallet_post_batch', " || jsonb_build_object('index', v_place)", '')],
+    edits: [helper('post_group', " || jsonb_build_object('index', v_done)", '')],
   },
   {
     name: 'a batch counts its items from one',
     tests: ['ledger/wallet_post_batch'],
-    edits: [edit('ledger/wallet_post_batch', 'v_place int := -1', 'v_place int := 0')],
+    edits: [helper('post_group', "jsonb_build_object('index', v_done)", "jsonb_build_object('index', v_done + 1)")],
   },
   {
     name: 'a batch is as long as its caller likes',
     tests: ['ledger/wallet_post_batch'],
-    edits: [edit('ledger/wallet_post_batch', 'cardinality(requests) > 10000 or ', '')],
+    edits: [helper('check_group', 'cardinality(requests) > 10000 or ', '')],
   },
   {
-    name: 'a batch takes holds',
+    name: 'a batch gives a right that the single call does not give',
+    tests: ['rights_of_groups'],
+    edits: [helper('check_group', 'and not has_function_privilege', 'and false and not has_function_privilege')],
+  },
+  {
+    name: 'a batch has the rights of the login, whatever role it took on',
+    tests: ['rights_of_groups'],
+    edits: [helper('calling_role', "coalesce(nullif(current_setting('role'), 'none'), session_user)", 'session_user')],
+  },
+  {
+    name: 'a batch takes kinds that nobody may ask for',
     tests: ['ledger/wallet_post_batch'],
     edits: [
       helper(
-        'post_item',
-        "case when item.kind in ('top_up', 'bonus', 'spend', 'transfer') then item.kind end",
-        'item.kind',
+        'invalid_request',
+        "request.kind is null and request.amount between 1 and 1000000000000000 then 'kind'",
+        "false then 'kind'",
+      ),
+    ],
+  },
+  {
+    name: 'an item takes what its kind has no use for',
+    tests: ['ledger/wallet_post_each'],
+    edits: [
+      helper(
+        'invalid_request',
+        "(request.kind in ('capture', 'release')) <> (request.hold_id is not null)",
+        "request.hold_id is null and request.kind in ('capture', 'release')",
+      ),
+    ],
+  },
+  {
+    name: 'an error that is no refusal is an item’s outcome',
+    tests: ['ledger/wallet_post_each'],
+    edits: [
+      helper(
+        'outcome_of',
+        "if sqlstate not like 'WL%' then",
+        "if sqlstate not like 'WL%' and sqlstate not like 'XX%' then",
       ),
     ],
   },

@@ -77,6 +77,7 @@ export class Scenario {
     await this.#flow();
     await this.#fallDue();
     await this.#batch();
+    await this.#each();
     await this.#refusals();
     await this.#read('job');
     await this.#read('player');
@@ -197,9 +198,34 @@ export class Scenario {
     ]);
     const places = items.map((_, index) => {
       const [kind, wallet, to, amount, key, expires] = [1, 2, 3, 4, 5, 6].map((n) => `$${6 * index + n}`);
-      return `row(${kind}, ${wallet}, ${to}, ${amount}, ${key}, ${expires}, null)::ledger.wallet_request`;
+      return `row(${kind}, ${wallet}, ${to}, ${amount}, ${key}, ${expires}, null, null, null)::ledger.wallet_request`;
     });
     await this.#write('job', 'wallet_post_batch', `ledger.wallet_post_batch(array[${places.join(', ')}])`, values);
+  }
+
+  async #each(): Promise<void> {
+    const items = [
+      { kind: 'top_up', owner: 'ann', amount: 3 },
+      { kind: 'hold', owner: 'ann', amount: 2, expires_at: LATE },
+      { kind: 'bonus', owner: 'ann', amount: 1, expires_at: '2001-02-03T04:05:06.789Z' },
+      { kind: 'spend', owner: 'cid', amount: 501 },
+      { kind: 'transfer', owner: 'ann', to: 'cid', amount: 1 },
+    ] as const;
+    const values = items.flatMap((item) => [
+      item.kind,
+      this.#wallet(item.owner),
+      'to' in item ? this.#wallet(item.to) : null,
+      item.amount,
+      this.#key(),
+      'expires_at' in item ? item.expires_at : null,
+    ]);
+    const places = items.map(
+      (_, index) => `ledger.request(${[1, 2, 3, 4, 5, 6].map((n) => `$${6 * index + n}`).join(', ')})`,
+    );
+    const from = `(select (r.receipt).*, (r.refusal).code as refused, (r.refusal).message, (r.refusal).hint
+      from ledger.wallet_post_each(array[${places.join(', ')}]) r)`;
+    await this.#write('job', 'wallet_post_each', from, values);
+    await this.#ask('job', 'request', { kind: 'bonus', wallet_id: this.#wallet('ann'), expires_at: LATE });
   }
 
   /** Those that tell of instants, and of each part of the posting path one. */

@@ -9,8 +9,9 @@ declare
     when request.wallet_id is null then case request.kind when 'transfer' then 'from_wallet' else 'wallet_id' end
     when (request.kind = 'transfer') <> (request.counterparty_id is not null)
       then case request.kind when 'transfer' then 'to_wallet' else 'counterparty_id' end
-    when request.hold_id is null and request.kind in ('capture', 'release') then 'hold_id'
-    when request.reverses is null and request.kind = 'reversal' then 'transfer_id'
+    when (request.kind in ('capture', 'release')) <> (request.hold_id is not null) then 'hold_id'
+    when (request.kind = 'reversal') <> (request.reverses is not null) then 'transfer_id'
+    when request.kind = 'release' and request.amount is not null then 'amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
     when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
@@ -30,12 +31,13 @@ begin
   end if;
   return ledger_private.invalid_argument(v_broken, case v_broken
     when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
-    when 'kind' then 'A batch books top_up, bonus, spend and transfer.'
+    when 'kind' then 'Send top_up, bonus, spend, transfer, hold, capture, release or reversal.'
+    when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
     when 'counterparty_id' then 'Only a transfer names a second wallet.'
     when 'expires_at' then 'Send an instant after now, or leave it out; only bonuses and holds expire.'
     when 'metadata' then 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.'
-    when 'hold_id' then 'Name the hold by its id.'
-    when 'transfer_id' then 'Name the transfer by its id.'
+    when 'hold_id' then 'Name the hold by its id in a capture or a release; other kinds have none.'
+    when 'transfer_id' then 'Name the transfer by its id in a reversal; other kinds have none.'
     else 'Name the wallet by its id.'
   end);
 end

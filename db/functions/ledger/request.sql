@@ -1,0 +1,24 @@
+create or replace function ledger.request(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  counterparty_id uuid default null,
+  amount bigint default null,
+  idem_key text default null,
+  expires_at timestamptz default null,
+  metadata jsonb default null,
+  hold_id uuid default null,
+  transfer_id uuid default null
+)
+returns ledger.wallet_request
+language sql
+immutable
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request;
+
+comment on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid) is
+$$@behavior -*
+An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left out. A call that is
+written so stays as it is where a later release adds a field. It checks nothing.$$;
+
+revoke all on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid) from public;
+grant execute on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid)
+  to wallet_service, wallet_operator, wallet_job;

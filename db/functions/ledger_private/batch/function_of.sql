@@ -1,0 +1,13 @@
+create or replace function ledger_private.function_of(kind ledger.transfer_kind)
+returns text
+language sql
+immutable
+return case
+  when kind in ('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release') then 'wallet_' || kind::text
+  when kind = 'reversal' then 'wallet_reverse'
+end;
+
+comment on function ledger_private.function_of(ledger.transfer_kind) is
+  'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
+
+revoke all on function ledger_private.function_of(ledger.transfer_kind) from public;

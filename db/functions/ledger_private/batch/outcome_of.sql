@@ -1,0 +1,24 @@
+create or replace function ledger_private.outcome_of(item ledger.wallet_request)
+returns ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  v_detail text;
+  v_hint text;
+begin
+  return row(ledger_private.post_item(item), null)::ledger.outcome;
+exception when others then
+  -- Anything else is not about this item.
+  if sqlstate not like 'WL%' then
+    raise;
+  end if;
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  return row(null, row(sqlstate, sqlerrm, v_detail::jsonb, v_hint)::ledger.refusal)::ledger.outcome;
+end
+$$;
+
+comment on function ledger_private.outcome_of(ledger.wallet_request) is
+  'Books one item of many for itself: where it is refused, it has changed nothing, and its refusal is the outcome.';
+
+revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;

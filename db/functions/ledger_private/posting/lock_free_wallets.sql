@@ -1,0 +1,13 @@
+create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
+returns setof uuid
+language sql
+volatile
+set enable_seqscan = off
+as $$
+  select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked
+$$;
+
+comment on function ledger_private.lock_free_wallets(uuid[]) is
+  'Locks those of the wallets that nobody else has locked, as lock_wallets does, and waits for none. Returns them.';
+
+revoke all on function ledger_private.lock_free_wallets(uuid[]) from public;
