@@ -23,6 +23,9 @@ const WARM_UP_CALLS = 200;
 const CALLS = 200;
 const WARM_UP_BATCHES = 6;
 const BATCHES = 3;
+const GROUP = 32;
+const WARM_UP_GROUPS = 16;
+const GROUPS = 24;
 const LIMIT_MS = 20 * 60_000;
 /** A function of the server that nothing else calls: callgrind writes down what it has counted when it is entered, and begins anew. */
 const MARK = 'pg_postmaster_start_time';
@@ -52,11 +55,18 @@ const LEDGER: Counted[] = [
   single('spend', 'count_spend'),
   single('transfer', 'count_transfer'),
   {
-    name: `a transfer in batches of ${BATCH.toLocaleString('en')} mixed`,
+    name: `a movement in batches of ${BATCH.toLocaleString('en')} mixed`,
     procedure: `count_batch('${CROWD}', ${BATCH}, `,
     warmUp: WARM_UP_BATCHES / 2,
     repeat: BATCHES,
     calls: BATCHES * BATCH,
+  },
+  {
+    name: `a top-up among ${GROUP}, each for itself`,
+    procedure: `count_each('${CROWD}', ${GROUP}, `,
+    warmUp: WARM_UP_GROUPS / 2,
+    repeat: GROUPS,
+    calls: GROUPS * GROUP,
   },
 ];
 const PGLEDGER: Counted[] = [single('pgledger: a transfer', 'count_transfer', '')];

@@ -259,6 +259,42 @@ begin
 end
 $$;
 
+-- Counts top-ups, in groups of which each item stands for itself.
+create procedure bench.run_each(crowd text, size int, seconds float8, inout calls bigint default 0)
+language plpgsql
+as $$
+declare
+  v_players uuid[] := array(select p.id from bench.players p where p.crowd = run_each.crowd order by p.n);
+  v_count int := cardinality(v_players);
+  v_key text := gen_random_uuid() || '-';
+  v_end timestamptz := clock_timestamp() + make_interval(secs => seconds);
+  v_requests ledger.wallet_request[];
+begin
+  loop
+    v_requests := array(
+      select row('top_up', v_players[1 + floor(random() * v_count)::int], null, 1, v_key || n, null, '{}', null, null)::ledger.wallet_request
+        from generate_series(calls, calls + size - 1) n);
+    perform count(*) from ledger.wallet_post_each(v_requests);
+    commit;
+    calls := calls + size;
+    exit when clock_timestamp() >= v_end;
+  end loop;
+end
+$$;
+
+create procedure bench.count_each(crowd text, size int, groups int)
+language plpgsql
+as $$
+declare
+  v_calls bigint := 0;
+begin
+  for n in 1 .. groups loop
+    -- It ends after the first.
+    call bench.run_each(crowd, size, 0, v_calls);
+  end loop;
+end
+$$;
+
 -- For filling only: top-ups written straight into the log, because 10,000,000 entries through the posting functions would take an hour. Every fact
 -- that a posting reads or builds upon is right: numbers, balances, totals; hashes are any 32 bytes, so such a ledger does not verify. The crowd must
 -- have no other entries.

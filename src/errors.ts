@@ -133,6 +133,11 @@ export function publicError(error: unknown, place = 'request'): PublicError {
   };
 }
 
+/** The name of an SQLSTATE, or itself where it has none. */
+export function nameOfCode(sqlstate: string): string {
+  return Object.hasOwn(KNOWN, sqlstate) ? (KNOWN[sqlstate]?.code ?? sqlstate) : sqlstate;
+}
+
 function knownOf(error: DatabaseError): { code: string; message?: string } | undefined {
   const { code: sqlstate, message } = error;
   const byText = KNOWN_TEXTS.find(({ text }) => text.test(message));

@@ -54,3 +54,18 @@ create type ledger_private.line as (
   hash bytea,
   usual boolean
 );
+
+-- What stands in a locked wallet of which nothing but its balance can refuse a usual call.
+create type ledger_private.standing as (
+  wallet_id uuid,
+  asset_code text,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
+);

@@ -1,12 +1,12 @@
-/** What a batch does is what single calls in its order do: random batches against both. */
+/** What a batch does, and what calls do that are sent each for itself in one, is what single calls in their order do: random lists in all three. */
 import { compareBatches } from './batches.ts';
 import { createDatabase, expectSound } from './helpers.ts';
 
-const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, Math.floor(Math.random() * 1e9)];
+const SEEDS = [1, 2, 3, 4, 5, 6, Math.floor(Math.random() * 1e9)];
 /** Where nothing need be asked of lots, holds and limits. */
 const PLAIN_SEEDS = [11, 12, 13, Math.floor(Math.random() * 1e9)];
 
-describe('a batch does what single calls would', () => {
+describe('a batch, and each for itself, do what single calls would', () => {
   const db = createDatabase();
   const seen = new Map<string, number>();
 
@@ -26,8 +26,12 @@ describe('a batch does what single calls would', () => {
   });
 
   it('and has been seen to book and to refuse', async () => {
-    expect(seen.get('booked')).toBeGreaterThan(20);
+    expect(seen.get('booked')).toBeGreaterThan(1000);
     await expectSound(db);
-    expect([...seen.keys()]).toEqual(expect.arrayContaining(['WLFND', 'WLKEY', 'WLLIM', 'WLFRZ']));
+    expect([...seen.keys()].sort()).toEqual(
+      expect.arrayContaining([
+        ...['WLFND', 'WLKEY', 'WLLIM', 'WLFRZ', 'WLCLS', 'WLHLD', 'WLREV', 'WLNOT', 'WLNOW', 'WLAMT', 'WLARG'],
+      ]),
+    );
   });
 });

@@ -1,4 +1,4 @@
-/** Random batches, and single calls in their order, seeded, so that each can be had again. */
+/** Random lists of requests as single calls, as batches and each for itself, seeded, so that each can be had again, and shrunk where they differ. */
 import type pg from 'pg';
 import {
   call,
@@ -8,13 +8,17 @@ import {
   newWallet,
   passed,
   postBatch,
+  postEach,
   type Receipt,
   refusal,
+  type Refusal,
   UNKNOWN_WALLET,
   type WalletRequest,
 } from './helpers.ts';
 
 const BATCHES = 10;
+/** How often what differs is tried without a part of it. */
+const MOST_TRIES = 200;
 const WALLETS = 4;
 const LATE = '2101-01-01T00:00:00Z';
 const EXPIRIES = [LATE, '2102-01-01T00:00:00Z', '2103-01-01T00:00:00Z', '2104-01-01T00:00:00Z'];
@@ -48,8 +52,33 @@ class Random {
 }
 
 /** A wallet by its place among the wallets of its asset. */
-type Item = Omit<WalletRequest, 'wallet_id' | 'counterparty_id'> & { from: number; to?: number };
-type Outcome = { receipts: object[] } | { index: unknown; code: string; message: string; detail: string };
+type Item = Omit<WalletRequest, 'wallet_id' | 'counterparty_id' | 'hold_id' | 'transfer_id'> & {
+  from: number;
+  to?: number;
+  /** The key of the hold, or of the movement to be taken back, in the same wallet. */
+  hold?: string;
+  reverses?: string;
+};
+type Outcome = { receipt: object } | { code: string; message: string; detail: string };
+
+/** What happens before a list by single calls, and the list. */
+interface Step {
+  from: number;
+  bought: string;
+  /** Nothing but the purchase where lots, holds and limits are left out. */
+  history?: {
+    given: string;
+    held: string;
+    closed?: { name: string; key: string };
+    amount: number;
+    due: boolean;
+    isHeld: boolean;
+    holdExpires: boolean;
+  };
+  limits?: Record<string, number | null | undefined>;
+  frozen?: number;
+  items: Item[];
+}
 
 /** An asset with the same wallets and the same history as its twin; how calls are made for it is told apart. */
 class World {
@@ -57,6 +86,8 @@ class World {
   readonly wallets: string[] = [];
   /** Those that are open and do not expire. */
   readonly holds: Receipt[] = [];
+  /** What was booked, by the place of its wallet and its key. */
+  readonly #booked = new Map<string, Receipt>();
   #due = '';
   readonly client: pg.Client;
   readonly asset: string;
@@ -66,13 +97,20 @@ class World {
     this.asset = asset;
   }
 
-  request({ from, to, ...item }: Item): WalletRequest {
-    return { ...item, wallet_id: this.wallets[from], counterparty_id: to === undefined ? null : this.wallets[to] };
+  request({ from, to, hold, reverses, ...item }: Item): WalletRequest {
+    const booked = (key: string) => this.#booked.get(`${from} ${key}`);
+    return {
+      ...item,
+      wallet_id: this.wallets[from],
+      counterparty_id: to === undefined ? null : this.wallets[to],
+      ...(hold !== undefined && { hold_id: booked(hold)?.hold_id ?? UNKNOWN_WALLET }),
+      ...(reverses !== undefined && { transfer_id: booked(reverses)?.transfer_id ?? UNKNOWN_WALLET }),
+    };
   }
 
   async single(item: Item): Promise<Receipt> {
     const { kind, wallet_id, counterparty_id, metadata, expires_at, ...request } = this.request(item);
-    return call(this.client, `wallet_${kind ?? ''}`, {
+    return call(this.client, kind === 'reversal' ? 'wallet_reverse' : `wallet_${kind ?? ''}`, {
       ...request,
       ...(kind === 'transfer' ? { from_wallet: wallet_id, to_wallet: counterparty_id } : { wallet_id }),
       ...(expires_at && { expires_at }),
@@ -112,51 +150,94 @@ class World {
     this.#due = '';
   }
 
-  /** Names instead of ids, which are different in the twin. */
+  /** Names instead of ids, which are different in each world. */
   named(text: string): string {
     return this.wallets
       .reduce((named, id, place) => named.replaceAll(id, `wallet ${place}`), text)
-      .replaceAll(this.asset, 'the asset');
+      .replaceAll(this.asset, 'the asset')
+      .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'an id');
   }
 
-  receipt(receipt: Receipt): object {
-    return { ...receipt, wallet_id: this.named(receipt.wallet_id), transfer_id: '', created_at: '' };
+  #shown(receipt: Receipt): Outcome {
+    return { receipt: JSON.parse(this.named(JSON.stringify({ ...receipt, created_at: '' }))) as object };
   }
 
-  async refused(calls: Promise<unknown>, index?: number): Promise<Outcome> {
-    const { code, message, detail } = await refusal(calls);
-    const { index: named, transfer_id, now, ...facts } = detail;
+  #refusal({ code, message, detail }: Refusal): Outcome {
+    const { index, transfer_id, now, ...facts } = detail;
+    expect(['number', 'undefined']).toContain(typeof index);
     return {
-      index: named ?? index,
       code,
       message: this.named(message),
       detail: this.named(JSON.stringify({ ...facts, transfer: transfer_id !== undefined, now: now !== undefined })),
     };
   }
 
-  async asBatch(items: Item[]): Promise<Outcome> {
-    const requests = items.map((item) => this.request(item));
-    const calls = postBatch(this.client, requests);
-    return calls.then(
-      (receipts) => ({ receipts: receipts.map((receipt) => this.receipt(receipt)) }),
-      () => this.refused(calls),
-    );
+  /** What later items name by their keys. */
+  #learn(items: Item[], receipts: (Receipt | undefined)[]): void {
+    for (const [place, { from, idem_key }] of items.entries()) {
+      const receipt = receipts[place];
+      if (receipt) this.#booked.set(`${from} ${idem_key ?? ''}`, receipt);
+    }
   }
 
-  async oneByOne(items: Item[]): Promise<Outcome> {
-    const receipts: object[] = [];
-    await this.client.query('begin');
-    for (const [index, item] of items.entries()) {
-      const single = this.single(item);
-      try {
-        receipts.push(this.receipt(await single));
-      } catch {
-        await this.client.query('rollback');
-        return this.refused(single, index);
+  /** As one batch; where an item is refused, without it once more. */
+  async asBatches(items: Item[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    const receipts: (Receipt | undefined)[] = [];
+    const left = items.map((item, place) => ({ place, request: this.request(item) }));
+    while (left.length > 0) {
+      const calls = postBatch(
+        this.client,
+        left.map(({ request }) => request),
+      );
+      const answer = await calls.catch(() => undefined);
+      if (answer) {
+        expect(answer).toHaveLength(left.length);
+        for (const [index, receipt] of answer.entries()) receipts[left[index]?.place ?? NaN] = receipt;
+        break;
       }
+      const refused = await refusal(calls);
+      const [one] = left.splice(Number(refused.detail.index), 1);
+      outcomes[one?.place ?? NaN] = this.#refusal(refused);
+    }
+    this.#learn(items, receipts);
+    for (const [place, receipt] of receipts.entries()) if (receipt) outcomes[place] = this.#shown(receipt);
+    return outcomes;
+  }
+
+  async asEach(items: Item[]): Promise<Outcome[]> {
+    const outcomes = await postEach(
+      this.client,
+      items.map((item) => this.request(item)),
+    );
+    expect(outcomes).toHaveLength(items.length);
+    this.#learn(
+      items,
+      outcomes.map(({ receipt }) => receipt ?? undefined),
+    );
+    return outcomes.map(({ receipt, refusal: refused }) => {
+      if (receipt) return this.#shown(receipt);
+      if (!refused) throw new Error('neither booked nor refused');
+      return this.#refusal(refused);
+    });
+  }
+
+  /** A refused call leaves the transaction of those before and after it as it was. */
+  async asSingles(items: Item[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    const receipts: (Receipt | undefined)[] = [];
+    await this.client.query('begin');
+    for (const item of items) {
+      await this.client.query('savepoint item');
+      const booking = this.single(item);
+      const receipt = await booking.catch(() => undefined);
+      receipts.push(receipt);
+      if (!receipt) await this.client.query('rollback to savepoint item');
+      outcomes.push(receipt ? this.#shown(receipt) : this.#refusal(await refusal(booking)));
     }
     await this.client.query('commit');
-    return { receipts };
+    this.#learn(items, receipts);
+    return outcomes;
   }
 
   /** All that can be seen of the asset: its wallets' entries and what makes up their balances, and its accounts. */
@@ -192,6 +273,8 @@ class World {
 class Writer {
   #keys = 0;
   #written: Item[] = [];
+  /** Of earlier lists: what a capture, a release or a reversal may name. */
+  #named: Item[] = [];
   readonly #random: Random;
   readonly #plain: boolean;
 
@@ -208,18 +291,39 @@ class Writer {
 
   #fresh(greedy: boolean): Item {
     const random = this.#random;
-    const kind = random.pick(['top_up', 'bonus', 'bonus', 'spend', 'transfer', 'transfer']);
+    if (!this.#plain && this.#named.length > 0 && random.chance(0.2)) return this.#naming();
+    const flows = ['top_up', 'bonus', 'bonus', 'spend', 'transfer', 'transfer'];
+    const kind = random.pick(this.#plain ? flows : [...flows, 'hold']);
     const from = random.upTo(WALLETS) - 1;
     const spent = random.upTo(greedy ? 60 : 10);
     return {
       kind,
       from,
-      amount: kind === 'spend' || kind === 'transfer' ? spent : random.upTo(25),
+      amount: kind === 'top_up' || kind === 'bonus' ? random.upTo(25) : spent,
       idem_key: this.key(),
       ...(kind === 'bonus' && !this.#plain && random.chance(0.6) && { expires_at: random.pick(EXPIRIES) }),
+      ...(kind === 'hold' && random.chance(0.3) && { expires_at: LATE }),
       ...(kind === 'transfer' && { to: (from + random.upTo(WALLETS - 1)) % WALLETS }),
       ...(random.chance(0.2) && { metadata: { n: random.upTo(2) } }),
     };
+  }
+
+  /** What ends a hold or takes a movement back; whether there is such a one, the ledger says. */
+  #naming(): Item {
+    const random = this.#random;
+    // Few of them, so that some are named again once they have ended.
+    const holds = this.#named.filter(({ kind }) => kind === 'hold').slice(-6);
+    const {
+      kind,
+      from,
+      idem_key: named = '',
+    } = random.pick(random.chance(0.5) && holds.length > 0 ? holds : this.#named);
+    const item = { from, idem_key: this.key() };
+    const amount = random.chance(0.5) ? { amount: random.upTo(8) } : {};
+    if (kind !== 'hold') return { ...item, kind: 'reversal', reverses: named ?? '', ...amount };
+    return random.chance(0.5)
+      ? { ...item, kind: 'capture', hold: named ?? '', ...amount }
+      : { ...item, kind: 'release', hold: named ?? '' };
   }
 
   /** One that was asked for before, or nearly so. */
@@ -228,7 +332,7 @@ class Writer {
     const again = { ...random.pick(this.#written) };
     if (random.chance(0.9)) return again;
     return random.pick([
-      { ...again, amount: Number(again.amount) + 1 },
+      { ...again, amount: Number(again.amount ?? 1) + 1, ...(again.kind === 'release' && { amount: undefined }) },
       { ...again, metadata: { n: 3 } },
       { ...this.#fresh(false), from: again.from, idem_key: again.idem_key },
     ]);
@@ -237,103 +341,194 @@ class Writer {
   #nonsense(): Item {
     const random = this.#random;
     const item = this.#fresh(false);
-    const [foreign, unknown] = [WALLETS, WALLETS + 1];
+    const [foreign, unknown, closed] = [WALLETS, WALLETS + 1, WALLETS + 2];
     return random.pick([
-      { ...item, amount: 0 },
-      { ...item, from: unknown },
-      { ...item, kind: 'transfer', expires_at: undefined, to: random.pick([item.from, foreign, unknown]) },
+      { ...item, amount: 0, ...(item.kind === 'release' && { kind: 'capture' }) },
+      { ...item, from: random.pick([unknown, closed]) },
+      { kind: 'transfer', from: item.from, to: closed, amount: 1, idem_key: item.idem_key },
+      {
+        ...item,
+        kind: 'transfer',
+        expires_at: undefined,
+        to: random.pick([item.from, foreign, unknown]),
+        hold: undefined,
+        reverses: undefined,
+        amount: 1,
+      },
       { ...item, idem_key: '' },
       { ...item, metadata: '[]' },
-      { ...item, kind: 'bonus', to: undefined, expires_at: '2000-01-01' },
+      {
+        ...item,
+        kind: 'bonus',
+        to: undefined,
+        expires_at: '2000-01-01',
+        hold: undefined,
+        reverses: undefined,
+        amount: 1,
+      },
     ]);
   }
 
   items(): Item[] {
     const greedy = this.#random.chance(0.2);
-    return Array.from({ length: this.#random.upTo(30) }, () => {
-      if (this.#random.chance(0.005)) return this.#nonsense();
+    // Now and then more than are looked at together.
+    const most = this.#plain && this.#random.chance(0.15) ? 400 : 30;
+    const items = Array.from({ length: this.#random.upTo(most) }, () => {
+      if (this.#random.chance(0.02)) return this.#nonsense();
       const item = this.#written.length > 0 && this.#random.chance(0.1) ? this.#again() : this.#fresh(greedy);
       this.#written.push(item);
       return item;
     });
+    this.#named = this.#written.filter(({ kind }) => kind !== 'release' && kind !== 'capture').slice(-60);
+    return items;
   }
 }
 
-async function twins(client: pg.Client): Promise<[World, World]> {
+/** All that happens, drawn before anything does: so it can be had again without a part of it. */
+function draw(
+  random: Random,
+  { plain, isLimited, lists }: { plain: boolean; isLimited: boolean; lists: number },
+): Step[] {
+  const writer = new Writer(random, plain);
+  const limited = !plain && isLimited;
+  return Array.from({ length: lists }, () => ({
+    from: random.upTo(WALLETS) - 1,
+    bought: writer.key(),
+    ...(!plain && {
+      history: {
+        given: writer.key(),
+        held: writer.key(),
+        ...(random.chance(0.4) && {
+          closed: { name: random.pick(['wallet_capture', 'wallet_release']), key: writer.key() },
+        }),
+        amount: random.upTo(20),
+        due: random.chance(0.25),
+        isHeld: random.chance(0.7),
+        holdExpires: random.chance(0.3),
+      },
+    }),
+    ...(limited && {
+      limits: random.chance(0.5)
+        ? {}
+        : {
+            max_spend: random.pick([null, 12]),
+            max_balance: random.pick([null, 250]),
+            max_daily_top_up: random.pick([null, null, 250]),
+            max_daily_bonus: random.pick([null, null, 250]),
+            max_daily_spend: random.pick([null, null, 100]),
+          },
+    }),
+    ...(random.chance(0.1) && { frozen: random.upTo(WALLETS) - 1 }),
+    items: writer.items(),
+  }));
+}
+
+/** Worlds with the same wallets; the last of them is closed. */
+async function createWorlds(client: pg.Client): Promise<World[]> {
   const foreign = await newWallet(client, await newAsset(client));
-  const worlds = [new World(client, await newAsset(client)), new World(client, await newAsset(client))] as const;
-  for (const { asset, wallets } of worlds) {
-    for (let place = 0; place < WALLETS; place += 1) wallets.push(await newWallet(client, asset));
-    wallets.push(foreign, UNKNOWN_WALLET);
+  const worlds: World[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    const world = new World(client, await newAsset(client));
+    for (let place = 0; place < WALLETS; place += 1) world.wallets.push(await newWallet(client, world.asset));
+    const closed = await newWallet(client, world.asset);
+    await call(client, 'wallet_close', { wallet_id: closed, reason: 'for a test' });
+    world.wallets.push(foreign, UNKNOWN_WALLET, closed);
+    worlds.push(world);
   }
-  return [...worlds];
+  return worlds;
 }
 
-/** What happens between batches: the same in both, by single calls. */
-async function live(worlds: World[], random: Random, writer: Writer, plain: boolean): Promise<void> {
-  const both = async (act: (world: World) => Promise<unknown>) => {
-    for (const world of worlds) await act(world);
-  };
-  const from = random.upTo(WALLETS) - 1;
-  const keys = { bought: writer.key(), closed: writer.key(), given: writer.key(), held: writer.key() };
-  const history = {
-    amount: random.upTo(20),
-    due: random.chance(0.25),
-    held: random.chance(0.7),
-    holdExpires: random.chance(0.3),
-  };
-  if (!plain) await both((world) => call(world.client, 'asset_limit_set', { asset_code: world.asset }));
-  await both((world) => world.single({ kind: 'top_up', from, amount: 40, idem_key: keys.bought }));
-  if (plain) return;
-  if (random.chance(0.4)) {
-    const name = random.pick(['wallet_capture', 'wallet_release']);
-    await both(async (world) => {
-      const hold = world.holds.shift();
-      if (hold)
-        await call(world.client, name, { wallet_id: hold.wallet_id, hold_id: hold.hold_id, idem_key: keys.closed });
-    });
+/** What happens before a list: the same in every world, by single calls. */
+async function live(world: World, { from, bought, history, limits }: Step): Promise<void> {
+  const { client, asset } = world;
+  if (limits) await call(client, 'asset_limit_set', { asset_code: asset });
+  await world.single({ kind: 'top_up', from, amount: 40, idem_key: bought });
+  if (history) {
+    const { given, held, closed, isHeld, ...gift } = history;
+    const hold = closed && world.holds.shift();
+    if (hold) {
+      const request = { wallet_id: hold.wallet_id, hold_id: hold.hold_id, idem_key: closed.key };
+      await call(client, closed.name, request);
+    }
+    await world.give(from, { given, held }, { ...gift, held: isHeld });
+    await world.fallDue();
   }
-  await both((world) => world.give(from, keys, history));
-  await both((world) => world.fallDue());
-  if (random.chance(0.4)) {
-    const limits = {
-      max_spend: random.pick([null, 12]),
-      max_balance: random.pick([null, 250]),
-      max_daily_top_up: random.pick([null, null, 250]),
-      max_daily_bonus: random.pick([null, null, 250]),
-      max_daily_spend: random.pick([null, null, 100]),
+  if (limits) await call(client, 'asset_limit_set', { asset_code: asset, ...limits });
+}
+
+/** Books the same in three ways in one session, and compares all. */
+async function compare(client: pg.Client, steps: Step[], seen: Map<string, number>): Promise<World> {
+  const [singles, batches, each] = (await createWorlds(client)) as [World, World, World];
+  for (const step of steps) {
+    const { frozen, items } = step;
+    const everywhere = async (act: (world: World) => Promise<unknown>) => {
+      for (const world of [singles, batches, each]) await act(world);
     };
-    await both((world) => call(world.client, 'asset_limit_set', { asset_code: world.asset, ...limits }));
+    const status = (name: string) => async (world: World) =>
+      frozen === undefined || call(client, name, { wallet_id: world.wallets[frozen], reason: 'for a test' });
+    await everywhere((world) => live(world, step));
+    await everywhere(status('wallet_freeze'));
+
+    const expected = await singles.asSingles(items);
+
+    expect({ items, batch: await batches.asBatches(items) }).toEqual({ items, batch: expected });
+    expect({ items, each: await each.asEach(items) }).toEqual({ items, each: expected });
+    const state = await singles.state();
+    expect({ items, batch: await batches.state() }).toEqual({ items, batch: state });
+    expect({ items, each: await each.state() }).toEqual({ items, each: state });
+    for (const outcome of expected) {
+      const what = 'code' in outcome ? outcome.code : 'booked';
+      seen.set(what, (seen.get(what) ?? 0) + 1);
+    }
+    await everywhere(status('wallet_reopen'));
   }
+  return singles;
 }
 
-/** Books the same both ways in one session, and compares all. Plain: without lots, holds and limits. `seen` counts what came of the batches. */
+/** The same without some of it: whole lists first, then halves, then single items. */
+function* smaller(steps: Step[]): Generator<Step[]> {
+  for (const index of steps.keys()) if (steps.length > 1) yield steps.toSpliced(index, 1);
+  for (const [index, step] of steps.entries())
+    for (let size = Math.ceil(step.items.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))
+      for (let at = 0; at < step.items.length; at += size)
+        yield steps.with(index, { ...step, items: step.items.toSpliced(at, size) });
+}
+
+/** Leaves out what the difference does not need; the error of what is left. */
+async function shrink(client: pg.Client, steps: Step[], error: unknown): Promise<unknown> {
+  let [least, why] = [steps, error];
+  for (let tries = 0, found = true; found;) {
+    found = false;
+    for (const candidate of smaller(least)) {
+      if ((tries += 1) > MOST_TRIES) return why;
+      const failure: unknown = await compare(client, candidate, new Map()).then(
+        () => undefined,
+        (thrown: unknown) => thrown ?? new Error('unknown'),
+      );
+      // Not one that was cut off in its transaction.
+      await client.query('rollback').catch(() => undefined);
+      if (failure === undefined) continue;
+      [least, why, found] = [candidate, failure, true];
+      break;
+    }
+  }
+  return why;
+}
+
+/**
+ * Compares single calls, batches and each for itself on random lists. Plain: without lots, holds and limits. `seen` counts what came of the
+ * items. What differs is made as small as it can be.
+ */
 export async function compareBatches(
   client: pg.Client,
   seed: number,
   { plain = false, batches = BATCHES, seen = new Map<string, number>() } = {},
 ): Promise<World> {
-  const random = new Random(seed);
-  const writer = new Writer(random, plain);
-  const [one, two] = await twins(client);
-  for (let batch = 0; batch < batches; batch += 1) {
-    await live([one, two], random, writer, plain);
-    const frozen = random.chance(0.1) ? random.upTo(WALLETS) - 1 : undefined;
-    const status = async (name: string) => {
-      if (frozen === undefined) return;
-      for (const { client, wallets } of [one, two])
-        await call(client, name, { wallet_id: wallets[frozen], reason: 'for a test' });
-    };
-    await status('wallet_freeze');
-    const items = writer.items();
-
-    const outcome = await one.asBatch(items);
-
-    expect({ batch, items, outcome }).toEqual({ batch, items, outcome: await two.oneByOne(items) });
-    expect({ batch, state: await one.state() }).toEqual({ batch, state: await two.state() });
-    const what = 'code' in outcome ? outcome.code : 'booked';
-    seen.set(what, (seen.get(what) ?? 0) + 1);
-    await status('wallet_reopen');
+  const steps = draw(new Random(seed), { plain, isLimited: seed % 2 === 0, lists: batches });
+  try {
+    return await compare(client, steps, seen);
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw await shrink(client, steps, error);
   }
-  return one;
 }

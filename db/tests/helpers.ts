@@ -410,7 +410,7 @@ export async function postEach(session: Session, requests: WalletRequest[], wait
     const { refused, booked, ...receipt } = row as typeof row & { refused: boolean; booked: boolean };
     if (refused === booked) throw new Error(`neither booked nor refused, or both: ${JSON.stringify(row)}`);
     return {
-      receipt: refused ? null : (receipt as Receipt),
+      receipt: refused ? null : receipt,
       refusal: refused ? { code: refusal_code ?? '', message, detail, hint } : null,
     };
   });

@@ -12,6 +12,7 @@ import { NoIntrospectionPlugin } from './plugins/introspection.ts';
 import { LimitsPlugin, REMEMBERED_DOCUMENTS } from './plugins/limits.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { NotesPlugin } from './plugins/notes.ts';
+import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
 import { createPersistedPreset, type PersistedOptions } from './plugins/persisted.ts';
@@ -55,6 +56,7 @@ export function createPreset({
       DocumentsPlugin,
       LimitsPlugin,
       RefusalsPlugin,
+      OutcomesPlugin,
       ...(introspection ? [] : [NoIntrospectionPlugin]),
       ...SubscriptionsPlugins,
       ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),

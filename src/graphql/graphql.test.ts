@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  call,
   expectSound,
   inMs,
   newAsset,
@@ -513,6 +514,99 @@ describe("an operator's calls over GraphQL", () => {
   });
 });
 
+describe('many calls over GraphQL, each for itself,', () => {
+  type Item = Record<string, unknown>;
+  const OUTCOMES = `outcomes { receipt { ${RECEIPT} } refusal { code message detail hint } }`;
+  interface Outcome {
+    receipt: GraphqlReceipt | null;
+    refusal: { code: string; message: string; detail: object; hint: string } | null;
+  }
+  const post = (requests: Item[], more: Item = {}) => service.mutate('walletPostEach', { requests, ...more }, OUTCOMES);
+  const outcomesOf = ({ body }: Answer): Outcome[] => {
+    const payload = body.data?.walletPostEach as { outcomes: Outcome[] } | null | undefined;
+    if (!payload) throw new Error(JSON.stringify(body));
+    return payload.outcomes;
+  };
+
+  it('have a receipt or a refusal each, in their order, named as errors are', async () => {
+    const asset = await someAsset(db);
+    const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const spend = { kind: 'spend', walletId: one, amount: '9', idemKey: newKey() };
+    const requests = [
+      { kind: 'top_up', walletId: one, amount: '10', idemKey: newKey(), metadata: { a: ['"', '{,}'] } },
+      { kind: 'transfer', walletId: one, counterpartyId: two, amount: '4', idemKey: newKey() },
+      spend,
+      { kind: 'hold', walletId: one, amount: '5', idemKey: newKey(), expiresAt: '2099-01-01T00:00:00Z' },
+      { kind: 'spend', walletId: two, idemKey: newKey() },
+    ];
+
+    const [first, second, refused, held, without, ...more] = outcomesOf(await post(requests));
+    const alone = errorOf(
+      await service.mutate('walletSpend', { walletId: one, amount: '9', idemKey: newKey() }, 'receipt { seq }'),
+    );
+
+    expect(more).toEqual([]);
+    expect([first, second]).toMatchObject([
+      { receipt: { walletId: one, kind: 'top_up', balance: '10', replayed: false }, refusal: null },
+      { receipt: { walletId: one, kind: 'transfer', balance: '6' }, refusal: null },
+    ]);
+    expect(refused).toEqual({
+      receipt: null,
+      refusal: {
+        code: 'INSUFFICIENT_FUNDS',
+        message: 'insufficient funds: 6 available, 9 requested',
+        detail: { wallet_id: one, available: '6', requested: '9' },
+        hint: alone.extensions.hint,
+      },
+    });
+    expect(held).toMatchObject({ receipt: { kind: 'hold', heldBalance: '5', holdId: expect.any(String) as string } });
+    expect(without).toMatchObject({ receipt: null, refusal: { code: 'INVALID_AMOUNT', detail: { amount: null } } });
+
+    const [, capture] = outcomesOf(
+      await post([
+        { ...requests[0] },
+        { kind: 'capture', walletId: one, holdId: held?.receipt?.holdId, idemKey: newKey() },
+      ]),
+    );
+    expect(capture).toMatchObject({ receipt: { kind: 'capture', amount: '5', balance: '1', heldBalance: '0' } });
+    await expectSound(db);
+  });
+
+  it('are told RETRY for a wallet that another call has locked, where they are not to wait', async () => {
+    const asset = await someAsset(db);
+    const [busy, free] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const other = await db.connect();
+    await other.query('begin');
+    await call(other, 'wallet_top_up', { wallet_id: busy, amount: 1, idem_key: newKey() });
+    const requests = [busy, free].map((walletId) => ({ kind: 'top_up', walletId, amount: '1', idemKey: newKey() }));
+
+    const outcomes = outcomesOf(await post(requests, { wait: false }));
+
+    expect(outcomes).toMatchObject([
+      { receipt: null, refusal: { code: 'RETRY', message: 'retry: the wallet is busy', detail: { wallet_id: busy } } },
+      { receipt: { walletId: free, balance: '1' }, refusal: null },
+    ]);
+    await other.query('rollback');
+  });
+
+  it('are FORBIDDEN as a whole where one is of a kind that the role may not book', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id: walletId, amount: 5, idem_key: newKey() });
+
+    const refused = await post([
+      { kind: 'top_up', walletId, amount: '1', idemKey: newKey() },
+      { kind: 'reversal', walletId, transferId: transfer_id, idemKey: newKey() },
+    ]);
+
+    expect(errorOf(refused).extensions.code).toBe('FORBIDDEN');
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
+  });
+
+  it('of nothing have no outcomes', async () => {
+    expect(outcomesOf(await post([]))).toEqual([]);
+  });
+});
+
 describe('a batch over GraphQL', () => {
   type Item = Record<string, unknown>;
   const post = (requests: Item[], payload = `receipts { ${RECEIPT} }`) =>
@@ -590,7 +684,6 @@ describe('a batch over GraphQL', () => {
   it.each([
     ['null', [null], 'BAD_REQUEST'],
     ['a kind that is none', [{ kind: 'gift', walletId: UNKNOWN_WALLET, amount: 1, idemKey: 'a' }], 'BAD_REQUEST'],
-    ['no amount', [{ kind: 'spend', walletId: UNKNOWN_WALLET, idemKey: 'a' }], 'BAD_REQUEST'],
     [
       'an amount that is none',
       [{ kind: 'spend', walletId: UNKNOWN_WALLET, amount: 'x', idemKey: 'a' }],

@@ -124,6 +124,17 @@ describe('a document', () => {
       /at most 2000 fields/,
     ],
     [
+      'refusals of many calls under two names',
+      `mutation { walletPostEach(input: {requests: []}) { outcomes { refusal { code } more: refusal { code } } } }`,
+      /at most 25000 objects/,
+    ],
+    [
+      'outcomes of two lists of calls',
+      `mutation { one: walletPostEach(input: {requests: []}) { outcomes { refusal { code } } }
+         two: walletPostEach(input: {requests: []}) { outcomes { receipt { seq } } } }`,
+      /at most 25000 objects/,
+    ],
+    [
       'a huge page in pages',
       '{ wallets(first: 2147483647) { nodes { entries { nodes { seq } } } } }',
       /at most 25000 objects/,

@@ -95,6 +95,12 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       'receipts { seq }',
     ],
     [
+      'walletPostEach',
+      FLOWS,
+      () => ({ requests: [{ kind: 'top_up', walletId: own, amount: 1, idemKey: newKey() }] }),
+      'outcomes { receipt { seq } }',
+    ],
+    [
       'walletReverse',
       OPERATORS,
       async () => ({ walletId: own, transferId: await topUp(), idemKey: newKey() }),

@@ -63,6 +63,7 @@ describe('schema.graphql', () => {
       'walletOpen',
       'walletOpenMany',
       'walletPostBatch',
+      'walletPostEach',
       'walletRelease',
       'walletReopen',
       'walletReverse',
@@ -157,6 +158,7 @@ describe('schema.graphql', () => {
       'WalletOpenManyPayload.wallets: [Wallet!]',
       'WalletOpenPayload.wallet: Wallet',
       'WalletPostBatchPayload.receipts: [Receipt!]',
+      'WalletPostEachPayload.outcomes: [Outcome!]',
       'WalletReleasePayload.receipt: Receipt',
       'WalletReopenPayload.wallet: Wallet',
       'WalletReversePayload.receipt: Receipt',
@@ -238,6 +240,7 @@ describe('schema.graphql', () => {
       WalletOpenInput: ['assetCode: String!', 'clientMutationId: String', 'ownerId: String!'],
       WalletOpenManyInput: ['assetCode: String!', 'clientMutationId: String', 'ownerIds: [String!]!'],
       WalletPostBatchInput: ['clientMutationId: String', 'requests: [WalletRequestInput!]!'],
+      WalletPostEachInput: ['clientMutationId: String', 'requests: [WalletRequestInput!]!', 'wait: Boolean'],
       WalletReleaseInput: [
         'clientMutationId: String',
         'holdId: UUID!',

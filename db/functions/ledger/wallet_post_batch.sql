@@ -4,7 +4,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan that was made while the tables were small may not outlive that.
+-- Lists of all lengths have one plan, by look-ups.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 begin

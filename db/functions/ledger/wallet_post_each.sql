@@ -4,6 +4,9 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- Lists of all lengths have one plan, by look-ups.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_skipped boolean[];
@@ -30,9 +33,10 @@ leave. Of two with the same key in one wallet the later one is answered with the
 - wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones of the same wallets as
   such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as they are.
 
-All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call. So does, with INVALID_ARGUMENT (WLARG), a list
-that is too long, with FORBIDDEN (42501) a kind whose own function the caller may not execute, and with RETRY (40001), above READ COMMITTED, a wallet
-that was skipped.$$;
+All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call.
+
+Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the caller may not execute; and
+with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
 
 revoke all on function ledger.wallet_post_each(ledger.wallet_request[], boolean) from public;
 grant execute on function ledger.wallet_post_each(ledger.wallet_request[], boolean) to wallet_service, wallet_operator, wallet_job;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:4018e80994610162955bc57606fc37ab20a7b55e
+--! Hash: sha1:d0d199e287684f9e618bf78d1dae7c7ed517c74d
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1475,6 +1475,21 @@ create type ledger_private.line as (
   at_time timestamptz,
   hash bytea,
   usual boolean
+);
+
+-- What stands in a locked wallet of which nothing but its balance can refuse a usual call.
+create type ledger_private.standing as (
+  wallet_id uuid,
+  asset_code text,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
 );
 --! EndIncluded schema/helpers.sql
 --! Included schema/gateway.sql
@@ -3628,7 +3643,6 @@ create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
 returns setof uuid
 language sql
 volatile
-set enable_seqscan = off
 as $$
   select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked
 $$;
@@ -4082,7 +4096,6 @@ create or replace function ledger_private.group_wallets(requests ledger.wallet_r
 returns table (place bigint, wallet_id uuid)
 language sql
 stable
-set enable_seqscan = off
 as $$
   select r.place, w.id
   from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
@@ -4254,6 +4267,236 @@ comment on function ledger_private.outcome_of(ledger.wallet_request) is
 
 revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;
 --! EndIncluded functions/ledger_private/batch/outcome_of.sql
+--! Included functions/ledger_private/batch/plain_items.sql
+create or replace function ledger_private.plain_items(requests ledger.wallet_request[])
+returns int
+language sql
+stable
+as $$
+  select coalesce(min(r.place) - 1, cardinality(requests))::int
+  from (
+    select n.*, row_number() over (partition by n.wallet_id, n.idem_key collate "C" order by n.place) as occurrence
+      from unnest(requests) with ordinality
+        n (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+  ) r
+  -- As in post_own and post_between.
+  where (
+    r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id) = 0
+      and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
+        or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
+      and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$' and r.occurrence = 1
+      and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))
+      and (select k.seq from ledger.entries k where k.wallet_id = r.wallet_id and k.idem_key = r.idem_key) is null
+  ) is not true
+$$;
+
+comment on function ledger_private.plain_items(ledger.wallet_request[]) is
+$$How many of the first requests of a list are top-ups, bonuses without expiry, spends and transfers of which nothing can be refused for what
+they ask, with keys that have not been used.$$;
+
+revoke all on function ledger_private.plain_items(ledger.wallet_request[]) from public;
+--! EndIncluded functions/ledger_private/batch/plain_items.sql
+--! Included functions/ledger_private/batch/standings.sql
+create or replace function ledger_private.standings(wallet_ids uuid[])
+returns setof ledger_private.standing
+language sql
+stable
+as $$
+  with wallets as materialized (
+    select w.id, w.asset_code
+      from (select distinct u.id from unnest(wallet_ids) u (id)) n
+      join ledger.wallets w on w.id = n.id
+      where w.status = 'open'
+  ), unlimited as materialized (
+    select a.asset_code
+      from (select distinct w.asset_code from wallets w) a
+      where (select l.seq from ledger.asset_limits l where l.asset_code = a.asset_code and l.seq = 1) is null
+  )
+  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0), coalesce(e.topped_up_total, 0),
+    coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0), e.created_at, e.hash
+  from wallets w
+  join unlimited a on a.asset_code = w.asset_code
+  left join lateral (
+    select h.seq, h.balance, h.bonus_balance, h.held_balance, h.topped_up_total, h.granted_total, h.spent_total, h.sent_total, h.created_at, h.hash
+      from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
+  ) e on true
+  where coalesce(e.held_balance, 0) = 0
+    -- So far below the end that no list of requests reaches it.
+    and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0) <= 8000000000000000000
+    and (coalesce(e.bonus_balance, 0) = 0
+      or (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id limit 1) is null)
+$$;
+
+comment on function ledger_private.standings(uuid[]) is
+$$What stands in those of the locked wallets in which nothing but the balance can refuse a usual call: they are open, nothing is reserved, none of
+their credits expires, and their asset has no limits.$$;
+
+revoke all on function ledger_private.standings(uuid[]) from public;
+--! EndIncluded functions/ledger_private/batch/standings.sql
+--! Included functions/ledger_private/batch/bonus_parts.sql
+create or replace function ledger_private.bonus_parts(requests ledger.wallet_request[], standings ledger_private.standing[])
+returns bigint[]
+language plpgsql
+stable
+as $$
+declare
+  -- What each wallet has of them, by its number.
+  v_bonus bigint[] := array(select s.bonus_balance from unnest(standings) s);
+  v_parts bigint[] := '{}';
+  v_kind ledger.transfer_kind;
+  v_amount bigint;
+  v_from int;
+  v_to int;
+  v_part bigint;
+begin
+  if not 0 < any (v_bonus) and not exists (select from unnest(requests) r where r.kind = 'bonus') then
+    return v_parts;
+  end if;
+  for v_kind, v_amount, v_from, v_to in
+    with numbers as materialized (
+      select s.wallet_id, s.number
+        from unnest(standings) with ordinality
+          s (wallet_id, asset_code, seq, balance, bonus_balance, bought, granted, spent, sent, created_at, hash, number)
+    )
+    select r.kind, r.amount, f.number, t.number
+      from unnest(requests) with ordinality
+        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+      left join numbers f on f.wallet_id = r.wallet_id
+      left join numbers t on t.wallet_id = r.counterparty_id
+      order by r.place
+  loop
+    v_part := ledger_private.bonus_part(v_kind, v_amount, v_bonus[v_from]);
+    v_parts[cardinality(v_parts) + 1] := v_part;
+    if v_part > 0 and v_from is not null then
+      v_bonus[v_from] := v_bonus[v_from] + case v_kind when 'bonus' then v_part else -v_part end;
+    end if;
+    if v_part > 0 and v_to is not null then
+      v_bonus[v_to] := v_bonus[v_to] + v_part;
+    end if;
+  end loop;
+  return v_parts;
+end
+$$;
+
+comment on function ledger_private.bonus_parts(ledger.wallet_request[], ledger_private.standing[]) is
+$$How much of each usual request is bonus credits, where they are booked in their order upon what stands in their wallets. Empty where no
+bonus credits are about.$$;
+
+revoke all on function ledger_private.bonus_parts(ledger.wallet_request[], ledger_private.standing[]) from public;
+--! EndIncluded functions/ledger_private/batch/bonus_parts.sql
+--! Included functions/ledger_private/batch/usual_lines.sql
+create or replace function ledger_private.usual_lines(
+  requests ledger.wallet_request[],
+  standings ledger_private.standing[],
+  parts bigint[]
+)
+returns setof ledger.entries
+language plpgsql
+volatile
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_actor text := ledger_private.actor();
+  v_xid xid8 := pg_current_xact_id();
+begin
+  return query
+  with items as materialized (
+    select r.place, uuidv7() as id, r.kind, r.wallet_id, r.counterparty_id, r.amount, coalesce(r.part, 0) as part, r.idem_key,
+        coalesce(r.metadata, '{}') as metadata
+      from rows from (unnest(requests), unnest(parts)) with ordinality
+        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, part, place)
+  ), moves as (
+    select i.place, true as acting, i.wallet_id, i.kind, i.amount, i.part, case when ledger_private.leaves(i.kind) then -1 else 1 end as sign
+      from items i
+    union all
+    select i.place, false, i.counterparty_id, i.kind, i.amount, i.part, 1 from items i where i.kind = 'transfer'
+  ), lines as materialized (
+    select m.*, s.asset_code, s.created_at, s.hash, s.seq + row_number() over upto as seq,
+        s.balance + (sum(m.sign * m.amount) over upto)::bigint as balance,
+        s.bonus_balance + (sum(m.sign * m.part) over upto)::bigint as bonus_balance,
+        s.bought + (sum(case m.kind when 'top_up' then m.amount else 0 end) over upto)::bigint as bought,
+        s.granted + (sum(case m.kind when 'bonus' then m.amount else 0 end) over upto)::bigint as granted,
+        s.spent + (sum(case m.kind when 'spend' then m.amount else 0 end) over upto)::bigint as spent,
+        s.sent + (sum(case when m.kind = 'transfer' and m.acting then m.amount else 0 end) over upto)::bigint as sent
+      from moves m
+      left join unnest(standings) s on s.wallet_id = m.wallet_id
+      window upto as (partition by m.wallet_id order by m.place rows unbounded preceding)
+  ), judged as materialized (
+    select l.*, o.wallet_id as to_wallet, o.seq as to_seq,
+        (l.balance >= 0 and (l.kind <> 'transfer' or not l.acting or o.asset_code = l.asset_code)) is true as usual
+      from lines l
+      left join lines o on o.place = l.place and l.acting and not o.acting
+  )
+  select j.wallet_id, i.id, j.seq, j.amount, j.part, 0::bigint, j.balance::ledger.units, j.bonus_balance::ledger.units, 0::ledger.units,
+      (j.balance - j.bonus_balance)::ledger.units, j.balance::ledger.units, j.bought, j.granted, j.spent, j.sent, greatest(v_now, j.created_at),
+      v_xid, j.kind, case j.sign when 1 then ledger_private.house_account(j.kind) else 'player' end,
+      case j.sign when 1 then 'player' else ledger_private.house_account(j.kind) end,
+      case when j.acting then v_actor end, case when j.acting then i.idem_key end, j.to_wallet, j.to_seq, case when j.acting then j.amount end,
+      null::bigint, null::uuid, null::uuid, null::timestamptz, case when j.acting then i.metadata end, j.hash
+    from judged j
+    join items i on i.place = j.place
+    where j.place < (select coalesce(min(u.place), 9223372036854775807) from judged u where not u.usual);
+end
+$$;
+
+comment on function ledger_private.usual_lines(ledger.wallet_request[], ledger_private.standing[], bigint[]) is
+$$The entries of the first of these requests, up to the one that is not usual: whose balance does not suffice, or in whose wallets something
+else could be refused. Each follows what stands in its wallet and the requests before it; parts is what of each is bonus credits. The hash of
+each is still that of the wallet's head.$$;
+
+revoke all on function ledger_private.usual_lines(ledger.wallet_request[], ledger_private.standing[], bigint[]) from public;
+--! EndIncluded functions/ledger_private/batch/usual_lines.sql
+--! Included functions/ledger_private/batch/post_usual.sql
+create or replace function ledger_private.post_usual(requests ledger.wallet_request[])
+returns setof ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_items ledger.wallet_request[];
+  v_standings ledger_private.standing[];
+  v_entries ledger.entries[];
+  v_entry ledger.entries;
+  v_before ledger.entries;
+begin
+  -- Above READ COMMITTED what stands in a wallet may be old.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return;
+  end if;
+  v_items := requests[: ledger_private.plain_items(requests)];
+  if cardinality(v_items) = 0 then
+    return;
+  end if;
+  v_standings := array(
+    select s from ledger_private.standings(array(
+      select w.id from unnest(v_items) r cross join lateral (values (r.wallet_id), (r.counterparty_id)) w (id) where w.id is not null)) s);
+  v_entries := array(
+    select l from ledger_private.usual_lines(v_items, v_standings, ledger_private.bonus_parts(v_items, v_standings)) l order by l.wallet_id, l.seq);
+  for i in 1 .. cardinality(v_entries) loop
+    v_entry := v_entries[i];
+    if v_entry.wallet_id = v_before.wallet_id then
+      v_entry.hash := v_before.hash;
+    end if;
+    v_before := ledger_private.chained(v_entry);
+    v_entries[i] := v_before;
+  end loop;
+  perform ledger_private.write(v_entries);
+  return query
+    select e.transfer_id, e.wallet_id, e.seq, e.kind, e.amount, e.bonus_amount, e.balance::bigint, e.bonus_balance::bigint, e.held_balance::bigint,
+        e.free_balance::bigint, null::uuid, false, e.created_at
+      from unnest(v_entries) e
+      where e.actor is not null
+      -- The ids were given in the order of the requests.
+      order by e.transfer_id;
+end
+$$;
+
+comment on function ledger_private.post_usual(ledger.wallet_request[]) is
+$$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could be refused, or which is
+no usual call. Returns their receipts, in order.$$;
+
+revoke all on function ledger_private.post_usual(ledger.wallet_request[]) from public;
+--! EndIncluded functions/ledger_private/batch/post_usual.sql
 --! Included functions/ledger_private/batch/post_group.sql
 create or replace function ledger_private.post_group(requests ledger.wallet_request[], all_or_nothing boolean)
 returns setof ledger.outcome
@@ -4261,21 +4504,39 @@ language plpgsql
 volatile
 as $$
 declare
+  c_most constant int := 256;
+  v_size int := c_most;
+  v_window ledger.wallet_request[];
+  v_booked int;
   v_done int := 0;
   v_outcome ledger.outcome;
-  v_nothing ledger.outcome;
   v_detail text;
   v_hint text;
 begin
   while v_done < cardinality(requests) loop
-    v_outcome := v_nothing;
-    if all_or_nothing then
-      v_outcome.receipt := ledger_private.post_item(requests[v_done + 1]);
-    else
-      v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+    v_booked := 0;
+    if v_size > 0 then
+      -- Not a slice, for which the whole list would be copied each time.
+      v_window := array(select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i);
+      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window) r;
+      get diagnostics v_booked = row_count;
+      v_done := v_done + v_booked;
     end if;
-    return next v_outcome;
-    v_done := v_done + 1;
+    if v_booked < v_size or v_size = 0 then
+      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those behind it is lost.
+      if v_done < cardinality(requests) then
+        if all_or_nothing then
+          v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;
+        else
+          v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+        end if;
+        return next v_outcome;
+        v_done := v_done + 1;
+      end if;
+      v_size := case v_size when 0 then 2 else v_booked end;
+    else
+      v_size := least(2 * v_size, c_most);
+    end if;
   end loop;
 exception when others then
   if sqlstate not like 'WL%' then
@@ -6597,7 +6858,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan that was made while the tables were small may not outlive that.
+-- Lists of all lengths have one plan, by look-ups.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 begin
@@ -6628,6 +6890,9 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- Lists of all lengths have one plan, by look-ups.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_skipped boolean[];
@@ -6654,9 +6919,10 @@ leave. Of two with the same key in one wallet the later one is answered with the
 - wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones of the same wallets as
   such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as they are.
 
-All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call. So does, with INVALID_ARGUMENT (WLARG), a list
-that is too long, with FORBIDDEN (42501) a kind whose own function the caller may not execute, and with RETRY (40001), above READ COMMITTED, a wallet
-that was skipped.$$;
+All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call.
+
+Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the caller may not execute; and
+with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
 
 revoke all on function ledger.wallet_post_each(ledger.wallet_request[], boolean) from public;
 grant execute on function ledger.wallet_post_each(ledger.wallet_request[], boolean) to wallet_service, wallet_operator, wallet_job;

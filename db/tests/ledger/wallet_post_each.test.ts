@@ -400,7 +400,7 @@ describe('wallet_post_each', () => {
     }
     expect(await rowsOf(db, hot)).toEqual({ transfers: 400, entries: 500 });
     expect(await rowsOf(db, shop)).toEqual({ transfers: 100, entries: 200 });
-    const { rows } = await db.query('select id from ledger.transfers where id = any ($1) order by id', [
+    const { rows } = await db.query<{ id: string }>('select id from ledger.transfers where id = any ($1) order by id', [
       receipts.map(({ transfer_id }) => transfer_id),
     ]);
     expect(rows.map(({ id }: { id: string }) => id)).toEqual(receipts.map(({ transfer_id }) => transfer_id));

@@ -730,8 +730,8 @@ const BATCHES: Mutant[] = [
     edits: [
       helper(
         'post_group',
-        '      v_outcome.receipt := ledger_private.post_item(requests[v_done + 1]);\n',
-        '      v_outcome := ledger_private.outcome_of(requests[v_done + 1]);\n      exit when (v_outcome.refusal).code is not null;\n',
+        '          v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;\n',
+        '          v_outcome := ledger_private.outcome_of(requests[v_done + 1]);\n          exit when (v_outcome.refusal).code is not null;\n',
       ),
     ],
   },
@@ -779,6 +779,113 @@ const BATCHES: Mutant[] = [
         'invalid_request',
         "(request.kind in ('capture', 'release')) <> (request.hold_id is not null)",
         "request.hold_id is null and request.kind in ('capture', 'release')",
+      ),
+    ],
+  },
+  {
+    name: 'an item of a group is lost',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [
+      helper(
+        'post_group',
+        'v_done := v_done + v_booked;',
+        'v_done := v_done + v_booked + case v_booked when 3 then 1 else 0 end;',
+      ),
+    ],
+  },
+  {
+    name: 'a refusal leaks into the outcomes behind it',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [
+      helper(
+        'post_group',
+        'return query select r, null::ledger.refusal from',
+        'return query select r, v_outcome.refusal from',
+      ),
+    ],
+  },
+  {
+    name: 'usual calls in one build upon an old head',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('standings', 'order by h.seq desc limit 1', 'order by h.seq limit 1')],
+  },
+  {
+    name: 'usual calls in one do not see those before them in the wallet',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [
+      helper('usual_lines', 's.balance + (sum(m.sign * m.amount) over upto)::bigint', 's.balance + m.sign * m.amount'),
+    ],
+  },
+  {
+    name: 'usual calls in one do not chain their hashes',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('post_usual', 'if v_entry.wallet_id = v_before.wallet_id then', 'if false then')],
+  },
+  {
+    name: 'usual calls in one overdraw',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('usual_lines', '(l.balance >= 0 and ', '(')],
+  },
+  {
+    name: 'usual calls in one move credits between assets',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('usual_lines', 'o.asset_code = l.asset_code', 'o.asset_code is not null')],
+  },
+  {
+    name: 'usual calls in one go past what cannot be booked',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [
+      helper(
+        'usual_lines',
+        'where j.place < (select coalesce(min(u.place), 9223372036854775807) from judged u where not u.usual)',
+        'where j.usual',
+      ),
+    ],
+  },
+  {
+    name: 'usual calls in one look for keys in the ledger alone',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('plain_items', ' and r.occurrence = 1', '')],
+  },
+  {
+    name: 'usual calls in one take paid credits before bonus ones',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [
+      helper(
+        'bonus_parts',
+        'ledger_private.bonus_part(v_kind, v_amount, v_bonus[v_from])',
+        "case v_kind when 'bonus' then v_amount else 0 end",
+      ),
+    ],
+  },
+  {
+    name: 'bonus credits that arrive among calls in one are not spent by those behind',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('bonus_parts', 'if v_part > 0 and v_to is not null then', 'if false then')],
+  },
+  {
+    name: 'usual calls in one are booked in frozen and closed wallets',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('standings', "where w.status = 'open'", 'where true')],
+  },
+  {
+    name: 'usual calls in one do not ask for limits',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('standings', 'l.seq = 1) is null', 'l.seq = 1) is not null or true')],
+  },
+  {
+    name: 'usual calls in one spend what is reserved',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [helper('standings', 'where coalesce(e.held_balance, 0) = 0', 'where true')],
+  },
+  {
+    name: 'usual calls in one do not draw from lots',
+    tests: ['ledger/wallet_post_each', 'batch_property'],
+    edits: [
+      helper(
+        'standings',
+        'where o.wallet_id = w.id limit 1) is null)',
+        'where o.wallet_id = w.id limit 1) is null or true)',
       ),
     ],
   },

@@ -149,10 +149,11 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
       if (field.alias) count(tally, 'aliases');
       if (!field.selectionSet) return;
       const objects = objectsOf(field, place);
-      count(tally, 'objects', objects);
+      const type = typeOfField(field, place);
+      count(tally, 'objects', objects * weightOf(field, place, type));
       count(tally, 'nested');
       const page = tally.lists.paged.has(nameOf(field, place)) ? pageOf(field, DEFAULT_PAGE) : 1;
-      walk(field.selectionSet, { tally, depth: depth + 1, objects, page, type: typeOfField(field, place) });
+      walk(field.selectionSet, { tally, depth: depth + 1, objects, page, type });
     }
 
     function typeOf(node: OperationDefinitionNode | FragmentDefinitionNode): GraphQLNamedType | undefined {
@@ -213,6 +214,12 @@ function objectsOf(field: FieldNode, place: Place): number {
   if (name === 'nodes' || name === 'edges') return around * page;
   const plainSize = tally.lists.plain.get(nameOf(field, place));
   return around * (plainSize === undefined ? 1 : pageOf(field, plainSize));
+}
+
+/** An outcome has a receipt or a refusal, never both: it counts for two, and what it has under its own name is in that. */
+function weightOf({ alias }: FieldNode, place: Place, type: GraphQLNamedType | undefined): number {
+  if (type?.name === 'Outcome') return 2;
+  return place.type?.name === 'Outcome' && !alias ? 0 : 1;
 }
 
 /** A page that is given both sizes is refused later, and must not make room for others here: it counts as the larger. */

@@ -2,7 +2,6 @@ create or replace function ledger_private.group_wallets(requests ledger.wallet_r
 returns table (place bigint, wallet_id uuid)
 language sql
 stable
-set enable_seqscan = off
 as $$
   select r.place, w.id
   from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)

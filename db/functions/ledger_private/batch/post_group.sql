@@ -4,21 +4,39 @@ language plpgsql
 volatile
 as $$
 declare
+  c_most constant int := 256;
+  v_size int := c_most;
+  v_window ledger.wallet_request[];
+  v_booked int;
   v_done int := 0;
   v_outcome ledger.outcome;
-  v_nothing ledger.outcome;
   v_detail text;
   v_hint text;
 begin
   while v_done < cardinality(requests) loop
-    v_outcome := v_nothing;
-    if all_or_nothing then
-      v_outcome.receipt := ledger_private.post_item(requests[v_done + 1]);
-    else
-      v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+    v_booked := 0;
+    if v_size > 0 then
+      -- Not a slice, for which the whole list would be copied each time.
+      v_window := array(select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i);
+      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window) r;
+      get diagnostics v_booked = row_count;
+      v_done := v_done + v_booked;
     end if;
-    return next v_outcome;
-    v_done := v_done + 1;
+    if v_booked < v_size or v_size = 0 then
+      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those behind it is lost.
+      if v_done < cardinality(requests) then
+        if all_or_nothing then
+          v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;
+        else
+          v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+        end if;
+        return next v_outcome;
+        v_done := v_done + 1;
+      end if;
+      v_size := case v_size when 0 then 2 else v_booked end;
+    else
+      v_size := least(2 * v_size, c_most);
+    end if;
   end loop;
 exception when others then
   if sqlstate not like 'WL%' then

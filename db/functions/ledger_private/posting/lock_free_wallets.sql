@@ -2,7 +2,6 @@ create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
 returns setof uuid
 language sql
 volatile
-set enable_seqscan = off
 as $$
   select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked
 $$;
