@@ -3,7 +3,7 @@
  * were empty, or those of today. Plans are read, not clocks.
  */
 import type pg from 'pg';
-import { call, callAll, createDatabase, inMs, newKey, passed, postBatch, type Database } from './helpers.ts';
+import { call, callAll, createDatabase, inMs, newKey, passed, postBatch, postEach, type Database } from './helpers.ts';
 import { scansOf, watchPlans, type Scan } from './plans.ts';
 
 const ARRANGE_LIMIT_MS = 900_000;
@@ -325,6 +325,49 @@ const HOT: Hot[] = [
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
+    ],
+  },
+  {
+    what: 'usual calls in one, in wallets of which nothing can be refused',
+    by: 'job',
+    arrange: async ({ db }) => {
+      await call(db, 'asset_create', { code: 'USUAL', name: 'For usual calls' });
+      const { rows } = await db.query<{ id: string }>(
+        "select (ledger.wallet_open('usual-' || n, 'USUAL')).id from generate_series(1, 3) n",
+      );
+      return { wallets: rows.map(({ id }) => id) };
+    },
+    run: ({ job }, { wallets }) => {
+      const [one = '', two = '', three = ''] = wallets as string[];
+      return postEach(job, [
+        { kind: 'top_up', wallet_id: one, amount: 9, ...key() },
+        { kind: 'bonus', wallet_id: two, amount: 2, ...key() },
+        { kind: 'transfer', wallet_id: one, counterparty_id: three, amount: 1, ...key() },
+        { kind: 'spend', wallet_id: two, amount: 1, ...key() },
+      ]);
+    },
+    looks: ['wallets_pkey', 'entries_wallet_id_idem_key_key', 'entries_pkey', 'open_lots_pkey'],
+  },
+  {
+    what: 'a reversal among calls in one, which do not wait',
+    by: 'operator',
+    unknownRows: 3 * HISTORY,
+    arrange: async ({ db, main }) => ({
+      transfer_id: (await call(db, 'wallet_spend', { wallet_id: main, amount: 2, ...key() })).transfer_id,
+    }),
+    run: ({ operator, main }, given) =>
+      postEach(operator, [{ kind: 'reversal', wallet_id: main, amount: 1, ...key(), ...given }], false),
+    looks: [
+      'wallets_pkey',
+      'entries_wallet_id_idem_key_key',
+      'entries_pkey',
+      'open_holds_pkey',
+      'open_lots_pkey',
+      LOT,
+      'bonus_lot_draws_pkey',
+      'entries_transfer_id_idx',
+      'entries_reverses_idx',
+      'bonus_lot_draws_seq_wallet_id_idx',
     ],
   },
   {
