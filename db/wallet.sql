@@ -145,7 +145,7 @@
 --!include functions/ledger_private/batch/lock_group.sql
 --!include functions/ledger_private/batch/post_item.sql
 --!include functions/ledger_private/batch/outcome_of.sql
---!include functions/ledger_private/batch/plain_items.sql
+--!include functions/ledger_private/batch/usual_items.sql
 --!include functions/ledger_private/batch/standings.sql
 --!include functions/ledger_private/batch/bonus_parts.sql
 --!include functions/ledger_private/batch/usual_lines.sql

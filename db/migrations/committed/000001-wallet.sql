@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d0d199e287684f9e618bf78d1dae7c7ed517c74d
+--! Hash: sha1:43bfc32648308ef2f9d77ddc14796306dd52641d
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -358,6 +358,9 @@ create table ledger.entries (
 
 -- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the same, the later one counts.
 create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
+-- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the primary key, and would go on to read
+-- whole wallets until the next ANALYZE.
+alter table ledger.entries alter column wallet_id set (n_distinct = -0.05);
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
@@ -4267,8 +4270,11 @@ comment on function ledger_private.outcome_of(ledger.wallet_request) is
 
 revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;
 --! EndIncluded functions/ledger_private/batch/outcome_of.sql
---! Included functions/ledger_private/batch/plain_items.sql
-create or replace function ledger_private.plain_items(requests ledger.wallet_request[])
+--! Included functions/ledger_private/batch/usual_items.sql
+create or replace function ledger_private.usual_items(
+  requests ledger.wallet_request[],
+  standings ledger_private.standing[]
+)
 returns int
 language sql
 stable
@@ -4279,59 +4285,55 @@ as $$
       from unnest(requests) with ordinality
         n (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
   ) r
+  left join unnest(standings) f on f.wallet_id = r.wallet_id
+  left join unnest(standings) t on t.wallet_id = r.counterparty_id
   -- As in post_own and post_between.
   where (
     r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id) = 0
-      and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
-        or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
+      and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null and f.wallet_id is not null
+        or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id and f.asset_code = t.asset_code)
       and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$' and r.occurrence = 1
       and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))
       and (select k.seq from ledger.entries k where k.wallet_id = r.wallet_id and k.idem_key = r.idem_key) is null
   ) is not true
 $$;
 
-comment on function ledger_private.plain_items(ledger.wallet_request[]) is
-$$How many of the first requests of a list are top-ups, bonuses without expiry, spends and transfers of which nothing can be refused for what
-they ask, with keys that have not been used.$$;
+comment on function ledger_private.usual_items(ledger.wallet_request[], ledger_private.standing[]) is
+$$How many of the first requests of a list are top-ups, bonuses without expiry, spends and transfers that nothing can
+refuse but the balance: not for what they ask, nor for what stands in their wallets, and with keys that have not been
+used.$$;
 
-revoke all on function ledger_private.plain_items(ledger.wallet_request[]) from public;
---! EndIncluded functions/ledger_private/batch/plain_items.sql
+revoke all on function ledger_private.usual_items(ledger.wallet_request[], ledger_private.standing[]) from public;
+--! EndIncluded functions/ledger_private/batch/usual_items.sql
 --! Included functions/ledger_private/batch/standings.sql
-create or replace function ledger_private.standings(wallet_ids uuid[])
+create or replace function ledger_private.standings(requests ledger.wallet_request[])
 returns setof ledger_private.standing
 language sql
 stable
 as $$
-  with wallets as materialized (
-    select w.id, w.asset_code
-      from (select distinct u.id from unnest(wallet_ids) u (id)) n
-      join ledger.wallets w on w.id = n.id
-      where w.status = 'open'
-  ), unlimited as materialized (
-    select a.asset_code
-      from (select distinct w.asset_code from wallets w) a
-      where (select l.seq from ledger.asset_limits l where l.asset_code = a.asset_code and l.seq = 1) is null
-  )
   select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0), coalesce(e.topped_up_total, 0),
     coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0), e.created_at, e.hash
-  from wallets w
-  join unlimited a on a.asset_code = w.asset_code
+  from (
+    select r.wallet_id as id from unnest(requests) r union select r.counterparty_id from unnest(requests) r where r.kind = 'transfer'
+  ) n
+  join ledger.wallets w on w.id = n.id
   left join lateral (
     select h.seq, h.balance, h.bonus_balance, h.held_balance, h.topped_up_total, h.granted_total, h.spent_total, h.sent_total, h.created_at, h.hash
       from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
   ) e on true
-  where coalesce(e.held_balance, 0) = 0
+  where w.status = 'open' and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
+    and coalesce(e.held_balance, 0) = 0
     -- So far below the end that no list of requests reaches it.
     and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0) <= 8000000000000000000
     and (coalesce(e.bonus_balance, 0) = 0
-      or (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id limit 1) is null)
+      or (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1) is null)
 $$;
 
-comment on function ledger_private.standings(uuid[]) is
-$$What stands in those of the locked wallets in which nothing but the balance can refuse a usual call: they are open, nothing is reserved, none of
+comment on function ledger_private.standings(ledger.wallet_request[]) is
+$$What stands in those of the wallets of many requests, which are locked, in which nothing but the balance can refuse a usual call: they are open, nothing is reserved, none of
 their credits expires, and their asset has no limits.$$;
 
-revoke all on function ledger_private.standings(uuid[]) from public;
+revoke all on function ledger_private.standings(ledger.wallet_request[]) from public;
 --! EndIncluded functions/ledger_private/batch/standings.sql
 --! Included functions/ledger_private/batch/bonus_parts.sql
 create or replace function ledger_private.bonus_parts(requests ledger.wallet_request[], standings ledger_private.standing[])
@@ -4349,7 +4351,8 @@ declare
   v_to int;
   v_part bigint;
 begin
-  if not 0 < any (v_bonus) and not exists (select from unnest(requests) r where r.kind = 'bonus') then
+  -- What comes in says itself what it is.
+  if not exists (select from unnest(requests) r where ledger_private.leaves(r.kind)) then
     return v_parts;
   end if;
   for v_kind, v_amount, v_from, v_to in
@@ -4388,63 +4391,76 @@ revoke all on function ledger_private.bonus_parts(ledger.wallet_request[], ledge
 create or replace function ledger_private.usual_lines(
   requests ledger.wallet_request[],
   standings ledger_private.standing[],
-  parts bigint[]
+  parts bigint[],
+  ids uuid[],
+  actor text,
+  at_time timestamptz
 )
 returns setof ledger.entries
-language plpgsql
-volatile
+language sql
+stable
 as $$
-declare
-  v_now timestamptz := clock_timestamp();
-  v_actor text := ledger_private.actor();
-  v_xid xid8 := pg_current_xact_id();
-begin
-  return query
-  with items as materialized (
-    select r.place, uuidv7() as id, r.kind, r.wallet_id, r.counterparty_id, r.amount, coalesce(r.part, 0) as part, r.idem_key,
-        coalesce(r.metadata, '{}') as metadata
-      from rows from (unnest(requests), unnest(parts)) with ordinality
-        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, part, place)
-  ), moves as (
-    select i.place, true as acting, i.wallet_id, i.kind, i.amount, i.part, case when ledger_private.leaves(i.kind) then -1 else 1 end as sign
-      from items i
+  with recursive numbered as (
+    select r.place, r.id, r.kind, a.acting, s.wallet_id, r.counterparty_id, r.amount, coalesce(r.part, ledger_private.bonus_part(r.kind, r.amount, 0)) as part, r.idem_key,
+        coalesce(r.metadata, '{}') as metadata, s.seq + row_number() over (partition by s.wallet_id order by r.place) as seq,
+        a.acting and ledger_private.leaves(r.kind) as leaves
+      from rows from (unnest(requests), unnest(parts), unnest(ids)) with ordinality
+        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, part, id, place)
+      cross join (values (true), (false)) a (acting)
+      join unnest(standings) s on s.wallet_id = case when a.acting then r.wallet_id else r.counterparty_id end
+  ), moves as materialized (
+    select n.place, n.id, n.kind, n.acting, n.wallet_id, n.seq, n.amount, n.part, case when n.leaves then -1 else 1 end as sign,
+        case when n.leaves then 'player' else ledger_private.house_account(n.kind) end as debit,
+        case when n.leaves then ledger_private.house_account(n.kind) else 'player' end as credit,
+        case when n.acting then usual_lines.actor end as actor, case when n.acting then n.idem_key end as idem_key,
+        case when n.acting then n.metadata end as metadata, case when n.acting then n.amount end as requested_amount,
+        case when n.acting then n.counterparty_id end as to_wallet,
+        case when n.acting and n.kind = 'transfer' then lead(n.seq) over (order by n.place, n.acting desc) end as to_seq
+      from numbered n
+  ), lines as (
+    -- Begins with what stands in each wallet, and goes on wallet by wallet.
+    select 0::bigint as place, false as acting, s.wallet_id, s.seq, s.balance, s.bonus_balance, s.bought, s.granted, s.spent, s.sent, s.created_at,
+        s.hash
+      from unnest(standings) s
     union all
-    select i.place, false, i.counterparty_id, i.kind, i.amount, i.part, 1 from items i where i.kind = 'transfer'
-  ), lines as materialized (
-    select m.*, s.asset_code, s.created_at, s.hash, s.seq + row_number() over upto as seq,
-        s.balance + (sum(m.sign * m.amount) over upto)::bigint as balance,
-        s.bonus_balance + (sum(m.sign * m.part) over upto)::bigint as bonus_balance,
-        s.bought + (sum(case m.kind when 'top_up' then m.amount else 0 end) over upto)::bigint as bought,
-        s.granted + (sum(case m.kind when 'bonus' then m.amount else 0 end) over upto)::bigint as granted,
-        s.spent + (sum(case m.kind when 'spend' then m.amount else 0 end) over upto)::bigint as spent,
-        s.sent + (sum(case when m.kind = 'transfer' and m.acting then m.amount else 0 end) over upto)::bigint as sent
-      from moves m
-      left join unnest(standings) s on s.wallet_id = m.wallet_id
-      window upto as (partition by m.wallet_id order by m.place rows unbounded preceding)
-  ), judged as materialized (
-    select l.*, o.wallet_id as to_wallet, o.seq as to_seq,
-        (l.balance >= 0 and (l.kind <> 'transfer' or not l.acting or o.asset_code = l.asset_code)) is true as usual
-      from lines l
-      left join lines o on o.place = l.place and l.acting and not o.acting
+    select n.place, n.acting, n.wallet_id, n.seq, n.balance, n.bonus_balance, n.bought, n.granted, n.spent, n.sent, n.created_at,
+        ledger_private.entry_digest(previous_hash => n.hash, wallet_id => n.wallet_id, transfer_id => n.id, seq => n.seq, amount => n.amount,
+          bonus_amount => n.part, held_amount => 0, balance => n.balance, bonus_balance => n.bonus_balance, held_balance => 0,
+          paid_balance => n.balance - n.bonus_balance, free_balance => n.balance, topped_up_total => n.bought, granted_total => n.granted,
+          spent_total => n.spent, sent_total => n.sent, created_at => n.created_at, kind => n.kind, debit => n.debit, credit => n.credit,
+          actor => n.actor, idem_key => n.idem_key, metadata_hash => ledger_private.metadata_hash(n.metadata), to_wallet => n.to_wallet,
+          to_seq => n.to_seq, requested_amount => n.requested_amount)
+      from (
+        select m.*, l.hash, l.balance + m.sign * m.amount as balance, l.bonus_balance + m.sign * m.part as bonus_balance,
+            l.bought + case m.kind when 'top_up' then m.amount else 0 end as bought,
+            l.granted + case m.kind when 'bonus' then m.amount else 0 end as granted,
+            l.spent + case m.kind when 'spend' then m.amount else 0 end as spent,
+            l.sent + case when m.sign < 0 and m.kind = 'transfer' then m.amount else 0 end as sent,
+            greatest(at_time, l.created_at) as created_at
+          from lines l
+          join moves m on m.wallet_id = l.wallet_id and m.seq = l.seq + 1
+          offset 0
+      ) n
   )
-  select j.wallet_id, i.id, j.seq, j.amount, j.part, 0::bigint, j.balance::ledger.units, j.bonus_balance::ledger.units, 0::ledger.units,
-      (j.balance - j.bonus_balance)::ledger.units, j.balance::ledger.units, j.bought, j.granted, j.spent, j.sent, greatest(v_now, j.created_at),
-      v_xid, j.kind, case j.sign when 1 then ledger_private.house_account(j.kind) else 'player' end,
-      case j.sign when 1 then 'player' else ledger_private.house_account(j.kind) end,
-      case when j.acting then v_actor end, case when j.acting then i.idem_key end, j.to_wallet, j.to_seq, case when j.acting then j.amount end,
-      null::bigint, null::uuid, null::uuid, null::timestamptz, case when j.acting then i.metadata end, j.hash
-    from judged j
-    join items i on i.place = j.place
-    where j.place < (select coalesce(min(u.place), 9223372036854775807) from judged u where not u.usual);
-end
+  select m.wallet_id, m.id, m.seq, m.amount, m.part, 0, l.balance, l.bonus_balance, 0, l.balance - l.bonus_balance,
+    l.balance, l.bought, l.granted, l.spent, l.sent, l.created_at, pg_current_xact_id(), m.kind, m.debit, m.credit,
+    m.actor, m.idem_key, m.to_wallet, m.to_seq, m.requested_amount, null::bigint, null::uuid, null::uuid, null::timestamptz, m.metadata,
+    l.hash
+  from moves m
+  join lines l on l.place = m.place and l.acting = m.acting
+  where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
 $$;
 
-comment on function ledger_private.usual_lines(ledger.wallet_request[], ledger_private.standing[], bigint[]) is
-$$The entries of the first of these requests, up to the one that is not usual: whose balance does not suffice, or in whose wallets something
-else could be refused. Each follows what stands in its wallet and the requests before it; parts is what of each is bonus credits. The hash of
-each is still that of the wallet's head.$$;
+comment on function ledger_private.usual_lines(
+  ledger.wallet_request[], ledger_private.standing[], bigint[], uuid[], text, timestamptz
+) is
+$$The entries of the first of these requests, with their hashes, up to the one whose balance does not suffice. Each
+follows what stands in its wallet and the requests before it; parts is what of each is bonus credits, ids their
+transfers.$$;
 
-revoke all on function ledger_private.usual_lines(ledger.wallet_request[], ledger_private.standing[], bigint[]) from public;
+revoke all on function ledger_private.usual_lines(
+  ledger.wallet_request[], ledger_private.standing[], bigint[], uuid[], text, timestamptz
+) from public;
 --! EndIncluded functions/ledger_private/batch/usual_lines.sql
 --! Included functions/ledger_private/batch/post_usual.sql
 create or replace function ledger_private.post_usual(requests ledger.wallet_request[])
@@ -4453,47 +4469,45 @@ language plpgsql
 volatile
 as $$
 declare
-  v_items ledger.wallet_request[];
   v_standings ledger_private.standing[];
-  v_entries ledger.entries[];
-  v_entry ledger.entries;
-  v_before ledger.entries;
+  v_items ledger.wallet_request[];
+  v_parts bigint[];
+  v_ids uuid[];
+  v_actor text := ledger_private.actor();
+  v_now timestamptz := clock_timestamp();
 begin
   -- Above READ COMMITTED what stands in a wallet may be old.
   if current_setting('transaction_isolation') <> 'read committed' then
     return;
   end if;
-  v_items := requests[: ledger_private.plain_items(requests)];
+  v_standings := array(select s from ledger_private.standings(requests) s);
+  v_items := requests[: ledger_private.usual_items(requests, v_standings)];
   if cardinality(v_items) = 0 then
     return;
   end if;
-  v_standings := array(
-    select s from ledger_private.standings(array(
-      select w.id from unnest(v_items) r cross join lateral (values (r.wallet_id), (r.counterparty_id)) w (id) where w.id is not null)) s);
-  v_entries := array(
-    select l from ledger_private.usual_lines(v_items, v_standings, ledger_private.bonus_parts(v_items, v_standings)) l order by l.wallet_id, l.seq);
-  for i in 1 .. cardinality(v_entries) loop
-    v_entry := v_entries[i];
-    if v_entry.wallet_id = v_before.wallet_id then
-      v_entry.hash := v_before.hash;
-    end if;
-    v_before := ledger_private.chained(v_entry);
-    v_entries[i] := v_before;
-  end loop;
-  perform ledger_private.write(v_entries);
+  v_parts := ledger_private.bonus_parts(v_items, v_standings);
+  v_ids := array(select uuidv7() from generate_series(1, cardinality(v_items)));
+  perform set_config('ledger.posting', 'on', true);
   return query
-    select e.transfer_id, e.wallet_id, e.seq, e.kind, e.amount, e.bonus_amount, e.balance::bigint, e.bonus_balance::bigint, e.held_balance::bigint,
-        e.free_balance::bigint, null::uuid, false, e.created_at
-      from unnest(v_entries) e
-      where e.actor is not null
-      -- The ids were given in the order of the requests.
-      order by e.transfer_id;
+  with written as (
+    insert into ledger.entries
+      select * from ledger_private.usual_lines(requests => v_items, standings => v_standings, parts => v_parts, ids => v_ids,
+        actor => v_actor, at_time => v_now)
+      returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
+  )
+  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint, w.bonus_balance::bigint, 0::bigint,
+      w.balance::bigint, null::uuid, false, w.created_at
+    from written w
+    where w.actor is not null
+    -- The ids were given in the order of the requests.
+    order by w.transfer_id;
+  perform set_config('ledger.posting', '', true);
 end
 $$;
 
 comment on function ledger_private.post_usual(ledger.wallet_request[]) is
-$$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could be refused, or which is
-no usual call. Returns their receipts, in order.$$;
+$$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
+be refused, or which is no usual call. Returns their receipts, in order.$$;
 
 revoke all on function ledger_private.post_usual(ledger.wallet_request[]) from public;
 --! EndIncluded functions/ledger_private/batch/post_usual.sql

@@ -845,7 +845,7 @@ const BATCHES: Mutant[] = [
   {
     name: 'usual calls in one look for keys in the ledger alone',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('plain_items', ' and r.occurrence = 1', '')],
+    edits: [helper('usual_items', ' and r.occurrence = 1', '')],
   },
   {
     name: 'usual calls in one take paid credits before bonus ones',

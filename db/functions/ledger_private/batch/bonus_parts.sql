@@ -13,7 +13,8 @@ declare
   v_to int;
   v_part bigint;
 begin
-  if not 0 < any (v_bonus) and not exists (select from unnest(requests) r where r.kind = 'bonus') then
+  -- What comes in says itself what it is.
+  if not exists (select from unnest(requests) r where ledger_private.leaves(r.kind)) then
     return v_parts;
   end if;
   for v_kind, v_amount, v_from, v_to in

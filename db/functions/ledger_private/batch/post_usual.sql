@@ -4,46 +4,44 @@ language plpgsql
 volatile
 as $$
 declare
-  v_items ledger.wallet_request[];
   v_standings ledger_private.standing[];
-  v_entries ledger.entries[];
-  v_entry ledger.entries;
-  v_before ledger.entries;
+  v_items ledger.wallet_request[];
+  v_parts bigint[];
+  v_ids uuid[];
+  v_actor text := ledger_private.actor();
+  v_now timestamptz := clock_timestamp();
 begin
   -- Above READ COMMITTED what stands in a wallet may be old.
   if current_setting('transaction_isolation') <> 'read committed' then
     return;
   end if;
-  v_items := requests[: ledger_private.plain_items(requests)];
+  v_standings := array(select s from ledger_private.standings(requests) s);
+  v_items := requests[: ledger_private.usual_items(requests, v_standings)];
   if cardinality(v_items) = 0 then
     return;
   end if;
-  v_standings := array(
-    select s from ledger_private.standings(array(
-      select w.id from unnest(v_items) r cross join lateral (values (r.wallet_id), (r.counterparty_id)) w (id) where w.id is not null)) s);
-  v_entries := array(
-    select l from ledger_private.usual_lines(v_items, v_standings, ledger_private.bonus_parts(v_items, v_standings)) l order by l.wallet_id, l.seq);
-  for i in 1 .. cardinality(v_entries) loop
-    v_entry := v_entries[i];
-    if v_entry.wallet_id = v_before.wallet_id then
-      v_entry.hash := v_before.hash;
-    end if;
-    v_before := ledger_private.chained(v_entry);
-    v_entries[i] := v_before;
-  end loop;
-  perform ledger_private.write(v_entries);
+  v_parts := ledger_private.bonus_parts(v_items, v_standings);
+  v_ids := array(select uuidv7() from generate_series(1, cardinality(v_items)));
+  perform set_config('ledger.posting', 'on', true);
   return query
-    select e.transfer_id, e.wallet_id, e.seq, e.kind, e.amount, e.bonus_amount, e.balance::bigint, e.bonus_balance::bigint, e.held_balance::bigint,
-        e.free_balance::bigint, null::uuid, false, e.created_at
-      from unnest(v_entries) e
-      where e.actor is not null
-      -- The ids were given in the order of the requests.
-      order by e.transfer_id;
+  with written as (
+    insert into ledger.entries
+      select * from ledger_private.usual_lines(requests => v_items, standings => v_standings, parts => v_parts, ids => v_ids,
+        actor => v_actor, at_time => v_now)
+      returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
+  )
+  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint, w.bonus_balance::bigint, 0::bigint,
+      w.balance::bigint, null::uuid, false, w.created_at
+    from written w
+    where w.actor is not null
+    -- The ids were given in the order of the requests.
+    order by w.transfer_id;
+  perform set_config('ledger.posting', '', true);
 end
 $$;
 
 comment on function ledger_private.post_usual(ledger.wallet_request[]) is
-$$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could be refused, or which is
-no usual call. Returns their receipts, in order.$$;
+$$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
+be refused, or which is no usual call. Returns their receipts, in order.$$;
 
 revoke all on function ledger_private.post_usual(ledger.wallet_request[]) from public;
