@@ -145,10 +145,9 @@
 --!include functions/ledger_private/batch/lock_group.sql
 --!include functions/ledger_private/batch/post_item.sql
 --!include functions/ledger_private/batch/outcome_of.sql
---!include functions/ledger_private/batch/usual_items.sql
---!include functions/ledger_private/batch/standings.sql
 --!include functions/ledger_private/batch/bonus_parts.sql
---!include functions/ledger_private/batch/usual_lines.sql
+--!include functions/ledger_private/batch/usual_moves.sql
+--!include functions/ledger_private/batch/usual_entries.sql
 --!include functions/ledger_private/batch/post_usual.sql
 --!include functions/ledger_private/batch/post_group.sql
 --!include functions/ledger_private/batch/post_others.sql

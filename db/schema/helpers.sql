@@ -55,11 +55,22 @@ create type ledger_private.line as (
   usual boolean
 );
 
--- What stands in a locked wallet of which nothing but its balance can refuse a usual call.
-create type ledger_private.standing as (
+-- What a usual request does to a wallet, and what stands in it before the call.
+create type ledger_private.move as (
+  place bigint,
+  acting boolean,
+  id uuid,
+  kind ledger.transfer_kind,
   wallet_id uuid,
-  asset_code text,
-  seq bigint,
+  -- Which of the moves in this wallet.
+  rank bigint,
+  amount bigint,
+  part bigint,
+  idem_key text,
+  metadata jsonb,
+  to_wallet uuid,
+  to_seq bigint,
+  head_seq bigint,
   balance bigint,
   bonus_balance bigint,
   bought bigint,

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:43bfc32648308ef2f9d77ddc14796306dd52641d
+--! Hash: sha1:1e7853c48636dd8b7a35a11d3273e39558aaaeb2
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1480,11 +1480,22 @@ create type ledger_private.line as (
   usual boolean
 );
 
--- What stands in a locked wallet of which nothing but its balance can refuse a usual call.
-create type ledger_private.standing as (
+-- What a usual request does to a wallet, and what stands in it before the call.
+create type ledger_private.move as (
+  place bigint,
+  acting boolean,
+  id uuid,
+  kind ledger.transfer_kind,
   wallet_id uuid,
-  asset_code text,
-  seq bigint,
+  -- Which of the moves in this wallet.
+  rank bigint,
+  amount bigint,
+  part bigint,
+  idem_key text,
+  metadata jsonb,
+  to_wallet uuid,
+  to_seq bigint,
+  head_seq bigint,
   balance bigint,
   bonus_balance bigint,
   bought bigint,
@@ -4270,128 +4281,112 @@ comment on function ledger_private.outcome_of(ledger.wallet_request) is
 
 revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;
 --! EndIncluded functions/ledger_private/batch/outcome_of.sql
---! Included functions/ledger_private/batch/usual_items.sql
-create or replace function ledger_private.usual_items(
-  requests ledger.wallet_request[],
-  standings ledger_private.standing[]
-)
-returns int
-language sql
-stable
-as $$
-  select coalesce(min(r.place) - 1, cardinality(requests))::int
-  from (
-    select n.*, row_number() over (partition by n.wallet_id, n.idem_key collate "C" order by n.place) as occurrence
-      from unnest(requests) with ordinality
-        n (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
-  ) r
-  left join unnest(standings) f on f.wallet_id = r.wallet_id
-  left join unnest(standings) t on t.wallet_id = r.counterparty_id
-  -- As in post_own and post_between.
-  where (
-    r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id) = 0
-      and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null and f.wallet_id is not null
-        or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id and f.asset_code = t.asset_code)
-      and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$' and r.occurrence = 1
-      and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))
-      and (select k.seq from ledger.entries k where k.wallet_id = r.wallet_id and k.idem_key = r.idem_key) is null
-  ) is not true
-$$;
-
-comment on function ledger_private.usual_items(ledger.wallet_request[], ledger_private.standing[]) is
-$$How many of the first requests of a list are top-ups, bonuses without expiry, spends and transfers that nothing can
-refuse but the balance: not for what they ask, nor for what stands in their wallets, and with keys that have not been
-used.$$;
-
-revoke all on function ledger_private.usual_items(ledger.wallet_request[], ledger_private.standing[]) from public;
---! EndIncluded functions/ledger_private/batch/usual_items.sql
---! Included functions/ledger_private/batch/standings.sql
-create or replace function ledger_private.standings(requests ledger.wallet_request[])
-returns setof ledger_private.standing
-language sql
-stable
-as $$
-  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0), coalesce(e.topped_up_total, 0),
-    coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0), e.created_at, e.hash
-  from (
-    select r.wallet_id as id from unnest(requests) r union select r.counterparty_id from unnest(requests) r where r.kind = 'transfer'
-  ) n
-  join ledger.wallets w on w.id = n.id
-  left join lateral (
-    select h.seq, h.balance, h.bonus_balance, h.held_balance, h.topped_up_total, h.granted_total, h.spent_total, h.sent_total, h.created_at, h.hash
-      from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
-  ) e on true
-  where w.status = 'open' and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
-    and coalesce(e.held_balance, 0) = 0
-    -- So far below the end that no list of requests reaches it.
-    and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0) <= 8000000000000000000
-    and (coalesce(e.bonus_balance, 0) = 0
-      or (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1) is null)
-$$;
-
-comment on function ledger_private.standings(ledger.wallet_request[]) is
-$$What stands in those of the wallets of many requests, which are locked, in which nothing but the balance can refuse a usual call: they are open, nothing is reserved, none of
-their credits expires, and their asset has no limits.$$;
-
-revoke all on function ledger_private.standings(ledger.wallet_request[]) from public;
---! EndIncluded functions/ledger_private/batch/standings.sql
 --! Included functions/ledger_private/batch/bonus_parts.sql
-create or replace function ledger_private.bonus_parts(requests ledger.wallet_request[], standings ledger_private.standing[])
+create or replace function ledger_private.bonus_parts(
+  kinds ledger.transfer_kind[],
+  amounts bigint[],
+  from_numbers bigint[],
+  to_numbers bigint[],
+  bonus_balances bigint[]
+)
 returns bigint[]
 language plpgsql
-stable
+immutable
 as $$
 declare
-  -- What each wallet has of them, by its number.
-  v_bonus bigint[] := array(select s.bonus_balance from unnest(standings) s);
-  v_parts bigint[] := '{}';
-  v_kind ledger.transfer_kind;
-  v_amount bigint;
-  v_from int;
-  v_to int;
+  v_bonus bigint[] := bonus_balances;
+  v_parts bigint[] := array_fill(0::bigint, array[coalesce(cardinality(kinds), 0)]);
   v_part bigint;
 begin
-  -- What comes in says itself what it is.
-  if not exists (select from unnest(requests) r where ledger_private.leaves(r.kind)) then
+  if not 0 < any (v_bonus) and not 'bonus' = any (kinds) then
     return v_parts;
   end if;
-  for v_kind, v_amount, v_from, v_to in
-    with numbers as materialized (
-      select s.wallet_id, s.number
-        from unnest(standings) with ordinality
-          s (wallet_id, asset_code, seq, balance, bonus_balance, bought, granted, spent, sent, created_at, hash, number)
-    )
-    select r.kind, r.amount, f.number, t.number
-      from unnest(requests) with ordinality
-        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
-      left join numbers f on f.wallet_id = r.wallet_id
-      left join numbers t on t.wallet_id = r.counterparty_id
-      order by r.place
-  loop
-    v_part := ledger_private.bonus_part(v_kind, v_amount, v_bonus[v_from]);
-    v_parts[cardinality(v_parts) + 1] := v_part;
-    if v_part > 0 and v_from is not null then
-      v_bonus[v_from] := v_bonus[v_from] + case v_kind when 'bonus' then v_part else -v_part end;
-    end if;
-    if v_part > 0 and v_to is not null then
-      v_bonus[v_to] := v_bonus[v_to] + v_part;
+  for i in 1 .. cardinality(v_parts) loop
+    v_part := ledger_private.bonus_part(kinds[i], amounts[i], v_bonus[from_numbers[i]]);
+    if v_part > 0 then
+      v_parts[i] := v_part;
+      v_bonus[from_numbers[i]] := v_bonus[from_numbers[i]] + case when ledger_private.leaves(kinds[i]) then -v_part else v_part end;
+      if to_numbers[i] is not null then
+        v_bonus[to_numbers[i]] := v_bonus[to_numbers[i]] + v_part;
+      end if;
     end if;
   end loop;
   return v_parts;
 end
 $$;
 
-comment on function ledger_private.bonus_parts(ledger.wallet_request[], ledger_private.standing[]) is
-$$How much of each usual request is bonus credits, where they are booked in their order upon what stands in their wallets. Empty where no
-bonus credits are about.$$;
+comment on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) is
+$$How much of each of many requests is bonus credits, where they are booked in their order. The wallets that they leave and
+reach are numbers, by which bonus_balances says what bonus credits each has before.$$;
 
-revoke all on function ledger_private.bonus_parts(ledger.wallet_request[], ledger_private.standing[]) from public;
+revoke all on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) from public;
 --! EndIncluded functions/ledger_private/batch/bonus_parts.sql
---! Included functions/ledger_private/batch/usual_lines.sql
-create or replace function ledger_private.usual_lines(
+--! Included functions/ledger_private/batch/usual_moves.sql
+create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], ids uuid[])
+returns setof ledger_private.move
+language sql
+stable
+as $$
+  with items as materialized (
+    select r.place, r.id, r.kind, r.wallet_id, r.counterparty_id, r.amount, r.idem_key, coalesce(r.metadata, '{}') as metadata,
+        -- As in post_own and post_between.
+        (r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id) = 0
+          and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
+            or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
+          and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
+          and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true as plain
+      from rows from (unnest(requests), unnest(ids)) with ordinality
+        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, id, place)
+  ), heads as materialized (
+    select row_number() over () as number, w.id as head_of, w.asset_code, coalesce(e.seq, 0) as seq, coalesce(e.balance, 0) as balance,
+        coalesce(e.bonus_balance, 0) as bonus_balance, coalesce(e.topped_up_total, 0) as bought, coalesce(e.granted_total, 0) as granted,
+        coalesce(e.spent_total, 0) as spent, coalesce(e.sent_total, 0) as sent, e.created_at, e.hash
+      from (select i.wallet_id as id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
+      join ledger.wallets w on w.id = n.id
+      left join lateral (
+        select h.seq, h.balance, h.bonus_balance, h.held_balance, h.topped_up_total, h.granted_total, h.spent_total, h.sent_total, h.created_at, h.hash
+          from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
+      ) e on true
+      where w.status = 'open' and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
+        and coalesce(e.held_balance, 0) = 0
+        -- So far below the end that no list of requests reaches it.
+        and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0) <= 8000000000000000000
+        and (coalesce(e.bonus_balance, 0) = 0
+          or (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1) is null)
+  ), lines as materialized (
+    select i.place, i.id, i.kind, i.amount, i.plain, a.acting, h.*, row_number() over (partition by h.head_of order by i.place) as rank,
+        case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata
+      from items i
+      join (values (true), (false)) a (acting) on a.acting or i.kind = 'transfer'
+      left join heads h on h.head_of = case when a.acting then i.wallet_id else i.counterparty_id end
+  ), moves as materialized (
+    select l.*, o.head_of as to_wallet, o.seq + o.rank as to_seq, o.number as to_number,
+        l.plain and l.number is not null and (not l.acting or l.kind <> 'transfer' or o.asset_code = l.asset_code) is true as usual
+      from lines l
+      left join lines o on o.place = l.place and l.acting and not o.acting
+  ), bonus (parts) as materialized (
+    select ledger_private.bonus_parts(kinds => array_agg(m.kind order by m.place), amounts => array_agg(m.amount order by m.place),
+        from_numbers => array_agg(m.number order by m.place), to_numbers => array_agg(m.to_number order by m.place),
+        bonus_balances => (select array_agg(h.bonus_balance order by h.number) from heads h))
+      from moves m
+      where m.acting and m.place < (select coalesce(min(u.place), 9223372036854775807) from moves u where not u.usual)
+  )
+  select m.place, m.acting, m.id, m.kind, m.head_of, m.rank, m.amount, (select b.parts from bonus b)[m.place], m.idem_key, m.metadata, m.to_wallet,
+    m.to_seq, m.seq, m.balance, m.bonus_balance, m.bought, m.granted, m.spent, m.sent, m.created_at, m.hash
+  from moves m
+  where m.place <= (select cardinality(b.parts) from bonus b)
+$$;
+
+comment on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) is
+$$What the first of many requests, whose wallets are locked, write where nothing but the balance can refuse them: not for
+what they ask, nor for what stands in their wallets. A row for each wallet of each request, with what stands in it; ids are those of their transfers.
+Keys are not looked up.$$;
+
+revoke all on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) from public;
+--! EndIncluded functions/ledger_private/batch/usual_moves.sql
+--! Included functions/ledger_private/batch/usual_entries.sql
+create or replace function ledger_private.usual_entries(
   requests ledger.wallet_request[],
-  standings ledger_private.standing[],
-  parts bigint[],
   ids uuid[],
   actor text,
   at_time timestamptz
@@ -4400,45 +4395,36 @@ returns setof ledger.entries
 language sql
 stable
 as $$
-  with recursive numbered as (
-    select r.place, r.id, r.kind, a.acting, s.wallet_id, r.counterparty_id, r.amount, coalesce(r.part, ledger_private.bonus_part(r.kind, r.amount, 0)) as part, r.idem_key,
-        coalesce(r.metadata, '{}') as metadata, s.seq + row_number() over (partition by s.wallet_id order by r.place) as seq,
-        a.acting and ledger_private.leaves(r.kind) as leaves
-      from rows from (unnest(requests), unnest(parts), unnest(ids)) with ordinality
-        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, part, id, place)
-      cross join (values (true), (false)) a (acting)
-      join unnest(standings) s on s.wallet_id = case when a.acting then r.wallet_id else r.counterparty_id end
-  ), moves as materialized (
-    select n.place, n.id, n.kind, n.acting, n.wallet_id, n.seq, n.amount, n.part, case when n.leaves then -1 else 1 end as sign,
-        case when n.leaves then 'player' else ledger_private.house_account(n.kind) end as debit,
-        case when n.leaves then ledger_private.house_account(n.kind) else 'player' end as credit,
-        case when n.acting then usual_lines.actor end as actor, case when n.acting then n.idem_key end as idem_key,
-        case when n.acting then n.metadata end as metadata, case when n.acting then n.amount end as requested_amount,
-        case when n.acting then n.counterparty_id end as to_wallet,
-        case when n.acting and n.kind = 'transfer' then lead(n.seq) over (order by n.place, n.acting desc) end as to_seq
-      from numbered n
+  with recursive moves as materialized (
+    select m.*, m.head_seq + m.rank as seq, case when s.leaves then -1 else 1 end as sign,
+        case when s.leaves then 'player' else ledger_private.house_account(m.kind) end as debit,
+        case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
+        case when m.acting then usual_entries.actor end as actor, case when m.acting then m.amount end as requested_amount
+      from ledger_private.usual_moves(requests, ids) m
+      cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
   ), lines as (
     -- Begins with what stands in each wallet, and goes on wallet by wallet.
-    select 0::bigint as place, false as acting, s.wallet_id, s.seq, s.balance, s.bonus_balance, s.bought, s.granted, s.spent, s.sent, s.created_at,
-        s.hash
-      from unnest(standings) s
+    select 0::bigint as place, false as acting, m.wallet_id, 0::bigint as rank, m.balance, m.bonus_balance, m.bought, m.granted, m.spent, m.sent,
+        m.created_at, m.hash
+      from moves m
+      where m.rank = 1
     union all
-    select n.place, n.acting, n.wallet_id, n.seq, n.balance, n.bonus_balance, n.bought, n.granted, n.spent, n.sent, n.created_at,
-        ledger_private.entry_digest(previous_hash => n.hash, wallet_id => n.wallet_id, transfer_id => n.id, seq => n.seq, amount => n.amount,
-          bonus_amount => n.part, held_amount => 0, balance => n.balance, bonus_balance => n.bonus_balance, held_balance => 0,
-          paid_balance => n.balance - n.bonus_balance, free_balance => n.balance, topped_up_total => n.bought, granted_total => n.granted,
-          spent_total => n.spent, sent_total => n.sent, created_at => n.created_at, kind => n.kind, debit => n.debit, credit => n.credit,
+    select n.place, n.acting, n.wallet_id, n.rank, n.new_balance, n.new_bonus_balance, n.new_bought, n.new_granted, n.new_spent, n.new_sent, n.new_created_at,
+        ledger_private.entry_digest(previous_hash => n.old_hash, wallet_id => n.wallet_id, transfer_id => n.id, seq => n.seq, amount => n.amount,
+          bonus_amount => n.part, held_amount => 0, balance => n.new_balance, bonus_balance => n.new_bonus_balance, held_balance => 0,
+          paid_balance => n.new_balance - n.new_bonus_balance, free_balance => n.new_balance, topped_up_total => n.new_bought, granted_total => n.new_granted,
+          spent_total => n.new_spent, sent_total => n.new_sent, created_at => n.new_created_at, kind => n.kind, debit => n.debit, credit => n.credit,
           actor => n.actor, idem_key => n.idem_key, metadata_hash => ledger_private.metadata_hash(n.metadata), to_wallet => n.to_wallet,
           to_seq => n.to_seq, requested_amount => n.requested_amount)
       from (
-        select m.*, l.hash, l.balance + m.sign * m.amount as balance, l.bonus_balance + m.sign * m.part as bonus_balance,
-            l.bought + case m.kind when 'top_up' then m.amount else 0 end as bought,
-            l.granted + case m.kind when 'bonus' then m.amount else 0 end as granted,
-            l.spent + case m.kind when 'spend' then m.amount else 0 end as spent,
-            l.sent + case when m.sign < 0 and m.kind = 'transfer' then m.amount else 0 end as sent,
-            greatest(at_time, l.created_at) as created_at
+        select m.*, l.hash as old_hash, l.balance + m.sign * m.amount as new_balance, l.bonus_balance + m.sign * m.part as new_bonus_balance,
+            l.bought + case m.kind when 'top_up' then m.amount else 0 end as new_bought,
+            l.granted + case m.kind when 'bonus' then m.amount else 0 end as new_granted,
+            l.spent + case m.kind when 'spend' then m.amount else 0 end as new_spent,
+            l.sent + case when m.sign < 0 and m.kind = 'transfer' then m.amount else 0 end as new_sent,
+            greatest(at_time, l.created_at) as new_created_at
           from lines l
-          join moves m on m.wallet_id = l.wallet_id and m.seq = l.seq + 1
+          join moves m on m.wallet_id = l.wallet_id and m.rank = l.rank + 1
           offset 0
       ) n
   )
@@ -4451,17 +4437,12 @@ as $$
   where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
 $$;
 
-comment on function ledger_private.usual_lines(
-  ledger.wallet_request[], ledger_private.standing[], bigint[], uuid[], text, timestamptz
-) is
-$$The entries of the first of these requests, with their hashes, up to the one whose balance does not suffice. Each
-follows what stands in its wallet and the requests before it; parts is what of each is bonus credits, ids their
-transfers.$$;
+comment on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) is
+$$The entries of the first of many requests, with their hashes, up to the one which is not usual or whose balance does not suffice. Each
+follows what stands in its wallet and the requests before it; ids are those of their transfers.$$;
 
-revoke all on function ledger_private.usual_lines(
-  ledger.wallet_request[], ledger_private.standing[], bigint[], uuid[], text, timestamptz
-) from public;
---! EndIncluded functions/ledger_private/batch/usual_lines.sql
+revoke all on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) from public;
+--! EndIncluded functions/ledger_private/batch/usual_entries.sql
 --! Included functions/ledger_private/batch/post_usual.sql
 create or replace function ledger_private.post_usual(requests ledger.wallet_request[])
 returns setof ledger.receipt
@@ -4469,10 +4450,7 @@ language plpgsql
 volatile
 as $$
 declare
-  v_standings ledger_private.standing[];
-  v_items ledger.wallet_request[];
-  v_parts bigint[];
-  v_ids uuid[];
+  v_ids uuid[] := array(select uuidv7() from generate_series(1, cardinality(requests)));
   v_actor text := ledger_private.actor();
   v_now timestamptz := clock_timestamp();
 begin
@@ -4480,19 +4458,11 @@ begin
   if current_setting('transaction_isolation') <> 'read committed' then
     return;
   end if;
-  v_standings := array(select s from ledger_private.standings(requests) s);
-  v_items := requests[: ledger_private.usual_items(requests, v_standings)];
-  if cardinality(v_items) = 0 then
-    return;
-  end if;
-  v_parts := ledger_private.bonus_parts(v_items, v_standings);
-  v_ids := array(select uuidv7() from generate_series(1, cardinality(v_items)));
   perform set_config('ledger.posting', 'on', true);
   return query
   with written as (
     insert into ledger.entries
-      select * from ledger_private.usual_lines(requests => v_items, standings => v_standings, parts => v_parts, ids => v_ids,
-        actor => v_actor, at_time => v_now)
+      select * from ledger_private.usual_entries(requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
       returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
   )
   select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint, w.bonus_balance::bigint, 0::bigint,
@@ -4502,12 +4472,15 @@ begin
     -- The ids were given in the order of the requests.
     order by w.transfer_id;
   perform set_config('ledger.posting', '', true);
+exception when unique_violation then
+  -- Keys that have been used are answered one by one.
+  return;
 end
 $$;
 
 comment on function ledger_private.post_usual(ledger.wallet_request[]) is
 $$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
-be refused, or which is no usual call. Returns their receipts, in order.$$;
+be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
 
 revoke all on function ledger_private.post_usual(ledger.wallet_request[]) from public;
 --! EndIncluded functions/ledger_private/batch/post_usual.sql

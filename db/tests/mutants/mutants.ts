@@ -807,13 +807,13 @@ const BATCHES: Mutant[] = [
   {
     name: 'usual calls in one build upon an old head',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('standings', 'order by h.seq desc limit 1', 'order by h.seq limit 1')],
+    edits: [helper('usual_moves', 'order by h.seq desc limit 1', 'order by h.seq limit 1')],
   },
   {
     name: 'usual calls in one do not see those before them in the wallet',
     tests: ['ledger/wallet_post_each', 'batch_property'],
     edits: [
-      helper('usual_lines', 's.balance + (sum(m.sign * m.amount) over upto)::bigint', 's.balance + m.sign * m.amount'),
+      helper('usual_entries', 's.balance + (sum(m.sign * m.amount) over upto)::bigint', 's.balance + m.sign * m.amount'),
     ],
   },
   {
@@ -824,19 +824,19 @@ const BATCHES: Mutant[] = [
   {
     name: 'usual calls in one overdraw',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_lines', '(l.balance >= 0 and ', '(')],
+    edits: [helper('usual_entries', '(l.balance >= 0 and ', '(')],
   },
   {
     name: 'usual calls in one move credits between assets',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_lines', 'o.asset_code = l.asset_code', 'o.asset_code is not null')],
+    edits: [helper('usual_entries', 'o.asset_code = l.asset_code', 'o.asset_code is not null')],
   },
   {
     name: 'usual calls in one go past what cannot be booked',
     tests: ['ledger/wallet_post_each', 'batch_property'],
     edits: [
       helper(
-        'usual_lines',
+        'usual_entries',
         'where j.place < (select coalesce(min(u.place), 9223372036854775807) from judged u where not u.usual)',
         'where j.usual',
       ),
@@ -845,7 +845,7 @@ const BATCHES: Mutant[] = [
   {
     name: 'usual calls in one look for keys in the ledger alone',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_items', ' and r.occurrence = 1', '')],
+    edits: [helper('usual_moves', ' and r.occurrence = 1', '')],
   },
   {
     name: 'usual calls in one take paid credits before bonus ones',
@@ -866,24 +866,24 @@ const BATCHES: Mutant[] = [
   {
     name: 'usual calls in one are booked in frozen and closed wallets',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('standings', "where w.status = 'open'", 'where true')],
+    edits: [helper('usual_moves', "where w.status = 'open'", 'where true')],
   },
   {
     name: 'usual calls in one do not ask for limits',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('standings', 'l.seq = 1) is null', 'l.seq = 1) is not null or true')],
+    edits: [helper('usual_moves', 'l.seq = 1) is null', 'l.seq = 1) is not null or true')],
   },
   {
     name: 'usual calls in one spend what is reserved',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('standings', 'where coalesce(e.held_balance, 0) = 0', 'where true')],
+    edits: [helper('usual_moves', 'where coalesce(e.held_balance, 0) = 0', 'where true')],
   },
   {
     name: 'usual calls in one do not draw from lots',
     tests: ['ledger/wallet_post_each', 'batch_property'],
     edits: [
       helper(
-        'standings',
+        'usual_moves',
         'where o.wallet_id = w.id limit 1) is null)',
         'where o.wallet_id = w.id limit 1) is null or true)',
       ),
