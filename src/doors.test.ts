@@ -49,6 +49,7 @@ const CODES: Record<string, string> = {
   WLREV: 'NOT_REVERSIBLE',
   WLLIM: 'LIMIT_EXCEEDED',
   WLFND: 'INSUFFICIENT_FUNDS',
+  '55P03': 'RETRY',
 };
 const WALLET = 'wallet { id ownerId assetCode status createdAt }';
 const PAYLOADS: Record<string, string> = {
@@ -60,6 +61,7 @@ const PAYLOADS: Record<string, string> = {
   asset_limit_set:
     'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend actor createdAt }',
   wallet_post_batch: `receipts { ${RECEIPT} }`,
+  wallet_post_each: `outcomes { receipt { ${RECEIPT} } refusal { code message detail hint } }`,
 };
 const RECEIPTS = [
   'wallet_top_up',
@@ -90,9 +92,7 @@ const graphql: Door = async ({ name, args }) => {
   const [result] = Object.values(payload ?? {});
   if (result) {
     const rows = Array.isArray(result) ? result : [result];
-    return {
-      rows: rows.map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [snakeCase(key), value]))),
-    };
+    return { rows: rows.map(snakeCased) };
   }
   const { message, extensions } = errorOf(answer);
   expect({ status: answer.status, data: answer.body.data }).toEqual({ status: 200, data: { [field]: null } });
@@ -100,6 +100,14 @@ const graphql: Door = async ({ name, args }) => {
     refused: { code: extensions.code, message, detail: timeless(extensions.detail ?? {}), hint: extensions.hint },
   };
 };
+
+function snakeCased(row: Row): Row {
+  const valueOf = (key: string, value: unknown): unknown => {
+    if (key === 'receipt' && value) return snakeCased(value as Row);
+    return key === 'refusal' && value ? timelessRefusal(value as Row) : value;
+  };
+  return Object.fromEntries(Object.entries(row).map(([key, value]) => [snakeCase(key), valueOf(key, value)]));
+}
 
 function toInput(args: Args): Args {
   return Object.fromEntries(
@@ -145,7 +153,17 @@ const psql: Door = async ({ name, args }) => {
 
 const jsonText = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 
-const ITEM = ['kind', 'wallet_id', 'counterparty_id', 'amount', 'idem_key', 'expires_at', 'metadata', 'hold_id', 'transfer_id'];
+const ITEM = [
+  'kind',
+  'wallet_id',
+  'counterparty_id',
+  'amount',
+  'idem_key',
+  'expires_at',
+  'metadata',
+  'hold_id',
+  'transfer_id',
+];
 
 function literal(key: string, value: unknown): string {
   if (key === 'requests') {
@@ -164,9 +182,7 @@ async function sqlOutcome(name: string, client: pg.Client, work: () => Promise<{
   try {
     const answer = await work();
     return {
-      rows: answer.map(({ row }) =>
-        Object.fromEntries(Object.entries(row).map(([key, value]) => [key, fromJson(name, key, value)])),
-      ),
+      rows: answer.map(({ row }) => rowFromJson(name, row)),
     };
   } catch (error) {
     if (!(error instanceof pg.DatabaseError)) throw error;
@@ -181,8 +197,19 @@ function timeless(detail: Row): Row {
   return 'now' in detail ? { ...detail, now: expect.stringMatching(/^20\d\d-.*\+00:00$/) as string } : detail;
 }
 
+/** Of one of many calls. */
+const timelessRefusal = (refusal: Row): Row => ({ ...refusal, detail: timeless((refusal.detail ?? {}) as Row) });
+
+const rowFromJson = (name: string, row: Row): Row =>
+  Object.fromEntries(Object.entries(row).map(([key, value]) => [key, fromJson(name, key, value)]));
+
 /** As GraphQL writes it: 64-bit numbers as text, times with six digits. */
 function fromJson(name: string, key: string, value: unknown): unknown {
+  if (key === 'receipt' && value) return rowFromJson(name, value as Row);
+  if (key === 'refusal' && value) {
+    const { code, ...refusal } = value as Row & { code: string };
+    return timelessRefusal({ code: CODES[code] ?? code, ...refusal });
+  }
   if (key === 'created_at') {
     const [, time = '', fraction = '', zone = ''] = /^([^.]+?)(?:\.(\d+))?(\+00:00)$/.exec(value as string) ?? [];
     return `${time}.${fraction.padEnd(6, '0')}${zone}`;
@@ -422,6 +449,167 @@ describe('wallet_post_batch', () => {
     expect(batch.rows[0]).toEqual({ ...first, replayed: true });
     expect(batch.rows.slice(1).map(({ replayed }) => replayed)).toEqual([false, false, false, false, false]);
     expect(again).toEqual(everywhere('wallet_top_up', { rows: [{ ...batch.rows[1], replayed: true }] }));
+  });
+});
+
+type Item = Args & { kind: string };
+
+/** Of each kind that jobs may ask for, and refusals in between; with the wallet that acts in all of them but one. */
+async function goodGroup(): Promise<{ name: string; args: { requests: Item[] }; wallet: string }> {
+  const wallet_id = await someWallet({ bought: 10 });
+  const [captured, released] = [await place(wallet_id), await place(wallet_id)];
+  const item = (kind: string, more: Args): Item => ({ kind, wallet_id, idem_key: newKey(), ...more });
+  const first = item('top_up', { amount: 100, metadata: { note: `a "list", {it's} \\ (so)` } });
+  const requests = [
+    first,
+    item('spend', { amount: 101 }),
+    item('bonus', { amount: 10, expires_at: '2099-01-01T00:00:00Z' }),
+    item('spend', { amount: 12, metadata: {} }),
+    { ...first, amount: 101 },
+    item('transfer', { amount: 4, counterparty_id: await someWallet() }),
+    item('hold', { amount: 6, expires_at: '2099-01-01T00:00:00Z' }),
+    item('top_up', { amount: 1, wallet_id: UNKNOWN_WALLET }),
+    item('capture', { amount: 3, hold_id: captured }),
+    item('release', { hold_id: released }),
+    { ...first },
+    item('top_up', { amount: 0 }),
+  ];
+  return { name: 'wallet_post_each', args: { requests }, wallet: wallet_id };
+}
+
+/** A single call as an item of many. */
+function itemOf({ name, args }: Call): Item {
+  const { from_wallet, to_wallet, ...rest } = args;
+  return {
+    kind: name.replace('wallet_', ''),
+    ...(name === 'wallet_transfer' && { wallet_id: from_wallet, counterparty_id: to_wallet }),
+    ...rest,
+  };
+}
+
+interface ItemOutcome {
+  receipt: Row | null;
+  refusal: { code: string; message: string; detail: Row; hint: string } | null;
+}
+
+function outcomesOf(outcome: Outcome | undefined): ItemOutcome[] {
+  if (!outcome || !('rows' in outcome)) throw new Error(JSON.stringify(outcome));
+  return outcome.rows as unknown as ItemOutcome[];
+}
+
+const codesOf = (outcomes: ItemOutcome[]): unknown[] => outcomes.map(({ refusal }) => refusal?.code ?? 'booked');
+
+describe('wallet_post_each', () => {
+  it('gives the same outcomes through every door, in order, and records who came through which', async () => {
+    const answers: unknown[] = [];
+    const actors: Record<string, unknown> = {};
+    for (const [door, ask] of doorsOf('wallet_post_each')) {
+      const { name, args, wallet } = await goodGroup();
+      const outcomes = outcomesOf(await ask({ name, args }));
+      // Of each door's own: the wallet, and what the refusal of a key tells of its first request.
+      const shown = (facts: Row): unknown =>
+        JSON.parse(
+          JSON.stringify(facts)
+            .replaceAll(wallet, 'the wallet')
+            .replaceAll(/"(idem_key|transfer_id)":"[^"]+"/g, '"$1":"its own"'),
+        );
+      answers.push(
+        outcomes.map(({ receipt, refusal }) => {
+          if (!receipt) return shown({ ...refusal });
+          const { transfer_id, created_at, hold_id, ...facts } = receipt;
+          expect(transfer_id).toMatch(/^[0-9a-f-]{36}$/);
+          expect(created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
+          return shown({ ...facts, hold_id: hold_id === null ? null : 'a hold' });
+        }),
+      );
+      expect(codesOf(outcomes)).toEqual([
+        ...['booked', 'INSUFFICIENT_FUNDS', 'booked', 'booked', 'IDEMPOTENCY_KEY_REUSED', 'booked', 'booked'],
+        ...['WALLET_NOT_FOUND', 'booked', 'booked', 'booked', 'INVALID_AMOUNT'],
+      ]);
+      expect(outcomes.map(({ receipt }) => [receipt?.kind, receipt?.seq, receipt?.balance])).toEqual([
+        ['top_up', '4', '110'],
+        [undefined, undefined, undefined],
+        ['bonus', '5', '120'],
+        ['spend', '6', '108'],
+        [undefined, undefined, undefined],
+        ['transfer', '7', '104'],
+        ['hold', '8', '104'],
+        [undefined, undefined, undefined],
+        ['capture', '9', '101'],
+        ['release', '10', '101'],
+        ['top_up', '4', '110'],
+        [undefined, undefined, undefined],
+      ]);
+      expect(outcomes.at(-2)?.receipt).toEqual({ ...outcomes[0]?.receipt, replayed: true });
+      const { rows } = await db.query<{ actor: string; metadata: object }>(
+        'select actor, metadata from ledger.transfers where wallet_id = $1 order by id offset 3',
+        [wallet],
+      );
+      expect(rows).toHaveLength(7);
+      expect(rows[0]?.metadata).toEqual(args.requests[0]?.metadata);
+      actors[door] = [...new Set(rows.map(({ actor }) => actor))];
+    }
+
+    expect(answers).toEqual(answers.map(() => answers[0]));
+    const { rows } = await db.query<{ superuser: string }>('select session_user as superuser');
+    expect(actors).toEqual({
+      graphql: ['service:shop'],
+      job: ['db:wallet_test_job'],
+      psql: [`db:${rows[0]?.superuser ?? ''}`],
+    });
+  });
+
+  it.each(doorsOf('wallet_post_each'))('replays through every door what came through %s', async (_door, ask) => {
+    const { name, args } = await goodGroup();
+    const first = outcomesOf(await ask({ name, args }));
+
+    const again = await askAll({ name, args });
+
+    const booked = first.map(({ receipt }) => receipt && { ...receipt, replayed: true });
+    expect(Object.keys(again)).toHaveLength(3);
+    for (const outcome of Object.values(again)) {
+      const outcomes = outcomesOf(outcome);
+      expect(outcomes.map(({ receipt }) => receipt)).toEqual(booked);
+      expect(codesOf(outcomes)).toEqual(codesOf(first));
+    }
+  });
+
+  it.each(['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release'])(
+    'replays a single %s, which replays an item of it, through every door',
+    async (kind) => {
+      const [single, other] = [await goodCall(`wallet_${kind}`), await goodCall(`wallet_${kind}`)];
+      const first = rowOf(await graphql(single));
+      const [booked] = outcomesOf(await job({ name: 'wallet_post_each', args: { requests: [itemOf(other)] } }));
+
+      const asItem = await askAll({ name: 'wallet_post_each', args: { requests: [itemOf(single)] } });
+      const asSingle = await askAll(other);
+
+      const replayed = { ...first, replayed: true };
+      expect(asItem).toEqual(everywhere('wallet_post_each', { rows: [{ receipt: replayed, refusal: null }] }));
+      expect(booked?.receipt?.replayed).toBe(false);
+      expect(asSingle).toEqual(everywhere(other.name, { rows: [{ ...booked?.receipt, replayed: true }] }));
+    },
+  );
+
+  it('that is not to wait says RETRY through every door for what another call has locked', async () => {
+    const [busy, free] = [await someWallet({ bought: 5 }), await someWallet({ bought: 5 })];
+    const other = await db.connect();
+    await other.query('begin');
+    await call(other, 'wallet_top_up', { wallet_id: busy, amount: 1, idem_key: newKey() });
+    const spend = (wallet_id: string): Item => ({ kind: 'spend', wallet_id, amount: 1, idem_key: newKey() });
+
+    const answers: ItemOutcome[][] = [];
+    for (const [, ask] of doorsOf('wallet_post_each'))
+      answers.push(
+        outcomesOf(
+          await ask({ name: 'wallet_post_each', args: { requests: [spend(busy), spend(free)], wait: false } }),
+        ),
+      );
+    await other.query('rollback');
+
+    expect(answers.map(codesOf)).toEqual(Array(3).fill(['RETRY', 'booked']));
+    expect(answers.map(([skipped]) => skipped)).toEqual(Array(3).fill(answers[0]?.[0]));
+    expect(answers[0]?.[0]?.refusal).toMatchObject({ detail: { wallet_id: busy } });
   });
 });
 
@@ -702,14 +890,14 @@ const refusedBatches: RefusedCall[] = [
     return { wallet_id: await newWallet(db, asset_code) };
   }),
   refusedBatch('INSUFFICIENT_FUNDS', 'of more than those before it leave', () => ({ kind: 'spend', amount: 111 })),
-  {
+  ...[goodBatch, goodGroup].map((good) => ({
     code: 'INVALID_ARGUMENT',
-    what: 'wallet_post_batch of too many items',
+    what: `${good === goodBatch ? 'wallet_post_batch' : 'wallet_post_each'} of too many items`,
     arrange: async () => {
-      const { name, args } = await goodBatch();
+      const { name, args } = await good();
       return { name, args: { requests: Array.from({ length: 10_001 }, () => args.requests[0] ?? {}) } };
     },
-  },
+  })),
 ];
 
 const refusedStatuses: RefusedCall[] = STATUSES.flatMap((name) => [
@@ -859,6 +1047,33 @@ describe('a refusal', () => {
       expect(await booked()).toEqual(before);
     },
   );
+
+  /** Of a caller who may book them all through every door. */
+  const asItems = [...everyFlow, ...refusedHolds, ...others].filter(
+    ({ what }) => RECEIPTS.includes(what.replace(/ .*/, '')) && !what.startsWith('wallet_reverse'),
+  );
+  it.each(asItems)('of $what is the same among many calls, through every door ($code)', async ({ code, arrange }) => {
+    const request = await arrange();
+    const asset = await newAsset(db);
+    const other = await newWallet(db, asset);
+    const topUp = (): Item => ({ kind: 'top_up', wallet_id: other, amount: 1, idem_key: newKey() });
+    const before = (await booked()) as { transfers: string };
+
+    const alone = await graphql(request);
+    const answers: ItemOutcome[][] = [];
+    for (const [, ask] of doorsOf('wallet_post_each'))
+      answers.push(
+        outcomesOf(await ask({ name: 'wallet_post_each', args: { requests: [topUp(), itemOf(request), topUp()] } })),
+      );
+
+    expect(alone).toMatchObject({ refused: { code } });
+    for (const [first, item, last] of answers) {
+      expect(item).toEqual({ receipt: null, ...('refused' in alone && { refusal: alone.refused }) });
+      expect([first?.refusal, last?.refusal]).toEqual([null, null]);
+    }
+    expect(answers.map(([, , last]) => last?.receipt?.balance)).toEqual(['2', '4', '6']);
+    expect(Number(((await booked()) as { transfers: string }).transfers)).toBe(Number(before.transfers) + 6);
+  });
 
   const AT = '2020-01-01T00:00:00Z';
   it.each([

@@ -605,6 +605,112 @@ describe('many calls over GraphQL, each for itself,', () => {
   it('of nothing have no outcomes', async () => {
     expect(outcomesOf(await post([]))).toEqual([]);
   });
+
+  it('are answered in their order, also where most are refused, and again the same in the opposite order', async () => {
+    const asset = await someAsset(db);
+    const wallets = [await newWallet(db, asset), await newWallet(db, asset), await newWallet(db, asset)];
+    const requests = Array.from({ length: 60 }, (_, n) => ({
+      kind: n % 4 === 0 ? 'top_up' : 'spend',
+      walletId: wallets[n % 3],
+      amount: String(n % 4 === 0 ? 1 : 2 + (n % 5)),
+      idemKey: newKey(),
+    }));
+
+    const first = outcomesOf(await post(requests));
+    const again = outcomesOf(await post([...requests].reverse())).reverse();
+
+    const shown = (outcomes: Outcome[]) =>
+      outcomes.map(({ receipt, refusal }) => ({
+        walletId: receipt?.walletId ?? (refusal?.detail as { wallet_id: string }).wallet_id,
+        amount: receipt?.amount ?? (refusal?.detail as { requested: string }).requested,
+      }));
+    expect(shown(first)).toEqual(requests.map(({ walletId, amount }) => ({ walletId, amount })));
+    const booked = first.filter(({ receipt }) => receipt);
+    expect(booked.length).toBeGreaterThanOrEqual(15);
+    expect(booked.length).toBeLessThan(60);
+    expect(first.map(({ receipt, refusal }) => [receipt === null, refusal === null])).toEqual(
+      first.map(({ receipt }) => (receipt ? [false, true] : [true, false])),
+    );
+    for (const [place, { receipt }] of first.entries())
+      if (receipt) expect(again[place]).toEqual({ receipt: { ...receipt, replayed: true }, refusal: null });
+    await expectSound(db);
+  });
+
+  it('may leave out what their kind has no use for, or send null', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
+    const nothing = { counterpartyId: null, expiresAt: null, metadata: null, holdId: null, transferId: null };
+
+    const outcomes = outcomesOf(
+      await post([
+        { kind: 'hold', walletId, amount: '2', idemKey: newKey(), ...nothing },
+        { kind: 'spend', walletId, amount: 3, idemKey: newKey(), ...nothing },
+        { kind: 'spend', walletId, amount: null, idemKey: newKey(), ...nothing },
+        { kind: 'capture', walletId, amount: null, idemKey: newKey(), ...nothing },
+        { kind: 'bonus', walletId, idemKey: newKey() },
+      ]),
+    );
+
+    expect(outcomes.map(({ receipt, refusal }) => receipt?.kind ?? refusal?.code)).toEqual([
+      ...['hold', 'spend', 'INVALID_AMOUNT', 'INVALID_ARGUMENT', 'INVALID_AMOUNT'],
+    ]);
+    expect(outcomes.map(({ refusal }) => refusal?.detail)).toMatchObject([
+      ...[undefined, undefined, { amount: null }, { argument: 'hold_id' }, { amount: null }],
+    ]);
+  });
+
+  it.each([
+    ['no list', null],
+    ['a list with null', [null]],
+    ['a list of lists', [[{}]]],
+    ['nothing in it', [{}]],
+    ['an unknown field', [{ kind: 'top_up', walletID: UNKNOWN_WALLET }]],
+    ['no kind', [{ kind: null, walletId: UNKNOWN_WALLET, amount: '1', idemKey: 'a' }]],
+    ['an unknown kind', [{ kind: 'gift', walletId: UNKNOWN_WALLET, amount: '1', idemKey: 'a' }]],
+  ])('are no request, and BAD_REQUEST, with %s', async (_what, requests) => {
+    const before = await rowsOf(db);
+
+    const { status, body } = await post(requests as Item[]);
+
+    expect({ status, data: body.data }).toEqual({ status: 400, data: undefined });
+    expect(new Set(body.errors?.map(({ extensions }) => extensions.code))).toEqual(new Set(['BAD_REQUEST']));
+    expect(await rowsOf(db)).toEqual(before);
+  });
+
+  it('are refused alone where the kind is one that nobody may ask for', async () => {
+    const walletId = await newWallet(db, await someAsset(db));
+    const requests = ['expiry', 'top_up', 'merge'].map((kind) => ({ kind, walletId, amount: '1', idemKey: newKey() }));
+
+    const outcomes = outcomesOf(await post(requests));
+
+    expect(outcomes.map(({ refusal }) => refusal?.code)).toEqual(['INVALID_ARGUMENT', undefined, 'INVALID_ARGUMENT']);
+    expect(outcomes[0]?.refusal?.detail).toEqual({ argument: 'kind' });
+    expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
+  });
+
+  it.each([
+    ['operator', 'reversal', 'booked'],
+    ['service', 'reversal', 'FORBIDDEN'],
+    ['player', 'top_up', 'FORBIDDEN'],
+    ['auditor', 'top_up', 'FORBIDDEN'],
+  ] as const)('by the role %s with a %s: %s', async (role, kind, outcome) => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
+    const { transfer_id } = await call(db, 'wallet_spend', { wallet_id: walletId, amount: 2, idem_key: newKey() });
+    const request = {
+      kind,
+      walletId,
+      amount: '1',
+      idemKey: newKey(),
+      ...(kind === 'reversal' && { transferId: transfer_id }),
+    };
+    const before = await rowsOf(db, walletId);
+
+    const answer = await gateway.as(role, 'somebody').mutate('walletPostEach', { requests: [request] }, OUTCOMES);
+
+    const code = answer.body.errors ? errorOf(answer).extensions.code : outcomesOf(answer)[0]?.refusal?.code;
+    expect(code ?? 'booked').toBe(outcome);
+    const { transfers } = await rowsOf(db, walletId);
+    expect(transfers - before.transfers).toBe(outcome === 'booked' ? 1 : 0);
+  });
 });
 
 describe('a batch over GraphQL', () => {

@@ -15,7 +15,7 @@ import {
 } from 'graphql';
 import { type JWTPayload, SignJWT } from 'jose';
 import { expectSound, newAsset, newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
-import type { Session } from '../../db/tests/helpers.ts';
+import type { Refusal, Session } from '../../db/tests/helpers.ts';
 import { countRows, goodValue, HOSTILE, isLegal, isStored, newScene, type Scene } from '../../db/tests/hostile.ts';
 import { AUTH, createGateway, ROOT, type Answer, type GraphqlError } from '../testing.ts';
 
@@ -39,10 +39,18 @@ interface Reply {
   text: string;
 }
 
+/** The errors of an answer, and what was refused among many calls. */
+function errorsOf(text: string): GraphqlError[] {
+  const { data, errors = [] } = JSON.parse(text) as Answer['body'];
+  const payload = data?.walletPostEach as { outcomes?: { refusal: Refusal | null }[] } | null | undefined;
+  const refusals = payload?.outcomes?.flatMap(({ refusal }) => refusal ?? []) ?? [];
+  return [...errors, ...refusals.map(({ message, ...extensions }) => ({ message, extensions }))];
+}
+
 /** What is wrong with a refusal; nothing where it is as it should be. */
 function faultOf({ status, text }: Reply): string | undefined {
   if (status >= 500 || (status !== 200 && status < 400)) return `status ${status}: ${text.slice(0, 100)}`;
-  const { errors = [] } = JSON.parse(text) as { errors?: GraphqlError[] };
+  const errors = errorsOf(text);
   if (errors.length === 0) return `refused without an error: ${text.slice(0, 100)}`;
   const unknown = errors.find(({ extensions }) => !CODES.includes(extensions.code));
   if (unknown) return `refused with ${JSON.stringify(unknown).slice(0, 200)}`;
@@ -71,7 +79,7 @@ async function send(body: string, caller = operator): Promise<Reply> {
 
 /** Without refusal, or what there is to say against it. */
 function isTaken({ status, text }: Reply): boolean {
-  return status === 200 && !('errors' in (JSON.parse(text) as object));
+  return status === 200 && errorsOf(text).length === 0;
 }
 
 const schema = buildSchema(readFileSync(`${ROOT}schema.graphql`, 'utf8'));
@@ -163,6 +171,8 @@ interface Mutation {
   /** A batch is called with the fields of its one request. */
   isBatch: boolean;
   args: Argument[];
+  /** What shows whether it was refused. */
+  payload: string;
 }
 
 const MUTATIONS = Object.values(schema.getMutationType()?.getFields() ?? {}).map((field): Mutation => {
@@ -172,7 +182,15 @@ const MUTATIONS = Object.values(schema.getMutationType()?.getFields() ?? {}).map
   const inputs = Object.values(inputType.getFields()).filter(({ name }) => name !== 'clientMutationId');
   const item = inputs.map(({ type }) => getNamedType(type)).find(isInputObjectType);
   const fields = item ? Object.values(item.getFields()) : inputs;
-  return { key: field.name, inputType: inputType.name, isBatch: item !== undefined, args: fields.map(argumentOf) };
+  const args = fields.map(argumentOf);
+  return {
+    key: field.name,
+    inputType: inputType.name,
+    isBatch: item !== undefined,
+    // Of many kinds a capture may leave the amount out; a bonus, which is tried, may not.
+    args: item ? args.map((arg) => ({ ...arg, isRequired: arg.isRequired || arg.key === 'amount' })) : args,
+    payload: field.name === 'walletPostEach' ? 'outcomes { refusal { code message detail hint } }' : '__typename',
+  };
 });
 
 /** Good values of all arguments, as JSON. */
@@ -195,7 +213,7 @@ function inputOf({ isBatch }: Mutation, input: Map<string, string>, as: 'json' |
 }
 
 function bodyWithVariable(mutation: Mutation, input: Map<string, string>): string {
-  const query = `mutation ($input: ${mutation.inputType}!) { ${mutation.key}(input: $input) { __typename } }`;
+  const query = `mutation ($input: ${mutation.inputType}!) { ${mutation.key}(input: $input) { ${mutation.payload} } }`;
   return `{"query": ${JSON.stringify(query)}, "variables": {"input": ${inputOf(mutation, input, 'json')}}}`;
 }
 
@@ -209,7 +227,7 @@ function bodyWithLiteral(mutation: Mutation, input: Map<string, string>): string
     ]),
   );
   return JSON.stringify({
-    query: `mutation { ${mutation.key}(input: ${inputOf(mutation, literals, 'literal')}) { __typename } }`,
+    query: `mutation { ${mutation.key}(input: ${inputOf(mutation, literals, 'literal')}) { ${mutation.payload} } }`,
   });
 }
 
@@ -293,6 +311,68 @@ describe('a hostile value over GraphQL', () => {
     );
     expect(others).toEqual([]);
   });
+
+  it('among many calls, each for itself, is refused alone: what stands around it is booked', async () => {
+    const scene = await newScene(db, await newAsset(db));
+    const mutation = MUTATIONS.find(({ key }) => key === 'walletPostEach');
+    if (!mutation) throw new Error('no walletPostEach');
+    const good = await goodInput(scene, mutation);
+    const illegal = mutation.args.flatMap((arg) =>
+      jsonsOf(arg.type)
+        .filter((json) => isLegalJson(arg, json) === false)
+        .map((json) => ({ arg, json })),
+    );
+    let [refusedAlone, refusedWhole] = [0, 0];
+    const other = await newWallet(db, scene.asset);
+    const topUp = () => `{"kind": "top_up", "walletId": "${other}", "amount": "1", "idemKey": "${newKey()}"}`;
+
+    const faults = await faultsOf(
+      illegal.map(({ arg, json }) => ({
+        what: `${arg.key}: ${json}`,
+        body: () =>
+          bodyWithVariable(mutation, new Map(good).set(arg.key, json)).replace(
+            /"requests": \[([^]*)\]\}\}\}$/,
+            (_all, item: string) => `"requests": [${topUp()}, ${item}, ${topUp()}]}}}`,
+          ),
+        judge: (reply) => {
+          const { data } = JSON.parse(reply.text) as Answer['body'];
+          const payload = data?.walletPostEach as { outcomes: { refusal: object | null }[] } | null | undefined;
+          if (!payload) {
+            refusedWhole += 1;
+            return faultOf(reply);
+          }
+          refusedAlone += 1;
+          const isRefused = payload.outcomes.map(({ refusal }) => refusal !== null);
+          return String(isRefused) === 'false,true,false' ? faultOf(reply) : `refused: ${String(isRefused)}`;
+        },
+      })),
+    );
+
+    expect(faults).toEqual([]);
+    expect([refusedAlone > 30, refusedWhole > 100]).toEqual([true, true]);
+    expect((await db.query('select from ledger.transfers where wallet_id = $1', [other])).rowCount).toBe(
+      2 * refusedAlone,
+    );
+    expect(await gateway.db.query('select from ledger.transfers where wallet_id = $1', [scene.wallet])).toMatchObject({
+      rowCount: 1,
+    });
+  });
+
+  it.each(['null', '1', '"true"', '[]', '{}', '[true]'])(
+    'for wait is refused, and nothing is booked: %s',
+    async (json) => {
+      const wallet = await newWallet(db, await someAsset(db));
+      const item = `{"kind": "top_up", "walletId": "${wallet}", "amount": "1", "idemKey": "${newKey()}"}`;
+      const query = `mutation ($input: WalletPostEachInput!) { walletPostEach(input: $input) { outcomes { refusal { code } } } }`;
+
+      const reply = await send(
+        `{"query": ${JSON.stringify(query)}, "variables": {"input": {"requests": [${item}], "wait": ${json}}}}`,
+      );
+
+      expect(refused(reply)).toBeUndefined();
+      expect((await db.query('select from ledger.transfers where wallet_id = $1', [wallet])).rowCount).toBe(0);
+    },
+  );
 
   it('leaves the ledger sound', () => expectSound(db));
 });
