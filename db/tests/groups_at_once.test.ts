@@ -1,0 +1,310 @@
+/** Many calls in one, beside what others do to the same wallets between the lock of the list and an item of it. */
+import type pg from 'pg';
+import { bookSoon } from './aged.ts';
+import {
+  call,
+  createDatabase,
+  expectSound,
+  newAsset,
+  newKey,
+  newOwner,
+  newWallet,
+  type Outcome,
+  passed,
+  postBatch,
+  postEach,
+  refusal,
+  rowsOf,
+  waitsForLock,
+  type WalletRequest,
+} from './helpers.ts';
+
+const db = createDatabase();
+
+const item = (kind: string, wallet_id: string, amount: number | null, more: WalletRequest = {}): WalletRequest => ({
+  kind,
+  wallet_id,
+  amount,
+  idem_key: newKey(),
+  ...more,
+});
+const codeOf = (error: unknown): string => (error as { code: string }).code;
+const codesOf = (outcomes: Outcome[]): string[] => outcomes.map(({ refusal: refused }) => refused?.code ?? 'booked');
+
+/** A list under way: its wallets are locked, and it stands before the first entry that it writes. */
+interface UnderWay<T> {
+  answer: Promise<T>;
+  goOn: () => Promise<unknown>;
+}
+
+async function underWay<T>(ask: (session: pg.Client) => Promise<T>): Promise<UnderWay<T>> {
+  const [session, other] = [await db.connect(), await db.connect()];
+  // Entries can be read, but not written.
+  await other.query('begin; lock table ledger.entries in share mode');
+  const answer = ask(session);
+  // Until it is asked for.
+  answer.catch(() => undefined);
+  await waitsForLock(db, session);
+  return { answer, goOn: () => other.query('commit') };
+}
+
+/** Two owners of an asset, the first of whom has the lower wallet id. */
+async function ownersInOrder(asset: string): Promise<[string, string]> {
+  const { rows } = await db.query<{ owner: string }>(
+    'select o as owner from unnest($1::text[]) o order by ledger.wallet_id(o, $2)',
+    [[newOwner(), newOwner()], asset],
+  );
+  return [rows[0]?.owner ?? '', rows[1]?.owner ?? ''];
+}
+
+const open = async (owner_id: string, asset_code: string): Promise<string> =>
+  (await call<{ id: string }>(db, 'wallet_open', { owner_id, asset_code })).id;
+
+describe('a wallet that is opened while a list that names it is under way', () => {
+  /** What stands before the item, so that this one is among usual calls or behind them; and the item. */
+  const SHAPES: [what: string, first: string, second: string][] = [
+    ['a top-up behind a usual call', 'top_up', 'top_up'],
+    ['a top-up behind a hold', 'hold', 'top_up'],
+    ['a bonus that expires', 'top_up', 'bonus'],
+    ['a transfer to it', 'top_up', 'transfer'],
+  ];
+  const CASES = [true, false].flatMap((wait) => SHAPES.map((shape) => [wait, ...shape] as const));
+
+  async function arrange(first: string, second: string) {
+    const asset = await newAsset(db);
+    const [low, high] = await ownersInOrder(asset);
+    const known = await newWallet(db, asset, { owner: high, bought: 10 });
+    const { rows } = await db.query<{ id: string }>('select ledger.wallet_id($1, $2) as id', [low, asset]);
+    const late = rows[0]?.id ?? '';
+    const requests = [
+      item(first, known, 1),
+      second === 'transfer'
+        ? item('transfer', known, 1, { counterparty_id: late })
+        : item(second, late, 1, second === 'bonus' ? { expires_at: '2102-01-01T00:00:00Z' } : {}),
+      item('spend', known, 2),
+    ];
+    return { asset, low, known, late, requests };
+  }
+
+  it.failing.each(CASES)(
+    'is not there for it (wait => %s, WLNOW), so that nobody waits for it in the wrong order: %s',
+    async (wait, _what, first, second) => {
+      const { asset, low, known, late, requests } = await arrange(first, second);
+      const { answer, goOn } = await underWay((session) => postEach(session, requests, wait));
+      expect(await open(low, asset)).toBe(late);
+      // In the order that all calls keep: the new wallet first. So this one waits for the list, and the list must not wait for it.
+      const other = await db.connect();
+      await other.query('begin');
+      await other.query('select from ledger.wallets where id = $1 for no key update', [late]);
+      const both = other
+        .query('select from ledger.wallets where id = $1 for no key update', [known])
+        .then(() => 'locked', codeOf);
+      await waitsForLock(db, other);
+
+      await goOn();
+
+      expect(codesOf(await answer)).toEqual(['booked', 'WLNOW', 'booked']);
+      expect(await both).toBe('locked');
+      await other.query('commit');
+      expect(codesOf(await postEach(db, requests))).toEqual(['booked', 'booked', 'booked']);
+      expect(await rowsOf(db, late)).toMatchObject({ entries: 1 });
+      await expectSound(db);
+    },
+  );
+
+  it.failing.each(SHAPES)('is not there for a batch either (WLNOW): %s', async (_what, first, second) => {
+    const { asset, low, known, late, requests } = await arrange(first, second);
+    const { answer, goOn } = await underWay((session) => postBatch(session, requests));
+    await open(low, asset);
+    await goOn();
+
+    expect(await refusal(answer)).toMatchObject({ code: 'WLNOW', detail: { index: 1, wallet_id: late } });
+    expect(await rowsOf(db, known)).toEqual({ transfers: 1, entries: 1 });
+    expect(await postBatch(db, requests)).toHaveLength(3);
+    await expectSound(db);
+  });
+});
+
+describe('a wallet whose status changes beside a list that names it', () => {
+  const STATES: [name: string, codes: string[]][] = [
+    ['wallet_freeze', ['booked', 'booked', 'WLFRZ', 'WLFRZ', 'WLFRZ', 'booked']],
+    ['wallet_close', ['booked', 'WLCLS', 'WLCLS', 'WLCLS', 'WLCLS', 'booked']],
+  ];
+
+  /** Of the wallet that it is about, between two of another. */
+  async function arrange(name: string) {
+    const asset = await newAsset(db);
+    const wallet = await newWallet(db, asset, name === 'wallet_freeze' ? { bought: 10 } : {});
+    const other = await newWallet(db, asset, { bought: 10 });
+    const requests = [
+      item('spend', other, 1),
+      item('top_up', wallet, 5),
+      item('spend', wallet, 1),
+      item('transfer', wallet, 1, { counterparty_id: other }),
+      item('hold', wallet, 1),
+      item('transfer', other, 1, { counterparty_id: await newWallet(db, asset) }),
+    ];
+    return { wallet, requests };
+  }
+
+  it.each(STATES)('by %s before it: the list waits, and is told so item by item', async (name, codes) => {
+    const { wallet, requests } = await arrange(name);
+    const operator = await db.connect();
+    await operator.query('begin');
+    await call<object>(operator, name, { wallet_id: wallet, reason: 'for a test' });
+    const session = await db.connect();
+
+    const answer = postEach(session, requests);
+    await waitsForLock(db, session);
+    await operator.query('commit');
+
+    expect(codesOf(await answer)).toEqual(codes);
+    await expectSound(db);
+  });
+
+  it.each(STATES)('by %s that is taken back: the list waits, and books', async (name) => {
+    const { wallet, requests } = await arrange(name);
+    const operator = await db.connect();
+    await operator.query('begin');
+    await call<object>(operator, name, { wallet_id: wallet, reason: 'for a test' });
+    const session = await db.connect();
+
+    const answer = postEach(session, requests);
+    await waitsForLock(db, session);
+    await operator.query('rollback');
+
+    expect(codesOf(await answer)).toEqual(Array(6).fill('booked'));
+    await expectSound(db);
+  });
+
+  it.each(STATES)(
+    'by %s, told not to wait: skipped (55P03), and told so when it is sent again',
+    async (name, codes) => {
+      const { wallet, requests } = await arrange(name);
+      const operator = await db.connect();
+      await operator.query('begin');
+      await call<object>(operator, name, { wallet_id: wallet, reason: 'for a test' });
+
+      const first = await postEach(db, requests, false);
+      await operator.query('commit');
+      const again = await postEach(db, requests, false);
+
+      // The last one comes behind a transfer to its wallet that was skipped.
+      expect(codesOf(first)).toEqual(['booked', '55P03', '55P03', '55P03', '55P03', '55P03']);
+      expect(codesOf(again)).toEqual(codes);
+      await expectSound(db);
+    },
+  );
+
+  it.each(STATES)('by %s after it: that waits for the list, and finds what it left', async (name) => {
+    const { wallet, requests } = await arrange(name);
+    const { answer, goOn } = await underWay((session) => postEach(session, requests));
+    const operator = await db.connect();
+    const change = call<{ status: string }>(operator, name, { wallet_id: wallet, reason: 'for a test' }).then(
+      ({ status }) => status,
+      codeOf,
+    );
+    await waitsForLock(db, operator);
+
+    await goOn();
+
+    expect(codesOf(await answer)).toEqual(Array(6).fill('booked'));
+    // Only what is empty is closed.
+    expect(await change).toBe(name === 'wallet_freeze' ? 'frozen' : 'WLARG');
+    await expectSound(db);
+  });
+});
+
+describe('what expires beside a list that names it', () => {
+  /** A wallet with 10 that were bought, 4 of a bonus and a hold of 6, both of which expire soon; and another. */
+  async function arrange() {
+    const asset = await newAsset(db);
+    const [wallet_id, other] = [await newWallet(db, asset), await newWallet(db, asset)];
+    let hold_id: string | null = null;
+    const due = await bookSoon(db, async (expires_at) => {
+      const session = await db.connect();
+      await session.query('begin');
+      await call(session, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
+      await call(session, 'wallet_bonus', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
+      ({ hold_id } = await call(session, 'wallet_hold', { wallet_id, amount: 6, idem_key: newKey(), expires_at }));
+      await session.query('commit');
+    });
+    const requests = [
+      item('top_up', other, 1),
+      item('capture', wallet_id, null, { hold_id }),
+      item('release', wallet_id, null, { hold_id }),
+      // Of the hold, 4 were of the bonus.
+      item('spend', wallet_id, 11),
+      item('spend', wallet_id, 10),
+    ];
+    return { wallet_id, due, requests };
+  }
+  const CODES = ['booked', 'WLHLD', 'WLHLD', 'WLFND', 'booked'];
+
+  it('is over for each item, where it has expired while the list waited for its wallets', async () => {
+    const { wallet_id, due, requests } = await arrange();
+    const other = await db.connect();
+    await other.query('begin');
+    await other.query('select from ledger.wallets where id = $1 for no key update', [wallet_id]);
+    const session = await db.connect();
+    const answer = postEach(session, requests);
+    await waitsForLock(db, session);
+    await passed(db, due);
+    await other.query('commit');
+
+    const outcomes = await answer;
+
+    expect(codesOf(outcomes)).toEqual(CODES);
+    expect(outcomes[4]?.receipt).toMatchObject({
+      balance: '0',
+      bonus_balance: '0',
+      held_balance: '0',
+      bonus_amount: '0',
+    });
+    await expectSound(db);
+  });
+
+  it('is over for each item, where it has expired after the list had locked its wallets', async () => {
+    const { due, requests } = await arrange();
+    const { answer, goOn } = await underWay((session) => postEach(session, requests));
+    await passed(db, due);
+    await goOn();
+
+    const outcomes = await answer;
+
+    expect(codesOf(outcomes)).toEqual(CODES);
+    expect(outcomes[4]?.receipt).toMatchObject({
+      balance: '0',
+      bonus_balance: '0',
+      held_balance: '0',
+      bonus_amount: '0',
+    });
+    await expectSound(db);
+  });
+
+  it('is over for a batch, which ends there (WLHLD) and books nothing', async () => {
+    const { wallet_id, due, requests } = await arrange();
+    const before = await rowsOf(db, wallet_id);
+    const { answer, goOn } = await underWay((session) => postBatch(session, requests));
+    await passed(db, due);
+    await goOn();
+
+    expect(await refusal(answer)).toMatchObject({ code: 'WLHLD', detail: { index: 1 } });
+    expect(await rowsOf(db, wallet_id)).toEqual(before);
+    await expectSound(db);
+  });
+
+  it('was there for the items before it expired: a receipt does not change with that', async () => {
+    const { due, requests } = await arrange();
+    const [, capture] = requests;
+    if (!capture) throw new Error('no capture');
+    const [first] = await postEach(db, [capture]);
+    await passed(db, due);
+
+    const [again] = await postEach(db, [capture]);
+
+    if (first?.receipt) expect(again?.receipt).toEqual({ ...first.receipt, replayed: true });
+    else expect([first?.refusal?.code, again?.refusal?.code]).toEqual(['WLHLD', 'WLHLD']);
+    await expectSound(db);
+  });
+});
