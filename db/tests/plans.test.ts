@@ -19,8 +19,8 @@ const OPEN = 30;
 const MOST_ROWS = 100;
 /** How often PL/pgSQL runs a statement before it may keep one plan for all. */
 const UNTIL_KEPT = 7;
-/** These have few rows for ever. */
-const SMALL = new Set(['unsettled_wallets', 'assets', 'asset_limits', 'feed_epochs', 'blocks']);
+/** These have few rows for ever, or are PostgreSQL's own. */
+const SMALL = new Set(['pg_proc', 'unsettled_wallets', 'assets', 'asset_limits', 'feed_epochs', 'blocks']);
 const ASSET = 'PLAN';
 const NEVER = 'never analysed';
 
@@ -325,6 +325,8 @@ const HOT: Hot[] = [
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
+      // Of what is to be reversed, of which there is none.
+      '?entries_transfer_id_idx',
     ],
   },
   {
@@ -346,7 +348,10 @@ const HOT: Hot[] = [
         { kind: 'spend', wallet_id: two, amount: 1, ...key() },
       ]);
     },
-    looks: ['wallets_pkey', 'entries_wallet_id_idem_key_key', 'entries_pkey', 'open_lots_pkey'],
+    looks: [
+      ...['wallets_pkey', 'entries_wallet_id_idem_key_key', 'entries_pkey', 'open_lots_pkey'],
+      '?entries_transfer_id_idx',
+    ],
   },
   {
     what: 'a reversal among calls in one, which do not wait',
@@ -362,6 +367,7 @@ const HOT: Hot[] = [
       'entries_wallet_id_idem_key_key',
       'entries_pkey',
       'open_holds_pkey',
+      '?holds_pkey',
       'open_lots_pkey',
       LOT,
       'bonus_lot_draws_pkey',
