@@ -16,10 +16,24 @@ export interface Entry {
   outcome: Outcome;
 }
 
+/** One of many calls in one. */
+interface Item {
+  kind: string;
+  owner: Owner;
+  to?: Owner;
+  amount: number;
+  /** A new one where it is left out. */
+  key?: string;
+  expires_at?: string;
+  metadata?: string;
+}
+
 const OWNERS = ['ann', 'ben', 'cid', 'dan'] as const;
 type Owner = (typeof OWNERS)[number];
 
 const ASSET = 'GOLD';
+/** Without limits: there many usual calls in one are booked by few statements. */
+const PLAIN_ASSET = 'GEMS';
 const LATE = '2101-01-01T02:30:00.000001Z';
 const LATER = '2101-07-01T12:00:00Z';
 /** Where each is in a receipt. */
@@ -41,6 +55,7 @@ export class Scenario {
   readonly #callers = new Map<Caller, Session>();
   readonly #owners = new Map<Owner, string>();
   readonly #wallets = new Map<Owner, string>();
+  readonly #plain = new Map<Owner, string>();
   #number = 0;
 
   private constructor(db: Database) {
@@ -52,12 +67,17 @@ export class Scenario {
     const scenario = new Scenario(db);
     for (const name of OWNERS) {
       const owner = `${name}-1`;
-      const { rows } = await db.query<{ wallet: string }>('select ledger.wallet_id($1, $2) as wallet', [owner, ASSET]);
-      const wallet = rows[0]?.wallet ?? '';
+      const { rows } = await db.query<{ wallet: string; plain: string }>(
+        'select ledger.wallet_id($1, $2) as wallet, ledger.wallet_id($1, $3) as plain',
+        [owner, ASSET, PLAIN_ASSET],
+      );
+      const { wallet = '', plain = '' } = rows[0] ?? {};
       scenario.#owners.set(name, owner);
       scenario.#wallets.set(name, wallet);
+      scenario.#plain.set(name, plain);
       scenario.names.call(owner, name);
       scenario.names.callId(wallet, `wallet of ${name}`);
+      scenario.names.callId(plain, `plain wallet of ${name}`);
     }
     const callers = {
       job: await db.connectJob(),
@@ -78,6 +98,7 @@ export class Scenario {
     await this.#fallDue();
     await this.#batch();
     await this.#each();
+    await this.#plainGroups();
     await this.#refusals();
     await this.#read('job');
     await this.#read('player');
@@ -91,10 +112,10 @@ export class Scenario {
     const { rows: tables } = await this.#db.query<{ name: string; condition: string }>(
       `select c.oid::regclass::text as name, a.condition from pg_class c,
          lateral (select coalesce(
-           (select 't.' || attname || ' in (select id from ledger.wallets where asset_code = $1)' from pg_attribute
+           (select 't.' || attname || ' in (select id from ledger.wallets where asset_code = any ($1))' from pg_attribute
              where attrelid = c.oid and attname = 'wallet_id'),
-           (select 't.' || attname || ' = $1' from pg_attribute where attrelid = c.oid and attname = 'asset_code'),
-           case c.relname when 'assets' then 't.code = $1' end)) a (condition)
+           (select 't.' || attname || ' = any ($1)' from pg_attribute where attrelid = c.oid and attname = 'asset_code'),
+           case c.relname when 'assets' then 't.code = any ($1)' end)) a (condition)
        where c.relkind = 'r' and c.relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and a.condition is not null
          and c.relname <> 'block_heads'
        order by 1`,
@@ -103,7 +124,7 @@ export class Scenario {
     for (const { name, condition } of tables) {
       const [columns, window] = name === 'ledger.house_totals' ? WITHOUT_QUARTERS : ['t.*', ''];
       const rows = await rowsAsSent(this.#db, `(select ${columns} from ${name} t where ${condition}${window})`, [
-        ASSET,
+        [ASSET, PLAIN_ASSET],
       ]);
       state[name] = rows.map((row) => this.names.row(row)).sort((one, two) => (String(one) < String(two) ? -1 : 1));
     }
@@ -204,28 +225,67 @@ export class Scenario {
   }
 
   async #each(): Promise<void> {
-    const items = [
+    await this.#group('each', this.#wallets, [
       { kind: 'top_up', owner: 'ann', amount: 3 },
       { kind: 'hold', owner: 'ann', amount: 2, expires_at: LATE },
       { kind: 'bonus', owner: 'ann', amount: 1, expires_at: '2001-02-03T04:05:06.789Z' },
       { kind: 'spend', owner: 'cid', amount: 501 },
       { kind: 'transfer', owner: 'ann', to: 'cid', amount: 1 },
-    ] as const;
-    const values = items.flatMap((item) => [
-      item.kind,
-      this.#wallet(item.owner),
-      'to' in item ? this.#wallet(item.to) : null,
-      item.amount,
-      this.#key(),
-      'expires_at' in item ? item.expires_at : null,
+    ]);
+    await this.#ask('job', 'request', { kind: 'bonus', wallet_id: this.#wallet('ann'), expires_at: LATE });
+  }
+
+  /** Usual calls, with and without refusals and others in between. */
+  async #plainGroups(): Promise<void> {
+    await this.#ask('operator', 'asset_create', { code: PLAIN_ASSET, name: 'Without limits', scale: 0 });
+    await this.#ask('job', 'wallet_open_many', { owner_ids: [...this.#owners.values()], asset_code: PLAIN_ASSET });
+    const metadata = '{"paid": 1.50, "at": "2030-01-01", "who": "u \\"\\\\"}';
+    const usual: Item[] = [
+      { kind: 'top_up', owner: 'ann', amount: 50, metadata },
+      { kind: 'bonus', owner: 'ann', amount: 9 },
+      { kind: 'spend', owner: 'ann', amount: 4 },
+      { kind: 'transfer', owner: 'ann', to: 'ben', amount: 20 },
+      { kind: 'spend', owner: 'ben', amount: 6, metadata },
+      { kind: 'top_up', owner: 'cid', amount: 5 },
+    ];
+    await this.#group('each', this.#plain, usual);
+    await this.#group('batch', this.#plain, usual);
+    await this.#group(
+      'each, not waiting',
+      this.#plain,
+      usual.flatMap((item): Item[] => [
+        item,
+        { kind: 'spend', owner: 'cid', amount: 1000 },
+        { kind: 'bonus', owner: 'dan', amount: 2, expires_at: LATER },
+        { kind: 'hold', owner: 'dan', amount: 1, expires_at: LATE },
+      ]),
+    );
+    // The second is answered with the receipt of the first, the third is refused.
+    const again: Item = { kind: 'top_up', owner: 'cid', amount: 5, key: this.#key() };
+    await this.#group('each', this.#plain, [again, again, { ...again, amount: 6 }, ...usual]);
+  }
+
+  async #group(how: 'each' | 'each, not waiting' | 'batch', wallets: Map<Owner, string>, items: Item[]): Promise<void> {
+    const values = items.flatMap(({ kind, owner, to, amount, key, expires_at, metadata }) => [
+      kind,
+      wallets.get(owner),
+      to === undefined ? null : wallets.get(to),
+      amount,
+      key ?? this.#key(),
+      expires_at ?? null,
+      metadata ?? null,
     ]);
     const places = items.map(
-      (_, index) => `ledger.request(${[1, 2, 3, 4, 5, 6].map((n) => `$${6 * index + n}`).join(', ')})`,
+      (_, index) => `ledger.request(${[1, 2, 3, 4, 5, 6, 7].map((n) => `$${7 * index + n}`).join(', ')})`,
     );
-    const from = `(select (r.receipt).*, (r.refusal).code as refused, (r.refusal).message, (r.refusal).hint
-      from ledger.wallet_post_each(array[${places.join(', ')}]) r)`;
-    await this.#write('job', 'wallet_post_each', from, values);
-    await this.#ask('job', 'request', { kind: 'bonus', wallet_id: this.#wallet('ann'), expires_at: LATE });
+    const list = `array[${places.join(', ')}]`;
+    if (how === 'batch') await this.#write('job', 'wallet_post_batch', `ledger.wallet_post_batch(${list})`, values);
+    else {
+      const call = `ledger.wallet_post_each(${list}${how === 'each' ? '' : ', false'})`;
+      const from = `(select (r.receipt).*, (r.refusal).code as refused, (r.refusal).message, (r.refusal).detail, (r.refusal).hint
+        from ${call} r)`;
+      await this.#write('job', 'wallet_post_each', from, values);
+    }
   }
 
   /** Those that tell of instants, and of each part of the posting path one. */
