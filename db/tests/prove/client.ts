@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from './chance.ts';
 import type { Door } from './doors.ts';
-import { remember, type Operation, type Operations, type Stock } from './operations.ts';
+import { remember, type Operation, type Operations, type Posting, type Stock } from './operations.ts';
+import { GIVEN_UP, settleGroup, type Member, type Word } from './group.ts';
 import type { Outcome } from './outcome.ts';
-import type { Promised, Promises } from './promises.ts';
+import { keyOf, type Promised, type Promises } from './promises.ts';
 import type { Tally } from './tally.ts';
 
 export interface Surroundings {
@@ -36,7 +37,8 @@ export class Client {
 
   async run(): Promise<void> {
     while (!this.#around.isOver()) {
-      await this.#post(this.#operations.next());
+      const operation = this.#operations.next();
+      await (operation.shape === 'group' ? this.#postGroup(operation) : this.#post(operation));
       if (this.#chance.happens(4)) await this.#repeat();
       if (this.#chance.happens(2)) await this.#misuse();
       if (this.#chance.happens(5)) await this.#read();
@@ -50,10 +52,7 @@ export class Client {
   async #post(operation: Operation): Promise<void> {
     const { promises, tally } = this.#around;
     promises.open(operation);
-    // What a double click does, or two servers that pick up the same job; a session serves one of them.
-    const isTwofold = this.#chance.happens(4) && !operation.rollsBack;
-    const half = this.#doors.length / 2;
-    const attempts = isTwofold ? [this.#doors.slice(0, half), this.#doors.slice(half)] : [this.#doors];
+    const attempts = operation.rollsBack ? [this.#doors] : this.#attempts();
     const settled = await Promise.all(attempts.map((doors) => this.#settle(operation, doors)));
     for (const { outcome } of settled) {
       if (outcome.kind === 'done') promises.acknowledge(operation, outcome.receipts);
@@ -74,6 +73,87 @@ export class Client {
         settled.some(({ inDoubt }) => inDoubt),
       );
     }
+  }
+
+  /** By which doors; now and then at once: what a double click does, or two servers that pick up the same job. */
+  #attempts(): Door[][] {
+    // A session serves one of them.
+    const half = this.#doors.length / 2;
+    return half >= 1 && this.#chance.happens(4) ? [this.#doors.slice(0, half), this.#doors.slice(half)] : [this.#doors];
+  }
+
+  async #postGroup(operation: Operation): Promise<void> {
+    const { promises, tally } = this.#around;
+    promises.open(operation);
+    const members = this.#membersOf(operation);
+    const known = new Set(
+      members.map(({ posting }) => keyOf(posting)).filter((key) => promises.byKey.get(key)?.receipt),
+    );
+    const answers = await Promise.all(
+      this.#attempts().map((doors) =>
+        settleGroup(members, (postings) => this.#settle({ ...operation, postings }, doors), {
+          chance: this.#chance,
+          tally,
+        }),
+      ),
+    );
+    tally.count('operations', 'ok: group');
+    const words = new Map<string, { posting: Posting; words: Word[] }>();
+    for (const [place, { posting, as }] of members.entries()) {
+      const own = answers.flatMap((answer) => answer[place] ?? []);
+      if (as === 'misuse') {
+        if (own.some(({ receipt }) => receipt))
+          tally.find(`another request under a used key was booked among many: ${JSON.stringify({ posting, own })}`);
+        continue;
+      }
+      const of = words.get(keyOf(posting)) ?? { posting, words: [] };
+      of.words.push(...own);
+      words.set(keyOf(posting), of);
+    }
+    for (const [key, { posting, words: own }] of words) this.#conclude(posting, own, known.has(key));
+  }
+
+  /** What is known in the end of one of many, which may have been in the list more than once; `wasKnown`, booked before. */
+  #conclude(posting: Posting, words: Word[], wasKnown: boolean): void {
+    const { promises, tally, stock } = this.#around;
+    const alone: Operation = { shape: 'single', postings: [posting] };
+    const receipts = words.flatMap(({ receipt }) => receipt ?? []);
+    const refusals = words.flatMap(({ refusal }) => refusal ?? []);
+    for (const receipt of receipts) {
+      tally.count('operations', `ok: ${wasKnown ? 'repetition among many' : 'one of many'}`);
+      if (wasKnown && !receipt.replayed)
+        tally.duplicate(`a repetition was booked among many: ${JSON.stringify({ posting, receipt })}`);
+      promises.acknowledge(alone, [receipt]);
+    }
+    if (wasKnown) {
+      const other = refusals.find((refusal) => refusal !== GIVEN_UP);
+      if (other !== undefined)
+        tally.find(`a repetition among many was answered by ${other}: ${JSON.stringify(promises.of(posting))}`);
+    } else if (receipts.length > 0) remember(stock, posting, promises.of(posting).receipt);
+    else if (refusals[0] !== undefined) {
+      tally.count('operations', `refused: ${refusals[0]}, one of many`);
+      promises.refuse(
+        alone,
+        refusals[0],
+        words.some(({ inDoubt }) => inDoubt),
+      );
+    }
+  }
+
+  /** Its postings, and now and then one of them again, one of earlier calls, or an earlier key for something else. */
+  #membersOf({ postings }: Operation): Member[] {
+    const members = postings.map((posting): Member => ({ posting, as: 'own' }));
+    const add = (posting: Posting | undefined, as: Member['as']): void => {
+      if (posting) members.splice(this.#chance.int(0, members.length), 0, { posting, as });
+    };
+    const earlier = (): Posting | undefined => this.#some(this.#around.promises.acknowledged)?.posting;
+    if (this.#chance.happens(20)) add(this.#chance.pick(postings), 'repetition');
+    if (this.#chance.happens(20)) add(earlier(), 'repetition');
+    if (this.#chance.happens(10)) {
+      const used = earlier();
+      add(used && { ...used, metadata: { ...used.metadata, other: true } }, 'misuse');
+    }
+    return members;
   }
 
   /** Sends it until there is an answer that leaves no doubt. */

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { RECEIPT, type Answer } from '../../../src/testing.ts';
-import { callAll, postBatch, type Receipt, type Session } from '../helpers.ts';
+import { callAll, postBatch, postEach, type Receipt, type Refusal, type Session } from '../helpers.ts';
 import type { Gateway } from './gateway.ts';
 import { callOf, type Operation, type Posting } from './operations.ts';
-import { outcomeOfError, outcomeOfFetchError, outcomeOfGraphqlError, type Outcome } from './outcome.ts';
+import { itemOutcomeOf, outcomeOfError, outcomeOfFetchError, outcomeOfGraphqlError, type Outcome } from './outcome.ts';
 
 export interface Door {
   /** Whether it has a way to ask for this at all. */
@@ -58,6 +58,11 @@ export class JobDoor implements Door {
     this.#isUnconfirmed = false;
     try {
       const session = await this.#open();
+      if (operation.shape === 'group') {
+        isSent = true;
+        const outcomes = await postEach(session, operation.postings.map(itemOf), operation.waits);
+        return this.#confirmed({ kind: 'each', items: outcomes.map(itemOutcomeOf) });
+      }
       if (operation.shape !== 'transaction') {
         isSent = true;
         const [posting] = operation.postings;
@@ -65,7 +70,7 @@ export class JobDoor implements Door {
           operation.shape === 'batch'
             ? await postBatch(session, operation.postings.map(itemOf))
             : await this.#call(session, posting);
-        return this.#done(receipts);
+        return this.#confirmed({ kind: 'done', receipts });
       }
       await session.query('begin');
       const receipts: Receipt[] = [];
@@ -76,7 +81,7 @@ export class JobDoor implements Door {
       }
       isSent = true;
       await session.query('commit');
-      return this.#done(receipts);
+      return this.#confirmed({ kind: 'done', receipts });
     } catch (error) {
       const outcome = outcomeOfError(error, isSent);
       await this.#recover(error);
@@ -121,8 +126,8 @@ export class JobDoor implements Door {
     return session;
   }
 
-  #done(receipts: Receipt[]): Outcome {
-    return this.#isUnconfirmed ? { kind: 'unknown', code: 'not confirmed by the standby' } : { kind: 'done', receipts };
+  #confirmed(outcome: Outcome): Outcome {
+    return this.#isUnconfirmed ? { kind: 'unknown', code: 'not confirmed by the standby' } : outcome;
   }
 
   async #call(session: pg.Client, posting: Posting | undefined): Promise<Receipt[]> {
@@ -169,12 +174,12 @@ export class GatewayDoor implements Door {
   }
 
   async post(operation: Operation): Promise<Outcome> {
-    const { field, input, payload } = mutationOf(operation);
+    const { field, input, payload, selection } = mutationOf(operation);
     const type = `${field.charAt(0).toUpperCase()}${field.slice(1)}Input`;
     let answer: Answer;
     try {
       answer = await this.#ask(
-        `mutation ($input: ${type}!) { ${field}(input: $input) { ${payload} { ${RECEIPT} } } }`,
+        `mutation ($input: ${type}!) { ${field}(input: $input) { ${payload} { ${selection} } } }`,
         { input },
       );
     } catch (error) {
@@ -185,7 +190,9 @@ export class GatewayDoor implements Door {
     if (error) return outcomeOfGraphqlError(status, error, await this.#gateway.logOf(error.extensions.id));
     const result = (body.data?.[field] as Record<string, unknown> | undefined)?.[payload];
     if (!result) return { kind: 'finding', text: `no receipt: ${status} ${JSON.stringify(body)}` };
-    return { kind: 'done', receipts: [result].flat().map((receipt) => receiptOf(receipt as Record<string, unknown>)) };
+    const results = [result].flat() as Record<string, unknown>[];
+    if (operation.shape === 'group') return { kind: 'each', items: results.map(outcomeOf).map(itemOutcomeOf) };
+    return { kind: 'done', receipts: results.map(receiptOf) };
   }
 
   async balance(wallet: string): Promise<Balance | undefined> {
@@ -210,24 +217,30 @@ export class GatewayDoor implements Door {
   }
 }
 
-function mutationOf({ shape, postings }: Operation): {
+function mutationOf({ shape, postings, waits }: Operation): {
   field: string;
   input: Record<string, unknown>;
   payload: string;
+  selection: string;
 } {
   const [posting] = postings;
-  if (shape === 'batch')
+  const requests = postings.map((item) => camelCased(itemOf(item)));
+  const selection = RECEIPT;
+  if (shape === 'batch') return { field: 'walletPostBatch', input: { requests }, payload: 'receipts', selection };
+  if (shape === 'group')
     return {
-      field: 'walletPostBatch',
-      input: { requests: postings.map((item) => camelCased(itemOf(item))) },
-      payload: 'receipts',
+      field: 'walletPostEach',
+      input: { requests, wait: waits },
+      payload: 'outcomes',
+      selection: `receipt { ${RECEIPT} } refusal { code message detail hint }`,
     };
   if (!posting) throw new Error('nothing to post');
   const { name, args } = callOf(posting);
-  return { field: camelCase(name), input: camelCased(args), payload: 'receipt' };
+  return { field: camelCase(name), input: camelCased(args), payload: 'receipt', selection };
 }
 
-function itemOf({ kind, wallet, counterparty, amount, key, expiresAt, metadata }: Posting) {
+/** As one of many. */
+export function itemOf({ kind, wallet, counterparty, amount, key, hold, transfer, expiresAt, metadata }: Posting) {
   return {
     kind,
     wallet_id: wallet,
@@ -236,6 +249,15 @@ function itemOf({ kind, wallet, counterparty, amount, key, expiresAt, metadata }
     idem_key: key,
     expires_at: expiresAt ?? null,
     metadata,
+    hold_id: hold ?? null,
+    transfer_id: transfer ?? null,
+  };
+}
+
+function outcomeOf({ receipt, refusal }: Record<string, unknown>) {
+  return {
+    receipt: receipt ? receiptOf(receipt as Record<string, unknown>) : null,
+    refusal: refusal as Refusal | null,
   };
 }
 

@@ -1,7 +1,7 @@
 /** A ledger as the migrations make it, with wallets for callers, and the login of its jobs. */
 import type pg from 'pg';
 import { migrateAll, urlOf, withClient } from '../../../bench/databases.ts';
-import { call } from '../helpers.ts';
+import { call, type Session } from '../helpers.ts';
 import type { Stock } from './operations.ts';
 
 /** To be copied for each round. */
@@ -32,16 +32,19 @@ export function asJob(url: string): string {
 export async function openWallets(client: pg.Client): Promise<Stock> {
   const stock: Stock = { assets: [], holds: [], booked: [] };
   for (const code of ASSETS) {
-    await call(client, 'asset_create', { code, name: 'For the proof' });
-    const wallets: string[] = [];
-    for (let owner = 1; owner <= HOT + COLD; owner += 1) {
-      const { id } = await call<{ id: string }>(client, 'wallet_open', {
-        owner_id: `player ${owner}`,
-        asset_code: code,
-      });
-      wallets.push(id);
-    }
+    const wallets = await openAsset(client, code, HOT + COLD);
     stock.assets.push({ hot: wallets.slice(0, HOT), cold: wallets.slice(HOT) });
   }
   return stock;
+}
+
+/** A new asset with so many empty wallets. */
+export async function openAsset(client: Session, code: string, count: number): Promise<string[]> {
+  await call(client, 'asset_create', { code, name: 'For the proof' });
+  const wallets: string[] = [];
+  for (let owner = 1; owner <= count; owner += 1) {
+    const { id } = await call<{ id: string }>(client, 'wallet_open', { owner_id: `player ${owner}`, asset_code: code });
+    wallets.push(id);
+  }
+  return wallets;
 }

@@ -1,4 +1,4 @@
-/** What clients ask for: postings, each with a key of its own, sent one by one, as a batch, or in one transaction. */
+/** What clients ask for: postings, each with a key of its own, sent one by one, as a batch, each for itself, or in one transaction. */
 import type { Receipt } from '../helpers.ts';
 import type { Chance } from './chance.ts';
 
@@ -20,10 +20,12 @@ export interface Posting {
   metadata: Record<string, unknown>;
 }
 
-/** All of its postings are booked, or none. */
+/** All of its postings are booked, or none; of a group each for itself. */
 export interface Operation {
-  shape: 'single' | 'batch' | 'transaction';
+  shape: 'single' | 'batch' | 'group' | 'transaction';
   postings: Posting[];
+  /** Whether a group waits for wallets that others have locked. */
+  waits?: boolean;
   /** Undone by the client itself. */
   rollsBack?: boolean;
 }
@@ -69,6 +71,9 @@ export interface Stock {
   booked: { wallet: string; id: string; amount: number }[];
 }
 
+/** How often each shape comes. */
+export type Shapes = Record<Operation['shape'], number>;
+
 const REMEMBERED = 500;
 
 const KINDS: Record<Kind, number> = {
@@ -81,33 +86,40 @@ const KINDS: Record<Kind, number> = {
   release: 3,
   reversal: 5,
 };
-/** What a batch may hold, and what a job may ask for. */
-const BATCHED = only('top_up', 'bonus', 'spend', 'transfer');
+/** What a job may ask for. */
 const A_JOBS = only('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release');
-const SHAPES = { single: 88, batch: 7, transaction: 5 };
+const SHAPES: Shapes = { single: 78, batch: 7, group: 10, transaction: 5 };
+const MOST_IN_BATCH = 12;
+const MOST_IN_GROUP = 24;
 
 export class Operations {
   readonly #stock: Stock;
   readonly #chance: Chance;
   readonly #newKey: () => string;
+  readonly #shapes: Shapes;
 
-  constructor(stock: Stock, chance: Chance, newKey: () => string) {
+  constructor(stock: Stock, chance: Chance, newKey: () => string, shapes: Partial<Shapes> = SHAPES) {
     this.#stock = stock;
     this.#chance = chance;
     this.#newKey = newKey;
+    this.#shapes = { single: 0, batch: 0, group: 0, transaction: 0, ...shapes };
   }
 
   next(): Operation {
-    const shape = this.#chance.weighted(SHAPES);
+    const shape = this.#chance.weighted(this.#shapes);
     if (shape === 'single') return { shape, postings: [this.posting(this.#chance.weighted(KINDS))] };
-    if (shape === 'batch') {
-      const postings = Array.from({ length: this.#chance.int(1, 12) }, () =>
-        this.posting(this.#chance.weighted(BATCHED)),
-      );
-      return { shape, postings };
-    }
+    if (shape === 'batch') return { shape, postings: this.#many(MOST_IN_BATCH) };
+    if (shape === 'group') return { shape, postings: this.#many(MOST_IN_GROUP), waits: this.#chance.happens(50) };
     const postings = [this.posting(this.#chance.weighted(A_JOBS)), this.posting(this.#chance.weighted(A_JOBS))];
     return { shape, postings, rollsBack: this.#chance.happens(20) };
+  }
+
+  /** Half of them of kinds that every door takes. */
+  #many(most: number): Posting[] {
+    const kinds = this.#chance.happens(50) ? KINDS : A_JOBS;
+    return Array.from({ length: this.#chance.int(1, most) }, () =>
+      this.posting(this.#chance.weighted<Kind>(kinds as Record<Kind, number>)),
+    );
   }
 
   posting(kind: Kind): Posting {

@@ -1,12 +1,14 @@
 /** What a caller knows after an answer, or without one. Anything that is not foreseen here is a finding. */
 import pg from 'pg';
-import { publicError } from '../../../src/errors.ts';
+import { nameOfCode, publicError } from '../../../src/errors.ts';
 import type { GraphqlError } from '../../../src/testing.ts';
-import type { Receipt } from '../helpers.ts';
+import type { Outcome as Answered, Receipt } from '../helpers.ts';
 import { isAway } from './away.ts';
 
 export type Outcome =
   | { kind: 'done'; receipts: Receipt[] }
+  /** Of many calls in one, each for itself: in their order. */
+  | { kind: 'each'; items: ItemOutcome[] }
   /** By a rule of the ledger; nothing was booked. */
   | { kind: 'refused'; code: string }
   /** Nothing was booked, and the same call may be sent again. */
@@ -14,6 +16,22 @@ export type Outcome =
   /** The same call, sent again, will tell. */
   | { kind: 'unknown'; code: string }
   | { kind: 'finding'; text: string };
+
+export type ItemOutcome =
+  | { kind: 'done'; receipt: Receipt }
+  /** The facts are those of the refusal. */
+  | { kind: 'refused'; code: string; facts: Record<string, unknown> }
+  /** Its wallet was locked by another call: it was not tried. */
+  | { kind: 'again'; code: string };
+
+const SKIPPED = nameOfCode('55P03');
+
+/** What came of one of many calls; its code may be an SQLSTATE or its name. */
+export function itemOutcomeOf({ receipt, refusal }: Answered): ItemOutcome {
+  if (receipt) return { kind: 'done', receipt };
+  const code = nameOfCode(refusal?.code ?? '');
+  return code === SKIPPED ? { kind: 'again', code } : { kind: 'refused', code, facts: refusal?.detail ?? {} };
+}
 
 const AGAIN = ['40001', '40P01', '55P03', '57014'];
 /** Of what a session threw; `sent` tells whether the call may have reached the server. */

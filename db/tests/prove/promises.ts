@@ -6,7 +6,7 @@ import type { Tally } from './tally.ts';
 /** What the caller of one posting has been told. */
 export interface Promised {
   posting: Posting;
-  /** Whether it is the first of its operation. */
+  /** Whether it is the first of its operation, or has an outcome of its own. */
   leads: boolean;
   /** Once acknowledged. */
   receipt?: Receipt;
@@ -43,9 +43,9 @@ export class Promises {
   }
 
   /** Before it is sent for the first time. */
-  open({ postings }: Operation): void {
+  open({ shape, postings }: Operation): void {
     for (const [index, posting] of postings.entries())
-      this.byKey.set(keyOf(posting), { posting, leads: index === 0, inDoubt: false });
+      this.byKey.set(keyOf(posting), { posting, leads: index === 0 || shape === 'group', inDoubt: false });
   }
 
   /** With `inDoubt`, an earlier attempt went unanswered and might still be booked. */

@@ -1,28 +1,36 @@
 /** `npm run prove`: what the ledger keeps of its promises while everything fails; `-- --help` lists the options. */
 import { fileURLToPath } from 'node:url';
-import { createProgress } from '../../../bench/progress.ts';
+import { withClient } from '../../../bench/databases.ts';
+import { createProgress, type Progress } from '../../../bench/progress.ts';
 import { describeOrigin } from '../../../bench/record.ts';
 import { command, wholeNumber } from '../../../src/commands/command.ts';
 import { UsageError } from '../../../src/exit.ts';
 import { Chance } from './chance.ts';
+import { checkAtRest, withChecker } from './checker.ts';
 import { Cluster } from './cluster.ts';
 import { proveLossIsSeen } from './control.ts';
+import { connectOperator, crowd } from './crowd.ts';
 import { FAULTS } from './faults.ts';
 import { renderTally } from './report.ts';
-import { prepareLedger } from './ledger.ts';
+import { openAsset, prepareLedger, TEMPLATE } from './ledger.ts';
 import { runRound } from './round.ts';
 import { Tally } from './tally.ts';
 
 const DATA = fileURLToPath(new URL('../../../.data/prove', import.meta.url));
 const ROUND_SECONDS = 60;
+const CLIENTS = 16;
+const CROWD_CLIENTS = 8;
+const CROWD_WALLETS = 10;
 
-const HELP = `npm run prove -- [--seconds N] [--seed N] [--clients N] [--faults a,b,c] [--setting name=value]
+const HELP = `npm run prove -- [--seconds N] [--seed N] [--clients N] [--faults a,b,c] [--setting name=value] [--crowd]
 
   --seconds   of load, in rounds of at most ${ROUND_SECONDS} (60)
   --seed      of the choices (a new one)
-  --clients   callers at a time (16)
+  --clients   callers at a time (${CLIENTS})
   --faults    of ${FAULTS.join(', ')} (all); "none" for none
-  --setting   of PostgreSQL, to see what a weaker one loses; may be given several times`;
+  --setting   of PostgreSQL, to see what a weaker one loses; may be given several times
+  --crowd     instead of all that: groups over the same ${CROWD_WALLETS} wallets, in random orders, on ${CROWD_CLIENTS} connections, or as many
+              as --clients says; none may deadlock, none that is not to wait may wait`;
 
 interface Options {
   seconds: number;
@@ -30,12 +38,14 @@ interface Options {
   clients: number;
   faults: string[];
   settings: Record<string, string>;
+  crowd: boolean;
 }
 
 const OPTIONS = {
   seconds: { type: 'string', default: '60' },
   seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
-  clients: { type: 'string', default: '16' },
+  clients: { type: 'string' },
+  crowd: { type: 'boolean', default: false },
   faults: { type: 'string', default: FAULTS.join(',') },
   setting: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
@@ -58,6 +68,7 @@ await command({ help: HELP, options: OPTIONS }, async (values) => {
     });
   try {
     await prepareLedger(cluster.url('postgres'));
+    if (options.crowd) return await proveCrowd(options, cluster, tally, progress);
     const hasFailover = options.faults.includes('failover');
     if (hasFailover) {
       progress.show('adding a synchronous standby');
@@ -103,9 +114,10 @@ process.exit();
 function readOptions(values: {
   seconds: string;
   seed: string;
-  clients: string;
+  clients?: string | undefined;
   faults: string;
   setting: string[];
+  crowd: boolean;
 }): Options {
   const faults = values.faults === 'none' ? [] : values.faults.split(',');
   const unknown = faults.filter((name) => !FAULTS.includes(name));
@@ -113,10 +125,42 @@ function readOptions(values: {
   return {
     seconds: wholeNumber('seconds', values.seconds),
     seed: wholeNumber('seed', values.seed),
-    clients: wholeNumber('clients', values.clients),
+    clients: wholeNumber('clients', values.clients ?? String(values.crowd ? CROWD_CLIENTS : CLIENTS)),
     faults,
+    crowd: values.crowd,
     settings: Object.fromEntries(values.setting.map(readSetting)),
   };
+}
+
+async function proveCrowd(
+  { seconds, seed, clients }: Options,
+  cluster: Cluster,
+  tally: Tally,
+  progress: Progress,
+): Promise<number> {
+  const database = 'wallet_prove_crowd';
+  await cluster.administer(`create database ${database} template ${TEMPLATE}`);
+  const url = cluster.url(database);
+  const wallets = await withClient(url, (client) => openAsset(client, 'GOLD', CROWD_WALLETS));
+  const end = Date.now() + seconds * 1000;
+  const ticking = setInterval(() => {
+    progress.show(tally.summary);
+  }, 5_000);
+  const { promises, calls, deadlocks, waits } = await crowd({
+    ...{ wallets, clients, tally, chance: new Chance(seed), name: `crowd-${seed}` },
+    connect: () => connectOperator(url),
+    isOver: () => Date.now() > end,
+  }).finally(() => {
+    clearInterval(ticking);
+  });
+  await withChecker(url, (client) => checkAtRest(client, promises, tally));
+  progress.clear();
+  const [server] = await cluster.administer<{ version: string }>("select current_setting('server_version') as version");
+  console.log(renderTally(tally, seed, describeOrigin(server?.version ?? 'unknown')));
+  console.log(
+    `deadlocks = ${deadlocks}, waits = ${waits}, calls = ${calls}, connections = ${clients}, wallets = ${wallets.length}`,
+  );
+  return tally.isClean && deadlocks + waits === 0 ? 0 : 1;
 }
 
 function readSetting(text: string): [string, string] {
