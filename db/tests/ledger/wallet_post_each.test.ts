@@ -1,9 +1,11 @@
+import { ageTo } from '../aged.ts';
 import {
   call,
   createDatabase,
   type Database,
   expectSound,
   forceHead,
+  inMs,
   MAX_BALANCE,
   newAsset,
   newKey,
@@ -356,6 +358,26 @@ describe('wallet_post_each', () => {
 
     expect(codesOf(outcomes)).toEqual(['WLFND', 'booked', 'booked', 'booked']);
     expect(outcomes.map(({ receipt }) => receipt?.replayed)).toEqual([undefined, false, false, true]);
+  });
+
+  it('leaves nothing of what it refuses, not even what had fallen due and would have been booked with it', async () => {
+    const asset = await newAsset(db);
+    const [wallet_id, other] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset)];
+    const soon = await inMs(db, 3_600_000);
+    const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey(), expires_at: soon });
+    await call(db, 'wallet_bonus', { wallet_id, amount: 3, idem_key: newKey(), expires_at: soon });
+    await ageTo(db, soon);
+    const before = await rowsOf(db, wallet_id);
+    const refused = [spend(wallet_id, 6), item('capture', wallet_id, { hold_id }), transfer(wallet_id, other, 6)];
+
+    const outcomes = await postEach(db, [topUp(other, 1), ...refused, topUp(other, 2)]);
+
+    expect(codesOf(outcomes)).toEqual(['booked', 'WLFND', 'WLHLD', 'WLFND', 'booked']);
+    expect(await rowsOf(db, wallet_id)).toEqual(before);
+    // A release by the clock, an expiry, and the spend.
+    expect(codesOf(await postEach(db, [spend(wallet_id, 5)]))).toEqual(['booked']);
+    expect(await rowsOf(db, wallet_id)).toEqual({ transfers: before.transfers + 3, entries: before.entries + 3 });
+    await expectSound(db);
   });
 
   it('books 500 movements of one wallet in their order, as single calls would', async () => {

@@ -128,31 +128,6 @@ const LOCKS: Mutant[] = [
     ],
   },
   {
-    name: 'a batch locks its wallets as its items come',
-    tests: ['ledger/wallet_post_batch', 'ledger/wallet_post_each'],
-    edits: [helper('lock_group', 'perform from ledger_private.lock_wallets(v_ids)', 'null')],
-  },
-  {
-    name: 'a call that is not to wait waits',
-    tests: ['ledger/wallet_post_each'],
-    edits: [helper('lock_free_wallets', ' skip locked', '')],
-  },
-  {
-    name: 'a later item overtakes one that was skipped',
-    tests: ['ledger/wallet_post_each'],
-    edits: [helper('skipped_items', 'v_skipped[v_item.numbers[i]] := true;', 'null;')],
-  },
-  {
-    name: 'a group does not lock who received what it takes back',
-    tests: ['ledger/wallet_post_each'],
-    edits: [helper('group_wallets', "case when r.kind = 'reversal' then", 'case when false then')],
-  },
-  {
-    name: 'a group goes on with a movement that was committed while it waited',
-    tests: ['ledger/wallet_post_each'],
-    edits: [helper('lock_group', "exists (select from unnest(requests) r where r.kind = 'reversal')", 'false')],
-  },
-  {
     name: 'the sweep waits for who is at work on a wallet',
     tests: ['holds'],
     edits: [helper('sweep', ' skip locked', '')],
@@ -723,7 +698,33 @@ const REVERSALS: Mutant[] = [
   },
 ];
 
-const BATCHES: Mutant[] = [
+/** Many calls in one: batches, and each for itself. */
+const GROUPS: Mutant[] = [
+  {
+    name: 'a batch locks its wallets as its items come',
+    tests: ['ledger/wallet_post_batch', 'prove/crowd'],
+    edits: [helper('lock_group', 'perform from ledger_private.lock_wallets(v_ids)', 'null')],
+  },
+  {
+    name: 'a call that is not to wait waits',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('lock_free_wallets', ' skip locked', '')],
+  },
+  {
+    name: 'a later item overtakes one that was skipped',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('skipped_items', 'v_skipped[v_item.numbers[i]] := true;', 'null;')],
+  },
+  {
+    name: 'a group does not lock who received what it takes back',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('group_wallets', "case when r.kind = 'reversal' then", 'case when false then')],
+  },
+  {
+    name: 'a group goes on with a movement that was committed while it waited',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('lock_group', "exists (select from unnest(requests) r where r.kind = 'reversal')", 'false')],
+  },
   {
     name: 'a batch leaves out what is refused and all after it, and books the rest',
     tests: ['ledger/wallet_post_batch'],
@@ -886,6 +887,38 @@ const BATCHES: Mutant[] = [
         'usual_moves',
         'where o.wallet_id = w.id limit 1) is null)',
         'where o.wallet_id = w.id limit 1) is null or true)',
+      ),
+    ],
+  },
+  {
+    name: 'the outcomes of usual calls in one come in the order of their wallets',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('post_usual', 'order by e.transfer_id;', 'order by e.wallet_id, e.seq;')],
+  },
+  {
+    name: 'an item that was skipped is booked, and has the outcome of another',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('post_others', ' where not skipped[i]', '')],
+  },
+  {
+    name: 'above READ COMMITTED a wallet that is skipped is an outcome',
+    tests: ['ledger/wallet_post_each'],
+    edits: [helper('lock_group', 'cardinality(v_skipped) > 0 and current_setting', 'false and current_setting')],
+  },
+  {
+    name: 'an item that is refused leaves behind what had fallen due',
+    tests: ['ledger/wallet_post_each'],
+    edits: [
+      helper(
+        'outcome_of',
+        'begin\n  return row(ledger_private.post_item(item), null)::ledger.outcome;\n',
+        'begin\n  perform ledger_private.settle(array[item.wallet_id], clock_timestamp());\n  begin\n' +
+          '  return row(ledger_private.post_item(item), null)::ledger.outcome;\n',
+      ),
+      helper(
+        'outcome_of',
+        'v_detail::jsonb, v_hint)::ledger.refusal)::ledger.outcome;\nend\n',
+        'v_detail::jsonb, v_hint)::ledger.refusal)::ledger.outcome;\n  end;\nend\n',
       ),
     ],
   },
@@ -1331,7 +1364,7 @@ export const MUTANTS: Mutant[] = [
   ...BONUS,
   ...HOLDS,
   ...REVERSALS,
-  ...BATCHES,
+  ...GROUPS,
   ...GUARDS,
   ...PROOFS,
   ...CRASHES,
