@@ -62,22 +62,23 @@ const open = async (owner_id: string, asset_code: string): Promise<string> =>
 
 describe('a wallet that is opened while a list that names it is under way', () => {
   /** What stands before the item, so that this one is among usual calls or behind them; and the item. */
-  const SHAPES: [what: string, first: string, second: string][] = [
-    ['a top-up behind a usual call', 'top_up', 'top_up'],
-    ['a top-up behind a hold', 'hold', 'top_up'],
-    ['a bonus that expires', 'top_up', 'bonus'],
-    ['a transfer to it', 'top_up', 'transfer'],
+  const SHAPES: [what: string, first: string[], second: string][] = [
+    ['a top-up behind a usual call', ['top_up'], 'top_up'],
+    ['a top-up behind a hold', ['hold'], 'top_up'],
+    ['a top-up among usual calls behind a hold', ['hold', 'top_up'], 'top_up'],
+    ['a bonus that expires', ['top_up'], 'bonus'],
+    ['a transfer to it', ['top_up'], 'transfer'],
   ];
   const CASES = [true, false].flatMap((wait) => SHAPES.map((shape) => [wait, ...shape] as const));
 
-  async function arrange(first: string, second: string) {
+  async function arrange(first: string[], second: string) {
     const asset = await newAsset(db);
     const [low, high] = await ownersInOrder(asset);
     const known = await newWallet(db, asset, { owner: high, bought: 10 });
     const { rows } = await db.query<{ id: string }>('select ledger.wallet_id($1, $2) as id', [low, asset]);
     const late = rows[0]?.id ?? '';
     const requests = [
-      item(first, known, 1),
+      ...first.map((kind) => item(kind, known, 1)),
       second === 'transfer'
         ? item('transfer', known, 1, { counterparty_id: late })
         : item(second, late, 1, second === 'bonus' ? { expires_at: '2102-01-01T00:00:00Z' } : {}),
@@ -103,10 +104,10 @@ describe('a wallet that is opened while a list that names it is under way', () =
 
       await goOn();
 
-      expect(codesOf(await answer)).toEqual(['booked', 'WLNOW', 'booked']);
+      expect(codesOf(await answer)).toEqual([...first.map(() => 'booked'), 'WLNOW', 'booked']);
       expect(await both).toBe('locked');
       await other.query('commit');
-      expect(codesOf(await postEach(db, requests))).toEqual(['booked', 'booked', 'booked']);
+      expect(codesOf(await postEach(db, requests))).toEqual(requests.map(() => 'booked'));
       expect(await rowsOf(db, late)).toMatchObject({ entries: 1 });
       await expectSound(db);
     },
@@ -118,9 +119,9 @@ describe('a wallet that is opened while a list that names it is under way', () =
     await open(low, asset);
     await goOn();
 
-    expect(await refusal(answer)).toMatchObject({ code: 'WLNOW', detail: { index: 1, wallet_id: late } });
+    expect(await refusal(answer)).toMatchObject({ code: 'WLNOW', detail: { index: first.length, wallet_id: late } });
     expect(await rowsOf(db, known)).toEqual({ transfers: 1, entries: 1 });
-    expect(await postBatch(db, requests)).toHaveLength(3);
+    expect(await postBatch(db, requests)).toHaveLength(requests.length);
     await expectSound(db);
   });
 });
