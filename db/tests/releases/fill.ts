@@ -1,4 +1,4 @@
-/** Fills a ledger with some of everything: all kinds, all tables, wallets in every state, what is due and what is not, what is sealed and what is not. */
+/** Fills a ledger with some of everything: all kinds and tables, wallets in every state, what is due and what is not, sealed and not. */
 import type pg from 'pg';
 import { call, callAll, inMs, passed, postBatch, postEach, type WalletRequest } from '../helpers.ts';
 import { keepSeals, sealAll } from '../seals.ts';
