@@ -259,25 +259,32 @@ begin
 end
 $$;
 
--- Counts top-ups, in groups of which each item stands for itself.
+-- One group of top-ups, of which each stands for itself, in a transaction of its own.
+create procedure bench.post_each(players uuid[], size int, key text, inout calls bigint)
+language plpgsql
+as $$
+declare
+  v_count int := cardinality(players);
+  v_requests ledger.wallet_request[] := array(
+    select row('top_up', players[1 + floor(random() * v_count)::int], null, 1, key || n, null, '{}', null, null)::ledger.wallet_request
+      from generate_series(calls, calls + size - 1) n);
+begin
+  perform count(*) from ledger.wallet_post_each(v_requests);
+  commit;
+  calls := calls + size;
+end
+$$;
+
 create procedure bench.run_each(crowd text, size int, seconds float8, inout calls bigint default 0)
 language plpgsql
 as $$
 declare
   v_players uuid[] := array(select p.id from bench.players p where p.crowd = run_each.crowd order by p.n);
-  v_count int := cardinality(v_players);
   v_key text := gen_random_uuid() || '-';
   v_end timestamptz := clock_timestamp() + make_interval(secs => seconds);
-  v_requests ledger.wallet_request[];
 begin
-  loop
-    v_requests := array(
-      select row('top_up', v_players[1 + floor(random() * v_count)::int], null, 1, v_key || n, null, '{}', null, null)::ledger.wallet_request
-        from generate_series(calls, calls + size - 1) n);
-    perform count(*) from ledger.wallet_post_each(v_requests);
-    commit;
-    calls := calls + size;
-    exit when clock_timestamp() >= v_end;
+  while clock_timestamp() < v_end loop
+    call bench.post_each(v_players, size, v_key, calls);
   end loop;
 end
 $$;
@@ -286,11 +293,12 @@ create procedure bench.count_each(crowd text, size int, groups int)
 language plpgsql
 as $$
 declare
+  v_players uuid[] := array(select p.id from bench.players p where p.crowd = count_each.crowd order by p.n);
+  v_key text := gen_random_uuid() || '-';
   v_calls bigint := 0;
 begin
   for n in 1 .. groups loop
-    -- It ends after the first.
-    call bench.run_each(crowd, size, 0, v_calls);
+    call bench.post_each(v_players, size, v_key, v_calls);
   end loop;
 end
 $$;

@@ -9,6 +9,7 @@ import { callInEach, openSessions } from './sessions.ts';
 export const CALLS = 'In the database: calls';
 export const HOUSE = 'In the database: one house account';
 export const BATCHES = 'In the database: batches, counted in transfers';
+export const GROUPS = 'In the database: each for itself, counted in top-ups';
 export const BESIDE = 'In the database: beside pgledger';
 
 export const FLOOR = 'floor: three bare inserts';
@@ -16,23 +17,27 @@ export const ONE_ASSET = 'top-ups of one asset';
 export const PGLEDGER = { transfers: 'pgledger: transfers', topUps: 'pgledger: top-ups from one house account' };
 export const batchesOf = (size: number): string => `batches of ${size.toLocaleString('en')}`;
 
+export const groupsOf = (size: number): string => `top-ups in groups of ${size.toLocaleString('en')}`;
+
 /** Crowds of players; `open_players` makes them. */
-const CROWDS = { gold: 1, spread: 100, ten: 1, batch: 1 };
+const CROWDS = { gold: 1, spread: 100, ten: 1, one: 1, batch: 1 };
 type Crowd = keyof typeof CROWDS;
+/** Crowds that are smaller than the others. */
+const WALLETS: Partial<Record<string, number>> = { ten: 10, one: 1 };
 
 const CONNECTIONS = [1, 8, 32];
 const CONTENDED = [8, 32];
 const BATCH_SIZES = [1, 10, 100, 1_000, 10_000];
 
 export const ledger: Part = {
-  titles: [CALLS, HOUSE, BATCHES, BESIDE],
+  titles: [CALLS, HOUSE, BATCHES, GROUPS, BESIDE],
   async prepare(bench) {
     const { sizes, progress, cleaning } = bench;
     const url = await makeDatabase(bench, 'wallet_bench_ledger');
     progress(`In the database: ${sizes.wallets} wallets`);
     await withClient(url, async (client) => {
       for (const [crowd, assets] of Object.entries(CROWDS)) {
-        await fillCrowd(client, crowd, assets, crowd === 'ten' ? 10 : sizes.wallets);
+        await fillCrowd(client, crowd, assets, WALLETS[crowd] ?? sizes.wallets);
       }
       await settle(client);
     });
@@ -43,6 +48,11 @@ export const ledger: Part = {
       name,
       connections,
       run: (seconds) => callInEach(sessions.slice(0, connections), `run_${procedure}`, [crowd, seconds]),
+    });
+    const each = (name: string, crowd: Crowd, size: number, connections: number): Contender => ({
+      name,
+      connections,
+      run: (seconds) => callInEach(sessions.slice(0, connections), 'run_each', [crowd, size, seconds]),
     });
     const groups: Group[] = [
       {
@@ -72,6 +82,18 @@ export const ledger: Part = {
           connections: 1,
           run: (seconds) => callInEach(sessions.slice(0, 1), 'run_batch', ['batch', size, seconds]),
         })),
+      },
+      {
+        title: GROUPS,
+        contenders: [
+          ...CONTENDED.flatMap((connections) => [
+            calls(FLOOR, 'floor', 'gold', connections),
+            calls('single top-ups', 'top_up', 'gold', connections),
+            each(groupsOf(32), 'gold', 32, connections),
+          ]),
+          calls('single top-ups of one wallet', 'top_up', 'one', 1),
+          each(`${groupsOf(1_000)} of one wallet`, 'one', 1_000, 1),
+        ],
       },
     ];
     if (bench.wanted(BESIDE)) groups.push(...(await beside(bench, calls)));

@@ -146,6 +146,7 @@
 --!include functions/ledger_private/batch/post_item.sql
 --!include functions/ledger_private/batch/outcome_of.sql
 --!include functions/ledger_private/batch/bonus_parts.sql
+--!include functions/ledger_private/batch/usual_head.sql
 --!include functions/ledger_private/batch/usual_moves.sql
 --!include functions/ledger_private/batch/usual_entries.sql
 --!include functions/ledger_private/batch/post_usual.sql

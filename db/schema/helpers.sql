@@ -54,29 +54,3 @@ create type ledger_private.line as (
   hash bytea,
   usual boolean
 );
-
--- What a usual request does to a wallet, and what stands in it before the call.
-create type ledger_private.move as (
-  place bigint,
-  acting boolean,
-  id uuid,
-  kind ledger.transfer_kind,
-  wallet_id uuid,
-  -- Which of the moves in this wallet.
-  rank bigint,
-  amount bigint,
-  part bigint,
-  idem_key text,
-  metadata jsonb,
-  to_wallet uuid,
-  to_seq bigint,
-  head_seq bigint,
-  balance bigint,
-  bonus_balance bigint,
-  bought bigint,
-  granted bigint,
-  spent bigint,
-  sent bigint,
-  created_at timestamptz,
-  hash bytea
-);

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:1e7853c48636dd8b7a35a11d3273e39558aaaeb2
+--! Hash: sha1:d01cb06b3ae128db6733af57c0c0752f6571a989
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1478,32 +1478,6 @@ create type ledger_private.line as (
   at_time timestamptz,
   hash bytea,
   usual boolean
-);
-
--- What a usual request does to a wallet, and what stands in it before the call.
-create type ledger_private.move as (
-  place bigint,
-  acting boolean,
-  id uuid,
-  kind ledger.transfer_kind,
-  wallet_id uuid,
-  -- Which of the moves in this wallet.
-  rank bigint,
-  amount bigint,
-  part bigint,
-  idem_key text,
-  metadata jsonb,
-  to_wallet uuid,
-  to_seq bigint,
-  head_seq bigint,
-  balance bigint,
-  bonus_balance bigint,
-  bought bigint,
-  granted bigint,
-  spent bigint,
-  sent bigint,
-  created_at timestamptz,
-  hash bytea
 );
 --! EndIncluded schema/helpers.sql
 --! Included schema/gateway.sql
@@ -4321,66 +4295,123 @@ reach are numbers, by which bonus_balances says what bonus credits each has befo
 
 revoke all on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) from public;
 --! EndIncluded functions/ledger_private/batch/bonus_parts.sql
+--! Included functions/ledger_private/batch/usual_head.sql
+create or replace function ledger_private.usual_head(wallet_id uuid)
+returns table (
+  id uuid,
+  asset_code text,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
+)
+language sql
+stable
+as $$
+  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
+    coalesce(e.topped_up_total, 0), coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0),
+    e.created_at, e.hash
+  from ledger.wallets w
+  left join lateral (
+    select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
+  ) e on true
+  where w.id = usual_head.wallet_id and w.status = 'open' and coalesce(e.held_balance, 0) = 0
+    and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
+    -- So far below the end that no list of requests reaches it.
+    and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0)
+      <= 8000000000000000000
+    and (coalesce(e.bonus_balance, 0) = 0 or (
+      select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1
+    ) is null)
+$$;
+
+comment on function ledger_private.usual_head(uuid) is
+$$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
+reserved, none of its credits expires, and its asset has no limits. No row for any other.$$;
+
+revoke all on function ledger_private.usual_head(uuid) from public;
+--! EndIncluded functions/ledger_private/batch/usual_head.sql
 --! Included functions/ledger_private/batch/usual_moves.sql
 create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], ids uuid[])
-returns setof ledger_private.move
+returns table (
+  place bigint,
+  acting boolean,
+  transfer_id uuid,
+  kind ledger.transfer_kind,
+  amount bigint,
+  part bigint,
+  idem_key text,
+  metadata jsonb,
+  to_wallet uuid,
+  to_seq bigint,
+  wallet_id uuid,
+  rank bigint,
+  head_seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
+)
 language sql
 stable
 as $$
   with items as materialized (
-    select r.place, r.id, r.kind, r.wallet_id, r.counterparty_id, r.amount, r.idem_key, coalesce(r.metadata, '{}') as metadata,
+    select r.place, r.id as transfer_id, r.kind, r.wallet_id, r.counterparty_id, r.amount, r.idem_key,
+        coalesce(r.metadata, '{}') as metadata,
         -- As in post_own and post_between.
         (r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id) = 0
           and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
             or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
           and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
           and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true as plain
-      from rows from (unnest(requests), unnest(ids)) with ordinality
-        r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, id, place)
+      from rows from (unnest(requests), unnest(ids)) with ordinality r (
+        kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, id, place)
   ), heads as materialized (
-    select row_number() over () as number, w.id as head_of, w.asset_code, coalesce(e.seq, 0) as seq, coalesce(e.balance, 0) as balance,
-        coalesce(e.bonus_balance, 0) as bonus_balance, coalesce(e.topped_up_total, 0) as bought, coalesce(e.granted_total, 0) as granted,
-        coalesce(e.spent_total, 0) as spent, coalesce(e.sent_total, 0) as sent, e.created_at, e.hash
-      from (select i.wallet_id as id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
-      join ledger.wallets w on w.id = n.id
-      left join lateral (
-        select h.seq, h.balance, h.bonus_balance, h.held_balance, h.topped_up_total, h.granted_total, h.spent_total, h.sent_total, h.created_at, h.hash
-          from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
-      ) e on true
-      where w.status = 'open' and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
-        and coalesce(e.held_balance, 0) = 0
-        -- So far below the end that no list of requests reaches it.
-        and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0) <= 8000000000000000000
-        and (coalesce(e.bonus_balance, 0) = 0
-          or (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1) is null)
+    select row_number() over () as number, h.*
+      from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
+      cross join lateral ledger_private.usual_head(n.wallet_id) h
   ), lines as materialized (
-    select i.place, i.id, i.kind, i.amount, i.plain, a.acting, h.*, row_number() over (partition by h.head_of order by i.place) as rank,
-        case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata
+    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain, case when a.acting then i.idem_key end as idem_key,
+        case when a.acting then i.metadata end as metadata, h.*,
+        row_number() over (partition by h.id order by i.place) as rank
       from items i
       join (values (true), (false)) a (acting) on a.acting or i.kind = 'transfer'
-      left join heads h on h.head_of = case when a.acting then i.wallet_id else i.counterparty_id end
+      left join heads h on h.id = case when a.acting then i.wallet_id else i.counterparty_id end
   ), moves as materialized (
-    select l.*, o.head_of as to_wallet, o.seq + o.rank as to_seq, o.number as to_number,
-        l.plain and l.number is not null and (not l.acting or l.kind <> 'transfer' or o.asset_code = l.asset_code) is true as usual
+    select l.*, o.id as to_wallet, o.seq + o.rank as to_seq, o.number as to_number,
+        l.plain and l.id is not null and (l.kind <> 'transfer' or not l.acting or o.asset_code = l.asset_code) as usual
       from lines l
       left join lines o on o.place = l.place and l.acting and not o.acting
   ), bonus (parts) as materialized (
-    select ledger_private.bonus_parts(kinds => array_agg(m.kind order by m.place), amounts => array_agg(m.amount order by m.place),
+    select ledger_private.bonus_parts(
+        kinds => array_agg(m.kind order by m.place), amounts => array_agg(m.amount order by m.place),
         from_numbers => array_agg(m.number order by m.place), to_numbers => array_agg(m.to_number order by m.place),
         bonus_balances => (select array_agg(h.bonus_balance order by h.number) from heads h))
       from moves m
-      where m.acting and m.place < (select coalesce(min(u.place), 9223372036854775807) from moves u where not u.usual)
+      where m.acting
+        and m.place < (select coalesce(min(u.place), 9223372036854775807) from moves u where u.usual is not true)
   )
-  select m.place, m.acting, m.id, m.kind, m.head_of, m.rank, m.amount, (select b.parts from bonus b)[m.place], m.idem_key, m.metadata, m.to_wallet,
-    m.to_seq, m.seq, m.balance, m.bonus_balance, m.bought, m.granted, m.spent, m.sent, m.created_at, m.hash
+  select m.place, m.acting, m.transfer_id, m.kind, m.amount, (select b.parts from bonus b)[m.place], m.idem_key,
+    m.metadata, m.to_wallet, m.to_seq, m.id, m.rank, m.seq, m.balance, m.bonus_balance, m.bought, m.granted, m.spent,
+    m.sent, m.created_at, m.hash
   from moves m
   where m.place <= (select cardinality(b.parts) from bonus b)
 $$;
 
 comment on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) is
-$$What the first of many requests, whose wallets are locked, write where nothing but the balance can refuse them: not for
-what they ask, nor for what stands in their wallets. A row for each wallet of each request, with what stands in it; ids are those of their transfers.
-Keys are not looked up.$$;
+$$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
+balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
+each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of the
+transfers.$$;
 
 revoke all on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) from public;
 --! EndIncluded functions/ledger_private/batch/usual_moves.sql
@@ -4404,42 +4435,46 @@ as $$
       cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
   ), lines as (
     -- Begins with what stands in each wallet, and goes on wallet by wallet.
-    select 0::bigint as place, false as acting, m.wallet_id, 0::bigint as rank, m.balance, m.bonus_balance, m.bought, m.granted, m.spent, m.sent,
-        m.created_at, m.hash
+    select 0::bigint as place, false as acting, m.wallet_id, 0::bigint as rank, m.balance, m.bonus_balance, m.bought,
+        m.granted, m.spent, m.sent, m.created_at, m.hash
       from moves m
       where m.rank = 1
     union all
-    select n.place, n.acting, n.wallet_id, n.rank, n.new_balance, n.new_bonus_balance, n.new_bought, n.new_granted, n.new_spent, n.new_sent, n.new_created_at,
-        ledger_private.entry_digest(previous_hash => n.old_hash, wallet_id => n.wallet_id, transfer_id => n.id, seq => n.seq, amount => n.amount,
-          bonus_amount => n.part, held_amount => 0, balance => n.new_balance, bonus_balance => n.new_bonus_balance, held_balance => 0,
-          paid_balance => n.new_balance - n.new_bonus_balance, free_balance => n.new_balance, topped_up_total => n.new_bought, granted_total => n.new_granted,
-          spent_total => n.new_spent, sent_total => n.new_sent, created_at => n.new_created_at, kind => n.kind, debit => n.debit, credit => n.credit,
-          actor => n.actor, idem_key => n.idem_key, metadata_hash => ledger_private.metadata_hash(n.metadata), to_wallet => n.to_wallet,
-          to_seq => n.to_seq, requested_amount => n.requested_amount)
+    select n.place, n.acting, n.wallet_id, n.rank, n.balance_after, n.bonus_after, n.bought_after, n.granted_after,
+        n.spent_after, n.sent_after, n.at_time, ledger_private.entry_digest(
+          previous_hash => n.hash_before, wallet_id => n.wallet_id, transfer_id => n.transfer_id, seq => n.seq,
+          amount => n.amount, bonus_amount => n.part, held_amount => 0, balance => n.balance_after,
+          bonus_balance => n.bonus_after, held_balance => 0, paid_balance => n.balance_after - n.bonus_after,
+          free_balance => n.balance_after, topped_up_total => n.bought_after, granted_total => n.granted_after,
+          spent_total => n.spent_after, sent_total => n.sent_after, created_at => n.at_time, kind => n.kind,
+          debit => n.debit, credit => n.credit, actor => n.actor, idem_key => n.idem_key,
+          metadata_hash => ledger_private.metadata_hash(n.metadata), to_wallet => n.to_wallet, to_seq => n.to_seq,
+          requested_amount => n.requested_amount)
       from (
-        select m.*, l.hash as old_hash, l.balance + m.sign * m.amount as new_balance, l.bonus_balance + m.sign * m.part as new_bonus_balance,
-            l.bought + case m.kind when 'top_up' then m.amount else 0 end as new_bought,
-            l.granted + case m.kind when 'bonus' then m.amount else 0 end as new_granted,
-            l.spent + case m.kind when 'spend' then m.amount else 0 end as new_spent,
-            l.sent + case when m.sign < 0 and m.kind = 'transfer' then m.amount else 0 end as new_sent,
-            greatest(at_time, l.created_at) as new_created_at
+        select m.*, l.hash as hash_before, greatest(usual_entries.at_time, l.created_at) as at_time,
+            l.balance + m.sign * m.amount as balance_after, l.bonus_balance + m.sign * m.part as bonus_after,
+            l.bought + case m.kind when 'top_up' then m.amount else 0 end as bought_after,
+            l.granted + case m.kind when 'bonus' then m.amount else 0 end as granted_after,
+            l.spent + case m.kind when 'spend' then m.amount else 0 end as spent_after,
+            l.sent + case when m.kind = 'transfer' and m.acting then m.amount else 0 end as sent_after
           from lines l
           join moves m on m.wallet_id = l.wallet_id and m.rank = l.rank + 1
           offset 0
       ) n
   )
-  select m.wallet_id, m.id, m.seq, m.amount, m.part, 0, l.balance, l.bonus_balance, 0, l.balance - l.bonus_balance,
-    l.balance, l.bought, l.granted, l.spent, l.sent, l.created_at, pg_current_xact_id(), m.kind, m.debit, m.credit,
-    m.actor, m.idem_key, m.to_wallet, m.to_seq, m.requested_amount, null::bigint, null::uuid, null::uuid, null::timestamptz, m.metadata,
-    l.hash
+  select m.wallet_id, m.transfer_id, m.seq, m.amount, m.part, 0, l.balance, l.bonus_balance, 0,
+    l.balance - l.bonus_balance, l.balance, l.bought, l.granted, l.spent, l.sent, l.created_at, pg_current_xact_id(),
+    m.kind, m.debit, m.credit, m.actor, m.idem_key, m.to_wallet, m.to_seq, m.requested_amount, null::bigint, null::uuid,
+    null::uuid, null::timestamptz, m.metadata, l.hash
   from moves m
   join lines l on l.place = m.place and l.acting = m.acting
   where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
 $$;
 
 comment on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) is
-$$The entries of the first of many requests, with their hashes, up to the one which is not usual or whose balance does not suffice. Each
-follows what stands in its wallet and the requests before it; ids are those of their transfers.$$;
+$$The entries of the first of many requests, whose wallets are locked, up to the one that something can refuse. Each
+follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the first
+entries of all wallets, then the second ones, and so on.$$;
 
 revoke all on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) from public;
 --! EndIncluded functions/ledger_private/batch/usual_entries.sql
@@ -4504,13 +4539,16 @@ begin
     v_booked := 0;
     if v_size > 0 then
       -- Not a slice, for which the whole list would be copied each time.
-      v_window := array(select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i);
+      v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
+        select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
+      end;
       return query select r, null::ledger.refusal from ledger_private.post_usual(v_window) r;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;
     end if;
     if v_booked < v_size or v_size = 0 then
-      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those behind it is lost.
+      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those
+      -- behind it is lost.
       if v_done < cardinality(requests) then
         if all_or_nothing then
           v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;

@@ -17,13 +17,16 @@ begin
     v_booked := 0;
     if v_size > 0 then
       -- Not a slice, for which the whole list would be copied each time.
-      v_window := array(select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i);
+      v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
+        select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
+      end;
       return query select r, null::ledger.refusal from ledger_private.post_usual(v_window) r;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;
     end if;
     if v_booked < v_size or v_size = 0 then
-      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those behind it is lost.
+      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those
+      -- behind it is lost.
       if v_done < cardinality(requests) then
         if all_or_nothing then
           v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;

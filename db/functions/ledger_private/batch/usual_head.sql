@@ -1,0 +1,39 @@
+create or replace function ledger_private.usual_head(wallet_id uuid)
+returns table (
+  id uuid,
+  asset_code text,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
+)
+language sql
+stable
+as $$
+  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
+    coalesce(e.topped_up_total, 0), coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0),
+    e.created_at, e.hash
+  from ledger.wallets w
+  left join lateral (
+    select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
+  ) e on true
+  where w.id = usual_head.wallet_id and w.status = 'open' and coalesce(e.held_balance, 0) = 0
+    and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
+    -- So far below the end that no list of requests reaches it.
+    and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0)
+      <= 8000000000000000000
+    and (coalesce(e.bonus_balance, 0) = 0 or (
+      select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1
+    ) is null)
+$$;
+
+comment on function ledger_private.usual_head(uuid) is
+$$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
+reserved, none of its credits expires, and its asset has no limits. No row for any other.$$;
+
+revoke all on function ledger_private.usual_head(uuid) from public;
