@@ -15,8 +15,7 @@ exception
 end
 $$;
 
-comment on function gateway.take_poller_turn() is
+comment on function gateway.take_poller_turn is
   'Whether the caller polls the feed, until its transaction ends: of all sessions one at a time. Never waits.';
 
-revoke all on function gateway.take_poller_turn() from public;
-grant execute on function gateway.take_poller_turn() to wallet_worker;
+grant execute on function gateway.take_poller_turn to wallet_worker;

@@ -40,7 +40,7 @@ begin
 end
 $$;
 
-comment on function ledger.asset_create(text, text, int) is
+comment on function ledger.asset_create is
 $$@resultFieldName asset
 Creates an asset. Repeating the call with the same facts changes nothing.
 
@@ -50,5 +50,4 @@ Creates an asset. Repeating the call with the same facts changes nothing.
 
 Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale.$$;
 
-revoke all on function ledger.asset_create(text, text, int) from public;
-grant execute on function ledger.asset_create(text, text, int) to wallet_operator;
+grant execute on function ledger.asset_create to wallet_operator;

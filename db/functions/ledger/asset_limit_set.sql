@@ -62,7 +62,7 @@ begin
 end
 $$;
 
-comment on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) is
+comment on function ledger.asset_limit_set is
 $$@resultFieldName limits
 Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged again;
 reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
@@ -76,5 +76,4 @@ reversals never are, and do not give a day's total back. Setting the limits that
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
 
-revoke all on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) from public;
-grant execute on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) to wallet_operator;
+grant execute on function ledger.asset_limit_set to wallet_operator;

@@ -6,8 +6,7 @@ begin atomic
   select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1;
 end;
 
-comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set, and for players.';
+comment on function ledger.assets_limits is 'The limits in force; null where none were ever set, and for players.';
 
-revoke all on function ledger.assets_limits(ledger.assets) from public;
-grant execute on function ledger.assets_limits(ledger.assets)
+grant execute on function ledger.assets_limits
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -10,10 +10,9 @@ return case
   else (select e.wallet_id::text from ledger.entries e where e.transfer_id = entry.transfer_id and e.actor is not null)
 end;
 
-comment on function ledger.entries_counterparty(ledger.entries) is
+comment on function ledger.entries_counterparty is
 $$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
 reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
 
-revoke all on function ledger.entries_counterparty(ledger.entries) from public;
-grant execute on function ledger.entries_counterparty(ledger.entries)
+grant execute on function ledger.entries_counterparty
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

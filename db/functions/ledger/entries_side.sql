@@ -12,10 +12,9 @@ return case
   else 'credit'
 end;
 
-comment on function ledger.entries_side(ledger.entries) is
+comment on function ledger.entries_side is
 $$@notNull
 Debit or credit: a credit raises the wallet's balance, a debit lowers it.$$;
 
-revoke all on function ledger.entries_side(ledger.entries) from public;
-grant execute on function ledger.entries_side(ledger.entries)
+grant execute on function ledger.entries_side
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

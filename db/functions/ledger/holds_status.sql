@@ -8,11 +8,10 @@ return case
   else ledger_private.closing_status(ledger.holds_closing(hold))
 end;
 
-comment on function ledger.holds_status(ledger.holds) is
+comment on function ledger.holds_status is
 $$@notNull
 Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it reserves nothing, and cannot be
 captured or released.$$;
 
-revoke all on function ledger.holds_status(ledger.holds) from public;
-grant execute on function ledger.holds_status(ledger.holds)
+grant execute on function ledger.holds_status
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

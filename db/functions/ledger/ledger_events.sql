@@ -55,7 +55,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_events(text, int) is
+comment on function ledger.ledger_events is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the transactions that
@@ -68,5 +68,4 @@ the numbers of its entries tell the order.
 Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a restored ledger no longer has
 (reason: malformed, epoch, cursor_unknown).$$;
 
-revoke all on function ledger.ledger_events(text, int) from public;
-grant execute on function ledger.ledger_events(text, int) to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger.ledger_events to wallet_service, wallet_operator, wallet_auditor, wallet_job;

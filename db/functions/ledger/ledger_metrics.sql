@@ -49,7 +49,7 @@ as $$
   select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision from place p
 $$;
 
-comment on function ledger.ledger_metrics() is
+comment on function ledger.ledger_metrics is
 $$@behavior -*
 Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets that could not be
 settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of the last verification without
@@ -58,5 +58,4 @@ sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_s
 first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open
 (horizon_age_transactions).$$;
 
-revoke all on function ledger.ledger_metrics() from public;
-grant execute on function ledger.ledger_metrics() to wallet_auditor, wallet_gateway;
+grant execute on function ledger.ledger_metrics to wallet_auditor, wallet_gateway;

@@ -45,7 +45,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_notify(text, int) is
+comment on function ledger.ledger_notify is
 $$@behavior -*
 Reads the feed on from a cursor and notifies whoever listens: for each wallet of a player that has new entries the channel wallet:<id>, with the
 number of the newest as payload. Never part of a posting: transactions that notify commit one after the other, in the whole database. Returns the
@@ -57,5 +57,4 @@ cursor to go on from, whether there may be more already, and how many transfers 
 
 Refuses as ledger_events does, with INVALID_ARGUMENT (WLARG): then start again without a cursor.$$;
 
-revoke all on function ledger.ledger_notify(text, int) from public;
-grant execute on function ledger.ledger_notify(text, int) to wallet_job;
+grant execute on function ledger.ledger_notify to wallet_job;

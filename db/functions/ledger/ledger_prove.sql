@@ -33,7 +33,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_prove(jsonb) is
+comment on function ledger.ledger_prove is
 $$@behavior -*
 Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it was done and how many
 findings came of it.
@@ -42,5 +42,4 @@ findings came of it.
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
-revoke all on function ledger.ledger_prove(jsonb) from public;
-grant execute on function ledger.ledger_prove(jsonb) to wallet_job;
+grant execute on function ledger.ledger_prove to wallet_job;

@@ -56,7 +56,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_seal(int) is
+comment on function ledger.ledger_seal is
 $$@behavior -*
 Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose hash covers those before it, and
 over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications); the totals of the house's accounts;
@@ -67,5 +67,4 @@ that is still open has booked is left to a later block. Call it again, in a tran
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
-revoke all on function ledger.ledger_seal(int) from public;
-grant execute on function ledger.ledger_seal(int) to wallet_job;
+grant execute on function ledger.ledger_seal to wallet_job;

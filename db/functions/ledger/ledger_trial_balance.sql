@@ -38,11 +38,10 @@ as $$
   order by s.asset_code, s.account = 'player', s.account
 $$;
 
-comment on function ledger.ledger_trial_balance(text) is
+comment on function ledger.ledger_trial_balance is
 $$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits have the same sum. It is
 right at any moment; it takes milliseconds where blocks are closed, and longer the more was booked since the last one.
 
 - assetCode: one asset; all of them if left out.$$;
 
-revoke all on function ledger.ledger_trial_balance(text) from public;
-grant execute on function ledger.ledger_trial_balance(text) to wallet_auditor;
+grant execute on function ledger.ledger_trial_balance to wallet_auditor;

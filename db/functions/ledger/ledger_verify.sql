@@ -62,7 +62,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_verify(uuid) is
+comment on function ledger.ledger_verify is
 $$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
 means that it is sound.
 
@@ -101,5 +101,4 @@ Rules:
 - seal_entry: what was sealed is there, and what was to be sealed was
 - seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true$$;
 
-revoke all on function ledger.ledger_verify(uuid) from public;
-grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;
+grant execute on function ledger.ledger_verify to wallet_auditor;

@@ -15,7 +15,7 @@ as $$
   select f.* from ledger_private.verify_closed() f
 $$;
 
-comment on function ledger.ledger_verify_seals(jsonb) is
+comment on function ledger.ledger_verify_seals is
 $$@behavior -*
 Proves the seals again from the rows that they sealed, in one snapshot; and that the ledger still has those that were kept elsewhere. Every
 broken rule is a row.
@@ -32,5 +32,4 @@ Rules:
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
-revoke all on function ledger.ledger_verify_seals(jsonb) from public;
-grant execute on function ledger.ledger_verify_seals(jsonb) to wallet_auditor;
+grant execute on function ledger.ledger_verify_seals to wallet_auditor;

@@ -21,7 +21,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_balance(uuid) is
+comment on function ledger.wallet_balance is
 $$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest entry. Available is what
 can be spent at this instant: holds that have expired since reserve nothing any more, and bonus credits that have expired since are left out, unless
 an open hold pins them.
@@ -30,6 +30,5 @@ an open hold pins them.
 
 Refuses with WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_balance(uuid) from public;
-grant execute on function ledger.wallet_balance(uuid)
+grant execute on function ledger.wallet_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -23,7 +23,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_balance_at(uuid, timestamptz) is
+comment on function ledger.wallet_balance_at is
 $$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
 exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
 Available is what could be spent then: holds that had expired by then reserve nothing any more, and bonus credits that had
@@ -35,6 +35,5 @@ expired are left out, whether that was booked by then or not. An instant in the 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG) for no instant, WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT (WLARG) for an instant before
 the wallet existed.$$;
 
-revoke all on function ledger.wallet_balance_at(uuid, timestamptz) from public;
-grant execute on function ledger.wallet_balance_at(uuid, timestamptz)
+grant execute on function ledger.wallet_balance_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -17,7 +17,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is
+comment on function ledger.wallet_bonus is
 $$@resultFieldName receipt
 Grants free credits: from promotions to the wallet, where they count as bonus credits and are spent before bought ones.
 
@@ -33,6 +33,4 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_CLOSED (WLCLS),
 LIMIT_EXCEEDED (WLLIM).$$;
 
-revoke all on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) from public;
-grant execute on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_bonus to wallet_service, wallet_operator, wallet_job;

@@ -47,7 +47,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) is
+comment on function ledger.wallet_capture is
 $$@resultFieldName receipt
 Ends a hold with the purchase: spends up to what it reserved, also credits that expired meanwhile, and frees the rest, of which what has expired is
 booked to breakage by the next entry, in the same transaction; the receipt's available is without it.
@@ -63,5 +63,4 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD), LIMIT_EXCEEDED (WLLIM),
 INSUFFICIENT_FUNDS (WLFND) for more than the hold reserved.$$;
 
-revoke all on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) from public;
-grant execute on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_capture to wallet_service, wallet_operator, wallet_job;

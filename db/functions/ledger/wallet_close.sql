@@ -10,7 +10,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_close(uuid, text) is
+comment on function ledger.wallet_close is
 $$@resultFieldName wallet
 Closes an empty wallet: nothing books until it is reopened. What is due in it is booked first. A wallet that is closed stays as it is.
 
@@ -20,5 +20,4 @@ Closes an empty wallet: nothing books until it is reopened. What is due in it is
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT (WLARG) for a wallet
 that is not empty, with its balance.$$;
 
-revoke all on function ledger.wallet_close(uuid, text) from public;
-grant execute on function ledger.wallet_close(uuid, text) to wallet_operator;
+grant execute on function ledger.wallet_close to wallet_operator;

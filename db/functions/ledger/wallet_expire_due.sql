@@ -33,7 +33,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_expire_due(int) is
+comment on function ledger.wallet_expire_due is
 $$@behavior -*
 Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to breakage. Skips wallets that
 others are at work on; those book it themselves. Skips wallets where the booking fails, and books the others: ledger_unsettled tells which they
@@ -45,5 +45,4 @@ settled: call it again, in a transaction of its own, until that is 0.
 Refuses with INVALID_ARGUMENT (WLARG). Errors that are not a wallet's, such as 40001, 40P01, 55P03 or a cancelled statement, end the call, and
 nothing is booked.$$;
 
-revoke all on function ledger.wallet_expire_due(int) from public;
-grant execute on function ledger.wallet_expire_due(int) to wallet_job;
+grant execute on function ledger.wallet_expire_due to wallet_job;

@@ -59,7 +59,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_explain(uuid) is
+comment on function ledger.wallet_explain is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
@@ -70,6 +70,5 @@ is not among them: its credits are listed as free, or as expired, before that is
 
 Refuses with WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_explain(uuid) from public;
-grant execute on function ledger.wallet_explain(uuid)
+grant execute on function ledger.wallet_explain
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -10,7 +10,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_freeze(uuid, text) is
+comment on function ledger.wallet_freeze is
 $$@resultFieldName wallet
 Freezes a wallet: no spend, transfer, hold or capture leaves it; top-ups, bonuses, transfers to it, reversals, releases and expiry still book.
 A wallet that is frozen stays as it is.
@@ -20,5 +20,4 @@ A wallet that is frozen stays as it is.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), WALLET_CLOSED (WLCLS).$$;
 
-revoke all on function ledger.wallet_freeze(uuid, text) from public;
-grant execute on function ledger.wallet_freeze(uuid, text) to wallet_operator;
+grant execute on function ledger.wallet_freeze to wallet_operator;

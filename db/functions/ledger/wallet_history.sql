@@ -17,12 +17,11 @@ begin atomic
   order by e.seq;
 end;
 
-comment on function ledger.wallet_history(uuid, timestamptz, timestamptz) is
+comment on function ledger.wallet_history is
 $$@behavior -*
 The history of a wallet that the caller may see, oldest first: what was booked at or after from_time and before to_time; null is no bound.
 So the history up to an instant and the one from it on have each entry once. Of a transfer received, a player sees the entry alone:
 counterparty, key, actor and metadata are for the sender alone, and come as null.$$;
 
-revoke all on function ledger.wallet_history(uuid, timestamptz, timestamptz) from public;
-grant execute on function ledger.wallet_history(uuid, timestamptz, timestamptz)
+grant execute on function ledger.wallet_history
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

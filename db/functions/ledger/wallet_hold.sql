@@ -46,7 +46,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_hold(uuid, bigint, text, timestamptz, jsonb) is
+comment on function ledger.wallet_hold is
 $$@resultFieldName receipt
 Reserves credits for a purchase that is not certain yet: what is available falls, the balance does not. The receipt names the hold_id, with which
 they are captured or released, once. Reserved are bonus credits first, the earliest expiry first; while the hold is open they do not expire.
@@ -62,6 +62,4 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_FROZEN (WLFRZ) or
 WALLET_CLOSED (WLCLS), INSUFFICIENT_FUNDS (WLFND).$$;
 
-revoke all on function ledger.wallet_hold(uuid, bigint, text, timestamptz, jsonb) from public;
-grant execute on function ledger.wallet_hold(uuid, bigint, text, timestamptz, jsonb)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_hold to wallet_service, wallet_operator, wallet_job;

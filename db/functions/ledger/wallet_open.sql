@@ -33,7 +33,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_open(text, text) is
+comment on function ledger.wallet_open is
 $$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
@@ -43,5 +43,4 @@ Opens an owner's wallet of an asset, or returns it as it is where it has been op
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
 
-revoke all on function ledger.wallet_open(text, text) from public;
-grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_open to wallet_service, wallet_operator, wallet_job;

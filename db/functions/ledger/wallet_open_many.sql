@@ -47,7 +47,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_open_many(text[], text) is
+comment on function ledger.wallet_open_many is
 $$@resultFieldName wallets
 Opens the wallets of many owners of one asset, all or none, and returns one for each owner id, in order. A wallet that has
 been opened before is returned as it is.
@@ -58,5 +58,4 @@ been opened before is returned as it is.
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS). The detail names the
 owner by its index, counted from 0.$$;
 
-revoke all on function ledger.wallet_open_many(text[], text) from public;
-grant execute on function ledger.wallet_open_many(text[], text) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_open_many to wallet_service, wallet_operator, wallet_job;

@@ -34,7 +34,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_release(uuid, uuid, text, jsonb) is
+comment on function ledger.wallet_release is
 $$@resultFieldName receipt
 Ends a hold without a purchase: all its credits are available again. Those that expired while they were reserved are booked to breakage by the
 next entry, in the same transaction; the receipt's available is without them.
@@ -48,5 +48,4 @@ next entry, in the same transaction; the receipt's available is without them.
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD).$$;
 
-revoke all on function ledger.wallet_release(uuid, uuid, text, jsonb) from public;
-grant execute on function ledger.wallet_release(uuid, uuid, text, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_release to wallet_service, wallet_operator, wallet_job;

@@ -10,7 +10,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_reopen(uuid, text) is
+comment on function ledger.wallet_reopen is
 $$@resultFieldName wallet
 Opens a frozen or closed wallet again. A wallet that is open stays as it is.
 
@@ -19,5 +19,4 @@ Opens a frozen or closed wallet again. A wallet that is open stays as it is.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_reopen(uuid, text) from public;
-grant execute on function ledger.wallet_reopen(uuid, text) to wallet_operator;
+grant execute on function ledger.wallet_reopen to wallet_operator;

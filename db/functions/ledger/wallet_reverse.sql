@@ -37,7 +37,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) is
+comment on function ledger.wallet_reverse is
 $$@resultFieldName receipt
 Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very wallets of the original, sides
 swapped. A spend or capture gives paid credits back before bonus ones, these to the lots they came from, with their own expiry (what has
@@ -56,5 +56,4 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only
 where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
 
-revoke all on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) from public;
-grant execute on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) to wallet_operator;
+grant execute on function ledger.wallet_reverse to wallet_operator;

@@ -11,7 +11,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is
+comment on function ledger.wallet_spend is
 $$@resultFieldName receipt
 Books a purchase in the game or shop: from the wallet to revenue, bonus credits first, and of these the earliest
 expiry first.
@@ -26,5 +26,4 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM),
 INSUFFICIENT_FUNDS (WLFND).$$;
 
-revoke all on function ledger.wallet_spend(uuid, bigint, text, jsonb) from public;
-grant execute on function ledger.wallet_spend(uuid, bigint, text, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_spend to wallet_service, wallet_operator, wallet_job;

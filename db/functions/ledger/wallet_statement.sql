@@ -28,7 +28,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_statement(uuid, timestamptz, timestamptz) is
+comment on function ledger.wallet_statement is
 $$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime, so that
 for any two instants opening + the entries of the period = closing. The entries of the period are those of
 wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was opened,
@@ -40,6 +40,5 @@ all balances are 0.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_statement(uuid, timestamptz, timestamptz) from public;
-grant execute on function ledger.wallet_statement(uuid, timestamptz, timestamptz)
+grant execute on function ledger.wallet_statement
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -11,7 +11,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is
+comment on function ledger.wallet_top_up is
 $$@resultFieldName receipt
 Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
 
@@ -24,5 +24,4 @@ Books credits that were bought with real money: from the treasury to the wallet.
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
 
-revoke all on function ledger.wallet_top_up(uuid, bigint, text, jsonb) from public;
-grant execute on function ledger.wallet_top_up(uuid, bigint, text, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_top_up to wallet_service, wallet_operator, wallet_job;

@@ -17,7 +17,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is
+comment on function ledger.wallet_transfer is
 $$@resultFieldName receipt
 Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits
 and keep their expiry.
@@ -34,6 +34,4 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), S
 WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or
 WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM), INSUFFICIENT_FUNDS (WLFND).$$;
 
-revoke all on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) from public;
-grant execute on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_transfer to wallet_service, wallet_operator, wallet_job;

@@ -10,11 +10,10 @@ return coalesce((
   limit 1
 ), 0);
 
-comment on function ledger.wallets_available(ledger.wallets) is
+comment on function ledger.wallets_available is
 $$@notNull
 What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have expired. Holds and bonus credits
 count as expired from their instant on, before that is booked.$$;
 
-revoke all on function ledger.wallets_available(ledger.wallets) from public;
-grant execute on function ledger.wallets_available(ledger.wallets)
+grant execute on function ledger.wallets_available
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -28,11 +28,10 @@ begin atomic
   );
 end;
 
-comment on function ledger.wallets_holds(ledger.wallets, boolean) is
+comment on function ledger.wallets_holds is
 $$The wallet's holds, newest first.
 
 - open: true for those that are open, false for those that have been captured or released or have expired, booked or not; all if left out.$$;
 
-revoke all on function ledger.wallets_holds(ledger.wallets, boolean) from public;
-grant execute on function ledger.wallets_holds(ledger.wallets, boolean)
+grant execute on function ledger.wallets_holds
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

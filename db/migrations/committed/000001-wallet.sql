@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:d01cb06b3ae128db6733af57c0c0752f6571a989
+--! Hash: sha1:92dadc63f7f904c355c1a268d1e93a7151de2318
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -46,10 +46,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg__guard_insert() is
+comment on function ledger_private.tg__guard_insert is
   'Refuses rows written by hand, also by the owner or a superuser: all that come while no posting function is at work.';
-
-revoke all on function ledger_private.tg__guard_insert() from public;
 --! EndIncluded functions/ledger_private/triggers/tg__guard_insert.sql
 --! Included functions/ledger_private/triggers/tg__append_only.sql
 create or replace function ledger_private.tg__append_only()
@@ -64,10 +62,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg__append_only() is
+comment on function ledger_private.tg__append_only is
   'Refuses to change or remove what has been written, also to the owner or a superuser.';
-
-revoke all on function ledger_private.tg__append_only() from public;
 --! EndIncluded functions/ledger_private/triggers/tg__append_only.sql
 --! Included functions/ledger_private/triggers/tg_entries__arrived.sql
 create or replace function ledger_private.tg_entries__arrived()
@@ -81,11 +77,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_entries__arrived() is
+comment on function ledger_private.tg_entries__arrived is
 $$Marks an entry that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
 refused until begin_epoch() has given it a place.$$;
-
-revoke all on function ledger_private.tg_entries__arrived() from public;
 --! EndIncluded functions/ledger_private/triggers/tg_entries__arrived.sql
 --! Included functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 create or replace function ledger_private.tg_feed_epochs__arrived()
@@ -99,10 +93,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_feed_epochs__arrived() is
+comment on function ledger_private.tg_feed_epochs__arrived is
 $$Lets the epochs of a ledger that replication brings take the place of those that migrating the empty database began.$$;
-
-revoke all on function ledger_private.tg_feed_epochs__arrived() from public;
 --! EndIncluded functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 
 -- Whose rows a player sees
@@ -116,11 +108,10 @@ stable
 -- them from tokens that it has checked. A claim reverts to an empty text on a pooled connection.
 return case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end;
 
-comment on function ledger_private.claimed_subject() is
+comment on function ledger_private.claimed_subject is
   'The subject (sub) of the token that the gateway serves; null in every other session, and without a subject. The only reader of claims.';
 
-revoke all on function ledger_private.claimed_subject() from public;
-grant execute on function ledger_private.claimed_subject() to wallet_player;
+grant execute on function ledger_private.claimed_subject to wallet_player;
 --! EndIncluded functions/ledger_private/callers/claimed_subject.sql
 
 -- Tables and types
@@ -231,9 +222,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_wallets__status_only() is 'Refuses to change anything of a wallet but its status.';
-
-revoke all on function ledger_private.tg_wallets__status_only() from public;
+comment on function ledger_private.tg_wallets__status_only is 'Refuses to change anything of a wallet but its status.';
 --! EndIncluded functions/ledger_private/triggers/tg_wallets__status_only.sql
 create trigger _300_status_only before update on ledger.wallets
   for each row execute function ledger_private.tg_wallets__status_only();
@@ -447,12 +436,11 @@ return case
   else 'credit'
 end;
 
-comment on function ledger.entries_side(ledger.entries) is
+comment on function ledger.entries_side is
 $$@notNull
 Debit or credit: a credit raises the wallet's balance, a debit lowers it.$$;
 
-revoke all on function ledger.entries_side(ledger.entries) from public;
-grant execute on function ledger.entries_side(ledger.entries)
+grant execute on function ledger.entries_side
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/entries_side.sql
 --! Included functions/ledger_private/nodes/is_here.sql
@@ -465,10 +453,9 @@ as $$
     or exists (select from ledger_private.node_ranges r where is_here.wallet_id between r.first_id and r.last_id)
 $$;
 
-comment on function ledger_private.is_here(uuid) is 'Whether a wallet with this id belongs to this database.';
+comment on function ledger_private.is_here is 'Whether a wallet with this id belongs to this database.';
 
-revoke all on function ledger_private.is_here(uuid) from public;
-grant execute on function ledger_private.is_here(uuid) to wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_here to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/is_here.sql
 --! Included functions/ledger_private/nodes/received_from_elsewhere.sql
 create or replace function ledger_private.received_from_elsewhere()
@@ -482,11 +469,10 @@ as $$
     and not exists (select from ledger.entries a where a.transfer_id = e.transfer_id and a.actor is not null)
 $$;
 
-comment on function ledger_private.received_from_elsewhere() is
+comment on function ledger_private.received_from_elsewhere is
 'The received entries of movements whose acting wallets another database has. Where this database has all wallets, there are none.';
 
-revoke all on function ledger_private.received_from_elsewhere() from public;
-grant execute on function ledger_private.received_from_elsewhere() to wallet_auditor, wallet_job;
+grant execute on function ledger_private.received_from_elsewhere to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/received_from_elsewhere.sql
 --! Included functions/ledger_private/nodes/is_from_elsewhere.sql
 create or replace function ledger_private.is_from_elsewhere(entry ledger.entries)
@@ -498,11 +484,10 @@ as $$
     select from ledger_private.received_from_elsewhere() r where r.wallet_id = entry.wallet_id and r.seq = entry.seq)
 $$;
 
-comment on function ledger_private.is_from_elsewhere(ledger.entries) is
+comment on function ledger_private.is_from_elsewhere is
 'Whether an entry is one that was received from a wallet of another database.';
 
-revoke all on function ledger_private.is_from_elsewhere(ledger.entries) from public;
-grant execute on function ledger_private.is_from_elsewhere(ledger.entries) to wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_from_elsewhere to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/is_from_elsewhere.sql
 --! Included functions/ledger_private/nodes/movements.sql
 create or replace function ledger_private.movements()
@@ -515,11 +500,10 @@ as $$
   select r.* from ledger_private.received_from_elsewhere() r
 $$;
 
-comment on function ledger_private.movements() is
+comment on function ledger_private.movements is
 'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
 
-revoke all on function ledger_private.movements() from public;
-grant execute on function ledger_private.movements() to wallet_auditor, wallet_job;
+grant execute on function ledger_private.movements to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/movements.sql
 --! Included functions/ledger_private/nodes/accounts_here.sql
 create or replace function ledger_private.accounts_here(entry ledger.entries)
@@ -535,12 +519,11 @@ as $$
       select from ledger_private.node_ranges r where entry.to_wallet between r.first_id and r.last_id))) x (elsewhere)
 $$;
 
-comment on function ledger_private.accounts_here(ledger.entries) is
+comment on function ledger_private.accounts_here is
 $$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
 Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
 
-revoke all on function ledger_private.accounts_here(ledger.entries) from public;
-grant execute on function ledger_private.accounts_here(ledger.entries) to wallet_auditor, wallet_job;
+grant execute on function ledger_private.accounts_here to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/accounts_here.sql
 
 create view ledger.transfers with (security_invoker) as
@@ -1511,11 +1494,10 @@ as $$
   select to_jsonb(instant)
 $$;
 
-comment on function ledger_private.in_utc(timestamptz) is
+comment on function ledger_private.in_utc is
 $$An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.$$;
 
-revoke all on function ledger_private.in_utc(timestamptz) from public;
-grant execute on function ledger_private.in_utc(timestamptz)
+grant execute on function ledger_private.in_utc
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/in_utc.sql
 --! Included functions/ledger_private/wallets/uuid_v8.sql
@@ -1529,11 +1511,10 @@ return encode(
     8, (get_byte(digest, 8) & 63) | 128
   ), 'hex')::uuid;
 
-comment on function ledger_private.uuid_v8(bytea) is
+comment on function ledger_private.uuid_v8 is
   'A UUID of version 8 (RFC 9562, custom) from the first 16 bytes of a digest.';
 
-revoke all on function ledger_private.uuid_v8(bytea) from public;
-grant execute on function ledger_private.uuid_v8(bytea)
+grant execute on function ledger_private.uuid_v8
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/wallets/uuid_v8.sql
 --! Included functions/ledger_private/hashes/asset_id.sql
@@ -1545,10 +1526,9 @@ as $$
   select ledger_private.uuid_v8(sha256(array_send(array['ledger.asset.v1', convert_to(code, 'UTF8')])))
 $$;
 
-comment on function ledger_private.asset_id(text) is 'The id under which an asset with its limits is sealed: derived from its code.';
+comment on function ledger_private.asset_id is 'The id under which an asset with its limits is sealed: derived from its code.';
 
-revoke all on function ledger_private.asset_id(text) from public;
-grant execute on function ledger_private.asset_id(text) to wallet_auditor;
+grant execute on function ledger_private.asset_id to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_id.sql
 
 -- Refusals: each rule returns one, or null; refuse() ends the call
@@ -1559,11 +1539,10 @@ language sql
 immutable
 return row(code, message, detail, hint)::ledger.refusal;
 
-comment on function ledger_private.refusal(text, text, jsonb, text) is
+comment on function ledger_private.refusal is
   'A refusal: own SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.';
 
-revoke all on function ledger_private.refusal(text, text, jsonb, text) from public;
-grant execute on function ledger_private.refusal(text, text, jsonb, text)
+grant execute on function ledger_private.refusal
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/refusal.sql
 --! Included functions/ledger_private/refusals/refuse.sql
@@ -1587,12 +1566,11 @@ begin
 end
 $$;
 
-comment on function ledger_private.refuse(ledger.refusal, uuid[]) is
+comment on function ledger_private.refuse is
 $$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked wallets: above READ
 COMMITTED their rows may be older than the locks, and then the call ends with 40001 instead.$$;
 
-revoke all on function ledger_private.refuse(ledger.refusal, uuid[]) from public;
-grant execute on function ledger_private.refuse(ledger.refusal, uuid[])
+grant execute on function ledger_private.refuse
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/refuse.sql
 --! Included functions/ledger_private/refusals/invalid_argument.sql
@@ -1602,11 +1580,10 @@ language sql
 immutable
 return ledger_private.refusal('WLARG', format('invalid argument: %s', argument), jsonb_build_object('argument', argument) || facts, hint);
 
-comment on function ledger_private.invalid_argument(text, text, jsonb) is
+comment on function ledger_private.invalid_argument is
   'WLARG: an argument is out of its bounds, named as the function names it.';
 
-revoke all on function ledger_private.invalid_argument(text, text, jsonb) from public;
-grant execute on function ledger_private.invalid_argument(text, text, jsonb)
+grant execute on function ledger_private.invalid_argument
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/invalid_argument.sql
 --! Included functions/ledger_private/refusals/limit_exceeded.sql
@@ -1619,10 +1596,8 @@ return ledger_private.refusal('WLLIM',
   jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', greatest(max - used, 0)::text),
   'Ask for no more than is left, or wait until the limit leaves more.');
 
-comment on function ledger_private.limit_exceeded(uuid, text, bigint, numeric) is
+comment on function ledger_private.limit_exceeded is
   'WLLIM: something would go above a limit: its name, how high it is, and what is left of it.';
-
-revoke all on function ledger_private.limit_exceeded(uuid, text, bigint, numeric) from public;
 --! EndIncluded functions/ledger_private/refusals/limit_exceeded.sql
 --! Included functions/ledger_private/refusals/wallet_not_found.sql
 create or replace function ledger_private.wallet_not_found(wallet_id uuid)
@@ -1632,10 +1607,9 @@ immutable
 return ledger_private.refusal('WLNOW', format('wallet not found: %s', coalesce(wallet_id::text, 'null')),
   jsonb_build_object('wallet_id', wallet_id), 'Open the wallet first, with wallet_open(owner_id, asset_code).');
 
-comment on function ledger_private.wallet_not_found(uuid) is 'WLNOW: a wallet is not there, or is not the caller''s to see.';
+comment on function ledger_private.wallet_not_found is 'WLNOW: a wallet is not there, or is not the caller''s to see.';
 
-revoke all on function ledger_private.wallet_not_found(uuid) from public;
-grant execute on function ledger_private.wallet_not_found(uuid)
+grant execute on function ledger_private.wallet_not_found
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/wallet_not_found.sql
 --! Included functions/ledger_private/refusals/asset_not_found.sql
@@ -1647,9 +1621,7 @@ immutable
 return ledger_private.refusal('WLNOA', format('asset not found: %s', left(asset_code, 64)),
   jsonb_build_object('asset_code', left(asset_code, 64)), 'An operator creates assets with asset_create(code, name, scale).');
 
-comment on function ledger_private.asset_not_found(text) is 'WLNOA: an asset is not there.';
-
-revoke all on function ledger_private.asset_not_found(text) from public;
+comment on function ledger_private.asset_not_found is 'WLNOA: an asset is not there.';
 --! EndIncluded functions/ledger_private/refusals/asset_not_found.sql
 --! Included functions/ledger_private/refusals/asset_mismatch.sql
 create or replace function ledger_private.asset_mismatch(from_asset text, to_asset text)
@@ -1661,9 +1633,7 @@ return case when from_asset <> to_asset then
     jsonb_build_object('from_asset', from_asset, 'to_asset', to_asset), 'Move credits between wallets of one asset.')
 end;
 
-comment on function ledger_private.asset_mismatch(text, text) is 'WLAST: two wallets have different assets; null where they have not.';
-
-revoke all on function ledger_private.asset_mismatch(text, text) from public;
+comment on function ledger_private.asset_mismatch is 'WLAST: two wallets have different assets; null where they have not.';
 --! EndIncluded functions/ledger_private/refusals/asset_mismatch.sql
 --! Included functions/ledger_private/refusals/refuse_stale.sql
 create or replace function ledger_private.refuse_stale()
@@ -1676,10 +1646,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.refuse_stale() is
+comment on function ledger_private.refuse_stale is
   'Ends a transaction whose snapshot is older than the locks it holds with 40001: a retry will do.';
-
-revoke all on function ledger_private.refuse_stale() from public;
 --! EndIncluded functions/ledger_private/refusals/refuse_stale.sql
 --! Included functions/ledger_private/refusals/check_snapshot.sql
 create or replace function ledger_private.check_snapshot(wallet_ids uuid[])
@@ -1715,11 +1683,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_snapshot(uuid[]) is
+comment on function ledger_private.check_snapshot is
 $$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
 refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
-
-revoke all on function ledger_private.check_snapshot(uuid[]) from public;
 --! EndIncluded functions/ledger_private/refusals/check_snapshot.sql
 --! Included functions/ledger_private/wallets/is_key.sql
 create or replace function ledger_private.is_key(value text)
@@ -1734,12 +1700,10 @@ as $$
     and value ~ E'[^\u0001-\u0020\u007f-\u00a0]'
 $$;
 
-comment on function ledger_private.is_key(text) is
+comment on function ledger_private.is_key is
 $$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, of which neither the first nor the last is
 white space and not all are control characters. White space is what Unicode calls so, whatever the locale; all other
 characters count as they are. A trailing blank, from a file for example, would otherwise make another key or owner.$$;
-
-revoke all on function ledger_private.is_key(text) from public;
 --! EndIncluded functions/ledger_private/wallets/is_key.sql
 --! Included functions/ledger_private/refusals/is_metadata.sql
 create or replace function ledger_private.is_metadata(value jsonb)
@@ -1752,10 +1716,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.is_metadata(jsonb) is
+comment on function ledger_private.is_metadata is
   'Whether JSON may be the metadata of a request: an object of at most 8192 bytes. Not inlined: a call without metadata does not set it up.';
-
-revoke all on function ledger_private.is_metadata(jsonb) from public;
 --! EndIncluded functions/ledger_private/refusals/is_metadata.sql
 --! Included functions/ledger_private/wallets/check_owner_id.sql
 create or replace function ledger_private.check_owner_id(owner_id text, facts jsonb default '{}')
@@ -1773,10 +1735,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_owner_id(text, jsonb) is
+comment on function ledger_private.check_owner_id is
   'Refuses with WLARG a text that cannot be an owner id. facts are added to the detail.';
-
-revoke all on function ledger_private.check_owner_id(text, jsonb) from public;
 --! EndIncluded functions/ledger_private/wallets/check_owner_id.sql
 --! Included functions/ledger_private/wallets/check_asset.sql
 create or replace function ledger_private.check_asset(asset_code text)
@@ -1794,10 +1754,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_asset(text) is
+comment on function ledger_private.check_asset is
   'Refuses with WLARG where no asset is named, with WLNOA an asset that is not there.';
-
-revoke all on function ledger_private.check_asset(text) from public;
 --! EndIncluded functions/ledger_private/wallets/check_asset.sql
 
 -- Ids, and who is calling
@@ -1812,14 +1770,13 @@ return ledger_private.uuid_v8(sha256(array_send(array[
   'ledger.wallet.v1', convert_to(owner_id, 'UTF8'), convert_to(asset_code, 'UTF8')
 ])));
 
-comment on function ledger.wallet_id(text, text) is
+comment on function ledger.wallet_id is
 $$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
 
 - ownerId: the player's account number, 1 to 200 characters.
 - assetCode: the asset, such as GOLD.$$;
 
-revoke all on function ledger.wallet_id(text, text) from public;
-grant execute on function ledger.wallet_id(text, text)
+grant execute on function ledger.wallet_id
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_id.sql
 --! Included functions/ledger_private/callers/actor.sql
@@ -1838,10 +1795,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.actor() is
+comment on function ledger_private.actor is
   'Who is calling: role and subject of the gateway''s token, or db: and the database login.';
-
-revoke all on function ledger_private.actor() from public;
 --! EndIncluded functions/ledger_private/callers/actor.sql
 --! Included functions/ledger_private/callers/calling_role.sql
 create or replace function ledger_private.calling_role()
@@ -1851,10 +1806,8 @@ stable
 -- The setting "role" is that of the session, also inside a SECURITY DEFINER function.
 return coalesce(nullif(current_setting('role'), 'none'), session_user)::name;
 
-comment on function ledger_private.calling_role() is
+comment on function ledger_private.calling_role is
   'The role that calls: the one that the session has taken on, or else its login.';
-
-revoke all on function ledger_private.calling_role() from public;
 --! EndIncluded functions/ledger_private/callers/calling_role.sql
 
 -- Hashes: what a row is, byte by byte
@@ -1869,11 +1822,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.text_hash(jsonb) is
+comment on function ledger_private.text_hash is
   'SHA-256 over the text of JSON in UTF-8. Not inlined: a call without metadata does not set it up.';
 
-revoke all on function ledger_private.text_hash(jsonb) from public;
-grant execute on function ledger_private.text_hash(jsonb) to wallet_auditor;
+grant execute on function ledger_private.text_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/text_hash.sql
 --! Included functions/ledger_private/hashes/metadata_hash.sql
 create or replace function ledger_private.metadata_hash(metadata jsonb)
@@ -1886,12 +1838,11 @@ as $$
     else ledger_private.text_hash(metadata) end
 $$;
 
-comment on function ledger_private.metadata_hash(jsonb) is
+comment on function ledger_private.metadata_hash is
 $$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as
 PostgreSQL prints jsonb, in UTF-8.$$;
 
-revoke all on function ledger_private.metadata_hash(jsonb) from public;
-grant execute on function ledger_private.metadata_hash(jsonb) to wallet_auditor;
+grant execute on function ledger_private.metadata_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/metadata_hash.sql
 --! Included functions/ledger_private/hashes/entry_digest.sql
 create or replace function ledger_private.entry_digest(
@@ -1949,26 +1900,14 @@ as $$
   ]))
 $$;
 
-comment on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
-  ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
-) is
+comment on function ledger_private.entry_digest is
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
 wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
 the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
 UTF-8; metadata is its hash. The order is for ever.$$;
 
-revoke all on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
-  bigint, uuid, uuid, timestamptz
-) from public;
-grant execute on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
-  bigint, uuid, uuid, timestamptz
-) to wallet_auditor;
+grant execute on function ledger_private.entry_digest to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_digest.sql
 --! Included functions/ledger_private/hashes/entry_hash.sql
 create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
@@ -1987,11 +1926,10 @@ as $$
     held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
 $$;
 
-comment on function ledger_private.entry_hash(bytea, ledger.entries) is
+comment on function ledger_private.entry_hash is
   'The hash of an entry, from that of the entry before it: see entry_digest.';
 
-revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
-grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
+grant execute on function ledger_private.entry_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_hash.sql
 --! Included functions/ledger_private/hashes/record_hash.sql
 create or replace function ledger_private.record_hash(previous_hash bytea, record_bytes bytea)
@@ -2006,13 +1944,12 @@ as $$
   )
 $$;
 
-comment on function ledger_private.record_hash(bytea, bytea) is
+comment on function ledger_private.record_hash is
 $$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its chain (32 zero bytes for the
 first) and the bytes of the row. There is a chain for each wallet (the wallet itself, then its events), for each asset (the asset, then its
 limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
 
-revoke all on function ledger_private.record_hash(bytea, bytea) from public;
-grant execute on function ledger_private.record_hash(bytea, bytea) to wallet_auditor;
+grant execute on function ledger_private.record_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/record_hash.sql
 --! Included functions/ledger_private/hashes/asset_bytes.sql
 create or replace function ledger_private.asset_bytes(asset ledger.assets)
@@ -2026,12 +1963,11 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.asset_bytes(ledger.assets) is
+comment on function ledger_private.asset_bytes is
 $$Every fact of an asset as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset, which no other
 kind of row begins with. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.asset_bytes(ledger.assets) from public;
-grant execute on function ledger_private.asset_bytes(ledger.assets) to wallet_auditor;
+grant execute on function ledger_private.asset_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_bytes.sql
 --! Included functions/ledger_private/hashes/asset_limit_bytes.sql
 create or replace function ledger_private.asset_limit_bytes(limits ledger.asset_limits)
@@ -2046,12 +1982,11 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.asset_limit_bytes(ledger.asset_limits) is
+comment on function ledger_private.asset_limit_bytes is
 $$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset_limit.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.asset_limit_bytes(ledger.asset_limits) from public;
-grant execute on function ledger_private.asset_limit_bytes(ledger.asset_limits) to wallet_auditor;
+grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_limit_bytes.sql
 --! Included functions/ledger_private/hashes/wallet_bytes.sql
 create or replace function ledger_private.wallet_bytes(wallet ledger.wallets)
@@ -2065,12 +2000,11 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.wallet_bytes(ledger.wallets) is
+comment on function ledger_private.wallet_bytes is
 $$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that entry_hash describes,
 first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.wallet_bytes(ledger.wallets) from public;
-grant execute on function ledger_private.wallet_bytes(ledger.wallets) to wallet_auditor;
+grant execute on function ledger_private.wallet_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_bytes.sql
 --! Included functions/ledger_private/hashes/wallet_event_bytes.sql
 create or replace function ledger_private.wallet_event_bytes(event ledger.wallet_events)
@@ -2084,12 +2018,11 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.wallet_event_bytes(ledger.wallet_events) is
+comment on function ledger_private.wallet_event_bytes is
 $$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text wallet_event.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.wallet_event_bytes(ledger.wallet_events) from public;
-grant execute on function ledger_private.wallet_event_bytes(ledger.wallet_events) to wallet_auditor;
+grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_event_bytes.sql
 --! Included functions/ledger_private/hashes/verification_bytes.sql
 create or replace function ledger_private.verification_bytes(verification ledger.verifications)
@@ -2104,12 +2037,11 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.verification_bytes(ledger.verifications) is
+comment on function ledger_private.verification_bytes is
 $$Every fact of a verification as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text verification.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.verification_bytes(ledger.verifications) from public;
-grant execute on function ledger_private.verification_bytes(ledger.verifications) to wallet_auditor;
+grant execute on function ledger_private.verification_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/verification_bytes.sql
 --! Included functions/ledger_private/hashes/feed_epoch_bytes.sql
 create or replace function ledger_private.feed_epoch_bytes(epoch ledger.feed_epochs)
@@ -2122,12 +2054,11 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) is
+comment on function ledger_private.feed_epoch_bytes is
 $$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text
 feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) from public;
-grant execute on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) to wallet_auditor;
+grant execute on function ledger_private.feed_epoch_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/feed_epoch_bytes.sql
 
 -- Reading the log, now and then
@@ -2141,10 +2072,10 @@ as $$
   select e.* from ledger.entries e where e.wallet_id = head.wallet_id order by e.seq desc limit 1
 $$;
 
-comment on function ledger_private.head(uuid) is 'The wallet''s newest entry: what it has. No row for a wallet without entries.';
+comment on function ledger_private.head is 'The wallet''s newest entry: what it has. No row for a wallet without entries.';
 
-revoke all on function ledger_private.head(uuid) from public;
-grant execute on function ledger_private.head(uuid) to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger_private.head
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/head.sql
 --! Included functions/ledger_private/reading/seq_at.sql
 create or replace function ledger_private.seq_at(wallet_id uuid, at_time timestamptz)
@@ -2183,13 +2114,12 @@ begin
 end
 $$;
 
-comment on function ledger_private.seq_at(uuid, timestamptz) is
+comment on function ledger_private.seq_at is
 $$The number of a wallet's newest entry booked at or before a time; 0 where there is none or the caller may not see the wallet. A
 wallet's time never runs backwards and its numbers have no gaps, so this is a binary search over the primary key: some 20 look-ups
 in a million entries.$$;
 
-revoke all on function ledger_private.seq_at(uuid, timestamptz) from public;
-grant execute on function ledger_private.seq_at(uuid, timestamptz)
+grant execute on function ledger_private.seq_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/seq_at.sql
 --! Included functions/ledger_private/reading/seq_before.sql
@@ -2203,11 +2133,10 @@ as $$
   select ledger_private.seq_at(wallet_id, at_time - interval '1 microsecond')
 $$;
 
-comment on function ledger_private.seq_before(uuid, timestamptz) is
+comment on function ledger_private.seq_before is
 'The number of a wallet''s newest entry booked before a time; 0 where there is none. See seq_at.';
 
-revoke all on function ledger_private.seq_before(uuid, timestamptz) from public;
-grant execute on function ledger_private.seq_before(uuid, timestamptz)
+grant execute on function ledger_private.seq_before
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/seq_before.sql
 --! Included functions/ledger_private/reading/entry_at.sql
@@ -2222,11 +2151,10 @@ as $$
     and e.seq = ledger_private.seq_at(entry_at.wallet_id, entry_at.at_time)
 $$;
 
-comment on function ledger_private.entry_at(uuid, timestamptz) is
+comment on function ledger_private.entry_at is
   'The wallet''s newest entry at or before an instant: its balances were the wallet''s then. Null where there is none.';
 
-revoke all on function ledger_private.entry_at(uuid, timestamptz) from public;
-grant execute on function ledger_private.entry_at(uuid, timestamptz)
+grant execute on function ledger_private.entry_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/entry_at.sql
 --! Included functions/ledger_private/lots/lot_at.sql
@@ -2246,11 +2174,10 @@ begin atomic
   ) d on true;
 end;
 
-comment on function ledger_private.lot_at(ledger.bonus_lots, bigint) is
+comment on function ledger_private.lot_at is
   'What was left in a lot, and how much of that was reserved, as the wallet''s entry of this number left it.';
 
-revoke all on function ledger_private.lot_at(ledger.bonus_lots, bigint) from public;
-grant execute on function ledger_private.lot_at(ledger.bonus_lots, bigint)
+grant execute on function ledger_private.lot_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lots/lot_at.sql
 --! Included functions/ledger_private/holds/due_holds.sql
@@ -2274,12 +2201,11 @@ as $$
     ) is null
 $$;
 
-comment on function ledger_private.due_holds(ledger.entries, timestamptz) is
+comment on function ledger_private.due_holds is
 $$Holds that had expired by an instant and that the wallet's newest entry then had not yet freed: they are void, but what they reserve is still
 in that entry's held balance.$$;
 
-revoke all on function ledger_private.due_holds(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.due_holds(ledger.entries, timestamptz)
+grant execute on function ledger_private.due_holds
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/holds/due_holds.sql
 --! Included functions/ledger_private/reading/available_at.sql
@@ -2318,12 +2244,11 @@ begin
 end
 $$;
 
-comment on function ledger_private.available_at(ledger.entries, timestamptz) is
+comment on function ledger_private.available_at is
 $$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance less what open holds reserve
 and less bonus credits that have expired. What is due counts at once, whether it is booked or not. Null without an entry.$$;
 
-revoke all on function ledger_private.available_at(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.available_at(ledger.entries, timestamptz)
+grant execute on function ledger_private.available_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/available_at.sql
 --! Included functions/ledger_private/reading/balance_of.sql
@@ -2340,11 +2265,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.balance_of(ledger.entries, timestamptz) is
+comment on function ledger_private.balance_of is
   'A wallet''s balances at an instant, from the newest entry that it had then.';
 
-revoke all on function ledger_private.balance_of(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.balance_of(ledger.entries, timestamptz)
+grant execute on function ledger_private.balance_of
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/reading/balance_of.sql
 --! Included functions/ledger_private/lots/reserved_bonus.sql
@@ -2376,11 +2300,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.reserved_bonus(ledger.entries) is
+comment on function ledger_private.reserved_bonus is
   'How much of a wallet''s reserved credits are bonus credits, as its newest entry left it.';
 
-revoke all on function ledger_private.reserved_bonus(ledger.entries) from public;
-grant execute on function ledger_private.reserved_bonus(ledger.entries)
+grant execute on function ledger_private.reserved_bonus
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lots/reserved_bonus.sql
 --! Included functions/ledger_private/lots/free_credits.sql
@@ -2411,12 +2334,11 @@ as $$
   end
 $$;
 
-comment on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz) is
+comment on function ledger_private.free_credits is
 $$What of a wallet's credits of one source is not reserved: paid credits, bonus credits that do not expire (source bonus), or those of one lot.
 Nothing is due in the wallet; reserved_bonus is what of its bonus credits is reserved.$$;
 
-revoke all on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz) from public;
-grant execute on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz)
+grant execute on function ledger_private.free_credits
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lots/free_credits.sql
 --! Included functions/ledger_private/lots/first_expiry.sql
@@ -2449,11 +2371,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.first_expiry(ledger.entries) is
+comment on function ledger_private.first_expiry is
 $$When the first of a wallet's bonus credits expires, or -infinity where something may be due at any time; null where none expires. Cheap where
 nobody knows of expiring credits.$$;
-
-revoke all on function ledger_private.first_expiry(ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/first_expiry.sql
 --! Included functions/ledger_private/lots/bonus_part.sql
 create or replace function ledger_private.bonus_part(kind ledger.transfer_kind, amount bigint, free_bonus bigint)
@@ -2464,10 +2384,8 @@ as $$
   select case kind when 'bonus' then amount when 'top_up' then 0 else least(amount, coalesce(free_bonus, 0)) end
 $$;
 
-comment on function ledger_private.bonus_part(ledger.transfer_kind, bigint, bigint) is
+comment on function ledger_private.bonus_part is
 $$How much of a top-up, bonus, spend or transfer is bonus credits: what leaves a wallet are bonus credits first, as far as they are not reserved.$$;
-
-revoke all on function ledger_private.bonus_part(ledger.transfer_kind, bigint, bigint) from public;
 --! EndIncluded functions/ledger_private/lots/bonus_part.sql
 --! Included functions/ledger_private/holds/closing_status.sql
 create or replace function ledger_private.closing_status(closing ledger.transfers)
@@ -2482,11 +2400,10 @@ return (case
   else 'released'
 end)::ledger.hold_status;
 
-comment on function ledger_private.closing_status(ledger.transfers) is
+comment on function ledger_private.closing_status is
   'What the movement that ended a hold made of it; open where there is none.';
 
-revoke all on function ledger_private.closing_status(ledger.transfers) from public;
-grant execute on function ledger_private.closing_status(ledger.transfers)
+grant execute on function ledger_private.closing_status
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/holds/closing_status.sql
 
@@ -2498,10 +2415,8 @@ language sql
 immutable
 return kind in ('spend', 'transfer', 'hold', 'capture');
 
-comment on function ledger_private.leaves(ledger.transfer_kind) is
+comment on function ledger_private.leaves is
   'Whether a kind of request takes credits out of the acting wallet, or reserves them to leave: what a frozen wallet does not allow.';
-
-revoke all on function ledger_private.leaves(ledger.transfer_kind) from public;
 --! EndIncluded functions/ledger_private/posting/leaves.sql
 --! Included functions/ledger_private/posting/house_account.sql
 create or replace function ledger_private.house_account(kind ledger.transfer_kind)
@@ -2519,12 +2434,11 @@ return case kind
   else 'player'
 end;
 
-comment on function ledger_private.house_account(ledger.transfer_kind) is
+comment on function ledger_private.house_account is
 $$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
 reversal, where the original decides.$$;
 
-revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
-grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
+grant execute on function ledger_private.house_account to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
 --! Included functions/ledger_private/refusals/invalid_request.sql
 create or replace function ledger_private.invalid_request(request ledger_private.request)
@@ -2572,10 +2486,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.invalid_request(ledger_private.request) is
+comment on function ledger_private.invalid_request is
 $$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
-
-revoke all on function ledger_private.invalid_request(ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/refusals/invalid_request.sql
 --! Included functions/ledger_private/refusals/not_found.sql
 create or replace function ledger_private.not_found(request ledger_private.request)
@@ -2601,10 +2513,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.not_found(ledger_private.request) is
+comment on function ledger_private.not_found is
   'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet; null where it is there.';
-
-revoke all on function ledger_private.not_found(ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/refusals/not_found.sql
 --! Included functions/ledger_private/refusals/key_reused.sql
 create or replace function ledger_private.key_reused(first ledger.entries, request ledger_private.request)
@@ -2643,11 +2553,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.key_reused(ledger.entries, ledger_private.request) is
+comment on function ledger_private.key_reused is
 $$WLKEY: a request is not the one which its key was first used for, with the first field that differs and both its values; null where it is
 that one. Who called is not compared.$$;
-
-revoke all on function ledger_private.key_reused(ledger.entries, ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/refusals/key_reused.sql
 --! Included functions/ledger_private/refusals/expiry_passed.sql
 create or replace function ledger_private.expiry_passed(expires_at timestamptz, at_time timestamptz)
@@ -2659,11 +2567,9 @@ return case when expires_at <= at_time then
     jsonb_build_object('expires_at', ledger_private.in_utc(expires_at), 'now', ledger_private.in_utc(at_time)))
 end;
 
-comment on function ledger_private.expiry_passed(timestamptz, timestamptz) is
+comment on function ledger_private.expiry_passed is
 $$WLARG: an expiry is not after a wallet's now; null where it is. Asked after the key has been looked up, because it changes with time: a late
 retry still gets its receipt.$$;
-
-revoke all on function ledger_private.expiry_passed(timestamptz, timestamptz) from public;
 --! EndIncluded functions/ledger_private/refusals/expiry_passed.sql
 --! Included functions/ledger_private/refusals/not_allowed.sql
 create or replace function ledger_private.not_allowed(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
@@ -2677,11 +2583,9 @@ return case
     jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.')
 end;
 
-comment on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) is
+comment on function ledger_private.not_allowed is
 $$WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one: what the wallet's status does not allow; null where it allows it. facts are added
 to the detail.$$;
-
-revoke all on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) from public;
 --! EndIncluded functions/ledger_private/refusals/not_allowed.sql
 --! Included functions/ledger_private/refusals/hold_not_open.sql
 create or replace function ledger_private.hold_not_open(wallet_id uuid, hold_id uuid)
@@ -2707,10 +2611,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.hold_not_open(uuid, uuid) is
+comment on function ledger_private.hold_not_open is
   'WLHLD: a hold has been captured, released or has expired; null where it is open.';
-
-revoke all on function ledger_private.hold_not_open(uuid, uuid) from public;
 --! EndIncluded functions/ledger_private/refusals/hold_not_open.sql
 --! Included functions/ledger_private/refusals/not_reversible.sql
 create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
@@ -2734,11 +2636,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.not_reversible(ledger.entries, bigint, bigint) is
+comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available; all of it where requested is null), or its kind cannot be reversed; null where
 it can.$$;
-
-revoke all on function ledger_private.not_reversible(ledger.entries, bigint, bigint) from public;
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
 --! Included functions/ledger_private/refusals/above_ceiling.sql
 create or replace function ledger_private.above_ceiling(
@@ -2769,11 +2669,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.above_ceiling(uuid, ledger.entries, ledger.transfer_kind, bigint, bigint) is
+comment on function ledger_private.above_ceiling is
 $$WLLIM: an amount would take a wallet's balance, which it changes by change, or a lifetime total above what the ledger counts to; null where it would
 not. head is the wallet's newest entry.$$;
-
-revoke all on function ledger_private.above_ceiling(uuid, ledger.entries, ledger.transfer_kind, bigint, bigint) from public;
 --! EndIncluded functions/ledger_private/refusals/above_ceiling.sql
 --! Included functions/ledger_private/refusals/above_limit.sql
 create or replace function ledger_private.above_limit(
@@ -2821,14 +2719,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.above_limit(
-  ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz
-) is
+comment on function ledger_private.above_limit is
 $$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
 total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
 and are held to the first alone.$$;
-
-revoke all on function ledger_private.above_limit(ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz) from public;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
 --! Included functions/ledger_private/refusals/insufficient_funds.sql
 create or replace function ledger_private.insufficient_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
@@ -2842,10 +2736,8 @@ return case when requested > available then
     'Ask for no more than is available, or top the wallet up first.')
 end;
 
-comment on function ledger_private.insufficient_funds(uuid, bigint, bigint, jsonb) is
+comment on function ledger_private.insufficient_funds is
   'WLFND: more is to be taken out of a wallet, or out of a hold, than is available there; null where it is not. facts are added to the detail.';
-
-revoke all on function ledger_private.insufficient_funds(uuid, bigint, bigint, jsonb) from public;
 --! EndIncluded functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
@@ -2867,10 +2759,7 @@ immutable
 -- Without metadata a request has empty ones, at every door.
 return row(kind, wallet_id, counterparty_id, hold_id, reverses, amount, idem_key, expires_at, coalesce(metadata, '{}'))::ledger_private.request;
 
-comment on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) is
-  'A request by the names of its fields.';
-
-revoke all on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) from public;
+comment on function ledger_private.request is 'A request by the names of its fields.';
 --! EndIncluded functions/ledger_private/posting/request.sql
 --! Included functions/ledger_private/posting/next_entry.sql
 create or replace function ledger_private.next_entry(
@@ -2919,15 +2808,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.next_entry(
-  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
-) is
+comment on function ledger_private.next_entry is
 $$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
 the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
-
-revoke all on function ledger_private.next_entry(
-  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
-) from public;
 --! EndIncluded functions/ledger_private/posting/next_entry.sql
 --! Included functions/ledger_private/posting/acting.sql
 create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
@@ -2947,10 +2830,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.acting(ledger.entries, ledger_private.request) is
+comment on function ledger_private.acting is
   'An entry as that of the wallet which acts: with the request, and who calls. Without a request it is what the system books itself.';
-
-revoke all on function ledger_private.acting(ledger.entries, ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/posting/acting.sql
 --! Included functions/ledger_private/posting/chained.sql
 create or replace function ledger_private.chained(entry ledger.entries)
@@ -2964,10 +2845,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.chained(ledger.entries) is
+comment on function ledger_private.chained is
   'An entry, complete, with its own hash; it comes with that of the entry which it follows.';
-
-revoke all on function ledger_private.chained(ledger.entries) from public;
 --! EndIncluded functions/ledger_private/posting/chained.sql
 --! Included functions/ledger_private/posting/write.sql
 create or replace function ledger_private.write(entries ledger.entries[])
@@ -2984,9 +2863,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.write(ledger.entries[]) is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
-
-revoke all on function ledger_private.write(ledger.entries[]) from public;
+comment on function ledger_private.write is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
 --! EndIncluded functions/ledger_private/posting/write.sql
 --! Included functions/ledger_private/lots/write_lots.sql
 create or replace function ledger_private.write_lots(lots ledger.bonus_lots[], draws ledger.bonus_lot_draws[])
@@ -3057,11 +2934,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) is
+comment on function ledger_private.write_lots is
 $$Writes new lots and what was drawn from lots, new ones included, and keeps the list of open lots. The balances of the draws are worked out
 here; they come in as null.$$;
-
-revoke all on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) from public;
 --! EndIncluded functions/ledger_private/lots/write_lots.sql
 --! Included functions/ledger_private/lots/write_lot.sql
 create or replace function ledger_private.write_lot(receipt ledger.receipt, expires_at timestamptz)
@@ -3081,10 +2956,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_lot(ledger.receipt, timestamptz) is
+comment on function ledger_private.write_lot is
 'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';
-
-revoke all on function ledger_private.write_lot(ledger.receipt, timestamptz) from public;
 --! EndIncluded functions/ledger_private/lots/write_lot.sql
 
 -- Holds and lots
@@ -3106,12 +2979,11 @@ as $$
   ) p
 $$;
 
-comment on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) is
+comment on function ledger_private.closing_draws is
 $$What the end of a hold does to the lots that it pinned: frees all of each, and takes bonus_amount out of them, the earliest expiry first. seq is
 the number of the wallet's entry that ends it.$$;
 
-revoke all on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) from public;
-grant execute on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) to wallet_auditor;
+grant execute on function ledger_private.closing_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/holds/closing_draws.sql
 --! Included functions/ledger_private/holds/close_holds.sql
 create or replace function ledger_private.close_holds(entries ledger.entries[], draws ledger.bonus_lot_draws[])
@@ -3139,10 +3011,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.close_holds(ledger.entries[], ledger.bonus_lot_draws[]) is
+comment on function ledger_private.close_holds is
   'Takes the holds that these entries end off the list of open ones, and writes what that does to the lots which they pinned.';
-
-revoke all on function ledger_private.close_holds(ledger.entries[], ledger.bonus_lot_draws[]) from public;
 --! EndIncluded functions/ledger_private/holds/close_holds.sql
 --! Included functions/ledger_private/lots/draws.sql
 create or replace function ledger_private.draws(entry ledger.entries)
@@ -3187,11 +3057,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.draws(ledger.entries) is
+comment on function ledger_private.draws is
 $$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
 Their balances are null.$$;
-
-revoke all on function ledger_private.draws(ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/draws.sql
 
 -- What is due
@@ -3215,10 +3083,8 @@ as $$
   )
 $$;
 
-comment on function ledger_private.has_due(uuid[], timestamptz) is
+comment on function ledger_private.has_due is
   'Whether any of these wallets has a hold or a lot that is due: by the clock, or by the wallet''s own time where that is ahead.';
-
-revoke all on function ledger_private.has_due(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/has_due.sql
 --! Included functions/ledger_private/expiry/due_lots.sql
 create or replace function ledger_private.due_lots(wallet_ids uuid[], at_time timestamptz)
@@ -3241,10 +3107,8 @@ as $$
   group by u.wallet_id
 $$;
 
-comment on function ledger_private.due_lots(uuid[], timestamptz) is
+comment on function ledger_private.due_lots is
   'Of these wallets, those with lots that are due: what is free in each lot, as its amount, and in all of them.';
-
-revoke all on function ledger_private.due_lots(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/due_lots.sql
 --! Included functions/ledger_private/expiry/free_due_holds.sql
 create or replace function ledger_private.free_due_holds(wallet_ids uuid[], at_time timestamptz)
@@ -3286,10 +3150,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.free_due_holds(uuid[], timestamptz) is
+comment on function ledger_private.free_due_holds is
   'Releases the holds that are due in wallets that are locked, those due for longest first.';
-
-revoke all on function ledger_private.free_due_holds(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/free_due_holds.sql
 --! Included functions/ledger_private/expiry/expire_due_lots.sql
 create or replace function ledger_private.expire_due_lots(wallet_ids uuid[], at_time timestamptz)
@@ -3326,10 +3188,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.expire_due_lots(uuid[], timestamptz) is
+comment on function ledger_private.expire_due_lots is
   'Moves what is free in due lots to breakage, in wallets that are locked: one movement for each wallet.';
-
-revoke all on function ledger_private.expire_due_lots(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/expire_due_lots.sql
 --! Included functions/ledger_private/expiry/settle.sql
 create or replace function ledger_private.settle(wallet_ids uuid[], at_time timestamptz)
@@ -3352,10 +3212,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.settle(uuid[], timestamptz) is
+comment on function ledger_private.settle is
 $$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage.$$;
-
-revoke all on function ledger_private.settle(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/settle.sql
 --! Included functions/ledger_private/expiry/settle_given_back.sql
 create or replace function ledger_private.settle_given_back(entry ledger.entries, draws ledger.bonus_lot_draws[])
@@ -3371,10 +3229,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.settle_given_back(ledger.entries, ledger.bonus_lot_draws[]) is
+comment on function ledger_private.settle_given_back is
   'Books to breakage what an entry gave back to lots that had expired by then, or freed in them.';
-
-revoke all on function ledger_private.settle_given_back(ledger.entries, ledger.bonus_lot_draws[]) from public;
 --! EndIncluded functions/ledger_private/expiry/settle_given_back.sql
 --! Included functions/ledger_private/expiry/due_wallets.sql
 create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int, passed uuid[])
@@ -3404,11 +3260,9 @@ as $$
   limit max_wallets
 $$;
 
-comment on function ledger_private.due_wallets(timestamptz, int, uuid[]) is
+comment on function ledger_private.due_wallets is
 $$Wallets in which a hold or a lot is due, those that have been due for longest first: without those that this sweep has passed, and without those
 that failed before and are not to be tried again yet.$$;
-
-revoke all on function ledger_private.due_wallets(timestamptz, int, uuid[]) from public;
 --! EndIncluded functions/ledger_private/expiry/due_wallets.sql
 --! Included functions/ledger_private/expiry/still_due.sql
 create or replace function ledger_private.still_due(wallet_ids uuid[], at_time timestamptz)
@@ -3428,10 +3282,8 @@ as $$
     order by 1)
 $$;
 
-comment on function ledger_private.still_due(uuid[], timestamptz) is
+comment on function ledger_private.still_due is
   'In which of these wallets something is due by the work lists, which is how due_wallets finds them; by ascending id.';
-
-revoke all on function ledger_private.still_due(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/still_due.sql
 --! Included functions/ledger_private/expiry/settle_each.sql
 create or replace function ledger_private.settle_each(wallet_ids uuid[], at_time timestamptz)
@@ -3472,12 +3324,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.settle_each(uuid[], timestamptz) is
+comment on function ledger_private.settle_each is
 $$Books what is due in wallets that are locked, and returns those where that fails, with the SQLSTATE: all at once, and where that fails each half by
 itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock timeout, cancelled, shutting down,
 out of resources.$$;
-
-revoke all on function ledger_private.settle_each(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/settle_each.sql
 --! Included functions/ledger_private/expiry/sweep.sql
 create or replace function ledger_private.sweep(wallet_ids uuid[], at_time timestamptz)
@@ -3506,11 +3356,9 @@ exception when raise_exception then
 end
 $$;
 
-comment on function ledger_private.sweep(uuid[], timestamptz) is
+comment on function ledger_private.sweep is
 $$Books what is due in these wallets and says how many it settled and which failed. Passes those that others are at work on. Where it settles
 none, it keeps no lock.$$;
-
-revoke all on function ledger_private.sweep(uuid[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/sweep.sql
 --! Included functions/ledger_private/expiry/note_failures.sql
 create or replace function ledger_private.note_failures(failures ledger_private.failure[], at_time timestamptz)
@@ -3543,11 +3391,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.note_failures(ledger_private.failure[], timestamptz) is
+comment on function ledger_private.note_failures is
 $$Keeps the list of wallets that could not be settled: adds those that have just failed, to be tried again after a minute, and twice as long
 after each further failure, up to an hour; takes off those in which nothing is due any more.$$;
-
-revoke all on function ledger_private.note_failures(ledger_private.failure[], timestamptz) from public;
 --! EndIncluded functions/ledger_private/expiry/note_failures.sql
 
 -- The posting path
@@ -3579,11 +3425,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.receipt(ledger.entries, boolean) is
+comment on function ledger_private.receipt is
 $$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
 books these to breakage with the next entry: they are not available, but in the balances.$$;
-
-revoke all on function ledger_private.receipt(ledger.entries, boolean) from public;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
 --! Included functions/ledger_private/posting/replay.sql
 create or replace function ledger_private.replay(request ledger_private.request)
@@ -3603,10 +3447,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.replay(ledger_private.request) is
+comment on function ledger_private.replay is
 $$The receipt of the first request with this one's key, with the balances of then; or WLKEY where the two differ. Null where the key is new.$$;
-
-revoke all on function ledger_private.replay(ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/posting/replay.sql
 --! Included functions/ledger_private/posting/lock_wallets.sql
 create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
@@ -3620,11 +3462,9 @@ as $$
   select w.* from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update
 $$;
 
-comment on function ledger_private.lock_wallets(uuid[]) is
+comment on function ledger_private.lock_wallets is
 $$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
 there.$$;
-
-revoke all on function ledger_private.lock_wallets(uuid[]) from public;
 --! EndIncluded functions/ledger_private/posting/lock_wallets.sql
 --! Included functions/ledger_private/posting/lock_free_wallets.sql
 create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
@@ -3635,10 +3475,8 @@ as $$
   select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked
 $$;
 
-comment on function ledger_private.lock_free_wallets(uuid[]) is
+comment on function ledger_private.lock_free_wallets is
   'Locks those of the wallets that nobody else has locked, as lock_wallets does, and waits for none. Returns them.';
-
-revoke all on function ledger_private.lock_free_wallets(uuid[]) from public;
 --! EndIncluded functions/ledger_private/posting/lock_free_wallets.sql
 --! Included functions/ledger_private/posting/prepare.sql
 create or replace function ledger_private.prepare(request ledger_private.request, other_id uuid default null)
@@ -3684,11 +3522,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.prepare(ledger_private.request, uuid) is
+comment on function ledger_private.prepare is
 $$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request
 names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
-
-revoke all on function ledger_private.prepare(ledger_private.request, uuid) from public;
 --! EndIncluded functions/ledger_private/posting/prepare.sql
 --! Included functions/ledger_private/posting/judged.sql
 create or replace function ledger_private.judged(request ledger_private.request)
@@ -3720,11 +3556,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.judged(ledger_private.request) is
+comment on function ledger_private.judged is
 $$A top-up, bonus, spend or transfer prepared and judged by all rules: nothing is left to refuse. With a receipt in it, the call is a repetition and
 ends.$$;
-
-revoke all on function ledger_private.judged(ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/posting/judged.sql
 --! Included functions/ledger_private/lots/move_lots.sql
 create or replace function ledger_private.move_lots(entry ledger.entries, other_entry ledger.entries default null)
@@ -3762,11 +3596,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.move_lots(ledger.entries, ledger.entries) is
+comment on function ledger_private.move_lots is
 $$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
 first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
-
-revoke all on function ledger_private.move_lots(ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
 --! Included functions/ledger_private/posting/post.sql
 create or replace function ledger_private.post(request ledger_private.request)
@@ -3809,10 +3641,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.post(ledger_private.request) is
+comment on function ledger_private.post is
 $$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order of refusals, then writes the rows.$$;
-
-revoke all on function ledger_private.post(ledger_private.request) from public;
 --! EndIncluded functions/ledger_private/posting/post.sql
 --! Included functions/ledger_private/posting/post_own.sql
 create or replace function ledger_private.post_own(
@@ -3956,11 +3786,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_transfer(ledger_private.line, ledger_private.line, bigint, bigint, text, jsonb) is
+comment on function ledger_private.write_transfer is
 $$Writes both entries of a transfer of which nothing is to be refused, and returns its receipt: the sender's carries the request, the receiver's does
 not name it.$$;
-
-revoke all on function ledger_private.write_transfer(ledger_private.line, ledger_private.line, bigint, bigint, text, jsonb) from public;
 --! EndIncluded functions/ledger_private/posting/write_transfer.sql
 --! Included functions/ledger_private/posting/post_between.sql
 create or replace function ledger_private.post_between(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text, metadata jsonb)
@@ -4653,12 +4481,11 @@ as $$
   select 'lot', l.lot_seq, l.expires_at, l.amount::bigint from lots l
 $$;
 
-comment on function ledger_private.reversible_parts(ledger.entries) is
+comment on function ledger_private.reversible_parts is
 $$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
 wallet that it drew from (of a bonus: that it made).$$;
 
-revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
-grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
+grant execute on function ledger_private.reversible_parts to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
 --! Included functions/ledger_private/reversal/reversal_plan.sql
 create or replace function ledger_private.reversal_plan(
@@ -4719,12 +4546,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) is
+comment on function ledger_private.reversal_plan is
 $$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
 original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
 wallets, null for the house.$$;
-
-revoke all on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) from public;
 --! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
 --! Included functions/ledger_private/reversal/reversal_draws.sql
 create or replace function ledger_private.reversal_draws(reversal ledger.entries, original ledger.entries, bonus_before bigint)
@@ -4778,13 +4603,12 @@ as $$
   full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq and x.expires_at = d.expires_at
 $$;
 
-comment on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) is
+comment on function ledger_private.reversal_draws is
 $$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
 from, the latest expiry first; of a transfer, in both wallets the same of each expiry. Both are acting entries; bonus_before is how many of the
 original's bonus credits had been reversed before.$$;
 
-revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
-grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;
+grant execute on function ledger_private.reversal_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
 --! Included functions/ledger_private/reversal/reverse.sql
 create or replace function ledger_private.reverse(
@@ -4838,11 +4662,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.reverse(ledger_private.request, ledger.entries, bigint, ledger_private.prepared) is
+comment on function ledger_private.reverse is
 $$Books the reversal of a movement, by its acting entry, which is judged to be reversible: refuses what the ledger cannot count to, and where the
 credits are gone.$$;
-
-revoke all on function ledger_private.reverse(ledger_private.request, ledger.entries, bigint, ledger_private.prepared) from public;
 --! EndIncluded functions/ledger_private/reversal/reverse.sql
 --! Included functions/ledger_private/wallets/record_events.sql
 create or replace function ledger_private.record_events(wallet_ids uuid[], kind ledger.wallet_event_kind, reason text)
@@ -4873,11 +4695,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) is
+comment on function ledger_private.record_events is
 $$Leaves an event in each of these wallets, which are locked or new: chained to the event before, the first one to the facts of its wallet, and on
 the list of what is to be sealed. To be called while the guards stand open.$$;
-
-revoke all on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) from public;
 --! EndIncluded functions/ledger_private/wallets/record_events.sql
 --! Included functions/ledger_private/wallets/change_status.sql
 create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
@@ -4927,11 +4747,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.change_status(uuid, ledger.wallet_status, text) is
+comment on function ledger_private.change_status is
 $$Changes a wallet's status and leaves an event, or returns the wallet as it is where it has that status. Refuses with WLARG, WLNOW, WLCLS
 to freeze a closed wallet, WLARG to close one that is not empty.$$;
-
-revoke all on function ledger_private.change_status(uuid, ledger.wallet_status, text) from public;
 --! EndIncluded functions/ledger_private/wallets/change_status.sql
 
 -- The feed and blocks
@@ -4952,13 +4770,12 @@ as $$
   ) t on true
 $$;
 
-comment on function ledger_private.is_moved() is
+comment on function ledger_private.is_moved is
 $$Whether rows have come here from elsewhere since the newest epoch of the feed began, so that the ids of transactions stored with them mean nothing
 here: the database is in another cluster than the epoch, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has
 not begun.$$;
 
-revoke all on function ledger_private.is_moved() from public;
-grant execute on function ledger_private.is_moved() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_moved to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/is_moved.sql
 --! Included functions/ledger_private/feed_and_blocks/feed_epoch.sql
 create or replace function ledger_private.feed_epoch()
@@ -4977,11 +4794,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.feed_epoch() is
+comment on function ledger_private.feed_epoch is
   'The epoch in which the positions of transfers are to be read. Refuses (55000) where the ledger was moved here and has none yet.';
 
-revoke all on function ledger_private.feed_epoch() from public;
-grant execute on function ledger_private.feed_epoch() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger_private.feed_epoch to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/feed_epoch.sql
 --! Included functions/ledger_private/feed_and_blocks/feed_end.sql
 create or replace function ledger_private.feed_end()
@@ -5001,12 +4817,11 @@ as $$
     ) t on true
 $$;
 
-comment on function ledger_private.feed_end() is
+comment on function ledger_private.feed_end is
   'The cursor of the last event that ledger_events() has now, found without reading the others; null where there is none. Refuses as
 feed_epoch() does.';
 
-revoke all on function ledger_private.feed_end() from public;
-grant execute on function ledger_private.feed_end() to wallet_job;
+grant execute on function ledger_private.feed_end to wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/feed_end.sql
 --! Included functions/ledger_private/feed_and_blocks/place_of_old.sql
 create or replace function ledger_private.place_of_old(wallet_id uuid, seq bigint)
@@ -5021,11 +4836,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.place_of_old(uuid, bigint) is
+comment on function ledger_private.place_of_old is
 $$In which of the two transactions of old an entry is put when a new epoch of the feed begins: 0 where a block closes it, otherwise 1. What the ids of
 transactions said elsewhere does not count.$$;
-
-revoke all on function ledger_private.place_of_old(uuid, bigint) from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/place_of_old.sql
 --! Included functions/ledger_private/feed_and_blocks/begin_epoch.sql
 create or replace function ledger_private.begin_epoch()
@@ -5072,12 +4885,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.begin_epoch() is
+comment on function ledger_private.begin_epoch is
 $$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
 All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
 closes are listed. Returns whether there was need to. For the owner.$$;
-
-revoke all on function ledger_private.begin_epoch() from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/begin_epoch.sql
 --! Included functions/ledger_private/feed_and_blocks/rows_since.sql
 create or replace function ledger_private.rows_since(snapshot pg_snapshot)
@@ -5094,12 +4905,11 @@ as $$
   where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
 $$;
 
-comment on function ledger_private.rows_since(pg_snapshot) is
+comment on function ledger_private.rows_since is
 $$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
 count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
 
-revoke all on function ledger_private.rows_since(pg_snapshot) from public;
-grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
+grant execute on function ledger_private.rows_since to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
 --! Included functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 create or replace function ledger_private.closed_snapshot()
@@ -5113,11 +4923,10 @@ as $$
   left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
 $$;
 
-comment on function ledger_private.closed_snapshot() is
+comment on function ledger_private.closed_snapshot is
   'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
 
-revoke all on function ledger_private.closed_snapshot() from public;
-grant execute on function ledger_private.closed_snapshot() to wallet_auditor;
+grant execute on function ledger_private.closed_snapshot to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/newest_totals.sql
 create or replace function ledger_private.newest_totals()
@@ -5143,11 +4952,10 @@ as $$
   select (w.t).* from newest w where (w.t).asset_code is not null
 $$;
 
-comment on function ledger_private.newest_totals() is
+comment on function ledger_private.newest_totals is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
-revoke all on function ledger_private.newest_totals() from public;
-grant execute on function ledger_private.newest_totals() to wallet_auditor;
+grant execute on function ledger_private.newest_totals to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/newest_totals.sql
 --! Included functions/ledger_private/feed_and_blocks/quarter.sql
 create or replace function ledger_private.quarter(at_time timestamptz, final_until timestamptz)
@@ -5156,12 +4964,11 @@ language sql
 immutable
 return date_bin('15 minutes', greatest(at_time, final_until), '2000-01-01 00:00:00+00');
 
-comment on function ledger_private.quarter(timestamptz, timestamptz) is
+comment on function ledger_private.quarter is
 $$The quarter of an hour, by its start, to which a movement booked at an instant belongs in a block: its own, or where the figures of that are final
 already, the first that is not. final_until is that of the block before.$$;
 
-revoke all on function ledger_private.quarter(timestamptz, timestamptz) from public;
-grant execute on function ledger_private.quarter(timestamptz, timestamptz) to wallet_auditor;
+grant execute on function ledger_private.quarter to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
 --! Included functions/ledger_private/feed_and_blocks/final_until.sql
 create or replace function ledger_private.final_until(snapshot pg_snapshot, epoch bigint)
@@ -5177,11 +4984,9 @@ as $$
     '-infinity')
 $$;
 
-comment on function ledger_private.final_until(pg_snapshot, bigint) is
+comment on function ledger_private.final_until is
 $$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants
 are those at which blocks were begun.$$;
-
-revoke all on function ledger_private.final_until(pg_snapshot, bigint) from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/final_until.sql
 --! Included functions/ledger_private/feed_and_blocks/merkle_root.sql
 create or replace function ledger_private.merkle_root(leaves bytea[])
@@ -5206,11 +5011,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.merkle_root(bytea[]) is
+comment on function ledger_private.merkle_root is
 'The Merkle tree hash of RFC 6962 over leaves that are hashes already: a node is the SHA-256 over a byte 1 and its two children.';
 
-revoke all on function ledger_private.merkle_root(bytea[]) from public;
-grant execute on function ledger_private.merkle_root(bytea[]) to wallet_auditor;
+grant execute on function ledger_private.merkle_root to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/merkle_root.sql
 --! Included functions/ledger_private/feed_and_blocks/seal_leaf.sql
 create or replace function ledger_private.seal_leaf(wallet_id uuid, seq bigint, hash bytea)
@@ -5221,13 +5025,12 @@ as $$
   select sha256(E'\\x00'::bytea || uuid_send(wallet_id) || int8send(seq) || hash)
 $$;
 
-comment on function ledger_private.seal_leaf(uuid, bigint, bytea) is
+comment on function ledger_private.seal_leaf is
 $$A leaf of a block: SHA-256 over a byte 0, the id of the wallet, the number of its newest entry (eight bytes, big-endian) and the hash of that
 entry, which covers all entries before it. In the same way, of what is chained beside entries, the newest row: of a wallet its newest event, of an
 asset (its id: asset_id) its newest limits (0: the asset itself), and the newest verification (its id: 0).$$;
 
-revoke all on function ledger_private.seal_leaf(uuid, bigint, bytea) from public;
-grant execute on function ledger_private.seal_leaf(uuid, bigint, bytea) to wallet_auditor;
+grant execute on function ledger_private.seal_leaf to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_leaf.sql
 --! Included functions/ledger_private/feed_and_blocks/totals_hash.sql
 create or replace function ledger_private.totals_hash(totals ledger.house_totals[])
@@ -5241,12 +5044,11 @@ as $$
   from unnest(totals) t
 $$;
 
-comment on function ledger_private.totals_hash(ledger.house_totals[]) is
+comment on function ledger_private.totals_hash is
 $$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the
 quarter, and the numbers, with a blank between them.$$;
 
-revoke all on function ledger_private.totals_hash(ledger.house_totals[]) from public;
-grant execute on function ledger_private.totals_hash(ledger.house_totals[]) to wallet_auditor;
+grant execute on function ledger_private.totals_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
 --! Included functions/ledger_private/feed_and_blocks/ended_snapshot.sql
 create or replace function ledger_private.ended_snapshot()
@@ -5265,11 +5067,9 @@ as $$
   from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
 $$;
 
-comment on function ledger_private.ended_snapshot() is
+comment on function ledger_private.ended_snapshot is
 $$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more
 may come.$$;
-
-revoke all on function ledger_private.ended_snapshot() from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/ended_snapshot.sql
 --! Included functions/ledger_private/feed_and_blocks/cut.sql
 create or replace function ledger_private.cut(since pg_snapshot, final_until timestamptz, block_seq bigint)
@@ -5321,12 +5121,10 @@ as $$
   from place p cross join closed c
 $$;
 
-comment on function ledger_private.cut(pg_snapshot, timestamptz, bigint) is
+comment on function ledger_private.cut is
 $$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
 a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
 number of the block.$$;
-
-revoke all on function ledger_private.cut(pg_snapshot, timestamptz, bigint) from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/cut.sql
 --! Included functions/ledger_private/feed_and_blocks/seal_hash.sql
 create or replace function ledger_private.seal_hash(block ledger.blocks)
@@ -5340,13 +5138,12 @@ as $$
       timestamptz_send(block.sealed_at), timestamptz_send(block.final_until), convert_to(block.actor, 'UTF8')]))
 $$;
 
-comment on function ledger_private.seal_hash(ledger.blocks) is
+comment on function ledger_private.seal_hash is
 $$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, in two arrays (bigint, bytea) in the binary format
 of PostgreSQL, which has a length before each element (-1 for null), so that no two different blocks have the same bytes. Integers are big-endian,
 times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
 
-revoke all on function ledger_private.seal_hash(ledger.blocks) from public;
-grant execute on function ledger_private.seal_hash(ledger.blocks) to wallet_auditor;
+grant execute on function ledger_private.seal_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
 --! Included functions/ledger_private/feed_and_blocks/write_block.sql
 create or replace function ledger_private.write_block(block ledger.blocks, cut ledger_private.cut)
@@ -5365,9 +5162,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_block(ledger.blocks, ledger_private.cut) is 'Writes a block, its totals and its leaves.';
-
-revoke all on function ledger_private.write_block(ledger.blocks, ledger_private.cut) from public;
+comment on function ledger_private.write_block is 'Writes a block, its totals and its leaves.';
 --! EndIncluded functions/ledger_private/feed_and_blocks/write_block.sql
 --! Included functions/ledger_private/feed_and_blocks/records.sql
 create or replace function ledger_private.records()
@@ -5384,12 +5179,11 @@ as $$
   select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v
 $$;
 
-comment on function ledger_private.records() is
+comment on function ledger_private.records is
 $$Every row beside the entries that is sealed, by its chain and its number there: of a wallet its events, of an asset itself (0) and its limits, and
 the verifications.$$;
 
-revoke all on function ledger_private.records() from public;
-grant execute on function ledger_private.records() to wallet_auditor;
+grant execute on function ledger_private.records to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/records.sql
 --! Included functions/ledger_private/feed_and_blocks/unsealed_records.sql
 create or replace function ledger_private.unsealed_records(max_records int)
@@ -5419,10 +5213,8 @@ as $$
     (select s.seq from ledger.block_records s where s.chain = h.chain and s.id = h.id order by s.block_seq desc limit 1), -1)
 $$;
 
-comment on function ledger_private.unsealed_records(int) is
+comment on function ledger_private.unsealed_records is
 $$The newest row of each chain beside the entries that is not sealed yet; of the wallets no more than so many events.$$;
-
-revoke all on function ledger_private.unsealed_records(int) from public;
 --! EndIncluded functions/ledger_private/feed_and_blocks/unsealed_records.sql
 
 -- Proofs
@@ -5493,11 +5285,10 @@ as $$
     and f.broken
 $$;
 
-comment on function ledger_private.verify_entries(uuid, uuid) is
+comment on function ledger_private.verify_entries is
   'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
-revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
-grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_entries to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
 --! Included functions/ledger_private/verify/verify_transfers.sql
 create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
@@ -5553,12 +5344,11 @@ as $$
   where f.broken
 $$;
 
-comment on function ledger_private.verify_transfers(uuid, uuid) is
+comment on function ledger_private.verify_transfers is
 $$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
 verify_entries() proves.)$$;
 
-revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
-grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_transfers to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_transfers.sql
 --! Included functions/ledger_private/verify/verify_pairs.sql
 create or replace function ledger_private.verify_pairs(first_id uuid, last_id uuid)
@@ -5601,12 +5391,11 @@ as $$
     and ((p.acting).transfer_id is not null or not ledger_private.is_from_elsewhere(p.received))
 $$;
 
-comment on function ledger_private.verify_pairs(uuid, uuid) is
+comment on function ledger_private.verify_pairs is
 $$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
 database has the other wallet, and who received is told nothing of who sent.$$;
 
-revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
-grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_pairs to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_pairs.sql
 --! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
@@ -5638,12 +5427,11 @@ as $$
   where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
 $$;
 
-comment on function ledger_private.verify_wallets(uuid, uuid) is
+comment on function ledger_private.verify_wallets is
   'Findings in the wallets from one id to another: the id derived from the owner, the status what its newest event says, the asset
 there, no event without its wallet.';
 
-revoke all on function ledger_private.verify_wallets(uuid, uuid) from public;
-grant execute on function ledger_private.verify_wallets(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_wallets to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_wallets.sql
 --! Included functions/ledger_private/verify/verify_totals.sql
 create or replace function ledger_private.verify_totals()
@@ -5694,12 +5482,11 @@ as $$
   where s.balance <> coalesce(s.moved, 0) or s.bonus_balance <> coalesce(s.moved_bonus, 0)
 $$;
 
-comment on function ledger_private.verify_totals() is
+comment on function ledger_private.verify_totals is
 $$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
 or less than all movements gave them.$$;
 
-revoke all on function ledger_private.verify_totals() from public;
-grant execute on function ledger_private.verify_totals() to wallet_auditor;
+grant execute on function ledger_private.verify_totals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
 --! Included functions/ledger_private/verify/verify_holds.sql
 create or replace function ledger_private.verify_holds(first_id uuid, last_id uuid)
@@ -5754,12 +5541,11 @@ as $$
   where o.hold_id is null or h.id is null or o.expires_at is distinct from h.expires_at
 $$;
 
-comment on function ledger_private.verify_holds(uuid, uuid) is
+comment on function ledger_private.verify_holds is
 $$Findings in the holds of the wallets from one id to another: each placed by its transfer, ended by one that came later and freed all its lots,
 and the list of open ones true.$$;
 
-revoke all on function ledger_private.verify_holds(uuid, uuid) from public;
-grant execute on function ledger_private.verify_holds(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_holds to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_holds.sql
 --! Included functions/ledger_private/verify/verify_lots.sql
 create or replace function ledger_private.verify_lots(first_id uuid, last_id uuid)
@@ -5818,12 +5604,11 @@ as $$
   where o.lot_seq is null or s.seq is null or o.due_at is distinct from case when s.free > 0 then s.expires_at end
 $$;
 
-comment on function ledger_private.verify_lots(uuid, uuid) is
+comment on function ledger_private.verify_lots is
 $$Findings in the lots of the wallets from one id to another: each made by its entry, what was drawn adding up, and the list of open ones true.
 (How they were emptied, verify_order() proves.)$$;
 
-revoke all on function ledger_private.verify_lots(uuid, uuid) from public;
-grant execute on function ledger_private.verify_lots(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_lots to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_lots.sql
 --! Included functions/ledger_private/verify/verify_draws.sql
 create or replace function ledger_private.verify_draws(first_id uuid, last_id uuid)
@@ -5863,12 +5648,11 @@ as $$
   where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.seq)
 $$;
 
-comment on function ledger_private.verify_draws(uuid, uuid) is
+comment on function ledger_private.verify_draws is
 $$Findings in what the entries of the wallets from one id to another drew from lots: as much as their kind demands, of lots that had not expired
 (an expiry: that had). In which order, verify_order() proves.$$;
 
-revoke all on function ledger_private.verify_draws(uuid, uuid) from public;
-grant execute on function ledger_private.verify_draws(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_draws.sql
 --! Included functions/ledger_private/verify/verify_reversals.sql
 create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
@@ -5939,13 +5723,12 @@ as $$
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
-comment on function ledger_private.verify_reversals(uuid, uuid) is
+comment on function ledger_private.verify_reversals is
 $$Findings in the reversals of the wallets from one id to another (of a single one, all that touch it): the original there, earlier and of a
 kind that can be reversed, no more reversed than it moved, of no source, paid credits given back first, and lots drawn from and given back to as
 the original's were.$$;
 
-revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
-grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_reversals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_reversals.sql
 --! Included functions/ledger_private/verify/lot_steps.sql
 create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
@@ -6002,13 +5785,12 @@ as $$
   order by w.wallet_id, w.seq
 $$;
 
-comment on function ledger_private.lot_steps(uuid, uuid) is
+comment on function ledger_private.lot_steps is
 $$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
 the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
 to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
 
-revoke all on function ledger_private.lot_steps(uuid, uuid) from public;
-grant execute on function ledger_private.lot_steps(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.lot_steps to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/lot_steps.sql
 --! Included functions/ledger_private/verify/verify_order.sql
 create or replace function ledger_private.verify_order(first_id uuid, last_id uuid)
@@ -6060,12 +5842,11 @@ begin
 end
 $$;
 
-comment on function ledger_private.verify_order(uuid, uuid) is
+comment on function ledger_private.verify_order is
 $$Findings in how the lots of the wallets from one id to another were emptied, entry by entry: the earliest expiry first, all of them before bonus
 credits that do not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
 
-revoke all on function ledger_private.verify_order(uuid, uuid) from public;
-grant execute on function ledger_private.verify_order(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_order to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_order.sql
 --! Included functions/ledger_private/verify/verify_events.sql
 create or replace function ledger_private.verify_events(first_id uuid, last_id uuid)
@@ -6086,12 +5867,11 @@ as $$
   where c.seq <> c.place or c.hash is distinct from ledger_private.record_hash(coalesce(c.previous, c.start), c.bytes)
 $$;
 
-comment on function ledger_private.verify_events(uuid, uuid) is
+comment on function ledger_private.verify_events is
 $$Findings in the wallets from one id to another and their events: these are numbered without gaps, the hash of the first covers the facts of the
 wallet, and each covers the event and the hash before.$$;
 
-revoke all on function ledger_private.verify_events(uuid, uuid) from public;
-grant execute on function ledger_private.verify_events(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_events to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_events.sql
 --! Included functions/ledger_private/verify/verify_records.sql
 create or replace function ledger_private.verify_records()
@@ -6130,12 +5910,11 @@ as $$
   where not exists (select from ledger.feed_epochs e where e.epoch >= x.needed)
 $$;
 
-comment on function ledger_private.verify_records() is
+comment on function ledger_private.verify_records is
 $$Findings in what is chained beside the entries and is of no single wallet: assets and their limits, and the verifications, are numbered without
 gaps, no epoch of the feed is missing, and each hash covers the row and the one before.$$;
 
-revoke all on function ledger_private.verify_records() from public;
-grant execute on function ledger_private.verify_records() to wallet_auditor;
+grant execute on function ledger_private.verify_records to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_records.sql
 --! Included functions/ledger_private/verify/verify_seals.sql
 create or replace function ledger_private.verify_seals()
@@ -6195,11 +5974,10 @@ as $$
     where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
 $$;
 
-comment on function ledger_private.verify_seals() is
+comment on function ledger_private.verify_seals is
   'Findings about seals: their chain, the trees that they are roots of, and whether all that was sealed is there.';
 
-revoke all on function ledger_private.verify_seals() from public;
-grant execute on function ledger_private.verify_seals() to wallet_auditor;
+grant execute on function ledger_private.verify_seals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_seals.sql
 --! Included functions/ledger_private/verify/verify_closed.sql
 create or replace function ledger_private.verify_closed()
@@ -6243,12 +6021,11 @@ as $$
       and not pg_visible_in_snapshot(e.xid, n.place)
 $$;
 
-comment on function ledger_private.verify_closed() is
+comment on function ledger_private.verify_closed is
 $$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
 that are not sealed are listed.$$;
 
-revoke all on function ledger_private.verify_closed() from public;
-grant execute on function ledger_private.verify_closed() to wallet_auditor;
+grant execute on function ledger_private.verify_closed to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_closed.sql
 --! Included functions/ledger_private/verify/verify_kept.sql
 create or replace function ledger_private.verify_kept(kept jsonb)
@@ -6276,11 +6053,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.verify_kept(jsonb) is
+comment on function ledger_private.verify_kept is
   'A finding for each seal that was kept elsewhere and is not in the ledger, unchanged. Refuses what is no list of seals with WLARG.';
 
-revoke all on function ledger_private.verify_kept(jsonb) from public;
-grant execute on function ledger_private.verify_kept(jsonb) to wallet_auditor;
+grant execute on function ledger_private.verify_kept to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_kept.sql
 
 -- What callers call: wallets
@@ -6301,14 +6077,12 @@ language sql
 immutable
 return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request;
 
-comment on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid) is
+comment on function ledger.request is
 $$@behavior -*
 An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left out. A call that is
 written so stays as it is where a later release adds a field. It checks nothing.$$;
 
-revoke all on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid) from public;
-grant execute on function ledger.request(ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.request to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/request.sql
 --! Included functions/ledger/asset_create.sql
 create or replace function ledger.asset_create(code text, name text, scale int default 0)
@@ -6353,7 +6127,7 @@ begin
 end
 $$;
 
-comment on function ledger.asset_create(text, text, int) is
+comment on function ledger.asset_create is
 $$@resultFieldName asset
 Creates an asset. Repeating the call with the same facts changes nothing.
 
@@ -6363,8 +6137,7 @@ Creates an asset. Repeating the call with the same facts changes nothing.
 
 Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale.$$;
 
-revoke all on function ledger.asset_create(text, text, int) from public;
-grant execute on function ledger.asset_create(text, text, int) to wallet_operator;
+grant execute on function ledger.asset_create to wallet_operator;
 --! EndIncluded functions/ledger/asset_create.sql
 --! Included functions/ledger/wallet_open.sql
 create or replace function ledger.wallet_open(owner_id text, asset_code text)
@@ -6402,7 +6175,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_open(text, text) is
+comment on function ledger.wallet_open is
 $$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
@@ -6412,8 +6185,7 @@ Opens an owner's wallet of an asset, or returns it as it is where it has been op
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
 
-revoke all on function ledger.wallet_open(text, text) from public;
-grant execute on function ledger.wallet_open(text, text) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_open to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_open.sql
 --! Included functions/ledger/wallet_open_many.sql
 create or replace function ledger.wallet_open_many(owner_ids text[], asset_code text)
@@ -6465,7 +6237,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_open_many(text[], text) is
+comment on function ledger.wallet_open_many is
 $$@resultFieldName wallets
 Opens the wallets of many owners of one asset, all or none, and returns one for each owner id, in order. A wallet that has
 been opened before is returned as it is.
@@ -6476,8 +6248,7 @@ been opened before is returned as it is.
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS). The detail names the
 owner by its index, counted from 0.$$;
 
-revoke all on function ledger.wallet_open_many(text[], text) from public;
-grant execute on function ledger.wallet_open_many(text[], text) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_open_many to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_open_many.sql
 --! Included functions/ledger/wallet_top_up.sql
 create or replace function ledger.wallet_top_up(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
@@ -6493,7 +6264,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_top_up(uuid, bigint, text, jsonb) is
+comment on function ledger.wallet_top_up is
 $$@resultFieldName receipt
 Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
 
@@ -6506,8 +6277,7 @@ Books credits that were bought with real money: from the treasury to the wallet.
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
 
-revoke all on function ledger.wallet_top_up(uuid, bigint, text, jsonb) from public;
-grant execute on function ledger.wallet_top_up(uuid, bigint, text, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_top_up to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_top_up.sql
 --! Included functions/ledger/wallet_bonus.sql
 create or replace function ledger.wallet_bonus(
@@ -6529,7 +6299,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) is
+comment on function ledger.wallet_bonus is
 $$@resultFieldName receipt
 Grants free credits: from promotions to the wallet, where they count as bonus credits and are spent before bought ones.
 
@@ -6545,9 +6315,7 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_CLOSED (WLCLS),
 LIMIT_EXCEEDED (WLLIM).$$;
 
-revoke all on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb) from public;
-grant execute on function ledger.wallet_bonus(uuid, bigint, text, timestamptz, jsonb)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_bonus to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_bonus.sql
 --! Included functions/ledger/wallet_spend.sql
 create or replace function ledger.wallet_spend(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
@@ -6563,7 +6331,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_spend(uuid, bigint, text, jsonb) is
+comment on function ledger.wallet_spend is
 $$@resultFieldName receipt
 Books a purchase in the game or shop: from the wallet to revenue, bonus credits first, and of these the earliest
 expiry first.
@@ -6578,8 +6346,7 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM),
 INSUFFICIENT_FUNDS (WLFND).$$;
 
-revoke all on function ledger.wallet_spend(uuid, bigint, text, jsonb) from public;
-grant execute on function ledger.wallet_spend(uuid, bigint, text, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_spend to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_spend.sql
 --! Included functions/ledger/wallet_transfer.sql
 create or replace function ledger.wallet_transfer(
@@ -6601,7 +6368,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) is
+comment on function ledger.wallet_transfer is
 $$@resultFieldName receipt
 Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits
 and keep their expiry.
@@ -6618,9 +6385,7 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), S
 WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or
 WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM), INSUFFICIENT_FUNDS (WLFND).$$;
 
-revoke all on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb) from public;
-grant execute on function ledger.wallet_transfer(uuid, uuid, bigint, text, jsonb)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_transfer to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_transfer.sql
 --! Included functions/ledger/wallet_hold.sql
 create or replace function ledger.wallet_hold(
@@ -6671,7 +6436,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_hold(uuid, bigint, text, timestamptz, jsonb) is
+comment on function ledger.wallet_hold is
 $$@resultFieldName receipt
 Reserves credits for a purchase that is not certain yet: what is available falls, the balance does not. The receipt names the hold_id, with which
 they are captured or released, once. Reserved are bonus credits first, the earliest expiry first; while the hold is open they do not expire.
@@ -6687,9 +6452,7 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed, WALLET_FROZEN (WLFRZ) or
 WALLET_CLOSED (WLCLS), INSUFFICIENT_FUNDS (WLFND).$$;
 
-revoke all on function ledger.wallet_hold(uuid, bigint, text, timestamptz, jsonb) from public;
-grant execute on function ledger.wallet_hold(uuid, bigint, text, timestamptz, jsonb)
-  to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_hold to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_hold.sql
 --! Included functions/ledger/wallet_capture.sql
 create or replace function ledger.wallet_capture(
@@ -6741,7 +6504,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) is
+comment on function ledger.wallet_capture is
 $$@resultFieldName receipt
 Ends a hold with the purchase: spends up to what it reserved, also credits that expired meanwhile, and frees the rest, of which what has expired is
 booked to breakage by the next entry, in the same transaction; the receipt's available is without it.
@@ -6757,8 +6520,7 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD), LIMIT_EXCEEDED (WLLIM),
 INSUFFICIENT_FUNDS (WLFND) for more than the hold reserved.$$;
 
-revoke all on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) from public;
-grant execute on function ledger.wallet_capture(uuid, uuid, text, bigint, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_capture to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_capture.sql
 --! Included functions/ledger/wallet_release.sql
 create or replace function ledger.wallet_release(wallet_id uuid, hold_id uuid, idem_key text, metadata jsonb default '{}')
@@ -6797,7 +6559,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_release(uuid, uuid, text, jsonb) is
+comment on function ledger.wallet_release is
 $$@resultFieldName receipt
 Ends a hold without a purchase: all its credits are available again. Those that expired while they were reserved are booked to breakage by the
 next entry, in the same transaction; the receipt's available is without them.
@@ -6811,8 +6573,7 @@ next entry, in the same transaction; the receipt's available is without them.
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD).$$;
 
-revoke all on function ledger.wallet_release(uuid, uuid, text, jsonb) from public;
-grant execute on function ledger.wallet_release(uuid, uuid, text, jsonb) to wallet_service, wallet_operator, wallet_job;
+grant execute on function ledger.wallet_release to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_release.sql
 --! Included functions/ledger/wallet_reverse.sql
 create or replace function ledger.wallet_reverse(
@@ -6854,7 +6615,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) is
+comment on function ledger.wallet_reverse is
 $$@resultFieldName receipt
 Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very wallets of the original, sides
 swapped. A spend or capture gives paid credits back before bonus ones, these to the lots they came from, with their own expiry (what has
@@ -6873,8 +6634,7 @@ Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), W
 IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only
 where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
 
-revoke all on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) from public;
-grant execute on function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb) to wallet_operator;
+grant execute on function ledger.wallet_reverse to wallet_operator;
 --! EndIncluded functions/ledger/wallet_reverse.sql
 --! Included functions/ledger/wallet_post_batch.sql
 create or replace function ledger.wallet_post_batch(requests ledger.wallet_request[])
@@ -6965,7 +6725,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_freeze(uuid, text) is
+comment on function ledger.wallet_freeze is
 $$@resultFieldName wallet
 Freezes a wallet: no spend, transfer, hold or capture leaves it; top-ups, bonuses, transfers to it, reversals, releases and expiry still book.
 A wallet that is frozen stays as it is.
@@ -6975,8 +6735,7 @@ A wallet that is frozen stays as it is.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), WALLET_CLOSED (WLCLS).$$;
 
-revoke all on function ledger.wallet_freeze(uuid, text) from public;
-grant execute on function ledger.wallet_freeze(uuid, text) to wallet_operator;
+grant execute on function ledger.wallet_freeze to wallet_operator;
 --! EndIncluded functions/ledger/wallet_freeze.sql
 --! Included functions/ledger/wallet_close.sql
 create or replace function ledger.wallet_close(wallet_id uuid, reason text)
@@ -6991,7 +6750,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_close(uuid, text) is
+comment on function ledger.wallet_close is
 $$@resultFieldName wallet
 Closes an empty wallet: nothing books until it is reopened. What is due in it is booked first. A wallet that is closed stays as it is.
 
@@ -7001,8 +6760,7 @@ Closes an empty wallet: nothing books until it is reopened. What is due in it is
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT (WLARG) for a wallet
 that is not empty, with its balance.$$;
 
-revoke all on function ledger.wallet_close(uuid, text) from public;
-grant execute on function ledger.wallet_close(uuid, text) to wallet_operator;
+grant execute on function ledger.wallet_close to wallet_operator;
 --! EndIncluded functions/ledger/wallet_close.sql
 --! Included functions/ledger/wallet_reopen.sql
 create or replace function ledger.wallet_reopen(wallet_id uuid, reason text)
@@ -7017,7 +6775,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_reopen(uuid, text) is
+comment on function ledger.wallet_reopen is
 $$@resultFieldName wallet
 Opens a frozen or closed wallet again. A wallet that is open stays as it is.
 
@@ -7026,8 +6784,7 @@ Opens a frozen or closed wallet again. A wallet that is open stays as it is.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_reopen(uuid, text) from public;
-grant execute on function ledger.wallet_reopen(uuid, text) to wallet_operator;
+grant execute on function ledger.wallet_reopen to wallet_operator;
 --! EndIncluded functions/ledger/wallet_reopen.sql
 --! Included functions/ledger/asset_limit_set.sql
 create or replace function ledger.asset_limit_set(
@@ -7094,7 +6851,7 @@ begin
 end
 $$;
 
-comment on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) is
+comment on function ledger.asset_limit_set is
 $$@resultFieldName limits
 Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged again;
 reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
@@ -7108,8 +6865,7 @@ reversals never are, and do not give a day's total back. Setting the limits that
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
 
-revoke all on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) from public;
-grant execute on function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint) to wallet_operator;
+grant execute on function ledger.asset_limit_set to wallet_operator;
 --! EndIncluded functions/ledger/asset_limit_set.sql
 --! Included functions/ledger/wallet_expire_due.sql
 create or replace function ledger.wallet_expire_due(max_wallets int default 1000)
@@ -7147,7 +6903,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_expire_due(int) is
+comment on function ledger.wallet_expire_due is
 $$@behavior -*
 Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to breakage. Skips wallets that
 others are at work on; those book it themselves. Skips wallets where the booking fails, and books the others: ledger_unsettled tells which they
@@ -7159,8 +6915,7 @@ settled: call it again, in a transaction of its own, until that is 0.
 Refuses with INVALID_ARGUMENT (WLARG). Errors that are not a wallet's, such as 40001, 40P01, 55P03 or a cancelled statement, end the call, and
 nothing is booked.$$;
 
-revoke all on function ledger.wallet_expire_due(int) from public;
-grant execute on function ledger.wallet_expire_due(int) to wallet_job;
+grant execute on function ledger.wallet_expire_due to wallet_job;
 --! EndIncluded functions/ledger/wallet_expire_due.sql
 
 -- What callers call: reading
@@ -7188,7 +6943,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_balance(uuid) is
+comment on function ledger.wallet_balance is
 $$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest entry. Available is what
 can be spent at this instant: holds that have expired since reserve nothing any more, and bonus credits that have expired since are left out, unless
 an open hold pins them.
@@ -7197,8 +6952,7 @@ an open hold pins them.
 
 Refuses with WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_balance(uuid) from public;
-grant execute on function ledger.wallet_balance(uuid)
+grant execute on function ledger.wallet_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_balance.sql
 --! Included functions/ledger/wallet_balance_at.sql
@@ -7227,7 +6981,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_balance_at(uuid, timestamptz) is
+comment on function ledger.wallet_balance_at is
 $$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
 exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
 Available is what could be spent then: holds that had expired by then reserve nothing any more, and bonus credits that had
@@ -7239,8 +6993,7 @@ expired are left out, whether that was booked by then or not. An instant in the 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG) for no instant, WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT (WLARG) for an instant before
 the wallet existed.$$;
 
-revoke all on function ledger.wallet_balance_at(uuid, timestamptz) from public;
-grant execute on function ledger.wallet_balance_at(uuid, timestamptz)
+grant execute on function ledger.wallet_balance_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_balance_at.sql
 --! Included functions/ledger/wallet_statement.sql
@@ -7274,7 +7027,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_statement(uuid, timestamptz, timestamptz) is
+comment on function ledger.wallet_statement is
 $$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime, so that
 for any two instants opening + the entries of the period = closing. The entries of the period are those of
 wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was opened,
@@ -7286,8 +7039,7 @@ all balances are 0.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_statement(uuid, timestamptz, timestamptz) from public;
-grant execute on function ledger.wallet_statement(uuid, timestamptz, timestamptz)
+grant execute on function ledger.wallet_statement
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_statement.sql
 --! Included functions/ledger/wallet_explain.sql
@@ -7352,7 +7104,7 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_explain(uuid) is
+comment on function ledger.wallet_explain is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
@@ -7363,8 +7115,7 @@ is not among them: its credits are listed as free, or as expired, before that is
 
 Refuses with WALLET_NOT_FOUND (WLNOW).$$;
 
-revoke all on function ledger.wallet_explain(uuid) from public;
-grant execute on function ledger.wallet_explain(uuid)
+grant execute on function ledger.wallet_explain
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_explain.sql
 --! Included functions/ledger/entries_counterparty.sql
@@ -7380,12 +7131,11 @@ return case
   else (select e.wallet_id::text from ledger.entries e where e.transfer_id = entry.transfer_id and e.actor is not null)
 end;
 
-comment on function ledger.entries_counterparty(ledger.entries) is
+comment on function ledger.entries_counterparty is
 $$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
 reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
 
-revoke all on function ledger.entries_counterparty(ledger.entries) from public;
-grant execute on function ledger.entries_counterparty(ledger.entries)
+grant execute on function ledger.entries_counterparty
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/entries_counterparty.sql
 --! Included functions/ledger/wallet_history.sql
@@ -7408,14 +7158,13 @@ begin atomic
   order by e.seq;
 end;
 
-comment on function ledger.wallet_history(uuid, timestamptz, timestamptz) is
+comment on function ledger.wallet_history is
 $$@behavior -*
 The history of a wallet that the caller may see, oldest first: what was booked at or after from_time and before to_time; null is no bound.
 So the history up to an instant and the one from it on have each entry once. Of a transfer received, a player sees the entry alone:
 counterparty, key, actor and metadata are for the sender alone, and come as null.$$;
 
-revoke all on function ledger.wallet_history(uuid, timestamptz, timestamptz) from public;
-grant execute on function ledger.wallet_history(uuid, timestamptz, timestamptz)
+grant execute on function ledger.wallet_history
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallet_history.sql
 --! Included functions/ledger/wallets_balance.sql
@@ -7425,12 +7174,11 @@ language sql
 stable
 return coalesce((select e.balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
-comment on function ledger.wallets_balance(ledger.wallets) is
+comment on function ledger.wallets_balance is
 $$@notNull
 All credits of the wallet by its newest entry, in minor units: with reserved and bonus credits, and with what has expired and is not booked yet.$$;
 
-revoke all on function ledger.wallets_balance(ledger.wallets) from public;
-grant execute on function ledger.wallets_balance(ledger.wallets)
+grant execute on function ledger.wallets_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_balance.sql
 --! Included functions/ledger/wallets_bonus_balance.sql
@@ -7440,12 +7188,11 @@ language sql
 stable
 return coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
-comment on function ledger.wallets_bonus_balance(ledger.wallets) is
+comment on function ledger.wallets_bonus_balance is
 $$@notNull
 The part of the balance that is bonus credits, in minor units, by the wallet's newest entry: with those that have expired and are not booked yet.$$;
 
-revoke all on function ledger.wallets_bonus_balance(ledger.wallets) from public;
-grant execute on function ledger.wallets_bonus_balance(ledger.wallets)
+grant execute on function ledger.wallets_bonus_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_bonus_balance.sql
 --! Included functions/ledger/wallets_held_balance.sql
@@ -7455,12 +7202,11 @@ language sql
 stable
 return coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
-comment on function ledger.wallets_held_balance(ledger.wallets) is
+comment on function ledger.wallets_held_balance is
 $$@notNull
 The part of the balance that is reserved, in minor units, by the wallet's newest entry: also by holds that have expired and are not booked yet.$$;
 
-revoke all on function ledger.wallets_held_balance(ledger.wallets) from public;
-grant execute on function ledger.wallets_held_balance(ledger.wallets)
+grant execute on function ledger.wallets_held_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_held_balance.sql
 --! Included functions/ledger/wallets_available.sql
@@ -7476,13 +7222,12 @@ return coalesce((
   limit 1
 ), 0);
 
-comment on function ledger.wallets_available(ledger.wallets) is
+comment on function ledger.wallets_available is
 $$@notNull
 What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have expired. Holds and bonus credits
 count as expired from their instant on, before that is booked.$$;
 
-revoke all on function ledger.wallets_available(ledger.wallets) from public;
-grant execute on function ledger.wallets_available(ledger.wallets)
+grant execute on function ledger.wallets_available
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_available.sql
 --! Included functions/ledger/wallets_seq.sql
@@ -7492,12 +7237,11 @@ language sql
 stable
 return coalesce((select e.seq from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
 
-comment on function ledger.wallets_seq(ledger.wallets) is
+comment on function ledger.wallets_seq is
 $$@notNull
 The number of its newest entry: whoever knows it knows which entries are new since. 0 before the first.$$;
 
-revoke all on function ledger.wallets_seq(ledger.wallets) from public;
-grant execute on function ledger.wallets_seq(ledger.wallets)
+grant execute on function ledger.wallets_seq
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_seq.sql
 --! Included functions/ledger/holds_closing.sql
@@ -7511,11 +7255,10 @@ begin atomic
   where t.wallet_id = hold.wallet_id and t.hold_id = hold.id and t.kind <> 'hold';
 end;
 
-comment on function ledger.holds_closing(ledger.holds) is
+comment on function ledger.holds_closing is
   'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';
 
-revoke all on function ledger.holds_closing(ledger.holds) from public;
-grant execute on function ledger.holds_closing(ledger.holds)
+grant execute on function ledger.holds_closing
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/holds_closing.sql
 --! Included functions/ledger/holds_status.sql
@@ -7529,13 +7272,12 @@ return case
   else ledger_private.closing_status(ledger.holds_closing(hold))
 end;
 
-comment on function ledger.holds_status(ledger.holds) is
+comment on function ledger.holds_status is
 $$@notNull
 Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it reserves nothing, and cannot be
 captured or released.$$;
 
-revoke all on function ledger.holds_status(ledger.holds) from public;
-grant execute on function ledger.holds_status(ledger.holds)
+grant execute on function ledger.holds_status
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/holds_status.sql
 --! Included functions/ledger/wallets_holds.sql
@@ -7569,13 +7311,12 @@ begin atomic
   );
 end;
 
-comment on function ledger.wallets_holds(ledger.wallets, boolean) is
+comment on function ledger.wallets_holds is
 $$The wallet's holds, newest first.
 
 - open: true for those that are open, false for those that have been captured or released or have expired, booked or not; all if left out.$$;
 
-revoke all on function ledger.wallets_holds(ledger.wallets, boolean) from public;
-grant execute on function ledger.wallets_holds(ledger.wallets, boolean)
+grant execute on function ledger.wallets_holds
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_holds.sql
 --! Included functions/ledger/assets_limits.sql
@@ -7587,10 +7328,9 @@ begin atomic
   select l from ledger.asset_limits l where l.asset_code = asset.code order by l.seq desc limit 1;
 end;
 
-comment on function ledger.assets_limits(ledger.assets) is 'The limits in force; null where none were ever set, and for players.';
+comment on function ledger.assets_limits is 'The limits in force; null where none were ever set, and for players.';
 
-revoke all on function ledger.assets_limits(ledger.assets) from public;
-grant execute on function ledger.assets_limits(ledger.assets)
+grant execute on function ledger.assets_limits
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/assets_limits.sql
 
@@ -7636,14 +7376,13 @@ as $$
   order by s.asset_code, s.account = 'player', s.account
 $$;
 
-comment on function ledger.ledger_trial_balance(text) is
+comment on function ledger.ledger_trial_balance is
 $$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits have the same sum. It is
 right at any moment; it takes milliseconds where blocks are closed, and longer the more was booked since the last one.
 
 - assetCode: one asset; all of them if left out.$$;
 
-revoke all on function ledger.ledger_trial_balance(text) from public;
-grant execute on function ledger.ledger_trial_balance(text) to wallet_auditor;
+grant execute on function ledger.ledger_trial_balance to wallet_auditor;
 --! EndIncluded functions/ledger/ledger_trial_balance.sql
 --! Included functions/ledger/ledger_verify.sql
 create or replace function ledger.ledger_verify(wallet_id uuid default null)
@@ -7710,7 +7449,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_verify(uuid) is
+comment on function ledger.ledger_verify is
 $$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
 means that it is sound.
 
@@ -7749,8 +7488,7 @@ Rules:
 - seal_entry: what was sealed is there, and what was to be sealed was
 - seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true$$;
 
-revoke all on function ledger.ledger_verify(uuid) from public;
-grant execute on function ledger.ledger_verify(uuid) to wallet_auditor;
+grant execute on function ledger.ledger_verify to wallet_auditor;
 --! EndIncluded functions/ledger/ledger_verify.sql
 --! Included functions/ledger/ledger_verify_seals.sql
 create or replace function ledger.ledger_verify_seals(kept jsonb default null)
@@ -7770,7 +7508,7 @@ as $$
   select f.* from ledger_private.verify_closed() f
 $$;
 
-comment on function ledger.ledger_verify_seals(jsonb) is
+comment on function ledger.ledger_verify_seals is
 $$@behavior -*
 Proves the seals again from the rows that they sealed, in one snapshot; and that the ledger still has those that were kept elsewhere. Every
 broken rule is a row.
@@ -7787,8 +7525,7 @@ Rules:
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
-revoke all on function ledger.ledger_verify_seals(jsonb) from public;
-grant execute on function ledger.ledger_verify_seals(jsonb) to wallet_auditor;
+grant execute on function ledger.ledger_verify_seals to wallet_auditor;
 --! EndIncluded functions/ledger/ledger_verify_seals.sql
 --! Included functions/ledger/ledger_prove.sql
 create or replace function ledger.ledger_prove(kept jsonb default null)
@@ -7826,7 +7563,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_prove(jsonb) is
+comment on function ledger.ledger_prove is
 $$@behavior -*
 Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it was done and how many
 findings came of it.
@@ -7835,8 +7572,7 @@ findings came of it.
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
-revoke all on function ledger.ledger_prove(jsonb) from public;
-grant execute on function ledger.ledger_prove(jsonb) to wallet_job;
+grant execute on function ledger.ledger_prove to wallet_job;
 --! EndIncluded functions/ledger/ledger_prove.sql
 --! Included functions/ledger/ledger_seal.sql
 create or replace function ledger.ledger_seal(max_events int default 100000)
@@ -7897,7 +7633,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_seal(int) is
+comment on function ledger.ledger_seal is
 $$@behavior -*
 Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose hash covers those before it, and
 over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications); the totals of the house's accounts;
@@ -7908,8 +7644,7 @@ that is still open has booked is left to a later block. Call it again, in a tran
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
 
-revoke all on function ledger.ledger_seal(int) from public;
-grant execute on function ledger.ledger_seal(int) to wallet_job;
+grant execute on function ledger.ledger_seal to wallet_job;
 --! EndIncluded functions/ledger/ledger_seal.sql
 --! Included functions/ledger/ledger_events.sql
 create or replace function ledger.ledger_events(after text default null, "limit" int default 100)
@@ -7969,7 +7704,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_events(text, int) is
+comment on function ledger.ledger_events is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the transactions that
@@ -7982,8 +7717,7 @@ the numbers of its entries tell the order.
 Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a restored ledger no longer has
 (reason: malformed, epoch, cursor_unknown).$$;
 
-revoke all on function ledger.ledger_events(text, int) from public;
-grant execute on function ledger.ledger_events(text, int) to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger.ledger_events to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/ledger_events.sql
 --! Included functions/ledger/ledger_notify.sql
 create or replace function ledger.ledger_notify(after text default null, "limit" int default 1000)
@@ -8033,7 +7767,7 @@ begin
 end
 $$;
 
-comment on function ledger.ledger_notify(text, int) is
+comment on function ledger.ledger_notify is
 $$@behavior -*
 Reads the feed on from a cursor and notifies whoever listens: for each wallet of a player that has new entries the channel wallet:<id>, with the
 number of the newest as payload. Never part of a posting: transactions that notify commit one after the other, in the whole database. Returns the
@@ -8045,8 +7779,7 @@ cursor to go on from, whether there may be more already, and how many transfers 
 
 Refuses as ledger_events does, with INVALID_ARGUMENT (WLARG): then start again without a cursor.$$;
 
-revoke all on function ledger.ledger_notify(text, int) from public;
-grant execute on function ledger.ledger_notify(text, int) to wallet_job;
+grant execute on function ledger.ledger_notify to wallet_job;
 --! EndIncluded functions/ledger/ledger_notify.sql
 --! Included functions/ledger/ledger_unsettled.sql
 create or replace function ledger.ledger_unsettled(since timestamptz default null)
@@ -8062,15 +7795,14 @@ as $$
   order by u.first_failed_at, u.wallet_id
 $$;
 
-comment on function ledger.ledger_unsettled(timestamptz) is
+comment on function ledger.ledger_unsettled is
 $$@behavior -*
 The wallets in which wallet_expire_due could not book what is due when it last tried, those that have failed for longest first. What is due counts
 there all the same: nobody can spend it. A wallet leaves the list when it is settled, at the next time it would be tried again.
 
 - since: only those that failed at or after this instant; all if left out.$$;
 
-revoke all on function ledger.ledger_unsettled(timestamptz) from public;
-grant execute on function ledger.ledger_unsettled(timestamptz) to wallet_auditor, wallet_job;
+grant execute on function ledger.ledger_unsettled to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/ledger_unsettled.sql
 --! Included functions/ledger/ledger_metrics.sql
 create or replace function ledger.ledger_metrics()
@@ -8124,7 +7856,7 @@ as $$
   select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision from place p
 $$;
 
-comment on function ledger.ledger_metrics() is
+comment on function ledger.ledger_metrics is
 $$@behavior -*
 Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets that could not be
 settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of the last verification without
@@ -8133,8 +7865,7 @@ sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_s
 first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open
 (horizon_age_transactions).$$;
 
-revoke all on function ledger.ledger_metrics() from public;
-grant execute on function ledger.ledger_metrics() to wallet_auditor, wallet_gateway;
+grant execute on function ledger.ledger_metrics to wallet_auditor, wallet_gateway;
 --! EndIncluded functions/ledger/ledger_metrics.sql
 --! Included functions/gateway/take_poller_turn.sql
 create or replace function gateway.take_poller_turn()
@@ -8154,11 +7885,10 @@ exception
 end
 $$;
 
-comment on function gateway.take_poller_turn() is
+comment on function gateway.take_poller_turn is
   'Whether the caller polls the feed, until its transaction ends: of all sessions one at a time. Never waits.';
 
-revoke all on function gateway.take_poller_turn() from public;
-grant execute on function gateway.take_poller_turn() to wallet_worker;
+grant execute on function gateway.take_poller_turn to wallet_worker;
 --! EndIncluded functions/gateway/take_poller_turn.sql
 
 select ledger_private.begin_epoch();

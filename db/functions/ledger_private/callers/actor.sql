@@ -13,7 +13,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.actor() is
+comment on function ledger_private.actor is
   'Who is calling: role and subject of the gateway''s token, or db: and the database login.';
-
-revoke all on function ledger_private.actor() from public;

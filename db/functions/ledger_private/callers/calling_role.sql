@@ -5,7 +5,5 @@ stable
 -- The setting "role" is that of the session, also inside a SECURITY DEFINER function.
 return coalesce(nullif(current_setting('role'), 'none'), session_user)::name;
 
-comment on function ledger_private.calling_role() is
+comment on function ledger_private.calling_role is
   'The role that calls: the one that the session has taken on, or else its login.';
-
-revoke all on function ledger_private.calling_role() from public;

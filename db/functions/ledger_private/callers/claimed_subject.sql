@@ -7,8 +7,7 @@ stable
 -- them from tokens that it has checked. A claim reverts to an empty text on a pooled connection.
 return case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end;
 
-comment on function ledger_private.claimed_subject() is
+comment on function ledger_private.claimed_subject is
   'The subject (sub) of the token that the gateway serves; null in every other session, and without a subject. The only reader of claims.';
 
-revoke all on function ledger_private.claimed_subject() from public;
-grant execute on function ledger_private.claimed_subject() to wallet_player;
+grant execute on function ledger_private.claimed_subject to wallet_player;

@@ -18,7 +18,5 @@ as $$
   group by u.wallet_id
 $$;
 
-comment on function ledger_private.due_lots(uuid[], timestamptz) is
+comment on function ledger_private.due_lots is
   'Of these wallets, those with lots that are due: what is free in each lot, as its amount, and in all of them.';
-
-revoke all on function ledger_private.due_lots(uuid[], timestamptz) from public;

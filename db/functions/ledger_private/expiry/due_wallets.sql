@@ -25,8 +25,6 @@ as $$
   limit max_wallets
 $$;
 
-comment on function ledger_private.due_wallets(timestamptz, int, uuid[]) is
+comment on function ledger_private.due_wallets is
 $$Wallets in which a hold or a lot is due, those that have been due for longest first: without those that this sweep has passed, and without those
 that failed before and are not to be tried again yet.$$;
-
-revoke all on function ledger_private.due_wallets(timestamptz, int, uuid[]) from public;

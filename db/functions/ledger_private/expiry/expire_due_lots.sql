@@ -32,7 +32,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.expire_due_lots(uuid[], timestamptz) is
+comment on function ledger_private.expire_due_lots is
   'Moves what is free in due lots to breakage, in wallets that are locked: one movement for each wallet.';
-
-revoke all on function ledger_private.expire_due_lots(uuid[], timestamptz) from public;

@@ -37,7 +37,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.free_due_holds(uuid[], timestamptz) is
+comment on function ledger_private.free_due_holds is
   'Releases the holds that are due in wallets that are locked, those due for longest first.';
-
-revoke all on function ledger_private.free_due_holds(uuid[], timestamptz) from public;

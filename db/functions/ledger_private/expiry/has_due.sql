@@ -17,7 +17,5 @@ as $$
   )
 $$;
 
-comment on function ledger_private.has_due(uuid[], timestamptz) is
+comment on function ledger_private.has_due is
   'Whether any of these wallets has a hold or a lot that is due: by the clock, or by the wallet''s own time where that is ahead.';
-
-revoke all on function ledger_private.has_due(uuid[], timestamptz) from public;

@@ -28,8 +28,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.note_failures(ledger_private.failure[], timestamptz) is
+comment on function ledger_private.note_failures is
 $$Keeps the list of wallets that could not be settled: adds those that have just failed, to be tried again after a minute, and twice as long
 after each further failure, up to an hour; takes off those in which nothing is due any more.$$;
-
-revoke all on function ledger_private.note_failures(ledger_private.failure[], timestamptz) from public;

@@ -18,7 +18,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.settle(uuid[], timestamptz) is
+comment on function ledger_private.settle is
 $$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage.$$;
-
-revoke all on function ledger_private.settle(uuid[], timestamptz) from public;

@@ -36,9 +36,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.settle_each(uuid[], timestamptz) is
+comment on function ledger_private.settle_each is
 $$Books what is due in wallets that are locked, and returns those where that fails, with the SQLSTATE: all at once, and where that fails each half by
 itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock timeout, cancelled, shutting down,
 out of resources.$$;
-
-revoke all on function ledger_private.settle_each(uuid[], timestamptz) from public;

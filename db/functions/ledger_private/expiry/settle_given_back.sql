@@ -11,7 +11,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.settle_given_back(ledger.entries, ledger.bonus_lot_draws[]) is
+comment on function ledger_private.settle_given_back is
   'Books to breakage what an entry gave back to lots that had expired by then, or freed in them.';
-
-revoke all on function ledger_private.settle_given_back(ledger.entries, ledger.bonus_lot_draws[]) from public;

@@ -15,7 +15,5 @@ as $$
     order by 1)
 $$;
 
-comment on function ledger_private.still_due(uuid[], timestamptz) is
+comment on function ledger_private.still_due is
   'In which of these wallets something is due by the work lists, which is how due_wallets finds them; by ascending id.';
-
-revoke all on function ledger_private.still_due(uuid[], timestamptz) from public;

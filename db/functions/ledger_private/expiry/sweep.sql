@@ -24,8 +24,6 @@ exception when raise_exception then
 end
 $$;
 
-comment on function ledger_private.sweep(uuid[], timestamptz) is
+comment on function ledger_private.sweep is
 $$Books what is due in these wallets and says how many it settled and which failed. Passes those that others are at work on. Where it settles
 none, it keeps no lock.$$;
-
-revoke all on function ledger_private.sweep(uuid[], timestamptz) from public;

@@ -42,9 +42,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.begin_epoch() is
+comment on function ledger_private.begin_epoch is
 $$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
 All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
 closes are listed. Returns whether there was need to. For the owner.$$;
-
-revoke all on function ledger_private.begin_epoch() from public;

@@ -9,8 +9,7 @@ as $$
   left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
 $$;
 
-comment on function ledger_private.closed_snapshot() is
+comment on function ledger_private.closed_snapshot is
   'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
 
-revoke all on function ledger_private.closed_snapshot() from public;
-grant execute on function ledger_private.closed_snapshot() to wallet_auditor;
+grant execute on function ledger_private.closed_snapshot to wallet_auditor;

@@ -47,9 +47,7 @@ as $$
   from place p cross join closed c
 $$;
 
-comment on function ledger_private.cut(pg_snapshot, timestamptz, bigint) is
+comment on function ledger_private.cut is
 $$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
 a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
 number of the block.$$;
-
-revoke all on function ledger_private.cut(pg_snapshot, timestamptz, bigint) from public;

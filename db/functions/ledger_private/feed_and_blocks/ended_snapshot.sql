@@ -14,8 +14,6 @@ as $$
   from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
 $$;
 
-comment on function ledger_private.ended_snapshot() is
+comment on function ledger_private.ended_snapshot is
 $$The snapshot of the statement that asks, with its own transaction among those that have not ended: what this writes may still be undone, and more
 may come.$$;
-
-revoke all on function ledger_private.ended_snapshot() from public;

@@ -15,9 +15,8 @@ as $$
     ) t on true
 $$;
 
-comment on function ledger_private.feed_end() is
+comment on function ledger_private.feed_end is
   'The cursor of the last event that ledger_events() has now, found without reading the others; null where there is none. Refuses as
 feed_epoch() does.';
 
-revoke all on function ledger_private.feed_end() from public;
-grant execute on function ledger_private.feed_end() to wallet_job;
+grant execute on function ledger_private.feed_end to wallet_job;

@@ -14,8 +14,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.feed_epoch() is
+comment on function ledger_private.feed_epoch is
   'The epoch in which the positions of transfers are to be read. Refuses (55000) where the ledger was moved here and has none yet.';
 
-revoke all on function ledger_private.feed_epoch() from public;
-grant execute on function ledger_private.feed_epoch() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger_private.feed_epoch to wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -11,8 +11,6 @@ as $$
     '-infinity')
 $$;
 
-comment on function ledger_private.final_until(pg_snapshot, bigint) is
+comment on function ledger_private.final_until is
 $$Until when figures are final, as of a snapshot of this epoch: since no transaction is open any more that could have booked before. The instants
 are those at which blocks were begun.$$;
-
-revoke all on function ledger_private.final_until(pg_snapshot, bigint) from public;

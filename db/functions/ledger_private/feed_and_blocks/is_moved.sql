@@ -14,10 +14,9 @@ as $$
   ) t on true
 $$;
 
-comment on function ledger_private.is_moved() is
+comment on function ledger_private.is_moved is
 $$Whether rows have come here from elsewhere since the newest epoch of the feed began, so that the ids of transactions stored with them mean nothing
 here: the database is in another cluster than the epoch, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has
 not begun.$$;
 
-revoke all on function ledger_private.is_moved() from public;
-grant execute on function ledger_private.is_moved() to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_moved to wallet_service, wallet_operator, wallet_auditor, wallet_job;

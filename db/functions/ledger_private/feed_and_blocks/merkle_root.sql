@@ -20,8 +20,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.merkle_root(bytea[]) is
+comment on function ledger_private.merkle_root is
 'The Merkle tree hash of RFC 6962 over leaves that are hashes already: a node is the SHA-256 over a byte 1 and its two children.';
 
-revoke all on function ledger_private.merkle_root(bytea[]) from public;
-grant execute on function ledger_private.merkle_root(bytea[]) to wallet_auditor;
+grant execute on function ledger_private.merkle_root to wallet_auditor;

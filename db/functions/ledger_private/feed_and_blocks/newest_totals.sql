@@ -21,8 +21,7 @@ as $$
   select (w.t).* from newest w where (w.t).asset_code is not null
 $$;
 
-comment on function ledger_private.newest_totals() is
+comment on function ledger_private.newest_totals is
   'The newest row of house_totals for each asset, kind and accounts: its totals are those of all blocks.';
 
-revoke all on function ledger_private.newest_totals() from public;
-grant execute on function ledger_private.newest_totals() to wallet_auditor;
+grant execute on function ledger_private.newest_totals to wallet_auditor;

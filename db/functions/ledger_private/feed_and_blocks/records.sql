@@ -12,9 +12,8 @@ as $$
   select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v
 $$;
 
-comment on function ledger_private.records() is
+comment on function ledger_private.records is
 $$Every row beside the entries that is sealed, by its chain and its number there: of a wallet its events, of an asset itself (0) and its limits, and
 the verifications.$$;
 
-revoke all on function ledger_private.records() from public;
-grant execute on function ledger_private.records() to wallet_auditor;
+grant execute on function ledger_private.records to wallet_auditor;

@@ -12,9 +12,8 @@ as $$
   where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
 $$;
 
-comment on function ledger_private.rows_since(pg_snapshot) is
+comment on function ledger_private.rows_since is
 $$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
 count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
 
-revoke all on function ledger_private.rows_since(pg_snapshot) from public;
-grant execute on function ledger_private.rows_since(pg_snapshot) to wallet_auditor;
+grant execute on function ledger_private.rows_since to wallet_auditor;

@@ -25,7 +25,5 @@ as $$
     (select s.seq from ledger.block_records s where s.chain = h.chain and s.id = h.id order by s.block_seq desc limit 1), -1)
 $$;
 
-comment on function ledger_private.unsealed_records(int) is
+comment on function ledger_private.unsealed_records is
 $$The newest row of each chain beside the entries that is not sealed yet; of the wallets no more than so many events.$$;
-
-revoke all on function ledger_private.unsealed_records(int) from public;

@@ -14,6 +14,4 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_block(ledger.blocks, ledger_private.cut) is 'Writes a block, its totals and its leaves.';
-
-revoke all on function ledger_private.write_block(ledger.blocks, ledger_private.cut) from public;
+comment on function ledger_private.write_block is 'Writes a block, its totals and its leaves.';

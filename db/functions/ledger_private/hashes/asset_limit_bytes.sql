@@ -10,9 +10,8 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.asset_limit_bytes(ledger.asset_limits) is
+comment on function ledger_private.asset_limit_bytes is
 $$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset_limit.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.asset_limit_bytes(ledger.asset_limits) from public;
-grant execute on function ledger_private.asset_limit_bytes(ledger.asset_limits) to wallet_auditor;
+grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;

@@ -53,23 +53,11 @@ as $$
   ]))
 $$;
 
-comment on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, timestamptz,
-  ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint, bigint, uuid, uuid, timestamptz
-) is
+comment on function ledger_private.entry_digest is
 $$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
 element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
 wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
 the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
 UTF-8; metadata is its hash. The order is for ever.$$;
 
-revoke all on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
-  bigint, uuid, uuid, timestamptz
-) from public;
-grant execute on function ledger_private.entry_digest(
-  bytea, uuid, uuid, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,
-  bigint, timestamptz, ledger.transfer_kind, ledger.account, ledger.account, text, text, bytea, uuid, bigint, bigint,
-  bigint, uuid, uuid, timestamptz
-) to wallet_auditor;
+grant execute on function ledger_private.entry_digest to wallet_auditor;

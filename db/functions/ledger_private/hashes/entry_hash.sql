@@ -14,8 +14,7 @@ as $$
     held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
 $$;
 
-comment on function ledger_private.entry_hash(bytea, ledger.entries) is
+comment on function ledger_private.entry_hash is
   'The hash of an entry, from that of the entry before it: see entry_digest.';
 
-revoke all on function ledger_private.entry_hash(bytea, ledger.entries) from public;
-grant execute on function ledger_private.entry_hash(bytea, ledger.entries) to wallet_auditor;
+grant execute on function ledger_private.entry_hash to wallet_auditor;

@@ -8,9 +8,8 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) is
+comment on function ledger_private.feed_epoch_bytes is
 $$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text
 feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) from public;
-grant execute on function ledger_private.feed_epoch_bytes(ledger.feed_epochs) to wallet_auditor;
+grant execute on function ledger_private.feed_epoch_bytes to wallet_auditor;

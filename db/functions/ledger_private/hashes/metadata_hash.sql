@@ -8,9 +8,8 @@ as $$
     else ledger_private.text_hash(metadata) end
 $$;
 
-comment on function ledger_private.metadata_hash(jsonb) is
+comment on function ledger_private.metadata_hash is
 $$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as
 PostgreSQL prints jsonb, in UTF-8.$$;
 
-revoke all on function ledger_private.metadata_hash(jsonb) from public;
-grant execute on function ledger_private.metadata_hash(jsonb) to wallet_auditor;
+grant execute on function ledger_private.metadata_hash to wallet_auditor;

@@ -10,10 +10,9 @@ as $$
   )
 $$;
 
-comment on function ledger_private.record_hash(bytea, bytea) is
+comment on function ledger_private.record_hash is
 $$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its chain (32 zero bytes for the
 first) and the bytes of the row. There is a chain for each wallet (the wallet itself, then its events), for each asset (the asset, then its
 limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
 
-revoke all on function ledger_private.record_hash(bytea, bytea) from public;
-grant execute on function ledger_private.record_hash(bytea, bytea) to wallet_auditor;
+grant execute on function ledger_private.record_hash to wallet_auditor;

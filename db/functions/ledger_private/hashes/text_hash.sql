@@ -8,8 +8,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.text_hash(jsonb) is
+comment on function ledger_private.text_hash is
   'SHA-256 over the text of JSON in UTF-8. Not inlined: a call without metadata does not set it up.';
 
-revoke all on function ledger_private.text_hash(jsonb) from public;
-grant execute on function ledger_private.text_hash(jsonb) to wallet_auditor;
+grant execute on function ledger_private.text_hash to wallet_auditor;

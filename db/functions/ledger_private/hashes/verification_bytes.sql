@@ -10,9 +10,8 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.verification_bytes(ledger.verifications) is
+comment on function ledger_private.verification_bytes is
 $$Every fact of a verification as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text verification.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.verification_bytes(ledger.verifications) from public;
-grant execute on function ledger_private.verification_bytes(ledger.verifications) to wallet_auditor;
+grant execute on function ledger_private.verification_bytes to wallet_auditor;

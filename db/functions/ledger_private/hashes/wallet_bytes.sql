@@ -9,9 +9,8 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.wallet_bytes(ledger.wallets) is
+comment on function ledger_private.wallet_bytes is
 $$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that entry_hash describes,
 first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.wallet_bytes(ledger.wallets) from public;
-grant execute on function ledger_private.wallet_bytes(ledger.wallets) to wallet_auditor;
+grant execute on function ledger_private.wallet_bytes to wallet_auditor;

@@ -9,9 +9,8 @@ as $$
   ])
 $$;
 
-comment on function ledger_private.wallet_event_bytes(ledger.wallet_events) is
+comment on function ledger_private.wallet_event_bytes is
 $$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text wallet_event.
 Numbers are of eight bytes, big-endian. The order is for ever.$$;
 
-revoke all on function ledger_private.wallet_event_bytes(ledger.wallet_events) from public;
-grant execute on function ledger_private.wallet_event_bytes(ledger.wallet_events) to wallet_auditor;
+grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;

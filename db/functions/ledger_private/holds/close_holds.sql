@@ -23,7 +23,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.close_holds(ledger.entries[], ledger.bonus_lot_draws[]) is
+comment on function ledger_private.close_holds is
   'Takes the holds that these entries end off the list of open ones, and writes what that does to the lots which they pinned.';
-
-revoke all on function ledger_private.close_holds(ledger.entries[], ledger.bonus_lot_draws[]) from public;

@@ -15,9 +15,8 @@ as $$
   ) p
 $$;
 
-comment on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) is
+comment on function ledger_private.closing_draws is
 $$What the end of a hold does to the lots that it pinned: frees all of each, and takes bonus_amount out of them, the earliest expiry first. seq is
 the number of the wallet's entry that ends it.$$;
 
-revoke all on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) from public;
-grant execute on function ledger_private.closing_draws(uuid, uuid, bigint, bigint) to wallet_auditor;
+grant execute on function ledger_private.closing_draws to wallet_auditor;

@@ -10,9 +10,8 @@ return (case
   else 'released'
 end)::ledger.hold_status;
 
-comment on function ledger_private.closing_status(ledger.transfers) is
+comment on function ledger_private.closing_status is
   'What the movement that ended a hold made of it; open where there is none.';
 
-revoke all on function ledger_private.closing_status(ledger.transfers) from public;
-grant execute on function ledger_private.closing_status(ledger.transfers)
+grant execute on function ledger_private.closing_status
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

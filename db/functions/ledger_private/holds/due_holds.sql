@@ -18,10 +18,9 @@ as $$
     ) is null
 $$;
 
-comment on function ledger_private.due_holds(ledger.entries, timestamptz) is
+comment on function ledger_private.due_holds is
 $$Holds that had expired by an instant and that the wallet's newest entry then had not yet freed: they are void, but what they reserve is still
 in that entry's held balance.$$;
 
-revoke all on function ledger_private.due_holds(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.due_holds(ledger.entries, timestamptz)
+grant execute on function ledger_private.due_holds
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

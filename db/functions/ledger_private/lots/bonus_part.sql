@@ -6,7 +6,5 @@ as $$
   select case kind when 'bonus' then amount when 'top_up' then 0 else least(amount, coalesce(free_bonus, 0)) end
 $$;
 
-comment on function ledger_private.bonus_part(ledger.transfer_kind, bigint, bigint) is
+comment on function ledger_private.bonus_part is
 $$How much of a top-up, bonus, spend or transfer is bonus credits: what leaves a wallet are bonus credits first, as far as they are not reserved.$$;
-
-revoke all on function ledger_private.bonus_part(ledger.transfer_kind, bigint, bigint) from public;

@@ -40,8 +40,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.draws(ledger.entries) is
+comment on function ledger_private.draws is
 $$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
 Their balances are null.$$;
-
-revoke all on function ledger_private.draws(ledger.entries) from public;

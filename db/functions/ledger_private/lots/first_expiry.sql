@@ -27,8 +27,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.first_expiry(ledger.entries) is
+comment on function ledger_private.first_expiry is
 $$When the first of a wallet's bonus credits expires, or -infinity where something may be due at any time; null where none expires. Cheap where
 nobody knows of expiring credits.$$;
-
-revoke all on function ledger_private.first_expiry(ledger.entries) from public;

@@ -25,10 +25,9 @@ as $$
   end
 $$;
 
-comment on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz) is
+comment on function ledger_private.free_credits is
 $$What of a wallet's credits of one source is not reserved: paid credits, bonus credits that do not expire (source bonus), or those of one lot.
 Nothing is due in the wallet; reserved_bonus is what of its bonus credits is reserved.$$;
 
-revoke all on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz) from public;
-grant execute on function ledger_private.free_credits(ledger.entries, bigint, text, bigint, timestamptz)
+grant execute on function ledger_private.free_credits
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -14,9 +14,8 @@ begin atomic
   ) d on true;
 end;
 
-comment on function ledger_private.lot_at(ledger.bonus_lots, bigint) is
+comment on function ledger_private.lot_at is
   'What was left in a lot, and how much of that was reserved, as the wallet''s entry of this number left it.';
 
-revoke all on function ledger_private.lot_at(ledger.bonus_lots, bigint) from public;
-grant execute on function ledger_private.lot_at(ledger.bonus_lots, bigint)
+grant execute on function ledger_private.lot_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -33,8 +33,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.move_lots(ledger.entries, ledger.entries) is
+comment on function ledger_private.move_lots is
 $$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
 first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
-
-revoke all on function ledger_private.move_lots(ledger.entries, ledger.entries) from public;

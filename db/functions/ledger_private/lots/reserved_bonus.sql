@@ -26,9 +26,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.reserved_bonus(ledger.entries) is
+comment on function ledger_private.reserved_bonus is
   'How much of a wallet''s reserved credits are bonus credits, as its newest entry left it.';
 
-revoke all on function ledger_private.reserved_bonus(ledger.entries) from public;
-grant execute on function ledger_private.reserved_bonus(ledger.entries)
+grant execute on function ledger_private.reserved_bonus
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

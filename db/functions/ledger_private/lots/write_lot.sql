@@ -15,7 +15,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_lot(ledger.receipt, timestamptz) is
+comment on function ledger_private.write_lot is
 'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';
-
-revoke all on function ledger_private.write_lot(ledger.receipt, timestamptz) from public;

@@ -66,8 +66,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) is
+comment on function ledger_private.write_lots is
 $$Writes new lots and what was drawn from lots, new ones included, and keeps the list of open lots. The balances of the draws are worked out
 here; they come in as null.$$;
-
-revoke all on function ledger_private.write_lots(ledger.bonus_lots[], ledger.bonus_lot_draws[]) from public;

@@ -11,9 +11,8 @@ as $$
       select from ledger_private.node_ranges r where entry.to_wallet between r.first_id and r.last_id))) x (elsewhere)
 $$;
 
-comment on function ledger_private.accounts_here(ledger.entries) is
+comment on function ledger_private.accounts_here is
 $$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
 Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
 
-revoke all on function ledger_private.accounts_here(ledger.entries) from public;
-grant execute on function ledger_private.accounts_here(ledger.entries) to wallet_auditor, wallet_job;
+grant execute on function ledger_private.accounts_here to wallet_auditor, wallet_job;

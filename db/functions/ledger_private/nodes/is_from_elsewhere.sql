@@ -7,8 +7,7 @@ as $$
     select from ledger_private.received_from_elsewhere() r where r.wallet_id = entry.wallet_id and r.seq = entry.seq)
 $$;
 
-comment on function ledger_private.is_from_elsewhere(ledger.entries) is
+comment on function ledger_private.is_from_elsewhere is
 'Whether an entry is one that was received from a wallet of another database.';
 
-revoke all on function ledger_private.is_from_elsewhere(ledger.entries) from public;
-grant execute on function ledger_private.is_from_elsewhere(ledger.entries) to wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_from_elsewhere to wallet_auditor, wallet_job;

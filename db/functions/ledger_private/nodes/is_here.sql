@@ -7,7 +7,6 @@ as $$
     or exists (select from ledger_private.node_ranges r where is_here.wallet_id between r.first_id and r.last_id)
 $$;
 
-comment on function ledger_private.is_here(uuid) is 'Whether a wallet with this id belongs to this database.';
+comment on function ledger_private.is_here is 'Whether a wallet with this id belongs to this database.';
 
-revoke all on function ledger_private.is_here(uuid) from public;
-grant execute on function ledger_private.is_here(uuid) to wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_here to wallet_auditor, wallet_job;

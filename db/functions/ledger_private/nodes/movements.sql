@@ -8,8 +8,7 @@ as $$
   select r.* from ledger_private.received_from_elsewhere() r
 $$;
 
-comment on function ledger_private.movements() is
+comment on function ledger_private.movements is
 'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
 
-revoke all on function ledger_private.movements() from public;
-grant execute on function ledger_private.movements() to wallet_auditor, wallet_job;
+grant execute on function ledger_private.movements to wallet_auditor, wallet_job;

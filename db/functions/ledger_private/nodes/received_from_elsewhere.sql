@@ -9,8 +9,7 @@ as $$
     and not exists (select from ledger.entries a where a.transfer_id = e.transfer_id and a.actor is not null)
 $$;
 
-comment on function ledger_private.received_from_elsewhere() is
+comment on function ledger_private.received_from_elsewhere is
 'The received entries of movements whose acting wallets another database has. Where this database has all wallets, there are none.';
 
-revoke all on function ledger_private.received_from_elsewhere() from public;
-grant execute on function ledger_private.received_from_elsewhere() to wallet_auditor, wallet_job;
+grant execute on function ledger_private.received_from_elsewhere to wallet_auditor, wallet_job;

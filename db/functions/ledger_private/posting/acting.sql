@@ -15,7 +15,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.acting(ledger.entries, ledger_private.request) is
+comment on function ledger_private.acting is
   'An entry as that of the wallet which acts: with the request, and who calls. Without a request it is what the system books itself.';
-
-revoke all on function ledger_private.acting(ledger.entries, ledger_private.request) from public;

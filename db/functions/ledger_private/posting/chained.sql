@@ -9,7 +9,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.chained(ledger.entries) is
+comment on function ledger_private.chained is
   'An entry, complete, with its own hash; it comes with that of the entry which it follows.';
-
-revoke all on function ledger_private.chained(ledger.entries) from public;

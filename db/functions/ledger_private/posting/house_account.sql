@@ -13,9 +13,8 @@ return case kind
   else 'player'
 end;
 
-comment on function ledger_private.house_account(ledger.transfer_kind) is
+comment on function ledger_private.house_account is
 $$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
 reversal, where the original decides.$$;
 
-revoke all on function ledger_private.house_account(ledger.transfer_kind) from public;
-grant execute on function ledger_private.house_account(ledger.transfer_kind) to wallet_auditor;
+grant execute on function ledger_private.house_account to wallet_auditor;

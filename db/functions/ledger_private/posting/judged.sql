@@ -27,8 +27,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.judged(ledger_private.request) is
+comment on function ledger_private.judged is
 $$A top-up, bonus, spend or transfer prepared and judged by all rules: nothing is left to refuse. With a receipt in it, the call is a repetition and
 ends.$$;
-
-revoke all on function ledger_private.judged(ledger_private.request) from public;

@@ -4,7 +4,5 @@ language sql
 immutable
 return kind in ('spend', 'transfer', 'hold', 'capture');
 
-comment on function ledger_private.leaves(ledger.transfer_kind) is
+comment on function ledger_private.leaves is
   'Whether a kind of request takes credits out of the acting wallet, or reserves them to leave: what a frozen wallet does not allow.';
-
-revoke all on function ledger_private.leaves(ledger.transfer_kind) from public;

@@ -6,7 +6,5 @@ as $$
   select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked
 $$;
 
-comment on function ledger_private.lock_free_wallets(uuid[]) is
+comment on function ledger_private.lock_free_wallets is
   'Locks those of the wallets that nobody else has locked, as lock_wallets does, and waits for none. Returns them.';
-
-revoke all on function ledger_private.lock_free_wallets(uuid[]) from public;

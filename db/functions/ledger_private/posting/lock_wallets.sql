@@ -9,8 +9,6 @@ as $$
   select w.* from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update
 $$;
 
-comment on function ledger_private.lock_wallets(uuid[]) is
+comment on function ledger_private.lock_wallets is
 $$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
 there.$$;
-
-revoke all on function ledger_private.lock_wallets(uuid[]) from public;

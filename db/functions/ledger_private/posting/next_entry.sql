@@ -44,12 +44,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.next_entry(
-  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
-) is
+comment on function ledger_private.next_entry is
 $$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
 the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
-
-revoke all on function ledger_private.next_entry(
-  ledger.entries, uuid, uuid, ledger.transfer_kind, ledger.entry_side, ledger.account, bigint, bigint, bigint, timestamptz
-) from public;

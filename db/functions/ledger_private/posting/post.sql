@@ -38,7 +38,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.post(ledger_private.request) is
+comment on function ledger_private.post is
 $$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order of refusals, then writes the rows.$$;
-
-revoke all on function ledger_private.post(ledger_private.request) from public;

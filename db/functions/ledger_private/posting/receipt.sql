@@ -25,8 +25,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.receipt(ledger.entries, boolean) is
+comment on function ledger_private.receipt is
 $$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
 books these to breakage with the next entry: they are not available, but in the balances.$$;
-
-revoke all on function ledger_private.receipt(ledger.entries, boolean) from public;

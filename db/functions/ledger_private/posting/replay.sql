@@ -15,7 +15,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.replay(ledger_private.request) is
+comment on function ledger_private.replay is
 $$The receipt of the first request with this one's key, with the balances of then; or WLKEY where the two differ. Null where the key is new.$$;
-
-revoke all on function ledger_private.replay(ledger_private.request) from public;

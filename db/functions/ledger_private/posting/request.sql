@@ -15,7 +15,4 @@ immutable
 -- Without metadata a request has empty ones, at every door.
 return row(kind, wallet_id, counterparty_id, hold_id, reverses, amount, idem_key, expires_at, coalesce(metadata, '{}'))::ledger_private.request;
 
-comment on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) is
-  'A request by the names of its fields.';
-
-revoke all on function ledger_private.request(ledger.transfer_kind, uuid, text, jsonb, bigint, uuid, uuid, uuid, timestamptz) from public;
+comment on function ledger_private.request is 'A request by the names of its fields.';

@@ -12,6 +12,4 @@ begin
 end
 $$;
 
-comment on function ledger_private.write(ledger.entries[]) is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
-
-revoke all on function ledger_private.write(ledger.entries[]) from public;
+comment on function ledger_private.write is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';

@@ -39,8 +39,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.write_transfer(ledger_private.line, ledger_private.line, bigint, bigint, text, jsonb) is
+comment on function ledger_private.write_transfer is
 $$Writes both entries of a transfer of which nothing is to be refused, and returns its receipt: the sender's carries the request, the receiver's does
 not name it.$$;
-
-revoke all on function ledger_private.write_transfer(ledger_private.line, ledger_private.line, bigint, bigint, text, jsonb) from public;

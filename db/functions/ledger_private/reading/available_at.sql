@@ -33,10 +33,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.available_at(ledger.entries, timestamptz) is
+comment on function ledger_private.available_at is
 $$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance less what open holds reserve
 and less bonus credits that have expired. What is due counts at once, whether it is booked or not. Null without an entry.$$;
 
-revoke all on function ledger_private.available_at(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.available_at(ledger.entries, timestamptz)
+grant execute on function ledger_private.available_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -11,9 +11,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.balance_of(ledger.entries, timestamptz) is
+comment on function ledger_private.balance_of is
   'A wallet''s balances at an instant, from the newest entry that it had then.';
 
-revoke all on function ledger_private.balance_of(ledger.entries, timestamptz) from public;
-grant execute on function ledger_private.balance_of(ledger.entries, timestamptz)
+grant execute on function ledger_private.balance_of
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

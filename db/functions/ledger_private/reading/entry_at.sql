@@ -9,9 +9,8 @@ as $$
     and e.seq = ledger_private.seq_at(entry_at.wallet_id, entry_at.at_time)
 $$;
 
-comment on function ledger_private.entry_at(uuid, timestamptz) is
+comment on function ledger_private.entry_at is
   'The wallet''s newest entry at or before an instant: its balances were the wallet''s then. Null where there is none.';
 
-revoke all on function ledger_private.entry_at(uuid, timestamptz) from public;
-grant execute on function ledger_private.entry_at(uuid, timestamptz)
+grant execute on function ledger_private.entry_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

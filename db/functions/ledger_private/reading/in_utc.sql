@@ -8,9 +8,8 @@ as $$
   select to_jsonb(instant)
 $$;
 
-comment on function ledger_private.in_utc(timestamptz) is
+comment on function ledger_private.in_utc is
 $$An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.$$;
 
-revoke all on function ledger_private.in_utc(timestamptz) from public;
-grant execute on function ledger_private.in_utc(timestamptz)
+grant execute on function ledger_private.in_utc
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

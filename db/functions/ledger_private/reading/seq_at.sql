@@ -34,11 +34,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.seq_at(uuid, timestamptz) is
+comment on function ledger_private.seq_at is
 $$The number of a wallet's newest entry booked at or before a time; 0 where there is none or the caller may not see the wallet. A
 wallet's time never runs backwards and its numbers have no gaps, so this is a binary search over the primary key: some 20 look-ups
 in a million entries.$$;
 
-revoke all on function ledger_private.seq_at(uuid, timestamptz) from public;
-grant execute on function ledger_private.seq_at(uuid, timestamptz)
+grant execute on function ledger_private.seq_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

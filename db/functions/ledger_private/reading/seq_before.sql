@@ -8,9 +8,8 @@ as $$
   select ledger_private.seq_at(wallet_id, at_time - interval '1 microsecond')
 $$;
 
-comment on function ledger_private.seq_before(uuid, timestamptz) is
+comment on function ledger_private.seq_before is
 'The number of a wallet''s newest entry booked before a time; 0 where there is none. See seq_at.';
 
-revoke all on function ledger_private.seq_before(uuid, timestamptz) from public;
-grant execute on function ledger_private.seq_before(uuid, timestamptz)
+grant execute on function ledger_private.seq_before
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

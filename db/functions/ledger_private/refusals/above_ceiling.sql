@@ -26,8 +26,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.above_ceiling(uuid, ledger.entries, ledger.transfer_kind, bigint, bigint) is
+comment on function ledger_private.above_ceiling is
 $$WLLIM: an amount would take a wallet's balance, which it changes by change, or a lifetime total above what the ledger counts to; null where it would
 not. head is the wallet's newest entry.$$;
-
-revoke all on function ledger_private.above_ceiling(uuid, ledger.entries, ledger.transfer_kind, bigint, bigint) from public;

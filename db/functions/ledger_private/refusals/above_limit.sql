@@ -43,11 +43,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.above_limit(
-  ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz
-) is
+comment on function ledger_private.above_limit is
 $$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
 total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
 and are held to the first alone.$$;
-
-revoke all on function ledger_private.above_limit(ledger.wallets, ledger.entries, ledger.transfer_kind, bigint, bigint, timestamptz) from public;

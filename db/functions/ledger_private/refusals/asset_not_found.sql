@@ -6,6 +6,4 @@ immutable
 return ledger_private.refusal('WLNOA', format('asset not found: %s', left(asset_code, 64)),
   jsonb_build_object('asset_code', left(asset_code, 64)), 'An operator creates assets with asset_create(code, name, scale).');
 
-comment on function ledger_private.asset_not_found(text) is 'WLNOA: an asset is not there.';
-
-revoke all on function ledger_private.asset_not_found(text) from public;
+comment on function ledger_private.asset_not_found is 'WLNOA: an asset is not there.';

@@ -31,8 +31,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_snapshot(uuid[]) is
+comment on function ledger_private.check_snapshot is
 $$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
 refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
-
-revoke all on function ledger_private.check_snapshot(uuid[]) from public;

@@ -7,8 +7,6 @@ return case when expires_at <= at_time then
     jsonb_build_object('expires_at', ledger_private.in_utc(expires_at), 'now', ledger_private.in_utc(at_time)))
 end;
 
-comment on function ledger_private.expiry_passed(timestamptz, timestamptz) is
+comment on function ledger_private.expiry_passed is
 $$WLARG: an expiry is not after a wallet's now; null where it is. Asked after the key has been looked up, because it changes with time: a late
 retry still gets its receipt.$$;
-
-revoke all on function ledger_private.expiry_passed(timestamptz, timestamptz) from public;

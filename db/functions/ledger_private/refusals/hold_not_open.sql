@@ -21,7 +21,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.hold_not_open(uuid, uuid) is
+comment on function ledger_private.hold_not_open is
   'WLHLD: a hold has been captured, released or has expired; null where it is open.';
-
-revoke all on function ledger_private.hold_not_open(uuid, uuid) from public;

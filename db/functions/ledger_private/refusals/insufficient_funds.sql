@@ -9,7 +9,5 @@ return case when requested > available then
     'Ask for no more than is available, or top the wallet up first.')
 end;
 
-comment on function ledger_private.insufficient_funds(uuid, bigint, bigint, jsonb) is
+comment on function ledger_private.insufficient_funds is
   'WLFND: more is to be taken out of a wallet, or out of a hold, than is available there; null where it is not. facts are added to the detail.';
-
-revoke all on function ledger_private.insufficient_funds(uuid, bigint, bigint, jsonb) from public;

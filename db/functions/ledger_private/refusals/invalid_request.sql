@@ -43,7 +43,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.invalid_request(ledger_private.request) is
+comment on function ledger_private.invalid_request is
 $$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
-
-revoke all on function ledger_private.invalid_request(ledger_private.request) from public;

@@ -8,7 +8,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.is_metadata(jsonb) is
+comment on function ledger_private.is_metadata is
   'Whether JSON may be the metadata of a request: an object of at most 8192 bytes. Not inlined: a call without metadata does not set it up.';
-
-revoke all on function ledger_private.is_metadata(jsonb) from public;

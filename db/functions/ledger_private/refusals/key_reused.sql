@@ -34,8 +34,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.key_reused(ledger.entries, ledger_private.request) is
+comment on function ledger_private.key_reused is
 $$WLKEY: a request is not the one which its key was first used for, with the first field that differs and both its values; null where it is
 that one. Who called is not compared.$$;
-
-revoke all on function ledger_private.key_reused(ledger.entries, ledger_private.request) from public;

@@ -7,7 +7,5 @@ return ledger_private.refusal('WLLIM',
   jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', greatest(max - used, 0)::text),
   'Ask for no more than is left, or wait until the limit leaves more.');
 
-comment on function ledger_private.limit_exceeded(uuid, text, bigint, numeric) is
+comment on function ledger_private.limit_exceeded is
   'WLLIM: something would go above a limit: its name, how high it is, and what is left of it.';
-
-revoke all on function ledger_private.limit_exceeded(uuid, text, bigint, numeric) from public;

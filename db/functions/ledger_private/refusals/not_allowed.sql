@@ -9,8 +9,6 @@ return case
     jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.')
 end;
 
-comment on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) is
+comment on function ledger_private.not_allowed is
 $$WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one: what the wallet's status does not allow; null where it allows it. facts are added
 to the detail.$$;
-
-revoke all on function ledger_private.not_allowed(ledger.wallets, boolean, jsonb) from public;

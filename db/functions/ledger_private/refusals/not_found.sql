@@ -21,7 +21,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.not_found(ledger_private.request) is
+comment on function ledger_private.not_found is
   'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet; null where it is there.';
-
-revoke all on function ledger_private.not_found(ledger_private.request) from public;

@@ -19,8 +19,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.not_reversible(ledger.entries, bigint, bigint) is
+comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available; all of it where requested is null), or its kind cannot be reversed; null where
 it can.$$;
-
-revoke all on function ledger_private.not_reversible(ledger.entries, bigint, bigint) from public;

@@ -4,9 +4,8 @@ language sql
 immutable
 return row(code, message, detail, hint)::ledger.refusal;
 
-comment on function ledger_private.refusal(text, text, jsonb, text) is
+comment on function ledger_private.refusal is
   'A refusal: own SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.';
 
-revoke all on function ledger_private.refusal(text, text, jsonb, text) from public;
-grant execute on function ledger_private.refusal(text, text, jsonb, text)
+grant execute on function ledger_private.refusal
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -8,7 +8,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.refuse_stale() is
+comment on function ledger_private.refuse_stale is
   'Ends a transaction whose snapshot is older than the locks it holds with 40001: a retry will do.';
-
-revoke all on function ledger_private.refuse_stale() from public;

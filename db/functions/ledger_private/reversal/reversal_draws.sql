@@ -49,10 +49,9 @@ as $$
   full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq and x.expires_at = d.expires_at
 $$;
 
-comment on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) is
+comment on function ledger_private.reversal_draws is
 $$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
 from, the latest expiry first; of a transfer, in both wallets the same of each expiry. Both are acting entries; bonus_before is how many of the
 original's bonus credits had been reversed before.$$;
 
-revoke all on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) from public;
-grant execute on function ledger_private.reversal_draws(ledger.entries, ledger.entries, bigint) to wallet_auditor;
+grant execute on function ledger_private.reversal_draws to wallet_auditor;

@@ -56,9 +56,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) is
+comment on function ledger_private.reversal_plan is
 $$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
 original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
 wallets, null for the house.$$;
-
-revoke all on function ledger_private.reversal_plan(ledger.entries, bigint, ledger.entries, ledger.entries) from public;

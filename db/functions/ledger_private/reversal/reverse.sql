@@ -49,8 +49,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.reverse(ledger_private.request, ledger.entries, bigint, ledger_private.prepared) is
+comment on function ledger_private.reverse is
 $$Books the reversal of a movement, by its acting entry, which is judged to be reversible: refuses what the ledger cannot count to, and where the
 credits are gone.$$;
-
-revoke all on function ledger_private.reverse(ledger_private.request, ledger.entries, bigint, ledger_private.prepared) from public;

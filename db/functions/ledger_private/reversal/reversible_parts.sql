@@ -40,9 +40,8 @@ as $$
   select 'lot', l.lot_seq, l.expires_at, l.amount::bigint from lots l
 $$;
 
-comment on function ledger_private.reversible_parts(ledger.entries) is
+comment on function ledger_private.reversible_parts is
 $$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
 wallet that it drew from (of a bonus: that it made).$$;
 
-revoke all on function ledger_private.reversible_parts(ledger.entries) from public;
-grant execute on function ledger_private.reversible_parts(ledger.entries) to wallet_auditor;
+grant execute on function ledger_private.reversible_parts to wallet_auditor;

@@ -10,7 +10,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg__append_only() is
+comment on function ledger_private.tg__append_only is
   'Refuses to change or remove what has been written, also to the owner or a superuser.';
-
-revoke all on function ledger_private.tg__append_only() from public;

@@ -14,7 +14,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg__guard_insert() is
+comment on function ledger_private.tg__guard_insert is
   'Refuses rows written by hand, also by the owner or a superuser: all that come while no posting function is at work.';
-
-revoke all on function ledger_private.tg__guard_insert() from public;

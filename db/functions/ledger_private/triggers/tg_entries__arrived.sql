@@ -9,8 +9,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_entries__arrived() is
+comment on function ledger_private.tg_entries__arrived is
 $$Marks an entry that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
 refused until begin_epoch() has given it a place.$$;
-
-revoke all on function ledger_private.tg_entries__arrived() from public;

@@ -9,7 +9,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_feed_epochs__arrived() is
+comment on function ledger_private.tg_feed_epochs__arrived is
 $$Lets the epochs of a ledger that replication brings take the place of those that migrating the empty database began.$$;
-
-revoke all on function ledger_private.tg_feed_epochs__arrived() from public;

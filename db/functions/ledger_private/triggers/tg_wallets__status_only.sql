@@ -15,6 +15,4 @@ begin
 end
 $$;
 
-comment on function ledger_private.tg_wallets__status_only() is 'Refuses to change anything of a wallet but its status.';
-
-revoke all on function ledger_private.tg_wallets__status_only() from public;
+comment on function ledger_private.tg_wallets__status_only is 'Refuses to change anything of a wallet but its status.';

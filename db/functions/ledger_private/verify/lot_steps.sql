@@ -52,10 +52,9 @@ as $$
   order by w.wallet_id, w.seq
 $$;
 
-comment on function ledger_private.lot_steps(uuid, uuid) is
+comment on function ledger_private.lot_steps is
 $$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
 the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
 to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
 
-revoke all on function ledger_private.lot_steps(uuid, uuid) from public;
-grant execute on function ledger_private.lot_steps(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.lot_steps to wallet_auditor;

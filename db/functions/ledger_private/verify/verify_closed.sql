@@ -39,9 +39,8 @@ as $$
       and not pg_visible_in_snapshot(e.xid, n.place)
 $$;
 
-comment on function ledger_private.verify_closed() is
+comment on function ledger_private.verify_closed is
 $$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
 that are not sealed are listed.$$;
 
-revoke all on function ledger_private.verify_closed() from public;
-grant execute on function ledger_private.verify_closed() to wallet_auditor;
+grant execute on function ledger_private.verify_closed to wallet_auditor;

@@ -35,9 +35,8 @@ as $$
   where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.seq)
 $$;
 
-comment on function ledger_private.verify_draws(uuid, uuid) is
+comment on function ledger_private.verify_draws is
 $$Findings in what the entries of the wallets from one id to another drew from lots: as much as their kind demands, of lots that had not expired
 (an expiry: that had). In which order, verify_order() proves.$$;
 
-revoke all on function ledger_private.verify_draws(uuid, uuid) from public;
-grant execute on function ledger_private.verify_draws(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_draws to wallet_auditor;

@@ -64,8 +64,7 @@ as $$
     and f.broken
 $$;
 
-comment on function ledger_private.verify_entries(uuid, uuid) is
+comment on function ledger_private.verify_entries is
   'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
 
-revoke all on function ledger_private.verify_entries(uuid, uuid) from public;
-grant execute on function ledger_private.verify_entries(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_entries to wallet_auditor;

@@ -16,9 +16,8 @@ as $$
   where c.seq <> c.place or c.hash is distinct from ledger_private.record_hash(coalesce(c.previous, c.start), c.bytes)
 $$;
 
-comment on function ledger_private.verify_events(uuid, uuid) is
+comment on function ledger_private.verify_events is
 $$Findings in the wallets from one id to another and their events: these are numbered without gaps, the hash of the first covers the facts of the
 wallet, and each covers the event and the hash before.$$;
 
-revoke all on function ledger_private.verify_events(uuid, uuid) from public;
-grant execute on function ledger_private.verify_events(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_events to wallet_auditor;

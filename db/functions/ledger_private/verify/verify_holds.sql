@@ -50,9 +50,8 @@ as $$
   where o.hold_id is null or h.id is null or o.expires_at is distinct from h.expires_at
 $$;
 
-comment on function ledger_private.verify_holds(uuid, uuid) is
+comment on function ledger_private.verify_holds is
 $$Findings in the holds of the wallets from one id to another: each placed by its transfer, ended by one that came later and freed all its lots,
 and the list of open ones true.$$;
 
-revoke all on function ledger_private.verify_holds(uuid, uuid) from public;
-grant execute on function ledger_private.verify_holds(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_holds to wallet_auditor;

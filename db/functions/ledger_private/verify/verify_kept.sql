@@ -23,8 +23,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.verify_kept(jsonb) is
+comment on function ledger_private.verify_kept is
   'A finding for each seal that was kept elsewhere and is not in the ledger, unchanged. Refuses what is no list of seals with WLARG.';
 
-revoke all on function ledger_private.verify_kept(jsonb) from public;
-grant execute on function ledger_private.verify_kept(jsonb) to wallet_auditor;
+grant execute on function ledger_private.verify_kept to wallet_auditor;

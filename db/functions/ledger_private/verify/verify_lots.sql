@@ -54,9 +54,8 @@ as $$
   where o.lot_seq is null or s.seq is null or o.due_at is distinct from case when s.free > 0 then s.expires_at end
 $$;
 
-comment on function ledger_private.verify_lots(uuid, uuid) is
+comment on function ledger_private.verify_lots is
 $$Findings in the lots of the wallets from one id to another: each made by its entry, what was drawn adding up, and the list of open ones true.
 (How they were emptied, verify_order() proves.)$$;
 
-revoke all on function ledger_private.verify_lots(uuid, uuid) from public;
-grant execute on function ledger_private.verify_lots(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_lots to wallet_auditor;

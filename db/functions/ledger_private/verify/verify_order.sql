@@ -47,9 +47,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.verify_order(uuid, uuid) is
+comment on function ledger_private.verify_order is
 $$Findings in how the lots of the wallets from one id to another were emptied, entry by entry: the earliest expiry first, all of them before bonus
 credits that do not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
 
-revoke all on function ledger_private.verify_order(uuid, uuid) from public;
-grant execute on function ledger_private.verify_order(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_order to wallet_auditor;

@@ -38,9 +38,8 @@ as $$
     and ((p.acting).transfer_id is not null or not ledger_private.is_from_elsewhere(p.received))
 $$;
 
-comment on function ledger_private.verify_pairs(uuid, uuid) is
+comment on function ledger_private.verify_pairs is
 $$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
 database has the other wallet, and who received is told nothing of who sent.$$;
 
-revoke all on function ledger_private.verify_pairs(uuid, uuid) from public;
-grant execute on function ledger_private.verify_pairs(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_pairs to wallet_auditor;

@@ -34,9 +34,8 @@ as $$
   where not exists (select from ledger.feed_epochs e where e.epoch >= x.needed)
 $$;
 
-comment on function ledger_private.verify_records() is
+comment on function ledger_private.verify_records is
 $$Findings in what is chained beside the entries and is of no single wallet: assets and their limits, and the verifications, are numbered without
 gaps, no epoch of the feed is missing, and each hash covers the row and the one before.$$;
 
-revoke all on function ledger_private.verify_records() from public;
-grant execute on function ledger_private.verify_records() to wallet_auditor;
+grant execute on function ledger_private.verify_records to wallet_auditor;

@@ -66,10 +66,9 @@ as $$
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
-comment on function ledger_private.verify_reversals(uuid, uuid) is
+comment on function ledger_private.verify_reversals is
 $$Findings in the reversals of the wallets from one id to another (of a single one, all that touch it): the original there, earlier and of a
 kind that can be reversed, no more reversed than it moved, of no source, paid credits given back first, and lots drawn from and given back to as
 the original's were.$$;
 
-revoke all on function ledger_private.verify_reversals(uuid, uuid) from public;
-grant execute on function ledger_private.verify_reversals(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_reversals to wallet_auditor;

@@ -55,8 +55,7 @@ as $$
     where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
 $$;
 
-comment on function ledger_private.verify_seals() is
+comment on function ledger_private.verify_seals is
   'Findings about seals: their chain, the trees that they are roots of, and whether all that was sealed is there.';
 
-revoke all on function ledger_private.verify_seals() from public;
-grant execute on function ledger_private.verify_seals() to wallet_auditor;
+grant execute on function ledger_private.verify_seals to wallet_auditor;

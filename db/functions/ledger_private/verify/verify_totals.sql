@@ -46,9 +46,8 @@ as $$
   where s.balance <> coalesce(s.moved, 0) or s.bonus_balance <> coalesce(s.moved_bonus, 0)
 $$;
 
-comment on function ledger_private.verify_totals() is
+comment on function ledger_private.verify_totals is
 $$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
 or less than all movements gave them.$$;
 
-revoke all on function ledger_private.verify_totals() from public;
-grant execute on function ledger_private.verify_totals() to wallet_auditor;
+grant execute on function ledger_private.verify_totals to wallet_auditor;

@@ -51,9 +51,8 @@ as $$
   where f.broken
 $$;
 
-comment on function ledger_private.verify_transfers(uuid, uuid) is
+comment on function ledger_private.verify_transfers is
 $$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
 verify_entries() proves.)$$;
 
-revoke all on function ledger_private.verify_transfers(uuid, uuid) from public;
-grant execute on function ledger_private.verify_transfers(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_transfers to wallet_auditor;

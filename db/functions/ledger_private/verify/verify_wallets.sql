@@ -27,9 +27,8 @@ as $$
   where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
 $$;
 
-comment on function ledger_private.verify_wallets(uuid, uuid) is
+comment on function ledger_private.verify_wallets is
   'Findings in the wallets from one id to another: the id derived from the owner, the status what its newest event says, the asset
 there, no event without its wallet.';
 
-revoke all on function ledger_private.verify_wallets(uuid, uuid) from public;
-grant execute on function ledger_private.verify_wallets(uuid, uuid) to wallet_auditor;
+grant execute on function ledger_private.verify_wallets to wallet_auditor;

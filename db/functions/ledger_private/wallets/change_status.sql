@@ -45,8 +45,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.change_status(uuid, ledger.wallet_status, text) is
+comment on function ledger_private.change_status is
 $$Changes a wallet's status and leaves an event, or returns the wallet as it is where it has that status. Refuses with WLARG, WLNOW, WLCLS
 to freeze a closed wallet, WLARG to close one that is not empty.$$;
-
-revoke all on function ledger_private.change_status(uuid, ledger.wallet_status, text) from public;

@@ -13,7 +13,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_asset(text) is
+comment on function ledger_private.check_asset is
   'Refuses with WLARG where no asset is named, with WLNOA an asset that is not there.';
-
-revoke all on function ledger_private.check_asset(text) from public;

@@ -13,7 +13,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.check_owner_id(text, jsonb) is
+comment on function ledger_private.check_owner_id is
   'Refuses with WLARG a text that cannot be an owner id. facts are added to the detail.';
-
-revoke all on function ledger_private.check_owner_id(text, jsonb) from public;

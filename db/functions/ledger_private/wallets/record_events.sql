@@ -26,8 +26,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) is
+comment on function ledger_private.record_events is
 $$Leaves an event in each of these wallets, which are locked or new: chained to the event before, the first one to the facts of its wallet, and on
 the list of what is to be sealed. To be called while the guards stand open.$$;
-
-revoke all on function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text) from public;

@@ -8,9 +8,8 @@ return encode(
     8, (get_byte(digest, 8) & 63) | 128
   ), 'hex')::uuid;
 
-comment on function ledger_private.uuid_v8(bytea) is
+comment on function ledger_private.uuid_v8 is
   'A UUID of version 8 (RFC 9562, custom) from the first 16 bytes of a digest.';
 
-revoke all on function ledger_private.uuid_v8(bytea) from public;
-grant execute on function ledger_private.uuid_v8(bytea)
+grant execute on function ledger_private.uuid_v8
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
