@@ -74,12 +74,10 @@
 --!include functions/ledger_private/reading/seq_before.sql
 --!include functions/ledger_private/reading/entry_at.sql
 --!include functions/ledger_private/lots/lot_at.sql
---!include functions/ledger_private/holds/due_holds.sql
 --!include functions/ledger_private/reading/available_at.sql
 --!include functions/ledger_private/reading/balance_of.sql
 --!include functions/ledger_private/lots/reserved_bonus.sql
 --!include functions/ledger_private/lots/free_credits.sql
---!include functions/ledger_private/lots/first_expiry.sql
 --!include functions/ledger_private/lots/bonus_part.sql
 --!include functions/ledger_private/holds/closing_status.sql
 
@@ -109,15 +107,13 @@
 -- Holds and lots
 --!include functions/ledger_private/holds/closing_draws.sql
 --!include functions/ledger_private/holds/close_holds.sql
+--!include functions/ledger_private/holds/end_hold.sql
 --!include functions/ledger_private/lots/draws.sql
 
 -- What is due
---!include functions/ledger_private/expiry/has_due.sql
---!include functions/ledger_private/expiry/due_lots.sql
 --!include functions/ledger_private/expiry/free_due_holds.sql
 --!include functions/ledger_private/expiry/expire_due_lots.sql
 --!include functions/ledger_private/expiry/settle.sql
---!include functions/ledger_private/expiry/settle_given_back.sql
 --!include functions/ledger_private/expiry/due_wallets.sql
 --!include functions/ledger_private/expiry/still_due.sql
 --!include functions/ledger_private/expiry/settle_each.sql

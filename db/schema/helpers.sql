@@ -1,17 +1,5 @@
 -- What the helpers hand to each other within one call.
 
--- What a call asks for, whatever its kind: the fields that its kind has no use for are null.
-create type ledger_private.request as (
-  kind ledger.transfer_kind,
-  wallet_id uuid,
-  counterparty_id uuid,
-  hold_id uuid,
-  reverses uuid,
-  amount bigint,
-  idem_key text,
-  expires_at timestamptz,
-  metadata jsonb
-);
 -- The wallets of a request, locked and settled, with their heads; or the receipt, where the key has been used.
 create type ledger_private.prepared as (
   wallet ledger.wallets,

@@ -11,39 +11,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_request ledger_private.request;
-  v_prepared ledger_private.prepared;
-  v_hold ledger.holds;
-  v_amount bigint;
-  v_bonus bigint;
-  v_entry ledger.entries;
-  v_draws ledger.bonus_lot_draws[];
 begin
-  v_request := ledger_private.request(kind => 'capture', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, amount => amount,
-    metadata => metadata);
-  v_prepared := ledger_private.prepare(v_request);
-  if (v_prepared.receipt).transfer_id is not null then
-    return v_prepared.receipt;
-  end if;
-  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
-  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_capture.wallet_id and h.id = wallet_capture.hold_id;
-  v_amount := coalesce(amount, v_hold.amount);
-  v_bonus := least(v_amount, v_hold.bonus_amount);
-  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
-    change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), array[wallet_id]);
-  perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => wallet_id, available => v_hold.amount, requested => v_amount,
-    facts => jsonb_build_object('hold_id', hold_id)), array[wallet_id]);
-
-  v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id,
-    transfer_id => uuidv7(), kind => 'capture', side => 'debit', account => 'revenue', amount => v_amount, bonus_amount => v_bonus,
-    held_amount => -v_hold.amount, at_time => v_prepared.at_time), v_request));
-  perform ledger_private.write(array[v_entry]);
-  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_bonus) d);
-  perform ledger_private.close_holds(array[v_entry], v_draws);
-  -- What is freed and has expired goes to breakage now.
-  perform ledger_private.settle_given_back(v_entry, v_draws);
-  return ledger_private.receipt(v_entry, false);
+  return ledger_private.end_hold(ledger.request(kind => 'capture', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    metadata => metadata, hold_id => hold_id));
 end
 $$;
 

@@ -12,18 +12,15 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_request ledger_private.request;
-  v_prepared ledger_private.prepared;
-  v_head ledger.entries;
+  v_request ledger.wallet_request := ledger.request(kind => 'hold', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    expires_at => expires_at, metadata => metadata);
+  v_prepared ledger_private.prepared := ledger_private.prepare(v_request);
+  v_head ledger.entries := v_prepared.head;
   v_entry ledger.entries;
 begin
-  v_request := ledger_private.request(kind => 'hold', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata, amount => amount,
-    expires_at => expires_at);
-  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_head := v_prepared.head;
   perform ledger_private.refuse(
     ledger_private.insufficient_funds(wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), amount), array[wallet_id]);
 

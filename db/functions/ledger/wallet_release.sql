@@ -5,32 +5,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_request ledger_private.request;
-  v_prepared ledger_private.prepared;
-  v_hold ledger.holds;
-  v_entry ledger.entries;
-  v_draws ledger.bonus_lot_draws[];
 begin
-  v_request := ledger_private.request(kind => 'release', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, metadata => metadata);
-  v_prepared := ledger_private.prepare(v_request);
-  if (v_prepared.receipt).transfer_id is not null then
-    return v_prepared.receipt;
-  end if;
-  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
-  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_release.wallet_id and h.id = wallet_release.hold_id;
-
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id, transfer_id => uuidv7(),
-    kind => 'release', side => 'credit', account => 'player', amount => 0, bonus_amount => 0, held_amount => -v_hold.amount,
-    at_time => v_prepared.at_time), v_request);
-  v_entry.held_bonus_amount := v_hold.bonus_amount;
-  v_entry := ledger_private.chained(v_entry);
-  perform ledger_private.write(array[v_entry]);
-  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, 0) d);
-  perform ledger_private.close_holds(array[v_entry], v_draws);
-  -- What expired while it was reserved goes to breakage now.
-  perform ledger_private.settle_given_back(v_entry, v_draws);
-  return ledger_private.receipt(v_entry, false);
+  return ledger_private.end_hold(ledger.request(kind => 'release', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata,
+    hold_id => hold_id));
 end
 $$;
 

@@ -11,29 +11,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_request ledger_private.request;
-  v_original ledger.entries;
-  v_prepared ledger_private.prepared;
-  v_left bigint;
 begin
-  v_request := ledger_private.request(kind => 'reversal', wallet_id => wallet_id, reverses => transfer_id, idem_key => idem_key,
-    amount => amount, metadata => metadata);
-  select e.* into v_original from ledger.entries e
-    where e.transfer_id = wallet_reverse.transfer_id and e.actor is not null and e.wallet_id = wallet_reverse.wallet_id;
-  v_prepared := ledger_private.prepare(v_request, v_original.to_wallet);
-  if (v_prepared.receipt).transfer_id is not null then
-    return v_prepared.receipt;
-  end if;
-  -- It was committed while this call waited for the wallet: its other wallet was not locked.
-  if v_original.wallet_id is null then
-    perform ledger_private.refuse_stale();
-  end if;
-  select v_original.amount - coalesce(sum(r.amount), 0) into v_left
-    from ledger.entries r
-    where r.wallet_id = wallet_reverse.wallet_id and r.reverses = wallet_reverse.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, amount, v_left), array[wallet_id]);
-  return ledger_private.reverse(request => v_request, original => v_original, amount => coalesce(amount, v_left), prepared => v_prepared);
+  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    metadata => metadata, transfer_id => transfer_id));
 end
 $$;
 

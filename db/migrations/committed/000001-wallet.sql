@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:92dadc63f7f904c355c1a268d1e93a7151de2318
+--! Hash: sha1:5d4a88cc44053ef9ca43e5a5fed2135c84f2fcbb
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1408,18 +1408,6 @@ grant usage on type ledger.history_line to wallet_player, wallet_service, wallet
 --! Included schema/helpers.sql
 -- What the helpers hand to each other within one call.
 
--- What a call asks for, whatever its kind: the fields that its kind has no use for are null.
-create type ledger_private.request as (
-  kind ledger.transfer_kind,
-  wallet_id uuid,
-  counterparty_id uuid,
-  hold_id uuid,
-  reverses uuid,
-  amount bigint,
-  idem_key text,
-  expires_at timestamptz,
-  metadata jsonb
-);
 -- The wallets of a request, locked and settled, with their heads; or the receipt, where the key has been used.
 create type ledger_private.prepared as (
   wallet ledger.wallets,
@@ -2180,34 +2168,6 @@ comment on function ledger_private.lot_at is
 grant execute on function ledger_private.lot_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lots/lot_at.sql
---! Included functions/ledger_private/holds/due_holds.sql
-create or replace function ledger_private.due_holds(head ledger.entries, at_time timestamptz)
-returns setof ledger.holds
-language sql
-stable
-as $$
-  -- Whatever had fallen due by the newest entry was booked before it. So only holds that fell due since can be open.
-  select h.*
-  from ledger.holds h
-  where h.wallet_id = head.wallet_id
-    and h.expires_at > head.created_at
-    and h.expires_at <= due_holds.at_time
-    and h.seq <= head.seq
-    -- One look-up for each: joined, all movements that the wallet ever had may be read.
-    and (
-      select e.seq from ledger.entries e
-      where e.wallet_id = h.wallet_id and e.hold_id = h.id and e.kind <> 'hold' and e.seq <= head.seq
-      limit 1
-    ) is null
-$$;
-
-comment on function ledger_private.due_holds is
-$$Holds that had expired by an instant and that the wallet's newest entry then had not yet freed: they are void, but what they reserve is still
-in that entry's held balance.$$;
-
-grant execute on function ledger_private.due_holds
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/holds/due_holds.sql
 --! Included functions/ledger_private/reading/available_at.sql
 create or replace function ledger_private.available_at(head ledger.entries, at_time timestamptz)
 returns bigint
@@ -2218,18 +2178,25 @@ as $$
 declare
   v_available bigint := head.balance - head.held_balance;
 begin
-  -- What a due hold reserves is free again, unless it has expired too.
+  -- Whatever had fallen due by the newest entry was booked before it. So only holds and lots that fell due since count. What a due hold reserves
+  -- is free again, unless it has expired too.
   if head.held_balance > 0 then
     v_available := v_available + (
-      select coalesce(sum(h.amount - d.expired), 0)
-      from ledger_private.due_holds(head, at_time) h
-      cross join lateral (
-        select coalesce(sum(d.held_amount), 0) as expired
-        from ledger.bonus_lot_draws d
-        where d.seq = h.seq and d.wallet_id = h.wallet_id and d.expires_at <= available_at.at_time
-      ) d);
+      select coalesce(sum(h.amount - (
+          select coalesce(sum(d.held_amount), 0) from ledger.bonus_lot_draws d
+          where d.seq = h.seq and d.wallet_id = h.wallet_id and d.expires_at <= available_at.at_time)), 0)
+      from ledger.holds h
+      where h.wallet_id = head.wallet_id
+        and h.expires_at > head.created_at
+        and h.expires_at <= available_at.at_time
+        and h.seq <= head.seq
+        -- One look-up for each: joined, all movements that the wallet ever had may be read.
+        and (
+          select e.seq from ledger.entries e
+          where e.wallet_id = h.wallet_id and e.hold_id = h.id and e.kind <> 'hold' and e.seq <= head.seq
+          limit 1
+        ) is null);
   end if;
-  -- Whatever had fallen due by the newest entry was booked before it. So only lots that fell due since can be left.
   if head.bonus_balance > 0 then
     v_available := v_available - (
       select coalesce(sum(s.balance - s.held_balance), 0)
@@ -2341,40 +2308,6 @@ Nothing is due in the wallet; reserved_bonus is what of its bonus credits is res
 grant execute on function ledger_private.free_credits
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lots/free_credits.sql
---! Included functions/ledger_private/lots/first_expiry.sql
-create or replace function ledger_private.first_expiry(head ledger.entries)
-returns timestamptz
-language plpgsql
-stable
--- A plan that was made while the list was small may not outlive that.
-set enable_seqscan = off
-as $$
-declare
-  v_expiry timestamptz;
-begin
-  if head.held_balance > 0 then
-    -- What is reserved may fall due too, and then what it pins.
-    return '-infinity';
-  end if;
-  if head.bonus_balance > 0 then
-    select o.expires_at into v_expiry
-      from ledger_private.open_lots o
-      where o.wallet_id = head.wallet_id and o.due_at is not distinct from o.expires_at
-      order by o.expires_at, o.lot_seq
-      limit 1;
-    if v_expiry <= head.created_at then
-      -- By the wallet's own time, which may be ahead.
-      return '-infinity';
-    end if;
-  end if;
-  return v_expiry;
-end
-$$;
-
-comment on function ledger_private.first_expiry is
-$$When the first of a wallet's bonus credits expires, or -infinity where something may be due at any time; null where none expires. Cheap where
-nobody knows of expiring credits.$$;
---! EndIncluded functions/ledger_private/lots/first_expiry.sql
 --! Included functions/ledger_private/lots/bonus_part.sql
 create or replace function ledger_private.bonus_part(kind ledger.transfer_kind, amount bigint, free_bonus bigint)
 returns bigint
@@ -2441,7 +2374,7 @@ reversal, where the original decides.$$;
 grant execute on function ledger_private.house_account to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
 --! Included functions/ledger_private/refusals/invalid_request.sql
-create or replace function ledger_private.invalid_request(request ledger_private.request)
+create or replace function ledger_private.invalid_request(request ledger.wallet_request)
 returns ledger.refusal
 language plpgsql
 immutable
@@ -2453,11 +2386,11 @@ declare
     when (request.kind = 'transfer') <> (request.counterparty_id is not null)
       then case request.kind when 'transfer' then 'to_wallet' else 'counterparty_id' end
     when (request.kind in ('capture', 'release')) <> (request.hold_id is not null) then 'hold_id'
-    when (request.kind = 'reversal') <> (request.reverses is not null) then 'transfer_id'
+    when (request.kind = 'reversal') <> (request.transfer_id is not null) then 'transfer_id'
     when request.kind = 'release' and request.amount is not null then 'amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
-    when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
+    when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
@@ -2490,67 +2423,50 @@ comment on function ledger_private.invalid_request is
 $$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
 --! EndIncluded functions/ledger_private/refusals/invalid_request.sql
 --! Included functions/ledger_private/refusals/not_found.sql
-create or replace function ledger_private.not_found(request ledger_private.request)
+create or replace function ledger_private.not_found(request ledger.wallet_request)
 returns ledger.refusal
-language plpgsql
+language sql
 stable
 as $$
-begin
-  if request.hold_id is not null
-    and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
-    return ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
-      jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
-      'Name a hold of this wallet by the hold_id of its receipt.');
-  end if;
-  if request.reverses is not null and not exists (
-    select from ledger.entries e where e.transfer_id = request.reverses and e.actor is not null and e.wallet_id = request.wallet_id
-  ) then
-    return ledger_private.refusal('WLNOT', format('transfer not found: %s', request.reverses),
-      jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.reverses),
-      'Name a transfer that this wallet acted in by the transfer_id of its receipt.');
-  end if;
-  return null;
-end
+  select case
+    when request.hold_id is not null
+      and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
+      ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
+        jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id), 'Name a hold of this wallet by the hold_id of its receipt.')
+    when request.transfer_id is not null and not exists (
+      select from ledger.entries e where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id) then
+      ledger_private.refusal('WLNOT', format('transfer not found: %s', request.transfer_id),
+        jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.transfer_id),
+        'Name a transfer that this wallet acted in by the transfer_id of its receipt.')
+  end
 $$;
 
 comment on function ledger_private.not_found is
   'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet; null where it is there.';
 --! EndIncluded functions/ledger_private/refusals/not_found.sql
 --! Included functions/ledger_private/refusals/key_reused.sql
-create or replace function ledger_private.key_reused(first ledger.entries, request ledger_private.request)
+create or replace function ledger_private.key_reused(first ledger.entries, request ledger.wallet_request)
 returns ledger.refusal
-language plpgsql
+language sql
 stable
 as $$
-declare
-  v_field text;
-  v_first text;
-  v_again text;
-begin
-  select d.field, d.first, d.again into v_field, v_first, v_again
-    from (values
-      (1, 'kind', first.kind::text, request.kind::text),
-      (2, 'to_wallet', case first.kind when 'transfer' then first.to_wallet::text end, request.counterparty_id::text),
-      -- A hold's own id is not asked for but given.
-      (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
-      (4, 'transfer_id', first.reverses::text, request.reverses::text),
-      (5, 'amount', first.requested_amount::text, request.amount::text),
-      (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
-      (7, 'metadata', first.metadata::text, request.metadata::text)
-    ) as d (position, field, first, again)
-    where d.first is distinct from d.again
-    order by d.position
-    limit 1;
-  if not found then
-    return null;
-  end if;
-  return ledger_private.refusal('WLKEY',
-    format('idempotency key reused: %s differs from the first request', v_field),
-    jsonb_build_object(
-      'wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
-      'field', v_field, 'first', v_first, 'again', v_again),
-    'Send a new key for a new request, or the first request unchanged for its receipt.');
-end
+  select ledger_private.refusal('WLKEY', format('idempotency key reused: %s differs from the first request', d.field),
+    jsonb_build_object('wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
+      'field', d.field, 'first', d.first, 'again', d.again),
+    'Send a new key for a new request, or the first request unchanged for its receipt.')
+  from (values
+    (1, 'kind', first.kind::text, request.kind::text),
+    (2, 'to_wallet', case first.kind when 'transfer' then first.to_wallet::text end, request.counterparty_id::text),
+    -- A hold's own id is not asked for but given.
+    (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
+    (4, 'transfer_id', first.reverses::text, request.transfer_id::text),
+    (5, 'amount', first.requested_amount::text, request.amount::text),
+    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
+    (7, 'metadata', first.metadata::text, coalesce(request.metadata, '{}')::text)
+  ) as d (position, field, first, again)
+  where d.first is distinct from d.again
+  order by d.position
+  limit 1
 $$;
 
 comment on function ledger_private.key_reused is
@@ -2590,50 +2506,34 @@ to the detail.$$;
 --! Included functions/ledger_private/refusals/hold_not_open.sql
 create or replace function ledger_private.hold_not_open(wallet_id uuid, hold_id uuid)
 returns ledger.refusal
-language plpgsql
+language sql
 stable
 as $$
-declare
-  v_closing ledger.transfers;
-begin
-  select t.* into v_closing
-    from ledger.transfers t
-    where t.wallet_id = hold_not_open.wallet_id and t.hold_id = hold_not_open.hold_id and t.kind <> 'hold';
-  if not found then
-    return null;
-  end if;
-  return ledger_private.refusal('WLHLD',
-    format('hold not open: %s', hold_id),
-    jsonb_build_object('wallet_id', wallet_id, 'hold_id', hold_id, 'status', ledger_private.closing_status(v_closing),
+  select ledger_private.refusal('WLHLD', format('hold not open: %s', t.hold_id),
+    jsonb_build_object('wallet_id', t.wallet_id, 'hold_id', t.hold_id, 'status', ledger_private.closing_status(t),
       -- Its expiry may be booked by this very call, which leaves nothing behind.
-      'transfer_id', case when v_closing.idem_key is not null then v_closing.id end),
-    'A hold is captured or released once; place a new one.');
-end
+      'transfer_id', case when t.idem_key is not null then t.id end),
+    'A hold is captured or released once; place a new one.')
+  from ledger.transfers t
+  where t.wallet_id = hold_not_open.wallet_id and t.hold_id = hold_not_open.hold_id and t.kind <> 'hold'
 $$;
 
-comment on function ledger_private.hold_not_open is
-  'WLHLD: a hold has been captured, released or has expired; null where it is open.';
+comment on function ledger_private.hold_not_open is 'WLHLD: a hold has been captured, released or has expired; null where it is open.';
 --! EndIncluded functions/ledger_private/refusals/hold_not_open.sql
 --! Included functions/ledger_private/refusals/not_reversible.sql
 create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
 returns ledger.refusal
-language plpgsql
+language sql
 immutable
 as $$
-declare
-  v_reversible boolean := original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer');
-begin
-  if v_reversible and available > 0 and (requested > available) is not true then
-    return null;
-  end if;
-  return ledger_private.refusal('WLREV',
-    case when v_reversible then format('not reversible: %s left of %s', available, original.amount)
-      else format('not reversible: a %s', original.kind) end,
+  select ledger_private.refusal('WLREV',
+    case when r.able then format('not reversible: %s left of %s', available, original.amount) else format('not reversible: a %s', original.kind) end,
     jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
-      'left', case when v_reversible then available else 0 end::text, 'requested', requested::text),
-    case when v_reversible then 'Ask for no more than is left to reverse.'
-      else 'Only top-ups, bonuses, spends, captures and transfers are reversed.' end);
-end
+      'left', case when r.able then available else 0 end::text, 'requested', requested::text),
+    case when r.able then 'Ask for no more than is left to reverse.'
+      else 'Only top-ups, bonuses, spends, captures and transfers are reversed.' end)
+  from (select original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer')) r (able)
+  where not r.able or available <= 0 or requested > available
 $$;
 
 comment on function ledger_private.not_reversible is
@@ -2649,24 +2549,18 @@ create or replace function ledger_private.above_ceiling(
   amount bigint
 )
 returns ledger.refusal
-language plpgsql
+language sql
 immutable
 as $$
-declare
-  -- Far enough below the end of bigint that one more amount never overflows it.
-  c_max constant bigint := 9000000000000000000;
-  v_largest bigint := greatest(
+  -- The end is far enough below that of bigint that one more amount never overflows it.
+  select ledger_private.limit_exceeded(wallet_id, 'max_balance', 9000000000000000000, l.largest - amount)
+  from (select greatest(
     coalesce(head.balance, 0) + change,
     coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end,
     coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end,
     coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end,
-    coalesce(head.sent_total, 0) + case when kind = 'transfer' and change < 0 then amount else 0 end);
-begin
-  if v_largest <= c_max then
-    return null;
-  end if;
-  return ledger_private.limit_exceeded(wallet_id, 'max_balance', c_max, v_largest - amount);
-end
+    coalesce(head.sent_total, 0) + case when kind = 'transfer' and change < 0 then amount else 0 end)) l (largest)
+  where l.largest > 9000000000000000000
 $$;
 
 comment on function ledger_private.above_ceiling is
@@ -2753,11 +2647,11 @@ create or replace function ledger_private.request(
   reverses uuid default null,
   expires_at timestamptz default null
 )
-returns ledger_private.request
+returns ledger.wallet_request
 language sql
 immutable
 -- Without metadata a request has empty ones, at every door.
-return row(kind, wallet_id, counterparty_id, hold_id, reverses, amount, idem_key, expires_at, coalesce(metadata, '{}'))::ledger_private.request;
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id, reverses)::ledger.wallet_request;
 
 comment on function ledger_private.request is 'A request by the names of its fields.';
 --! EndIncluded functions/ledger_private/posting/request.sql
@@ -2813,7 +2707,7 @@ $$The entry that follows a wallet's head (null for a wallet without entries): on
 the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
 --! EndIncluded functions/ledger_private/posting/next_entry.sql
 --! Included functions/ledger_private/posting/acting.sql
-create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
+create or replace function ledger_private.acting(entry ledger.entries, request ledger.wallet_request)
 returns ledger.entries
 language plpgsql
 stable
@@ -2822,7 +2716,7 @@ begin
   entry.actor := ledger_private.actor();
   entry.idem_key := request.idem_key;
   entry.requested_amount := request.amount;
-  entry.reverses := request.reverses;
+  entry.reverses := request.transfer_id;
   entry.hold_id := request.hold_id;
   entry.expires_at := request.expires_at;
   entry.metadata := coalesce(request.metadata, '{}');
@@ -3014,6 +2908,53 @@ $$;
 comment on function ledger_private.close_holds is
   'Takes the holds that these entries end off the list of open ones, and writes what that does to the lots which they pinned.';
 --! EndIncluded functions/ledger_private/holds/close_holds.sql
+--! Included functions/ledger_private/holds/end_hold.sql
+create or replace function ledger_private.end_hold(request ledger.wallet_request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array[request.wallet_id];
+  v_side ledger.entry_side := case request.kind when 'capture' then 'debit' else 'credit' end;
+  v_prepared ledger_private.prepared := ledger_private.prepare(request);
+  v_hold ledger.holds;
+  v_amount bigint := 0;
+  v_bonus bigint := 0;
+  v_entry ledger.entries;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  perform ledger_private.refuse(ledger_private.hold_not_open(request.wallet_id, request.hold_id), v_ids);
+  select h.* into strict v_hold from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id;
+  if request.kind = 'capture' then
+    v_amount := coalesce(request.amount, v_hold.amount);
+    v_bonus := least(v_amount, v_hold.bonus_amount);
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
+      change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => request.wallet_id, available => v_hold.amount,
+      requested => v_amount, facts => jsonb_build_object('hold_id', request.hold_id)), v_ids);
+  end if;
+
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
+    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => v_amount, bonus_amount => v_bonus,
+    held_amount => -v_hold.amount, at_time => v_prepared.at_time), request);
+  if request.kind = 'release' then
+    v_entry.held_bonus_amount := v_hold.bonus_amount;
+  end if;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(array[v_entry]);
+  perform ledger_private.close_holds(array[v_entry], array(
+    select d from ledger_private.closing_draws(request.wallet_id, request.hold_id, v_entry.seq, v_bonus) d));
+  -- What expired while it was reserved, and is freed now, goes to breakage.
+  perform ledger_private.settle(v_ids, v_entry.created_at);
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.end_hold is 'Books a capture or a release: the two ends of a hold that a caller asks for.';
+--! EndIncluded functions/ledger_private/holds/end_hold.sql
 --! Included functions/ledger_private/lots/draws.sql
 create or replace function ledger_private.draws(entry ledger.entries)
 returns ledger.bonus_lot_draws[]
@@ -3036,7 +2977,7 @@ declare
         select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
       ) l
       cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
-      -- Compared like this, what is due is not what a lot is looked up by (see has_due).
+      -- Compared like this, what is due is not what a lot is looked up by (see settle).
       where o.wallet_id = entry.wallet_id and o.due_at is not distinct from o.expires_at
       order by o.expires_at, o.lot_seq;
 begin
@@ -3063,53 +3004,6 @@ Their balances are null.$$;
 --! EndIncluded functions/ledger_private/lots/draws.sql
 
 -- What is due
---! Included functions/ledger_private/expiry/has_due.sql
-create or replace function ledger_private.has_due(wallet_ids uuid[], at_time timestamptz)
-returns boolean
-language sql
-stable
--- Nor may a plan that was made while the lists were empty, and reads all of them, outlive that.
-set enable_seqscan = off
-as $$
-  -- Written so that only an index by wallet serves: one by date looks cheaper where a list was empty when it was last analyzed.
-  select exists (
-    select from unnest(wallet_ids) u (wallet_id)
-    cross join lateral ledger_private.head(u.wallet_id) head
-    where head.held_balance > 0 and exists (select from ledger_private.open_holds o
-        where o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, head.created_at))
-      or head.bonus_balance > 0 and exists (select from ledger_private.open_lots o
-        where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, head.created_at)
-          and o.due_at is not distinct from o.expires_at)
-  )
-$$;
-
-comment on function ledger_private.has_due is
-  'Whether any of these wallets has a hold or a lot that is due: by the clock, or by the wallet''s own time where that is ahead.';
---! EndIncluded functions/ledger_private/expiry/has_due.sql
---! Included functions/ledger_private/expiry/due_lots.sql
-create or replace function ledger_private.due_lots(wallet_ids uuid[], at_time timestamptz)
-returns table (wallet_id uuid, lots ledger.bonus_lots[], free bigint)
-language sql
-stable
-as $$
-  select u.wallet_id, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, s.balance - s.held_balance)::ledger.bonus_lots),
-    sum(s.balance - s.held_balance)::bigint
-  from unnest(wallet_ids) u (wallet_id)
-  cross join lateral ledger_private.head(u.wallet_id) e
-  -- Compared like this, its date is not what it is looked up by (see has_due).
-  join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= greatest(due_lots.at_time, e.created_at)
-    and o.due_at is not distinct from o.expires_at
-  -- One look-up for each: joined, all lots that the wallet ever had are read.
-  cross join lateral (
-    select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
-  ) l
-  cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
-  group by u.wallet_id
-$$;
-
-comment on function ledger_private.due_lots is
-  'Of these wallets, those with lots that are due: what is free in each lot, as its amount, and in all of them.';
---! EndIncluded functions/ledger_private/expiry/due_lots.sql
 --! Included functions/ledger_private/expiry/free_due_holds.sql
 create or replace function ledger_private.free_due_holds(wallet_ids uuid[], at_time timestamptz)
 returns void
@@ -3125,7 +3019,7 @@ begin
     select h.hold, e as head
       from unnest(wallet_ids) u (wallet_id)
       cross join lateral ledger_private.head(u.wallet_id) e
-      -- Compared like this, its date is not what it is looked up by (see has_due).
+      -- Compared like this, its date is not what it is looked up by (see settle).
       join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
       -- One look-up for each: joined, all holds that the wallet ever had are read.
       cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
@@ -3161,25 +3055,32 @@ volatile
 as $$
 declare
   v_due record;
-  v_entry ledger.entries;
-  v_lot ledger.bonus_lots;
   v_entries ledger.entries[] := '{}';
   v_draws ledger.bonus_lot_draws[] := '{}';
 begin
   for v_due in
-    select d.lots, d.free, e as head
-      from ledger_private.due_lots(wallet_ids, at_time) d
-      cross join lateral ledger_private.head(d.wallet_id) e
-      order by d.wallet_id
+    select e as head, d.draws, d.free
+      from unnest(wallet_ids) u (wallet_id)
+      cross join lateral ledger_private.head(u.wallet_id) e
+      cross join lateral (
+        select sum(s.balance - s.held_balance)::bigint as free, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, e.seq + 1, null,
+            s.balance - s.held_balance, 0, null, null)::ledger.bonus_lot_draws) as draws
+          from ledger_private.open_lots o
+          -- One look-up for each: joined, all lots that the wallet ever had are read.
+          cross join lateral (
+            select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+          ) l
+          cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
+          -- Compared like this, its date is not what it is looked up by (see settle).
+          where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, e.created_at) and o.due_at is not distinct from o.expires_at
+      ) d
+      where d.draws is not null
+      order by u.wallet_id
   loop
-    v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_due.head, wallet_id => (v_due.head).wallet_id,
-      transfer_id => uuidv7(), kind => 'expiry', side => 'debit', account => 'breakage', amount => v_due.free, bonus_amount => v_due.free,
-      held_amount => 0, at_time => at_time), null));
-    v_entries[cardinality(v_entries) + 1] := v_entry;
-    foreach v_lot in array v_due.lots loop
-      v_draws[cardinality(v_draws) + 1] :=
-        row(v_lot.wallet_id, v_lot.seq, v_lot.expires_at, v_entry.seq, null, v_lot.amount, 0, null, null)::ledger.bonus_lot_draws;
-    end loop;
+    v_entries[cardinality(v_entries) + 1] := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_due.head,
+      wallet_id => (v_due.head).wallet_id, transfer_id => uuidv7(), kind => 'expiry', side => 'debit', account => 'breakage',
+      amount => v_due.free, bonus_amount => v_due.free, held_amount => 0, at_time => at_time), null));
+    v_draws := v_draws || v_due.draws;
   end loop;
   if cardinality(v_entries) > 0 then
     perform ledger_private.write(v_entries);
@@ -3202,7 +3103,16 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 begin
-  if not ledger_private.has_due(wallet_ids, at_time) then
+  -- By the clock, or by the wallet's own time where that is ahead. Written so that only an index by wallet serves: one by date looks cheaper
+  -- where a list was empty when it was last analyzed.
+  if not exists (
+    select from unnest(wallet_ids) u (wallet_id)
+    cross join lateral ledger_private.head(u.wallet_id) e
+    where e.held_balance > 0 and exists (select from ledger_private.open_holds o
+        where o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at))
+      or e.bonus_balance > 0 and exists (select from ledger_private.open_lots o
+        where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, e.created_at)
+          and o.due_at is not distinct from o.expires_at)) then
     return false;
   end if;
   -- Due holds first: what they free may have expired too.
@@ -3215,23 +3125,6 @@ $$;
 comment on function ledger_private.settle is
 $$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage.$$;
 --! EndIncluded functions/ledger_private/expiry/settle.sql
---! Included functions/ledger_private/expiry/settle_given_back.sql
-create or replace function ledger_private.settle_given_back(entry ledger.entries, draws ledger.bonus_lot_draws[])
-returns void
-language plpgsql
-volatile
-as $$
-begin
-  if exists (select from unnest(draws) d
-    where d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at and d.amount + d.held_amount < 0) then
-    perform ledger_private.settle(array[entry.wallet_id], entry.created_at);
-  end if;
-end
-$$;
-
-comment on function ledger_private.settle_given_back is
-  'Books to breakage what an entry gave back to lots that had expired by then, or freed in them.';
---! EndIncluded functions/ledger_private/expiry/settle_given_back.sql
 --! Included functions/ledger_private/expiry/due_wallets.sql
 create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int, passed uuid[])
 returns table (wallet_id uuid)
@@ -3272,7 +3165,7 @@ stable
 -- Nor may a plan that was made while the lists were empty, and reads all of them, outlive that.
 set enable_seqscan = off
 as $$
-  -- Compared like this, its date is not what a row is looked up by (see has_due).
+  -- Compared like this, its date is not what a row is looked up by (see settle).
   select array(
     select o.wallet_id from ledger_private.open_holds o
       where o.wallet_id = any (wallet_ids) and coalesce(o.expires_at, 'infinity') <= at_time
@@ -3430,7 +3323,7 @@ $$The receipt of a movement, from the acting wallet's entry. Where that gave cre
 books these to breakage with the next entry: they are not available, but in the balances.$$;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
 --! Included functions/ledger_private/posting/replay.sql
-create or replace function ledger_private.replay(request ledger_private.request)
+create or replace function ledger_private.replay(request ledger.wallet_request)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -3479,7 +3372,7 @@ comment on function ledger_private.lock_free_wallets is
   'Locks those of the wallets that nobody else has locked, as lock_wallets does, and waits for none. Returns them.';
 --! EndIncluded functions/ledger_private/posting/lock_free_wallets.sql
 --! Included functions/ledger_private/posting/prepare.sql
-create or replace function ledger_private.prepare(request ledger_private.request, other_id uuid default null)
+create or replace function ledger_private.prepare(request ledger.wallet_request, other_id uuid default null)
 returns ledger_private.prepared
 language plpgsql
 volatile
@@ -3527,7 +3420,7 @@ $$What a call begins with, in the order of refusals: judges the request, locks t
 names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
 --! EndIncluded functions/ledger_private/posting/prepare.sql
 --! Included functions/ledger_private/posting/judged.sql
-create or replace function ledger_private.judged(request ledger_private.request)
+create or replace function ledger_private.judged(request ledger.wallet_request)
 returns ledger_private.prepared
 language plpgsql
 volatile
@@ -3601,7 +3494,7 @@ $$Does with lots what a movement asks for that is written: draws the bonus credi
 first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
 --! Included functions/ledger_private/posting/post.sql
-create or replace function ledger_private.post(request ledger_private.request)
+create or replace function ledger_private.post(request ledger.wallet_request)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -4611,44 +4504,56 @@ original's bonus credits had been reversed before.$$;
 grant execute on function ledger_private.reversal_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
 --! Included functions/ledger_private/reversal/reverse.sql
-create or replace function ledger_private.reverse(
-  request ledger_private.request,
-  original ledger.entries,
-  amount bigint,
-  prepared ledger_private.prepared
-)
+create or replace function ledger_private.reverse(request ledger.wallet_request)
 returns ledger.receipt
 language plpgsql
 volatile
 as $$
 declare
-  -- The acting wallet gives credits back; otherwise it gets them back.
-  v_giving boolean := ledger.entries_side(original) = 'credit';
-  v_side ledger.entry_side := case when ledger.entries_side(original) = 'credit' then 'debit' else 'credit' end;
-  v_ids uuid[] := array[request.wallet_id, original.to_wallet];
+  v_original ledger.entries;
+  v_prepared ledger_private.prepared;
+  v_ids uuid[];
+  v_amount bigint;
+  v_giving boolean; -- The acting wallet gives credits back; otherwise it gets them back.
+  v_side ledger.entry_side;
   v_plan ledger_private.reversal_plan;
   v_entry ledger.entries;
   v_other_entry ledger.entries;
 begin
-  v_plan := ledger_private.reversal_plan(original => original, amount => amount,
-    given_to => case when not v_giving then prepared.head end,
-    taken_from => case when v_giving then prepared.head else prepared.other_head end);
+  select e.* into v_original from ledger.entries e
+    where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id;
+  v_prepared := ledger_private.prepare(request, v_original.to_wallet);
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  -- It was committed while this call waited for the wallet: its other wallet was not locked.
+  if v_original.wallet_id is null then
+    perform ledger_private.refuse_stale();
+  end if;
+  select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
+    from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount), array[request.wallet_id]);
+  v_amount := coalesce(request.amount, v_amount);
+  v_ids := array[request.wallet_id, v_original.to_wallet];
+  v_giving := ledger.entries_side(v_original) = 'credit';
+  v_side := case when v_giving then 'debit' else 'credit' end;
+  v_plan := ledger_private.reversal_plan(original => v_original, amount => v_amount, given_to => case when not v_giving then v_prepared.head end,
+    taken_from => case when v_giving then v_prepared.head else v_prepared.other_head end);
   -- The limits of the asset are for new movements; what the ledger counts to is for all.
-  perform ledger_private.refuse(ledger_private.above_ceiling(wallet_id => request.wallet_id, head => prepared.head, kind => 'reversal',
-    change => case when v_giving then -amount else amount end, amount => amount), v_ids);
+  perform ledger_private.refuse(ledger_private.above_ceiling(wallet_id => request.wallet_id, head => v_prepared.head, kind => 'reversal',
+    change => case when v_giving then -v_amount else v_amount end, amount => v_amount), v_ids);
   if v_plan.missing > 0 then
-    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => coalesce(original.to_wallet, request.wallet_id),
-      available => amount - v_plan.missing, requested => amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
+    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => coalesce(v_original.to_wallet, request.wallet_id),
+      available => v_amount - v_plan.missing, requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
   end if;
 
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
-    kind => 'reversal', side => v_side,
-    account => case when v_giving then original.debit else original.credit end, amount => amount, bonus_amount => v_plan.bonus_amount,
-    held_amount => 0, at_time => prepared.at_time), request);
-  if original.to_wallet is not null then
-    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => prepared.other_head, wallet_id => original.to_wallet,
-      transfer_id => v_entry.transfer_id, kind => 'reversal', side => 'debit', account => 'player', amount => amount,
-      bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => prepared.at_time));
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
+    kind => 'reversal', side => v_side, account => case when v_giving then v_original.debit else v_original.credit end, amount => v_amount,
+    bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => v_prepared.at_time), request);
+  if v_original.to_wallet is not null then
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head, wallet_id => v_original.to_wallet,
+      transfer_id => v_entry.transfer_id, kind => 'reversal', side => 'debit', account => 'player', amount => v_amount,
+      bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => v_prepared.at_time));
     v_entry.to_wallet := v_other_entry.wallet_id;
     v_entry.to_seq := v_other_entry.seq;
   end if;
@@ -4656,15 +4561,14 @@ begin
   perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry] else array[v_entry, v_other_entry] end);
   if cardinality(v_plan.draws) > 0 then
     perform ledger_private.write_lots('{}', v_plan.draws);
-    perform ledger_private.settle_given_back(v_entry, v_plan.draws);
+    -- What is given back to lots that have expired goes to breakage.
+    perform ledger_private.settle(array[request.wallet_id], v_entry.created_at);
   end if;
   return ledger_private.receipt(v_entry, false);
 end
 $$;
 
-comment on function ledger_private.reverse is
-$$Books the reversal of a movement, by its acting entry, which is judged to be reversible: refuses what the ledger cannot count to, and where the
-credits are gone.$$;
+comment on function ledger_private.reverse is 'Books a reversal: takes a movement back, whole or in part, between the very accounts of the original.';
 --! EndIncluded functions/ledger_private/reversal/reverse.sql
 --! Included functions/ledger_private/wallets/record_events.sql
 create or replace function ledger_private.record_events(wallet_ids uuid[], kind ledger.wallet_event_kind, reason text)
@@ -6402,18 +6306,15 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_request ledger_private.request;
-  v_prepared ledger_private.prepared;
-  v_head ledger.entries;
+  v_request ledger.wallet_request := ledger.request(kind => 'hold', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    expires_at => expires_at, metadata => metadata);
+  v_prepared ledger_private.prepared := ledger_private.prepare(v_request);
+  v_head ledger.entries := v_prepared.head;
   v_entry ledger.entries;
 begin
-  v_request := ledger_private.request(kind => 'hold', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata, amount => amount,
-    expires_at => expires_at);
-  v_prepared := ledger_private.prepare(v_request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_head := v_prepared.head;
   perform ledger_private.refuse(
     ledger_private.insufficient_funds(wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), amount), array[wallet_id]);
 
@@ -6468,39 +6369,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_request ledger_private.request;
-  v_prepared ledger_private.prepared;
-  v_hold ledger.holds;
-  v_amount bigint;
-  v_bonus bigint;
-  v_entry ledger.entries;
-  v_draws ledger.bonus_lot_draws[];
 begin
-  v_request := ledger_private.request(kind => 'capture', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, amount => amount,
-    metadata => metadata);
-  v_prepared := ledger_private.prepare(v_request);
-  if (v_prepared.receipt).transfer_id is not null then
-    return v_prepared.receipt;
-  end if;
-  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
-  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_capture.wallet_id and h.id = wallet_capture.hold_id;
-  v_amount := coalesce(amount, v_hold.amount);
-  v_bonus := least(v_amount, v_hold.bonus_amount);
-  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
-    change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), array[wallet_id]);
-  perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => wallet_id, available => v_hold.amount, requested => v_amount,
-    facts => jsonb_build_object('hold_id', hold_id)), array[wallet_id]);
-
-  v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id,
-    transfer_id => uuidv7(), kind => 'capture', side => 'debit', account => 'revenue', amount => v_amount, bonus_amount => v_bonus,
-    held_amount => -v_hold.amount, at_time => v_prepared.at_time), v_request));
-  perform ledger_private.write(array[v_entry]);
-  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, v_bonus) d);
-  perform ledger_private.close_holds(array[v_entry], v_draws);
-  -- What is freed and has expired goes to breakage now.
-  perform ledger_private.settle_given_back(v_entry, v_draws);
-  return ledger_private.receipt(v_entry, false);
+  return ledger_private.end_hold(ledger.request(kind => 'capture', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    metadata => metadata, hold_id => hold_id));
 end
 $$;
 
@@ -6530,32 +6401,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_request ledger_private.request;
-  v_prepared ledger_private.prepared;
-  v_hold ledger.holds;
-  v_entry ledger.entries;
-  v_draws ledger.bonus_lot_draws[];
 begin
-  v_request := ledger_private.request(kind => 'release', wallet_id => wallet_id, hold_id => hold_id, idem_key => idem_key, metadata => metadata);
-  v_prepared := ledger_private.prepare(v_request);
-  if (v_prepared.receipt).transfer_id is not null then
-    return v_prepared.receipt;
-  end if;
-  perform ledger_private.refuse(ledger_private.hold_not_open(wallet_id, hold_id), array[wallet_id]);
-  select h.* into strict v_hold from ledger.holds h where h.wallet_id = wallet_release.wallet_id and h.id = wallet_release.hold_id;
-
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => wallet_id, transfer_id => uuidv7(),
-    kind => 'release', side => 'credit', account => 'player', amount => 0, bonus_amount => 0, held_amount => -v_hold.amount,
-    at_time => v_prepared.at_time), v_request);
-  v_entry.held_bonus_amount := v_hold.bonus_amount;
-  v_entry := ledger_private.chained(v_entry);
-  perform ledger_private.write(array[v_entry]);
-  v_draws := array(select d from ledger_private.closing_draws(wallet_id, hold_id, v_entry.seq, 0) d);
-  perform ledger_private.close_holds(array[v_entry], v_draws);
-  -- What expired while it was reserved goes to breakage now.
-  perform ledger_private.settle_given_back(v_entry, v_draws);
-  return ledger_private.receipt(v_entry, false);
+  return ledger_private.end_hold(ledger.request(kind => 'release', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata,
+    hold_id => hold_id));
 end
 $$;
 
@@ -6589,29 +6437,9 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  v_request ledger_private.request;
-  v_original ledger.entries;
-  v_prepared ledger_private.prepared;
-  v_left bigint;
 begin
-  v_request := ledger_private.request(kind => 'reversal', wallet_id => wallet_id, reverses => transfer_id, idem_key => idem_key,
-    amount => amount, metadata => metadata);
-  select e.* into v_original from ledger.entries e
-    where e.transfer_id = wallet_reverse.transfer_id and e.actor is not null and e.wallet_id = wallet_reverse.wallet_id;
-  v_prepared := ledger_private.prepare(v_request, v_original.to_wallet);
-  if (v_prepared.receipt).transfer_id is not null then
-    return v_prepared.receipt;
-  end if;
-  -- It was committed while this call waited for the wallet: its other wallet was not locked.
-  if v_original.wallet_id is null then
-    perform ledger_private.refuse_stale();
-  end if;
-  select v_original.amount - coalesce(sum(r.amount), 0) into v_left
-    from ledger.entries r
-    where r.wallet_id = wallet_reverse.wallet_id and r.reverses = wallet_reverse.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, amount, v_left), array[wallet_id]);
-  return ledger_private.reverse(request => v_request, original => v_original, amount => coalesce(amount, v_left), prepared => v_prepared);
+  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
+    metadata => metadata, transfer_id => transfer_id));
 end
 $$;
 

@@ -107,10 +107,10 @@ const LOCKS: Mutant[] = [
     name: 'the reversal of a transfer locks the receiver last',
     tests: ['reversal_pairs'],
     edits: [
-      edit(
-        'ledger/wallet_reverse',
-        '  v_prepared := ledger_private.prepare(v_request, v_original.to_wallet);\n',
-        '  v_prepared := ledger_private.prepare(v_request);\n' +
+      helper(
+        'reverse',
+        '  v_prepared := ledger_private.prepare(request, v_original.to_wallet);\n',
+        '  v_prepared := ledger_private.prepare(request);\n' +
           '  perform from ledger_private.lock_wallets(array[v_original.to_wallet]);\n' +
           '  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
       ),
@@ -120,10 +120,10 @@ const LOCKS: Mutant[] = [
     name: 'the reversal of a transfer does not lock the receiver',
     tests: ['reversal_pairs'],
     edits: [
-      edit(
-        'ledger/wallet_reverse',
-        '  v_prepared := ledger_private.prepare(v_request, v_original.to_wallet);\n',
-        '  v_prepared := ledger_private.prepare(v_request);\n  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
+      helper(
+        'reverse',
+        '  v_prepared := ledger_private.prepare(request, v_original.to_wallet);\n',
+        '  v_prepared := ledger_private.prepare(request);\n  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
       ),
     ],
   },
@@ -197,36 +197,36 @@ const KEYS: Mutant[] = [
     sql: 'create unique index on ledger.entries (idem_key)',
   },
   ...[
-    { what: 'kind', test: 'wallet_spend', line: "      (1, 'kind', first.kind::text, request.kind::text),\n" },
+    { what: 'kind', test: 'wallet_spend', line: "    (1, 'kind', first.kind::text, request.kind::text),\n" },
     {
       what: 'wallets',
       test: 'wallet_transfer',
-      line: "      (2, 'to_wallet', case first.kind when 'transfer' then first.to_wallet::text end, request.counterparty_id::text),\n",
+      line: "    (2, 'to_wallet', case first.kind when 'transfer' then first.to_wallet::text end, request.counterparty_id::text),\n",
     },
     {
       what: 'hold',
       test: 'wallet_capture',
-      line: "      (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),\n",
+      line: "    (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),\n",
     },
     {
       what: 'transfer to reverse',
       test: 'wallet_reverse',
-      line: "      (4, 'transfer_id', first.reverses::text, request.reverses::text),\n",
+      line: "    (4, 'transfer_id', first.reverses::text, request.transfer_id::text),\n",
     },
     {
       what: 'amount',
       test: 'wallet_spend',
-      line: "      (5, 'amount', first.requested_amount::text, request.amount::text),\n",
+      line: "    (5, 'amount', first.requested_amount::text, request.amount::text),\n",
     },
     {
       what: 'expiry',
       test: 'wallet_bonus',
-      line: "      (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),\n",
+      line: "    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),\n",
     },
     {
       what: 'metadata',
       test: 'wallet_spend',
-      line: ",\n      (7, 'metadata', first.metadata::text, request.metadata::text)",
+      line: ",\n    (7, 'metadata', first.metadata::text, coalesce(request.metadata, '{}')::text)",
     },
   ].map(({ what, test, line }) => ({
     name: `a key that comes again is compared without the ${what}`,
@@ -341,7 +341,7 @@ const FUNDS: Mutant[] = [
   {
     name: 'a balance may grow as large as its type',
     tests: ['ledger/wallet_top_up'],
-    edits: [helper('above_ceiling', 'if v_largest <= c_max then', 'if true then')],
+    edits: [helper('above_ceiling', 'where l.largest > 9000000000000000000', 'where false')],
   },
   {
     name: 'a frozen wallet can spend',
@@ -543,7 +543,7 @@ const BONUS: Mutant[] = [
   {
     name: 'the sweep takes what a hold pins',
     tests: ['awkward_pairs'],
-    edits: [helper('due_lots', 's.balance - s.held_balance', 's.balance', 2)],
+    edits: [helper('expire_due_lots', 's.balance - s.held_balance', 's.balance', 2)],
     sql:
       'alter table ledger.bonus_lot_draws drop constraint bonus_lot_draws_held_balance_is_part_of_balance; ' +
       'alter domain ledger.units drop constraint units_are_not_negative',
@@ -561,12 +561,12 @@ const BONUS: Mutant[] = [
   {
     name: 'what a hold pinned does not expire when the hold ends',
     tests: ['awkward_pairs'],
-    edits: [edit('ledger/wallet_release', '  perform ledger_private.settle_given_back(v_entry, v_draws);\n', '')],
+    edits: [helper('end_hold', '  perform ledger_private.settle(v_ids, v_entry.created_at);\n', '')],
   },
   {
-    name: 'what expires is taken from its lots by way of text',
+    name: 'what is spent is drawn from its lots by way of text',
     tests: ['settings'],
-    edits: [helper('expire_due_lots', 'null, null)::ledger.bonus_lot_draws;', 'null, null);')],
+    edits: [helper('draws', 'null, null)::ledger.bonus_lot_draws;', 'null, null);')],
   },
   {
     name: "refusals tell instants in the session's zone",
@@ -590,7 +590,7 @@ const HOLDS: Mutant[] = [
   {
     name: 'whether a hold is open is left to the index',
     tests: ['ledger/wallet_capture'],
-    edits: [helper('hold_not_open', 'if not found then', 'if true then')],
+    edits: [helper('hold_not_open', "t.kind <> 'hold'", 'false')],
   },
   {
     name: 'a hold may end twice',
@@ -600,24 +600,18 @@ const HOLDS: Mutant[] = [
   {
     name: 'a hold can be captured twice',
     tests: ['ledger/wallet_capture'],
-    edits: [helper('hold_not_open', 'if not found then', 'if true then')],
+    edits: [helper('hold_not_open', "t.kind <> 'hold'", 'false')],
     sql: 'drop index ledger.entries_hold_closed_once_idx',
   },
   {
     name: 'a capture takes more than the hold reserved',
     tests: ['ledger/wallet_capture'],
-    edits: [
-      edit(
-        'ledger/wallet_capture',
-        'available => v_hold.amount, requested => v_amount',
-        'available => v_hold.amount, requested => 0',
-      ),
-    ],
+    edits: [helper('end_hold', 'requested => v_amount', 'requested => 0')],
   },
   {
     name: 'a capture in part leaves the rest reserved',
     tests: ['ledger/wallet_capture'],
-    edits: [edit('ledger/wallet_capture', 'held_amount => -v_hold.amount', 'held_amount => -v_amount')],
+    edits: [helper('end_hold', 'held_amount => -v_hold.amount', 'held_amount => -v_amount')],
   },
   {
     name: 'a hold that has expired lowers what is available until it is booked',
@@ -657,11 +651,7 @@ const REVERSALS: Mutant[] = [
     name: 'a movement is reversed as often as asked',
     tests: ['ledger/wallet_reverse'],
     edits: [
-      edit(
-        'ledger/wallet_reverse',
-        'and r.reverses = wallet_reverse.transfer_id;',
-        'and r.reverses = wallet_reverse.transfer_id and false;',
-      ),
+      helper('reverse', 'and r.reverses = request.transfer_id;', 'and r.reverses = request.transfer_id and false;'),
       helper(
         'reversible_parts',
         'and r.reverses = original.transfer_id',

@@ -12,7 +12,7 @@ begin
     select h.hold, e as head
       from unnest(wallet_ids) u (wallet_id)
       cross join lateral ledger_private.head(u.wallet_id) e
-      -- Compared like this, its date is not what it is looked up by (see has_due).
+      -- Compared like this, its date is not what it is looked up by (see settle).
       join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
       -- One look-up for each: joined, all holds that the wallet ever had are read.
       cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h

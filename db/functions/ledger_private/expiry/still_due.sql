@@ -5,7 +5,7 @@ stable
 -- Nor may a plan that was made while the lists were empty, and reads all of them, outlive that.
 set enable_seqscan = off
 as $$
-  -- Compared like this, its date is not what a row is looked up by (see has_due).
+  -- Compared like this, its date is not what a row is looked up by (see settle).
   select array(
     select o.wallet_id from ledger_private.open_holds o
       where o.wallet_id = any (wallet_ids) and coalesce(o.expires_at, 'infinity') <= at_time

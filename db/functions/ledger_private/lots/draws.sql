@@ -19,7 +19,7 @@ declare
         select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
       ) l
       cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
-      -- Compared like this, what is due is not what a lot is looked up by (see has_due).
+      -- Compared like this, what is due is not what a lot is looked up by (see settle).
       where o.wallet_id = entry.wallet_id and o.due_at is not distinct from o.expires_at
       order by o.expires_at, o.lot_seq;
 begin

@@ -1,4 +1,4 @@
-create or replace function ledger_private.acting(entry ledger.entries, request ledger_private.request)
+create or replace function ledger_private.acting(entry ledger.entries, request ledger.wallet_request)
 returns ledger.entries
 language plpgsql
 stable
@@ -7,7 +7,7 @@ begin
   entry.actor := ledger_private.actor();
   entry.idem_key := request.idem_key;
   entry.requested_amount := request.amount;
-  entry.reverses := request.reverses;
+  entry.reverses := request.transfer_id;
   entry.hold_id := request.hold_id;
   entry.expires_at := request.expires_at;
   entry.metadata := coalesce(request.metadata, '{}');

@@ -1,4 +1,4 @@
-create or replace function ledger_private.judged(request ledger_private.request)
+create or replace function ledger_private.judged(request ledger.wallet_request)
 returns ledger_private.prepared
 language plpgsql
 volatile

@@ -1,4 +1,4 @@
-create or replace function ledger_private.prepare(request ledger_private.request, other_id uuid default null)
+create or replace function ledger_private.prepare(request ledger.wallet_request, other_id uuid default null)
 returns ledger_private.prepared
 language plpgsql
 volatile

@@ -1,4 +1,4 @@
-create or replace function ledger_private.replay(request ledger_private.request)
+create or replace function ledger_private.replay(request ledger.wallet_request)
 returns ledger.receipt
 language plpgsql
 volatile

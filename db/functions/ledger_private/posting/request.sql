@@ -9,10 +9,10 @@ create or replace function ledger_private.request(
   reverses uuid default null,
   expires_at timestamptz default null
 )
-returns ledger_private.request
+returns ledger.wallet_request
 language sql
 immutable
 -- Without metadata a request has empty ones, at every door.
-return row(kind, wallet_id, counterparty_id, hold_id, reverses, amount, idem_key, expires_at, coalesce(metadata, '{}'))::ledger_private.request;
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id, reverses)::ledger.wallet_request;
 
 comment on function ledger_private.request is 'A request by the names of its fields.';

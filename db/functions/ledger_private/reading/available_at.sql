@@ -7,18 +7,25 @@ as $$
 declare
   v_available bigint := head.balance - head.held_balance;
 begin
-  -- What a due hold reserves is free again, unless it has expired too.
+  -- Whatever had fallen due by the newest entry was booked before it. So only holds and lots that fell due since count. What a due hold reserves
+  -- is free again, unless it has expired too.
   if head.held_balance > 0 then
     v_available := v_available + (
-      select coalesce(sum(h.amount - d.expired), 0)
-      from ledger_private.due_holds(head, at_time) h
-      cross join lateral (
-        select coalesce(sum(d.held_amount), 0) as expired
-        from ledger.bonus_lot_draws d
-        where d.seq = h.seq and d.wallet_id = h.wallet_id and d.expires_at <= available_at.at_time
-      ) d);
+      select coalesce(sum(h.amount - (
+          select coalesce(sum(d.held_amount), 0) from ledger.bonus_lot_draws d
+          where d.seq = h.seq and d.wallet_id = h.wallet_id and d.expires_at <= available_at.at_time)), 0)
+      from ledger.holds h
+      where h.wallet_id = head.wallet_id
+        and h.expires_at > head.created_at
+        and h.expires_at <= available_at.at_time
+        and h.seq <= head.seq
+        -- One look-up for each: joined, all movements that the wallet ever had may be read.
+        and (
+          select e.seq from ledger.entries e
+          where e.wallet_id = h.wallet_id and e.hold_id = h.id and e.kind <> 'hold' and e.seq <= head.seq
+          limit 1
+        ) is null);
   end if;
-  -- Whatever had fallen due by the newest entry was booked before it. So only lots that fell due since can be left.
   if head.bonus_balance > 0 then
     v_available := v_available - (
       select coalesce(sum(s.balance - s.held_balance), 0)

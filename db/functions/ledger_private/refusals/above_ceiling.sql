@@ -6,24 +6,18 @@ create or replace function ledger_private.above_ceiling(
   amount bigint
 )
 returns ledger.refusal
-language plpgsql
+language sql
 immutable
 as $$
-declare
-  -- Far enough below the end of bigint that one more amount never overflows it.
-  c_max constant bigint := 9000000000000000000;
-  v_largest bigint := greatest(
+  -- The end is far enough below that of bigint that one more amount never overflows it.
+  select ledger_private.limit_exceeded(wallet_id, 'max_balance', 9000000000000000000, l.largest - amount)
+  from (select greatest(
     coalesce(head.balance, 0) + change,
     coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end,
     coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end,
     coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end,
-    coalesce(head.sent_total, 0) + case when kind = 'transfer' and change < 0 then amount else 0 end);
-begin
-  if v_largest <= c_max then
-    return null;
-  end if;
-  return ledger_private.limit_exceeded(wallet_id, 'max_balance', c_max, v_largest - amount);
-end
+    coalesce(head.sent_total, 0) + case when kind = 'transfer' and change < 0 then amount else 0 end)) l (largest)
+  where l.largest > 9000000000000000000
 $$;
 
 comment on function ledger_private.above_ceiling is

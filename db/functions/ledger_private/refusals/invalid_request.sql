@@ -1,4 +1,4 @@
-create or replace function ledger_private.invalid_request(request ledger_private.request)
+create or replace function ledger_private.invalid_request(request ledger.wallet_request)
 returns ledger.refusal
 language plpgsql
 immutable
@@ -10,11 +10,11 @@ declare
     when (request.kind = 'transfer') <> (request.counterparty_id is not null)
       then case request.kind when 'transfer' then 'to_wallet' else 'counterparty_id' end
     when (request.kind in ('capture', 'release')) <> (request.hold_id is not null) then 'hold_id'
-    when (request.kind = 'reversal') <> (request.reverses is not null) then 'transfer_id'
+    when (request.kind = 'reversal') <> (request.transfer_id is not null) then 'transfer_id'
     when request.kind = 'release' and request.amount is not null then 'amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
-    when ledger_private.is_metadata(request.metadata) is not true then 'metadata'
+    when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
