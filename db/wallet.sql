@@ -47,8 +47,6 @@
 --!include functions/ledger_private/refusals/check_snapshot.sql
 --!include functions/ledger_private/wallets/is_key.sql
 --!include functions/ledger_private/refusals/is_metadata.sql
---!include functions/ledger_private/wallets/check_owner_id.sql
---!include functions/ledger_private/wallets/check_asset.sql
 
 -- Ids, and who is calling
 --!include functions/ledger/wallet_id.sql
@@ -155,26 +153,22 @@
 --!include functions/ledger_private/reversal/reversal_draws.sql
 --!include functions/ledger_private/reversal/reverse.sql
 --!include functions/ledger_private/wallets/record_events.sql
+--!include functions/ledger_private/wallets/open_wallets.sql
 --!include functions/ledger_private/wallets/change_status.sql
 
 -- The feed and blocks
 --!include functions/ledger_private/feed_and_blocks/is_moved.sql
 --!include functions/ledger_private/feed_and_blocks/feed_epoch.sql
---!include functions/ledger_private/feed_and_blocks/feed_end.sql
 --!include functions/ledger_private/feed_and_blocks/place_of_old.sql
 --!include functions/ledger_private/feed_and_blocks/begin_epoch.sql
 --!include functions/ledger_private/feed_and_blocks/rows_since.sql
 --!include functions/ledger_private/feed_and_blocks/closed_snapshot.sql
---!include functions/ledger_private/feed_and_blocks/newest_totals.sql
 --!include functions/ledger_private/feed_and_blocks/quarter.sql
---!include functions/ledger_private/feed_and_blocks/final_until.sql
 --!include functions/ledger_private/feed_and_blocks/merkle_root.sql
 --!include functions/ledger_private/feed_and_blocks/seal_leaf.sql
 --!include functions/ledger_private/feed_and_blocks/totals_hash.sql
---!include functions/ledger_private/feed_and_blocks/ended_snapshot.sql
 --!include functions/ledger_private/feed_and_blocks/cut.sql
 --!include functions/ledger_private/feed_and_blocks/seal_hash.sql
---!include functions/ledger_private/feed_and_blocks/write_block.sql
 --!include functions/ledger_private/feed_and_blocks/records.sql
 --!include functions/ledger_private/feed_and_blocks/unsealed_records.sql
 
@@ -190,7 +184,6 @@
 --!include functions/ledger_private/verify/verify_reversals.sql
 --!include functions/ledger_private/verify/lot_steps.sql
 --!include functions/ledger_private/verify/verify_order.sql
---!include functions/ledger_private/verify/verify_events.sql
 --!include functions/ledger_private/verify/verify_records.sql
 --!include functions/ledger_private/verify/verify_seals.sql
 --!include functions/ledger_private/verify/verify_closed.sql

@@ -8,14 +8,29 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
-  with place as materialized (
+  with recursive place as materialized (
     -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.
     select m.moved, case when not m.moved then ledger_private.closed_snapshot() end as snapshot
     from (select ledger_private.is_moved() as moved) m
+  ), newest as (
+    -- From key to key of the index: the newest row of each asset, kind and accounts has the totals of all blocks. There are few of them, and far
+    -- more rows.
+    (
+      select t from ledger.house_totals t
+      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+      limit 1)
+    union all
+    select (
+      select n from ledger.house_totals n
+      where (n.asset_code, n.kind, n.debit, n.credit) < ((w.t).asset_code, (w.t).kind, (w.t).debit, (w.t).credit)
+      order by n.asset_code desc, n.kind desc, n.debit desc, n.credit desc, n.block_seq desc, n.quarter desc
+      limit 1)
+    from newest w
+    where (w.t).asset_code is not null
   ), movements as (
-    select t.asset_code, t.debit, t.credit, t.total_amount as amount
-    from place p cross join lateral ledger_private.newest_totals() t
-    where not p.moved
+    select (n.t).asset_code, (n.t).debit, (n.t).credit, (n.t).total_amount as amount
+    from newest n
+    where (n.t).asset_code is not null and not (select p.moved from place p)
     union all
     select w.asset_code, a.debit, a.credit, e.amount
     from ledger_private.rows_since((select p.snapshot from place p)) e

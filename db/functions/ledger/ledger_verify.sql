@@ -47,7 +47,6 @@ begin
     return query select f.* from ledger_private.verify_draws(v_first, v_last) f;
     return query select f.* from ledger_private.verify_order(v_first, v_last) f;
     return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
-    return query select f.* from ledger_private.verify_events(v_first, v_last) f;
     if v_rows is not null then
       v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
       raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);

@@ -8,27 +8,7 @@ as $$
 declare
   v_wallet ledger.wallets;
 begin
-  perform ledger_private.check_owner_id(owner_id);
-  perform ledger_private.check_asset(asset_code);
-
-  perform set_config('ledger.posting', 'on', true);
-  insert into ledger.wallets (id, owner_id, asset_code)
-    values (ledger.wallet_id(owner_id, asset_code), owner_id, asset_code)
-    on conflict on constraint wallets_pkey do nothing
-    returning * into v_wallet;
-  if found then
-    perform ledger_private.record_events(array[v_wallet.id], 'opened', null);
-  end if;
-  perform set_config('ledger.posting', '', true);
-  if v_wallet.id is not null then
-    return v_wallet;
-  end if;
-  select w.* into strict v_wallet
-    from ledger.wallets w
-    where w.id = ledger.wallet_id(wallet_open.owner_id, wallet_open.asset_code);
-  if v_wallet.status = 'closed' then
-    perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
-  end if;
+  select w.* into strict v_wallet from ledger_private.open_wallets(array[owner_id], asset_code, false) w;
   return v_wallet;
 end
 $$;

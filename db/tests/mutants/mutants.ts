@@ -1106,10 +1106,10 @@ const PROOFS: Mutant[] = [
     name: 'figures are called final while a transaction can still book there',
     tests: ['ledger/ledger_seal'],
     edits: [
-      helper(
-        'final_until',
-        'b.xid < pg_snapshot_xmin(final_until.snapshot)',
-        'b.xid < pg_snapshot_xmax(final_until.snapshot)',
+      edit(
+        'ledger/ledger_seal',
+        'b.xid < pg_snapshot_xmin(v_cut.snapshot)',
+        'b.xid < pg_snapshot_xmax(v_cut.snapshot)',
       ),
     ],
   },
@@ -1195,7 +1195,7 @@ const PROOFS: Mutant[] = [
   {
     name: 'events of wallets are not proved',
     tests: ['every_column'],
-    edits: [helper('verify_events', 'or c.hash is distinct from', 'or false and c.hash is distinct from')],
+    edits: [helper('verify_wallets', 'or c.hash is distinct from', 'or false and c.hash is distinct from')],
   },
   {
     name: 'limits and verifications are not proved',

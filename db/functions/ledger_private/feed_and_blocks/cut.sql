@@ -6,7 +6,16 @@ volatile
 set enable_seqscan = off
 as $$
   with place as materialized (
-    select ledger_private.ended_snapshot() as snapshot
+    -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would count as ended too. What it
+    -- writes may still be undone, and more may come.
+    select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
+      select string_agg(o.xid::text, ',' order by o.xid)
+      from (
+        select pg_snapshot_xip(s.now) as xid
+        union
+        select s.own where s.own < pg_snapshot_xmax(s.now)
+      ) o), ''))::pg_snapshot as snapshot
+    from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
   ), movements as materialized (
     -- Not what this transaction itself has booked: it has not ended.
     select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, a.debit, a.credit, e.amount, e.bonus_amount, w.asset_code,
