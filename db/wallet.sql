@@ -75,7 +75,6 @@
 --!include functions/ledger_private/reading/available_at.sql
 --!include functions/ledger_private/reading/balance_of.sql
 --!include functions/ledger_private/lots/reserved_bonus.sql
---!include functions/ledger_private/lots/free_credits.sql
 --!include functions/ledger_private/lots/bonus_part.sql
 --!include functions/ledger_private/holds/closing_status.sql
 

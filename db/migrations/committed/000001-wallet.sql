@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:88c1ee9f51ad0ef4a20987b1c5052827b2985b37
+--! Hash: sha1:21e94b50bc12add2d11f10347d40ff3c7ce3a2da
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -2231,45 +2231,7 @@ $$;
 
 comment on function ledger_private.reserved_bonus is
   'How much of a wallet''s reserved credits are bonus credits, as its newest entry left it.';
-
-grant execute on function ledger_private.reserved_bonus
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/lots/reserved_bonus.sql
---! Included functions/ledger_private/lots/free_credits.sql
-create or replace function ledger_private.free_credits(
-  head ledger.entries,
-  reserved_bonus bigint,
-  source text,
-  lot_seq bigint,
-  expires_at timestamptz
-)
-returns bigint
-language sql
-stable
-as $$
-  select case source
-    when 'paid' then head.balance - head.bonus_balance - (head.held_balance - reserved_bonus)
-    when 'bonus' then head.bonus_balance - reserved_bonus - (
-      select coalesce(sum(s.balance - s.held_balance), 0)::bigint
-      from ledger_private.open_lots o
-      join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
-      cross join lateral ledger_private.lot_at(l, head.seq) s
-      where o.wallet_id = head.wallet_id)
-    else (
-      select s.balance - s.held_balance
-      from ledger.bonus_lots l
-      cross join lateral ledger_private.lot_at(l, head.seq) s
-      where l.wallet_id = head.wallet_id and l.seq = free_credits.lot_seq and l.expires_at = free_credits.expires_at)
-  end
-$$;
-
-comment on function ledger_private.free_credits is
-$$What of a wallet's credits of one source is not reserved: paid credits, bonus credits that do not expire (source bonus), or those of one lot.
-Nothing is due in the wallet; reserved_bonus is what of its bonus credits is reserved.$$;
-
-grant execute on function ledger_private.free_credits
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
---! EndIncluded functions/ledger_private/lots/free_credits.sql
 --! Included functions/ledger_private/lots/bonus_part.sql
 create or replace function ledger_private.bonus_part(kind ledger.transfer_kind, amount bigint, free_bonus bigint)
 returns bigint
@@ -4373,13 +4335,26 @@ begin
   loop
     v_take := least(v_plan.missing, v_part.amount);
     if taken_from.wallet_id is not null then
-      -- The original's lot in that wallet may be spent, reserved or expired by now; it may be for several lots of the giver.
+      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by now; it may be for several
+      -- lots of the giver.
       if v_part.expires_at is distinct from v_expires_at then
         v_expires_at := v_part.expires_at;
         v_taken := 0;
       end if;
-      v_take := least(v_take, ledger_private.free_credits(head => taken_from, reserved_bonus => v_reserved_bonus, source => v_part.source,
-        lot_seq => v_lot_seq, expires_at => v_part.expires_at) - v_taken);
+      v_take := least(v_take, case v_part.source
+        when 'paid' then taken_from.balance - taken_from.bonus_balance - (taken_from.held_balance - v_reserved_bonus)
+        when 'bonus' then taken_from.bonus_balance - v_reserved_bonus - (
+          select coalesce(sum(s.balance - s.held_balance), 0)::bigint
+          from ledger_private.open_lots o
+          join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+          cross join lateral ledger_private.lot_at(l, taken_from.seq) s
+          where o.wallet_id = taken_from.wallet_id)
+        else (
+          select s.balance - s.held_balance - v_taken
+          from ledger.bonus_lots l
+          cross join lateral ledger_private.lot_at(l, taken_from.seq) s
+          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at)
+      end);
     end if;
     continue when v_take <= 0;
     v_plan.missing := v_plan.missing - v_take;
@@ -5045,7 +5020,8 @@ language sql
 stable
 as $$
   with walked as (
-    select e, lag(e) over wallet as head, h, ledger.entries_side(e) as side, w.id as wallet_id,
+    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry, w.id as owner,
+      case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
       coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0) as reserved_bonus,
       case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end as reserves,
@@ -5056,50 +5032,48 @@ as $$
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
-  ), signed as (
-    -- In numeric, because a tampered amount must not end the proof by an overflow.
-    select k.*, case k.side when 'credit' then 1 else -1 end::numeric as sign from walked k
   ), judged as (
-    select j.e, j.head, j.wallet_id, j.h,
-      (j.e).seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
-      ((j.e).balance, (j.e).bonus_balance, (j.e).held_balance, (j.e).paid_balance, (j.e).free_balance,
-        (j.e).topped_up_total, (j.e).granted_total, (j.e).spent_total, (j.e).sent_total)
+    -- In numeric, because a tampered amount must not end the proof by an overflow.
+    select j.entry, j.head, j.owner,
+      j.seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
+      (j.balance, j.bonus_balance, j.held_balance, j.paid_balance, j.free_balance,
+        j.topped_up_total, j.granted_total, j.spent_total, j.sent_total)
         is distinct from (
-          coalesce((j.head).balance, 0) + j.sign * (j.e).amount,
-          coalesce((j.head).bonus_balance, 0) + j.sign * (j.e).bonus_amount,
-          coalesce((j.head).held_balance, 0)::numeric + (j.e).held_amount,
-          (j.e).balance::numeric - (j.e).bonus_balance,
-          (j.e).balance::numeric - (j.e).held_balance,
-          coalesce((j.head).topped_up_total, 0)::numeric + case when (j.e).kind = 'top_up' then (j.e).amount else 0 end,
-          coalesce((j.head).granted_total, 0)::numeric + case when (j.e).kind = 'bonus' then (j.e).amount else 0 end,
-          coalesce((j.head).spent_total, 0)::numeric + case when (j.e).kind in ('spend', 'capture') then (j.e).amount else 0 end,
-          coalesce((j.head).sent_total, 0)::numeric + case when (j.e).kind = 'transfer' and j.side = 'debit' then (j.e).amount else 0 end)
+          coalesce((j.head).balance, 0) + j.sign * j.amount,
+          coalesce((j.head).bonus_balance, 0) + j.sign * j.bonus_amount,
+          coalesce((j.head).held_balance, 0)::numeric + j.held_amount,
+          j.balance::numeric - j.bonus_balance,
+          j.balance::numeric - j.held_balance,
+          coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
+          coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
+          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture') then j.amount else 0 end,
+          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit' then j.amount else 0 end)
         -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
-        or j.reserved_bonus not between (j.e).bonus_balance::numeric + (j.e).held_balance - (j.e).balance and (j.e).bonus_balance as breaks_balance,
-      coalesce((j.e).created_at < (j.head).created_at, false) as breaks_time,
-      (j.e).hash is distinct from ledger_private.entry_hash((j.head).hash, j.e) as breaks_hash,
-      j.wallet_id is null as breaks_reference,
+        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance and j.bonus_balance as breaks_balance,
+      coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
+      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
+      j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
-      coalesce((j.e).actor is not null and (j.e).kind <> 'reversal' and coalesce((j.e).held_bonus_amount, (j.e).bonus_amount) <> case
-        when (j.e).kind = 'top_up' then 0
-        when (j.e).kind in ('bonus', 'expiry') then (j.e).amount
-        when (j.e).kind = 'capture' then least((j.e).amount, (j.h).bonus_amount)
-        when (j.e).kind = 'release' then (j.h).bonus_amount
-        else least(greatest((j.e).amount, (j.e).held_amount),
+      coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
+        when j.kind = 'top_up' then 0
+        when j.kind in ('bonus', 'expiry') then j.amount
+        when j.kind = 'capture' then least(j.amount, j.hold_bonus)
+        when j.kind = 'release' then j.hold_bonus
+        else least(greatest(j.amount, j.held_amount),
           coalesce((j.head).bonus_balance, 0) - j.reserved_bonus + coalesce(j.reserves, 0)) end, false) as breaks_bonus,
-      coalesce((j.e).kind in ('capture', 'release') and (j.h).expires_at <= j.due_by, false) as breaks_hold
-    from signed j
+      coalesce(j.kind in ('capture', 'release') and j.hold_expiry <= j.due_by, false) as breaks_hold
+    from walked j
   )
-  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, f.detail
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, f.detail
   from judged g
   cross join lateral (values
     ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
     ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
     ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
-    ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.e).hash, 'hex'))),
-    ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.wallet_id is not null)),
-    ('transfer_facts', g.breaks_bonus, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'),
-    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.e).hold_id))
+    ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.entry).hash, 'hex'))),
+    ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.owner is not null)),
+    ('transfer_facts', g.breaks_bonus, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'),
+    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.entry).hold_id))
   ) as f (rule, broken, detail)
   where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus or g.breaks_hold)
     and f.broken
@@ -5117,11 +5091,9 @@ language sql
 stable
 as $$
   with acting as (
-    select e, h, o, w.asset_code,
-      -- How much is reserved or freed.
-      case (e).kind when 'hold' then e.held_amount else -h.amount end as expected_held
+    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit, o.credit as o_credit,
+      o.to_wallet as o_to_wallet
     from ledger.entries e
-    left join ledger.wallets w on w.id = e.wallet_id
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
     left join lateral (
@@ -5130,35 +5102,35 @@ as $$
     ) o on true
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
-    select a.e, (
-      ((a.e).idem_key is null) <> ((a.e).kind = 'expiry' or (a.e).kind = 'release' and (a.e).idem_key is null
-        and coalesce((a.h).expires_at <= (a.e).created_at, false))
-      or ((a.e).kind in ('hold', 'release')) <> ((a.e).amount = 0)
-      or (a.e).amount not between 0 and case (a.e).kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
-      or (a.e).requested_amount is distinct from case
-        when (a.e).kind in ('release', 'expiry') or (a.e).kind in ('capture', 'reversal') and (a.e).requested_amount is null then null
-        when (a.e).kind = 'hold' then (a.e).held_amount
-        else (a.e).amount end
-      or (a.e).held_amount is distinct from case when (a.e).kind in ('hold', 'capture', 'release') then a.expected_held else 0 end
-      or ((a.e).kind in ('hold', 'release')) <> ((a.e).held_bonus_amount is not null)
-      or ((a.e).kind = 'reversal') <> ((a.e).reverses is not null)
-      or ((a.e).kind in ('hold', 'capture', 'release')) <> ((a.e).hold_id is not null)
-      or ((a.e).kind = 'hold') <> coalesce((a.e).hold_id = (a.e).transfer_id, false)
-      or (a.e).expires_at is not null and ((a.e).kind not in ('bonus', 'hold') or (a.e).expires_at <= (a.e).created_at)
-      or (a.e).kind = 'capture' and (a.e).amount > (a.h).amount
-      or (a.e).kind = 'capture' and (a.e).requested_amount is null and (a.e).amount is distinct from (a.h).amount
-      or (a.e).metadata is null) is not false as breaks_facts,
+    select a.entry, (
+      (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
+        and coalesce(a.hold_expires_at <= a.created_at, false))
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0)
+      or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+      or a.requested_amount is distinct from case
+        when a.kind in ('release', 'expiry') or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+        when a.kind = 'hold' then a.held_amount
+        else a.amount end
+      or a.held_amount is distinct from case when a.kind = 'hold' then a.held_amount when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
+      or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
+      or (a.kind = 'reversal') <> (a.reverses is not null)
+      or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
+      or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
+      or a.expires_at is not null and (a.kind not in ('bonus', 'hold') or a.expires_at <= a.created_at)
+      or a.kind = 'capture' and a.amount > a.hold_amount
+      or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
+      or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
-      ((a.e).debit, (a.e).credit) is distinct from case
-        when (a.e).kind = 'reversal' then ((a.o).credit, (a.o).debit)
-        when (a.e).kind in ('top_up', 'bonus') then (ledger_private.house_account((a.e).kind), 'player'::ledger.account)
-        else ('player'::ledger.account, ledger_private.house_account((a.e).kind)) end
-      or (a.e).to_wallet is distinct from case (a.e).kind when 'reversal' then (a.o).to_wallet when 'transfer' then (a.e).to_wallet end
-      or (a.e).kind = 'transfer' and (a.e).to_wallet is null
-      or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
+      (a.debit, a.credit) is distinct from case
+        when a.kind = 'reversal' then (a.o_credit, a.o_debit)
+        when a.kind in ('top_up', 'bonus') then (ledger_private.house_account(a.kind), 'player'::ledger.account)
+        else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
+      or a.to_wallet is distinct from case a.kind when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
+      or a.kind = 'transfer' and a.to_wallet is null
+      or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )
-  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
   from facts g
   cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
   where f.broken
@@ -5177,8 +5149,8 @@ language sql
 stable
 as $$
   with pairs as (
-    -- Both rows of a movement between players, from either side.
-    select a as acting, r as received
+    -- Both rows of a movement between players, from either side: the acting one and the received one.
+    select a, r
     from ledger.entries a
     left join ledger.entries r on r.wallet_id = a.to_wallet and r.seq = a.to_seq
     where a.wallet_id between first_id and last_id and a.to_wallet is not null
@@ -5188,27 +5160,27 @@ as $$
     left join ledger.entries a on a.transfer_id = r.transfer_id and a.actor is not null
     where r.wallet_id between first_id and last_id and r.actor is null
   )
-  select 'transfer_reference', coalesce((p.acting).wallet_id, (p.received).wallet_id), coalesce((p.acting).seq, (p.received).seq),
-    coalesce((p.acting).transfer_id, (p.received).transfer_id),
-    jsonb_build_object('acting', (p.acting).seq, 'received', (p.received).seq, 'wallet_id', (p.received).wallet_id)
+  select 'transfer_reference', coalesce((p.a).wallet_id, (p.r).wallet_id), coalesce((p.a).seq, (p.r).seq),
+    coalesce((p.a).transfer_id, (p.r).transfer_id),
+    jsonb_build_object('acting', (p.a).seq, 'received', (p.r).seq, 'wallet_id', (p.r).wallet_id)
   from pairs p
-  left join ledger.wallets w on w.id = (p.acting).wallet_id
-  left join ledger.wallets o on o.id = (p.received).wallet_id
-  where (((p.received).transfer_id, (p.received).wallet_id, (p.received).seq, (p.received).kind, (p.received).debit, (p.received).credit,
-      (p.received).amount, (p.received).bonus_amount, (p.received).held_amount, o.asset_code)
-    is distinct from ((p.acting).transfer_id, (p.acting).to_wallet, (p.acting).to_seq, (p.acting).kind, (p.acting).debit, (p.acting).credit,
-      (p.acting).amount, (p.acting).bonus_amount, 0::bigint, w.asset_code)
-    or num_nonnulls((p.received).actor, (p.received).idem_key, (p.received).to_wallet, (p.received).to_seq, (p.received).requested_amount,
-      (p.received).held_bonus_amount, (p.received).reverses, (p.received).hold_id, (p.received).expires_at, (p.received).metadata) > 0
+  left join ledger.wallets w on w.id = (p.a).wallet_id
+  left join ledger.wallets o on o.id = (p.r).wallet_id
+  where (((p.r).transfer_id, (p.r).wallet_id, (p.r).seq, (p.r).kind, (p.r).debit, (p.r).credit,
+      (p.r).amount, (p.r).bonus_amount, (p.r).held_amount, o.asset_code)
+    is distinct from ((p.a).transfer_id, (p.a).to_wallet, (p.a).to_seq, (p.a).kind, (p.a).debit, (p.a).credit,
+      (p.a).amount, (p.a).bonus_amount, 0::bigint, w.asset_code)
+    or num_nonnulls((p.r).actor, (p.r).idem_key, (p.r).to_wallet, (p.r).to_seq, (p.r).requested_amount,
+      (p.r).held_bonus_amount, (p.r).reverses, (p.r).hold_id, (p.r).expires_at, (p.r).metadata) > 0
     -- Both have the same time, unless one wallet was ahead of it already.
-    or (p.received).created_at <> (p.acting).created_at and not exists (
+    or (p.r).created_at <> (p.a).created_at and not exists (
       select from ledger.entries n
-      where n.created_at = greatest((p.received).created_at, (p.acting).created_at)
-        and n.wallet_id = case when (p.received).created_at > (p.acting).created_at then (p.received).wallet_id else (p.acting).wallet_id end
-        and n.seq = case when (p.received).created_at > (p.acting).created_at then (p.received).seq else (p.acting).seq end - 1))
+      where n.created_at = greatest((p.r).created_at, (p.a).created_at)
+        and n.wallet_id = case when (p.r).created_at > (p.a).created_at then (p.r).wallet_id else (p.a).wallet_id end
+        and n.seq = case when (p.r).created_at > (p.a).created_at then (p.r).seq else (p.a).seq end - 1))
     -- Another database has the other entry, where it has that wallet.
-    and ((p.received).transfer_id is not null or ledger_private.is_here((p.acting).to_wallet))
-    and ((p.acting).transfer_id is not null or not ledger_private.is_from_elsewhere(p.received))
+    and ((p.r).transfer_id is not null or ledger_private.is_here((p.a).to_wallet))
+    and ((p.a).transfer_id is not null or not ledger_private.is_from_elsewhere(p.r))
 $$;
 
 comment on function ledger_private.verify_pairs is

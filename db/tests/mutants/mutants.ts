@@ -467,7 +467,7 @@ const LOG: Mutant[] = [
   {
     name: 'ledger_verify() is blind to transfer_reference',
     tests: ['ledger/ledger_verify'],
-    edits: [helper('verify_pairs', 'where (((p.received).transfer_id,', 'where false and (((p.received).transfer_id,')],
+    edits: [helper('verify_pairs', 'where (((p.r).transfer_id,', 'where false and (((p.r).transfer_id,')],
   },
   {
     name: 'ledger_verify() does not mind a received line that says who sent',
@@ -680,9 +680,9 @@ const REVERSALS: Mutant[] = [
     tests: ['ledger/wallet_reverse'],
     edits: [
       helper(
-        'free_credits',
-        "when 'paid' then head.balance - head.bonus_balance - (head.held_balance - reserved_bonus)",
-        "when 'paid' then head.balance - head.held_balance",
+        'reversal_plan',
+        "when 'paid' then taken_from.balance - taken_from.bonus_balance - (taken_from.held_balance - v_reserved_bonus)",
+        "when 'paid' then taken_from.balance - taken_from.held_balance",
       ),
     ],
   },
@@ -1327,7 +1327,7 @@ const NODES: Mutant[] = [
   {
     name: 'the other entry of a transfer may be missing, though the database has its wallet',
     tests: ['subset'],
-    edits: [helper('verify_pairs', 'or ledger_private.is_here((p.acting).to_wallet)', '')],
+    edits: [helper('verify_pairs', 'or ledger_private.is_here((p.a).to_wallet)', '')],
   },
   {
     name: 'any received entry may be from elsewhere',

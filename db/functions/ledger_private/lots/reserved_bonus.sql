@@ -28,6 +28,3 @@ $$;
 
 comment on function ledger_private.reserved_bonus is
   'How much of a wallet''s reserved credits are bonus credits, as its newest entry left it.';
-
-grant execute on function ledger_private.reserved_bonus
-  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

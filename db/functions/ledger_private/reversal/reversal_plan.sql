@@ -28,13 +28,26 @@ begin
   loop
     v_take := least(v_plan.missing, v_part.amount);
     if taken_from.wallet_id is not null then
-      -- The original's lot in that wallet may be spent, reserved or expired by now; it may be for several lots of the giver.
+      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by now; it may be for several
+      -- lots of the giver.
       if v_part.expires_at is distinct from v_expires_at then
         v_expires_at := v_part.expires_at;
         v_taken := 0;
       end if;
-      v_take := least(v_take, ledger_private.free_credits(head => taken_from, reserved_bonus => v_reserved_bonus, source => v_part.source,
-        lot_seq => v_lot_seq, expires_at => v_part.expires_at) - v_taken);
+      v_take := least(v_take, case v_part.source
+        when 'paid' then taken_from.balance - taken_from.bonus_balance - (taken_from.held_balance - v_reserved_bonus)
+        when 'bonus' then taken_from.bonus_balance - v_reserved_bonus - (
+          select coalesce(sum(s.balance - s.held_balance), 0)::bigint
+          from ledger_private.open_lots o
+          join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+          cross join lateral ledger_private.lot_at(l, taken_from.seq) s
+          where o.wallet_id = taken_from.wallet_id)
+        else (
+          select s.balance - s.held_balance - v_taken
+          from ledger.bonus_lots l
+          cross join lateral ledger_private.lot_at(l, taken_from.seq) s
+          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at)
+      end);
     end if;
     continue when v_take <= 0;
     v_plan.missing := v_plan.missing - v_take;

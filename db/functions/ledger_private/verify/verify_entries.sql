@@ -4,7 +4,8 @@ language sql
 stable
 as $$
   with walked as (
-    select e, lag(e) over wallet as head, h, ledger.entries_side(e) as side, w.id as wallet_id,
+    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry, w.id as owner,
+      case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
       coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0) as reserved_bonus,
       case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end as reserves,
@@ -15,50 +16,48 @@ as $$
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
-  ), signed as (
-    -- In numeric, because a tampered amount must not end the proof by an overflow.
-    select k.*, case k.side when 'credit' then 1 else -1 end::numeric as sign from walked k
   ), judged as (
-    select j.e, j.head, j.wallet_id, j.h,
-      (j.e).seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
-      ((j.e).balance, (j.e).bonus_balance, (j.e).held_balance, (j.e).paid_balance, (j.e).free_balance,
-        (j.e).topped_up_total, (j.e).granted_total, (j.e).spent_total, (j.e).sent_total)
+    -- In numeric, because a tampered amount must not end the proof by an overflow.
+    select j.entry, j.head, j.owner,
+      j.seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
+      (j.balance, j.bonus_balance, j.held_balance, j.paid_balance, j.free_balance,
+        j.topped_up_total, j.granted_total, j.spent_total, j.sent_total)
         is distinct from (
-          coalesce((j.head).balance, 0) + j.sign * (j.e).amount,
-          coalesce((j.head).bonus_balance, 0) + j.sign * (j.e).bonus_amount,
-          coalesce((j.head).held_balance, 0)::numeric + (j.e).held_amount,
-          (j.e).balance::numeric - (j.e).bonus_balance,
-          (j.e).balance::numeric - (j.e).held_balance,
-          coalesce((j.head).topped_up_total, 0)::numeric + case when (j.e).kind = 'top_up' then (j.e).amount else 0 end,
-          coalesce((j.head).granted_total, 0)::numeric + case when (j.e).kind = 'bonus' then (j.e).amount else 0 end,
-          coalesce((j.head).spent_total, 0)::numeric + case when (j.e).kind in ('spend', 'capture') then (j.e).amount else 0 end,
-          coalesce((j.head).sent_total, 0)::numeric + case when (j.e).kind = 'transfer' and j.side = 'debit' then (j.e).amount else 0 end)
+          coalesce((j.head).balance, 0) + j.sign * j.amount,
+          coalesce((j.head).bonus_balance, 0) + j.sign * j.bonus_amount,
+          coalesce((j.head).held_balance, 0)::numeric + j.held_amount,
+          j.balance::numeric - j.bonus_balance,
+          j.balance::numeric - j.held_balance,
+          coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
+          coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
+          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture') then j.amount else 0 end,
+          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit' then j.amount else 0 end)
         -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
-        or j.reserved_bonus not between (j.e).bonus_balance::numeric + (j.e).held_balance - (j.e).balance and (j.e).bonus_balance as breaks_balance,
-      coalesce((j.e).created_at < (j.head).created_at, false) as breaks_time,
-      (j.e).hash is distinct from ledger_private.entry_hash((j.head).hash, j.e) as breaks_hash,
-      j.wallet_id is null as breaks_reference,
+        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance and j.bonus_balance as breaks_balance,
+      coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
+      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
+      j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
-      coalesce((j.e).actor is not null and (j.e).kind <> 'reversal' and coalesce((j.e).held_bonus_amount, (j.e).bonus_amount) <> case
-        when (j.e).kind = 'top_up' then 0
-        when (j.e).kind in ('bonus', 'expiry') then (j.e).amount
-        when (j.e).kind = 'capture' then least((j.e).amount, (j.h).bonus_amount)
-        when (j.e).kind = 'release' then (j.h).bonus_amount
-        else least(greatest((j.e).amount, (j.e).held_amount),
+      coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
+        when j.kind = 'top_up' then 0
+        when j.kind in ('bonus', 'expiry') then j.amount
+        when j.kind = 'capture' then least(j.amount, j.hold_bonus)
+        when j.kind = 'release' then j.hold_bonus
+        else least(greatest(j.amount, j.held_amount),
           coalesce((j.head).bonus_balance, 0) - j.reserved_bonus + coalesce(j.reserves, 0)) end, false) as breaks_bonus,
-      coalesce((j.e).kind in ('capture', 'release') and (j.h).expires_at <= j.due_by, false) as breaks_hold
-    from signed j
+      coalesce(j.kind in ('capture', 'release') and j.hold_expiry <= j.due_by, false) as breaks_hold
+    from walked j
   )
-  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, f.detail
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, f.detail
   from judged g
   cross join lateral (values
     ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
     ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
     ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
-    ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.e).hash, 'hex'))),
-    ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.wallet_id is not null)),
-    ('transfer_facts', g.breaks_bonus, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'),
-    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.e).hold_id))
+    ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.entry).hash, 'hex'))),
+    ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.owner is not null)),
+    ('transfer_facts', g.breaks_bonus, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'),
+    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.entry).hold_id))
   ) as f (rule, broken, detail)
   where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus or g.breaks_hold)
     and f.broken

@@ -4,11 +4,9 @@ language sql
 stable
 as $$
   with acting as (
-    select e, h, o, w.asset_code,
-      -- How much is reserved or freed.
-      case (e).kind when 'hold' then e.held_amount else -h.amount end as expected_held
+    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit, o.credit as o_credit,
+      o.to_wallet as o_to_wallet
     from ledger.entries e
-    left join ledger.wallets w on w.id = e.wallet_id
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
     left join lateral (
@@ -17,35 +15,35 @@ as $$
     ) o on true
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
-    select a.e, (
-      ((a.e).idem_key is null) <> ((a.e).kind = 'expiry' or (a.e).kind = 'release' and (a.e).idem_key is null
-        and coalesce((a.h).expires_at <= (a.e).created_at, false))
-      or ((a.e).kind in ('hold', 'release')) <> ((a.e).amount = 0)
-      or (a.e).amount not between 0 and case (a.e).kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
-      or (a.e).requested_amount is distinct from case
-        when (a.e).kind in ('release', 'expiry') or (a.e).kind in ('capture', 'reversal') and (a.e).requested_amount is null then null
-        when (a.e).kind = 'hold' then (a.e).held_amount
-        else (a.e).amount end
-      or (a.e).held_amount is distinct from case when (a.e).kind in ('hold', 'capture', 'release') then a.expected_held else 0 end
-      or ((a.e).kind in ('hold', 'release')) <> ((a.e).held_bonus_amount is not null)
-      or ((a.e).kind = 'reversal') <> ((a.e).reverses is not null)
-      or ((a.e).kind in ('hold', 'capture', 'release')) <> ((a.e).hold_id is not null)
-      or ((a.e).kind = 'hold') <> coalesce((a.e).hold_id = (a.e).transfer_id, false)
-      or (a.e).expires_at is not null and ((a.e).kind not in ('bonus', 'hold') or (a.e).expires_at <= (a.e).created_at)
-      or (a.e).kind = 'capture' and (a.e).amount > (a.h).amount
-      or (a.e).kind = 'capture' and (a.e).requested_amount is null and (a.e).amount is distinct from (a.h).amount
-      or (a.e).metadata is null) is not false as breaks_facts,
+    select a.entry, (
+      (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
+        and coalesce(a.hold_expires_at <= a.created_at, false))
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0)
+      or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+      or a.requested_amount is distinct from case
+        when a.kind in ('release', 'expiry') or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+        when a.kind = 'hold' then a.held_amount
+        else a.amount end
+      or a.held_amount is distinct from case when a.kind = 'hold' then a.held_amount when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
+      or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
+      or (a.kind = 'reversal') <> (a.reverses is not null)
+      or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
+      or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
+      or a.expires_at is not null and (a.kind not in ('bonus', 'hold') or a.expires_at <= a.created_at)
+      or a.kind = 'capture' and a.amount > a.hold_amount
+      or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
+      or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
-      ((a.e).debit, (a.e).credit) is distinct from case
-        when (a.e).kind = 'reversal' then ((a.o).credit, (a.o).debit)
-        when (a.e).kind in ('top_up', 'bonus') then (ledger_private.house_account((a.e).kind), 'player'::ledger.account)
-        else ('player'::ledger.account, ledger_private.house_account((a.e).kind)) end
-      or (a.e).to_wallet is distinct from case (a.e).kind when 'reversal' then (a.o).to_wallet when 'transfer' then (a.e).to_wallet end
-      or (a.e).kind = 'transfer' and (a.e).to_wallet is null
-      or ((a.e).to_wallet is null) <> ((a.e).to_seq is null) as breaks_sides
+      (a.debit, a.credit) is distinct from case
+        when a.kind = 'reversal' then (a.o_credit, a.o_debit)
+        when a.kind in ('top_up', 'bonus') then (ledger_private.house_account(a.kind), 'player'::ledger.account)
+        else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
+      or a.to_wallet is distinct from case a.kind when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
+      or a.kind = 'transfer' and a.to_wallet is null
+      or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )
-  select f.rule, (g.e).wallet_id, (g.e).seq, (g.e).transfer_id, to_jsonb(g.e) - 'metadata' - 'idem_key' - 'hash'
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
   from facts g
   cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
   where f.broken
