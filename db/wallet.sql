@@ -39,7 +39,6 @@
 --!include functions/ledger_private/refusals/refusal.sql
 --!include functions/ledger_private/refusals/refuse.sql
 --!include functions/ledger_private/refusals/invalid_argument.sql
---!include functions/ledger_private/refusals/limit_exceeded.sql
 --!include functions/ledger_private/refusals/wallet_not_found.sql
 --!include functions/ledger_private/refusals/asset_not_found.sql
 --!include functions/ledger_private/refusals/asset_mismatch.sql
@@ -88,7 +87,6 @@
 --!include functions/ledger_private/refusals/not_allowed.sql
 --!include functions/ledger_private/refusals/hold_not_open.sql
 --!include functions/ledger_private/refusals/not_reversible.sql
---!include functions/ledger_private/refusals/above_ceiling.sql
 --!include functions/ledger_private/refusals/above_limit.sql
 --!include functions/ledger_private/refusals/insufficient_funds.sql
 
@@ -114,7 +112,6 @@
 --!include functions/ledger_private/expiry/due_wallets.sql
 --!include functions/ledger_private/expiry/still_due.sql
 --!include functions/ledger_private/expiry/settle_each.sql
---!include functions/ledger_private/expiry/sweep.sql
 --!include functions/ledger_private/expiry/note_failures.sql
 
 -- The posting path

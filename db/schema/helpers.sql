@@ -14,9 +14,8 @@ create type ledger_private.prepared as (
 create type ledger_private.reversible_part as (source text, lot_seq bigint, expires_at timestamptz, amount bigint);
 create type ledger_private.reversal_plan as (bonus_amount bigint, missing bigint, draws ledger.bonus_lot_draws[]);
 
--- A wallet in which what is due could not be booked, and the error; and what a sweep came to.
+-- A wallet in which what is due could not be booked, and the error.
 create type ledger_private.failure as (wallet_id uuid, sqlstate text);
-create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
 
 -- What a block closes: as of when, the newest entry of each wallet that it touches, and what moved between accounts.
 create type ledger_private.cut as (

@@ -14,8 +14,7 @@ declare
   end;
 begin
   if v_argument is not null then
-    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: %s', v_argument),
-      jsonb_build_object('argument', v_argument),
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
       'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.'));
   end if;
 
@@ -30,10 +29,10 @@ begin
     on conflict on constraint assets_pkey do nothing;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
-    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: asset %s exists with other facts', code),
-      jsonb_build_object('argument', case when v_asset.name <> name then 'name' else 'scale' end,
-        'code', code, 'name', v_asset.name, 'scale', v_asset.scale),
-      'Repeat the asset''s own name and scale, or choose another code.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument(
+      case when v_asset.name <> name then 'name' else 'scale' end,
+      'The asset exists with other facts: repeat its own name and scale, or choose another code.',
+      jsonb_build_object('code', code, 'name', v_asset.name, 'scale', v_asset.scale)));
   end if;
   perform set_config('ledger.posting', '', true);
   return v_asset;

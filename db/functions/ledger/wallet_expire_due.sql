@@ -12,7 +12,9 @@ declare
   c_most_passed constant int := 5000;
   v_now timestamptz := clock_timestamp();
   v_due uuid[];
-  v_swept ledger_private.swept;
+  v_open uuid[];
+  v_failed ledger_private.failure[];
+  v_settled int := 0;
   v_passed uuid[] := '{}';
   v_failures ledger_private.failure[] := '{}';
 begin
@@ -22,14 +24,27 @@ begin
   loop
     v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);
     exit when cardinality(v_due) = 0;
-    v_swept := ledger_private.sweep(v_due, v_now);
-    v_failures := v_failures || v_swept.failures;
+    begin
+      -- Who is at work on a wallet books what is due there.
+      v_open := array(select w.id from ledger.wallets w where w.id = any (v_due) order by w.id for no key update skip locked);
+      -- Another sweep may have been first.
+      v_open := ledger_private.still_due(v_open, v_now);
+      v_failed := array(select f from ledger_private.settle_each(v_open, v_now) f);
+      v_settled := cardinality(v_open) - cardinality(v_failed);
+      if v_settled = 0 then
+        raise exception using errcode = 'raise_exception', message = 'nothing was settled';
+      end if;
+    exception when raise_exception then
+      -- Gives the locks back: who goes on from here takes others, in their order again.
+      null;
+    end;
+    v_failures := v_failures || v_failed;
     -- On past wallets that fail, or that others are at work on: they must not keep those behind them waiting.
     v_passed := v_passed || v_due;
-    exit when v_swept.settled > 0 or cardinality(v_passed) >= c_most_passed;
+    exit when v_settled > 0 or cardinality(v_passed) >= c_most_passed;
   end loop;
   perform ledger_private.note_failures(v_failures, v_now);
-  return coalesce(v_swept.settled, 0);
+  return v_settled;
 end
 $$;
 

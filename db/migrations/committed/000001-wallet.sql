@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:21e94b50bc12add2d11f10347d40ff3c7ce3a2da
+--! Hash: sha1:025230d2270c2785b7889c34fefeac1044cda88a
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -1422,9 +1422,8 @@ create type ledger_private.prepared as (
 create type ledger_private.reversible_part as (source text, lot_seq bigint, expires_at timestamptz, amount bigint);
 create type ledger_private.reversal_plan as (bonus_amount bigint, missing bigint, draws ledger.bonus_lot_draws[]);
 
--- A wallet in which what is due could not be booked, and the error; and what a sweep came to.
+-- A wallet in which what is due could not be booked, and the error.
 create type ledger_private.failure as (wallet_id uuid, sqlstate text);
-create type ledger_private.swept as (settled int, failures ledger_private.failure[]);
 
 -- What a block closes: as of when, the newest entry of each wallet that it touches, and what moved between accounts.
 create type ledger_private.cut as (
@@ -1574,19 +1573,6 @@ comment on function ledger_private.invalid_argument is
 grant execute on function ledger_private.invalid_argument
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/invalid_argument.sql
---! Included functions/ledger_private/refusals/limit_exceeded.sql
-create or replace function ledger_private.limit_exceeded(wallet_id uuid, name text, max bigint, used numeric)
-returns ledger.refusal
-language sql
-immutable
-return ledger_private.refusal('WLLIM',
-  format('limit exceeded: %s is %s, %s left', name, max, greatest(max - used, 0)),
-  jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', greatest(max - used, 0)::text),
-  'Ask for no more than is left, or wait until the limit leaves more.');
-
-comment on function ledger_private.limit_exceeded is
-  'WLLIM: something would go above a limit: its name, how high it is, and what is left of it.';
---! EndIncluded functions/ledger_private/refusals/limit_exceeded.sql
 --! Included functions/ledger_private/refusals/wallet_not_found.sql
 create or replace function ledger_private.wallet_not_found(wallet_id uuid)
 returns ledger.refusal
@@ -2464,33 +2450,6 @@ comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available; all of it where requested is null), or its kind cannot be reversed; null where
 it can.$$;
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
---! Included functions/ledger_private/refusals/above_ceiling.sql
-create or replace function ledger_private.above_ceiling(
-  wallet_id uuid,
-  head ledger.entries,
-  kind ledger.transfer_kind,
-  change bigint,
-  amount bigint
-)
-returns ledger.refusal
-language sql
-immutable
-as $$
-  -- The end is far enough below that of bigint that one more amount never overflows it.
-  select ledger_private.limit_exceeded(wallet_id, 'max_balance', 9000000000000000000, l.largest - amount)
-  from (select greatest(
-    coalesce(head.balance, 0) + change,
-    coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end,
-    coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end,
-    coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end,
-    coalesce(head.sent_total, 0) + case when kind = 'transfer' and change < 0 then amount else 0 end)) l (largest)
-  where l.largest > 9000000000000000000
-$$;
-
-comment on function ledger_private.above_ceiling is
-$$WLLIM: an amount would take a wallet's balance, which it changes by change, or a lifetime total above what the ledger counts to; null where it would
-not. head is the wallet's newest entry.$$;
---! EndIncluded functions/ledger_private/refusals/above_ceiling.sql
 --! Included functions/ledger_private/refusals/above_limit.sql
 create or replace function ledger_private.above_limit(
   wallet ledger.wallets,
@@ -2507,21 +2466,27 @@ as $$
 declare
   v_limits ledger.asset_limits;
   v_day_before ledger.entries;
-  v_refusal ledger.refusal := ledger_private.above_ceiling(wallet.id, head, kind, change, amount);
 begin
-  if v_refusal.code is not null then
-    return v_refusal;
-  end if;
-  select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
-  if not found then
-    return null;
+  -- Reversals give back: for them only what the ledger counts to is a limit.
+  if kind <> 'reversal' then
+    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
   if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
-  select (ledger_private.limit_exceeded(wallet.id, l.name, l.max, l.used)).* into v_refusal
+  return (
+    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max, greatest(l.max - l.used, 0)),
+      jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text, 'left', greatest(l.max - l.used, 0)::text),
+      'Ask for no more than is left, or wait until the limit leaves more.')
     from (values
+      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
+      ('max_balance', true, 9000000000000000000, greatest(
+        coalesce(head.balance, 0) + change - amount,
+        case kind when 'top_up' then coalesce(head.topped_up_total, 0) end,
+        case kind when 'bonus' then coalesce(head.granted_total, 0) end,
+        case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
+        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
       ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
       ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
       ('max_daily_top_up', kind = 'top_up', v_limits.max_daily_top_up,
@@ -2531,16 +2496,14 @@ begin
       ('max_daily_spend', kind in ('spend', 'capture'), v_limits.max_daily_spend,
         coalesce(head.spent_total, 0) - coalesce(v_day_before.spent_total, 0))
     ) as l (name, applies, max, used)
-    where l.applies and l.used::numeric + amount > l.max
-    limit 1;
-  return v_refusal;
+    where l.applies and l.used + amount > l.max
+    limit 1);
 end
 $$;
 
 comment on function ledger_private.above_limit is
 $$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
-total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
-and are held to the first alone.$$;
+total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance.$$;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
 --! Included functions/ledger_private/refusals/insufficient_funds.sql
 create or replace function ledger_private.insufficient_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
@@ -3146,37 +3109,6 @@ $$Books what is due in wallets that are locked, and returns those where that fai
 itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock timeout, cancelled, shutting down,
 out of resources.$$;
 --! EndIncluded functions/ledger_private/expiry/settle_each.sql
---! Included functions/ledger_private/expiry/sweep.sql
-create or replace function ledger_private.sweep(wallet_ids uuid[], at_time timestamptz)
-returns ledger_private.swept
-language plpgsql
-volatile
-as $$
-declare
-  v_due uuid[];
-  v_swept ledger_private.swept;
-begin
-  -- Who is at work on a wallet books what is due there.
-  v_due := array(
-    select w.id from ledger.wallets w where w.id = any (wallet_ids) order by w.id for no key update skip locked);
-  -- Another sweep may have been first.
-  v_due := ledger_private.still_due(v_due, at_time);
-  v_swept.failures := array(select f from ledger_private.settle_each(v_due, at_time) f);
-  v_swept.settled := cardinality(v_due) - cardinality(v_swept.failures);
-  if v_swept.settled = 0 then
-    raise exception using errcode = 'raise_exception', message = 'nothing was settled';
-  end if;
-  return v_swept;
-exception when raise_exception then
-  -- Gives the locks back: who goes on from here takes others, in their order again.
-  return v_swept;
-end
-$$;
-
-comment on function ledger_private.sweep is
-$$Books what is due in these wallets and says how many it settled and which failed. Passes those that others are at work on. Where it settles
-none, it keeps no lock.$$;
---! EndIncluded functions/ledger_private/expiry/sweep.sql
 --! Included functions/ledger_private/expiry/note_failures.sql
 create or replace function ledger_private.note_failures(failures ledger_private.failure[], at_time timestamptz)
 returns void
@@ -4476,9 +4408,8 @@ begin
   v_side := case when v_giving then 'debit' else 'credit' end;
   v_plan := ledger_private.reversal_plan(original => v_original, amount => v_amount, given_to => case when not v_giving then v_prepared.head end,
     taken_from => case when v_giving then v_prepared.head else v_prepared.other_head end);
-  -- The limits of the asset are for new movements; what the ledger counts to is for all.
-  perform ledger_private.refuse(ledger_private.above_ceiling(wallet_id => request.wallet_id, head => v_prepared.head, kind => 'reversal',
-    change => case when v_giving then -v_amount else v_amount end, amount => v_amount), v_ids);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'reversal',
+    change => case when v_giving then -v_amount else v_amount end, amount => v_amount, at_time => v_prepared.at_time), v_ids);
   if v_plan.missing > 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => coalesce(v_original.to_wallet, request.wallet_id),
       available => v_amount - v_plan.missing, requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
@@ -5879,8 +5810,7 @@ declare
   end;
 begin
   if v_argument is not null then
-    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: %s', v_argument),
-      jsonb_build_object('argument', v_argument),
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
       'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.'));
   end if;
 
@@ -5895,10 +5825,10 @@ begin
     on conflict on constraint assets_pkey do nothing;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
-    perform ledger_private.refuse(ledger_private.refusal('WLARG', format('invalid argument: asset %s exists with other facts', code),
-      jsonb_build_object('argument', case when v_asset.name <> name then 'name' else 'scale' end,
-        'code', code, 'name', v_asset.name, 'scale', v_asset.scale),
-      'Repeat the asset''s own name and scale, or choose another code.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument(
+      case when v_asset.name <> name then 'name' else 'scale' end,
+      'The asset exists with other facts: repeat its own name and scale, or choose another code.',
+      jsonb_build_object('code', code, 'name', v_asset.name, 'scale', v_asset.scale)));
   end if;
   perform set_config('ledger.posting', '', true);
   return v_asset;
@@ -6531,7 +6461,9 @@ declare
   c_most_passed constant int := 5000;
   v_now timestamptz := clock_timestamp();
   v_due uuid[];
-  v_swept ledger_private.swept;
+  v_open uuid[];
+  v_failed ledger_private.failure[];
+  v_settled int := 0;
   v_passed uuid[] := '{}';
   v_failures ledger_private.failure[] := '{}';
 begin
@@ -6541,14 +6473,27 @@ begin
   loop
     v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);
     exit when cardinality(v_due) = 0;
-    v_swept := ledger_private.sweep(v_due, v_now);
-    v_failures := v_failures || v_swept.failures;
+    begin
+      -- Who is at work on a wallet books what is due there.
+      v_open := array(select w.id from ledger.wallets w where w.id = any (v_due) order by w.id for no key update skip locked);
+      -- Another sweep may have been first.
+      v_open := ledger_private.still_due(v_open, v_now);
+      v_failed := array(select f from ledger_private.settle_each(v_open, v_now) f);
+      v_settled := cardinality(v_open) - cardinality(v_failed);
+      if v_settled = 0 then
+        raise exception using errcode = 'raise_exception', message = 'nothing was settled';
+      end if;
+    exception when raise_exception then
+      -- Gives the locks back: who goes on from here takes others, in their order again.
+      null;
+    end;
+    v_failures := v_failures || v_failed;
     -- On past wallets that fail, or that others are at work on: they must not keep those behind them waiting.
     v_passed := v_passed || v_due;
-    exit when v_swept.settled > 0 or cardinality(v_passed) >= c_most_passed;
+    exit when v_settled > 0 or cardinality(v_passed) >= c_most_passed;
   end loop;
   perform ledger_private.note_failures(v_failures, v_now);
-  return coalesce(v_swept.settled, 0);
+  return v_settled;
 end
 $$;
 

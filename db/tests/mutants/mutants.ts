@@ -130,7 +130,7 @@ const LOCKS: Mutant[] = [
   {
     name: 'the sweep waits for who is at work on a wallet',
     tests: ['holds'],
-    edits: [helper('sweep', ' skip locked', '')],
+    edits: [edit('ledger/wallet_expire_due', ' skip locked', '')],
   },
   {
     name: 'one wallet that cannot be settled stops the others',
@@ -341,7 +341,7 @@ const FUNDS: Mutant[] = [
   {
     name: 'a balance may grow as large as its type',
     tests: ['ledger/wallet_top_up'],
-    edits: [helper('above_ceiling', 'where l.largest > 9000000000000000000', 'where false')],
+    edits: [helper('above_limit', "('max_balance', true,", "('max_balance', false,")],
   },
   {
     name: 'a frozen wallet can spend',
@@ -363,7 +363,7 @@ const FUNDS: Mutant[] = [
   {
     name: 'no posting looks at limits',
     tests: ['ledger/asset_limit_set'],
-    edits: [helper('above_limit', 'if not found then', 'if true then')],
+    edits: [helper('above_limit', "if kind <> 'reversal' then", 'if false then')],
   },
   {
     name: 'the limit of 24 hours is not looked at',

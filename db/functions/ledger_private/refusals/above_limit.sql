@@ -13,21 +13,27 @@ as $$
 declare
   v_limits ledger.asset_limits;
   v_day_before ledger.entries;
-  v_refusal ledger.refusal := ledger_private.above_ceiling(wallet.id, head, kind, change, amount);
 begin
-  if v_refusal.code is not null then
-    return v_refusal;
-  end if;
-  select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
-  if not found then
-    return null;
+  -- Reversals give back: for them only what the ledger counts to is a limit.
+  if kind <> 'reversal' then
+    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
   if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
-  select (ledger_private.limit_exceeded(wallet.id, l.name, l.max, l.used)).* into v_refusal
+  return (
+    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max, greatest(l.max - l.used, 0)),
+      jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text, 'left', greatest(l.max - l.used, 0)::text),
+      'Ask for no more than is left, or wait until the limit leaves more.')
     from (values
+      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
+      ('max_balance', true, 9000000000000000000, greatest(
+        coalesce(head.balance, 0) + change - amount,
+        case kind when 'top_up' then coalesce(head.topped_up_total, 0) end,
+        case kind when 'bonus' then coalesce(head.granted_total, 0) end,
+        case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
+        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
       ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
       ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
       ('max_daily_top_up', kind = 'top_up', v_limits.max_daily_top_up,
@@ -37,13 +43,11 @@ begin
       ('max_daily_spend', kind in ('spend', 'capture'), v_limits.max_daily_spend,
         coalesce(head.spent_total, 0) - coalesce(v_day_before.spent_total, 0))
     ) as l (name, applies, max, used)
-    where l.applies and l.used::numeric + amount > l.max
-    limit 1;
-  return v_refusal;
+    where l.applies and l.used + amount > l.max
+    limit 1);
 end
 $$;
 
 comment on function ledger_private.above_limit is
 $$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
-total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance. Reversals give back
-and are held to the first alone.$$;
+total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance.$$;

@@ -33,9 +33,8 @@ begin
   v_side := case when v_giving then 'debit' else 'credit' end;
   v_plan := ledger_private.reversal_plan(original => v_original, amount => v_amount, given_to => case when not v_giving then v_prepared.head end,
     taken_from => case when v_giving then v_prepared.head else v_prepared.other_head end);
-  -- The limits of the asset are for new movements; what the ledger counts to is for all.
-  perform ledger_private.refuse(ledger_private.above_ceiling(wallet_id => request.wallet_id, head => v_prepared.head, kind => 'reversal',
-    change => case when v_giving then -v_amount else v_amount end, amount => v_amount), v_ids);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'reversal',
+    change => case when v_giving then -v_amount else v_amount end, amount => v_amount, at_time => v_prepared.at_time), v_ids);
   if v_plan.missing > 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => coalesce(v_original.to_wallet, request.wallet_id),
       available => v_amount - v_plan.missing, requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
