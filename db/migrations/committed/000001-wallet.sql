@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:025230d2270c2785b7889c34fefeac1044cda88a
+--! Hash: sha1:34248a80b67361fad1238e66eccbf7ef849bb6bb
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -5042,7 +5042,7 @@ as $$
         when a.kind in ('release', 'expiry') or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount end
-      or a.held_amount is distinct from case when a.kind = 'hold' then a.held_amount when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
+      or a.kind <> 'hold' and a.held_amount is distinct from case when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
       or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
       or (a.kind = 'reversal') <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)

@@ -663,11 +663,7 @@ const REVERSALS: Mutant[] = [
     name: 'more than is left is reversed as far as funds allow',
     tests: ['ledger/wallet_reverse'],
     edits: [
-      helper(
-        'not_reversible',
-        'if v_reversible and available > 0 and (requested > available) is not true then',
-        'if v_reversible then',
-      ),
+      helper('not_reversible', 'where not r.able or available <= 0 or requested > available', 'where not r.able'),
     ],
   },
   {
