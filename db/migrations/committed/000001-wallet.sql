@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:34248a80b67361fad1238e66eccbf7ef849bb6bb
+--! Hash: sha1:028d36649353689d0656de2012f1d8a399ba884a
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
@@ -78,8 +78,7 @@ end
 $$;
 
 comment on function ledger_private.tg_entries__arrived is
-$$Marks an entry that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
-refused until begin_epoch() has given it a place.$$;
+$$Marks an entry that replication brings, or a restore in its name. begin_epoch() gives it a place in the feed.$$;
 --! EndIncluded functions/ledger_private/triggers/tg_entries__arrived.sql
 --! Included functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 create or replace function ledger_private.tg_feed_epochs__arrived()
@@ -109,7 +108,7 @@ stable
 return case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end;
 
 comment on function ledger_private.claimed_subject is
-  'The subject (sub) of the token that the gateway serves; null in every other session, and without a subject. The only reader of claims.';
+$$The subject (sub) of the token that the gateway serves; null in every other session. The only reader of claims.$$;
 
 grant execute on function ledger_private.claimed_subject to wallet_player;
 --! EndIncluded functions/ledger_private/callers/claimed_subject.sql
@@ -470,7 +469,7 @@ as $$
 $$;
 
 comment on function ledger_private.received_from_elsewhere is
-'The received entries of movements whose acting wallets another database has. Where this database has all wallets, there are none.';
+$$The received entries of movements whose acting wallets another database has; none where all wallets are here.$$;
 
 grant execute on function ledger_private.received_from_elsewhere to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/received_from_elsewhere.sql
@@ -1527,7 +1526,7 @@ immutable
 return row(code, message, detail, hint)::ledger.refusal;
 
 comment on function ledger_private.refusal is
-  'A refusal: own SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.';
+$$A refusal: its SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.$$;
 
 grant execute on function ledger_private.refusal
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -1554,8 +1553,7 @@ end
 $$;
 
 comment on function ledger_private.refuse is
-$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked wallets: above READ
-COMMITTED their rows may be older than the locks, and then the call ends with 40001 instead.$$;
+$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked wallets: above READ COMMITTED what was read of them may be stale, and then the call ends with 40001.$$;
 
 grant execute on function ledger_private.refuse
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -1607,7 +1605,8 @@ return case when from_asset <> to_asset then
     jsonb_build_object('from_asset', from_asset, 'to_asset', to_asset), 'Move credits between wallets of one asset.')
 end;
 
-comment on function ledger_private.asset_mismatch is 'WLAST: two wallets have different assets; null where they have not.';
+comment on function ledger_private.asset_mismatch is
+$$WLAST: two wallets have different assets.$$;
 --! EndIncluded functions/ledger_private/refusals/asset_mismatch.sql
 --! Included functions/ledger_private/refusals/refuse_stale.sql
 create or replace function ledger_private.refuse_stale()
@@ -1658,8 +1657,7 @@ end
 $$;
 
 comment on function ledger_private.check_snapshot is
-$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
-refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
+$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it ends the call with 40001 where that is stale. Leaves nothing behind.$$;
 --! EndIncluded functions/ledger_private/refusals/check_snapshot.sql
 --! Included functions/ledger_private/wallets/is_key.sql
 create or replace function ledger_private.is_key(value text)
@@ -1675,9 +1673,7 @@ as $$
 $$;
 
 comment on function ledger_private.is_key is
-$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, of which neither the first nor the last is
-white space and not all are control characters. White space is what Unicode calls so, whatever the locale; all other
-characters count as they are. A trailing blank, from a file for example, would otherwise make another key or owner.$$;
+$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, neither the first nor the last of them white space (what Unicode calls so, whatever the locale), not all of them control characters.$$;
 --! EndIncluded functions/ledger_private/wallets/is_key.sql
 --! Included functions/ledger_private/refusals/is_metadata.sql
 create or replace function ledger_private.is_metadata(value jsonb)
@@ -1691,7 +1687,7 @@ end
 $$;
 
 comment on function ledger_private.is_metadata is
-  'Whether JSON may be the metadata of a request: an object of at most 8192 bytes. Not inlined: a call without metadata does not set it up.';
+$$Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.$$;
 --! EndIncluded functions/ledger_private/refusals/is_metadata.sql
 
 -- Ids, and who is calling
@@ -1775,8 +1771,7 @@ as $$
 $$;
 
 comment on function ledger_private.metadata_hash is
-$$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as
-PostgreSQL prints jsonb, in UTF-8.$$;
+$$The hash of metadata, so that the chain is proved without them: SHA-256 over the text of the jsonb, in UTF-8.$$;
 
 grant execute on function ledger_private.metadata_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/metadata_hash.sql
@@ -1881,9 +1876,7 @@ as $$
 $$;
 
 comment on function ledger_private.record_hash is
-$$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its chain (32 zero bytes for the
-first) and the bytes of the row. There is a chain for each wallet (the wallet itself, then its events), for each asset (the asset, then its
-limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
+$$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its chain (32 zero bytes for the first) and the bytes of the row: an array of bytea as in entry_digest, first the kind of the row, numbers of eight bytes. There is a chain for each wallet (itself, then its events), for each asset (itself, then its limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
 
 grant execute on function ledger_private.record_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/record_hash.sql
@@ -1900,8 +1893,7 @@ as $$
 $$;
 
 comment on function ledger_private.asset_bytes is
-$$Every fact of an asset as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset, which no other
-kind of row begins with. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of an asset as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.asset_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_bytes.sql
@@ -1919,8 +1911,7 @@ as $$
 $$;
 
 comment on function ledger_private.asset_limit_bytes is
-$$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset_limit.
-Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of an asset's limits as bytes, for their hash: see record_hash.$$;
 
 grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_limit_bytes.sql
@@ -1937,8 +1928,7 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_bytes is
-$$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that entry_hash describes,
-first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of a wallet as bytes, but its status, which its events tell, for hashing: see record_hash.$$;
 
 grant execute on function ledger_private.wallet_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_bytes.sql
@@ -1955,8 +1945,7 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_event_bytes is
-$$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text wallet_event.
-Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of a wallet's event as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_event_bytes.sql
@@ -1974,8 +1963,7 @@ as $$
 $$;
 
 comment on function ledger_private.verification_bytes is
-$$Every fact of a verification as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text verification.
-Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of a verification as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.verification_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/verification_bytes.sql
@@ -1991,8 +1979,7 @@ as $$
 $$;
 
 comment on function ledger_private.feed_epoch_bytes is
-$$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text
-feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of an epoch of the feed as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.feed_epoch_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/feed_epoch_bytes.sql
@@ -2051,9 +2038,7 @@ end
 $$;
 
 comment on function ledger_private.seq_at is
-$$The number of a wallet's newest entry booked at or before a time; 0 where there is none or the caller may not see the wallet. A
-wallet's time never runs backwards and its numbers have no gaps, so this is a binary search over the primary key: some 20 look-ups
-in a million entries.$$;
+$$The number of a wallet's newest entry at or before a time; 0 where there is none, or the caller may not see the wallet. A binary search: a wallet's time never runs backwards, and its numbers have no gaps.$$;
 
 grant execute on function ledger_private.seq_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -2228,7 +2213,7 @@ as $$
 $$;
 
 comment on function ledger_private.bonus_part is
-$$How much of a top-up, bonus, spend or transfer is bonus credits: what leaves a wallet are bonus credits first, as far as they are not reserved.$$;
+$$How much of a movement is bonus credits: these leave a wallet first, as far as they are not reserved.$$;
 --! EndIncluded functions/ledger_private/lots/bonus_part.sql
 --! Included functions/ledger_private/holds/closing_status.sql
 create or replace function ledger_private.closing_status(closing ledger.transfers)
@@ -2259,7 +2244,7 @@ immutable
 return kind in ('spend', 'transfer', 'hold', 'capture');
 
 comment on function ledger_private.leaves is
-  'Whether a kind of request takes credits out of the acting wallet, or reserves them to leave: what a frozen wallet does not allow.';
+$$Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.$$;
 --! EndIncluded functions/ledger_private/posting/leaves.sql
 --! Included functions/ledger_private/posting/house_account.sql
 create or replace function ledger_private.house_account(kind ledger.transfer_kind)
@@ -2278,8 +2263,7 @@ return case kind
 end;
 
 comment on function ledger_private.house_account is
-$$The account on the other side of the acting wallet in a movement of this kind: the house's, or player where there is none of it; null for a
-reversal, where the original decides.$$;
+$$The account on the other side of the acting wallet, by kind; null for a reversal, where the original decides.$$;
 
 grant execute on function ledger_private.house_account to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
@@ -2330,7 +2314,7 @@ end
 $$;
 
 comment on function ledger_private.invalid_request is
-$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
+$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.$$;
 --! EndIncluded functions/ledger_private/refusals/invalid_request.sql
 --! Included functions/ledger_private/refusals/not_found.sql
 create or replace function ledger_private.not_found(request ledger.wallet_request)
@@ -2352,7 +2336,7 @@ as $$
 $$;
 
 comment on function ledger_private.not_found is
-  'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet; null where it is there.';
+$$WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.$$;
 --! EndIncluded functions/ledger_private/refusals/not_found.sql
 --! Included functions/ledger_private/refusals/key_reused.sql
 create or replace function ledger_private.key_reused(first ledger.entries, request ledger.wallet_request)
@@ -2380,8 +2364,7 @@ as $$
 $$;
 
 comment on function ledger_private.key_reused is
-$$WLKEY: a request is not the one which its key was first used for, with the first field that differs and both its values; null where it is
-that one. Who called is not compared.$$;
+$$WLKEY: a request is not the one that its key was first used for, with the first field that differs.$$;
 --! EndIncluded functions/ledger_private/refusals/key_reused.sql
 --! Included functions/ledger_private/refusals/expiry_passed.sql
 create or replace function ledger_private.expiry_passed(expires_at timestamptz, at_time timestamptz)
@@ -2394,8 +2377,7 @@ return case when expires_at <= at_time then
 end;
 
 comment on function ledger_private.expiry_passed is
-$$WLARG: an expiry is not after a wallet's now; null where it is. Asked after the key has been looked up, because it changes with time: a late
-retry still gets its receipt.$$;
+$$WLARG: an expiry is not after a wallet's now. Asked after the key, so that a late retry still gets its receipt.$$;
 --! EndIncluded functions/ledger_private/refusals/expiry_passed.sql
 --! Included functions/ledger_private/refusals/not_allowed.sql
 create or replace function ledger_private.not_allowed(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
@@ -2410,8 +2392,7 @@ return case
 end;
 
 comment on function ledger_private.not_allowed is
-$$WLCLS for a closed wallet, WLFRZ for credits leaving a frozen one: what the wallet's status does not allow; null where it allows it. facts are added
-to the detail.$$;
+$$WLCLS for a closed wallet, WLFRZ for credits that leave a frozen one. facts are added to the detail.$$;
 --! EndIncluded functions/ledger_private/refusals/not_allowed.sql
 --! Included functions/ledger_private/refusals/hold_not_open.sql
 create or replace function ledger_private.hold_not_open(wallet_id uuid, hold_id uuid)
@@ -2428,7 +2409,8 @@ as $$
   where t.wallet_id = hold_not_open.wallet_id and t.hold_id = hold_not_open.hold_id and t.kind <> 'hold'
 $$;
 
-comment on function ledger_private.hold_not_open is 'WLHLD: a hold has been captured, released or has expired; null where it is open.';
+comment on function ledger_private.hold_not_open is
+$$WLHLD: a hold has been captured, released or has expired.$$;
 --! EndIncluded functions/ledger_private/refusals/hold_not_open.sql
 --! Included functions/ledger_private/refusals/not_reversible.sql
 create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
@@ -2447,8 +2429,7 @@ as $$
 $$;
 
 comment on function ledger_private.not_reversible is
-$$WLREV: more of a movement is to be reversed than is left (available; all of it where requested is null), or its kind cannot be reversed; null where
-it can.$$;
+$$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.$$;
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
 --! Included functions/ledger_private/refusals/above_limit.sql
 create or replace function ledger_private.above_limit(
@@ -2502,8 +2483,7 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
-total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest entry, change what the amount does to its balance.$$;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
 --! Included functions/ledger_private/refusals/insufficient_funds.sql
 create or replace function ledger_private.insufficient_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
@@ -2518,7 +2498,7 @@ return case when requested > available then
 end;
 
 comment on function ledger_private.insufficient_funds is
-  'WLFND: more is to be taken out of a wallet, or out of a hold, than is available there; null where it is not. facts are added to the detail.';
+$$WLFND: more is to be taken out of a wallet or a hold than is available. facts are added to the detail.$$;
 --! EndIncluded functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
@@ -2590,8 +2570,7 @@ end
 $$;
 
 comment on function ledger_private.next_entry is
-$$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
-the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
+$$The entry that follows a wallet's head (null: its first), with the account on the other side. Its hash is still the head's, to which chained() chains it. The domain of the balances refuses what is below zero.$$;
 --! EndIncluded functions/ledger_private/posting/next_entry.sql
 --! Included functions/ledger_private/posting/acting.sql
 create or replace function ledger_private.acting(entry ledger.entries, request ledger.wallet_request)
@@ -2612,7 +2591,7 @@ end
 $$;
 
 comment on function ledger_private.acting is
-  'An entry as that of the wallet which acts: with the request, and who calls. Without a request it is what the system books itself.';
+$$An entry as that of the acting wallet: with the request, and who calls. The system's own have no request.$$;
 --! EndIncluded functions/ledger_private/posting/acting.sql
 --! Included functions/ledger_private/posting/chained.sql
 create or replace function ledger_private.chained(entry ledger.entries)
@@ -2644,7 +2623,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.write is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
+comment on function ledger_private.write is
+$$Writes entries, hashes included. Opens the guard of the table for these rows alone.$$;
 --! EndIncluded functions/ledger_private/posting/write.sql
 --! Included functions/ledger_private/lots/write_lots.sql
 create or replace function ledger_private.write_lots(lots ledger.bonus_lots[], draws ledger.bonus_lot_draws[])
@@ -2716,8 +2696,7 @@ end
 $$;
 
 comment on function ledger_private.write_lots is
-$$Writes new lots and what was drawn from lots, new ones included, and keeps the list of open lots. The balances of the draws are worked out
-here; they come in as null.$$;
+$$Writes new lots and draws, whose balances it works out, and keeps the list of open lots.$$;
 --! EndIncluded functions/ledger_private/lots/write_lots.sql
 --! Included functions/ledger_private/lots/write_lot.sql
 create or replace function ledger_private.write_lot(receipt ledger.receipt, expires_at timestamptz)
@@ -2793,7 +2772,7 @@ end
 $$;
 
 comment on function ledger_private.close_holds is
-  'Takes the holds that these entries end off the list of open ones, and writes what that does to the lots which they pinned.';
+$$Takes the holds that these entries end off the list of open ones, and writes what that does to their lots.$$;
 --! EndIncluded functions/ledger_private/holds/close_holds.sql
 --! Included functions/ledger_private/holds/end_hold.sql
 create or replace function ledger_private.end_hold(request ledger.wallet_request)
@@ -2886,8 +2865,7 @@ end
 $$;
 
 comment on function ledger_private.draws is
-$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
-Their balances are null.$$;
+$$What an entry takes or reserves of lots, the earliest expiry first, without what is reserved. Balances are null.$$;
 --! EndIncluded functions/ledger_private/lots/draws.sql
 
 -- What is due
@@ -3010,7 +2988,7 @@ end
 $$;
 
 comment on function ledger_private.settle is
-$$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage.$$;
+$$Books what is due in locked wallets: frees due holds, then moves due lots to breakage. Tells whether anything was.$$;
 --! EndIncluded functions/ledger_private/expiry/settle.sql
 --! Included functions/ledger_private/expiry/due_wallets.sql
 create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int, passed uuid[])
@@ -3041,8 +3019,7 @@ as $$
 $$;
 
 comment on function ledger_private.due_wallets is
-$$Wallets in which a hold or a lot is due, those that have been due for longest first: without those that this sweep has passed, and without those
-that failed before and are not to be tried again yet.$$;
+$$Wallets in which something is due, for longest first: none that this sweep has passed, or that waits after a failure.$$;
 --! EndIncluded functions/ledger_private/expiry/due_wallets.sql
 --! Included functions/ledger_private/expiry/still_due.sql
 create or replace function ledger_private.still_due(wallet_ids uuid[], at_time timestamptz)
@@ -3105,9 +3082,7 @@ end
 $$;
 
 comment on function ledger_private.settle_each is
-$$Books what is due in wallets that are locked, and returns those where that fails, with the SQLSTATE: all at once, and where that fails each half by
-itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock timeout, cancelled, shutting down,
-out of resources.$$;
+$$Books what is due in locked wallets, and returns those where that fails: all at once, or else each half by itself. Passes on errors that are not a wallet's: deadlock, timeout, cancelled, out of resources and the like.$$;
 --! EndIncluded functions/ledger_private/expiry/settle_each.sql
 --! Included functions/ledger_private/expiry/note_failures.sql
 create or replace function ledger_private.note_failures(failures ledger_private.failure[], at_time timestamptz)
@@ -3141,8 +3116,7 @@ end
 $$;
 
 comment on function ledger_private.note_failures is
-$$Keeps the list of wallets that could not be settled: adds those that have just failed, to be tried again after a minute, and twice as long
-after each further failure, up to an hour; takes off those in which nothing is due any more.$$;
+$$Keeps the list of wallets that could not be settled: adds new ones, to be tried again after a minute, then twice as long after each failure, up to an hour; takes off those in which nothing is due any more.$$;
 --! EndIncluded functions/ledger_private/expiry/note_failures.sql
 
 -- The posting path
@@ -3175,8 +3149,7 @@ end
 $$;
 
 comment on function ledger_private.receipt is
-$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
-books these to breakage with the next entry: they are not available, but in the balances.$$;
+$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the next entry of the same transaction books it to breakage.$$;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
 --! Included functions/ledger_private/posting/replay.sql
 create or replace function ledger_private.replay(request ledger.wallet_request)
@@ -3197,7 +3170,7 @@ end
 $$;
 
 comment on function ledger_private.replay is
-$$The receipt of the first request with this one's key, with the balances of then; or WLKEY where the two differ. Null where the key is new.$$;
+$$The receipt of the first request with this key, as of then; null where the key is new. WLKEY where they differ.$$;
 --! EndIncluded functions/ledger_private/posting/replay.sql
 --! Included functions/ledger_private/posting/lock_wallets.sql
 create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
@@ -3212,8 +3185,7 @@ as $$
 $$;
 
 comment on function ledger_private.lock_wallets is
-$$Locks wallets in the one order that all calls keep, by ascending id, so that no two calls can wait for each other both. Returns those that are
-there.$$;
+$$Locks wallets by ascending id, as all calls do, so that no two wait for each other. Returns those that are there.$$;
 --! EndIncluded functions/ledger_private/posting/lock_wallets.sql
 --! Included functions/ledger_private/posting/lock_free_wallets.sql
 create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
@@ -3272,8 +3244,7 @@ end
 $$;
 
 comment on function ledger_private.prepare is
-$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request
-names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
+$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;
 --! EndIncluded functions/ledger_private/posting/prepare.sql
 --! Included functions/ledger_private/posting/judged.sql
 create or replace function ledger_private.judged(request ledger.wallet_request)
@@ -3306,8 +3277,7 @@ end
 $$;
 
 comment on function ledger_private.judged is
-$$A top-up, bonus, spend or transfer prepared and judged by all rules: nothing is left to refuse. With a receipt in it, the call is a repetition and
-ends.$$;
+$$A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.$$;
 --! EndIncluded functions/ledger_private/posting/judged.sql
 --! Included functions/ledger_private/lots/move_lots.sql
 create or replace function ledger_private.move_lots(entry ledger.entries, other_entry ledger.entries default null)
@@ -3346,8 +3316,7 @@ end
 $$;
 
 comment on function ledger_private.move_lots is
-$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
-first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
+$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that arrive and expire. other_entry is the receiver's, of a transfer.$$;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
 --! Included functions/ledger_private/posting/post.sql
 create or replace function ledger_private.post(request ledger.wallet_request)
@@ -3391,7 +3360,7 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order of refusals, then writes the rows.$$;
+$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.$$;
 --! EndIncluded functions/ledger_private/posting/post.sql
 --! Included functions/ledger_private/posting/post_own.sql
 create or replace function ledger_private.post_own(
@@ -3536,8 +3505,7 @@ end
 $$;
 
 comment on function ledger_private.write_transfer is
-$$Writes both entries of a transfer of which nothing is to be refused, and returns its receipt: the sender's carries the request, the receiver's does
-not name it.$$;
+$$Writes both entries of a transfer, and returns its receipt. The sender's carries the request, the receiver's does not.$$;
 --! EndIncluded functions/ledger_private/posting/write_transfer.sql
 --! Included functions/ledger_private/posting/post_between.sql
 create or replace function ledger_private.post_between(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text, metadata jsonb)
@@ -4231,8 +4199,7 @@ as $$
 $$;
 
 comment on function ledger_private.reversible_parts is
-$$What is left to reverse of a movement, by its acting entry: paid credits, bonus credits that do not expire, and those of each lot of the acting
-wallet that it drew from (of a bonus: that it made).$$;
+$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot that it drew from (of a bonus: that it made).$$;
 
 grant execute on function ledger_private.reversible_parts to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
@@ -4309,9 +4276,7 @@ end
 $$;
 
 comment on function ledger_private.reversal_plan is
-$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
-original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
-wallets, null for the house.$$;
+$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;
 --! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
 --! Included functions/ledger_private/reversal/reversal_draws.sql
 create or replace function ledger_private.reversal_draws(reversal ledger.entries, original ledger.entries, bonus_before bigint)
@@ -4366,9 +4331,7 @@ as $$
 $$;
 
 comment on function ledger_private.reversal_draws is
-$$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
-from, the latest expiry first; of a transfer, in both wallets the same of each expiry. Both are acting entries; bonus_before is how many of the
-original's bonus credits had been reversed before.$$;
+$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before is how many of the original's bonus credits had been reversed before.$$;
 
 grant execute on function ledger_private.reversal_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
@@ -4468,14 +4431,15 @@ end
 $$;
 
 comment on function ledger_private.record_events is
-$$Leaves an event in each of these wallets, which are locked or new: chained to the event before, the first one to the facts of its wallet, and on
-the list of what is to be sealed. To be called while the guards stand open.$$;
+$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the wallet), and to be sealed. For callers that have opened the guards.$$;
 --! EndIncluded functions/ledger_private/wallets/record_events.sql
 --! Included functions/ledger_private/wallets/open_wallets.sql
 create or replace function ledger_private.open_wallets(owner_ids text[], asset_code text, numbered boolean)
 returns setof ledger.wallets
 language plpgsql
 volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_owner record;
@@ -4524,8 +4488,7 @@ end
 $$;
 
 comment on function ledger_private.open_wallets is
-$$Opens the wallets of owners of one asset, or finds those that have been opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS;
-numbered: with the index of the owner in the detail.$$;
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS; numbered: with the index of the owner in the detail.$$;
 --! EndIncluded functions/ledger_private/wallets/open_wallets.sql
 --! Included functions/ledger_private/wallets/change_status.sql
 create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
@@ -4576,8 +4539,7 @@ end
 $$;
 
 comment on function ledger_private.change_status is
-$$Changes a wallet's status and leaves an event, or returns the wallet as it is where it has that status. Refuses with WLARG, WLNOW, WLCLS
-to freeze a closed wallet, WLARG to close one that is not empty.$$;
+$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG, WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
 --! EndIncluded functions/ledger_private/wallets/change_status.sql
 
 -- The feed and blocks
@@ -4599,9 +4561,7 @@ as $$
 $$;
 
 comment on function ledger_private.is_moved is
-$$Whether rows have come here from elsewhere since the newest epoch of the feed began, so that the ids of transactions stored with them mean nothing
-here: the database is in another cluster than the epoch, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has
-not begun.$$;
+$$Whether rows have come from elsewhere since the newest epoch began: it is of another cluster, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has not begun.$$;
 
 grant execute on function ledger_private.is_moved to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/is_moved.sql
@@ -4623,7 +4583,7 @@ end
 $$;
 
 comment on function ledger_private.feed_epoch is
-  'The epoch in which the positions of transfers are to be read. Refuses (55000) where the ledger was moved here and has none yet.';
+$$The epoch in which the feed is to be read. Refuses (55000) where the ledger was moved here and has none yet.$$;
 
 grant execute on function ledger_private.feed_epoch to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/feed_epoch.sql
@@ -4641,8 +4601,7 @@ end
 $$;
 
 comment on function ledger_private.place_of_old is
-$$In which of the two transactions of old an entry is put when a new epoch of the feed begins: 0 where a block closes it, otherwise 1. What the ids of
-transactions said elsewhere does not count.$$;
+$$Which of two transactions of old an entry is of when a new epoch of the feed begins: 0 where a block closes it, else 1.$$;
 --! EndIncluded functions/ledger_private/feed_and_blocks/place_of_old.sql
 --! Included functions/ledger_private/feed_and_blocks/begin_epoch.sql
 create or replace function ledger_private.begin_epoch()
@@ -4728,7 +4687,7 @@ as $$
 $$;
 
 comment on function ledger_private.closed_snapshot is
-  'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
+$$What the blocks have closed: what transactions wrote that had ended by this snapshot of this epoch, nothing else.$$;
 
 grant execute on function ledger_private.closed_snapshot to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
@@ -4740,8 +4699,7 @@ immutable
 return date_bin('15 minutes', greatest(at_time, final_until), '2000-01-01 00:00:00+00');
 
 comment on function ledger_private.quarter is
-$$The quarter of an hour, by its start, to which a movement booked at an instant belongs in a block: its own, or where the figures of that are final
-already, the first that is not. final_until is that of the block before.$$;
+$$The start of the quarter of an hour where a block counts a movement: its own, or the first after final_until.$$;
 
 grant execute on function ledger_private.quarter to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
@@ -4769,7 +4727,7 @@ end
 $$;
 
 comment on function ledger_private.merkle_root is
-'The Merkle tree hash of RFC 6962 over leaves that are hashes already: a node is the SHA-256 over a byte 1 and its two children.';
+$$The Merkle tree hash of RFC 6962 over leaves that are hashes: a node is SHA-256 over a byte 1 and its children.$$;
 
 grant execute on function ledger_private.merkle_root to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/merkle_root.sql
@@ -4906,8 +4864,7 @@ as $$
 $$;
 
 comment on function ledger_private.records is
-$$Every row beside the entries that is sealed, by its chain and its number there: of a wallet its events, of an asset itself (0) and its limits, and
-the verifications.$$;
+$$Every row beside the entries that is sealed, by its chain and its number there (0: an asset itself).$$;
 
 grant execute on function ledger_private.records to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/records.sql
@@ -5011,7 +4968,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_entries is
-  'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
+$$Findings in entries: each against the one before it and its wallet, and its bonus part.$$;
 
 grant execute on function ledger_private.verify_entries to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
@@ -5068,8 +5025,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_transfers is
-$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
-verify_entries() proves.)$$;
+$$Findings in movements: on the accounts and with the facts that the kind demands.$$;
 
 grant execute on function ledger_private.verify_transfers to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_transfers.sql
@@ -5115,8 +5071,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_pairs is
-$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
-database has the other wallet, and who received is told nothing of who sent.$$;
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who received is told nothing of who sent.$$;
 
 grant execute on function ledger_private.verify_pairs to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_pairs.sql
@@ -5161,9 +5116,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets is
-$$Findings in the wallets from one id to another: the id derived from the owner, the status what its newest event says, the asset there, no event
-without its wallet; the events numbered without gaps, the hash of the first over the facts of the wallet, and each over the event and the hash
-before.$$;
+$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_wallets.sql
@@ -5217,8 +5170,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals is
-$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
-or less than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which players have more or less than all movements gave them.$$;
 
 grant execute on function ledger_private.verify_totals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
@@ -5276,8 +5228,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_holds is
-$$Findings in the holds of the wallets from one id to another: each placed by its transfer, ended by one that came later and freed all its lots,
-and the list of open ones true.$$;
+$$Findings in holds: each placed by its transfer, ended by a later one that freed its lots; the list of open ones true.$$;
 
 grant execute on function ledger_private.verify_holds to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_holds.sql
@@ -5339,8 +5290,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_lots is
-$$Findings in the lots of the wallets from one id to another: each made by its entry, what was drawn adding up, and the list of open ones true.
-(How they were emptied, verify_order() proves.)$$;
+$$Findings in lots: each made by its entry, what was drawn adding up, and the list of open ones true.$$;
 
 grant execute on function ledger_private.verify_lots to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_lots.sql
@@ -5383,8 +5333,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_draws is
-$$Findings in what the entries of the wallets from one id to another drew from lots: as much as their kind demands, of lots that had not expired
-(an expiry: that had). In which order, verify_order() proves.$$;
+$$Findings in what entries drew from lots: as much as their kind demands, and no expired ones (an expiry: only these).$$;
 
 grant execute on function ledger_private.verify_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_draws.sql
@@ -5458,9 +5407,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_reversals is
-$$Findings in the reversals of the wallets from one id to another (of a single one, all that touch it): the original there, earlier and of a
-kind that can be reversed, no more reversed than it moved, of no source, paid credits given back first, and lots drawn from and given back to as
-the original's were.$$;
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
 
 grant execute on function ledger_private.verify_reversals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_reversals.sql
@@ -5577,8 +5524,7 @@ end
 $$;
 
 comment on function ledger_private.verify_order is
-$$Findings in how the lots of the wallets from one id to another were emptied, entry by entry: the earliest expiry first, all of them before bonus
-credits that do not expire, what was due by an entry of its own, and no more in them than the wallet's bonus credits that no hold reserves.$$;
+$$Findings in how lots were emptied, entry by entry: the earliest expiry first, all before bonus credits that do not expire, what was due by an entry of its own, and no more in them than the bonus credits that no hold reserves.$$;
 
 grant execute on function ledger_private.verify_order to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_order.sql
@@ -5620,8 +5566,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_records is
-$$Findings in what is chained beside the entries and is of no single wallet: assets and their limits, and the verifications, are numbered without
-gaps, no epoch of the feed is missing, and each hash covers the row and the one before.$$;
+$$Findings in what is chained beside the entries and is of no single wallet: numbered without gaps, no epoch of the feed missing, each hash over the row and the one before.$$;
 
 grant execute on function ledger_private.verify_records to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_records.sql
@@ -5731,8 +5676,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_closed is
-$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
-that are not sealed are listed.$$;
+$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else.$$;
 
 grant execute on function ledger_private.verify_closed to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_closed.sql
@@ -5763,7 +5707,7 @@ end
 $$;
 
 comment on function ledger_private.verify_kept is
-  'A finding for each seal that was kept elsewhere and is not in the ledger, unchanged. Refuses what is no list of seals with WLARG.';
+$$A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.$$;
 
 grant execute on function ledger_private.verify_kept to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_kept.sql

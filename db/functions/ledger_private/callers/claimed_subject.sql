@@ -8,6 +8,6 @@ stable
 return case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end;
 
 comment on function ledger_private.claimed_subject is
-  'The subject (sub) of the token that the gateway serves; null in every other session, and without a subject. The only reader of claims.';
+$$The subject (sub) of the token that the gateway serves; null in every other session. The only reader of claims.$$;
 
 grant execute on function ledger_private.claimed_subject to wallet_player;

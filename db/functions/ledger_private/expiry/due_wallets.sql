@@ -26,5 +26,4 @@ as $$
 $$;
 
 comment on function ledger_private.due_wallets is
-$$Wallets in which a hold or a lot is due, those that have been due for longest first: without those that this sweep has passed, and without those
-that failed before and are not to be tried again yet.$$;
+$$Wallets in which something is due, for longest first: none that this sweep has passed, or that waits after a failure.$$;

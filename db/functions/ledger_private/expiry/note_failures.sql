@@ -29,5 +29,4 @@ end
 $$;
 
 comment on function ledger_private.note_failures is
-$$Keeps the list of wallets that could not be settled: adds those that have just failed, to be tried again after a minute, and twice as long
-after each further failure, up to an hour; takes off those in which nothing is due any more.$$;
+$$Keeps the list of wallets that could not be settled: adds new ones, to be tried again after a minute, then twice as long after each failure, up to an hour; takes off those in which nothing is due any more.$$;

@@ -28,4 +28,4 @@ end
 $$;
 
 comment on function ledger_private.settle is
-$$Books what is due in wallets that are locked, and tells whether anything was: frees due holds, then moves what is free in due lots to breakage.$$;
+$$Books what is due in locked wallets: frees due holds, then moves due lots to breakage. Tells whether anything was.$$;

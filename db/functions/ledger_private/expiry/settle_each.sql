@@ -37,6 +37,4 @@ end
 $$;
 
 comment on function ledger_private.settle_each is
-$$Books what is due in wallets that are locked, and returns those where that fails, with the SQLSTATE: all at once, and where that fails each half by
-itself, down to the single wallet. Passes on the errors that are not a wallet's: serialization, deadlock, lock timeout, cancelled, shutting down,
-out of resources.$$;
+$$Books what is due in locked wallets, and returns those where that fails: all at once, or else each half by itself. Passes on errors that are not a wallet's: deadlock, timeout, cancelled, out of resources and the like.$$;

@@ -10,6 +10,6 @@ as $$
 $$;
 
 comment on function ledger_private.closed_snapshot is
-  'As of when the blocks have closed what was committed: what transactions wrote that had ended by this snapshot, and nothing else. (Of this epoch.)';
+$$What the blocks have closed: what transactions wrote that had ended by this snapshot of this epoch, nothing else.$$;
 
 grant execute on function ledger_private.closed_snapshot to wallet_auditor;

@@ -15,8 +15,6 @@ as $$
 $$;
 
 comment on function ledger_private.is_moved is
-$$Whether rows have come here from elsewhere since the newest epoch of the feed began, so that the ids of transactions stored with them mean nothing
-here: the database is in another cluster than the epoch, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has
-not begun.$$;
+$$Whether rows have come from elsewhere since the newest epoch began: it is of another cluster, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has not begun.$$;
 
 grant execute on function ledger_private.is_moved to wallet_service, wallet_operator, wallet_auditor, wallet_job;

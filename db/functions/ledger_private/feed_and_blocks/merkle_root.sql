@@ -21,6 +21,6 @@ end
 $$;
 
 comment on function ledger_private.merkle_root is
-'The Merkle tree hash of RFC 6962 over leaves that are hashes already: a node is the SHA-256 over a byte 1 and its two children.';
+$$The Merkle tree hash of RFC 6962 over leaves that are hashes: a node is SHA-256 over a byte 1 and its children.$$;
 
 grant execute on function ledger_private.merkle_root to wallet_auditor;

@@ -11,5 +11,4 @@ end
 $$;
 
 comment on function ledger_private.place_of_old is
-$$In which of the two transactions of old an entry is put when a new epoch of the feed begins: 0 where a block closes it, otherwise 1. What the ids of
-transactions said elsewhere does not count.$$;
+$$Which of two transactions of old an entry is of when a new epoch of the feed begins: 0 where a block closes it, else 1.$$;

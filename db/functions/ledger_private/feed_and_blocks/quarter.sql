@@ -5,7 +5,6 @@ immutable
 return date_bin('15 minutes', greatest(at_time, final_until), '2000-01-01 00:00:00+00');
 
 comment on function ledger_private.quarter is
-$$The quarter of an hour, by its start, to which a movement booked at an instant belongs in a block: its own, or where the figures of that are final
-already, the first that is not. final_until is that of the block before.$$;
+$$The start of the quarter of an hour where a block counts a movement: its own, or the first after final_until.$$;
 
 grant execute on function ledger_private.quarter to wallet_auditor;

@@ -10,7 +10,6 @@ as $$
 $$;
 
 comment on function ledger_private.asset_bytes is
-$$Every fact of an asset as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset, which no other
-kind of row begins with. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of an asset as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.asset_bytes to wallet_auditor;

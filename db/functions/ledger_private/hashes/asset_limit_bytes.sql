@@ -11,7 +11,6 @@ as $$
 $$;
 
 comment on function ledger_private.asset_limit_bytes is
-$$Every fact of an asset's limits as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text asset_limit.
-Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of an asset's limits as bytes, for their hash: see record_hash.$$;
 
 grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;

@@ -9,7 +9,6 @@ as $$
 $$;
 
 comment on function ledger_private.feed_epoch_bytes is
-$$Every fact of an epoch of the feed as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text
-feed_epoch. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of an epoch of the feed as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.feed_epoch_bytes to wallet_auditor;

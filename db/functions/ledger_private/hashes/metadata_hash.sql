@@ -9,7 +9,6 @@ as $$
 $$;
 
 comment on function ledger_private.metadata_hash is
-$$The hash of metadata, which stands for it in the hash of an entry, so that the chain can be proved without the text: SHA-256 over the text, as
-PostgreSQL prints jsonb, in UTF-8.$$;
+$$The hash of metadata, so that the chain is proved without them: SHA-256 over the text of the jsonb, in UTF-8.$$;
 
 grant execute on function ledger_private.metadata_hash to wallet_auditor;

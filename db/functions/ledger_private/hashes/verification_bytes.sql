@@ -11,7 +11,6 @@ as $$
 $$;
 
 comment on function ledger_private.verification_bytes is
-$$Every fact of a verification as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text verification.
-Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of a verification as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.verification_bytes to wallet_auditor;

@@ -10,7 +10,6 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_bytes is
-$$Every fact of a wallet but its status, which its events tell, as bytes, for hashing: an array of bytea in the format that entry_hash describes,
-first the text wallet. Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of a wallet as bytes, but its status, which its events tell, for hashing: see record_hash.$$;
 
 grant execute on function ledger_private.wallet_bytes to wallet_auditor;

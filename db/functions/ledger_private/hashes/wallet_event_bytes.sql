@@ -10,7 +10,6 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_event_bytes is
-$$Every fact of a wallet's event as bytes, for hashing: an array of bytea in the format that entry_hash describes, first the text wallet_event.
-Numbers are of eight bytes, big-endian. The order is for ever.$$;
+$$Every fact of a wallet's event as bytes, for its hash: see record_hash.$$;
 
 grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;

@@ -41,5 +41,4 @@ end
 $$;
 
 comment on function ledger_private.draws is
-$$What an entry that takes bonus credits out of a wallet, or reserves them, draws from lots: the earliest expiry first, what is reserved left out.
-Their balances are null.$$;
+$$What an entry takes or reserves of lots, the earliest expiry first, without what is reserved. Balances are null.$$;

@@ -34,5 +34,4 @@ end
 $$;
 
 comment on function ledger_private.move_lots is
-$$Does with lots what a movement asks for that is written: draws the bonus credits of a spend, transfer or hold from them, the earliest expiry
-first, and makes lots of granted and of transferred ones that expire. other_entry is the receiver's, of a transfer.$$;
+$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that arrive and expire. other_entry is the receiver's, of a transfer.$$;

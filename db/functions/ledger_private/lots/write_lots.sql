@@ -67,5 +67,4 @@ end
 $$;
 
 comment on function ledger_private.write_lots is
-$$Writes new lots and what was drawn from lots, new ones included, and keeps the list of open lots. The balances of the draws are worked out
-here; they come in as null.$$;
+$$Writes new lots and draws, whose balances it works out, and keeps the list of open lots.$$;

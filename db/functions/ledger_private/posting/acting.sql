@@ -16,4 +16,4 @@ end
 $$;
 
 comment on function ledger_private.acting is
-  'An entry as that of the wallet which acts: with the request, and who calls. Without a request it is what the system books itself.';
+$$An entry as that of the acting wallet: with the request, and who calls. The system's own have no request.$$;

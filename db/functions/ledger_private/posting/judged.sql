@@ -28,5 +28,4 @@ end
 $$;
 
 comment on function ledger_private.judged is
-$$A top-up, bonus, spend or transfer prepared and judged by all rules: nothing is left to refuse. With a receipt in it, the call is a repetition and
-ends.$$;
+$$A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.$$;

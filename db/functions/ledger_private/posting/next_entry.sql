@@ -45,5 +45,4 @@ end
 $$;
 
 comment on function ledger_private.next_entry is
-$$The entry that follows a wallet's head (null for a wallet without entries): on the side named, with the account on the other side. Its hash is still
-the head's, to which chained() chains it. Below zero is refused here already, by the domain of the balances.$$;
+$$The entry that follows a wallet's head (null: its first), with the account on the other side. Its hash is still the head's, to which chained() chains it. The domain of the balances refuses what is below zero.$$;

@@ -39,4 +39,4 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order of refusals, then writes the rows.$$;
+$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.$$;

@@ -42,5 +42,4 @@ end
 $$;
 
 comment on function ledger_private.prepare is
-$$What a call begins with, in the order of refusals: judges the request, locks the acting wallet and another player's, looks for what the request
-names and for its key, judges expiry and status, and books what is due. With a receipt in it, the call is a repetition and ends.$$;
+$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;

@@ -26,5 +26,4 @@ end
 $$;
 
 comment on function ledger_private.receipt is
-$$The receipt of a movement, from the acting wallet's entry. Where that gave credits back to lots which had expired by then, the same transaction
-books these to breakage with the next entry: they are not available, but in the balances.$$;
+$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the next entry of the same transaction books it to breakage.$$;

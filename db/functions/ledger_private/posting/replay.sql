@@ -16,4 +16,4 @@ end
 $$;
 
 comment on function ledger_private.replay is
-$$The receipt of the first request with this one's key, with the balances of then; or WLKEY where the two differ. Null where the key is new.$$;
+$$The receipt of the first request with this key, as of then; null where the key is new. WLKEY where they differ.$$;

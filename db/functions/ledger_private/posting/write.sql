@@ -12,4 +12,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.write is 'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
+comment on function ledger_private.write is
+$$Writes entries, hashes included. Opens the guard of the table for these rows alone.$$;

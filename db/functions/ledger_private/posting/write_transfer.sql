@@ -40,5 +40,4 @@ end
 $$;
 
 comment on function ledger_private.write_transfer is
-$$Writes both entries of a transfer of which nothing is to be refused, and returns its receipt: the sender's carries the request, the receiver's does
-not name it.$$;
+$$Writes both entries of a transfer, and returns its receipt. The sender's carries the request, the receiver's does not.$$;

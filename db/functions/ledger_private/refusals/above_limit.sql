@@ -49,5 +49,4 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above what the ledger counts to or above a limit of the asset, the largest spend, the largest balance, or the largest
-total of 24 hours; null where it would not. head is the wallet's newest entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest entry, change what the amount does to its balance.$$;

@@ -32,5 +32,4 @@ end
 $$;
 
 comment on function ledger_private.check_snapshot is
-$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it turns a
-refusal out of an old snapshot into 40001. Leaves nothing behind.$$;
+$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it ends the call with 40001 where that is stale. Leaves nothing behind.$$;

@@ -10,4 +10,4 @@ return case when requested > available then
 end;
 
 comment on function ledger_private.insufficient_funds is
-  'WLFND: more is to be taken out of a wallet, or out of a hold, than is available there; null where it is not. facts are added to the detail.';
+$$WLFND: more is to be taken out of a wallet or a hold than is available. facts are added to the detail.$$;

@@ -44,4 +44,4 @@ end
 $$;
 
 comment on function ledger_private.invalid_request is
-$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds; null where it could.$$;
+$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.$$;

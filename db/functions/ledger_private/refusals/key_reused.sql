@@ -23,5 +23,4 @@ as $$
 $$;
 
 comment on function ledger_private.key_reused is
-$$WLKEY: a request is not the one which its key was first used for, with the first field that differs and both its values; null where it is
-that one. Who called is not compared.$$;
+$$WLKEY: a request is not the one that its key was first used for, with the first field that differs.$$;

@@ -17,4 +17,4 @@ as $$
 $$;
 
 comment on function ledger_private.not_found is
-  'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet; null where it is there.';
+$$WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.$$;

@@ -14,5 +14,4 @@ as $$
 $$;
 
 comment on function ledger_private.not_reversible is
-$$WLREV: more of a movement is to be reversed than is left (available; all of it where requested is null), or its kind cannot be reversed; null where
-it can.$$;
+$$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.$$;

@@ -50,8 +50,6 @@ as $$
 $$;
 
 comment on function ledger_private.reversal_draws is
-$$What a reversal drew from lots and gave back to them, and what it should have: of a bonus, its own lot; of a spend or capture, the lots that it drew
-from, the latest expiry first; of a transfer, in both wallets the same of each expiry. Both are acting entries; bonus_before is how many of the
-original's bonus credits had been reversed before.$$;
+$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before is how many of the original's bonus credits had been reversed before.$$;
 
 grant execute on function ledger_private.reversal_draws to wallet_auditor;

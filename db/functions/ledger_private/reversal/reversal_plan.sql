@@ -70,6 +70,4 @@ end
 $$;
 
 comment on function ledger_private.reversal_plan is
-$$How an amount of a movement, by its acting entry, is reversed: paid credits before bonus credits, these by lot, and no more of each than the
-original gave and, where a player gives them back, than that wallet still has free of them. given_to and taken_from are the heads of the players'
-wallets, null for the house.$$;
+$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;

@@ -10,5 +10,4 @@ end
 $$;
 
 comment on function ledger_private.tg_entries__arrived is
-$$Marks an entry that replication, or a restore with session_replication_role = replica, brings: its transaction is one of elsewhere. The feed is
-refused until begin_epoch() has given it a place.$$;
+$$Marks an entry that replication brings, or a restore in its name. begin_epoch() gives it a place in the feed.$$;

@@ -40,7 +40,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_closed is
-$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else; of the wallets' events, those
-that are not sealed are listed.$$;
+$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else.$$;
 
 grant execute on function ledger_private.verify_closed to wallet_auditor;

@@ -36,7 +36,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_draws is
-$$Findings in what the entries of the wallets from one id to another drew from lots: as much as their kind demands, of lots that had not expired
-(an expiry: that had). In which order, verify_order() proves.$$;
+$$Findings in what entries drew from lots: as much as their kind demands, and no expired ones (an expiry: only these).$$;
 
 grant execute on function ledger_private.verify_draws to wallet_auditor;

@@ -64,6 +64,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_entries is
-  'Findings in the entries of the wallets from one id to another: each against the one before it and its wallet.';
+$$Findings in entries: each against the one before it and its wallet, and its bonus part.$$;
 
 grant execute on function ledger_private.verify_entries to wallet_auditor;

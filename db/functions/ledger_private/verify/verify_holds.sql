@@ -51,7 +51,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_holds is
-$$Findings in the holds of the wallets from one id to another: each placed by its transfer, ended by one that came later and freed all its lots,
-and the list of open ones true.$$;
+$$Findings in holds: each placed by its transfer, ended by a later one that freed its lots; the list of open ones true.$$;
 
 grant execute on function ledger_private.verify_holds to wallet_auditor;

@@ -24,6 +24,6 @@ end
 $$;
 
 comment on function ledger_private.verify_kept is
-  'A finding for each seal that was kept elsewhere and is not in the ledger, unchanged. Refuses what is no list of seals with WLARG.';
+$$A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.$$;
 
 grant execute on function ledger_private.verify_kept to wallet_auditor;

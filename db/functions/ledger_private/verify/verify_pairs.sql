@@ -39,7 +39,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_pairs is
-$$Findings in the movements between players of the wallets from one id to another: both entries are there and say the same, unless another
-database has the other wallet, and who received is told nothing of who sent.$$;
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who received is told nothing of who sent.$$;
 
 grant execute on function ledger_private.verify_pairs to wallet_auditor;

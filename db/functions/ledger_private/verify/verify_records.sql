@@ -35,7 +35,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_records is
-$$Findings in what is chained beside the entries and is of no single wallet: assets and their limits, and the verifications, are numbered without
-gaps, no epoch of the feed is missing, and each hash covers the row and the one before.$$;
+$$Findings in what is chained beside the entries and is of no single wallet: numbered without gaps, no epoch of the feed missing, each hash over the row and the one before.$$;
 
 grant execute on function ledger_private.verify_records to wallet_auditor;

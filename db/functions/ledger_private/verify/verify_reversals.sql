@@ -67,8 +67,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_reversals is
-$$Findings in the reversals of the wallets from one id to another (of a single one, all that touch it): the original there, earlier and of a
-kind that can be reversed, no more reversed than it moved, of no source, paid credits given back first, and lots drawn from and given back to as
-the original's were.$$;
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
 
 grant execute on function ledger_private.verify_reversals to wallet_auditor;

@@ -47,7 +47,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals is
-$$A finding for each row of house_totals that is not the sum of the entries which its block closed, and for each asset of which players have more
-or less than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which players have more or less than all movements gave them.$$;
 
 grant execute on function ledger_private.verify_totals to wallet_auditor;

@@ -50,7 +50,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_transfers is
-$$Findings in the movements of the wallets from one id to another: on the accounts and with the facts that the kind demands. (Their bonus part,
-verify_entries() proves.)$$;
+$$Findings in movements: on the accounts and with the facts that the kind demands.$$;
 
 grant execute on function ledger_private.verify_transfers to wallet_auditor;

@@ -38,8 +38,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets is
-$$Findings in the wallets from one id to another: the id derived from the owner, the status what its newest event says, the asset there, no event
-without its wallet; the events numbered without gaps, the hash of the first over the facts of the wallet, and each over the event and the hash
-before.$$;
+$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;

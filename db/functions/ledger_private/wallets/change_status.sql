@@ -46,5 +46,4 @@ end
 $$;
 
 comment on function ledger_private.change_status is
-$$Changes a wallet's status and leaves an event, or returns the wallet as it is where it has that status. Refuses with WLARG, WLNOW, WLCLS
-to freeze a closed wallet, WLARG to close one that is not empty.$$;
+$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG, WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;

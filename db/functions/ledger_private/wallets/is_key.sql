@@ -11,6 +11,4 @@ as $$
 $$;
 
 comment on function ledger_private.is_key is
-$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, of which neither the first nor the last is
-white space and not all are control characters. White space is what Unicode calls so, whatever the locale; all other
-characters count as they are. A trailing blank, from a file for example, would otherwise make another key or owner.$$;
+$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, neither the first nor the last of them white space (what Unicode calls so, whatever the locale), not all of them control characters.$$;

@@ -2,6 +2,8 @@ create or replace function ledger_private.open_wallets(owner_ids text[], asset_c
 returns setof ledger.wallets
 language plpgsql
 volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_owner record;
@@ -50,5 +52,4 @@ end
 $$;
 
 comment on function ledger_private.open_wallets is
-$$Opens the wallets of owners of one asset, or finds those that have been opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS;
-numbered: with the index of the owner in the detail.$$;
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS; numbered: with the index of the owner in the detail.$$;

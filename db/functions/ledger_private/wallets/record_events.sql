@@ -27,5 +27,4 @@ end
 $$;
 
 comment on function ledger_private.record_events is
-$$Leaves an event in each of these wallets, which are locked or new: chained to the event before, the first one to the facts of its wallet, and on
-the list of what is to be sealed. To be called while the guards stand open.$$;
+$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the wallet), and to be sealed. For callers that have opened the guards.$$;
