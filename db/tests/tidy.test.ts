@@ -5,6 +5,9 @@ import { createDatabase } from './helpers.ts';
 const DB = new URL('../', import.meta.url);
 const SCHEMAS = ['ledger', 'ledger_private', 'gateway'];
 const MAX_LINE = 150;
+const MAX_TEST_LINE = 150;
+/** Files with lines that are longer still. The list only shrinks. */
+const LONGER: string[] = [];
 const MAX_BODY_LINES = 70;
 const KEYWORDS =
   /\b(SELECT|FROM|WHERE|INSERT|INTO|UPDATE|DELETE|VALUES|CREATE|ALTER|DROP|TABLE|FUNCTION|RETURNS|BEGIN|END|IF|CASE|AND|OR|NOT|NULL|GRANT|AS|IS)\b/;
@@ -83,6 +86,17 @@ describe('the files of the functions', () => {
   it('are reached through a link beside the migrations, where nothing else lies', () => {
     expect(read('migrations/fixtures/functions/ledger/wallet_id.sql')).toBe(read('functions/ledger/wallet_id.sql'));
     expect(readdirSync(new URL('migrations/', DB)).sort()).toEqual(['committed', 'current.sql', 'fixtures']);
+  });
+
+  it('make each refusal in one place', () => {
+    const made = functionFiles.flatMap((path) =>
+      [...new Set(read(path).match(/'WL[A-Z]{3}'/g))].map((code) => ({ code, path })),
+    );
+    const codes = made.map(({ code }) => code);
+
+    expect(codes.length).toBeGreaterThan(10);
+    expect(made.filter(({ code }) => codes.indexOf(code) !== codes.lastIndexOf(code))).toEqual([]);
+    expect(made.filter(({ path }) => !path.startsWith('functions/ledger_private/refusals/'))).toEqual([]);
   });
 
   it('of the schema ledger have a test each', () => {
@@ -201,18 +215,28 @@ describe('an include line', () => {
 });
 
 describe('a line', () => {
-  it.each([...sqlFiles, ...list('tests/', /\.ts$/)])(
-    `of %s has at most ${MAX_LINE} characters, no tab and nothing at its end`,
-    (path) => {
-      const text = read(path);
-      const lines = text.split('\n').map((line, index) => ({ line, number: index + 1 }));
+  // A smart tag is one line.
+  const longOf = (path: string, most: number): string[] =>
+    read(path)
+      .split('\n')
+      .filter((line) => line.length > most && !/^(\$\$)?@\w/.test(line));
 
-      // A smart tag is one line.
-      const isLong = (line: string): boolean => line.length > MAX_LINE && !/^@\w/.test(line);
-      expect(lines.filter(({ line }) => isLong(line) || /\t|\s$/.test(line))).toEqual([]);
-      expect(text).toMatch(/[^\n]\n$/);
-    },
-  );
+  it.each([...sqlFiles, ...list('tests/', /\.ts$/)])('of %s has no tab and nothing at its end', (path) => {
+    expect(
+      read(path)
+        .split('\n')
+        .filter((line) => /\t|\s$/.test(line)),
+    ).toEqual([]);
+    expect(read(path)).toMatch(/[^\n]\n$/);
+  });
+
+  it(`of SQL has at most ${MAX_LINE} characters, but in the files that are named`, () => {
+    expect(sqlFiles.filter((path) => longOf(path, MAX_LINE).length > 0).sort()).toEqual(LONGER);
+  });
+
+  it.each([...LONGER, ...list('tests/', /\.ts$/)])(`of %s has at most ${MAX_TEST_LINE} characters`, (path) => {
+    expect(longOf(path, MAX_TEST_LINE)).toEqual([]);
+  });
 
   it.each(sqlFiles)('of %s has its keywords in lower case', (path) => {
     expect(codeOf(read(path)).filter((line) => KEYWORDS.test(line))).toEqual([]);
@@ -225,6 +249,22 @@ describe('the catalogue', () => {
       await rowsOf(
         `select proname from pg_proc where pronamespace ${IN_SCHEMAS} group by pronamespace, proname having count(*) > 1`,
       ),
+    ).toEqual([]);
+  });
+
+  it('calls check_ and refuse what ends the call and returns nothing, and a rule what returns its refusal', async () => {
+    const rules = functionFiles
+      .filter((path) => path.startsWith('functions/ledger_private/refusals/'))
+      .map((path) => nameOf(path).replace('ledger_private.', ''))
+      .filter((name) => !/^(check_|refuse|is_)/.test(name));
+
+    expect(rules.length).toBeGreaterThan(5);
+    expect(
+      await rowsOf(`select oid::regprocedure as name, prorettype::regtype as returns from pg_proc
+        where pronamespace ${IN_SCHEMAS} and proname ~ '^(check_|refuse)' and prorettype <> 'void'::regtype
+      union all select oid::regprocedure, prorettype::regtype from pg_proc
+        where pronamespace ${IN_SCHEMAS}
+          and (proname in ('${rules.join("', '")}')) <> (prorettype = 'ledger.refusal'::regtype)`),
     ).toEqual([]);
   });
 
