@@ -1,6 +1,7 @@
--- Who may do what with this database as a whole, and how many connections the logins of the service may open. Runs with each migrate, as its login:
--- these rights come neither with a dump nor with a copy of a database. What is so already stays untouched. What the login may not change, it tells:
--- as a warning what the owner of the database should run, as a notice what only a superuser can do. See docs/roles.md.
+-- Who may do what with this database as a whole, and how many connections the logins of the service may open. Runs with
+-- each migrate, as its login: these rights come neither with a dump nor with a copy of a database. What is so already
+-- stays untouched. What the login may not change, it tells: as a warning what the owner of the database should run, as
+-- a notice what only a superuser can do. See docs/roles.md.
 do $rights$
 declare
   c_roles constant text[] := array['wallet_gateway', 'wallet_worker', 'wallet_standby',
@@ -18,10 +19,12 @@ begin
   select d.* into v_database from pg_database d where d.datname = current_database();
   v_is_open := exists (
     select from aclexplode(coalesce(v_database.datacl, acldefault('d', v_database.datdba))) a where a.grantee = 0);
-  -- Another service in the same database must not be shut out: a role to which a schema or a table here belongs or is granted keeps what PUBLIC had.
+  -- Another service in the same database must not be shut out: a role to which a schema or a table here belongs or is
+  -- granted keeps what PUBLIC had.
   select string_agg(format('%I', r.rolname), ', ' order by r.rolname) into v_others
     from pg_roles r
-    where r.rolname <> 'wallet_owner' and r.rolname <> all (c_roles) and r.oid <> v_database.datdba and r.oid >= 16384 and not r.rolsuper
+    where r.rolname <> 'wallet_owner' and r.rolname <> all (c_roles) and r.oid <> v_database.datdba and r.oid >= 16384
+      and not r.rolsuper
       and exists (
         select from pg_shdepend s left join pg_class c on s.classid = 'pg_class'::regclass and c.oid = s.objid
           where s.dbid = v_database.oid and s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
@@ -35,7 +38,8 @@ begin
         select from aclexplode(v_database.datacl) a where a.grantee = r.oid and a.privilege_type = 'CONNECT')
       order by r.rolname);
   if v_is_open and v_others is not null then
-    v_statements := v_statements || format('grant connect, temporary on database %I to %s', v_database.datname, v_others);
+    v_statements := v_statements || format('grant connect, temporary on database %I to %s',
+      v_database.datname, v_others);
   end if;
   if v_is_open then
     v_statements := v_statements || format('revoke all on database %I from public', v_database.datname);
@@ -67,7 +71,8 @@ begin
         and has_function_privilege('public', p.oid, 'execute')
   loop
     if not pg_has_role((select p.proowner from pg_proc p where p.oid = v_function), 'usage') then
-      raise notice 'large objects stay open to every login of this database: only a superuser can revoke their functions';
+      raise notice using message =
+        'large objects stay open to every login of this database: only a superuser can revoke their functions';
       exit;
     end if;
     if v_others is not null then
@@ -76,7 +81,8 @@ begin
     execute format('revoke execute on function %s from public', v_function);
   end loop;
 
-  -- How many connections a login may open, so that none takes those of the others. A number that an administrator has set stays.
+  -- How many connections a login may open, so that none takes those of the others. A number that an administrator has
+  -- set stays.
   for v_login, v_percent in values ('wallet_gateway', 66), ('wallet_worker', 28) loop
     begin
       if exists (select from pg_roles r where r.rolname = v_login and r.rolconnlimit = -1) then

@@ -1,7 +1,8 @@
--- The schema as the catalogue has it, as text, one fact a line and what belongs to one object in one block: db/listing.txt is its answer on
--- a migrated database. Bodies and comments of functions are left out: their files say them, and a test compares these.
--- So are the queue, which Graphile Worker makes, and how many connections a login may open, which follows from the server.
--- To be run with an empty search_path, so that every name is written with its schema.
+-- The schema as the catalogue has it, as text, one fact a line and what belongs to one object in one block:
+-- db/listing.txt is its answer on a migrated database. Bodies and comments of functions are left out: their files say
+-- them, and a test compares these. So are the queue, which Graphile Worker makes, and how many connections a login may
+-- open, which follows from the server. To be run with an empty search_path, so that every name is written with its
+-- schema.
 with
   ours as (
     select n.oid, n.nspname, n.nspowner, n.nspacl from pg_namespace n
@@ -12,7 +13,8 @@ with
   ),
   relations as (
     select c.*, o.nspname || '.' || c.relname as name,
-      case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'c' then 'type' else 'table' end as kind
+      case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'c'
+        then 'type' else 'table' end as kind
     from pg_class c join ours o on o.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'S', 'c')
   ),
@@ -28,13 +30,15 @@ with
   ),
   -- section, object, acl, owner: whatever privileges can be granted on.
   granted as (
-    select 2 as section, nspname::text as object, 80 as part, '' as item, '  ' as lead, coalesce(nspacl, acldefault('n', nspowner)) as acl,
+    select 2 as section, nspname::text as object, 80 as part, '' as item, '  ' as lead,
+      coalesce(nspacl, acldefault('n', nspowner)) as acl,
         nspowner as owner
       from ours
     union all
     select 3, name, 80, '', '  ', coalesce(typacl, acldefault('T', typowner)), typowner from types
     union all
-    select 4, name, 80, '', '  ', coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner)), relowner
+    select 4, name, 80, '', '  ', coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char",
+      relowner)), relowner
       from relations where relkind <> 'c'
     union all
     select 4, name, 10, to_char(attnum, 'FM0000') || ' 2', '    ', attacl, relowner
@@ -43,7 +47,8 @@ with
     select 5, name, 80, '', '  ', coalesce(proacl, acldefault('f', proowner)), proowner from functions
     -- What others own, the migrations' own table for one, as far as it is open to our roles.
     union all
-    select 7, 'schema ' || nspname, 80, '', '  ', nspacl, nspowner from pg_namespace where nspowner <> 'wallet_owner'::regrole and nspname !~ '^pg_'
+    select 7, 'schema ' || nspname, 80, '', '  ', nspacl, nspowner from pg_namespace
+      where nspowner <> 'wallet_owner'::regrole and nspname !~ '^pg_'
     union all
     select 7, 'table ' || nspname || '.' || relname, 80, '', '  ', relacl, relowner
       from pg_class join pg_namespace n on n.oid = relnamespace
@@ -66,7 +71,8 @@ with
     group by section, object, part, item, lead, grantee
   ),
   lines (section, object, part, item, line) as (
-    -- Roles ---------------------------------------------------------------------------------------------------------------
+    -- Roles
+    -- ---------------------------------------------------------------------------------------------------------------
     select 1, rolname::text, 0, '', 'role ' || rolname
         || case when rolcanlogin then ' login' else ' nologin' end
         || case when rolinherit then ' inherit' else ' noinherit' end
@@ -88,16 +94,19 @@ with
         || case when m.set_option then ', may become it' else '' end
         || case when m.admin_option then ', admits others' else '' end
       from pg_auth_members m join roles r on r.oid = m.member join roles g on g.oid = m.roleid
-    -- Schemas -------------------------------------------------------------------------------------------------------------
+    -- Schemas
+    -- -------------------------------------------------------------------------------------------------------------
     union all
     select 2, nspname::text, 0, '', 'schema ' || nspname from ours
     union all
     select 2, nspname::text, 1, '', '  -- ' || obj_description(oid, 'pg_namespace') from ours
     union all
     select 2, extname::text, 0, '', 'extension ' || extname from pg_extension
-    -- Types ---------------------------------------------------------------------------------------------------------------
+    -- Types
+    -- ---------------------------------------------------------------------------------------------------------------
     union all
-    select 3, name, 0, '', case typtype when 'd' then 'domain ' when 'e' then 'enum ' when 'r' then 'range ' else 'type ' end || name
+    select 3, name, 0, '', case typtype when 'd' then 'domain ' when 'e' then 'enum ' when 'r' then 'range '
+      else 'type ' end || name
         || case when typtype = 'd' then ' as ' || format_type(typbasetype, typtypmod) else '' end
         || case when typtype = 'd' and typnotnull then ' not null' else '' end
         || coalesce(' default ' || typdefault, '')
@@ -106,23 +115,28 @@ with
     union all
     select 3, name, 1, '', '  -- ' || obj_description(oid, 'pg_type') from types
     union all
-    select 3, t.name, 10, to_char(e.enumsortorder, 'FM0000.000'), '  ' || e.enumlabel from types t join pg_enum e on e.enumtypid = t.oid
+    select 3, t.name, 10, to_char(e.enumsortorder, 'FM0000.000'), '  ' || e.enumlabel from types t
+      join pg_enum e on e.enumtypid = t.oid
     union all
     select 3, t.name, 10, c.conname, '  constraint ' || c.conname || ' ' || pg_get_constraintdef(c.oid)
       from types t join pg_constraint c on c.contypid = t.oid where c.contype <> 'n'
-    -- Tables, views, sequences; attributes of composite types ---------------------------------------------------------------
+    -- Tables, views, sequences; attributes of composite types
+    -- ---------------------------------------------------------------
     union all
-    select 4, name, 0, '', case relpersistence when 'u' then 'unlogged ' when 't' then 'temporary ' else '' end || kind || ' ' || name
+    select 4, name, 0, '', case relpersistence when 'u' then 'unlogged ' when 't' then 'temporary ' else '' end || kind
+      || ' ' || name
         || case when relowner <> 'wallet_owner'::regrole then ' owner ' || relowner::regrole else '' end
         || case when relkind = 'p' then ' partition by ' || pg_get_partkeydef(oid) else '' end
         || case when relispartition then ' partition ' || pg_get_expr(relpartbound, oid) else '' end
         || case when relreplident <> 'd' then ' replica identity ' || relreplident::text else '' end
-        || case when reloptions <> '{}' then ' with (' || array_to_string(array(select unnest(reloptions) order by 1), ', ') || ')' else '' end
+        || case when reloptions <> '{}' then ' with (' || array_to_string(array(select unnest(reloptions) order by 1),
+        ', ') || ')' else '' end
       from relations where relkind <> 'c'
     union all
     select 4, name, 1, '', '  -- ' || obj_description(oid, 'pg_class') from relations where relkind <> 'c'
     union all
-    select 4, r.name, 2, '', '  toast with (' || array_to_string(array(select unnest(t.reloptions) order by 1), ', ') || ')'
+    select 4, r.name, 2, '', '  toast with (' || array_to_string(array(select unnest(t.reloptions)
+      order by 1), ', ') || ')'
       from relations r join pg_class t on t.oid = r.reltoastrelid where t.reloptions is not null
     union all
     select case relkind when 'c' then 3 else 4 end, r.name, 10, to_char(a.attnum, 'FM0000') || ' 0',
@@ -134,8 +148,10 @@ with
              when 'v' then ' generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ')'
              else coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
            end
-        || case a.attidentity when 'a' then ' generated always as identity' when 'd' then ' generated by default as identity' else '' end
-        || case when a.attstorage <> t.typstorage and relkind in ('r', 'p', 'm') then ' storage ' || a.attstorage::text else '' end
+        || case a.attidentity when 'a' then ' generated always as identity' when 'd'
+        then ' generated by default as identity' else '' end
+        || case when a.attstorage <> t.typstorage and relkind in ('r', 'p', 'm') then ' storage '
+        || a.attstorage::text else '' end
         || case when a.attcompression <> '' then ' compression ' || a.attcompression::text else '' end
         || coalesce(' statistics ' || a.attstattarget, '')
         || coalesce(' with (' || array_to_string(a.attoptions, ', ') || ')', '')
@@ -143,26 +159,31 @@ with
       join pg_type t on t.oid = a.atttypid
       left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     union all
-    select case relkind when 'c' then 3 else 4 end, r.name, 10, to_char(a.attnum, 'FM0000') || ' 1', '    -- ' || col_description(r.oid, a.attnum)
+    select case relkind when 'c' then 3 else 4 end, r.name, 10, to_char(a.attnum, 'FM0000') || ' 1', '    -- '
+      || col_description(r.oid, a.attnum)
       from relations r join pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
     union all
-    select 4, r.name, 20, c.contype::text || c.conname || ' 0', '  constraint ' || c.conname || ' ' || pg_get_constraintdef(c.oid)
+    select 4, r.name, 20, c.contype::text || c.conname || ' 0', '  constraint ' || c.conname || ' '
+      || pg_get_constraintdef(c.oid)
         || case when c.convalidated or not c.conenforced then '' else ' not valid' end
       from relations r join pg_constraint c on c.conrelid = r.oid where c.contype in ('p', 'u', 'c', 'f', 'x')
     union all
     select 4, r.name, 20, c.contype::text || c.conname || ' 1', '    -- ' || obj_description(c.oid, 'pg_constraint')
       from relations r join pg_constraint c on c.conrelid = r.oid where c.contype in ('p', 'u', 'c', 'f', 'x')
     union all
-    select 4, r.name, 30, i.indexrelid::regclass::text, '  ' || regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE (UNIQUE )?INDEX', '\1INDEX')
+    select 4, r.name, 30, i.indexrelid::regclass::text, '  ' || regexp_replace(pg_get_indexdef(i.indexrelid),
+      '^CREATE (UNIQUE )?INDEX', '\1INDEX')
         || case when i.indisvalid then '' else ' invalid' end
         || case when i.indisclustered then ' clustered' else '' end
       from relations r join pg_index i on i.indrelid = r.oid
       where not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.contype in ('p', 'u', 'x'))
     union all
-    select 4, r.name, 40, s.stxname, '  statistics ' || pg_get_statisticsobjdef(s.oid) from relations r join pg_statistic_ext s on s.stxrelid = r.oid
+    select 4, r.name, 40, s.stxname, '  statistics ' || pg_get_statisticsobjdef(s.oid) from relations r
+      join pg_statistic_ext s on s.stxrelid = r.oid
     union all
     select 4, r.name, 50, t.tgname, '  ' || regexp_replace(pg_get_triggerdef(t.oid), '^CREATE ', '')
-        || case t.tgenabled when 'O' then '' when 'D' then ' disabled' when 'A' then ' enabled always' else ' enabled for replicas' end
+        || case t.tgenabled when 'O' then '' when 'D' then ' disabled' when 'A' then ' enabled always'
+        else ' enabled for replicas' end
       from relations r join pg_trigger t on t.tgrelid = r.oid where not t.tgisinternal
     union all
     select 4, name, 60, '', '  row level security'
@@ -170,22 +191,28 @@ with
         || case when relforcerowsecurity then ', forced' else '' end
       from relations where relrowsecurity or relforcerowsecurity
     union all
-    select 4, r.name, 61, p.polname, '  ' || case when p.polpermissive then 'policy ' else 'restrictive policy ' end || p.polname || ' for '
-        || case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end
+    select 4, r.name, 61, p.polname, '  ' || case when p.polpermissive then 'policy ' else 'restrictive policy ' end
+      || p.polname || ' for '
+        || case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete'
+        else 'all' end
         || ' to ' || array_to_string(array(
-             select case role when 0 then 'public' else role::regrole::text end from unnest(p.polroles) role order by 1), ', ')
+             select case role when 0 then 'public' else role::regrole::text end from unnest(p.polroles) role
+               order by 1), ', ')
         || coalesce(' using ' || regexp_replace(pg_get_expr(p.polqual, p.polrelid), '\s+', ' ', 'g'), '')
         || coalesce(' with check ' || regexp_replace(pg_get_expr(p.polwithcheck, p.polrelid), '\s+', ' ', 'g'), '')
       from relations r join pg_policy p on p.polrelid = r.oid
     union all
-    select 4, name, 70, '', '  as ' || regexp_replace(pg_get_viewdef(oid), '\s+', ' ', 'g') from relations where relkind in ('v', 'm')
+    select 4, name, 70, '', '  as ' || regexp_replace(pg_get_viewdef(oid), '\s+', ' ', 'g') from relations
+      where relkind in ('v', 'm')
     union all
     select 4, r.name, 71, w.rulename, '  rule ' || pg_get_ruledef(w.oid)
       from relations r join pg_rewrite w on w.ev_class = r.oid where w.rulename <> '_RETURN'
-    -- Functions -----------------------------------------------------------------------------------------------------------
+    -- Functions
+    -- -----------------------------------------------------------------------------------------------------------
     union all
     select 5, f.name, 0, '',
-        case f.prokind when 'p' then 'procedure ' when 'a' then 'aggregate ' when 'w' then 'window function ' else 'function ' end || f.name
+        case f.prokind when 'p' then 'procedure ' when 'a' then 'aggregate ' when 'w' then 'window function '
+          else 'function ' end || f.name
         || coalesce(' returns ' || pg_get_function_result(f.oid), '')
         || case when f.proowner <> 'wallet_owner'::regrole then ' owner ' || f.proowner::regrole else '' end
       from functions f
@@ -198,15 +225,18 @@ with
         || case when f.prosecdef then ' security definer' else '' end
         || coalesce(' set ' || array_to_string(f.proconfig, ' set '), '')
       from functions f join pg_language l on l.oid = f.prolang
-    -- Privileges ----------------------------------------------------------------------------------------------------------
+    -- Privileges
+    -- ----------------------------------------------------------------------------------------------------------
     union all
     select 6, d.defaclrole::regrole::text || coalesce(n.nspname, '') || d.defaclobjtype::text, 0, '',
         'default privileges of ' || d.defaclrole::regrole || coalesce(' in ' || n.nspname, '') || ' on '
-        || case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions' when 'T' then 'types'
+        || case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+        when 'T' then 'types'
              when 'n' then 'schemas'
              else d.defaclobjtype::text end
         || ': ' || coalesce(
-          (select string_agg(case a.grantee when 0 then 'public' else a.grantee::regrole::text end || ' ' || lower(a.privilege_type), ', ' order by 1)
+          (select string_agg(case a.grantee when 0 then 'public' else a.grantee::regrole::text end || ' '
+            || lower(a.privilege_type), ', ' order by 1)
            from aclexplode(d.defaclacl) a),
           'none')
       from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
@@ -218,6 +248,7 @@ with
         lead || 'grant ' || privileges || ' to ' || string_agg(grantee, ', ' order by grantee collate "C")
       from grants group by section, object, part, item, lead, privileges
   )
-select case part when 0 then E'\n' else '' end || replace(line, E'\n', E'\n' || substring(line from '^ *(?:-- )?')) as line
+select case part when 0 then E'\n' else '' end || replace(line, E'\n', E'\n' || substring(line
+  from '^ *(?:-- )?')) as line
 from lines where line is not null
 order by section, object collate "C", part, item collate "C", line collate "C"

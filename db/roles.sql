@@ -1,6 +1,6 @@
--- The roles of the service, which belong to the cluster: no dump of a database carries them. `npm run migrate` runs this each time; before a
--- dump is restored into a new cluster, an administrator runs it there. It changes only what is missing. Whoever runs it needs CREATEROLE,
--- and ADMIN on those roles that exist.
+-- The roles of the service, which belong to the cluster: no dump of a database carries them. `npm run migrate` runs
+-- this each time; before a dump is restored into a new cluster, an administrator runs it there. It changes only what is
+-- missing. Whoever runs it needs CREATEROLE, and ADMIN on those roles that exist.
 set search_path = pg_catalog, pg_temp;
 
 do $roles$
@@ -45,7 +45,8 @@ begin
 
   for v_role, v_value in values
     ('wallet_owner', 'Owns every object of the ledger; nobody logs in as it.'),
-    ('wallet_gateway', 'The login of the GraphQL gateway: may do nothing itself but become player, service, operator or auditor.'),
+    ('wallet_gateway',
+      'The login of the GraphQL gateway: may do nothing itself but become player, service, operator or auditor.'),
     ('wallet_player', 'A player: reads the own wallets and their history.'),
     ('wallet_service', 'A game or shop backend: opens wallets and books the flows.'),
     ('wallet_operator', 'Support and administration: everything a service may, and assets.'),
@@ -58,8 +59,8 @@ begin
     end if;
   end loop;
 
-  -- How long a session of a login may take, whatever program opens it. The services' pools say the same for connections of a
-  -- superuser, which take a login on and do not get its settings. Downloads last for up to a quarter of an hour.
+  -- How long a session of a login may take, whatever program opens it. The services' pools say the same for connections
+  -- of a superuser, which take a login on and do not get its settings. Downloads last for up to a quarter of an hour.
   for v_role, v_setting, v_value in values
     ('wallet_gateway', 'statement_timeout', '30s'),
     ('wallet_gateway', 'lock_timeout', '2s'),

@@ -1,11 +1,11 @@
--- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
--- roles.sql comes before.
--- The first migration is this file with every include expanded; `npm run migration` writes it.
+-- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
+-- functions/. roles.sql comes before. The first migration is this file with every include expanded; `npm run migration`
+-- writes it.
 
 --!include schema/schemas.sql
 
--- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from writing by hand.
--- They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
+-- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from
+-- writing by hand. They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
 --!include functions/ledger_private/triggers/tg__guard_insert.sql
 --!include functions/ledger_private/triggers/tg__append_only.sql
 --!include functions/ledger_private/triggers/tg_entries__arrived.sql

@@ -13,7 +13,8 @@ create table ledger.assets (
 
 comment on table ledger.assets is $$@behavior -query:resource:single -singularRelation:resource:single
 A kind of virtual credit, such as Gold Coins.$$;
-comment on column ledger.assets.code is 'Short name that calls use: 1 to 64 letters, digits, dots, dashes or underscores.';
+comment on column ledger.assets.code is
+  'Short name that calls use: 1 to 64 letters, digits, dots, dashes or underscores.';
 comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';

@@ -1,5 +1,5 @@
--- Blocks: each closes what was committed since the one before. A block carries a seal, by which hashes kept elsewhere prove the ledger, and the
--- totals of the house's accounts.
+-- Blocks: each closes what was committed since the one before. A block carries a seal, by which hashes kept elsewhere
+-- prove the ledger, and the totals of the house's accounts.
 create table ledger.blocks (
   seq bigint primary key,
   entries bigint not null,
@@ -17,8 +17,8 @@ create table ledger.blocks (
 );
 
 comment on table ledger.blocks is $$@behavior -*
-Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash of the block before.
-Append-only; kept elsewhere too, they show what a recomputed chain of hashes does not.$$;
+Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash
+of the block before. Append-only; kept elsewhere too, they show what a recomputed chain of hashes does not.$$;
 comment on column ledger.blocks.seq is 'Number of the block: 1, 2, 3 and so on without gaps.';
 comment on column ledger.blocks.entries is 'How many entries it closes that none before it did.';
 comment on column ledger.blocks.wallets is 'How many wallets they are of.';
@@ -28,9 +28,10 @@ comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_t
 comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block.';
 comment on column ledger.blocks.snapshot is
-  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.
-(A pg_snapshot.)';
-comment on column ledger.blocks.xid is 'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
+$$Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
+pg_snapshot.)$$;
+comment on column ledger.blocks.xid is
+  'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
 comment on column ledger.blocks.epoch is 'The epoch of the feed in which ids of transactions are to be read.';
 comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes after it.';
 comment on column ledger.blocks.final_until is
@@ -69,8 +70,8 @@ comment on column ledger.house_totals.debit is 'The account that they debit.';
 comment on column ledger.house_totals.credit is 'The account that they credit.';
 comment on column ledger.house_totals.block_seq is 'The block.';
 comment on column ledger.house_totals.quarter is
-$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came
-late.$$;
+$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where
+it is earlier: they came late.$$;
 comment on column ledger.house_totals.movements is 'How many they are.';
 comment on column ledger.house_totals.amount is 'What they moved, in minor units.';
 comment on column ledger.house_totals.bonus_amount is 'The part of it that was bonus credits.';
@@ -116,7 +117,8 @@ grant select on ledger.block_heads to wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is
-  'What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all verifications.';
+$$What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all
+verifications.$$;
 grant usage on type ledger_private.record_chain to wallet_auditor;
 
 create table ledger.block_records (

@@ -15,7 +15,8 @@ create type ledger.receipt as (
   created_at timestamptz
 );
 comment on type ledger.receipt is
-  'What a booking did, and the acting wallet as that booking left it. Repeating the call with the same key returns the same receipt.';
+$$What a booking did, and the acting wallet as that booking left it. Repeating the call with the same key returns the
+same receipt.$$;
 comment on column ledger.receipt.transfer_id is $$@notNull
 The movement.$$;
 comment on column ledger.receipt.wallet_id is $$@notNull
@@ -35,8 +36,8 @@ The part of the balance that is bonus credits.$$;
 comment on column ledger.receipt.held_balance is $$@notNull
 The part of the balance that is reserved.$$;
 comment on column ledger.receipt.available is $$@notNull
-What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it gave back and that had
-expired, which the same transaction books to breakage.$$;
+What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it
+gave back and that had expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.hold_id is 'The hold it opened, captured or released, if any.';
 comment on column ledger.receipt.replayed is $$@notNull
 True where the key had been used before and nothing was booked now.$$;
@@ -59,7 +60,8 @@ grant usage on type ledger.refusal to wallet_player, wallet_service, wallet_oper
 create type ledger.outcome as (receipt ledger.receipt, refusal ledger.refusal);
 comment on type ledger.outcome is 'What came of one of many calls: its receipt, or else its refusal.';
 comment on column ledger.outcome.receipt is 'What was booked; null where it was refused.';
-comment on column ledger.outcome.refusal is 'Why it was refused, as its single call would have been; null where it was booked.';
+comment on column ledger.outcome.refusal is
+  'Why it was refused, as its single call would have been; null where it was booked.';
 grant usage on type ledger.outcome to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_request as (
@@ -78,7 +80,8 @@ comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release or reversal.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer, the one they leave.$$;
-comment on column ledger.wallet_request.counterparty_id is 'The wallet that a transfer arrives in; of other kinds, none.';
+comment on column ledger.wallet_request.counterparty_id is
+  'The wallet that a transfer arrives in; of other kinds, none.';
 comment on column ledger.wallet_request.amount is
   'Minor units, 1 to 1000000000000000. A capture or reversal without one is of all that there is; a release has none.';
 comment on column ledger.wallet_request.idem_key is $$@notNull
@@ -99,7 +102,8 @@ create type ledger.wallet_balance as (
 );
 comment on type ledger.wallet_balance is 'A wallet''s balances at one moment, in minor units.';
 comment on column ledger.wallet_balance.balance is $$@notNull
-All credits by the newest entry, in minor units: with reserved and bonus credits, and with what has expired since and is not booked yet.$$;
+All credits by the newest entry, in minor units: with reserved and bonus credits, and with what has expired since and is
+not booked yet.$$;
 comment on column ledger.wallet_balance.bonus_balance is $$@notNull
 The part of the balance that is bonus credits, by the newest entry.$$;
 comment on column ledger.wallet_balance.held_balance is $$@notNull
@@ -119,7 +123,8 @@ create type ledger.wallet_statement as (
   opening ledger.wallet_balance,
   closing ledger.wallet_balance
 );
-comment on type ledger.wallet_statement is 'A wallet at both ends of a period: opening + the entries of the period = closing.';
+comment on type ledger.wallet_statement is
+  'A wallet at both ends of a period: opening + the entries of the period = closing.';
 comment on column ledger.wallet_statement.wallet_id is $$@notNull
 The wallet.$$;
 comment on column ledger.wallet_statement.from_time is $$@notNull
@@ -130,7 +135,8 @@ comment on column ledger.wallet_statement.opening is $$@notNull
 What the entries before from_time left.$$;
 comment on column ledger.wallet_statement.closing is $$@notNull
 What the entries before to_time left.$$;
-grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator,
+  wallet_auditor, wallet_job;
 
 create type ledger.credit_source as enum ('paid', 'bonus', 'expiring_bonus');
 comment on type ledger.credit_source is

@@ -1,15 +1,15 @@
--- The log: a row for each movement and each player's wallet that it touches, with what it left in that wallet. The newest row of a wallet is
--- its balance. The row of the wallet that acted carries the request. What the house's accounts have is the sum of the rows that name them.
+-- The log: a row for each movement and each player's wallet that it touches, with what it left in that wallet. The
+-- newest row of a wallet is its balance. The row of the wallet that acted carries the request. What the house's
+-- accounts have is the sum of the rows that name them.
 create type ledger.transfer_kind as enum (
   'top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry',
   'opening', 'exchange', 'adjustment', 'debt', 'collection', 'forgiveness', 'merge'
 );
-comment on type ledger.transfer_kind is
-  'What a movement is. The kinds after expiry are not booked yet.';
+comment on type ledger.transfer_kind is 'What a movement is. The kinds after expiry are not booked yet.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
--- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
--- not reserved are columns too.
+-- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what
+-- is not bonus and what is not reserved are columns too.
 create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
 comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
 grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -49,12 +49,13 @@ create table ledger.entries (
   hash bytea not null,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
-  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
-  -- relation.
+  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the
+  -- model and gives GraphQL the relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the same, the later one counts.
+-- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the
+-- same, the later one counts.
 create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
 -- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the primary key, and would go on to read
 -- whole wallets until the next ANALYZE.
@@ -64,21 +65,29 @@ create unique index entries_transfer_id_idx on ledger.entries (transfer_id) wher
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
 create index entries_xid_transfer_id_idx on ledger.entries (xid, transfer_id) where actor is not null;
 -- A hold ends once.
-create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, hold_id) where hold_id is not null and kind <> 'hold';
+create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, hold_id) where hold_id is not null
+  and kind <> 'hold';
 
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
-One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
-comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
+One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the
+balance.$$;
+comment on constraint entries_wallet_id_fkey on ledger.entries is '@foreignFieldName entries';
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
-comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';
+comment on column ledger.entries.transfer_id is
+  'The movement. The two lines of a movement between players have the same.';
 comment on column ledger.entries.seq is 'Number of the line within its wallet: 1, 2, 3 and so on without gaps.';
-comment on column ledger.entries.amount is 'The amount moved, in minor units; 0 where credits were only reserved or freed.';
+comment on column ledger.entries.amount is
+  'The amount moved, in minor units; 0 where credits were only reserved or freed.';
 comment on column ledger.entries.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
-comment on column ledger.entries.held_amount is 'Change of the reserved credits, in minor units; negative where a reservation ended.';
-comment on column ledger.entries.balance is 'Balance after this line, in minor units, reserved and bonus credits included.';
-comment on column ledger.entries.bonus_balance is 'The part of the balance that is bonus credits, after this line, in minor units.';
-comment on column ledger.entries.held_balance is 'The part of the balance that is reserved, after this line, in minor units.';
+comment on column ledger.entries.held_amount is
+  'Change of the reserved credits, in minor units; negative where a reservation ended.';
+comment on column ledger.entries.balance is
+  'Balance after this line, in minor units, reserved and bonus credits included.';
+comment on column ledger.entries.bonus_balance is
+  'The part of the balance that is bonus credits, after this line, in minor units.';
+comment on column ledger.entries.held_balance is
+  'The part of the balance that is reserved, after this line, in minor units.';
 comment on column ledger.entries.paid_balance is $$@behavior -*
 The part of the balance that is not bonus credits, after this line, in minor units.$$;
 comment on column ledger.entries.free_balance is $$@behavior -*
@@ -86,7 +95,8 @@ The part of the balance that is not reserved, after this line, in minor units.$$
 comment on column ledger.entries.topped_up_total is 'All credits ever bought, after this line, in minor units.';
 comment on column ledger.entries.granted_total is 'All bonus credits ever granted, after this line, in minor units.';
 comment on column ledger.entries.spent_total is 'All credits ever spent, after this line, in minor units.';
-comment on column ledger.entries.sent_total is 'All credits ever sent to other players, after this line, in minor units.';
+comment on column ledger.entries.sent_total is
+  'All credits ever sent to other players, after this line, in minor units.';
 comment on column ledger.entries.created_at is 'When it was booked; never earlier than the line before it.';
 comment on column ledger.entries.xid is $$@behavior -*
 The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
@@ -95,11 +105,13 @@ comment on column ledger.entries.debit is
   'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
 comment on column ledger.entries.credit is 'The account that the amount reaches.';
 comment on column ledger.entries.actor is $$@behavior -*
-Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted, and only there.$$;
+Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted,
+and only there.$$;
 comment on column ledger.entries.idem_key is $$@behavior -*
 The caller's idempotency key, unique within the wallet for ever; null where the system booked.$$;
 comment on column ledger.entries.to_wallet is $$@behavior -*
-The other player's wallet, where the movement is between two. The line there does not name this one: who sent is not for who received.$$;
+The other player's wallet, where the movement is between two. The line there does not name this one: who sent is not for
+who received.$$;
 comment on column ledger.entries.to_seq is $$@behavior -*
 The number of the line there.$$;
 comment on column ledger.entries.requested_amount is $$@behavior -*
@@ -126,7 +138,8 @@ create trigger _200_append_only before update or delete or truncate on ledger.en
 alter table ledger.entries enable row level security;
 create policy players_see_their_own on ledger.entries for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = entries.wallet_id));
-create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.entries for select to wallet_auditor using (true);
 grant select on ledger.entries to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -158,8 +171,9 @@ comment on view ledger.transfers is $$@primaryKey id
 @foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 @foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 @behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
-One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each player's wallet that it
-touches: two where it is between players, otherwise one, and the other side is an account of the house.$$;
+One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
+player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
+house.$$;
 comment on column ledger.transfers.id is 'Time-ordered id of the movement.';
 comment on column ledger.transfers.wallet_id is $$@notNull
 The wallet the call acted for: the scope of its idempotency key.$$;
@@ -167,11 +181,14 @@ comment on column ledger.transfers.idem_key is
   'The caller''s idempotency key, unique within the wallet for ever; null only for what the system books itself.';
 comment on column ledger.transfers.kind is $$@notNull
 What the movement is.$$;
-comment on column ledger.transfers.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
+comment on column ledger.transfers.debit_wallet_id is
+  'The wallet of the debit entry; null where that side is the house''s.';
 comment on column ledger.transfers.debit_seq is 'The debit entry''s number within its wallet.';
-comment on column ledger.transfers.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
+comment on column ledger.transfers.credit_wallet_id is
+  'The wallet of the credit entry; null where that side is the house''s.';
 comment on column ledger.transfers.credit_seq is 'The credit entry''s number within its wallet.';
-comment on column ledger.transfers.requested_amount is 'The amount as the caller asked for it, in minor units; null where it asked for all.';
+comment on column ledger.transfers.requested_amount is
+  'The amount as the caller asked for it, in minor units; null where it asked for all.';
 comment on column ledger.transfers.amount is $$@notNull
 The amount moved, or reserved by a hold and freed by a release, in minor units of the asset.$$;
 comment on column ledger.transfers.bonus_amount is $$@notNull
@@ -199,15 +216,18 @@ create view ledger.journal with (security_invoker) as
   where e.amount > 0;
 
 comment on view ledger.journal is $$@behavior -*
-The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So
-for each asset both sides have the same sum. Reservations move nothing and have no lines.$$;
+The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit
+side and one on the credit side. So for each asset both sides have the same sum. Reservations move nothing and have
+no lines.$$;
 comment on column ledger.journal.transfer_id is 'The movement.';
 comment on column ledger.journal.created_at is 'When it was booked.';
 comment on column ledger.journal.kind is 'What the movement is.';
 comment on column ledger.journal.asset_code is 'The asset.';
 comment on column ledger.journal.side is 'Debit or credit.';
-comment on column ledger.journal.account is 'The account that is debited or credited: player, elsewhere, or one of the house''s.';
-comment on column ledger.journal.wallet_id is 'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
+comment on column ledger.journal.account is
+  'The account that is debited or credited: player, elsewhere, or one of the house''s.';
+comment on column ledger.journal.wallet_id is
+  'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
 comment on column ledger.journal.amount is 'The amount moved, in minor units.';
 comment on column ledger.journal.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
 grant select on ledger.journal to wallet_auditor, wallet_job;

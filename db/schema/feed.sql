@@ -1,5 +1,5 @@
--- The feed of transfers for other systems. A transfer's place in it is the transaction that wrote it, and these are numbered by the cluster:
--- each place that the ledger is moved to is an epoch.
+-- The feed of transfers for other systems. A transfer's place in it is the transaction that wrote it, and these are
+-- numbered by the cluster: each place that the ledger is moved to is an epoch.
 create table ledger.feed_epochs (
   epoch int primary key,
   system_identifier bigint not null,
@@ -8,7 +8,8 @@ create table ledger.feed_epochs (
 );
 
 comment on table ledger.feed_epochs is $$@behavior -*
-The places where the ledger has lived: the ids of transactions, which order the feed, are those of the newest. Append-only.$$;
+The places where the ledger has lived: the ids of transactions, which order the feed, are those of the newest.
+Append-only.$$;
 comment on column ledger.feed_epochs.epoch is 'Number of the epoch: 1, 2, 3 and so on.';
 comment on column ledger.feed_epochs.system_identifier is 'Of the cluster, as pg_control_system() names it.';
 comment on column ledger.feed_epochs.started_at is 'When it began.';
@@ -19,7 +20,8 @@ create trigger _100_guard_insert before insert on ledger.feed_epochs
 create trigger _200_append_only before update or delete or truncate on ledger.feed_epochs
   for each statement execute function ledger_private.tg__append_only();
 
--- These fire where replication, or a restore in its name, writes rows: what was written elsewhere has no place in the feed yet.
+-- These fire where replication, or a restore in its name, writes rows: what was written elsewhere has no place in the
+-- feed yet.
 create trigger _100_arrived before insert on ledger.feed_epochs
   for each row execute function ledger_private.tg_feed_epochs__arrived();
 alter table ledger.feed_epochs enable replica trigger _100_arrived;
@@ -65,9 +67,11 @@ comment on column ledger.event.amount is $$@notNull
 The amount moved, in minor units; reserved or freed, where it is a hold or its release.$$;
 comment on column ledger.event.bonus_amount is $$@notNull
 The part of it that was bonus credits.$$;
-comment on column ledger.event.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
+comment on column ledger.event.debit_wallet_id is
+  'The wallet of the debit entry; null where that side is the house''s.';
 comment on column ledger.event.debit_seq is 'The number of that entry within its wallet.';
-comment on column ledger.event.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
+comment on column ledger.event.credit_wallet_id is
+  'The wallet of the credit entry; null where that side is the house''s.';
 comment on column ledger.event.credit_seq is 'The number of that entry within its wallet.';
 comment on column ledger.event.reverses is 'The transfer that this one reverses, if it is a reversal.';
 comment on column ledger.event.hold_id is 'The hold that this one opened, captured or released.';

@@ -11,6 +11,7 @@ comment on column gateway.rate_limits.expire is 'The end of the window, in milli
 
 grant select, insert, update, delete on gateway.rate_limits to wallet_gateway;
 
--- A lock of this table says which process polls. Any login can take an advisory lock; only the worker's can take this one.
+-- A lock of this table says which process polls. Any login can take an advisory lock; only the worker's can take this
+-- one.
 create table gateway.poller_turn ();
 comment on table gateway.poller_turn is 'Has no rows: whoever holds its lock polls the feed.';

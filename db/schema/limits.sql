@@ -13,19 +13,25 @@ create table ledger.asset_limits (
   primary key (asset_code, seq)
 );
 
-comment on table ledger.asset_limits is $$@behavior -query:resource:connection -query:resource:list -query:resource:single
+comment on table ledger.asset_limits is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
 Limits of an asset, for each wallet of it. Append-only: the newest are in force.$$;
 comment on constraint asset_limits_asset_code_fkey on ledger.asset_limits is $$@fieldName asset
 @behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 comment on column ledger.asset_limits.asset_code is 'The asset.';
 comment on column ledger.asset_limits.seq is 'Number of the setting within its asset: 1, 2, 3 and so on.';
-comment on column ledger.asset_limits.max_spend is 'The largest single spend or capture, in minor units; null for none.';
-comment on column ledger.asset_limits.max_balance is 'The largest balance that credits may lead to, in minor units; null for none.';
-comment on column ledger.asset_limits.max_daily_top_up is 'The largest total of top-ups within 24 hours, in minor units; null for none.';
-comment on column ledger.asset_limits.max_daily_bonus is 'The largest total of bonuses within 24 hours, in minor units; null for none.';
+comment on column ledger.asset_limits.max_spend is
+  'The largest single spend or capture, in minor units; null for none.';
+comment on column ledger.asset_limits.max_balance is
+  'The largest balance that credits may lead to, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_top_up is
+  'The largest total of top-ups within 24 hours, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_bonus is
+  'The largest total of bonuses within 24 hours, in minor units; null for none.';
 comment on column ledger.asset_limits.max_daily_spend is
   'The largest total of spends and captures within 24 hours, in minor units; null for none.';
-comment on column ledger.asset_limits.actor is 'Who set them: the token''s role and subject, or db: and the database login.';
+comment on column ledger.asset_limits.actor is
+  'Who set them: the token''s role and subject, or db: and the database login.';
 comment on column ledger.asset_limits.created_at is 'When.';
 comment on column ledger.asset_limits.hash is $$@behavior -*
 SHA-256 over the hash before it, which is the asset's for the first, and every other fact.$$;

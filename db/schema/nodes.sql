@@ -1,4 +1,5 @@
--- Which wallets this database has. The rows of some of a ledger's wallets, alone in a database, are a ledger of their own.
+-- Which wallets this database has. The rows of some of a ledger's wallets, alone in a database, are a ledger of their
+-- own.
 create table ledger_private.node_ranges (
   first_id uuid primary key,
   last_id uuid not null,
@@ -6,9 +7,9 @@ create table ledger_private.node_ranges (
 );
 
 comment on table ledger_private.node_ranges is
-$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has all of them. A transfer
-with a wallet outside of the ranges has one entry here, and the other side is the account elsewhere. The owner writes them, before
-the wallets are brought here.$$;
+$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has
+all of them. A transfer with a wallet outside of the ranges has one entry here, and the other side is the account
+elsewhere. The owner writes them, before the wallets are brought here.$$;
 comment on column ledger_private.node_ranges.first_id is 'The first id of the range.';
 comment on column ledger_private.node_ranges.last_id is 'The last id of the range.';
 

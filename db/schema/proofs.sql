@@ -22,7 +22,8 @@ comment on column ledger.verifications.started_at is 'When it began: it saw the 
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
 comment on column ledger.verifications.block_seq is 'The newest block it proved; null where there was none.';
-comment on column ledger.verifications.kept_seals is 'How many blocks that were kept elsewhere it was given, and looked for.';
+comment on column ledger.verifications.kept_seals is
+  'How many blocks that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
 comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
 

@@ -13,6 +13,7 @@ alter default privileges for role wallet_owner revoke execute on functions from 
 alter default privileges for role wallet_owner revoke usage on types from public;
 
 -- The login of the gateway asks for figures, on behalf of nobody.
-grant usage on schema ledger to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job, wallet_gateway;
+grant usage on schema ledger to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job,
+  wallet_gateway;
 grant usage on schema ledger_private to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 grant usage on schema gateway to wallet_gateway, wallet_worker;

@@ -24,7 +24,8 @@ create trigger _200_guard_truncate before truncate on ledger_private.unsettled_w
   for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsettled_wallets enable row level security;
-create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor, wallet_job using (true);
+create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor,
+  wallet_job using (true);
 grant select on ledger_private.unsettled_wallets to wallet_auditor, wallet_job;
 
 create type ledger.unsettled_wallet as (

@@ -1,18 +1,18 @@
--- Who has credits: players. The balance is in no column of a wallet: the newest of its entries says it. The house has no wallets; what its
--- accounts have is the sum of the entries that name them.
+-- Who has credits: players. The balance is in no column of a wallet: the newest of its entries says it. The house has
+-- no wallets; what its accounts have is the sum of the entries that name them.
 create type ledger.entry_side as enum ('debit', 'credit');
 comment on type ledger.entry_side is
   'The two sides of double entry. A credit raises the balance of a player''s wallet, a debit lowers it.';
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.account as enum (
-  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
-  'transit_in', 'transit_out', 'elsewhere'
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments',
+  'receivables', 'losses', 'transit_in', 'transit_out', 'elsewhere'
 );
 comment on type ledger.account is
-$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
-given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets another database has; sums
-name it, entries do not. The others have no movements yet.$$;
+$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
+credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. elsewhere: players
+whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');
@@ -22,7 +22,8 @@ grant usage on type ledger.wallet_status to wallet_player, wallet_service, walle
 
 create type ledger.wallet_event_kind as enum ('opened', 'frozen', 'closed', 'reopened');
 comment on type ledger.wallet_event_kind is 'A change of a wallet''s status.';
-grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, wallet_operator,
+  wallet_auditor, wallet_job;
 
 create table ledger.wallets (
   id uuid primary key,
@@ -37,7 +38,8 @@ create table ledger.wallets (
 create index wallets_owner_id_idx on ledger.wallets (owner_id);
 
 comment on table ledger.wallets is
-  $$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries it.$$;
+$$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries
+it.$$;
 comment on column ledger.wallets.id is 'Derived from owner and asset (see walletId), so nobody needs to look it up.';
 comment on column ledger.wallets.owner_id is $$@isIndexed
 @behavior -orderBy
@@ -52,18 +54,20 @@ create trigger _100_guard_insert before insert on ledger.wallets
 create trigger _200_append_only before delete or truncate on ledger.wallets
   for each statement execute function ledger_private.tg__append_only();
 create trigger _200_guard_update before update on ledger.wallets for each statement
-  when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__append_only();
+  when (current_setting('ledger.posting', true) is distinct from 'on')
+    execute function ledger_private.tg__append_only();
 --!include functions/ledger_private/triggers/tg_wallets__status_only.sql
 create trigger _300_status_only before update on ledger.wallets
   for each row execute function ledger_private.tg_wallets__status_only();
 
--- Whoever sees a wallet sees what belongs to it: the policies for players of other tables ask these, by a sub-select. PostgreSQL answers it by
--- a hash table of the own wallets, which spares a look-up per row.
+-- Whoever sees a wallet sees what belongs to it: the policies for players of other tables ask these, by a sub-select.
+-- PostgreSQL answers it by a hash table of the own wallets, which spares a look-up per row.
 alter table ledger.wallets enable row level security;
 -- The sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
   using (owner_id = (select ledger_private.claimed_subject()));
-create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);
 grant select on ledger.wallets to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -78,9 +82,10 @@ create table ledger.wallet_events (
   primary key (wallet_id, seq)
 );
 
-comment on table ledger.wallet_events is $$@behavior -query:resource:connection -query:resource:list -query:resource:single
+comment on table ledger.wallet_events is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
 What happened to a wallet's status: who, when and why. Append-only. Players do not see it.$$;
-comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is $$@foreignFieldName events$$;
+comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is '@foreignFieldName events';
 comment on column ledger.wallet_events.wallet_id is 'The wallet.';
 comment on column ledger.wallet_events.seq is 'Number of the event within its wallet: 1, 2, 3 and so on.';
 comment on column ledger.wallet_events.kind is 'What happened.';
@@ -97,6 +102,7 @@ create trigger _200_append_only before update or delete or truncate on ledger.wa
 
 -- Why a wallet was frozen, and by whom, is not for its player to read.
 alter table ledger.wallet_events enable row level security;
-create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.wallet_events for select to wallet_auditor using (true);
 grant select on ledger.wallet_events to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -36,15 +36,18 @@ begin
     perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
   end if;
 
-  select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;
-  v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
-    ledger_private.actor(), clock_timestamp(), null);
-  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash), ledger_private.asset_limit_bytes(v_limits));
+  select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code
+    order by l.seq desc limit 1;
+  v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus,
+    max_daily_spend, ledger_private.actor(), clock_timestamp(), null);
+  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash),
+    ledger_private.asset_limit_bytes(v_limits));
   v_same := v_newest.seq is not null
-    and (v_newest.max_spend, v_newest.max_balance, v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
+    and (v_newest.max_spend, v_newest.max_balance,
+        v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
       is not distinct from (max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend);
-  -- Above READ COMMITTED the newest may be older than the lock: then the row collides with the one that has been set since. One
-  -- that changes nothing is taken back.
+  -- Above READ COMMITTED the newest may be older than the lock: then the row collides with the one that has been set
+  -- since. One that changes nothing is taken back.
   begin
     perform set_config('ledger.posting', 'on', true);
     insert into ledger.asset_limits values (v_limits.*) on conflict on constraint asset_limits_pkey do nothing;
@@ -64,8 +67,8 @@ $$;
 
 comment on function ledger.asset_limit_set is
 $$@resultFieldName limits
-Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged again;
-reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
+Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged
+again; reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
 
 - assetCode: the asset, such as GOLD.
 - maxSpend: the largest single spend or capture, in minor units.

@@ -11,8 +11,9 @@ return case
 end;
 
 comment on function ledger.entries_counterparty is
-$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
-reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
+$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null
+where credits were only reserved or freed, and for a player who received a transfer: only the sender may tell who sent
+it.$$;
 
 grant execute on function ledger.entries_counterparty
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

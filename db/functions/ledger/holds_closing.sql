@@ -9,7 +9,8 @@ begin atomic
 end;
 
 comment on function ledger.holds_closing is
-  'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';
+$$The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked
+yet.$$;
 
 grant execute on function ledger.holds_closing
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

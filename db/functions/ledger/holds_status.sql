@@ -10,8 +10,8 @@ end;
 
 comment on function ledger.holds_status is
 $$@notNull
-Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it reserves nothing, and cannot be
-captured or released.$$;
+Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it
+reserves nothing, and cannot be captured or released.$$;
 
 grant execute on function ledger.holds_status
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

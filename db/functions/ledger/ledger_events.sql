@@ -32,16 +32,17 @@ begin
       perform ledger_private.refuse(ledger_private.invalid_argument('after',
         'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
         jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text)));
-    elsif not exists (select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
+    elsif not exists (
+      select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
       perform ledger_private.refuse(ledger_private.invalid_argument('after',
-        'The ledger no longer has that event. Start again from null, and skip the transfers that you know by their ids.',
+        'The ledger no longer has that event. Start again from null, and skip the transfers that you know by id.',
         '{"reason": "cursor_unknown"}'));
     end if;
   end if;
   return query
-    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
-        t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
-        t.metadata, t.created_at
+    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount,
+        t.bonus_amount, t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id,
+        t.expires_at, t.idem_key, t.actor, t.metadata, t.created_at
       from (
         select e.xid, e.transfer_id from ledger.entries e
           where e.actor is not null and (e.xid, e.transfer_id) > (v_xid, v_id) and e.xid < v_horizon
@@ -50,7 +51,8 @@ begin
       ) n
       join ledger.transfers t on t.id = n.transfer_id
       -- One look-up for each: joined, all wallets may be read.
-      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1) w on true
+      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o
+        where o.id = t.wallet_id limit 1) w on true
       order by n.xid, n.transfer_id;
 end
 $$;
@@ -58,14 +60,14 @@ $$;
 comment on function ledger.ledger_events is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
-The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the transactions that
-booked them, and when every earlier transaction has ended, so that a reader who goes on after the last cursor misses none. Within a wallet,
-the numbers of its entries tell the order.
+The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the
+transactions that booked them, and when every earlier transaction has ended, so that a reader who goes on after the last
+cursor misses none. Within a wallet, the numbers of its entries tell the order.
 
 - after: the cursor of the last event read; from the first transfer on if left out.
 - limit: how many to read at most, 1 to 10000, over GraphQL to 1000; 100 if left out.
 
-Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a restored ledger no longer has
-(reason: malformed, epoch, cursor_unknown).$$;
+Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a
+restored ledger no longer has (reason: malformed, epoch, cursor_unknown).$$;
 
 grant execute on function ledger.ledger_events to wallet_service, wallet_operator, wallet_auditor, wallet_job;

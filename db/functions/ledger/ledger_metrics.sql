@@ -24,7 +24,8 @@ as $$
     -- The places are sub-selects, so that the index is looked up and not read.
     select 'unsealed_seconds', least(
         (select e.created_at from ledger.entries e
-          where e.actor is not null and e.xid >= (select pg_snapshot_xmax(ledger_private.closed_snapshot())) order by e.xid, e.transfer_id limit 1),
+          where e.actor is not null and e.xid >= (select pg_snapshot_xmax(ledger_private.closed_snapshot()))
+          order by e.xid, e.transfer_id limit 1),
         (select min(e.created_at) from ledger.entries e
           where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(ledger_private.closed_snapshot())))))
     union all
@@ -35,7 +36,8 @@ as $$
       from pg_locks l join pg_stat_activity a on a.pid = l.pid
       where not l.granted and a.datname = current_database()
   )
-  select m.name, '{}'::jsonb, greatest(coalesce(extract(epoch from clock_timestamp() - m.since), 0), 0)::double precision
+  select m.name, '{}'::jsonb,
+      greatest(coalesce(extract(epoch from clock_timestamp() - m.since), 0), 0)::double precision
     from moments m
     -- What has never been has no age; nothing due, unsealed or held back is as good as fresh.
     where m.since is not null or m.name not like 'last%'
@@ -46,16 +48,17 @@ as $$
   union all
   select 'lock_wait_seconds', '{}', greatest(coalesce(extract(epoch from clock_timestamp() - since), 0), 0) from waits
   union all
-  select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision from place p
+  select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision
+    from place p
 $$;
 
 comment on function ledger.ledger_metrics is
 $$@behavior -*
-Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets that could not be
-settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of the last verification without
-findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where there has been none), how long the oldest entry that is not
-sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_seconds), how many sessions wait for a lock and how long the
-first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open
-(horizon_age_transactions).$$;
+Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets
+that could not be settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of
+the last verification without findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where
+there has been none), how long the oldest entry that is not sealed has been there (unsealed_seconds), how far the feed
+is behind (feed_lag_seconds), how many sessions wait for a lock and how long the first has waited (lock_waits,
+lock_wait_seconds), and how many transactions have begun since the oldest that is open (horizon_age_transactions).$$;
 
 grant execute on function ledger.ledger_metrics to wallet_auditor, wallet_gateway;

@@ -35,8 +35,8 @@ $$;
 
 comment on function ledger.ledger_prove is
 $$@behavior -*
-Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it was done and how many
-findings came of it.
+Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it
+was done and how many findings came of it.
 
 - kept: a list of seals that were kept elsewhere, each an object with all facts of it; none if left out.
 

@@ -17,7 +17,8 @@ declare
   v_record_leaves bytea[];
 begin
   if max_events is null or max_events not between 1 and 1000000 then
-    perform ledger_private.refuse(ledger_private.invalid_argument('max_events', 'Ask for 1 to 1000000 events at a time.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_events',
+      'Ask for 1 to 1000000 events at a time.'));
   end if;
   v_block.epoch := ledger_private.feed_epoch();
   -- One at a time. Nobody else waits for this lock: postings know nothing of blocks, and reading goes on.
@@ -27,7 +28,8 @@ begin
   v_block.sealed_at := clock_timestamp();
   -- After the instant: whoever has an earlier number may have booked before it, whoever has a later one has not.
   v_block.xid := pg_current_xact_id();
-  select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq order by r.chain, r.id),
+  select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq
+    order by r.chain, r.id),
       array_agg(ledger_private.seal_leaf(r.id, r.seq, r.hash) order by r.chain, r.id)
     into v_chains, v_ids, v_numbers, v_record_leaves
     from ledger_private.unsealed_records(max_events) r;
@@ -41,7 +43,8 @@ begin
   v_block.totals_hash := ledger_private.totals_hash(v_cut.totals);
   v_block.previous := v_last.hash;
   v_block.snapshot := v_cut.snapshot;
-  -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before the block's own wrote.
+  -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before
+  -- the block's own wrote.
   v_block.final_until := greatest(
     (select b.sealed_at from ledger.blocks b
       where b.epoch = v_block.epoch and b.xid < pg_snapshot_xmin(v_cut.snapshot) order by b.seq desc limit 1),
@@ -66,10 +69,11 @@ $$;
 
 comment on function ledger.ledger_seal is
 $$@behavior -*
-Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose hash covers those before it, and
-over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications); the totals of the house's accounts;
-and a hash that covers all that and the block before. No row where nothing is new. No posting waits for it, and it waits for none: what a transaction
-that is still open has booked is left to a later block. Call it again, in a transaction of its own, until it returns nothing.
+Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose
+hash covers those before it, and over the newest of what is chained beside them (wallets and their events, assets and
+their limits, verifications); the totals of the house's accounts; and a hash that covers all that and the block before.
+No row where nothing is new. No posting waits for it, and it waits for none: what a transaction that is still open has
+booked is left to a later block. Call it again, in a transaction of its own, until it returns nothing.
 
 - maxEvents: how many events of wallets a block covers at most, 1 to 1000000.
 

@@ -9,12 +9,13 @@ set enable_seqscan = off
 set jit = off
 as $$
   with recursive place as materialized (
-    -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.
+    -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added
+    -- up.
     select m.moved, case when not m.moved then ledger_private.closed_snapshot() end as snapshot
     from (select ledger_private.is_moved() as moved) m
   ), newest as (
-    -- From key to key of the index: the newest row of each asset, kind and accounts has the totals of all blocks. There are few of them, and far
-    -- more rows.
+    -- From key to key of the index: the newest row of each asset, kind and accounts has the totals of all blocks. There
+    -- are few of them, and far more rows.
     (
       select t from ledger.house_totals t
       order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
@@ -54,8 +55,9 @@ as $$
 $$;
 
 comment on function ledger.ledger_trial_balance is
-$$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits have the same sum. It is
-right at any moment; it takes milliseconds where blocks are closed, and longer the more was booked since the last one.
+$$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits
+have the same sum. It is right at any moment; it takes milliseconds where blocks are closed, and longer the more was
+booked since the last one.
 
 - assetCode: one asset; all of them if left out.$$;
 

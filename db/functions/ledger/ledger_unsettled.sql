@@ -13,8 +13,9 @@ $$;
 
 comment on function ledger.ledger_unsettled is
 $$@behavior -*
-The wallets in which wallet_expire_due could not book what is due when it last tried, those that have failed for longest first. What is due counts
-there all the same: nobody can spend it. A wallet leaves the list when it is settled, at the next time it would be tried again.
+The wallets in which wallet_expire_due could not book what is due when it last tried, those that have failed for longest
+first. What is due counts there all the same: nobody can spend it. A wallet leaves the list when it is settled, at the
+next time it would be tried again.
 
 - since: only those that failed at or after this instant; all if left out.$$;
 

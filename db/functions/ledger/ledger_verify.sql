@@ -31,13 +31,16 @@ begin
     v_digits := regexp_split_to_array('0123456789abcdef', '');
   end if;
   if current_setting('ledger.progress', true) = 'on' then
-    select count(*) into v_rows from ledger.entries e where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
+    select count(*) into v_rows from ledger.entries e
+      where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
     raise info 'ledger_verify' using detail = jsonb_build_object('proven', 0, 'rows', v_rows);
   end if;
 
   foreach v_digit in array v_digits loop
-    v_first := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
-    v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
+    v_first := coalesce(ledger_verify.wallet_id,
+      (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
+    v_last := coalesce(ledger_verify.wallet_id,
+      (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
     return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
@@ -62,8 +65,8 @@ end
 $$;
 
 comment on function ledger.ledger_verify is
-$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
-means that it is sound.
+$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no
+row means that it is sound.
 
 - walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
 
@@ -91,13 +94,14 @@ Rules:
 - wallet_id: the id of a wallet is the one derived from its owner
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
-- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are numbered without gaps, none
-  missing, and each hash covers the row and the one before
+- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
+  numbered without gaps, none missing, and each hash covers the row and the one before
 - asset_sum: within an asset, what players have is what the house's accounts have
 - house_total: the totals of a block are the sums of the entries that it closed
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
-- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true$$;
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal
+  is true$$;
 
 grant execute on function ledger.ledger_verify to wallet_auditor;

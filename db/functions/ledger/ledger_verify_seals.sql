@@ -17,8 +17,8 @@ $$;
 
 comment on function ledger.ledger_verify_seals is
 $$@behavior -*
-Proves the seals again from the rows that they sealed, in one snapshot; and that the ledger still has those that were kept elsewhere. Every
-broken rule is a row.
+Proves the seals again from the rows that they sealed, in one snapshot; and that the ledger still has those that were
+kept elsewhere. Every broken rule is a row.
 
 - kept: a list of seals, each an object with all facts of it; none if left out.
 
@@ -27,7 +27,8 @@ Rules:
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
-- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal
+  is true
 - seal_missing: a seal that was kept elsewhere is in the ledger, unchanged
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;

@@ -12,11 +12,12 @@ create or replace function ledger.request(
 returns ledger.wallet_request
 language sql
 immutable
-return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request;
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata,
+  hold_id, transfer_id)::ledger.wallet_request;
 
 comment on function ledger.request is
 $$@behavior -*
-An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left out. A call that is
-written so stays as it is where a later release adds a field. It checks nothing.$$;
+An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left
+out. A call that is written so stays as it is where a later release adds a field. It checks nothing.$$;
 
 grant execute on function ledger.request to wallet_service, wallet_operator, wallet_job;

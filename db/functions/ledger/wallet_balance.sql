@@ -22,9 +22,9 @@ end
 $$;
 
 comment on function ledger.wallet_balance is
-$$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest entry. Available is what
-can be spent at this instant: holds that have expired since reserve nothing any more, and bonus credits that have expired since are left out, unless
-an open hold pins them.
+$$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest
+entry. Available is what can be spent at this instant: holds that have expired since reserve nothing any more, and bonus
+credits that have expired since are left out, unless an open hold pins them.
 
 - walletId: a player's wallet that the caller may see.
 

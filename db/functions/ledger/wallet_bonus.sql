@@ -12,8 +12,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount, wallet_id => wallet_id,
-    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount,
+    wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'),
+    expires_at => expires_at);
 end
 $$;
 
@@ -23,10 +24,10 @@ Grants free credits: from promotions to the wallet, where they count as bonus cr
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
-- expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of bonus credits, those
-  that expire first are spent first.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of
+  bonus credits, those that expire first are spent first.
 - metadata: a JSON object of at most 8192 bytes, such as the campaign; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),

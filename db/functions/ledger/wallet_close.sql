@@ -12,7 +12,8 @@ $$;
 
 comment on function ledger.wallet_close is
 $$@resultFieldName wallet
-Closes an empty wallet: nothing books until it is reopened. What is due in it is booked first. A wallet that is closed stays as it is.
+Closes an empty wallet: nothing books until it is reopened. What is due in it is booked first. A wallet that is closed
+stays as it is.
 
 - walletId: the player's wallet.
 - reason: why, for the wallet's events, 1 to 1000 characters.

@@ -9,7 +9,8 @@ return ledger_private.uuid_v8(sha256(array_send(array[
 ])));
 
 comment on function ledger.wallet_id is
-$$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
+$$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to
+look it up.
 
 - ownerId: the player's account number, 1 to 200 characters.
 - assetCode: the asset, such as GOLD.$$;

@@ -17,8 +17,8 @@ comment on function ledger.wallet_open is
 $$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
-- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white space
-  at either end, otherwise taken as it is.
+- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white
+  space at either end, otherwise taken as it is.
 - assetCode: the asset, such as GOLD.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;

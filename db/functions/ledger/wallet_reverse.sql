@@ -12,28 +12,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
-    metadata => metadata, transfer_id => transfer_id));
+  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id));
 end
 $$;
 
 comment on function ledger.wallet_reverse is
 $$@resultFieldName receipt
-Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very wallets of the original, sides
-swapped. A spend or capture gives paid credits back before bonus ones, these to the lots they came from, with their own expiry (what has
-expired since is booked to breakage by the next entry, in the same transaction; the receipt's available is without it), and never reopens a
-hold. A top-up takes paid credits that are not reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has:
-paid credits first, then its lots.
+Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very
+wallets of the original, sides swapped. A spend or capture gives paid credits back before bonus ones, these to the lots
+they came from, with their own expiry (what has expired since is booked to breakage by the next entry, in the same
+transaction; the receipt's available is without it), and never reopens a hold. A top-up takes paid credits that are not
+reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first,
+then its lots.
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
 - transferId: the original: a top-up, bonus, spend, capture or transfer.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what is left to reverse; all that is left if left out.
 - metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
-Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), TRANSFER_NOT_FOUND (WLNOT),
-IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only
-where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
+(WLREV), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND)
+where the credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;

@@ -11,7 +11,8 @@ declare
   v_now constant timestamptz := statement_timestamp();
 begin
   if from_time is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('from_time',
+      'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
     perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
@@ -29,14 +30,15 @@ end
 $$;
 
 comment on function ledger.wallet_statement is
-$$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime, so that
-for any two instants opening + the entries of the period = closing. The entries of the period are those of
-wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was opened,
-all balances are 0.
+$$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime,
+so that for any two instants opening + the entries of the period = closing. The entries of the period are those of
+wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was
+opened, all balances are 0.
 
 - walletId: a player's wallet that the caller may see.
 - fromTime: the first instant of the period; it belongs to the period.
-- toTime: the end of the period, fromTime or later; it does not belong to the period, so it is the fromTime of the next one.
+- toTime: the end of the period, fromTime or later; it does not belong to the period, so it is the fromTime of the next
+  one.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
 

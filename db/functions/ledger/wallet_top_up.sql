@@ -1,4 +1,6 @@
-create or replace function ledger.wallet_top_up(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
+create or replace function ledger.wallet_top_up(
+  wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}'
+)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -6,8 +8,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount, wallet_id => wallet_id,
-    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount,
+    wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -17,8 +19,8 @@ Books credits that were bought with real money: from the treasury to the wallet.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the payment's reference; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),

@@ -12,8 +12,8 @@ return coalesce((
 
 comment on function ledger.wallets_available is
 $$@notNull
-What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have expired. Holds and bonus credits
-count as expired from their instant on, before that is booked.$$;
+What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have
+expired. Holds and bonus credits count as expired from their instant on, before that is booked.$$;
 
 grant execute on function ledger.wallets_available
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -15,7 +15,8 @@ begin atomic
   (
     select (h.hold).*
     from ledger_private.open_holds o
-    cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+    cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id
+      and n.id = o.hold_id limit 1) h
     where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h.hold) = 'open'
     order by (h.hold).seq desc
   )
@@ -31,7 +32,8 @@ end;
 comment on function ledger.wallets_holds is
 $$The wallet's holds, newest first.
 
-- open: true for those that are open, false for those that have been captured or released or have expired, booked or not; all if left out.$$;
+- open: true for those that are open, false for those that have been captured or released or have expired, booked or
+  not; all if left out.$$;
 
 grant execute on function ledger.wallets_holds
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -1,10 +1,10 @@
 --! Previous: -
---! Hash: sha1:028d36649353689d0656de2012f1d8a399ba884a
+--! Hash: sha1:acd7e501b7fceafd07316a7caf14586d4df7cf80
 --! Message: wallet
 
--- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of functions/.
--- roles.sql comes before.
--- The first migration is this file with every include expanded; `npm run migration` writes it.
+-- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
+-- functions/. roles.sql comes before. The first migration is this file with every include expanded; `npm run migration`
+-- writes it.
 
 --! Included schema/schemas.sql
 -- The schemas, and what is nobody's until it is granted. From here on everything is made by the owner.
@@ -22,13 +22,14 @@ alter default privileges for role wallet_owner revoke execute on functions from 
 alter default privileges for role wallet_owner revoke usage on types from public;
 
 -- The login of the gateway asks for figures, on behalf of nobody.
-grant usage on schema ledger to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job, wallet_gateway;
+grant usage on schema ledger to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job,
+  wallet_gateway;
 grant usage on schema ledger_private to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 grant usage on schema gateway to wallet_gateway, wallet_worker;
 --! EndIncluded schema/schemas.sql
 
--- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from writing by hand.
--- They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
+-- Guards of the tables. Privileges are the first wall, these the second: they stop the owner and a superuser from
+-- writing by hand. They fire in ordinary sessions only, so that logical replication and a restore may still write rows.
 --! Included functions/ledger_private/triggers/tg__guard_insert.sql
 create or replace function ledger_private.tg__guard_insert()
 returns trigger
@@ -78,7 +79,7 @@ end
 $$;
 
 comment on function ledger_private.tg_entries__arrived is
-$$Marks an entry that replication brings, or a restore in its name. begin_epoch() gives it a place in the feed.$$;
+  'Marks an entry that replication brings, or a restore in its name. begin_epoch() gives it a place in the feed.';
 --! EndIncluded functions/ledger_private/triggers/tg_entries__arrived.sql
 --! Included functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 create or replace function ledger_private.tg_feed_epochs__arrived()
@@ -87,13 +88,14 @@ language plpgsql
 as $$
 begin
   -- Guards do not fire in a session that replicates. Later epochs stay where they came in the same copy.
-  delete from ledger.feed_epochs e where e.epoch = NEW.epoch or e.epoch > NEW.epoch and e.xmin <> pg_current_xact_id()::xid;
+  delete from ledger.feed_epochs e where e.epoch = NEW.epoch or e.epoch > NEW.epoch
+    and e.xmin <> pg_current_xact_id()::xid;
   return NEW;
 end
 $$;
 
 comment on function ledger_private.tg_feed_epochs__arrived is
-$$Lets the epochs of a ledger that replication brings take the place of those that migrating the empty database began.$$;
+  'Lets the epochs that replication brings take the place of those that migrating the empty database began.';
 --! EndIncluded functions/ledger_private/triggers/tg_feed_epochs__arrived.sql
 
 -- Whose rows a player sees
@@ -102,13 +104,13 @@ create or replace function ledger_private.claimed_subject()
 returns text
 language sql
 stable
--- Bound when it is made: policies call it in sessions whose search_path is the caller's.
--- Whoever has SQL can set any claim, so claims count only where the login of the gateway opened the session: it alone sets
--- them from tokens that it has checked. A claim reverts to an empty text on a pooled connection.
+-- Bound when it is made: policies call it in sessions whose search_path is the caller's. Whoever has SQL can set any
+-- claim, so claims count only where the login of the gateway opened the session: it alone sets them from tokens that it
+-- has checked. A claim reverts to an empty text on a pooled connection.
 return case when session_user = 'wallet_gateway' then nullif(current_setting('jwt.claims.sub', true), '') end;
 
 comment on function ledger_private.claimed_subject is
-$$The subject (sub) of the token that the gateway serves; null in every other session. The only reader of claims.$$;
+  'The subject (sub) of the token that the gateway serves; null in every other session. The only reader of claims.';
 
 grant execute on function ledger_private.claimed_subject to wallet_player;
 --! EndIncluded functions/ledger_private/callers/claimed_subject.sql
@@ -130,7 +132,8 @@ create table ledger.assets (
 
 comment on table ledger.assets is $$@behavior -query:resource:single -singularRelation:resource:single
 A kind of virtual credit, such as Gold Coins.$$;
-comment on column ledger.assets.code is 'Short name that calls use: 1 to 64 letters, digits, dots, dashes or underscores.';
+comment on column ledger.assets.code is
+  'Short name that calls use: 1 to 64 letters, digits, dots, dashes or underscores.';
 comment on column ledger.assets.name is 'Name for people.';
 comment on column ledger.assets.scale is
   'Digits after the point when an amount is shown to people, 0 to 18. Amounts themselves are always whole minor units.';
@@ -148,21 +151,21 @@ create trigger _200_append_only before update or delete or truncate on ledger.as
 grant select on ledger.assets to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/assets.sql
 --! Included schema/wallets.sql
--- Who has credits: players. The balance is in no column of a wallet: the newest of its entries says it. The house has no wallets; what its
--- accounts have is the sum of the entries that name them.
+-- Who has credits: players. The balance is in no column of a wallet: the newest of its entries says it. The house has
+-- no wallets; what its accounts have is the sum of the entries that name them.
 create type ledger.entry_side as enum ('debit', 'credit');
 comment on type ledger.entry_side is
   'The two sides of double entry. A credit raises the balance of a player''s wallet, a debit lowers it.';
 grant usage on type ledger.entry_side to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.account as enum (
-  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments', 'receivables', 'losses',
-  'transit_in', 'transit_out', 'elsewhere'
+  'player', 'treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments',
+  'receivables', 'losses', 'transit_in', 'transit_out', 'elsewhere'
 );
 comment on type ledger.account is
-$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury: credits sold. promotions: credits
-given away. revenue: credits spent. breakage: credits that expired. elsewhere: players whose wallets another database has; sums
-name it, entries do not. The others have no movements yet.$$;
+$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
+credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. elsewhere: players
+whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');
@@ -172,7 +175,8 @@ grant usage on type ledger.wallet_status to wallet_player, wallet_service, walle
 
 create type ledger.wallet_event_kind as enum ('opened', 'frozen', 'closed', 'reopened');
 comment on type ledger.wallet_event_kind is 'A change of a wallet''s status.';
-grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, wallet_operator,
+  wallet_auditor, wallet_job;
 
 create table ledger.wallets (
   id uuid primary key,
@@ -187,7 +191,8 @@ create table ledger.wallets (
 create index wallets_owner_id_idx on ledger.wallets (owner_id);
 
 comment on table ledger.wallets is
-  $$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries it.$$;
+$$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries
+it.$$;
 comment on column ledger.wallets.id is 'Derived from owner and asset (see walletId), so nobody needs to look it up.';
 comment on column ledger.wallets.owner_id is $$@isIndexed
 @behavior -orderBy
@@ -202,7 +207,8 @@ create trigger _100_guard_insert before insert on ledger.wallets
 create trigger _200_append_only before delete or truncate on ledger.wallets
   for each statement execute function ledger_private.tg__append_only();
 create trigger _200_guard_update before update on ledger.wallets for each statement
-  when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__append_only();
+  when (current_setting('ledger.posting', true) is distinct from 'on')
+    execute function ledger_private.tg__append_only();
 --! Included functions/ledger_private/triggers/tg_wallets__status_only.sql
 create or replace function ledger_private.tg_wallets__status_only()
 returns trigger
@@ -226,13 +232,14 @@ comment on function ledger_private.tg_wallets__status_only is 'Refuses to change
 create trigger _300_status_only before update on ledger.wallets
   for each row execute function ledger_private.tg_wallets__status_only();
 
--- Whoever sees a wallet sees what belongs to it: the policies for players of other tables ask these, by a sub-select. PostgreSQL answers it by
--- a hash table of the own wallets, which spares a look-up per row.
+-- Whoever sees a wallet sees what belongs to it: the policies for players of other tables ask these, by a sub-select.
+-- PostgreSQL answers it by a hash table of the own wallets, which spares a look-up per row.
 alter table ledger.wallets enable row level security;
 -- The sub-select makes it one look-up per statement.
 create policy players_see_their_own on ledger.wallets for select to wallet_player
   using (owner_id = (select ledger_private.claimed_subject()));
-create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.wallets for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.wallets for select to wallet_auditor using (true);
 grant select on ledger.wallets to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -247,9 +254,10 @@ create table ledger.wallet_events (
   primary key (wallet_id, seq)
 );
 
-comment on table ledger.wallet_events is $$@behavior -query:resource:connection -query:resource:list -query:resource:single
+comment on table ledger.wallet_events is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
 What happened to a wallet's status: who, when and why. Append-only. Players do not see it.$$;
-comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is $$@foreignFieldName events$$;
+comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is '@foreignFieldName events';
 comment on column ledger.wallet_events.wallet_id is 'The wallet.';
 comment on column ledger.wallet_events.seq is 'Number of the event within its wallet: 1, 2, 3 and so on.';
 comment on column ledger.wallet_events.kind is 'What happened.';
@@ -266,12 +274,14 @@ create trigger _200_append_only before update or delete or truncate on ledger.wa
 
 -- Why a wallet was frozen, and by whom, is not for its player to read.
 alter table ledger.wallet_events enable row level security;
-create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.wallet_events for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.wallet_events for select to wallet_auditor using (true);
 grant select on ledger.wallet_events to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/wallets.sql
 --! Included schema/nodes.sql
--- Which wallets this database has. The rows of some of a ledger's wallets, alone in a database, are a ledger of their own.
+-- Which wallets this database has. The rows of some of a ledger's wallets, alone in a database, are a ledger of their
+-- own.
 create table ledger_private.node_ranges (
   first_id uuid primary key,
   last_id uuid not null,
@@ -279,27 +289,27 @@ create table ledger_private.node_ranges (
 );
 
 comment on table ledger_private.node_ranges is
-$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has all of them. A transfer
-with a wallet outside of the ranges has one entry here, and the other side is the account elsewhere. The owner writes them, before
-the wallets are brought here.$$;
+$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has
+all of them. A transfer with a wallet outside of the ranges has one entry here, and the other side is the account
+elsewhere. The owner writes them, before the wallets are brought here.$$;
 comment on column ledger_private.node_ranges.first_id is 'The first id of the range.';
 comment on column ledger_private.node_ranges.last_id is 'The last id of the range.';
 
 grant select on ledger_private.node_ranges to wallet_auditor, wallet_job;
 --! EndIncluded schema/nodes.sql
 --! Included schema/entries.sql
--- The log: a row for each movement and each player's wallet that it touches, with what it left in that wallet. The newest row of a wallet is
--- its balance. The row of the wallet that acted carries the request. What the house's accounts have is the sum of the rows that name them.
+-- The log: a row for each movement and each player's wallet that it touches, with what it left in that wallet. The
+-- newest row of a wallet is its balance. The row of the wallet that acted carries the request. What the house's
+-- accounts have is the sum of the rows that name them.
 create type ledger.transfer_kind as enum (
   'top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry',
   'opening', 'exchange', 'adjustment', 'debt', 'collection', 'forgiveness', 'merge'
 );
-comment on type ledger.transfer_kind is
-  'What a movement is. The kinds after expiry are not booked yet.';
+comment on type ledger.transfer_kind is 'What a movement is. The kinds after expiry are not booked yet.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
--- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what is not bonus and what is
--- not reserved are columns too.
+-- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what
+-- is not bonus and what is not reserved are columns too.
 create domain ledger.units as bigint constraint units_are_not_negative check (value >= 0);
 comment on domain ledger.units is 'Minor units of an asset, of which nobody can have less than none.';
 grant usage on type ledger.units to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -339,12 +349,13 @@ create table ledger.entries (
   hash bytea not null,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
-  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the model and gives GraphQL the
-  -- relation.
+  -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the
+  -- model and gives GraphQL the relation.
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the same, the later one counts.
+-- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the
+-- same, the later one counts.
 create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
 -- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the primary key, and would go on to read
 -- whole wallets until the next ANALYZE.
@@ -354,21 +365,29 @@ create unique index entries_transfer_id_idx on ledger.entries (transfer_id) wher
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
 create index entries_xid_transfer_id_idx on ledger.entries (xid, transfer_id) where actor is not null;
 -- A hold ends once.
-create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, hold_id) where hold_id is not null and kind <> 'hold';
+create unique index entries_hold_closed_once_idx on ledger.entries (wallet_id, hold_id) where hold_id is not null
+  and kind <> 'hold';
 
 comment on table ledger.entries is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list
-One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the balance.$$;
-comment on constraint entries_wallet_id_fkey on ledger.entries is $$@foreignFieldName entries$$;
+One line of a wallet's history, with the balances as that line left them. Append-only; the newest line is the
+balance.$$;
+comment on constraint entries_wallet_id_fkey on ledger.entries is '@foreignFieldName entries';
 comment on column ledger.entries.wallet_id is 'The wallet whose history this is a line of.';
-comment on column ledger.entries.transfer_id is 'The movement. The two lines of a movement between players have the same.';
+comment on column ledger.entries.transfer_id is
+  'The movement. The two lines of a movement between players have the same.';
 comment on column ledger.entries.seq is 'Number of the line within its wallet: 1, 2, 3 and so on without gaps.';
-comment on column ledger.entries.amount is 'The amount moved, in minor units; 0 where credits were only reserved or freed.';
+comment on column ledger.entries.amount is
+  'The amount moved, in minor units; 0 where credits were only reserved or freed.';
 comment on column ledger.entries.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
-comment on column ledger.entries.held_amount is 'Change of the reserved credits, in minor units; negative where a reservation ended.';
-comment on column ledger.entries.balance is 'Balance after this line, in minor units, reserved and bonus credits included.';
-comment on column ledger.entries.bonus_balance is 'The part of the balance that is bonus credits, after this line, in minor units.';
-comment on column ledger.entries.held_balance is 'The part of the balance that is reserved, after this line, in minor units.';
+comment on column ledger.entries.held_amount is
+  'Change of the reserved credits, in minor units; negative where a reservation ended.';
+comment on column ledger.entries.balance is
+  'Balance after this line, in minor units, reserved and bonus credits included.';
+comment on column ledger.entries.bonus_balance is
+  'The part of the balance that is bonus credits, after this line, in minor units.';
+comment on column ledger.entries.held_balance is
+  'The part of the balance that is reserved, after this line, in minor units.';
 comment on column ledger.entries.paid_balance is $$@behavior -*
 The part of the balance that is not bonus credits, after this line, in minor units.$$;
 comment on column ledger.entries.free_balance is $$@behavior -*
@@ -376,7 +395,8 @@ The part of the balance that is not reserved, after this line, in minor units.$$
 comment on column ledger.entries.topped_up_total is 'All credits ever bought, after this line, in minor units.';
 comment on column ledger.entries.granted_total is 'All bonus credits ever granted, after this line, in minor units.';
 comment on column ledger.entries.spent_total is 'All credits ever spent, after this line, in minor units.';
-comment on column ledger.entries.sent_total is 'All credits ever sent to other players, after this line, in minor units.';
+comment on column ledger.entries.sent_total is
+  'All credits ever sent to other players, after this line, in minor units.';
 comment on column ledger.entries.created_at is 'When it was booked; never earlier than the line before it.';
 comment on column ledger.entries.xid is $$@behavior -*
 The transaction that wrote it: its place in the feed, within an epoch. No fact of the movement, and not in its hash.$$;
@@ -385,11 +405,13 @@ comment on column ledger.entries.debit is
   'The account that the amount leaves: player, which is this wallet or the other of the movement, or the house''s.';
 comment on column ledger.entries.credit is 'The account that the amount reaches.';
 comment on column ledger.entries.actor is $$@behavior -*
-Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted, and only there.$$;
+Who called: the token's role and subject, or db: and the database login. Not null in the line of the wallet that acted,
+and only there.$$;
 comment on column ledger.entries.idem_key is $$@behavior -*
 The caller's idempotency key, unique within the wallet for ever; null where the system booked.$$;
 comment on column ledger.entries.to_wallet is $$@behavior -*
-The other player's wallet, where the movement is between two. The line there does not name this one: who sent is not for who received.$$;
+The other player's wallet, where the movement is between two. The line there does not name this one: who sent is not for
+who received.$$;
 comment on column ledger.entries.to_seq is $$@behavior -*
 The number of the line there.$$;
 comment on column ledger.entries.requested_amount is $$@behavior -*
@@ -416,7 +438,8 @@ create trigger _200_append_only before update or delete or truncate on ledger.en
 alter table ledger.entries enable row level security;
 create policy players_see_their_own on ledger.entries for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = entries.wallet_id));
-create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.entries for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.entries for select to wallet_auditor using (true);
 grant select on ledger.entries to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -469,7 +492,7 @@ as $$
 $$;
 
 comment on function ledger_private.received_from_elsewhere is
-$$The received entries of movements whose acting wallets another database has; none where all wallets are here.$$;
+  'The received entries of movements whose acting wallets another database has; none where all wallets are here.';
 
 grant execute on function ledger_private.received_from_elsewhere to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/received_from_elsewhere.sql
@@ -484,7 +507,7 @@ as $$
 $$;
 
 comment on function ledger_private.is_from_elsewhere is
-'Whether an entry is one that was received from a wallet of another database.';
+  'Whether an entry is one that was received from a wallet of another database.';
 
 grant execute on function ledger_private.is_from_elsewhere to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/is_from_elsewhere.sql
@@ -500,7 +523,7 @@ as $$
 $$;
 
 comment on function ledger_private.movements is
-'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
+  'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
 
 grant execute on function ledger_private.movements to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/movements.sql
@@ -519,8 +542,9 @@ as $$
 $$;
 
 comment on function ledger_private.accounts_here is
-$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
-Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
+$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's
+wallet, that side is elsewhere. Of a movement, the entry that counts is the acting one, and the received one where
+another database has that (is_from_elsewhere).$$;
 
 grant execute on function ledger_private.accounts_here to wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/accounts_here.sql
@@ -546,8 +570,9 @@ comment on view ledger.transfers is $$@primaryKey id
 @foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 @foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 @behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
-One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each player's wallet that it
-touches: two where it is between players, otherwise one, and the other side is an account of the house.$$;
+One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
+player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
+house.$$;
 comment on column ledger.transfers.id is 'Time-ordered id of the movement.';
 comment on column ledger.transfers.wallet_id is $$@notNull
 The wallet the call acted for: the scope of its idempotency key.$$;
@@ -555,11 +580,14 @@ comment on column ledger.transfers.idem_key is
   'The caller''s idempotency key, unique within the wallet for ever; null only for what the system books itself.';
 comment on column ledger.transfers.kind is $$@notNull
 What the movement is.$$;
-comment on column ledger.transfers.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
+comment on column ledger.transfers.debit_wallet_id is
+  'The wallet of the debit entry; null where that side is the house''s.';
 comment on column ledger.transfers.debit_seq is 'The debit entry''s number within its wallet.';
-comment on column ledger.transfers.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
+comment on column ledger.transfers.credit_wallet_id is
+  'The wallet of the credit entry; null where that side is the house''s.';
 comment on column ledger.transfers.credit_seq is 'The credit entry''s number within its wallet.';
-comment on column ledger.transfers.requested_amount is 'The amount as the caller asked for it, in minor units; null where it asked for all.';
+comment on column ledger.transfers.requested_amount is
+  'The amount as the caller asked for it, in minor units; null where it asked for all.';
 comment on column ledger.transfers.amount is $$@notNull
 The amount moved, or reserved by a hold and freed by a release, in minor units of the asset.$$;
 comment on column ledger.transfers.bonus_amount is $$@notNull
@@ -587,15 +615,18 @@ create view ledger.journal with (security_invoker) as
   where e.amount > 0;
 
 comment on view ledger.journal is $$@behavior -*
-The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit side and one on the credit side. So
-for each asset both sides have the same sum. Reservations move nothing and have no lines.$$;
+The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit
+side and one on the credit side. So for each asset both sides have the same sum. Reservations move nothing and have
+no lines.$$;
 comment on column ledger.journal.transfer_id is 'The movement.';
 comment on column ledger.journal.created_at is 'When it was booked.';
 comment on column ledger.journal.kind is 'What the movement is.';
 comment on column ledger.journal.asset_code is 'The asset.';
 comment on column ledger.journal.side is 'Debit or credit.';
-comment on column ledger.journal.account is 'The account that is debited or credited: player, elsewhere, or one of the house''s.';
-comment on column ledger.journal.wallet_id is 'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
+comment on column ledger.journal.account is
+  'The account that is debited or credited: player, elsewhere, or one of the house''s.';
+comment on column ledger.journal.wallet_id is
+  'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
 comment on column ledger.journal.amount is 'The amount moved, in minor units.';
 comment on column ledger.journal.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
 grant select on ledger.journal to wallet_auditor, wallet_job;
@@ -618,18 +649,21 @@ create table ledger.holds (
   constraint holds_bonus_amount_is_part_of_amount check (amount > 0 and bonus_amount between 0 and amount),
   constraint holds_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
--- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer one. A hold is looked up
--- by this one, by the other all that a wallet had.
+-- Made last: of two indexes that seem equal to it, where nothing is known of the table yet, the planner takes the newer
+-- one. A hold is looked up by this one, by the other all that a wallet had.
 alter table ledger.holds add primary key (wallet_id, id);
--- Which holds had expired by an instant, of a wallet that has had many. Newer still, but partial: other look-ups cannot take it.
+-- Which holds had expired by an instant, of a wallet that has had many. Newer still, but partial: other look-ups cannot
+-- take it.
 create index holds_wallet_id_expires_at_idx on ledger.holds (wallet_id, expires_at) where expires_at is not null;
 
 comment on table ledger.holds is $$@behavior -query:resource:connection -query:resource:list
 @foreignKey (id) references transfers (id)|@fieldName transfer|@forwardDescription The movement that placed it.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 A reservation of credits. Append-only: it is open until a capture or a release names it, or until it expires.$$;
-comment on constraint holds_wallet_id_fkey on ledger.holds is $$@behavior -manyRelation:resource:connection -manyRelation:resource:list
+comment on constraint holds_wallet_id_fkey on ledger.holds is
+$$@behavior -manyRelation:resource:connection -manyRelation:resource:list
 @forwardDescription The wallet whose credits it reserves.$$;
-comment on constraint holds_wallet_id_seq_key on ledger.holds is $$@behavior -query:resource:single -singularRelation:resource:single$$;
+comment on constraint holds_wallet_id_seq_key on ledger.holds is
+  '@behavior -query:resource:single -singularRelation:resource:single';
 comment on column ledger.holds.wallet_id is 'The wallet whose credits it reserves.';
 comment on column ledger.holds.id is 'The hold, and the transfer that placed it.';
 comment on column ledger.holds.seq is 'The wallet''s entry that placed it.';
@@ -646,12 +680,13 @@ create trigger _200_append_only before update or delete or truncate on ledger.ho
 alter table ledger.holds enable row level security;
 create policy players_see_their_own on ledger.holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = holds.wallet_id));
-create policy services_see_every_player on ledger.holds for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.holds for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.holds for select to wallet_auditor using (true);
 grant select on ledger.holds to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
--- A work list: an index of what is open, whose rows are removed. It decides nothing: whether a hold is open, the rows above say;
--- ledger_verify() proves the list against them.
+-- A work list: an index of what is open, whose rows are removed. It decides nothing: whether a hold is open, the rows
+-- above say; ledger_verify() proves the list against them.
 create table ledger_private.open_holds (
   wallet_id uuid not null,
   hold_id uuid not null,
@@ -667,14 +702,16 @@ alter table ledger_private.open_holds
   set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_holds for each statement
-  when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
+  when (current_setting('ledger.posting', true) is distinct from 'on')
+    execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_holds
   for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_holds enable row level security;
 create policy players_see_their_own on ledger_private.open_holds for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = open_holds.wallet_id));
-create policy services_see_every_player on ledger_private.open_holds for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger_private.open_holds for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger_private.open_holds for select to wallet_auditor using (true);
 grant select on ledger_private.open_holds to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/holds.sql
@@ -690,11 +727,13 @@ create table ledger.bonus_lots (
   constraint bonus_lots_entry_fkey foreign key (wallet_id, seq) references ledger.entries (wallet_id, seq) not enforced
 );
 
--- What a balance at an instant has to leave out. (With the number too: a single lot is looked up by it as well, among many of one expiry.)
+-- What a balance at an instant has to leave out. (With the number too: a single lot is looked up by it as well, among
+-- many of one expiry.)
 create index bonus_lots_wallet_id_expires_at_seq_idx on ledger.bonus_lots (wallet_id, expires_at, seq);
 
 comment on table ledger.bonus_lots is $$@behavior -*
-Bonus credits that arrived with one expiry, by a bonus or a transfer. Append-only. Bonus credits that do not expire are in no lot.$$;
+Bonus credits that arrived with one expiry, by a bonus or a transfer. Append-only. Bonus credits that do not expire are
+in no lot.$$;
 comment on column ledger.bonus_lots.wallet_id is 'The wallet where they arrived.';
 comment on column ledger.bonus_lots.seq is 'The wallet''s entry with which they arrived.';
 comment on column ledger.bonus_lots.expires_at is 'From when they cannot be spent any more.';
@@ -708,7 +747,8 @@ create trigger _200_append_only before update or delete or truncate on ledger.bo
 alter table ledger.bonus_lots enable row level security;
 create policy players_see_their_own on ledger.bonus_lots for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = bonus_lots.wallet_id));
-create policy services_see_every_player on ledger.bonus_lots for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.bonus_lots for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.bonus_lots for select to wallet_auditor using (true);
 grant select on ledger.bonus_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -727,23 +767,29 @@ create table ledger.bonus_lot_draws (
   constraint bonus_lot_draws_held_balance_is_part_of_balance check (held_balance between 0 and balance),
   constraint bonus_lot_draws_lot_fkey foreign key (wallet_id, lot_seq, expires_at)
     references ledger.bonus_lots (wallet_id, seq, expires_at) not enforced,
-  constraint bonus_lot_draws_entry_fkey foreign key (wallet_id, seq) references ledger.entries (wallet_id, seq) not enforced,
-  constraint bonus_lot_draws_hold_fkey foreign key (wallet_id, hold_id) references ledger.holds (wallet_id, id) not enforced
+  constraint bonus_lot_draws_entry_fkey foreign key (wallet_id, seq)
+    references ledger.entries (wallet_id, seq) not enforced,
+  constraint bonus_lot_draws_hold_fkey foreign key (wallet_id, hold_id)
+    references ledger.holds (wallet_id, id) not enforced
 );
 
--- What an entry drew. (With the wallet first, it would be taken for the newest row of a lot too, which the primary key finds at once.)
+-- What an entry drew. (With the wallet first, it would be taken for the newest row of a lot too, which the primary key
+-- finds at once.)
 create index bonus_lot_draws_seq_wallet_id_idx on ledger.bonus_lot_draws (seq, wallet_id);
 
 comment on table ledger.bonus_lot_draws is $$@behavior -*
-What an entry of the wallet drew from a lot, reserved of it, or gave back to it. Append-only; the newest one says what is left.$$;
+What an entry of the wallet drew from a lot, reserved of it, or gave back to it. Append-only; the newest one says what
+is left.$$;
 comment on column ledger.bonus_lot_draws.wallet_id is 'The wallet.';
 comment on column ledger.bonus_lot_draws.lot_seq is 'The lot: the entry with which it arrived,';
 comment on column ledger.bonus_lot_draws.expires_at is 'and its expiry.';
 comment on column ledger.bonus_lot_draws.seq is 'The wallet''s entry that drew.';
 comment on column ledger.bonus_lot_draws.hold_id is 'The hold that it was reserved for or freed from.';
-comment on column ledger.bonus_lot_draws.amount is 'Credits taken out of the lot, in minor units; negative where a reversal gave them back.';
+comment on column ledger.bonus_lot_draws.amount is
+  'Credits taken out of the lot, in minor units; negative where a reversal gave them back.';
 comment on column ledger.bonus_lot_draws.held_amount is 'Change of what holds reserve of the lot, in minor units.';
-comment on column ledger.bonus_lot_draws.balance is 'What is left in the lot after it, reserved credits included, in minor units.';
+comment on column ledger.bonus_lot_draws.balance is
+  'What is left in the lot after it, reserved credits included, in minor units.';
 comment on column ledger.bonus_lot_draws.held_balance is 'What holds reserve of the lot after it, in minor units.';
 
 create trigger _100_guard_insert before insert on ledger.bonus_lot_draws
@@ -754,7 +800,8 @@ create trigger _200_append_only before update or delete or truncate on ledger.bo
 alter table ledger.bonus_lot_draws enable row level security;
 create policy players_see_their_own on ledger.bonus_lot_draws for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = bonus_lot_draws.wallet_id));
-create policy services_see_every_player on ledger.bonus_lot_draws for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger.bonus_lot_draws for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger.bonus_lot_draws for select to wallet_auditor using (true);
 grant select on ledger.bonus_lot_draws to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
@@ -768,7 +815,8 @@ create table ledger_private.open_lots (
   primary key (wallet_id, expires_at, lot_seq)
 );
 
--- All of them: where the list was empty when it was last looked at, an index of the due ones alone would be read as a whole for each wallet.
+-- All of them: where the list was empty when it was last looked at, an index of the due ones alone would be read as a
+-- whole for each wallet.
 create index open_lots_due_at_idx on ledger_private.open_lots (due_at);
 comment on table ledger_private.open_lots is 'The lots with credits left in them.';
 
@@ -777,14 +825,16 @@ alter table ledger_private.open_lots
   set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
 create trigger _100_guard_write before insert or update or delete on ledger_private.open_lots for each statement
-  when (current_setting('ledger.posting', true) is distinct from 'on') execute function ledger_private.tg__guard_insert();
+  when (current_setting('ledger.posting', true) is distinct from 'on')
+    execute function ledger_private.tg__guard_insert();
 create trigger _200_guard_truncate before truncate on ledger_private.open_lots
   for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.open_lots enable row level security;
 create policy players_see_their_own on ledger_private.open_lots for select to wallet_player
   using (exists (select from ledger.wallets w where w.id = open_lots.wallet_id));
-create policy services_see_every_player on ledger_private.open_lots for select to wallet_service, wallet_operator, wallet_job using (true);
+create policy services_see_every_player on ledger_private.open_lots for select to wallet_service, wallet_operator,
+  wallet_job using (true);
 create policy auditors_see_all on ledger_private.open_lots for select to wallet_auditor using (true);
 grant select on ledger_private.open_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/lots.sql
@@ -815,7 +865,8 @@ create trigger _200_guard_truncate before truncate on ledger_private.unsettled_w
   for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger_private.unsettled_wallets enable row level security;
-create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor, wallet_job using (true);
+create policy auditors_and_jobs_see_all on ledger_private.unsettled_wallets for select to wallet_auditor,
+  wallet_job using (true);
 grant select on ledger_private.unsettled_wallets to wallet_auditor, wallet_job;
 
 create type ledger.unsettled_wallet as (
@@ -852,19 +903,25 @@ create table ledger.asset_limits (
   primary key (asset_code, seq)
 );
 
-comment on table ledger.asset_limits is $$@behavior -query:resource:connection -query:resource:list -query:resource:single
+comment on table ledger.asset_limits is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
 Limits of an asset, for each wallet of it. Append-only: the newest are in force.$$;
 comment on constraint asset_limits_asset_code_fkey on ledger.asset_limits is $$@fieldName asset
 @behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 comment on column ledger.asset_limits.asset_code is 'The asset.';
 comment on column ledger.asset_limits.seq is 'Number of the setting within its asset: 1, 2, 3 and so on.';
-comment on column ledger.asset_limits.max_spend is 'The largest single spend or capture, in minor units; null for none.';
-comment on column ledger.asset_limits.max_balance is 'The largest balance that credits may lead to, in minor units; null for none.';
-comment on column ledger.asset_limits.max_daily_top_up is 'The largest total of top-ups within 24 hours, in minor units; null for none.';
-comment on column ledger.asset_limits.max_daily_bonus is 'The largest total of bonuses within 24 hours, in minor units; null for none.';
+comment on column ledger.asset_limits.max_spend is
+  'The largest single spend or capture, in minor units; null for none.';
+comment on column ledger.asset_limits.max_balance is
+  'The largest balance that credits may lead to, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_top_up is
+  'The largest total of top-ups within 24 hours, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_bonus is
+  'The largest total of bonuses within 24 hours, in minor units; null for none.';
 comment on column ledger.asset_limits.max_daily_spend is
   'The largest total of spends and captures within 24 hours, in minor units; null for none.';
-comment on column ledger.asset_limits.actor is 'Who set them: the token''s role and subject, or db: and the database login.';
+comment on column ledger.asset_limits.actor is
+  'Who set them: the token''s role and subject, or db: and the database login.';
 comment on column ledger.asset_limits.created_at is 'When.';
 comment on column ledger.asset_limits.hash is $$@behavior -*
 SHA-256 over the hash before it, which is the asset's for the first, and every other fact.$$;
@@ -881,8 +938,8 @@ create policy staff_sees_all on ledger.asset_limits for select
 grant select on ledger.asset_limits to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/limits.sql
 --! Included schema/feed.sql
--- The feed of transfers for other systems. A transfer's place in it is the transaction that wrote it, and these are numbered by the cluster:
--- each place that the ledger is moved to is an epoch.
+-- The feed of transfers for other systems. A transfer's place in it is the transaction that wrote it, and these are
+-- numbered by the cluster: each place that the ledger is moved to is an epoch.
 create table ledger.feed_epochs (
   epoch int primary key,
   system_identifier bigint not null,
@@ -891,7 +948,8 @@ create table ledger.feed_epochs (
 );
 
 comment on table ledger.feed_epochs is $$@behavior -*
-The places where the ledger has lived: the ids of transactions, which order the feed, are those of the newest. Append-only.$$;
+The places where the ledger has lived: the ids of transactions, which order the feed, are those of the newest.
+Append-only.$$;
 comment on column ledger.feed_epochs.epoch is 'Number of the epoch: 1, 2, 3 and so on.';
 comment on column ledger.feed_epochs.system_identifier is 'Of the cluster, as pg_control_system() names it.';
 comment on column ledger.feed_epochs.started_at is 'When it began.';
@@ -902,7 +960,8 @@ create trigger _100_guard_insert before insert on ledger.feed_epochs
 create trigger _200_append_only before update or delete or truncate on ledger.feed_epochs
   for each statement execute function ledger_private.tg__append_only();
 
--- These fire where replication, or a restore in its name, writes rows: what was written elsewhere has no place in the feed yet.
+-- These fire where replication, or a restore in its name, writes rows: what was written elsewhere has no place in the
+-- feed yet.
 create trigger _100_arrived before insert on ledger.feed_epochs
   for each row execute function ledger_private.tg_feed_epochs__arrived();
 alter table ledger.feed_epochs enable replica trigger _100_arrived;
@@ -948,9 +1007,11 @@ comment on column ledger.event.amount is $$@notNull
 The amount moved, in minor units; reserved or freed, where it is a hold or its release.$$;
 comment on column ledger.event.bonus_amount is $$@notNull
 The part of it that was bonus credits.$$;
-comment on column ledger.event.debit_wallet_id is 'The wallet of the debit entry; null where that side is the house''s.';
+comment on column ledger.event.debit_wallet_id is
+  'The wallet of the debit entry; null where that side is the house''s.';
 comment on column ledger.event.debit_seq is 'The number of that entry within its wallet.';
-comment on column ledger.event.credit_wallet_id is 'The wallet of the credit entry; null where that side is the house''s.';
+comment on column ledger.event.credit_wallet_id is
+  'The wallet of the credit entry; null where that side is the house''s.';
 comment on column ledger.event.credit_seq is 'The number of that entry within its wallet.';
 comment on column ledger.event.reverses is 'The transfer that this one reverses, if it is a reversal.';
 comment on column ledger.event.hold_id is 'The hold that this one opened, captured or released.';
@@ -965,8 +1026,8 @@ When it was booked.$$;
 grant usage on type ledger.event to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/feed.sql
 --! Included schema/blocks.sql
--- Blocks: each closes what was committed since the one before. A block carries a seal, by which hashes kept elsewhere prove the ledger, and the
--- totals of the house's accounts.
+-- Blocks: each closes what was committed since the one before. A block carries a seal, by which hashes kept elsewhere
+-- prove the ledger, and the totals of the house's accounts.
 create table ledger.blocks (
   seq bigint primary key,
   entries bigint not null,
@@ -984,8 +1045,8 @@ create table ledger.blocks (
 );
 
 comment on table ledger.blocks is $$@behavior -*
-Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash of the block before.
-Append-only; kept elsewhere too, they show what a recomputed chain of hashes does not.$$;
+Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash
+of the block before. Append-only; kept elsewhere too, they show what a recomputed chain of hashes does not.$$;
 comment on column ledger.blocks.seq is 'Number of the block: 1, 2, 3 and so on without gaps.';
 comment on column ledger.blocks.entries is 'How many entries it closes that none before it did.';
 comment on column ledger.blocks.wallets is 'How many wallets they are of.';
@@ -995,9 +1056,10 @@ comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_t
 comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block.';
 comment on column ledger.blocks.snapshot is
-  'Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else.
-(A pg_snapshot.)';
-comment on column ledger.blocks.xid is 'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
+$$Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
+pg_snapshot.)$$;
+comment on column ledger.blocks.xid is
+  'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
 comment on column ledger.blocks.epoch is 'The epoch of the feed in which ids of transactions are to be read.';
 comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes after it.';
 comment on column ledger.blocks.final_until is
@@ -1036,8 +1098,8 @@ comment on column ledger.house_totals.debit is 'The account that they debit.';
 comment on column ledger.house_totals.credit is 'The account that they credit.';
 comment on column ledger.house_totals.block_seq is 'The block.';
 comment on column ledger.house_totals.quarter is
-$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where it is earlier: they came
-late.$$;
+$$The quarter of an hour (UTC) in which they were booked, by its start; that of final_until of the block before, where
+it is earlier: they came late.$$;
 comment on column ledger.house_totals.movements is 'How many they are.';
 comment on column ledger.house_totals.amount is 'What they moved, in minor units.';
 comment on column ledger.house_totals.bonus_amount is 'The part of it that was bonus credits.';
@@ -1083,7 +1145,8 @@ grant select on ledger.block_heads to wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is
-  'What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all verifications.';
+$$What is chained beside the entries and closed by blocks: a wallet with its events, an asset with its limits, all
+verifications.$$;
 grant usage on type ledger_private.record_chain to wallet_auditor;
 
 create table ledger.block_records (
@@ -1155,7 +1218,8 @@ comment on column ledger.verifications.started_at is 'When it began: it saw the 
 comment on column ledger.verifications.finished_at is 'When it ended.';
 comment on column ledger.verifications.findings is 'How many broken rules it found; 0 where the ledger was sound.';
 comment on column ledger.verifications.block_seq is 'The newest block it proved; null where there was none.';
-comment on column ledger.verifications.kept_seals is 'How many blocks that were kept elsewhere it was given, and looked for.';
+comment on column ledger.verifications.kept_seals is
+  'How many blocks that were kept elsewhere it was given, and looked for.';
 comment on column ledger.verifications.actor is 'Who asked for it.';
 comment on column ledger.verifications.hash is 'SHA-256 over the hash before it and every other fact.';
 
@@ -1227,7 +1291,8 @@ create type ledger.receipt as (
   created_at timestamptz
 );
 comment on type ledger.receipt is
-  'What a booking did, and the acting wallet as that booking left it. Repeating the call with the same key returns the same receipt.';
+$$What a booking did, and the acting wallet as that booking left it. Repeating the call with the same key returns the
+same receipt.$$;
 comment on column ledger.receipt.transfer_id is $$@notNull
 The movement.$$;
 comment on column ledger.receipt.wallet_id is $$@notNull
@@ -1247,8 +1312,8 @@ The part of the balance that is bonus credits.$$;
 comment on column ledger.receipt.held_balance is $$@notNull
 The part of the balance that is reserved.$$;
 comment on column ledger.receipt.available is $$@notNull
-What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it gave back and that had
-expired, which the same transaction books to breakage.$$;
+What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it
+gave back and that had expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.hold_id is 'The hold it opened, captured or released, if any.';
 comment on column ledger.receipt.replayed is $$@notNull
 True where the key had been used before and nothing was booked now.$$;
@@ -1271,7 +1336,8 @@ grant usage on type ledger.refusal to wallet_player, wallet_service, wallet_oper
 create type ledger.outcome as (receipt ledger.receipt, refusal ledger.refusal);
 comment on type ledger.outcome is 'What came of one of many calls: its receipt, or else its refusal.';
 comment on column ledger.outcome.receipt is 'What was booked; null where it was refused.';
-comment on column ledger.outcome.refusal is 'Why it was refused, as its single call would have been; null where it was booked.';
+comment on column ledger.outcome.refusal is
+  'Why it was refused, as its single call would have been; null where it was booked.';
 grant usage on type ledger.outcome to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_request as (
@@ -1290,7 +1356,8 @@ comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release or reversal.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer, the one they leave.$$;
-comment on column ledger.wallet_request.counterparty_id is 'The wallet that a transfer arrives in; of other kinds, none.';
+comment on column ledger.wallet_request.counterparty_id is
+  'The wallet that a transfer arrives in; of other kinds, none.';
 comment on column ledger.wallet_request.amount is
   'Minor units, 1 to 1000000000000000. A capture or reversal without one is of all that there is; a release has none.';
 comment on column ledger.wallet_request.idem_key is $$@notNull
@@ -1311,7 +1378,8 @@ create type ledger.wallet_balance as (
 );
 comment on type ledger.wallet_balance is 'A wallet''s balances at one moment, in minor units.';
 comment on column ledger.wallet_balance.balance is $$@notNull
-All credits by the newest entry, in minor units: with reserved and bonus credits, and with what has expired since and is not booked yet.$$;
+All credits by the newest entry, in minor units: with reserved and bonus credits, and with what has expired since and is
+not booked yet.$$;
 comment on column ledger.wallet_balance.bonus_balance is $$@notNull
 The part of the balance that is bonus credits, by the newest entry.$$;
 comment on column ledger.wallet_balance.held_balance is $$@notNull
@@ -1331,7 +1399,8 @@ create type ledger.wallet_statement as (
   opening ledger.wallet_balance,
   closing ledger.wallet_balance
 );
-comment on type ledger.wallet_statement is 'A wallet at both ends of a period: opening + the entries of the period = closing.';
+comment on type ledger.wallet_statement is
+  'A wallet at both ends of a period: opening + the entries of the period = closing.';
 comment on column ledger.wallet_statement.wallet_id is $$@notNull
 The wallet.$$;
 comment on column ledger.wallet_statement.from_time is $$@notNull
@@ -1342,7 +1411,8 @@ comment on column ledger.wallet_statement.opening is $$@notNull
 What the entries before from_time left.$$;
 comment on column ledger.wallet_statement.closing is $$@notNull
 What the entries before to_time left.$$;
-grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator,
+  wallet_auditor, wallet_job;
 
 create type ledger.credit_source as enum ('paid', 'bonus', 'expiring_bonus');
 comment on type ledger.credit_source is
@@ -1463,7 +1533,8 @@ comment on column gateway.rate_limits.expire is 'The end of the window, in milli
 
 grant select, insert, update, delete on gateway.rate_limits to wallet_gateway;
 
--- A lock of this table says which process polls. Any login can take an advisory lock; only the worker's can take this one.
+-- A lock of this table says which process polls. Any login can take an advisory lock; only the worker's can take this
+-- one.
 create table gateway.poller_turn ();
 comment on table gateway.poller_turn is 'Has no rows: whoever holds its lock polls the feed.';
 --! EndIncluded schema/gateway.sql
@@ -1481,7 +1552,7 @@ as $$
 $$;
 
 comment on function ledger_private.in_utc is
-$$An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.$$;
+  'An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.';
 
 grant execute on function ledger_private.in_utc
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -1512,7 +1583,8 @@ as $$
   select ledger_private.uuid_v8(sha256(array_send(array['ledger.asset.v1', convert_to(code, 'UTF8')])))
 $$;
 
-comment on function ledger_private.asset_id is 'The id under which an asset with its limits is sealed: derived from its code.';
+comment on function ledger_private.asset_id is
+  'The id under which an asset with its limits is sealed: derived from its code.';
 
 grant execute on function ledger_private.asset_id to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_id.sql
@@ -1526,7 +1598,7 @@ immutable
 return row(code, message, detail, hint)::ledger.refusal;
 
 comment on function ledger_private.refusal is
-$$A refusal: its SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.$$;
+  'A refusal: its SQLSTATE, one factual line, the facts as JSON (amounts as strings), and what to do about it.';
 
 grant execute on function ledger_private.refusal
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -1553,7 +1625,8 @@ end
 $$;
 
 comment on function ledger_private.refuse is
-$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked wallets: above READ COMMITTED what was read of them may be stale, and then the call ends with 40001.$$;
+$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked
+wallets: above READ COMMITTED what was read of them may be stale, and then the call ends with 40001.$$;
 
 grant execute on function ledger_private.refuse
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -1563,7 +1636,8 @@ create or replace function ledger_private.invalid_argument(argument text, hint t
 returns ledger.refusal
 language sql
 immutable
-return ledger_private.refusal('WLARG', format('invalid argument: %s', argument), jsonb_build_object('argument', argument) || facts, hint);
+return ledger_private.refusal('WLARG', format('invalid argument: %s', argument),
+  jsonb_build_object('argument', argument) || facts, hint);
 
 comment on function ledger_private.invalid_argument is
   'WLARG: an argument is out of its bounds, named as the function names it.';
@@ -1591,7 +1665,8 @@ language sql
 immutable
 -- No longer than a code can be: an answer does not repeat a megabyte.
 return ledger_private.refusal('WLNOA', format('asset not found: %s', left(asset_code, 64)),
-  jsonb_build_object('asset_code', left(asset_code, 64)), 'An operator creates assets with asset_create(code, name, scale).');
+  jsonb_build_object('asset_code', left(asset_code, 64)),
+    'An operator creates assets with asset_create(code, name, scale).');
 
 comment on function ledger_private.asset_not_found is 'WLNOA: an asset is not there.';
 --! EndIncluded functions/ledger_private/refusals/asset_not_found.sql
@@ -1605,8 +1680,7 @@ return case when from_asset <> to_asset then
     jsonb_build_object('from_asset', from_asset, 'to_asset', to_asset), 'Move credits between wallets of one asset.')
 end;
 
-comment on function ledger_private.asset_mismatch is
-$$WLAST: two wallets have different assets.$$;
+comment on function ledger_private.asset_mismatch is 'WLAST: two wallets have different assets.';
 --! EndIncluded functions/ledger_private/refusals/asset_mismatch.sql
 --! Included functions/ledger_private/refusals/refuse_stale.sql
 create or replace function ledger_private.refuse_stale()
@@ -1634,12 +1708,13 @@ begin
   if current_setting('transaction_isolation') = 'read committed' then
     return;
   end if;
-  -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL answers
-  -- 40001 where another transaction has written that entry. The exception takes the empty ones back.
+  -- Above READ COMMITTED the log may be older than the locks. An empty entry after each head finds out: PostgreSQL
+  -- answers 40001 where another transaction has written that entry. The exception takes the empty ones back.
   begin
     perform set_config('ledger.posting', 'on', true);
-    insert into ledger.entries (wallet_id, transfer_id, seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance,
-        paid_balance, free_balance, topped_up_total, granted_total, spent_total, sent_total, created_at, xid, kind, debit, credit, hash)
+    insert into ledger.entries (wallet_id, transfer_id, seq, amount, bonus_amount, held_amount, balance,
+        bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total, spent_total,
+        sent_total, created_at, xid, kind, debit, credit, hash)
       select w.id, uuidv7(), coalesce((select max(e.seq) from ledger.entries e where e.wallet_id = w.id), 0) + 1,
           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, clock_timestamp(), pg_current_xact_id(), 'hold', 'player', 'player', ''
         from unnest(wallet_ids) w (id)
@@ -1657,7 +1732,8 @@ end
 $$;
 
 comment on function ledger_private.check_snapshot is
-$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it ends the call with 40001 where that is stale. Leaves nothing behind.$$;
+$$To be called with the locked wallets before a refusal that depends on what was booked before: above READ COMMITTED it
+ends the call with 40001 where that is stale. Leaves nothing behind.$$;
 --! EndIncluded functions/ledger_private/refusals/check_snapshot.sql
 --! Included functions/ledger_private/wallets/is_key.sql
 create or replace function ledger_private.is_key(value text)
@@ -1673,7 +1749,8 @@ as $$
 $$;
 
 comment on function ledger_private.is_key is
-$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, neither the first nor the last of them white space (what Unicode calls so, whatever the locale), not all of them control characters.$$;
+$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, neither the first nor the last of them
+white space (what Unicode calls so, whatever the locale), not all of them control characters.$$;
 --! EndIncluded functions/ledger_private/wallets/is_key.sql
 --! Included functions/ledger_private/refusals/is_metadata.sql
 create or replace function ledger_private.is_metadata(value jsonb)
@@ -1687,7 +1764,7 @@ end
 $$;
 
 comment on function ledger_private.is_metadata is
-$$Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.$$;
+  'Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.';
 --! EndIncluded functions/ledger_private/refusals/is_metadata.sql
 
 -- Ids, and who is calling
@@ -1703,7 +1780,8 @@ return ledger_private.uuid_v8(sha256(array_send(array[
 ])));
 
 comment on function ledger.wallet_id is
-$$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to look it up.
+$$The id of an owner's wallet of an asset, whether it has been opened or not: derived from the two, so nobody needs to
+look it up.
 
 - ownerId: the player's account number, 1 to 200 characters.
 - assetCode: the asset, such as GOLD.$$;
@@ -1771,7 +1849,7 @@ as $$
 $$;
 
 comment on function ledger_private.metadata_hash is
-$$The hash of metadata, so that the chain is proved without them: SHA-256 over the text of the jsonb, in UTF-8.$$;
+  'The hash of metadata, so that the chain is proved without them: SHA-256 over the text of the jsonb, in UTF-8.';
 
 grant execute on function ledger_private.metadata_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/metadata_hash.sql
@@ -1818,8 +1896,8 @@ as $$
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
     array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
     array_send(array[
-      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
-      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance,
+      topped_up_total, granted_total, spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
     ]),
     array_send(array[created_at, expires_at]),
     enum_send(kind),
@@ -1832,11 +1910,12 @@ as $$
 $$;
 
 comment on function ledger_private.entry_digest is
-$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
-element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
-wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
-the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
-UTF-8; metadata is its hash. The order is for ever.$$;
+$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of
+fixed width and, before each element, its length (-1 for null), so that no two different entries have the same bytes.
+Its elements: the text ledger.entry.v2, the hash of the wallet's entry before (32 zero bytes for the first), and every
+fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format, the kind, both accounts, and
+texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8;
+metadata is its hash. The order is for ever.$$;
 
 grant execute on function ledger_private.entry_digest to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_digest.sql
@@ -1847,14 +1926,16 @@ language sql
 stable
 as $$
   select ledger_private.entry_digest(
-    previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id, seq => entry.seq,
-    amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount, balance => entry.balance,
-    bonus_balance => entry.bonus_balance, held_balance => entry.held_balance, paid_balance => entry.paid_balance,
-    free_balance => entry.free_balance, topped_up_total => entry.topped_up_total, granted_total => entry.granted_total,
-    spent_total => entry.spent_total, sent_total => entry.sent_total, created_at => entry.created_at, kind => entry.kind, debit => entry.debit,
-    credit => entry.credit, actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id,
+    seq => entry.seq, amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount,
+    balance => entry.balance, bonus_balance => entry.bonus_balance, held_balance => entry.held_balance,
+    paid_balance => entry.paid_balance, free_balance => entry.free_balance, topped_up_total => entry.topped_up_total,
+    granted_total => entry.granted_total, spent_total => entry.spent_total, sent_total => entry.sent_total,
+    created_at => entry.created_at, kind => entry.kind, debit => entry.debit, credit => entry.credit,
+    actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
     to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
-    held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id, expires_at => entry.expires_at)
+    held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id,
+    expires_at => entry.expires_at)
 $$;
 
 comment on function ledger_private.entry_hash is
@@ -1876,7 +1957,10 @@ as $$
 $$;
 
 comment on function ledger_private.record_hash is
-$$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its chain (32 zero bytes for the first) and the bytes of the row: an array of bytea as in entry_digest, first the kind of the row, numbers of eight bytes. There is a chain for each wallet (itself, then its events), for each asset (itself, then its limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
+$$The hash of a row beside the entries: SHA-256 over the text ledger.record.v1, the hash of the row before it in its
+chain (32 zero bytes for the first) and the bytes of the row: an array of bytea as in entry_digest, first the kind of
+the row, numbers of eight bytes. There is a chain for each wallet (itself, then its events), for each asset (itself,
+then its limits), one of the epochs of the feed and one of the verifications. The order is for ever.$$;
 
 grant execute on function ledger_private.record_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/record_hash.sql
@@ -1887,13 +1971,12 @@ language sql
 stable
 as $$
   select array_send(array[
-    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale), convert_to(asset.actor, 'UTF8'),
-    timestamptz_send(asset.created_at)
+    'asset', convert_to(asset.code, 'UTF8'), convert_to(asset.name, 'UTF8'), int8send(asset.scale),
+    convert_to(asset.actor, 'UTF8'), timestamptz_send(asset.created_at)
   ])
 $$;
 
-comment on function ledger_private.asset_bytes is
-$$Every fact of an asset as bytes, for its hash: see record_hash.$$;
+comment on function ledger_private.asset_bytes is 'Every fact of an asset as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.asset_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_bytes.sql
@@ -1904,14 +1987,14 @@ language sql
 stable
 as $$
   select array_send(array[
-    'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend), int8send(limits.max_balance),
-    int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus), int8send(limits.max_daily_spend),
-    convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
+    'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend),
+    int8send(limits.max_balance), int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus),
+    int8send(limits.max_daily_spend), convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
   ])
 $$;
 
 comment on function ledger_private.asset_limit_bytes is
-$$Every fact of an asset's limits as bytes, for their hash: see record_hash.$$;
+  'Every fact of an asset''s limits as bytes, for their hash: see record_hash.';
 
 grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_limit_bytes.sql
@@ -1928,7 +2011,7 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_bytes is
-$$Every fact of a wallet as bytes, but its status, which its events tell, for hashing: see record_hash.$$;
+  'Every fact of a wallet as bytes, but its status, which its events tell, for hashing: see record_hash.';
 
 grant execute on function ledger_private.wallet_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_bytes.sql
@@ -1939,13 +2022,13 @@ language sql
 stable
 as $$
   select array_send(array[
-    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind), convert_to(event.reason, 'UTF8'),
-    convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
+    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind),
+    convert_to(event.reason, 'UTF8'), convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
   ])
 $$;
 
 comment on function ledger_private.wallet_event_bytes is
-$$Every fact of a wallet's event as bytes, for its hash: see record_hash.$$;
+  'Every fact of a wallet''s event as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_event_bytes.sql
@@ -1963,7 +2046,7 @@ as $$
 $$;
 
 comment on function ledger_private.verification_bytes is
-$$Every fact of a verification as bytes, for its hash: see record_hash.$$;
+  'Every fact of a verification as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.verification_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/verification_bytes.sql
@@ -1979,7 +2062,7 @@ as $$
 $$;
 
 comment on function ledger_private.feed_epoch_bytes is
-$$Every fact of an epoch of the feed as bytes, for its hash: see record_hash.$$;
+  'Every fact of an epoch of the feed as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.feed_epoch_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/feed_epoch_bytes.sql
@@ -1995,7 +2078,8 @@ as $$
   select e.* from ledger.entries e where e.wallet_id = head.wallet_id order by e.seq desc limit 1
 $$;
 
-comment on function ledger_private.head is 'The wallet''s newest entry: what it has. No row for a wallet without entries.';
+comment on function ledger_private.head is
+  'The wallet''s newest entry: what it has. No row for a wallet without entries.';
 
 grant execute on function ledger_private.head
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -2038,7 +2122,8 @@ end
 $$;
 
 comment on function ledger_private.seq_at is
-$$The number of a wallet's newest entry at or before a time; 0 where there is none, or the caller may not see the wallet. A binary search: a wallet's time never runs backwards, and its numbers have no gaps.$$;
+$$The number of a wallet's newest entry at or before a time; 0 where there is none, or the caller may not see the
+wallet. A binary search: a wallet's time never runs backwards, and its numbers have no gaps.$$;
 
 grant execute on function ledger_private.seq_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -2055,7 +2140,7 @@ as $$
 $$;
 
 comment on function ledger_private.seq_before is
-'The number of a wallet''s newest entry booked before a time; 0 where there is none. See seq_at.';
+  'The number of a wallet''s newest entry booked before a time; 0 where there is none. See seq_at.';
 
 grant execute on function ledger_private.seq_before
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -2111,8 +2196,8 @@ as $$
 declare
   v_available bigint := head.balance - head.held_balance;
 begin
-  -- Whatever had fallen due by the newest entry was booked before it. So only holds and lots that fell due since count. What a due hold reserves
-  -- is free again, unless it has expired too.
+  -- Whatever had fallen due by the newest entry was booked before it. So only holds and lots that fell due since count.
+  -- What a due hold reserves is free again, unless it has expired too.
   if head.held_balance > 0 then
     v_available := v_available + (
       select coalesce(sum(h.amount - (
@@ -2145,8 +2230,9 @@ end
 $$;
 
 comment on function ledger_private.available_at is
-$$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance less what open holds reserve
-and less bonus credits that have expired. What is due counts at once, whether it is booked or not. Null without an entry.$$;
+$$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance
+less what open holds reserve and less bonus credits that have expired. What is due counts at once, whether it is
+booked or not. Null without an entry.$$;
 
 grant execute on function ledger_private.available_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -2193,7 +2279,8 @@ begin
     where o.wallet_id = head.wallet_id;
   -- The list of open holds is an index, not the truth: where it does not add up to the log, nothing may be built on it.
   if v_held <> head.held_balance then
-    raise exception using errcode = 'data_corrupted', message = format('the open holds of wallet %s do not add up', head.wallet_id),
+    raise exception using errcode = 'data_corrupted',
+      message = format('the open holds of wallet %s do not add up', head.wallet_id),
       hint = 'Run ledger_verify() for the wallet.';
   end if;
   return v_bonus;
@@ -2213,7 +2300,7 @@ as $$
 $$;
 
 comment on function ledger_private.bonus_part is
-$$How much of a movement is bonus credits: these leave a wallet first, as far as they are not reserved.$$;
+  'How much of a movement is bonus credits: these leave a wallet first, as far as they are not reserved.';
 --! EndIncluded functions/ledger_private/lots/bonus_part.sql
 --! Included functions/ledger_private/holds/closing_status.sql
 create or replace function ledger_private.closing_status(closing ledger.transfers)
@@ -2244,7 +2331,7 @@ immutable
 return kind in ('spend', 'transfer', 'hold', 'capture');
 
 comment on function ledger_private.leaves is
-$$Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.$$;
+  'Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.';
 --! EndIncluded functions/ledger_private/posting/leaves.sql
 --! Included functions/ledger_private/posting/house_account.sql
 create or replace function ledger_private.house_account(kind ledger.transfer_kind)
@@ -2263,7 +2350,7 @@ return case kind
 end;
 
 comment on function ledger_private.house_account is
-$$The account on the other side of the acting wallet, by kind; null for a reversal, where the original decides.$$;
+  'The account on the other side of the acting wallet, by kind; null for a reversal, where the original decides.';
 
 grant execute on function ledger_private.house_account to wallet_auditor;
 --! EndIncluded functions/ledger_private/posting/house_account.sql
@@ -2283,7 +2370,8 @@ declare
     when (request.kind = 'reversal') <> (request.transfer_id is not null) then 'transfer_id'
     when request.kind = 'release' and request.amount is not null then 'amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
-    when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
+    when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold'))
+      then 'expires_at'
     when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true then 'metadata'
   end;
 begin
@@ -2300,7 +2388,8 @@ begin
     return null;
   end if;
   return ledger_private.invalid_argument(v_broken, case v_broken
-    when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
+    when 'idem_key' then
+      'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
     when 'kind' then 'Send top_up, bonus, spend, transfer, hold, capture, release or reversal.'
     when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
     when 'counterparty_id' then 'Only a transfer names a second wallet.'
@@ -2314,7 +2403,7 @@ end
 $$;
 
 comment on function ledger_private.invalid_request is
-$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.$$;
+  'WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.';
 --! EndIncluded functions/ledger_private/refusals/invalid_request.sql
 --! Included functions/ledger_private/refusals/not_found.sql
 create or replace function ledger_private.not_found(request ledger.wallet_request)
@@ -2326,9 +2415,11 @@ as $$
     when request.hold_id is not null
       and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
       ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
-        jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id), 'Name a hold of this wallet by the hold_id of its receipt.')
+        jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
+          'Name a hold of this wallet by the hold_id of its receipt.')
     when request.transfer_id is not null and not exists (
-      select from ledger.entries e where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id) then
+      select from ledger.entries e where e.transfer_id = request.transfer_id and e.actor is not null
+        and e.wallet_id = request.wallet_id) then
       ledger_private.refusal('WLNOT', format('transfer not found: %s', request.transfer_id),
         jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.transfer_id),
         'Name a transfer that this wallet acted in by the transfer_id of its receipt.')
@@ -2336,7 +2427,7 @@ as $$
 $$;
 
 comment on function ledger_private.not_found is
-$$WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.$$;
+  'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.';
 --! EndIncluded functions/ledger_private/refusals/not_found.sql
 --! Included functions/ledger_private/refusals/key_reused.sql
 create or replace function ledger_private.key_reused(first ledger.entries, request ledger.wallet_request)
@@ -2355,7 +2446,8 @@ as $$
     (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
     (4, 'transfer_id', first.reverses::text, request.transfer_id::text),
     (5, 'amount', first.requested_amount::text, request.amount::text),
-    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
+    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
+      ledger_private.in_utc(request.expires_at) #>> '{}'),
     (7, 'metadata', first.metadata::text, coalesce(request.metadata, '{}')::text)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again
@@ -2364,7 +2456,7 @@ as $$
 $$;
 
 comment on function ledger_private.key_reused is
-$$WLKEY: a request is not the one that its key was first used for, with the first field that differs.$$;
+  'WLKEY: a request is not the one that its key was first used for, with the first field that differs.';
 --! EndIncluded functions/ledger_private/refusals/key_reused.sql
 --! Included functions/ledger_private/refusals/expiry_passed.sql
 create or replace function ledger_private.expiry_passed(expires_at timestamptz, at_time timestamptz)
@@ -2377,7 +2469,7 @@ return case when expires_at <= at_time then
 end;
 
 comment on function ledger_private.expiry_passed is
-$$WLARG: an expiry is not after a wallet's now. Asked after the key, so that a late retry still gets its receipt.$$;
+  'WLARG: an expiry is not after a wallet''s now. Asked after the key, so that a late retry still gets its receipt.';
 --! EndIncluded functions/ledger_private/refusals/expiry_passed.sql
 --! Included functions/ledger_private/refusals/not_allowed.sql
 create or replace function ledger_private.not_allowed(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
@@ -2392,7 +2484,7 @@ return case
 end;
 
 comment on function ledger_private.not_allowed is
-$$WLCLS for a closed wallet, WLFRZ for credits that leave a frozen one. facts are added to the detail.$$;
+  'WLCLS for a closed wallet, WLFRZ for credits that leave a frozen one. facts are added to the detail.';
 --! EndIncluded functions/ledger_private/refusals/not_allowed.sql
 --! Included functions/ledger_private/refusals/hold_not_open.sql
 create or replace function ledger_private.hold_not_open(wallet_id uuid, hold_id uuid)
@@ -2409,8 +2501,7 @@ as $$
   where t.wallet_id = hold_not_open.wallet_id and t.hold_id = hold_not_open.hold_id and t.kind <> 'hold'
 $$;
 
-comment on function ledger_private.hold_not_open is
-$$WLHLD: a hold has been captured, released or has expired.$$;
+comment on function ledger_private.hold_not_open is 'WLHLD: a hold has been captured, released or has expired.';
 --! EndIncluded functions/ledger_private/refusals/hold_not_open.sql
 --! Included functions/ledger_private/refusals/not_reversible.sql
 create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
@@ -2419,7 +2510,8 @@ language sql
 immutable
 as $$
   select ledger_private.refusal('WLREV',
-    case when r.able then format('not reversible: %s left of %s', available, original.amount) else format('not reversible: a %s', original.kind) end,
+    case when r.able then format('not reversible: %s left of %s', available, original.amount)
+      else format('not reversible: a %s', original.kind) end,
     jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
       'left', case when r.able then available else 0 end::text, 'requested', requested::text),
     case when r.able then 'Ask for no more than is left to reverse.'
@@ -2429,7 +2521,7 @@ as $$
 $$;
 
 comment on function ledger_private.not_reversible is
-$$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.$$;
+  'WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.';
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
 --! Included functions/ledger_private/refusals/above_limit.sql
 create or replace function ledger_private.above_limit(
@@ -2450,15 +2542,17 @@ declare
 begin
   -- Reversals give back: for them only what the ledger counts to is a limit.
   if kind <> 'reversal' then
-    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
+    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code
+      order by l.seq desc limit 1;
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
   if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
   return (
-    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max, greatest(l.max - l.used, 0)),
-      jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text, 'left', greatest(l.max - l.used, 0)::text),
+    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max,
+      greatest(l.max - l.used, 0)), jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text,
+        'left', greatest(l.max - l.used, 0)::text),
       'Ask for no more than is left, or wait until the limit leaves more.')
     from (values
       -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
@@ -2483,10 +2577,13 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest
+entry, change what the amount does to its balance.$$;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
 --! Included functions/ledger_private/refusals/insufficient_funds.sql
-create or replace function ledger_private.insufficient_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
+create or replace function ledger_private.insufficient_funds(
+  wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}'
+)
 returns ledger.refusal
 language sql
 immutable
@@ -2498,7 +2595,7 @@ return case when requested > available then
 end;
 
 comment on function ledger_private.insufficient_funds is
-$$WLFND: more is to be taken out of a wallet or a hold than is available. facts are added to the detail.$$;
+  'WLFND: more is to be taken out of a wallet or a hold than is available. facts are added to the detail.';
 --! EndIncluded functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
@@ -2518,7 +2615,8 @@ returns ledger.wallet_request
 language sql
 immutable
 -- Without metadata a request has empty ones, at every door.
-return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id, reverses)::ledger.wallet_request;
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id,
+  reverses)::ledger.wallet_request;
 
 comment on function ledger_private.request is 'A request by the names of its fields.';
 --! EndIncluded functions/ledger_private/posting/request.sql
@@ -2560,7 +2658,8 @@ begin
   v_entry.topped_up_total := coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end;
   v_entry.granted_total := coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end;
   v_entry.spent_total := coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end;
-  v_entry.sent_total := coalesce(head.sent_total, 0) + case when kind = 'transfer' and side = 'debit' then amount else 0 end;
+  v_entry.sent_total := coalesce(head.sent_total, 0) + case when kind = 'transfer' and side = 'debit'
+    then amount else 0 end;
   -- A wallet's time never runs backwards, even if the server's clock does.
   v_entry.created_at := greatest(at_time, head.created_at);
   v_entry.xid := pg_current_xact_id();
@@ -2570,7 +2669,8 @@ end
 $$;
 
 comment on function ledger_private.next_entry is
-$$The entry that follows a wallet's head (null: its first), with the account on the other side. Its hash is still the head's, to which chained() chains it. The domain of the balances refuses what is below zero.$$;
+$$The entry that follows a wallet's head (null: its first), with the account on the other side. Its hash is still the
+head's, to which chained() chains it. The domain of the balances refuses what is below zero.$$;
 --! EndIncluded functions/ledger_private/posting/next_entry.sql
 --! Included functions/ledger_private/posting/acting.sql
 create or replace function ledger_private.acting(entry ledger.entries, request ledger.wallet_request)
@@ -2591,7 +2691,7 @@ end
 $$;
 
 comment on function ledger_private.acting is
-$$An entry as that of the acting wallet: with the request, and who calls. The system's own have no request.$$;
+  'An entry as that of the acting wallet: with the request, and who calls. The system''s own have no request.';
 --! EndIncluded functions/ledger_private/posting/acting.sql
 --! Included functions/ledger_private/posting/chained.sql
 create or replace function ledger_private.chained(entry ledger.entries)
@@ -2615,7 +2715,8 @@ language plpgsql
 volatile
 as $$
 begin
-  -- Above READ COMMITTED a head may be stale. The caller then learns that a retry will do, instead of that a key is taken.
+  -- Above READ COMMITTED a head may be stale. The caller then learns that a retry will do, instead of that a key is
+  -- taken.
   perform ledger_private.check_snapshot(array(select distinct e.wallet_id from unnest(entries) e));
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.entries select * from unnest(entries);
@@ -2624,7 +2725,7 @@ end
 $$;
 
 comment on function ledger_private.write is
-$$Writes entries, hashes included. Opens the guard of the table for these rows alone.$$;
+  'Writes entries, hashes included. Opens the guard of the table for these rows alone.';
 --! EndIncluded functions/ledger_private/posting/write.sql
 --! Included functions/ledger_private/lots/write_lots.sql
 create or replace function ledger_private.write_lots(lots ledger.bonus_lots[], draws ledger.bonus_lot_draws[])
@@ -2644,12 +2745,15 @@ begin
   if cardinality(lots) > 0 then
     insert into ledger.bonus_lots select * from unnest(lots);
   end if;
-  -- Before the first of them is written: looked up in between, a lot's newest would be searched for among all that went before.
+  -- Before the first of them is written: looked up in between, a lot's newest would be searched for among all that went
+  -- before.
   v_draws := array(
     select row(d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, d.amount, d.held_amount,
-        s.balance - sum(d.amount) over earlier, s.held_balance + sum(d.held_amount) over earlier)::ledger.bonus_lot_draws
+        s.balance - sum(d.amount) over earlier,
+        s.held_balance + sum(d.held_amount) over earlier)::ledger.bonus_lot_draws
       from (
-        select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, sum(d.amount) as amount, sum(d.held_amount) as held_amount
+        select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, sum(d.amount) as amount,
+          sum(d.held_amount) as held_amount
         from unnest(draws) d
         group by d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id
       ) d
@@ -2660,7 +2764,8 @@ begin
   insert into ledger.bonus_lot_draws select * from unnest(v_draws);
   -- What only takes, and leaves something free, changes nothing in the list.
   if cardinality(lots) = 0
-    and not exists (select from unnest(v_draws) d where d.hold_id is not null or d.amount <= 0 or d.balance = d.held_balance) then
+    and not exists (select from unnest(v_draws) d where d.hold_id is not null or d.amount <= 0
+      or d.balance = d.held_balance) then
     v_guard := set_config('ledger.posting', '', true);
     return;
   end if;
@@ -2670,7 +2775,8 @@ begin
     union
     select d.wallet_id, d.lot_seq, d.expires_at from unnest(draws) d
   ), state as (
-    select l.wallet_id, l.expires_at, l.seq, s.balance, case when s.balance > s.held_balance then l.expires_at end as due_at
+    select l.wallet_id, l.expires_at, l.seq, s.balance,
+        case when s.balance > s.held_balance then l.expires_at end as due_at
       from changed
       join ledger.bonus_lots l using (wallet_id, seq, expires_at)
       cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
@@ -2696,7 +2802,7 @@ end
 $$;
 
 comment on function ledger_private.write_lots is
-$$Writes new lots and draws, whose balances it works out, and keeps the list of open lots.$$;
+  'Writes new lots and draws, whose balances it works out, and keeps the list of open lots.';
 --! EndIncluded functions/ledger_private/lots/write_lots.sql
 --! Included functions/ledger_private/lots/write_lot.sql
 create or replace function ledger_private.write_lot(receipt ledger.receipt, expires_at timestamptz)
@@ -2717,7 +2823,7 @@ end
 $$;
 
 comment on function ledger_private.write_lot is
-'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';
+  'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';
 --! EndIncluded functions/ledger_private/lots/write_lot.sql
 
 -- Holds and lots
@@ -2729,19 +2835,21 @@ stable
 as $$
   -- The earliest expiry first, as they were pinned. (Numeric sums: casts keep the row's types.)
   select p.wallet_id, p.lot_seq, p.expires_at, closing_draws.seq, p.hold_id,
-    least(p.held_amount, greatest(closing_draws.bonus_amount - p.before, 0))::bigint, -p.held_amount, null::bigint, null::bigint
+    least(p.held_amount, greatest(closing_draws.bonus_amount - p.before, 0))::bigint, -p.held_amount,
+    null::bigint, null::bigint
   from (
     select d.*, sum(d.held_amount) over (order by d.expires_at, d.lot_seq) - d.held_amount as before
     from ledger.bonus_lot_draws d
     -- No join, which may read all holds and draws that the wallet ever had.
     where d.wallet_id = closing_draws.wallet_id
-      and d.seq = (select h.seq from ledger.holds h where h.wallet_id = closing_draws.wallet_id and h.id = closing_draws.hold_id)
+      and d.seq = (select h.seq from ledger.holds h where h.wallet_id = closing_draws.wallet_id
+        and h.id = closing_draws.hold_id)
   ) p
 $$;
 
 comment on function ledger_private.closing_draws is
-$$What the end of a hold does to the lots that it pinned: frees all of each, and takes bonus_amount out of them, the earliest expiry first. seq is
-the number of the wallet's entry that ends it.$$;
+$$What the end of a hold does to the lots that it pinned: frees all of each, and takes bonus_amount out of them, the
+earliest expiry first. seq is the number of the wallet's entry that ends it.$$;
 
 grant execute on function ledger_private.closing_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/holds/closing_draws.sql
@@ -2772,7 +2880,7 @@ end
 $$;
 
 comment on function ledger_private.close_holds is
-$$Takes the holds that these entries end off the list of open ones, and writes what that does to their lots.$$;
+  'Takes the holds that these entries end off the list of open ones, and writes what that does to their lots.';
 --! EndIncluded functions/ledger_private/holds/close_holds.sql
 --! Included functions/ledger_private/holds/end_hold.sql
 create or replace function ledger_private.end_hold(request ledger.wallet_request)
@@ -2797,14 +2905,16 @@ begin
   if request.kind = 'capture' then
     v_amount := coalesce(request.amount, v_hold.amount);
     v_bonus := least(v_amount, v_hold.bonus_amount);
-    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
-      change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
-    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => request.wallet_id, available => v_hold.amount,
-      requested => v_amount, facts => jsonb_build_object('hold_id', request.hold_id)), v_ids);
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head,
+      kind => 'capture', change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => request.wallet_id,
+      available => v_hold.amount, requested => v_amount, facts => jsonb_build_object('hold_id', request.hold_id)),
+      v_ids);
   end if;
 
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
-    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => v_amount, bonus_amount => v_bonus,
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id,
+    transfer_id => uuidv7(), kind => request.kind, side => v_side,
+    account => ledger_private.house_account(request.kind), amount => v_amount, bonus_amount => v_bonus,
     held_amount => -v_hold.amount, at_time => v_prepared.at_time), request);
   if request.kind = 'release' then
     v_entry.held_bonus_amount := v_hold.bonus_amount;
@@ -2819,7 +2929,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.end_hold is 'Books a capture or a release: the two ends of a hold that a caller asks for.';
+comment on function ledger_private.end_hold is
+  'Books a capture or a release: the two ends of a hold that a caller asks for.';
 --! EndIncluded functions/ledger_private/holds/end_hold.sql
 --! Included functions/ledger_private/lots/draws.sql
 create or replace function ledger_private.draws(entry ledger.entries)
@@ -2840,7 +2951,8 @@ declare
     select o.lot_seq, o.expires_at, s.balance - s.held_balance as free
       from ledger_private.open_lots o
       cross join lateral (
-        select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+        select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq
+          and n.expires_at = o.expires_at limit 1
       ) l
       cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
       -- Compared like this, what is due is not what a lot is looked up by (see settle).
@@ -2865,7 +2977,7 @@ end
 $$;
 
 comment on function ledger_private.draws is
-$$What an entry takes or reserves of lots, the earliest expiry first, without what is reserved. Balances are null.$$;
+  'What an entry takes or reserves of lots, the earliest expiry first, without what is reserved. Balances are null.';
 --! EndIncluded functions/ledger_private/lots/draws.sql
 
 -- What is due
@@ -2885,17 +2997,19 @@ begin
       from unnest(wallet_ids) u (wallet_id)
       cross join lateral ledger_private.head(u.wallet_id) e
       -- Compared like this, its date is not what it is looked up by (see settle).
-      join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at, 'infinity') <= greatest(at_time, e.created_at)
+      join ledger_private.open_holds o on o.wallet_id = u.wallet_id and coalesce(o.expires_at,
+        'infinity') <= greatest(at_time, e.created_at)
       -- One look-up for each: joined, all holds that the wallet ever had are read.
-      cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+      cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id
+        and n.id = o.hold_id limit 1) h
       order by u.wallet_id, (h.hold).expires_at, (h.hold).seq
   loop
     if v_head.wallet_id is distinct from (v_due.hold).wallet_id then
       v_head := v_due.head;
     end if;
-    v_head := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => v_head.wallet_id, transfer_id => uuidv7(),
-      kind => 'release', side => 'credit', account => 'player', amount => 0, bonus_amount => 0, held_amount => -(v_due.hold).amount,
-      at_time => at_time), null);
+    v_head := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => v_head.wallet_id,
+      transfer_id => uuidv7(), kind => 'release', side => 'credit', account => 'player', amount => 0, bonus_amount => 0,
+      held_amount => -(v_due.hold).amount, at_time => at_time), null);
     v_head.hold_id := (v_due.hold).id;
     v_head.held_bonus_amount := (v_due.hold).bonus_amount;
     v_head := ledger_private.chained(v_head);
@@ -2904,7 +3018,8 @@ begin
   if cardinality(v_entries) > 0 then
     perform ledger_private.write(v_entries);
     perform ledger_private.close_holds(v_entries, array(
-      select d from unnest(v_entries) e cross join lateral ledger_private.closing_draws(e.wallet_id, e.hold_id, e.seq, 0) d));
+      select d from unnest(v_entries) e cross join lateral ledger_private.closing_draws(e.wallet_id, e.hold_id,
+        e.seq, 0) d));
   end if;
 end
 $$;
@@ -2928,23 +3043,27 @@ begin
       from unnest(wallet_ids) u (wallet_id)
       cross join lateral ledger_private.head(u.wallet_id) e
       cross join lateral (
-        select sum(s.balance - s.held_balance)::bigint as free, array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, e.seq + 1, null,
-            s.balance - s.held_balance, 0, null, null)::ledger.bonus_lot_draws) as draws
+        select sum(s.balance - s.held_balance)::bigint as free,
+            array_agg(row(o.wallet_id, o.lot_seq, o.expires_at, e.seq + 1, null, s.balance - s.held_balance, 0,
+              null, null)::ledger.bonus_lot_draws) as draws
           from ledger_private.open_lots o
           -- One look-up for each: joined, all lots that the wallet ever had are read.
           cross join lateral (
-            select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+            select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq
+              and n.expires_at = o.expires_at limit 1
           ) l
           cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
           -- Compared like this, its date is not what it is looked up by (see settle).
-          where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, e.created_at) and o.due_at is not distinct from o.expires_at
+          where o.wallet_id = u.wallet_id and o.expires_at <= greatest(at_time, e.created_at)
+            and o.due_at is not distinct from o.expires_at
       ) d
       where d.draws is not null
       order by u.wallet_id
   loop
-    v_entries[cardinality(v_entries) + 1] := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_due.head,
-      wallet_id => (v_due.head).wallet_id, transfer_id => uuidv7(), kind => 'expiry', side => 'debit', account => 'breakage',
-      amount => v_due.free, bonus_amount => v_due.free, held_amount => 0, at_time => at_time), null));
+    v_entries[cardinality(v_entries) + 1] := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(
+      head => v_due.head, wallet_id => (v_due.head).wallet_id, transfer_id => uuidv7(), kind => 'expiry',
+      side => 'debit', account => 'breakage', amount => v_due.free, bonus_amount => v_due.free, held_amount => 0,
+      at_time => at_time), null));
     v_draws := v_draws || v_due.draws;
   end loop;
   if cardinality(v_entries) > 0 then
@@ -2968,8 +3087,8 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 begin
-  -- By the clock, or by the wallet's own time where that is ahead. Written so that only an index by wallet serves: one by date looks cheaper
-  -- where a list was empty when it was last analyzed.
+  -- By the clock, or by the wallet's own time where that is ahead. Written so that only an index by wallet serves: one
+  -- by date looks cheaper where a list was empty when it was last analyzed.
   if not exists (
     select from unnest(wallet_ids) u (wallet_id)
     cross join lateral ledger_private.head(u.wallet_id) e
@@ -2988,7 +3107,7 @@ end
 $$;
 
 comment on function ledger_private.settle is
-$$Books what is due in locked wallets: frees due holds, then moves due lots to breakage. Tells whether anything was.$$;
+  'Books what is due in locked wallets: frees due holds, then moves due lots to breakage. Tells whether anything was.';
 --! EndIncluded functions/ledger_private/expiry/settle.sql
 --! Included functions/ledger_private/expiry/due_wallets.sql
 create or replace function ledger_private.due_wallets(at_time timestamptz, max_wallets int, passed uuid[])
@@ -3019,7 +3138,7 @@ as $$
 $$;
 
 comment on function ledger_private.due_wallets is
-$$Wallets in which something is due, for longest first: none that this sweep has passed, or that waits after a failure.$$;
+  'Wallets in which something is due, for longest first, but those that this sweep has passed or that just failed.';
 --! EndIncluded functions/ledger_private/expiry/due_wallets.sql
 --! Included functions/ledger_private/expiry/still_due.sql
 create or replace function ledger_private.still_due(wallet_ids uuid[], at_time timestamptz)
@@ -3049,7 +3168,8 @@ language plpgsql
 volatile
 as $$
 declare
-  -- Not the wallet's doing, but the session's, the server's or another transaction's: these end the sweep, and it is tried again.
+  -- Not the wallet's doing, but the session's, the server's or another transaction's: these end the sweep, and it is
+  -- tried again.
   c_elsewhere constant text[] := array['08', '25', '40', '42', '53', '55', '57', '58'];
   v_half int := cardinality(wallet_ids) / 2;
   v_failure ledger_private.failure;
@@ -3082,7 +3202,8 @@ end
 $$;
 
 comment on function ledger_private.settle_each is
-$$Books what is due in locked wallets, and returns those where that fails: all at once, or else each half by itself. Passes on errors that are not a wallet's: deadlock, timeout, cancelled, out of resources and the like.$$;
+$$Books what is due in locked wallets, and returns those where that fails: all at once, or else each half by itself.
+Passes on errors that are not a wallet's: deadlock, timeout, cancelled, out of resources and the like.$$;
 --! EndIncluded functions/ledger_private/expiry/settle_each.sql
 --! Included functions/ledger_private/expiry/note_failures.sql
 create or replace function ledger_private.note_failures(failures ledger_private.failure[], at_time timestamptz)
@@ -3104,7 +3225,8 @@ begin
   delete from ledger_private.unsettled_wallets u using settled s where u.wallet_id = s.wallet_id;
 
   -- In the order of ids, so that two sweeps cannot wait for each other.
-  insert into ledger_private.unsettled_wallets as u (wallet_id, sqlstate, failures, first_failed_at, failed_at, retry_at)
+  insert into ledger_private.unsettled_wallets as u (wallet_id, sqlstate, failures, first_failed_at,
+    failed_at, retry_at)
     select f.wallet_id, f.sqlstate, 1, at_time, at_time, at_time + interval '1 minute'
       from unnest(failures) f
       order by f.wallet_id
@@ -3116,7 +3238,8 @@ end
 $$;
 
 comment on function ledger_private.note_failures is
-$$Keeps the list of wallets that could not be settled: adds new ones, to be tried again after a minute, then twice as long after each failure, up to an hour; takes off those in which nothing is due any more.$$;
+$$Keeps the list of wallets that could not be settled: adds new ones, to be tried again after a minute, then twice as
+long after each failure, up to an hour; takes off those in which nothing is due any more.$$;
 --! EndIncluded functions/ledger_private/expiry/note_failures.sql
 
 -- The posting path
@@ -3149,7 +3272,8 @@ end
 $$;
 
 comment on function ledger_private.receipt is
-$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the next entry of the same transaction books it to breakage.$$;
+$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the
+next entry of the same transaction books it to breakage.$$;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
 --! Included functions/ledger_private/posting/replay.sql
 create or replace function ledger_private.replay(request ledger.wallet_request)
@@ -3170,7 +3294,7 @@ end
 $$;
 
 comment on function ledger_private.replay is
-$$The receipt of the first request with this key, as of then; null where the key is new. WLKEY where they differ.$$;
+  'The receipt of the first request with this key, as of then; null where the key is new. WLKEY where they differ.';
 --! EndIncluded functions/ledger_private/posting/replay.sql
 --! Included functions/ledger_private/posting/lock_wallets.sql
 create or replace function ledger_private.lock_wallets(wallet_ids uuid[])
@@ -3185,7 +3309,7 @@ as $$
 $$;
 
 comment on function ledger_private.lock_wallets is
-$$Locks wallets by ascending id, as all calls do, so that no two wait for each other. Returns those that are there.$$;
+  'Locks wallets by ascending id, as all calls do, so that no two wait for each other. Returns those that are there.';
 --! EndIncluded functions/ledger_private/posting/lock_wallets.sql
 --! Included functions/ledger_private/posting/lock_free_wallets.sql
 create or replace function ledger_private.lock_free_wallets(wallet_ids uuid[])
@@ -3222,7 +3346,8 @@ begin
     perform ledger_private.refuse(ledger_private.wallet_not_found(
       case when (v_prepared.wallet).id is null then request.wallet_id else other_id end));
   end if;
-  perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code, (v_prepared.other).asset_code));
+  perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code,
+    (v_prepared.other).asset_code));
   perform ledger_private.refuse(ledger_private.not_found(request), v_ids);
   v_prepared.receipt := ledger_private.replay(request);
   if (v_prepared.receipt).transfer_id is not null then
@@ -3232,8 +3357,10 @@ begin
   v_prepared.at_time := clock_timestamp();
   v_prepared.head := ledger_private.head(request.wallet_id);
   perform ledger_private.refuse(
-    ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)), v_ids);
-  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)), v_ids);
+    ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)),
+      v_ids);
+  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)),
+    v_ids);
   perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.other, false), v_ids);
   if ledger_private.settle(v_ids, v_prepared.at_time) then
     v_prepared.head := ledger_private.head(request.wallet_id);
@@ -3244,7 +3371,8 @@ end
 $$;
 
 comment on function ledger_private.prepare is
-$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;
+$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and
+for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;
 --! EndIncluded functions/ledger_private/posting/prepare.sql
 --! Included functions/ledger_private/posting/judged.sql
 create or replace function ledger_private.judged(request ledger.wallet_request)
@@ -3262,11 +3390,11 @@ begin
     return v_prepared;
   end if;
   v_change := case when ledger_private.leaves(request.kind) then -request.amount else request.amount end;
-  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head, kind => request.kind, change => v_change,
-    amount => request.amount, at_time => v_prepared.at_time), v_ids);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head,
+    kind => request.kind, change => v_change, amount => request.amount, at_time => v_prepared.at_time), v_ids);
   if request.counterparty_id is not null then
-    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head, kind => request.kind,
-      change => request.amount, amount => request.amount, at_time => v_prepared.at_time), v_ids);
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
+      kind => request.kind, change => request.amount, amount => request.amount, at_time => v_prepared.at_time), v_ids);
   end if;
   if v_change < 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(
@@ -3277,7 +3405,7 @@ end
 $$;
 
 comment on function ledger_private.judged is
-$$A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.$$;
+  'A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.';
 --! EndIncluded functions/ledger_private/posting/judged.sql
 --! Included functions/ledger_private/lots/move_lots.sql
 create or replace function ledger_private.move_lots(entry ledger.entries, other_entry ledger.entries default null)
@@ -3316,7 +3444,8 @@ end
 $$;
 
 comment on function ledger_private.move_lots is
-$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that arrive and expire. other_entry is the receiver's, of a transfer.$$;
+$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that
+arrive and expire. other_entry is the receiver's, of a transfer.$$;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
 --! Included functions/ledger_private/posting/post.sql
 create or replace function ledger_private.post(request ledger.wallet_request)
@@ -3336,17 +3465,19 @@ begin
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_bonus := ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id, transfer_id => v_id,
-    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => request.amount,
-    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  v_bonus := ledger_private.bonus_part(request.kind, request.amount,
+    v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
+    transfer_id => v_id, kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind),
+    amount => request.amount, bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
   if request.counterparty_id is null then
     v_entry := ledger_private.chained(v_entry);
     perform ledger_private.write(array[v_entry]);
   else
-    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
-      transfer_id => v_id, kind => request.kind, side => 'credit', account => 'player', amount => request.amount, bonus_amount => v_bonus,
-      held_amount => 0, at_time => v_prepared.at_time));
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
+      wallet_id => request.counterparty_id, transfer_id => v_id, kind => request.kind, side => 'credit',
+      account => 'player', amount => request.amount, bonus_amount => v_bonus, held_amount => 0,
+      at_time => v_prepared.at_time));
     v_entry.to_wallet := v_other_entry.wallet_id;
     v_entry.to_seq := v_other_entry.seq;
     v_entry := ledger_private.chained(v_entry);
@@ -3360,7 +3491,7 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.$$;
+  'Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.';
 --! EndIncluded functions/ledger_private/posting/post.sql
 --! Included functions/ledger_private/posting/post_own.sql
 create or replace function ledger_private.post_own(
@@ -3481,31 +3612,34 @@ declare
   v_guard text := set_config('ledger.posting', 'on', true);
 begin
   insert into ledger.entries
-    select r.wallet_id, v_id, r.seq, write_transfer.amount, bonus, 0, r.balance, r.bonus_balance, 0, r.balance - r.bonus_balance, r.balance,
-        r.bought, r.granted, r.spent, r.sent, r.at_time, pg_current_xact_id(), 'transfer', 'player', 'player', r.actor, r.idem_key, r.to_wallet,
-        r.to_seq, r.requested_amount, null, null, null, null, r.metadata,
-        ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id, transfer_id => v_id, seq => r.seq,
-          amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0, balance => r.balance, bonus_balance => r.bonus_balance,
-          held_balance => 0, paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
-          granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time, kind => 'transfer',
-          debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key, to_wallet => r.to_wallet, to_seq => r.to_seq,
-          requested_amount => r.requested_amount, metadata_hash => ledger_private.metadata_hash(r.metadata))
+    select r.wallet_id, v_id, r.seq, write_transfer.amount, bonus, 0, r.balance, r.bonus_balance, 0,
+        r.balance - r.bonus_balance, r.balance, r.bought, r.granted, r.spent, r.sent, r.at_time, pg_current_xact_id(),
+        'transfer', 'player', 'player', r.actor, r.idem_key, r.to_wallet, r.to_seq, r.requested_amount,
+        null, null, null, null, r.metadata,
+        ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id,
+          transfer_id => v_id, seq => r.seq, amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0,
+          balance => r.balance, bonus_balance => r.bonus_balance, held_balance => 0,
+          paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
+          granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time,
+          kind => 'transfer', debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key,
+          to_wallet => r.to_wallet, to_seq => r.to_seq, requested_amount => r.requested_amount,
+          metadata_hash => ledger_private.metadata_hash(r.metadata))
       from (values
-        (from_line.wallet_id, from_line.seq, from_line.balance, from_line.bonus_balance, from_line.bought, from_line.granted, from_line.spent,
-          from_line.sent, from_line.at_time, from_line.hash, v_actor, write_transfer.idem_key, to_line.wallet_id, to_line.seq,
-          write_transfer.amount, write_transfer.metadata),
-        (to_line.wallet_id, to_line.seq, to_line.balance, to_line.bonus_balance, to_line.bought, to_line.granted, to_line.spent,
-          to_line.sent, to_line.at_time, to_line.hash, null, null, null, null, null, null)
-      ) r (wallet_id, seq, balance, bonus_balance, bought, granted, spent, sent, at_time, hash, actor, idem_key, to_wallet, to_seq,
-        requested_amount, metadata);
+        (from_line.wallet_id, from_line.seq, from_line.balance, from_line.bonus_balance, from_line.bought,
+          from_line.granted, from_line.spent, from_line.sent, from_line.at_time, from_line.hash, v_actor,
+          write_transfer.idem_key, to_line.wallet_id, to_line.seq, write_transfer.amount, write_transfer.metadata),
+        (to_line.wallet_id, to_line.seq, to_line.balance, to_line.bonus_balance, to_line.bought, to_line.granted,
+          to_line.spent, to_line.sent, to_line.at_time, to_line.hash, null, null, null, null, null, null)
+      ) r (wallet_id, seq, balance, bonus_balance, bought, granted, spent, sent, at_time, hash, actor, idem_key,
+        to_wallet, to_seq, requested_amount, metadata);
   v_guard := set_config('ledger.posting', '', true);
-  return row(v_id, from_line.wallet_id, from_line.seq, 'transfer', amount, bonus, from_line.balance, from_line.bonus_balance, 0,
-    from_line.balance, null, false, from_line.at_time)::ledger.receipt;
+  return row(v_id, from_line.wallet_id, from_line.seq, 'transfer', amount, bonus, from_line.balance,
+    from_line.bonus_balance, 0, from_line.balance, null, false, from_line.at_time)::ledger.receipt;
 end
 $$;
 
 comment on function ledger_private.write_transfer is
-$$Writes both entries of a transfer, and returns its receipt. The sender's carries the request, the receiver's does not.$$;
+  'Writes both entries of a transfer, and returns its receipt. The sender''s alone carries the request.';
 --! EndIncluded functions/ledger_private/posting/write_transfer.sql
 --! Included functions/ledger_private/posting/post_between.sql
 create or replace function ledger_private.post_between(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text, metadata jsonb)
@@ -4199,7 +4333,8 @@ as $$
 $$;
 
 comment on function ledger_private.reversible_parts is
-$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot that it drew from (of a bonus: that it made).$$;
+$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot that it
+drew from (of a bonus: that it made).$$;
 
 grant execute on function ledger_private.reversible_parts to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
@@ -4234,8 +4369,8 @@ begin
   loop
     v_take := least(v_plan.missing, v_part.amount);
     if taken_from.wallet_id is not null then
-      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by now; it may be for several
-      -- lots of the giver.
+      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by
+      -- now; it may be for several lots of the giver.
       if v_part.expires_at is distinct from v_expires_at then
         v_expires_at := v_part.expires_at;
         v_taken := 0;
@@ -4262,12 +4397,14 @@ begin
     continue when v_part.source = 'bonus';
     if given_to.wallet_id is not null then
       v_draws[cardinality(v_draws) + 1] := row(
-        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null)::ledger.bonus_lot_draws;
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0,
+        null, null)::ledger.bonus_lot_draws;
     end if;
     if taken_from.wallet_id is not null then
       v_taken := v_taken + v_take;
       v_draws[cardinality(v_draws) + 1] := row(
-        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
+        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0,
+        null, null)::ledger.bonus_lot_draws;
     end if;
   end loop;
   v_plan.draws := v_draws;
@@ -4276,10 +4413,13 @@ end
 $$;
 
 comment on function ledger_private.reversal_plan is
-$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;
+$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of
+it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;
 --! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
 --! Included functions/ledger_private/reversal/reversal_draws.sql
-create or replace function ledger_private.reversal_draws(reversal ledger.entries, original ledger.entries, bonus_before bigint)
+create or replace function ledger_private.reversal_draws(
+  reversal ledger.entries, original ledger.entries, bonus_before bigint
+)
 returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestamptz, amount bigint, expected bigint)
 language sql
 stable
@@ -4313,7 +4453,8 @@ as $$
     where original.kind in ('spend', 'capture')
       and greatest(bonus_before, g.before) < least(bonus_before + reversal.bonus_amount, g.before + g.amount)
     union all
-    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same expiry.
+    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same
+    -- expiry.
     select d.wallet_id, d.seq, d.lot_seq, d.expires_at, least(d.amount, 0)
     from drawn d
     join given g on g.lot_seq = d.lot_seq and g.expires_at = d.expires_at
@@ -4324,14 +4465,16 @@ as $$
     where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id and ledger_private.is_here(reversal.to_wallet)
     group by d.expires_at
   )
-  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq), coalesce(d.expires_at, x.expires_at),
-    d.amount, x.amount::bigint
+  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq),
+    coalesce(d.expires_at, x.expires_at), d.amount, x.amount::bigint
   from drawn d
-  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq and x.expires_at = d.expires_at
+  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq
+    and x.expires_at = d.expires_at
 $$;
 
 comment on function ledger_private.reversal_draws is
-$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before is how many of the original's bonus credits had been reversed before.$$;
+$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before
+is how many of the original's bonus credits had been reversed before.$$;
 
 grant execute on function ledger_private.reversal_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
@@ -4364,32 +4507,39 @@ begin
   end if;
   select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
     from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount), array[request.wallet_id]);
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount),
+    array[request.wallet_id]);
   v_amount := coalesce(request.amount, v_amount);
   v_ids := array[request.wallet_id, v_original.to_wallet];
   v_giving := ledger.entries_side(v_original) = 'credit';
   v_side := case when v_giving then 'debit' else 'credit' end;
-  v_plan := ledger_private.reversal_plan(original => v_original, amount => v_amount, given_to => case when not v_giving then v_prepared.head end,
+  v_plan := ledger_private.reversal_plan(original => v_original, amount => v_amount,
+    given_to => case when not v_giving then v_prepared.head end,
     taken_from => case when v_giving then v_prepared.head else v_prepared.other_head end);
-  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'reversal',
-    change => case when v_giving then -v_amount else v_amount end, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head,
+    kind => 'reversal', change => case when v_giving then -v_amount else v_amount end, amount => v_amount,
+    at_time => v_prepared.at_time), v_ids);
   if v_plan.missing > 0 then
-    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => coalesce(v_original.to_wallet, request.wallet_id),
-      available => v_amount - v_plan.missing, requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
+    perform ledger_private.refuse(ledger_private.insufficient_funds(
+      wallet_id => coalesce(v_original.to_wallet, request.wallet_id), available => v_amount - v_plan.missing,
+      requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
   end if;
 
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
-    kind => 'reversal', side => v_side, account => case when v_giving then v_original.debit else v_original.credit end, amount => v_amount,
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id,
+    transfer_id => uuidv7(), kind => 'reversal', side => v_side,
+    account => case when v_giving then v_original.debit else v_original.credit end, amount => v_amount,
     bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => v_prepared.at_time), request);
   if v_original.to_wallet is not null then
-    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head, wallet_id => v_original.to_wallet,
-      transfer_id => v_entry.transfer_id, kind => 'reversal', side => 'debit', account => 'player', amount => v_amount,
-      bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => v_prepared.at_time));
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
+      wallet_id => v_original.to_wallet, transfer_id => v_entry.transfer_id, kind => 'reversal', side => 'debit',
+      account => 'player', amount => v_amount, bonus_amount => v_plan.bonus_amount, held_amount => 0,
+      at_time => v_prepared.at_time));
     v_entry.to_wallet := v_other_entry.wallet_id;
     v_entry.to_seq := v_other_entry.seq;
   end if;
   v_entry := ledger_private.chained(v_entry);
-  perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry] else array[v_entry, v_other_entry] end);
+  perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry]
+    else array[v_entry, v_other_entry] end);
   if cardinality(v_plan.draws) > 0 then
     perform ledger_private.write_lots('{}', v_plan.draws);
     -- What is given back to lots that have expired goes to breakage.
@@ -4399,7 +4549,8 @@ begin
 end
 $$;
 
-comment on function ledger_private.reverse is 'Books a reversal: takes a movement back, whole or in part, between the very accounts of the original.';
+comment on function ledger_private.reverse is
+  'Books a reversal: takes a movement back, whole or in part, between the very accounts of the original.';
 --! EndIncluded functions/ledger_private/reversal/reverse.sql
 --! Included functions/ledger_private/wallets/record_events.sql
 create or replace function ledger_private.record_events(wallet_ids uuid[], kind ledger.wallet_event_kind, reason text)
@@ -4412,7 +4563,8 @@ declare
   v_now timestamptz := clock_timestamp();
 begin
   with events as (
-    select w, row(w.id, coalesce(l.seq, 0) + 1, record_events.kind, record_events.reason, v_actor, v_now, l.hash)::ledger.wallet_events as e
+    select w, row(w.id, coalesce(l.seq, 0) + 1, record_events.kind, record_events.reason, v_actor, v_now,
+      l.hash)::ledger.wallet_events as e
     from unnest(wallet_ids) u (wallet_id)
     join ledger.wallets w on w.id = u.wallet_id
     left join lateral (
@@ -4422,7 +4574,8 @@ begin
     insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor, created_at, hash)
       select (n.e).wallet_id, (n.e).seq, (n.e).kind, (n.e).reason, (n.e).actor, (n.e).created_at,
           ledger_private.record_hash(
-            coalesce((n.e).hash, ledger_private.record_hash(null, ledger_private.wallet_bytes(n.w))), ledger_private.wallet_event_bytes(n.e))
+            coalesce((n.e).hash, ledger_private.record_hash(null, ledger_private.wallet_bytes(n.w))),
+              ledger_private.wallet_event_bytes(n.e))
         from events n
       returning wallet_events.wallet_id, wallet_events.seq
   )
@@ -4431,7 +4584,8 @@ end
 $$;
 
 comment on function ledger_private.record_events is
-$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the wallet), and to be sealed. For callers that have opened the guards.$$;
+$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the
+wallet), and to be sealed. For callers that have opened the guards.$$;
 --! EndIncluded functions/ledger_private/wallets/record_events.sql
 --! Included functions/ledger_private/wallets/open_wallets.sql
 create or replace function ledger_private.open_wallets(owner_ids text[], asset_code text, numbered boolean)
@@ -4488,7 +4642,8 @@ end
 $$;
 
 comment on function ledger_private.open_wallets is
-$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS; numbered: with the index of the owner in the detail.$$;
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS; numbered:
+with the index of the owner in the detail.$$;
 --! EndIncluded functions/ledger_private/wallets/open_wallets.sql
 --! Included functions/ledger_private/wallets/change_status.sql
 create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
@@ -4518,28 +4673,34 @@ begin
   end if;
   if change_status.status = 'closed' then
     perform ledger_private.settle(array[wallet_id], clock_timestamp());
-    select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id order by e.seq desc limit 1;
-    -- Nothing is written after the head here, so a stale one would not collide: a wallet that has been filled meanwhile would be closed.
+    select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id
+      order by e.seq desc limit 1;
+    -- Nothing is written after the head here, so a stale one would not collide: a wallet that has been filled meanwhile
+    -- would be closed.
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
       perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
         'Only an empty wallet is closed: spend, transfer or reverse what is left.',
-        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text)));
+        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text,
+          'held_balance', v_head.held_balance::text)));
     end if;
   end if;
 
   perform set_config('ledger.posting', 'on', true);
-  update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id returning w.* into v_wallet;
+  update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id
+    returning w.* into v_wallet;
   perform ledger_private.record_events(array[wallet_id],
-    (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind, reason);
+    (case change_status.status when 'open' then 'reopened'
+      else change_status.status::text end)::ledger.wallet_event_kind, reason);
   perform set_config('ledger.posting', '', true);
   return v_wallet;
 end
 $$;
 
 comment on function ledger_private.change_status is
-$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG, WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
+$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG,
+WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
 --! EndIncluded functions/ledger_private/wallets/change_status.sql
 
 -- The feed and blocks
@@ -4561,7 +4722,8 @@ as $$
 $$;
 
 comment on function ledger_private.is_moved is
-$$Whether rows have come from elsewhere since the newest epoch began: it is of another cluster, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has not begun.$$;
+$$Whether rows have come from elsewhere since the newest epoch began: it is of another cluster, or an entry is marked as
+arrived (tg_entries__arrived) or names a transaction that has not begun.$$;
 
 grant execute on function ledger_private.is_moved to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/is_moved.sql
@@ -4583,7 +4745,7 @@ end
 $$;
 
 comment on function ledger_private.feed_epoch is
-$$The epoch in which the feed is to be read. Refuses (55000) where the ledger was moved here and has none yet.$$;
+  'The epoch in which the feed is to be read. Refuses (55000) where the ledger was moved here and has none yet.';
 
 grant execute on function ledger_private.feed_epoch to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/feed_and_blocks/feed_epoch.sql
@@ -4595,13 +4757,15 @@ stable
 as $$
 begin
   return case when seq > coalesce(
-      (select h.seq from ledger.block_heads h where h.wallet_id = place_of_old.wallet_id order by h.block_seq desc limit 1), 0)
+      (select h.seq from ledger.block_heads h where h.wallet_id = place_of_old.wallet_id
+        order by h.block_seq desc limit 1), 0)
     then '1' else '0' end;
 end
 $$;
 
 comment on function ledger_private.place_of_old is
-$$Which of two transactions of old an entry is of when a new epoch of the feed begins: 0 where a block closes it, else 1.$$;
+$$Which of two transactions of old an entry is of when a new epoch of the feed begins: 0 where a block closes it, else
+1.$$;
 --! EndIncluded functions/ledger_private/feed_and_blocks/place_of_old.sql
 --! Included functions/ledger_private/feed_and_blocks/begin_epoch.sql
 create or replace function ledger_private.begin_epoch()
@@ -4631,7 +4795,8 @@ begin
       using ledger_private.place_of_old(wallet_id, seq)';
   end if;
   -- Also where the epochs were left behind, no number comes again that a block names.
-  v_epoch.epoch := greatest((select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.blocks s), 0) + 1;
+  v_epoch.epoch := 1 + greatest(
+    (select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.blocks s), 0);
   v_epoch.system_identifier := (select c.system_identifier from pg_control_system() c);
   v_epoch.started_at := clock_timestamp();
   v_epoch.hash := ledger_private.record_hash(
@@ -4641,7 +4806,8 @@ begin
   -- Where the blocks were left behind, all events of wallets are to be sealed anew.
   insert into ledger_private.unsealed_events (wallet_id, seq)
     select v.wallet_id, v.seq from ledger.wallet_events v
-    where v.seq > coalesce((select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
+    where v.seq > coalesce((
+      select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
     on conflict do nothing;
   perform set_config('ledger.posting', '', true);
   return true;
@@ -4649,9 +4815,10 @@ end
 $$;
 
 comment on function ledger_private.begin_epoch is
-$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
-All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
-closes are listed. Returns whether there was need to. For the owner.$$;
+$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with
+entries mean nothing here. All entries until now become of two transactions of old, what blocks close and what not, each
+in the order of ids; events of wallets that no block closes are listed. Returns whether there was need to. For the
+owner.$$;
 --! EndIncluded functions/ledger_private/feed_and_blocks/begin_epoch.sql
 --! Included functions/ledger_private/feed_and_blocks/rows_since.sql
 create or replace function ledger_private.rows_since(snapshot pg_snapshot)
@@ -4663,14 +4830,15 @@ as $$
   union all
   select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
   union all
-  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
+  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch
+  -- closes it.
   select r.* from ledger_private.received_from_elsewhere() r
   where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
 $$;
 
 comment on function ledger_private.rows_since is
-$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
-count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
+$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began
+later, by the entries that count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
 
 grant execute on function ledger_private.rows_since to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
@@ -4681,13 +4849,14 @@ language sql
 stable
 as $$
   -- Of the entries that a new epoch began with, those that blocks close have the transaction 0, the others 1.
-  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot::pg_snapshot else '1:1:' end
+  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot::pg_snapshot
+    else '1:1:' end
   from (select) always
   left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
 $$;
 
 comment on function ledger_private.closed_snapshot is
-$$What the blocks have closed: what transactions wrote that had ended by this snapshot of this epoch, nothing else.$$;
+  'What the blocks have closed: what transactions wrote that had ended by this snapshot of this epoch, nothing else.';
 
 grant execute on function ledger_private.closed_snapshot to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
@@ -4699,7 +4868,7 @@ immutable
 return date_bin('15 minutes', greatest(at_time, final_until), '2000-01-01 00:00:00+00');
 
 comment on function ledger_private.quarter is
-$$The start of the quarter of an hour where a block counts a movement: its own, or the first after final_until.$$;
+  'The start of the quarter of an hour where a block counts a movement: its own, or the first after final_until.';
 
 grant execute on function ledger_private.quarter to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
@@ -4714,7 +4883,8 @@ declare
 begin
   -- Level by level: a node without a neighbour goes up as it is, which makes the same tree as cutting at powers of two.
   while cardinality(v_level) > 1 loop
-    select array_agg(case when p.second is null then p.first else sha256(E'\\x01'::bytea || p.first || p.second) end order by p.place)
+    select array_agg(case when p.second is null then p.first else sha256(E'\\x01'::bytea || p.first || p.second) end
+      order by p.place)
       into v_level
       from (
         select u.node as first, lead(u.node) over (order by u.place) as second, u.place
@@ -4727,7 +4897,7 @@ end
 $$;
 
 comment on function ledger_private.merkle_root is
-$$The Merkle tree hash of RFC 6962 over leaves that are hashes: a node is SHA-256 over a byte 1 and its children.$$;
+  'The Merkle tree hash of RFC 6962 over leaves that are hashes: a node is SHA-256 over a byte 1 and its children.';
 
 grant execute on function ledger_private.merkle_root to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/merkle_root.sql
@@ -4741,9 +4911,10 @@ as $$
 $$;
 
 comment on function ledger_private.seal_leaf is
-$$A leaf of a block: SHA-256 over a byte 0, the id of the wallet, the number of its newest entry (eight bytes, big-endian) and the hash of that
-entry, which covers all entries before it. In the same way, of what is chained beside entries, the newest row: of a wallet its newest event, of an
-asset (its id: asset_id) its newest limits (0: the asset itself), and the newest verification (its id: 0).$$;
+$$A leaf of a block: SHA-256 over a byte 0, the id of the wallet, the number of its newest entry (eight bytes,
+big-endian) and the hash of that entry, which covers all entries before it. In the same way, of what is chained
+beside entries, the newest row: of a wallet its newest event, of an asset (its id: asset_id) its newest limits (0:
+the asset itself), and the newest verification (its id: 0).$$;
 
 grant execute on function ledger_private.seal_leaf to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_leaf.sql
@@ -4753,15 +4924,16 @@ returns bytea
 language sql
 immutable
 as $$
-  select sha256(convert_to(coalesce(string_agg(concat_ws(' ', t.asset_code, t.kind, t.debit, t.credit, extract(epoch from t.quarter)::bigint,
-    t.movements, t.amount, t.bonus_amount, t.total_amount, t.total_bonus_amount), E'\n'
+  select sha256(convert_to(coalesce(string_agg(concat_ws(' ', t.asset_code, t.kind, t.debit, t.credit,
+      extract(epoch from t.quarter)::bigint, t.movements, t.amount, t.bonus_amount, t.total_amount,
+      t.total_bonus_amount), E'\n'
     order by t.asset_code collate "C", t.kind, t.debit, t.credit, t.quarter), ''), 'UTF8'))
   from unnest(totals) t
 $$;
 
 comment on function ledger_private.totals_hash is
-$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts, seconds since 1970 of the
-quarter, and the numbers, with a blank between them.$$;
+$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts,
+seconds since 1970 of the quarter, and the numbers, with a blank between them.$$;
 
 grant execute on function ledger_private.totals_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
@@ -4774,8 +4946,8 @@ volatile
 set enable_seqscan = off
 as $$
   with place as materialized (
-    -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would count as ended too. What it
-    -- writes may still be undone, and more may come.
+    -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would
+    -- count as ended too. What it writes may still be undone, and more may come.
     select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
       select string_agg(o.xid::text, ',' order by o.xid)
       from (
@@ -4800,11 +4972,13 @@ as $$
     group by x.wallet_id
   ), closed as (
     select array_agg(h.wallet_id order by h.wallet_id) as wallet_ids, array_agg(h.seq order by h.wallet_id) as seqs,
-      array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves, sum(h.entries)::bigint as entries
+      array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
+      sum(h.entries)::bigint as entries
     from heads h
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
   ), sums as (
-    select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount, sum(m.bonus_amount) as bonus_amount
+    select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount,
+      sum(m.bonus_amount) as bonus_amount
     from movements m
     where m.amount > 0
     group by m.asset_code, m.kind, m.debit, m.credit, m.quarter
@@ -4820,14 +4994,15 @@ as $$
     ) b on true
     window earlier as (partition by s.asset_code, s.kind, s.debit, s.credit order by s.quarter)
   )
-  select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0), array(select t.total from totals t))::ledger_private.cut
+  select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0),
+    array(select t.total from totals t))::ledger_private.cut
   from place p cross join closed c
 $$;
 
 comment on function ledger_private.cut is
-$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
-a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
-number of the block.$$;
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for
+it, and it waits for none: a transaction that is still open is left to a later block, whole. since is closed_snapshot(),
+final_until that of the block before, block_seq the number of the block.$$;
 --! EndIncluded functions/ledger_private/feed_and_blocks/cut.sql
 --! Included functions/ledger_private/feed_and_blocks/seal_hash.sql
 create or replace function ledger_private.seal_hash(block ledger.blocks)
@@ -4837,14 +5012,16 @@ stable
 as $$
   select sha256(convert_to('wallet ledger block 2', 'UTF8')
     || array_send(array[block.seq, block.entries, block.wallets, block.epoch])
-    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot, 'UTF8'), xid8send(block.xid),
-      timestamptz_send(block.sealed_at), timestamptz_send(block.final_until), convert_to(block.actor, 'UTF8')]))
+    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot, 'UTF8'),
+      xid8send(block.xid), timestamptz_send(block.sealed_at), timestamptz_send(block.final_until),
+      convert_to(block.actor, 'UTF8')]))
 $$;
 
 comment on function ledger_private.seal_hash is
-$$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, in two arrays (bigint, bytea) in the binary format
-of PostgreSQL, which has a length before each element (-1 for null), so that no two different blocks have the same bytes. Integers are big-endian,
-times microseconds since 2000-01-01 UTC, texts UTF-8. The order is for ever.$$;
+$$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, in two arrays (bigint,
+bytea) in the binary format of PostgreSQL, which has a length before each element (-1 for null), so that no two
+different blocks have the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC, texts UTF-8. The
+order is for ever.$$;
 
 grant execute on function ledger_private.seal_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
@@ -4864,7 +5041,7 @@ as $$
 $$;
 
 comment on function ledger_private.records is
-$$Every row beside the entries that is sealed, by its chain and its number there (0: an asset itself).$$;
+  'Every row beside the entries that is sealed, by its chain and its number there (0: an asset itself).';
 
 grant execute on function ledger_private.records to wallet_auditor;
 --! EndIncluded functions/ledger_private/feed_and_blocks/records.sql
@@ -4885,19 +5062,22 @@ as $$
   -- The other chains are few: the newest row of each is compared with what was sealed of it.
   select h.chain, h.id, h.seq, h.hash
   from (
-    select 'asset'::ledger_private.record_chain as chain, ledger_private.asset_id(a.code) as id, coalesce(l.seq, 0)::bigint as seq,
-      coalesce(l.hash, a.hash) as hash
+    select 'asset'::ledger_private.record_chain as chain, ledger_private.asset_id(a.code) as id,
+      coalesce(l.seq, 0)::bigint as seq, coalesce(l.hash, a.hash) as hash
     from ledger.assets a
-    left join lateral (select n.seq, n.hash from ledger.asset_limits n where n.asset_code = a.code order by n.seq desc limit 1) l on true
+    left join lateral (select n.seq, n.hash from ledger.asset_limits n where n.asset_code = a.code
+      order by n.seq desc limit 1) l on true
     union all
-    (select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v order by v.seq desc limit 1)
+    (select 'verifications', '00000000-0000-0000-0000-000000000000', v.seq, v.hash from ledger.verifications v
+      order by v.seq desc limit 1)
   ) h
   where h.seq > coalesce(
-    (select s.seq from ledger.block_records s where s.chain = h.chain and s.id = h.id order by s.block_seq desc limit 1), -1)
+    (select s.seq from ledger.block_records s where s.chain = h.chain and s.id = h.id
+      order by s.block_seq desc limit 1), -1)
 $$;
 
 comment on function ledger_private.unsealed_records is
-$$The newest row of each chain beside the entries that is not sealed yet; of the wallets no more than so many events.$$;
+  'The newest row of each chain beside the entries that is not sealed yet; of the wallets no more than so many events.';
 --! EndIncluded functions/ledger_private/feed_and_blocks/unsealed_records.sql
 
 -- Proofs
@@ -4908,10 +5088,12 @@ language sql
 stable
 as $$
   with walked as (
-    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry, w.id as owner,
+    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
+      w.id as owner,
       case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
-      coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0) as reserved_bonus,
+      coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0)
+        as reserved_bonus,
       case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end as reserves,
       -- What was due by then, the wallet had to have booked by now.
       max(case when e.kind = 'release' and e.idem_key is null then null else e.created_at end) over wallet as due_by
@@ -4934,10 +5116,13 @@ as $$
           j.balance::numeric - j.held_balance,
           coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
           coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
-          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture') then j.amount else 0 end,
-          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit' then j.amount else 0 end)
+          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture')
+            then j.amount else 0 end,
+          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit'
+            then j.amount else 0 end)
         -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
-        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance and j.bonus_balance as breaks_balance,
+        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance
+          and j.bonus_balance as breaks_balance,
       coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
       j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
       j.owner is null as breaks_reference,
@@ -4956,19 +5141,21 @@ as $$
   from judged g
   cross join lateral (values
     ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
-    ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
+    ('entry_balance', g.breaks_balance, jsonb_build_object('after',
+      to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
     ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
     ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.entry).hash, 'hex'))),
     ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.owner is not null)),
     ('transfer_facts', g.breaks_bonus, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'),
     ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.entry).hold_id))
   ) as f (rule, broken, detail)
-  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus or g.breaks_hold)
+  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus
+    or g.breaks_hold)
     and f.broken
 $$;
 
 comment on function ledger_private.verify_entries is
-$$Findings in entries: each against the one before it and its wallet, and its bonus part.$$;
+  'Findings in entries: each against the one before it and its wallet, and its bonus part.';
 
 grant execute on function ledger_private.verify_entries to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
@@ -4979,14 +5166,15 @@ language sql
 stable
 as $$
   with acting as (
-    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit, o.credit as o_credit,
-      o.to_wallet as o_to_wallet
+    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
+      o.credit as o_credit, o.to_wallet as o_to_wallet
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
     left join lateral (
       select n.* from ledger.entries n
-      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null and n.wallet_id = e.wallet_id offset 0
+      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
+        and n.wallet_id = e.wallet_id offset 0
     ) o on true
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
@@ -4996,10 +5184,12 @@ as $$
       or (a.kind in ('hold', 'release')) <> (a.amount = 0)
       or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
       or a.requested_amount is distinct from case
-        when a.kind in ('release', 'expiry') or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+        when a.kind in ('release', 'expiry')
+          or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount end
-      or a.kind <> 'hold' and a.held_amount is distinct from case when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
+      or a.kind <> 'hold' and a.held_amount is distinct from case
+        when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
       or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
       or (a.kind = 'reversal') <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
@@ -5013,19 +5203,21 @@ as $$
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
         when a.kind in ('top_up', 'bonus') then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
-      or a.to_wallet is distinct from case a.kind when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
+      or a.to_wallet is distinct from case a.kind
+        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
       or a.kind = 'transfer' and a.to_wallet is null
       or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )
-  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id,
+    to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
   from facts g
   cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
   where f.broken
 $$;
 
 comment on function ledger_private.verify_transfers is
-$$Findings in movements: on the accounts and with the facts that the kind demands.$$;
+  'Findings in movements: on the accounts and with the facts that the kind demands.';
 
 grant execute on function ledger_private.verify_transfers to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_transfers.sql
@@ -5071,7 +5263,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_pairs is
-$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who received is told nothing of who sent.$$;
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who
+received is told nothing of who sent.$$;
 
 grant execute on function ledger_private.verify_pairs to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_pairs.sql
@@ -5102,10 +5295,11 @@ as $$
   from ledger.wallet_events e
   where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
   union all
-  select 'record_chain', c.wallet_id, null, null, jsonb_build_object('table', 'wallet_events', 'number', c.seq, 'place', c.place)
+  select 'record_chain', c.wallet_id, null, null, jsonb_build_object('table', 'wallet_events', 'number', c.seq,
+    'place', c.place)
   from (
-    select v.wallet_id, v.seq, v.hash, lag(v.hash) over wallet as previous, ledger_private.wallet_event_bytes(v) as bytes,
-      row_number() over wallet as place,
+    select v.wallet_id, v.seq, v.hash, lag(v.hash) over wallet as previous,
+      ledger_private.wallet_event_bytes(v) as bytes, row_number() over wallet as place,
       case when v.seq = 1 then ledger_private.record_hash(null, ledger_private.wallet_bytes(w)) end as start
     from ledger.wallet_events v
     left join ledger.wallets w on w.id = v.wallet_id
@@ -5116,7 +5310,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets is
-$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
+$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and
+wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_wallets.sql
@@ -5127,14 +5322,17 @@ language sql
 stable
 as $$
   with heads as (
-    select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint) over (partition by h.wallet_id order by h.block_seq) as before
+    select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint)
+      over (partition by h.wallet_id order by h.block_seq) as before
     from ledger.block_heads h
   ), closed as (
     select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
-      ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
+      ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p
+        where p.seq = h.block_seq - 1)) as quarter,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
-    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
+    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq
+      and e.amount > 0
     join ledger.wallets w on w.id = h.wallet_id
     cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
@@ -5143,7 +5341,8 @@ as $$
     from closed c
     window earlier as (partition by c.asset_code, c.kind, c.debit, c.credit order by c.block_seq, c.quarter)
   )
-  select 'house_total', null::uuid, null::bigint, null::uuid, jsonb_build_object('found', to_jsonb(t), 'expected', to_jsonb(x))
+  select 'house_total', null::uuid, null::bigint, null::uuid, jsonb_build_object('found', to_jsonb(t),
+    'expected', to_jsonb(x))
   from ledger.house_totals t
   full join expected x on x.asset_code = t.asset_code and x.kind = t.kind and x.debit = t.debit and x.credit = t.credit
     and x.block_seq = t.block_seq and x.quarter = t.quarter
@@ -5151,10 +5350,11 @@ as $$
     is distinct from (x.movements, x.amount, x.bonus_amount, x.total_amount, x.total_bonus_amount)
   union all
   -- What players have by their newest entries is what the movements gave them.
-  select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance, 'movements', s.moved,
-    'players_bonus', s.bonus_balance, 'movements_bonus', s.moved_bonus)
+  select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance,
+    'movements', s.moved, 'players_bonus', s.bonus_balance, 'movements_bonus', s.moved_bonus)
   from (
-    select w.asset_code, sum(h.balance) as balance, sum(h.bonus_balance) as bonus_balance, sum(m.amount) as moved, sum(m.bonus_amount) as moved_bonus
+    select w.asset_code, sum(h.balance) as balance, sum(h.bonus_balance) as bonus_balance, sum(m.amount) as moved,
+      sum(m.bonus_amount) as moved_bonus
     from ledger.wallets w
     cross join lateral ledger_private.head(w.id) h
     cross join lateral (
@@ -5170,7 +5370,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals is
-$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which players have more or less than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which
+players have more or less than all movements gave them.$$;
 
 grant execute on function ledger_private.verify_totals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
@@ -5189,11 +5390,13 @@ as $$
     select e.* from ledger.entries e
     where e.kind in ('capture', 'release') and e.wallet_id between first_id and last_id
   ), open as (
-    select h.* from holds h where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
+    select h.* from holds h
+    where not exists (select from closings c where c.wallet_id = h.wallet_id and c.hold_id = h.id)
   ), listed as (
     select o.* from ledger_private.open_holds o where o.wallet_id between first_id and last_id
   )
-  select 'hold_reference', coalesce(h.wallet_id, e.wallet_id), coalesce(h.seq, e.seq), coalesce(h.id, e.transfer_id), to_jsonb(h)
+  select 'hold_reference', coalesce(h.wallet_id, e.wallet_id), coalesce(h.seq, e.seq),
+    coalesce(h.id, e.transfer_id), to_jsonb(h)
   from placed e
   full join holds h on h.wallet_id = e.wallet_id and h.id = e.transfer_id
   where (h.seq, h.amount, h.bonus_amount, h.expires_at, h.created_at)
@@ -5205,11 +5408,13 @@ as $$
   where h.id is null or c.seq <= h.seq
   union all
   -- What the end of a hold did to the lots that it pinned.
-  select 'lot_draws', c.wallet_id, c.seq, c.transfer_id, jsonb_build_object('found', to_jsonb(m.d), 'expected', to_jsonb(m.x))
+  select 'lot_draws', c.wallet_id, c.seq, c.transfer_id, jsonb_build_object('found', to_jsonb(m.d),
+    'expected', to_jsonb(m.x))
   from closings c
   cross join lateral (
     select x, d
-    from ledger_private.closing_draws(c.wallet_id, c.hold_id, c.seq, case c.kind when 'capture' then c.bonus_amount else 0 end) x
+    from ledger_private.closing_draws(
+      c.wallet_id, c.hold_id, c.seq, case c.kind when 'capture' then c.bonus_amount else 0 end) x
     full join (select d.* from ledger.bonus_lot_draws d where d.wallet_id = c.wallet_id and d.seq = c.seq) d
       on d.lot_seq = x.lot_seq and d.expires_at = x.expires_at
     where (d.hold_id, d.amount, d.held_amount) is distinct from (x.hold_id, x.amount, x.held_amount)
@@ -5228,7 +5433,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_holds is
-$$Findings in holds: each placed by its transfer, ended by a later one that freed its lots; the list of open ones true.$$;
+  'Findings in holds: each placed by its transfer, ended by a later one that freed its lots; the list of open ones.';
 
 grant execute on function ledger_private.verify_holds to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_holds.sql
@@ -5290,7 +5495,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_lots is
-$$Findings in lots: each made by its entry, what was drawn adding up, and the list of open ones true.$$;
+  'Findings in lots: each made by its entry, what was drawn adding up, and the list of open ones true.';
 
 grant execute on function ledger_private.verify_lots to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_lots.sql
@@ -5317,7 +5522,8 @@ as $$
   where case
     -- What the end of a hold frees and takes, verify_holds() proves.
     when e.kind in ('capture', 'release') then false
-    when e.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0 or d.held_amount > e.held_bonus_amount
+    when e.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0
+      or d.held_amount > e.held_bonus_amount
       or d.holds is distinct from array[e.transfer_id] or d.first_expiry <= e.created_at
     when d.least_held <> 0 or d.most_held <> 0 or d.holds is distinct from array[null::uuid] then true
     -- What goes back, and to which lots, verify_reversals() proves.
@@ -5333,7 +5539,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_draws is
-$$Findings in what entries drew from lots: as much as their kind demands, and no expired ones (an expiry: only these).$$;
+  'Findings in what entries drew from lots: as much as their kind demands, not expired (an expiry: that had).';
 
 grant execute on function ledger_private.verify_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_draws.sql
@@ -5354,15 +5560,17 @@ as $$
     join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
     where first_id = last_id and e.wallet_id = first_id and e.kind = 'reversal' and e.actor is null
   ), reversals as (
-    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
-      o.kind = 'transfer' as between_players, o.seq as original_seq
+    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed,
+      sum((c.r).bonus_amount) over earlier as reversed_bonus, o.kind = 'transfer' as between_players,
+      o.seq as original_seq
     from chosen c
     left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null and o.wallet_id = c.wallet_id
     window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
   ), judged as (
     select v.*,
       -- Paid credits go back first; what of it is bonus credits follows from what was reversed before.
-      (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0)) as too_much_bonus,
+      (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0))
+        as too_much_bonus,
       v.reversed - v.reversed_bonus < p.paid as paid_left
     from reversals v
     cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
@@ -5370,7 +5578,8 @@ as $$
   select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).transfer_id, jsonb_build_object('exceeded', x.parts)
   from (select distinct on ((r.o).transfer_id) r.o from reversals r where (r.o).transfer_id is not null) v
   cross join lateral (
-    select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p where p.amount < 0
+    select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p
+      where p.amount < 0
   ) x (parts)
   where x.parts is not null
   union all
@@ -5378,7 +5587,8 @@ as $$
     jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
-    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
+    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer')
+      or j.original_seq >= j.seq then true
     when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
@@ -5394,28 +5604,32 @@ as $$
     else false end
   union all
   select 'lot_draws', j.wallet_id, j.seq, j.id,
-    jsonb_build_object('wallet_id', d.wallet_id, 'lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount, 'expected', d.expected)
+    jsonb_build_object('wallet_id', d.wallet_id, 'lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount,
+      'expected', d.expected)
   from judged j
   cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
   where d.amount is distinct from d.expected
   union all
-  select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount, 'bonus_amount', (j.r).bonus_amount)
+  select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount,
+    'bonus_amount', (j.r).bonus_amount)
   from judged j
   cross join lateral (
-    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).to_wallet and d.seq = (j.r).to_seq) d (amount)
+    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).to_wallet
+      and d.seq = (j.r).to_seq) d (amount)
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
 comment on function ledger_private.verify_reversals is
-$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be
+reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
 
 grant execute on function ledger_private.verify_reversals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_reversals.sql
 --! Included functions/ledger_private/verify/lot_steps.sql
 create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
 returns table (
-  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric, free_bonus numeric,
-  emptied int, due_by timestamptz
+  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric,
+  free_bonus numeric, emptied int, due_by timestamptz
 )
 language sql
 stable
@@ -5432,8 +5646,8 @@ as $$
     join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
     where d.wallet_id between first_id and last_id
   ), by_entry as (
-    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
-      max(c.rank) as last, sum(c.drawn) as drawn
+    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries,
+      array_agg(c.free) as free, max(c.rank) as last, sum(c.drawn) as drawn
     from changes c
     group by c.wallet_id, c.seq
   ), reserved as (
@@ -5443,7 +5657,8 @@ as $$
     left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
     where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
   ), walked as (
-    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
+    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries,
+      c.free, c.last, c.drawn,
       case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
       e.kind = 'expiry' or coalesce(h.settling, false) as settling,
       e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
@@ -5467,9 +5682,10 @@ as $$
 $$;
 
 comment on function ledger_private.lot_steps is
-$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
-the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
-to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the
+earliest expiry first), the expiries and the free credits of the lots that it changed; how much was in lots after it,
+and of the bonus credits not reserved; the rank up to which it emptied all; and when it, or the wallet's next entry, had
+to have booked what was due.$$;
 
 grant execute on function ledger_private.lot_steps to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/lot_steps.sql
@@ -5524,7 +5740,8 @@ end
 $$;
 
 comment on function ledger_private.verify_order is
-$$Findings in how lots were emptied, entry by entry: the earliest expiry first, all before bonus credits that do not expire, what was due by an entry of its own, and no more in them than the bonus credits that no hold reserves.$$;
+$$Findings in how lots were emptied, entry by entry: the earliest expiry first, all before bonus credits that do not
+expire, what was due by an entry of its own, and no more in them than the bonus credits that no hold reserves.$$;
 
 grant execute on function ledger_private.verify_order to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_order.sql
@@ -5535,8 +5752,8 @@ language sql
 stable
 as $$
   with chains as (
-    select 'assets' as source, 1::bigint as seq, a.code as of, a.hash, null::bytea as previous, ledger_private.asset_bytes(a) as bytes,
-      1::bigint as place, null::bytea as start
+    select 'assets' as source, 1::bigint as seq, a.code as of, a.hash, null::bytea as previous,
+      ledger_private.asset_bytes(a) as bytes, 1::bigint as place, null::bytea as start
     from ledger.assets a
     union all
     select 'asset_limits', l.seq, l.asset_code, l.hash, lag(l.hash) over asset, ledger_private.asset_limit_bytes(l),
@@ -5545,7 +5762,8 @@ as $$
     left join ledger.assets a on a.code = l.asset_code
     window asset as (partition by l.asset_code order by l.seq)
     union all
-    select 'feed_epochs', e.epoch, null, e.hash, lag(e.hash) over epochs, ledger_private.feed_epoch_bytes(e), e.epoch, null
+    select 'feed_epochs', e.epoch, null, e.hash, lag(e.hash) over epochs,
+      ledger_private.feed_epoch_bytes(e), e.epoch, null
     from ledger.feed_epochs e
     window epochs as (order by e.epoch)
     union all
@@ -5566,7 +5784,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_records is
-$$Findings in what is chained beside the entries and is of no single wallet: numbered without gaps, no epoch of the feed missing, each hash over the row and the one before.$$;
+$$Findings in what is chained beside the entries and is of no single wallet: numbered without gaps, no epoch of the feed
+missing, each hash over the row and the one before.$$;
 
 grant execute on function ledger_private.verify_records to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_records.sql
@@ -5586,17 +5805,19 @@ as $$
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
       or not pg_input_is_valid(s.snapshot, 'pg_snapshot')
   union all
-  -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
+  -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained
+  -- beside them.
   select 'seal_root', null, null, null,
-      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves), 'entries', s.entries,
-        'expected_entries', b.entries)
+      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves),
+        'entries', s.entries, 'expected_entries', b.entries)
     from ledger.blocks s
     left join lateral (
       select array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
           count(*) as wallets, coalesce(sum(h.seq - h.before), 0) as entries
         from (
           select n.wallet_id, n.seq, coalesce((select p.seq from ledger.block_heads p
-              where p.wallet_id = n.wallet_id and p.block_seq < n.block_seq order by p.block_seq desc limit 1), 0) as before
+              where p.wallet_id = n.wallet_id and p.block_seq < n.block_seq
+              order by p.block_seq desc limit 1), 0) as before
             from ledger.block_heads n where n.block_seq = s.seq
         ) h
         join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
@@ -5607,7 +5828,8 @@ as $$
         join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
         group by n.block_seq
     ) r on r.block_seq = s.seq
-    where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets or s.entries is distinct from b.entries
+    where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets
+      or s.entries is distinct from b.entries
   union all
   -- What was sealed is still there.
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('seal', h.block_seq, 'found', e.seq is not null)
@@ -5625,7 +5847,8 @@ as $$
   union all
   select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
     from ledger.blocks s
-    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
+    where s.totals_hash is distinct from ledger_private.totals_hash(
+      array(select t from ledger.house_totals t where t.block_seq = s.seq))
 $$;
 
 comment on function ledger_private.verify_seals is
@@ -5650,7 +5873,8 @@ as $$
     full join (
       select w.wallet_id, w.seq
         from ledger.wallet_events w
-        left join (select n.id, max(n.seq) as seq from ledger.block_records n where n.chain = 'wallet' group by n.id) n on n.id = w.wallet_id
+        left join (select n.id, max(n.seq) as seq from ledger.block_records n where n.chain = 'wallet' group by n.id) n
+          on n.id = w.wallet_id
         where w.seq > coalesce(n.seq, 0)
     ) v on v.wallet_id = u.wallet_id and v.seq = u.seq
     where u.wallet_id is null or v.wallet_id is null
@@ -5665,7 +5889,8 @@ as $$
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
     ) c
-    where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id order by h.block_seq desc limit 1), 0)
+    where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id
+      order by h.block_seq desc limit 1), 0)
   union all
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('block', h.block_seq)
     from newest n
@@ -5676,7 +5901,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_closed is
-$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else.$$;
+  'Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else.';
 
 grant execute on function ledger_private.verify_closed to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_closed.sql
@@ -5695,7 +5920,8 @@ begin
     v_is_list := not exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object');
   end if;
   if not v_is_list then
-    perform ledger_private.refuse(ledger_private.invalid_argument('kept', 'Give a list of seals as npm run seal wrote them.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('kept',
+      'Give a list of seals as npm run seal wrote them.'));
   end if;
   return query
     select 'seal_missing', null::uuid, null::bigint, null::uuid,
@@ -5707,7 +5933,7 @@ end
 $$;
 
 comment on function ledger_private.verify_kept is
-$$A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.$$;
+  'A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.';
 
 grant execute on function ledger_private.verify_kept to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_kept.sql
@@ -5728,12 +5954,13 @@ create or replace function ledger.request(
 returns ledger.wallet_request
 language sql
 immutable
-return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request;
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata,
+  hold_id, transfer_id)::ledger.wallet_request;
 
 comment on function ledger.request is
 $$@behavior -*
-An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left out. A call that is
-written so stays as it is where a later release adds a field. It checks nothing.$$;
+An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left
+out. A call that is written so stays as it is where a later release adds a field. It checks nothing.$$;
 
 grant execute on function ledger.request to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/request.sql
@@ -5811,8 +6038,8 @@ comment on function ledger.wallet_open is
 $$@resultFieldName wallet
 Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
 
-- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white space
-  at either end, otherwise taken as it is.
+- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white
+  space at either end, otherwise taken as it is.
 - assetCode: the asset, such as GOLD.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
@@ -5829,8 +6056,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
-    perform ledger_private.refuse(ledger_private.invalid_argument('owner_ids', 'Send a list of at most 10000 owner ids.',
-      jsonb_build_object('length', cardinality(owner_ids), 'max', 10000)));
+    perform ledger_private.refuse(ledger_private.invalid_argument('owner_ids',
+      'Send a list of at most 10000 owner ids.', jsonb_build_object('length', cardinality(owner_ids), 'max', 10000)));
   end if;
   return query select w.* from ledger_private.open_wallets(owner_ids, asset_code, true) w;
 end
@@ -5838,19 +6065,21 @@ $$;
 
 comment on function ledger.wallet_open_many is
 $$@resultFieldName wallets
-Opens the wallets of many owners of one asset, all or none, and returns one for each owner id, in order. A wallet that has
-been opened before is returned as it is.
+Opens the wallets of many owners of one asset, all or none, and returns one for each owner id, in order. A wallet that
+has been opened before is returned as it is.
 
 - ownerIds: at most 10000 account numbers, as wallet_open takes them. An owner may come twice.
 - assetCode: the asset, such as GOLD.
 
-Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS). The detail names the
-owner by its index, counted from 0.$$;
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS). The detail names
+the owner by its index, counted from 0.$$;
 
 grant execute on function ledger.wallet_open_many to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_open_many.sql
 --! Included functions/ledger/wallet_top_up.sql
-create or replace function ledger.wallet_top_up(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
+create or replace function ledger.wallet_top_up(
+  wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}'
+)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -5858,8 +6087,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount, wallet_id => wallet_id,
-    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount,
+    wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
@@ -5869,8 +6098,8 @@ Books credits that were bought with real money: from the treasury to the wallet.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the payment's reference; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
@@ -5893,8 +6122,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount, wallet_id => wallet_id,
-    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'), expires_at => expires_at);
+  return ledger_private.post_own(kind => 'bonus', debit => 'promotions', credit => 'player', sign => 1, bonus => amount,
+    wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'),
+    expires_at => expires_at);
 end
 $$;
 
@@ -5904,10 +6134,10 @@ Grants free credits: from promotions to the wallet, where they count as bonus cr
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
-- expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of bonus credits, those
-  that expire first are spent first.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- expiresAt: the instant from which they cannot be spent any more and go to breakage, after now; never if left out. Of
+  bonus credits, those that expire first are spent first.
 - metadata: a JSON object of at most 8192 bytes, such as the campaign; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
@@ -5917,7 +6147,9 @@ LIMIT_EXCEEDED (WLLIM).$$;
 grant execute on function ledger.wallet_bonus to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_bonus.sql
 --! Included functions/ledger/wallet_spend.sql
-create or replace function ledger.wallet_spend(wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}')
+create or replace function ledger.wallet_spend(
+  wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}'
+)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -5925,20 +6157,20 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', sign => -1, spent => amount, wallet_id => wallet_id,
-    amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
+  return ledger_private.post_own(kind => 'spend', debit => 'player', credit => 'revenue', sign => -1, spent => amount,
+    wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
 comment on function ledger.wallet_spend is
 $$@resultFieldName receipt
-Books a purchase in the game or shop: from the wallet to revenue, bonus credits first, and of these the earliest
-expiry first.
+Books a purchase in the game or shop: from the wallet to revenue, bonus credits first, and of these the earliest expiry
+first.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the item; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
@@ -5962,27 +6194,26 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.post_between(from_wallet => from_wallet, to_wallet => to_wallet, amount => amount, idem_key => idem_key,
-    metadata => coalesce(metadata, '{}'));
+  return ledger_private.post_between(from_wallet => from_wallet, to_wallet => to_wallet, amount => amount,
+    idem_key => idem_key, metadata => coalesce(metadata, '{}'));
 end
 $$;
 
 comment on function ledger.wallet_transfer is
 $$@resultFieldName receipt
-Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits
-and keep their expiry.
-The receipt is that of the wallet they leave.
+Moves credits from one player's wallet to another's of the same asset, bonus credits first; they stay bonus credits and
+keep their expiry. The receipt is that of the wallet they leave.
 
 - fromWallet: the wallet they leave.
 - toWallet: the wallet they arrive in.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within fromWallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within fromWallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - metadata: a JSON object of at most 8192 bytes, such as a note between the players; null means {}.
 
-Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF),
-WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or
-WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM), INSUFFICIENT_FUNDS (WLFND).$$;
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF), WALLET_NOT_FOUND
+(WLNOW), ASSET_MISMATCH (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS),
+LIMIT_EXCEEDED (WLLIM), INSUFFICIENT_FUNDS (WLFND).$$;
 
 grant execute on function ledger.wallet_transfer to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_transfer.sql
@@ -6001,8 +6232,8 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_request ledger.wallet_request := ledger.request(kind => 'hold', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
-    expires_at => expires_at, metadata => metadata);
+  v_request ledger.wallet_request := ledger.request(kind => 'hold', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, expires_at => expires_at, metadata => metadata);
   v_prepared ledger_private.prepared := ledger_private.prepare(v_request);
   v_head ledger.entries := v_prepared.head;
   v_entry ledger.entries;
@@ -6011,10 +6242,12 @@ begin
     return v_prepared.receipt;
   end if;
   perform ledger_private.refuse(
-    ledger_private.insufficient_funds(wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), amount), array[wallet_id]);
+    ledger_private.insufficient_funds(wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), amount),
+      array[wallet_id]);
 
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => wallet_id, transfer_id => uuidv7(), kind => 'hold',
-    side => 'debit', account => 'player', amount => 0, bonus_amount => 0, held_amount => amount, at_time => v_prepared.at_time), v_request);
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => wallet_id,
+    transfer_id => uuidv7(), kind => 'hold', side => 'debit', account => 'player', amount => 0, bonus_amount => 0,
+    held_amount => amount, at_time => v_prepared.at_time), v_request);
   -- It reserves what a spend would take: bonus credits first, the earliest expiry first.
   v_entry.held_bonus_amount := least(amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
   v_entry.hold_id := v_entry.transfer_id;
@@ -6022,8 +6255,10 @@ begin
   perform ledger_private.write(array[v_entry]);
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.holds (wallet_id, id, seq, amount, bonus_amount, expires_at, created_at)
-    values (wallet_id, v_entry.hold_id, v_entry.seq, amount, v_entry.held_bonus_amount, wallet_hold.expires_at, v_entry.created_at);
-  insert into ledger_private.open_holds (wallet_id, hold_id, expires_at) values (wallet_id, v_entry.hold_id, wallet_hold.expires_at);
+    values (wallet_id, v_entry.hold_id, v_entry.seq, amount, v_entry.held_bonus_amount, wallet_hold.expires_at,
+      v_entry.created_at);
+  insert into ledger_private.open_holds (wallet_id, hold_id, expires_at)
+    values (wallet_id, v_entry.hold_id, wallet_hold.expires_at);
   perform set_config('ledger.posting', '', true);
   if v_entry.held_bonus_amount > 0 then
     perform ledger_private.move_lots(v_entry);
@@ -6034,13 +6269,14 @@ $$;
 
 comment on function ledger.wallet_hold is
 $$@resultFieldName receipt
-Reserves credits for a purchase that is not certain yet: what is available falls, the balance does not. The receipt names the hold_id, with which
-they are captured or released, once. Reserved are bonus credits first, the earliest expiry first; while the hold is open they do not expire.
+Reserves credits for a purchase that is not certain yet: what is available falls, the balance does not. The receipt
+names the hold_id, with which they are captured or released, once. Reserved are bonus credits first, the earliest expiry
+first; while the hold is open they do not expire.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - expiresAt: the instant from which the hold is void and its credits are free again, after now; never if left out.
 - metadata: a JSON object of at most 8192 bytes, such as the order; null means {}.
 
@@ -6065,31 +6301,34 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.end_hold(ledger.request(kind => 'capture', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
-    metadata => metadata, hold_id => hold_id));
+  return ledger_private.end_hold(ledger.request(kind => 'capture', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, hold_id => hold_id));
 end
 $$;
 
 comment on function ledger.wallet_capture is
 $$@resultFieldName receipt
-Ends a hold with the purchase: spends up to what it reserved, also credits that expired meanwhile, and frees the rest, of which what has expired is
-booked to breakage by the next entry, in the same transaction; the receipt's available is without it.
+Ends a hold with the purchase: spends up to what it reserved, also credits that expired meanwhile, and frees the rest,
+of which what has expired is booked to breakage by the next entry, in the same transaction; the receipt's available is
+without it.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what the hold reserved; all of it if left out.
 - metadata: a JSON object of at most 8192 bytes, such as the item; null means {}.
 
-Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
-IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD), LIMIT_EXCEEDED (WLLIM),
-INSUFFICIENT_FUNDS (WLFND) for more than the hold reserved.$$;
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND
+(WLNOH), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), HOLD_NOT_OPEN (WLHLD),
+LIMIT_EXCEEDED (WLLIM), INSUFFICIENT_FUNDS (WLFND) for more than the hold reserved.$$;
 
 grant execute on function ledger.wallet_capture to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_capture.sql
 --! Included functions/ledger/wallet_release.sql
-create or replace function ledger.wallet_release(wallet_id uuid, hold_id uuid, idem_key text, metadata jsonb default '{}')
+create or replace function ledger.wallet_release(
+  wallet_id uuid, hold_id uuid, idem_key text, metadata jsonb default '{}'
+)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -6097,20 +6336,20 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.end_hold(ledger.request(kind => 'release', wallet_id => wallet_id, idem_key => idem_key, metadata => metadata,
-    hold_id => hold_id));
+  return ledger_private.end_hold(ledger.request(kind => 'release', wallet_id => wallet_id, idem_key => idem_key,
+    metadata => metadata, hold_id => hold_id));
 end
 $$;
 
 comment on function ledger.wallet_release is
 $$@resultFieldName receipt
-Ends a hold without a purchase: all its credits are available again. Those that expired while they were reserved are booked to breakage by the
-next entry, in the same transaction; the receipt's available is without them.
+Ends a hold without a purchase: all its credits are available again. Those that expired while they were reserved are
+booked to breakage by the next entry, in the same transaction; the receipt's available is without them.
 
 - walletId: the player's wallet.
 - holdId: the hold, as the receipt of wallet_hold named it.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), HOLD_NOT_FOUND (WLNOH),
@@ -6133,29 +6372,31 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount, idem_key => idem_key,
-    metadata => metadata, transfer_id => transfer_id));
+  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id));
 end
 $$;
 
 comment on function ledger.wallet_reverse is
 $$@resultFieldName receipt
-Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very wallets of the original, sides
-swapped. A spend or capture gives paid credits back before bonus ones, these to the lots they came from, with their own expiry (what has
-expired since is booked to breakage by the next entry, in the same transaction; the receipt's available is without it), and never reopens a
-hold. A top-up takes paid credits that are not reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has:
-paid credits first, then its lots.
+Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very
+wallets of the original, sides swapped. A spend or capture gives paid credits back before bonus ones, these to the lots
+they came from, with their own expiry (what has expired since is booked to breakage by the next entry, in the same
+transaction; the receipt's available is without it), and never reopens a hold. A top-up takes paid credits that are not
+reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first,
+then its lots.
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
 - transferId: the original: a top-up, bonus, spend, capture or transfer.
-- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call
-  with the same key and the same arguments returns the same receipt and books nothing.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what is left to reverse; all that is left if left out.
 - metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
-Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), TRANSFER_NOT_FOUND (WLNOT),
-IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE (WLREV), LIMIT_EXCEEDED (WLLIM) only
-where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
+(WLREV), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND)
+where the credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;
 --! EndIncluded functions/ledger/wallet_reverse.sql
@@ -6250,8 +6491,8 @@ $$;
 
 comment on function ledger.wallet_freeze is
 $$@resultFieldName wallet
-Freezes a wallet: no spend, transfer, hold or capture leaves it; top-ups, bonuses, transfers to it, reversals, releases and expiry still book.
-A wallet that is frozen stays as it is.
+Freezes a wallet: no spend, transfer, hold or capture leaves it; top-ups, bonuses, transfers to it, reversals, releases
+and expiry still book. A wallet that is frozen stays as it is.
 
 - walletId: the player's wallet.
 - reason: why, for the wallet's events, 1 to 1000 characters.
@@ -6275,7 +6516,8 @@ $$;
 
 comment on function ledger.wallet_close is
 $$@resultFieldName wallet
-Closes an empty wallet: nothing books until it is reopened. What is due in it is booked first. A wallet that is closed stays as it is.
+Closes an empty wallet: nothing books until it is reopened. What is due in it is booked first. A wallet that is closed
+stays as it is.
 
 - walletId: the player's wallet.
 - reason: why, for the wallet's events, 1 to 1000 characters.
@@ -6348,15 +6590,18 @@ begin
     perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
   end if;
 
-  select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code order by l.seq desc limit 1;
-  v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
-    ledger_private.actor(), clock_timestamp(), null);
-  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash), ledger_private.asset_limit_bytes(v_limits));
+  select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_limit_set.asset_code
+    order by l.seq desc limit 1;
+  v_limits := row(asset_code, coalesce(v_newest.seq, 0) + 1, max_spend, max_balance, max_daily_top_up, max_daily_bonus,
+    max_daily_spend, ledger_private.actor(), clock_timestamp(), null);
+  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash),
+    ledger_private.asset_limit_bytes(v_limits));
   v_same := v_newest.seq is not null
-    and (v_newest.max_spend, v_newest.max_balance, v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
+    and (v_newest.max_spend, v_newest.max_balance,
+        v_newest.max_daily_top_up, v_newest.max_daily_bonus, v_newest.max_daily_spend)
       is not distinct from (max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend);
-  -- Above READ COMMITTED the newest may be older than the lock: then the row collides with the one that has been set since. One
-  -- that changes nothing is taken back.
+  -- Above READ COMMITTED the newest may be older than the lock: then the row collides with the one that has been set
+  -- since. One that changes nothing is taken back.
   begin
     perform set_config('ledger.posting', 'on', true);
     insert into ledger.asset_limits values (v_limits.*) on conflict on constraint asset_limits_pkey do nothing;
@@ -6376,8 +6621,8 @@ $$;
 
 comment on function ledger.asset_limit_set is
 $$@resultFieldName limits
-Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged again;
-reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
+Sets all limits of an asset at once, for each wallet of it; null means none. Movements booked already are not judged
+again; reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
 
 - assetCode: the asset, such as GOLD.
 - maxSpend: the largest single spend or capture, in minor units.
@@ -6412,14 +6657,16 @@ declare
   v_failures ledger_private.failure[] := '{}';
 begin
   if max_wallets is null or max_wallets not between 1 and 100000 then
-    perform ledger_private.refuse(ledger_private.invalid_argument('max_wallets', 'Ask for 1 to 100000 wallets at a time.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_wallets',
+      'Ask for 1 to 100000 wallets at a time.'));
   end if;
   loop
     v_due := array(select d.wallet_id from ledger_private.due_wallets(v_now, max_wallets, v_passed) d);
     exit when cardinality(v_due) = 0;
     begin
       -- Who is at work on a wallet books what is due there.
-      v_open := array(select w.id from ledger.wallets w where w.id = any (v_due) order by w.id for no key update skip locked);
+      v_open := array(select w.id from ledger.wallets w where w.id = any (v_due)
+        order by w.id for no key update skip locked);
       -- Another sweep may have been first.
       v_open := ledger_private.still_due(v_open, v_now);
       v_failed := array(select f from ledger_private.settle_each(v_open, v_now) f);
@@ -6443,15 +6690,16 @@ $$;
 
 comment on function ledger.wallet_expire_due is
 $$@behavior -*
-Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to breakage. Skips wallets that
-others are at work on; those book it themselves. Skips wallets where the booking fails, and books the others: ledger_unsettled tells which they
-are, and they are tried again after a minute, and twice as long after each further failure, up to an hour. Returns how many wallets it
-settled: call it again, in a transaction of its own, until that is 0.
+Books what is due in the wallets that have been due for longest: frees holds and moves expired bonus credits to
+breakage. Skips wallets that others are at work on; those book it themselves. Skips wallets where the booking fails, and
+books the others: ledger_unsettled tells which they are, and they are tried again after a minute, and twice as long
+after each further failure, up to an hour. Returns how many wallets it settled: call it again, in a transaction of its
+own, until that is 0.
 
 - maxWallets: how many wallets at most, 1 to 100000.
 
-Refuses with INVALID_ARGUMENT (WLARG). Errors that are not a wallet's, such as 40001, 40P01, 55P03 or a cancelled statement, end the call, and
-nothing is booked.$$;
+Refuses with INVALID_ARGUMENT (WLARG). Errors that are not a wallet's, such as 40001, 40P01, 55P03 or a cancelled
+statement, end the call, and nothing is booked.$$;
 
 grant execute on function ledger.wallet_expire_due to wallet_job;
 --! EndIncluded functions/ledger/wallet_expire_due.sql
@@ -6482,9 +6730,9 @@ end
 $$;
 
 comment on function ledger.wallet_balance is
-$$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest entry. Available is what
-can be spent at this instant: holds that have expired since reserve nothing any more, and bonus credits that have expired since are left out, unless
-an open hold pins them.
+$$A wallet's balances now, in minor units. The balance, its bonus part and its reserved part are those of its newest
+entry. Available is what can be spent at this instant: holds that have expired since reserve nothing any more, and bonus
+credits that have expired since are left out, unless an open hold pins them.
 
 - walletId: a player's wallet that the caller may see.
 
@@ -6505,31 +6753,35 @@ declare
   v_created_at timestamptz;
 begin
   if at_time is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('at_time', 'Send an instant from when the wallet was opened to now.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_time',
+      'Send an instant from when the wallet was opened to now.'));
   end if;
   select w.created_at into v_created_at from ledger.wallets w where w.id = wallet_balance_at.wallet_id;
   if not found then
     perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
   end if;
   if at_time < v_created_at then
-    perform ledger_private.refuse(ledger_private.invalid_argument('at_time', 'Send an instant from when the wallet was opened to now.',
-      jsonb_build_object('at_time', ledger_private.in_utc(at_time), 'created_at', ledger_private.in_utc(v_created_at))));
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_time',
+      'Send an instant from when the wallet was opened to now.',
+      jsonb_build_object('at_time', ledger_private.in_utc(at_time),
+        'created_at', ledger_private.in_utc(v_created_at))));
   end if;
   return ledger_private.balance_of(ledger_private.entry_at(wallet_id, at_time), least(at_time, statement_timestamp()));
 end
 $$;
 
 comment on function ledger.wallet_balance_at is
-$$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked at
-exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use wallet_statement.
-Available is what could be spent then: holds that had expired by then reserve nothing any more, and bonus credits that had
-expired are left out, whether that was booked by then or not. An instant in the future counts as now.
+$$A wallet's balances at an instant, in minor units: those of the newest entry booked at or before it. What was booked
+at exactly atTime is counted; for balances that add up with entries(from, to), which begins with its from, use
+wallet_statement. Available is what could be spent then: holds that had expired by then reserve nothing any more, and
+bonus credits that had expired are left out, whether that was booked by then or not. An instant in the future counts
+as now.
 
 - walletId: a player's wallet that the caller may see.
 - atTime: an instant from when the wallet was opened.
 
-Refuses, in this order, with INVALID_ARGUMENT (WLARG) for no instant, WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT (WLARG) for an instant before
-the wallet existed.$$;
+Refuses, in this order, with INVALID_ARGUMENT (WLARG) for no instant, WALLET_NOT_FOUND (WLNOW), INVALID_ARGUMENT
+(WLARG) for an instant before the wallet existed.$$;
 
 grant execute on function ledger.wallet_balance_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6548,7 +6800,8 @@ declare
   v_now constant timestamptz := statement_timestamp();
 begin
   if from_time is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('from_time', 'Send the instant from which the statement lists entries.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('from_time',
+      'Send the instant from which the statement lists entries.'));
   end if;
   if to_time is null or to_time < from_time then
     perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
@@ -6566,14 +6819,15 @@ end
 $$;
 
 comment on function ledger.wallet_statement is
-$$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime, so that
-for any two instants opening + the entries of the period = closing. The entries of the period are those of
-wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was opened,
-all balances are 0.
+$$A wallet's balances at both ends of a period. opening counts the entries before fromTime, closing those before toTime,
+so that for any two instants opening + the entries of the period = closing. The entries of the period are those of
+wallet.entries(from: fromTime, to: toTime), which are numbered opening.seq + 1 to closing.seq. Before the wallet was
+opened, all balances are 0.
 
 - walletId: a player's wallet that the caller may see.
 - fromTime: the first instant of the period; it belongs to the period.
-- toTime: the end of the period, fromTime or later; it does not belong to the period, so it is the fromTime of the next one.
+- toTime: the end of the period, fromTime or later; it does not belong to the period, so it is the fromTime of the next
+  one.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
 
@@ -6603,7 +6857,8 @@ begin
     with held as (
       -- What is due is not booked yet, but reserves nothing any more.
       select h.* from ledger_private.open_holds o
-        cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+        cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id
+          and n.id = o.hold_id limit 1) h
         where o.wallet_id = wallet_explain.wallet_id and coalesce(h.expires_at, 'infinity') > statement_timestamp()
     ), pinned as (
       select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
@@ -6613,13 +6868,15 @@ begin
             select sum(p.amount) from pinned p where p.lot_seq = l.seq and p.expires_at = l.expires_at), 0) as free
         from ledger_private.open_lots o
         cross join lateral (
-          select n.*, n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+          select n.*, n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq
+            and n.expires_at = o.expires_at limit 1
         ) l
         cross join lateral ledger_private.lot_at(l.lot, v_head.seq) s
         where o.wallet_id = wallet_explain.wallet_id
     ), parts (source, amount, hold_id, expires_at, seq) as (
       select 'paid'::ledger.credit_source,
-          v_head.balance - v_head.bonus_balance - coalesce((select sum(h.amount - h.bonus_amount) from held h), 0), null::uuid,
+          v_head.balance - v_head.bonus_balance - coalesce((select sum(h.amount - h.bonus_amount) from held h),
+            0), null::uuid,
           null::timestamptz, null::bigint
       union all
       select 'bonus', v_head.bonus_balance - coalesce((select sum(h.bonus_amount) from held h), 0)
@@ -6629,13 +6886,17 @@ begin
       union all
       select 'paid', h.amount - h.bonus_amount, h.id, null, null from held h
       union all
-      select 'bonus', h.bonus_amount - coalesce((select sum(p.amount) from pinned p where p.hold_id = h.id), 0), h.id, null, null from held h
+      select 'bonus', h.bonus_amount - coalesce((select sum(p.amount) from pinned p where p.hold_id = h.id), 0), h.id,
+        null, null from held h
       union all
       select 'expiring_bonus', p.amount, p.hold_id, p.expires_at, p.lot_seq from pinned p
     )
     select p.source, p.amount::bigint,
-        case when p.hold_id is null and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount else 0 end::bigint,
-        p.expires_at, (select e.transfer_id from ledger.entries e where e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq), p.hold_id
+        case when p.hold_id is null and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount
+          else 0 end::bigint,
+        p.expires_at, (
+          select e.transfer_id from ledger.entries e where e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq
+        ), p.hold_id
       from parts p
       where p.amount > 0
       order by p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
@@ -6645,9 +6906,10 @@ $$;
 comment on function ledger.wallet_explain is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
-Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring ones, and what each open
-hold reserves of them. The amounts add up to the balance, those without a hold and not expired to what is available. A hold that has expired
-is not among them: its credits are listed as free, or as expired, before that is booked.
+Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring
+ones, and what each open hold reserves of them. The amounts add up to the balance, those without a hold and not expired
+to what is available. A hold that has expired is not among them: its credits are listed as free, or as expired, before
+that is booked.
 
 - walletId: a player's wallet that the caller may see.
 
@@ -6670,8 +6932,9 @@ return case
 end;
 
 comment on function ledger.entries_counterparty is
-$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null where credits were only
-reserved or freed, and for a player who received a transfer: only the sender may tell who sent it.$$;
+$$The other side of the movement: the house's account, such as treasury or revenue, or the other player's wallet. Null
+where credits were only reserved or freed, and for a player who received a transfer: only the sender may tell who sent
+it.$$;
 
 grant execute on function ledger.entries_counterparty
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6686,8 +6949,8 @@ returns setof ledger.history_line
 language sql
 stable
 begin atomic
-  select e.seq, e.created_at, e.kind, ledger.entries_side(e), e.amount, e.bonus_amount, e.held_amount, e.balance, e.bonus_balance,
-    e.held_balance, e.transfer_id, ledger.entries_counterparty(e), t.idem_key, t.actor, t.metadata
+  select e.seq, e.created_at, e.kind, ledger.entries_side(e), e.amount, e.bonus_amount, e.held_amount, e.balance,
+    e.bonus_balance, e.held_balance, e.transfer_id, ledger.entries_counterparty(e), t.idem_key, t.actor, t.metadata
   from ledger.entries e
   left join ledger.transfers t on t.id = e.transfer_id
   where e.wallet_id = wallet_history.wallet_id
@@ -6698,9 +6961,9 @@ end;
 
 comment on function ledger.wallet_history is
 $$@behavior -*
-The history of a wallet that the caller may see, oldest first: what was booked at or after from_time and before to_time; null is no bound.
-So the history up to an instant and the one from it on have each entry once. Of a transfer received, a player sees the entry alone:
-counterparty, key, actor and metadata are for the sender alone, and come as null.$$;
+The history of a wallet that the caller may see, oldest first: what was booked at or after from_time and before to_time;
+null is no bound. So the history up to an instant and the one from it on have each entry once. Of a transfer received, a
+player sees the entry alone: counterparty, key, actor and metadata are for the sender alone, and come as null.$$;
 
 grant execute on function ledger.wallet_history
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6714,7 +6977,8 @@ return coalesce((select e.balance from ledger.entries e where e.wallet_id = wall
 
 comment on function ledger.wallets_balance is
 $$@notNull
-All credits of the wallet by its newest entry, in minor units: with reserved and bonus credits, and with what has expired and is not booked yet.$$;
+All credits of the wallet by its newest entry, in minor units: with reserved and bonus credits, and with what has
+expired and is not booked yet.$$;
 
 grant execute on function ledger.wallets_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6724,11 +6988,13 @@ create or replace function ledger.wallets_bonus_balance(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-return coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
+return coalesce((select e.bonus_balance from ledger.entries e where e.wallet_id = wallet.id
+  order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_bonus_balance is
 $$@notNull
-The part of the balance that is bonus credits, in minor units, by the wallet's newest entry: with those that have expired and are not booked yet.$$;
+The part of the balance that is bonus credits, in minor units, by the wallet's newest entry: with those that have
+expired and are not booked yet.$$;
 
 grant execute on function ledger.wallets_bonus_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6738,11 +7004,13 @@ create or replace function ledger.wallets_held_balance(wallet ledger.wallets)
 returns bigint
 language sql
 stable
-return coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id order by e.seq desc limit 1), 0);
+return coalesce((select e.held_balance from ledger.entries e where e.wallet_id = wallet.id
+  order by e.seq desc limit 1), 0);
 
 comment on function ledger.wallets_held_balance is
 $$@notNull
-The part of the balance that is reserved, in minor units, by the wallet's newest entry: also by holds that have expired and are not booked yet.$$;
+The part of the balance that is reserved, in minor units, by the wallet's newest entry: also by holds that have expired
+and are not booked yet.$$;
 
 grant execute on function ledger.wallets_held_balance
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6762,8 +7030,8 @@ return coalesce((
 
 comment on function ledger.wallets_available is
 $$@notNull
-What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have expired. Holds and bonus credits
-count as expired from their instant on, before that is booked.$$;
+What can be spent now, in minor units: the balance less what open holds reserve and less bonus credits that have
+expired. Holds and bonus credits count as expired from their instant on, before that is booked.$$;
 
 grant execute on function ledger.wallets_available
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6794,7 +7062,8 @@ begin atomic
 end;
 
 comment on function ledger.holds_closing is
-  'The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked yet.';
+$$The movement that ended the hold: a capture or a release; null while it is open, or has expired and that is not booked
+yet.$$;
 
 grant execute on function ledger.holds_closing
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6812,8 +7081,8 @@ end;
 
 comment on function ledger.holds_status is
 $$@notNull
-Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it reserves nothing, and cannot be
-captured or released.$$;
+Whether the hold is open, or what became of it. It is expired from its expiry on, also before that is booked: it
+reserves nothing, and cannot be captured or released.$$;
 
 grant execute on function ledger.holds_status
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6836,7 +7105,8 @@ begin atomic
   (
     select (h.hold).*
     from ledger_private.open_holds o
-    cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id and n.id = o.hold_id limit 1) h
+    cross join lateral (select n as hold from ledger.holds n where n.wallet_id = o.wallet_id
+      and n.id = o.hold_id limit 1) h
     where o.wallet_id = wallet.id and wallets_holds.open and ledger.holds_status(h.hold) = 'open'
     order by (h.hold).seq desc
   )
@@ -6852,7 +7122,8 @@ end;
 comment on function ledger.wallets_holds is
 $$The wallet's holds, newest first.
 
-- open: true for those that are open, false for those that have been captured or released or have expired, booked or not; all if left out.$$;
+- open: true for those that are open, false for those that have been captured or released or have expired, booked or
+  not; all if left out.$$;
 
 grant execute on function ledger.wallets_holds
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
@@ -6885,12 +7156,13 @@ set enable_seqscan = off
 set jit = off
 as $$
   with recursive place as materialized (
-    -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added up.
+    -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added
+    -- up.
     select m.moved, case when not m.moved then ledger_private.closed_snapshot() end as snapshot
     from (select ledger_private.is_moved() as moved) m
   ), newest as (
-    -- From key to key of the index: the newest row of each asset, kind and accounts has the totals of all blocks. There are few of them, and far
-    -- more rows.
+    -- From key to key of the index: the newest row of each asset, kind and accounts has the totals of all blocks. There
+    -- are few of them, and far more rows.
     (
       select t from ledger.house_totals t
       order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
@@ -6930,8 +7202,9 @@ as $$
 $$;
 
 comment on function ledger.ledger_trial_balance is
-$$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits have the same sum. It is
-right at any moment; it takes milliseconds where blocks are closed, and longer the more was booked since the last one.
+$$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits
+have the same sum. It is right at any moment; it takes milliseconds where blocks are closed, and longer the more was
+booked since the last one.
 
 - assetCode: one asset; all of them if left out.$$;
 
@@ -6971,13 +7244,16 @@ begin
     v_digits := regexp_split_to_array('0123456789abcdef', '');
   end if;
   if current_setting('ledger.progress', true) = 'on' then
-    select count(*) into v_rows from ledger.entries e where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
+    select count(*) into v_rows from ledger.entries e
+      where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
     raise info 'ledger_verify' using detail = jsonb_build_object('proven', 0, 'rows', v_rows);
   end if;
 
   foreach v_digit in array v_digits loop
-    v_first := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
-    v_last := coalesce(ledger_verify.wallet_id, (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
+    v_first := coalesce(ledger_verify.wallet_id,
+      (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
+    v_last := coalesce(ledger_verify.wallet_id,
+      (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
     return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
@@ -7002,8 +7278,8 @@ end
 $$;
 
 comment on function ledger.ledger_verify is
-$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no row
-means that it is sound.
+$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no
+row means that it is sound.
 
 - walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
 
@@ -7031,14 +7307,15 @@ Rules:
 - wallet_id: the id of a wallet is the one derived from its owner
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event says
-- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are numbered without gaps, none
-  missing, and each hash covers the row and the one before
+- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
+  numbered without gaps, none missing, and each hash covers the row and the one before
 - asset_sum: within an asset, what players have is what the house's accounts have
 - house_total: the totals of a block are the sums of the entries that it closed
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
-- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true$$;
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal
+  is true$$;
 
 grant execute on function ledger.ledger_verify to wallet_auditor;
 --! EndIncluded functions/ledger/ledger_verify.sql
@@ -7062,8 +7339,8 @@ $$;
 
 comment on function ledger.ledger_verify_seals is
 $$@behavior -*
-Proves the seals again from the rows that they sealed, in one snapshot; and that the ledger still has those that were kept elsewhere. Every
-broken rule is a row.
+Proves the seals again from the rows that they sealed, in one snapshot; and that the ledger still has those that were
+kept elsewhere. Every broken rule is a row.
 
 - kept: a list of seals, each an object with all facts of it; none if left out.
 
@@ -7072,7 +7349,8 @@ Rules:
 - seal_chain: seals are numbered without gaps, and each covers the one before
 - seal_root: the tree over the sealed entries has the root and the counts that the seal says
 - seal_entry: what was sealed is there, and what was to be sealed was
-- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal is true
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal
+  is true
 - seal_missing: a seal that was kept elsewhere is in the ledger, unchanged
 
 Refuses with INVALID_ARGUMENT (WLARG).$$;
@@ -7117,8 +7395,8 @@ $$;
 
 comment on function ledger.ledger_prove is
 $$@behavior -*
-Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it was done and how many
-findings came of it.
+Proves the whole ledger as ledger_verify does, and that it has the seals that were kept elsewhere, and records that it
+was done and how many findings came of it.
 
 - kept: a list of seals that were kept elsewhere, each an object with all facts of it; none if left out.
 
@@ -7146,7 +7424,8 @@ declare
   v_record_leaves bytea[];
 begin
   if max_events is null or max_events not between 1 and 1000000 then
-    perform ledger_private.refuse(ledger_private.invalid_argument('max_events', 'Ask for 1 to 1000000 events at a time.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_events',
+      'Ask for 1 to 1000000 events at a time.'));
   end if;
   v_block.epoch := ledger_private.feed_epoch();
   -- One at a time. Nobody else waits for this lock: postings know nothing of blocks, and reading goes on.
@@ -7156,7 +7435,8 @@ begin
   v_block.sealed_at := clock_timestamp();
   -- After the instant: whoever has an earlier number may have booked before it, whoever has a later one has not.
   v_block.xid := pg_current_xact_id();
-  select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq order by r.chain, r.id),
+  select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq
+    order by r.chain, r.id),
       array_agg(ledger_private.seal_leaf(r.id, r.seq, r.hash) order by r.chain, r.id)
     into v_chains, v_ids, v_numbers, v_record_leaves
     from ledger_private.unsealed_records(max_events) r;
@@ -7170,7 +7450,8 @@ begin
   v_block.totals_hash := ledger_private.totals_hash(v_cut.totals);
   v_block.previous := v_last.hash;
   v_block.snapshot := v_cut.snapshot;
-  -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before the block's own wrote.
+  -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before
+  -- the block's own wrote.
   v_block.final_until := greatest(
     (select b.sealed_at from ledger.blocks b
       where b.epoch = v_block.epoch and b.xid < pg_snapshot_xmin(v_cut.snapshot) order by b.seq desc limit 1),
@@ -7195,10 +7476,11 @@ $$;
 
 comment on function ledger.ledger_seal is
 $$@behavior -*
-Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose hash covers those before it, and
-over the newest of what is chained beside them (wallets and their events, assets and their limits, verifications); the totals of the house's accounts;
-and a hash that covers all that and the block before. No row where nothing is new. No posting waits for it, and it waits for none: what a transaction
-that is still open has booked is left to a later block. Call it again, in a transaction of its own, until it returns nothing.
+Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose
+hash covers those before it, and over the newest of what is chained beside them (wallets and their events, assets and
+their limits, verifications); the totals of the house's accounts; and a hash that covers all that and the block before.
+No row where nothing is new. No posting waits for it, and it waits for none: what a transaction that is still open has
+booked is left to a later block. Call it again, in a transaction of its own, until it returns nothing.
 
 - maxEvents: how many events of wallets a block covers at most, 1 to 1000000.
 
@@ -7241,16 +7523,17 @@ begin
       perform ledger_private.refuse(ledger_private.invalid_argument('after',
         'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
         jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text)));
-    elsif not exists (select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
+    elsif not exists (
+      select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
       perform ledger_private.refuse(ledger_private.invalid_argument('after',
-        'The ledger no longer has that event. Start again from null, and skip the transfers that you know by their ids.',
+        'The ledger no longer has that event. Start again from null, and skip the transfers that you know by id.',
         '{"reason": "cursor_unknown"}'));
     end if;
   end if;
   return query
-    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount, t.bonus_amount,
-        t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id, t.expires_at, t.idem_key, t.actor,
-        t.metadata, t.created_at
+    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount,
+        t.bonus_amount, t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id,
+        t.expires_at, t.idem_key, t.actor, t.metadata, t.created_at
       from (
         select e.xid, e.transfer_id from ledger.entries e
           where e.actor is not null and (e.xid, e.transfer_id) > (v_xid, v_id) and e.xid < v_horizon
@@ -7259,7 +7542,8 @@ begin
       ) n
       join ledger.transfers t on t.id = n.transfer_id
       -- One look-up for each: joined, all wallets may be read.
-      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1) w on true
+      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o
+        where o.id = t.wallet_id limit 1) w on true
       order by n.xid, n.transfer_id;
 end
 $$;
@@ -7267,15 +7551,15 @@ $$;
 comment on function ledger.ledger_events is
 $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
-The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the transactions that
-booked them, and when every earlier transaction has ended, so that a reader who goes on after the last cursor misses none. Within a wallet,
-the numbers of its entries tell the order.
+The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the
+transactions that booked them, and when every earlier transaction has ended, so that a reader who goes on after the last
+cursor misses none. Within a wallet, the numbers of its entries tell the order.
 
 - after: the cursor of the last event read; from the first transfer on if left out.
 - limit: how many to read at most, 1 to 10000, over GraphQL to 1000; 100 if left out.
 
-Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a restored ledger no longer has
-(reason: malformed, epoch, cursor_unknown).$$;
+Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a
+restored ledger no longer has (reason: malformed, epoch, cursor_unknown).$$;
 
 grant execute on function ledger.ledger_events to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/ledger_events.sql
@@ -7297,7 +7581,8 @@ begin
     -- The last event that ledger_events() has now, found without reading the others.
     next_cursor := coalesce(ledger_private.feed_epoch() || '.' || (
       select e.xid || '.' || e.transfer_id from ledger.entries e
-      where e.actor is not null and e.xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid desc, e.transfer_id desc limit 1), '');
+      where e.actor is not null and e.xid < pg_snapshot_xmin(pg_current_snapshot())
+      order by e.xid desc, e.transfer_id desc limit 1), '');
     is_full := false;
     postings := '{}';
     perform pg_notify('wallets', '');
@@ -7307,12 +7592,14 @@ begin
 
   with page as materialized (
     -- In the order of the feed.
-    select e.cursor, e.kind, e.debit_wallet_id, e.debit_seq, e.credit_wallet_id, e.credit_seq, row_number() over () as place
+    select e.cursor, e.kind, e.debit_wallet_id, e.debit_seq, e.credit_wallet_id, e.credit_seq,
+      row_number() over () as place
       from ledger.ledger_events(nullif(after, ''), "limit") e
   ), changed as (
     select s.wallet_id, max(s.seq) as seq
       from page p
-      cross join lateral (values (p.debit_wallet_id, p.debit_seq), (p.credit_wallet_id, p.credit_seq)) s (wallet_id, seq)
+      cross join lateral (values (p.debit_wallet_id, p.debit_seq), (p.credit_wallet_id, p.credit_seq)) s (wallet_id,
+        seq)
       where s.wallet_id is not null
       group by s.wallet_id
   ), notified as (
@@ -7320,7 +7607,8 @@ begin
   )
   select (select p.cursor from page p order by p.place desc limit 1),
       (select count(*) from page),
-      (select jsonb_object_agg(k.kind, k.postings) from (select p.kind, count(*) as postings from page p group by p.kind) k)
+      (select jsonb_object_agg(k.kind, k.postings)
+        from (select p.kind, count(*) as postings from page p group by p.kind) k)
     into next_cursor, v_events, postings
     from notified;
   next_cursor := coalesce(next_cursor, after);
@@ -7332,12 +7620,13 @@ $$;
 
 comment on function ledger.ledger_notify is
 $$@behavior -*
-Reads the feed on from a cursor and notifies whoever listens: for each wallet of a player that has new entries the channel wallet:<id>, with the
-number of the newest as payload. Never part of a posting: transactions that notify commit one after the other, in the whole database. Returns the
-cursor to go on from, whether there may be more already, and how many transfers of each kind there were.
+Reads the feed on from a cursor and notifies whoever listens: for each wallet of a player that has new entries the
+channel wallet:<id>, with the number of the newest as payload. Never part of a posting: transactions that notify commit
+one after the other, in the whole database. Returns the cursor to go on from, whether there may be more already, and how
+many transfers of each kind there were.
 
-- after: the next_cursor of the call before. If left out, it goes to the end of the feed without reading it, and notifies the channel wallets: any
-  wallet may have changed since somebody last looked.
+- after: the next_cursor of the call before. If left out, it goes to the end of the feed without reading it, and
+  notifies the channel wallets: any wallet may have changed since somebody last looked.
 - limit: how many events to read at most, 1 to 10000.
 
 Refuses as ledger_events does, with INVALID_ARGUMENT (WLARG): then start again without a cursor.$$;
@@ -7360,8 +7649,9 @@ $$;
 
 comment on function ledger.ledger_unsettled is
 $$@behavior -*
-The wallets in which wallet_expire_due could not book what is due when it last tried, those that have failed for longest first. What is due counts
-there all the same: nobody can spend it. A wallet leaves the list when it is settled, at the next time it would be tried again.
+The wallets in which wallet_expire_due could not book what is due when it last tried, those that have failed for longest
+first. What is due counts there all the same: nobody can spend it. A wallet leaves the list when it is settled, at the
+next time it would be tried again.
 
 - since: only those that failed at or after this instant; all if left out.$$;
 
@@ -7394,7 +7684,8 @@ as $$
     -- The places are sub-selects, so that the index is looked up and not read.
     select 'unsealed_seconds', least(
         (select e.created_at from ledger.entries e
-          where e.actor is not null and e.xid >= (select pg_snapshot_xmax(ledger_private.closed_snapshot())) order by e.xid, e.transfer_id limit 1),
+          where e.actor is not null and e.xid >= (select pg_snapshot_xmax(ledger_private.closed_snapshot()))
+          order by e.xid, e.transfer_id limit 1),
         (select min(e.created_at) from ledger.entries e
           where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(ledger_private.closed_snapshot())))))
     union all
@@ -7405,7 +7696,8 @@ as $$
       from pg_locks l join pg_stat_activity a on a.pid = l.pid
       where not l.granted and a.datname = current_database()
   )
-  select m.name, '{}'::jsonb, greatest(coalesce(extract(epoch from clock_timestamp() - m.since), 0), 0)::double precision
+  select m.name, '{}'::jsonb,
+      greatest(coalesce(extract(epoch from clock_timestamp() - m.since), 0), 0)::double precision
     from moments m
     -- What has never been has no age; nothing due, unsealed or held back is as good as fresh.
     where m.since is not null or m.name not like 'last%'
@@ -7416,17 +7708,18 @@ as $$
   union all
   select 'lock_wait_seconds', '{}', greatest(coalesce(extract(epoch from clock_timestamp() - since), 0), 0) from waits
   union all
-  select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision from place p
+  select 'horizon_age_transactions', '{}', (p.next::text::numeric - p.horizon::text::numeric)::double precision
+    from place p
 $$;
 
 comment on function ledger.ledger_metrics is
 $$@behavior -*
-Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets that could not be
-settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of the last verification without
-findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where there has been none), how long the oldest entry that is not
-sealed has been there (unsealed_seconds), how far the feed is behind (feed_lag_seconds), how many sessions wait for a lock and how long the
-first has waited (lock_waits, lock_wait_seconds), and how many transactions have begun since the oldest that is open
-(horizon_age_transactions).$$;
+Figures for monitoring, each cheap to get: how long what is due has been due (oldest_due_seconds, without the wallets
+that could not be settled), how many wallets could not be settled when it was last tried (unsettled_wallets), the age of
+the last verification without findings and of the last seal (last_clean_verify_seconds, last_seal_seconds; no row where
+there has been none), how long the oldest entry that is not sealed has been there (unsealed_seconds), how far the feed
+is behind (feed_lag_seconds), how many sessions wait for a lock and how long the first has waited (lock_waits,
+lock_wait_seconds), and how many transactions have begun since the oldest that is open (horizon_age_transactions).$$;
 
 grant execute on function ledger.ledger_metrics to wallet_auditor, wallet_gateway;
 --! EndIncluded functions/ledger/ledger_metrics.sql

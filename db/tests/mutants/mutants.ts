@@ -221,7 +221,7 @@ const KEYS: Mutant[] = [
     {
       what: 'expiry',
       test: 'wallet_bonus',
-      line: "    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),\n",
+      line: "    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',\n      ledger_private.in_utc(request.expires_at) #>> '{}'),\n",
     },
     {
       what: 'metadata',
@@ -523,10 +523,8 @@ const BONUS: Mutant[] = [
     edits: [
       helper(
         'post',
-        'ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head))',
-        "case v_side when 'debit'\n" +
-          '    then greatest(request.amount - (v_head.balance - v_head.bonus_balance), 0) else ' +
-          'ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end',
+        'v_head.bonus_balance - ledger_private.reserved_bonus(v_head)',
+        'greatest(request.amount - (v_head.balance - v_head.bonus_balance), 0)',
       ),
     ],
   },

@@ -26,4 +26,4 @@ as $$
 $$;
 
 comment on function ledger_private.due_wallets is
-$$Wallets in which something is due, for longest first: none that this sweep has passed, or that waits after a failure.$$;
+  'Wallets in which something is due, for longest first, but those that this sweep has passed or that just failed.';

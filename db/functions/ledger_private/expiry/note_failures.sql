@@ -17,7 +17,8 @@ begin
   delete from ledger_private.unsettled_wallets u using settled s where u.wallet_id = s.wallet_id;
 
   -- In the order of ids, so that two sweeps cannot wait for each other.
-  insert into ledger_private.unsettled_wallets as u (wallet_id, sqlstate, failures, first_failed_at, failed_at, retry_at)
+  insert into ledger_private.unsettled_wallets as u (wallet_id, sqlstate, failures, first_failed_at,
+    failed_at, retry_at)
     select f.wallet_id, f.sqlstate, 1, at_time, at_time, at_time + interval '1 minute'
       from unnest(failures) f
       order by f.wallet_id
@@ -29,4 +30,5 @@ end
 $$;
 
 comment on function ledger_private.note_failures is
-$$Keeps the list of wallets that could not be settled: adds new ones, to be tried again after a minute, then twice as long after each failure, up to an hour; takes off those in which nothing is due any more.$$;
+$$Keeps the list of wallets that could not be settled: adds new ones, to be tried again after a minute, then twice as
+long after each failure, up to an hour; takes off those in which nothing is due any more.$$;

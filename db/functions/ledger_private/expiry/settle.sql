@@ -8,8 +8,8 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
 begin
-  -- By the clock, or by the wallet's own time where that is ahead. Written so that only an index by wallet serves: one by date looks cheaper
-  -- where a list was empty when it was last analyzed.
+  -- By the clock, or by the wallet's own time where that is ahead. Written so that only an index by wallet serves: one
+  -- by date looks cheaper where a list was empty when it was last analyzed.
   if not exists (
     select from unnest(wallet_ids) u (wallet_id)
     cross join lateral ledger_private.head(u.wallet_id) e
@@ -28,4 +28,4 @@ end
 $$;
 
 comment on function ledger_private.settle is
-$$Books what is due in locked wallets: frees due holds, then moves due lots to breakage. Tells whether anything was.$$;
+  'Books what is due in locked wallets: frees due holds, then moves due lots to breakage. Tells whether anything was.';

@@ -4,7 +4,8 @@ language plpgsql
 volatile
 as $$
 declare
-  -- Not the wallet's doing, but the session's, the server's or another transaction's: these end the sweep, and it is tried again.
+  -- Not the wallet's doing, but the session's, the server's or another transaction's: these end the sweep, and it is
+  -- tried again.
   c_elsewhere constant text[] := array['08', '25', '40', '42', '53', '55', '57', '58'];
   v_half int := cardinality(wallet_ids) / 2;
   v_failure ledger_private.failure;
@@ -37,4 +38,5 @@ end
 $$;
 
 comment on function ledger_private.settle_each is
-$$Books what is due in locked wallets, and returns those where that fails: all at once, or else each half by itself. Passes on errors that are not a wallet's: deadlock, timeout, cancelled, out of resources and the like.$$;
+$$Books what is due in locked wallets, and returns those where that fails: all at once, or else each half by itself.
+Passes on errors that are not a wallet's: deadlock, timeout, cancelled, out of resources and the like.$$;

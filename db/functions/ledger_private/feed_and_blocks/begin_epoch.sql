@@ -25,7 +25,8 @@ begin
       using ledger_private.place_of_old(wallet_id, seq)';
   end if;
   -- Also where the epochs were left behind, no number comes again that a block names.
-  v_epoch.epoch := greatest((select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.blocks s), 0) + 1;
+  v_epoch.epoch := 1 + greatest(
+    (select max(e.epoch) from ledger.feed_epochs e), (select max(s.epoch) from ledger.blocks s), 0);
   v_epoch.system_identifier := (select c.system_identifier from pg_control_system() c);
   v_epoch.started_at := clock_timestamp();
   v_epoch.hash := ledger_private.record_hash(
@@ -35,7 +36,8 @@ begin
   -- Where the blocks were left behind, all events of wallets are to be sealed anew.
   insert into ledger_private.unsealed_events (wallet_id, seq)
     select v.wallet_id, v.seq from ledger.wallet_events v
-    where v.seq > coalesce((select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
+    where v.seq > coalesce((
+      select max(n.seq) from ledger.block_records n where n.chain = 'wallet' and n.id = v.wallet_id), 0)
     on conflict do nothing;
   perform set_config('ledger.posting', '', true);
   return true;
@@ -43,6 +45,7 @@ end
 $$;
 
 comment on function ledger_private.begin_epoch is
-$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with entries mean nothing here.
-All entries until now become of two transactions of old, what blocks close and what not, each in the order of ids; events of wallets that no block
-closes are listed. Returns whether there was need to. For the owner.$$;
+$$Begins a new epoch of the feed where the ledger was moved here (see is_moved): the ids of transactions stored with
+entries mean nothing here. All entries until now become of two transactions of old, what blocks close and what not, each
+in the order of ids; events of wallets that no block closes are listed. Returns whether there was need to. For the
+owner.$$;

@@ -6,8 +6,8 @@ volatile
 set enable_seqscan = off
 as $$
   with place as materialized (
-    -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would count as ended too. What it
-    -- writes may still be undone, and more may come.
+    -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would
+    -- count as ended too. What it writes may still be undone, and more may come.
     select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
       select string_agg(o.xid::text, ',' order by o.xid)
       from (
@@ -32,11 +32,13 @@ as $$
     group by x.wallet_id
   ), closed as (
     select array_agg(h.wallet_id order by h.wallet_id) as wallet_ids, array_agg(h.seq order by h.wallet_id) as seqs,
-      array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves, sum(h.entries)::bigint as entries
+      array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
+      sum(h.entries)::bigint as entries
     from heads h
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
   ), sums as (
-    select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount, sum(m.bonus_amount) as bonus_amount
+    select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount,
+      sum(m.bonus_amount) as bonus_amount
     from movements m
     where m.amount > 0
     group by m.asset_code, m.kind, m.debit, m.credit, m.quarter
@@ -52,11 +54,12 @@ as $$
     ) b on true
     window earlier as (partition by s.asset_code, s.kind, s.debit, s.credit order by s.quarter)
   )
-  select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0), array(select t.total from totals t))::ledger_private.cut
+  select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0),
+    array(select t.total from totals t))::ledger_private.cut
   from place p cross join closed c
 $$;
 
 comment on function ledger_private.cut is
-$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for it, and it waits for none:
-a transaction that is still open is left to a later block, whole. since is closed_snapshot(), final_until that of the block before, block_seq the
-number of the block.$$;
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for
+it, and it waits for none: a transaction that is still open is left to a later block, whole. since is closed_snapshot(),
+final_until that of the block before, block_seq the number of the block.$$;

@@ -15,6 +15,6 @@ end
 $$;
 
 comment on function ledger_private.feed_epoch is
-$$The epoch in which the feed is to be read. Refuses (55000) where the ledger was moved here and has none yet.$$;
+  'The epoch in which the feed is to be read. Refuses (55000) where the ledger was moved here and has none yet.';
 
 grant execute on function ledger_private.feed_epoch to wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -15,6 +15,7 @@ as $$
 $$;
 
 comment on function ledger_private.is_moved is
-$$Whether rows have come from elsewhere since the newest epoch began: it is of another cluster, or an entry is marked as arrived (tg_entries__arrived) or names a transaction that has not begun.$$;
+$$Whether rows have come from elsewhere since the newest epoch began: it is of another cluster, or an entry is marked as
+arrived (tg_entries__arrived) or names a transaction that has not begun.$$;
 
 grant execute on function ledger_private.is_moved to wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -13,6 +13,6 @@ as $$
 $$;
 
 comment on function ledger_private.records is
-$$Every row beside the entries that is sealed, by its chain and its number there (0: an asset itself).$$;
+  'Every row beside the entries that is sealed, by its chain and its number there (0: an asset itself).';
 
 grant execute on function ledger_private.records to wallet_auditor;

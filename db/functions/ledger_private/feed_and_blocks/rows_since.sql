@@ -7,13 +7,14 @@ as $$
   union all
   select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
   union all
-  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch closes it.
+  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch
+  -- closes it.
   select r.* from ledger_private.received_from_elsewhere() r
   where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
 $$;
 
 comment on function ledger_private.rows_since is
-$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began later, by the entries that
-count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
+$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began
+later, by the entries that count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
 
 grant execute on function ledger_private.rows_since to wallet_auditor;

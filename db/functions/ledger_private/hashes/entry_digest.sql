@@ -40,8 +40,8 @@ as $$
     coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
     array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
     array_send(array[
-      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance, topped_up_total, granted_total,
-      spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance,
+      topped_up_total, granted_total, spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
     ]),
     array_send(array[created_at, expires_at]),
     enum_send(kind),
@@ -54,10 +54,11 @@ as $$
 $$;
 
 comment on function ledger_private.entry_digest is
-$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of fixed width and, before each
-element, its length (-1 for null), so that no two different entries have the same bytes. Its elements: the text ledger.entry.v2, the hash of the
-wallet's entry before (32 zero bytes for the first), and every fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format,
-the kind, both accounts, and texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts
-UTF-8; metadata is its hash. The order is for ever.$$;
+$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of
+fixed width and, before each element, its length (-1 for null), so that no two different entries have the same bytes.
+Its elements: the text ledger.entry.v2, the hash of the wallet's entry before (32 zero bytes for the first), and every
+fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format, the kind, both accounts, and
+texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8;
+metadata is its hash. The order is for ever.$$;
 
 grant execute on function ledger_private.entry_digest to wallet_auditor;

@@ -9,6 +9,6 @@ as $$
 $$;
 
 comment on function ledger_private.feed_epoch_bytes is
-$$Every fact of an epoch of the feed as bytes, for its hash: see record_hash.$$;
+  'Every fact of an epoch of the feed as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.feed_epoch_bytes to wallet_auditor;

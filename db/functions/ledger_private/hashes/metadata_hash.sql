@@ -9,6 +9,6 @@ as $$
 $$;
 
 comment on function ledger_private.metadata_hash is
-$$The hash of metadata, so that the chain is proved without them: SHA-256 over the text of the jsonb, in UTF-8.$$;
+  'The hash of metadata, so that the chain is proved without them: SHA-256 over the text of the jsonb, in UTF-8.';
 
 grant execute on function ledger_private.metadata_hash to wallet_auditor;

@@ -11,6 +11,6 @@ as $$
 $$;
 
 comment on function ledger_private.verification_bytes is
-$$Every fact of a verification as bytes, for its hash: see record_hash.$$;
+  'Every fact of a verification as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.verification_bytes to wallet_auditor;

@@ -10,6 +10,6 @@ as $$
 $$;
 
 comment on function ledger_private.wallet_bytes is
-$$Every fact of a wallet as bytes, but its status, which its events tell, for hashing: see record_hash.$$;
+  'Every fact of a wallet as bytes, but its status, which its events tell, for hashing: see record_hash.';
 
 grant execute on function ledger_private.wallet_bytes to wallet_auditor;

@@ -4,12 +4,12 @@ language sql
 stable
 as $$
   select array_send(array[
-    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind), convert_to(event.reason, 'UTF8'),
-    convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
+    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind),
+    convert_to(event.reason, 'UTF8'), convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
   ])
 $$;
 
 comment on function ledger_private.wallet_event_bytes is
-$$Every fact of a wallet's event as bytes, for its hash: see record_hash.$$;
+  'Every fact of a wallet''s event as bytes, for its hash: see record_hash.';
 
 grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;

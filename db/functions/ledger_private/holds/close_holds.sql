@@ -24,4 +24,4 @@ end
 $$;
 
 comment on function ledger_private.close_holds is
-$$Takes the holds that these entries end off the list of open ones, and writes what that does to their lots.$$;
+  'Takes the holds that these entries end off the list of open ones, and writes what that does to their lots.';

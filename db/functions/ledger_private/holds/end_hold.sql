@@ -20,14 +20,16 @@ begin
   if request.kind = 'capture' then
     v_amount := coalesce(request.amount, v_hold.amount);
     v_bonus := least(v_amount, v_hold.bonus_amount);
-    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head, kind => 'capture',
-      change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
-    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => request.wallet_id, available => v_hold.amount,
-      requested => v_amount, facts => jsonb_build_object('hold_id', request.hold_id)), v_ids);
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head,
+      kind => 'capture', change => -v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => request.wallet_id,
+      available => v_hold.amount, requested => v_amount, facts => jsonb_build_object('hold_id', request.hold_id)),
+      v_ids);
   end if;
 
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id, transfer_id => uuidv7(),
-    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => v_amount, bonus_amount => v_bonus,
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id,
+    transfer_id => uuidv7(), kind => request.kind, side => v_side,
+    account => ledger_private.house_account(request.kind), amount => v_amount, bonus_amount => v_bonus,
     held_amount => -v_hold.amount, at_time => v_prepared.at_time), request);
   if request.kind = 'release' then
     v_entry.held_bonus_amount := v_hold.bonus_amount;
@@ -42,4 +44,5 @@ begin
 end
 $$;
 
-comment on function ledger_private.end_hold is 'Books a capture or a release: the two ends of a hold that a caller asks for.';
+comment on function ledger_private.end_hold is
+  'Books a capture or a release: the two ends of a hold that a caller asks for.';

@@ -7,4 +7,4 @@ as $$
 $$;
 
 comment on function ledger_private.bonus_part is
-$$How much of a movement is bonus credits: these leave a wallet first, as far as they are not reserved.$$;
+  'How much of a movement is bonus credits: these leave a wallet first, as far as they are not reserved.';

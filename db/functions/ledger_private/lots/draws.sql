@@ -16,7 +16,8 @@ declare
     select o.lot_seq, o.expires_at, s.balance - s.held_balance as free
       from ledger_private.open_lots o
       cross join lateral (
-        select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq and n.expires_at = o.expires_at limit 1
+        select n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq
+          and n.expires_at = o.expires_at limit 1
       ) l
       cross join lateral ledger_private.lot_at(l.lot, 9223372036854775807) s
       -- Compared like this, what is due is not what a lot is looked up by (see settle).
@@ -41,4 +42,4 @@ end
 $$;
 
 comment on function ledger_private.draws is
-$$What an entry takes or reserves of lots, the earliest expiry first, without what is reserved. Balances are null.$$;
+  'What an entry takes or reserves of lots, the earliest expiry first, without what is reserved. Balances are null.';

@@ -34,4 +34,5 @@ end
 $$;
 
 comment on function ledger_private.move_lots is
-$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that arrive and expire. other_entry is the receiver's, of a transfer.$$;
+$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that
+arrive and expire. other_entry is the receiver's, of a transfer.$$;

@@ -19,7 +19,8 @@ begin
     where o.wallet_id = head.wallet_id;
   -- The list of open holds is an index, not the truth: where it does not add up to the log, nothing may be built on it.
   if v_held <> head.held_balance then
-    raise exception using errcode = 'data_corrupted', message = format('the open holds of wallet %s do not add up', head.wallet_id),
+    raise exception using errcode = 'data_corrupted',
+      message = format('the open holds of wallet %s do not add up', head.wallet_id),
       hint = 'Run ledger_verify() for the wallet.';
   end if;
   return v_bonus;

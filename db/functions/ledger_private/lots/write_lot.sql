@@ -16,4 +16,4 @@ end
 $$;
 
 comment on function ledger_private.write_lot is
-'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';
+  'Writes the lot of a usual bonus that expires, by its receipt, which it returns.';

@@ -15,12 +15,15 @@ begin
   if cardinality(lots) > 0 then
     insert into ledger.bonus_lots select * from unnest(lots);
   end if;
-  -- Before the first of them is written: looked up in between, a lot's newest would be searched for among all that went before.
+  -- Before the first of them is written: looked up in between, a lot's newest would be searched for among all that went
+  -- before.
   v_draws := array(
     select row(d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, d.amount, d.held_amount,
-        s.balance - sum(d.amount) over earlier, s.held_balance + sum(d.held_amount) over earlier)::ledger.bonus_lot_draws
+        s.balance - sum(d.amount) over earlier,
+        s.held_balance + sum(d.held_amount) over earlier)::ledger.bonus_lot_draws
       from (
-        select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, sum(d.amount) as amount, sum(d.held_amount) as held_amount
+        select d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id, sum(d.amount) as amount,
+          sum(d.held_amount) as held_amount
         from unnest(draws) d
         group by d.wallet_id, d.lot_seq, d.expires_at, d.seq, d.hold_id
       ) d
@@ -31,7 +34,8 @@ begin
   insert into ledger.bonus_lot_draws select * from unnest(v_draws);
   -- What only takes, and leaves something free, changes nothing in the list.
   if cardinality(lots) = 0
-    and not exists (select from unnest(v_draws) d where d.hold_id is not null or d.amount <= 0 or d.balance = d.held_balance) then
+    and not exists (select from unnest(v_draws) d where d.hold_id is not null or d.amount <= 0
+      or d.balance = d.held_balance) then
     v_guard := set_config('ledger.posting', '', true);
     return;
   end if;
@@ -41,7 +45,8 @@ begin
     union
     select d.wallet_id, d.lot_seq, d.expires_at from unnest(draws) d
   ), state as (
-    select l.wallet_id, l.expires_at, l.seq, s.balance, case when s.balance > s.held_balance then l.expires_at end as due_at
+    select l.wallet_id, l.expires_at, l.seq, s.balance,
+        case when s.balance > s.held_balance then l.expires_at end as due_at
       from changed
       join ledger.bonus_lots l using (wallet_id, seq, expires_at)
       cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
@@ -67,4 +72,4 @@ end
 $$;
 
 comment on function ledger_private.write_lots is
-$$Writes new lots and draws, whose balances it works out, and keeps the list of open lots.$$;
+  'Writes new lots and draws, whose balances it works out, and keeps the list of open lots.';

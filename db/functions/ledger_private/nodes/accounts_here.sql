@@ -12,7 +12,8 @@ as $$
 $$;
 
 comment on function ledger_private.accounts_here is
-$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's wallet, that side is elsewhere.
-Of a movement, the entry that counts is the acting one, and the received one where another database has that (is_from_elsewhere).$$;
+$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's
+wallet, that side is elsewhere. Of a movement, the entry that counts is the acting one, and the received one where
+another database has that (is_from_elsewhere).$$;
 
 grant execute on function ledger_private.accounts_here to wallet_auditor, wallet_job;

@@ -9,6 +9,6 @@ as $$
 $$;
 
 comment on function ledger_private.movements is
-'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
+  'Each movement once, by the entry that counts: the acting one, or the received one where another database has that.';
 
 grant execute on function ledger_private.movements to wallet_auditor, wallet_job;

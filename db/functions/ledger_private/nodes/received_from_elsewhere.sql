@@ -10,6 +10,6 @@ as $$
 $$;
 
 comment on function ledger_private.received_from_elsewhere is
-$$The received entries of movements whose acting wallets another database has; none where all wallets are here.$$;
+  'The received entries of movements whose acting wallets another database has; none where all wallets are here.';
 
 grant execute on function ledger_private.received_from_elsewhere to wallet_auditor, wallet_job;

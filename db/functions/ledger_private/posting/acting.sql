@@ -16,4 +16,4 @@ end
 $$;
 
 comment on function ledger_private.acting is
-$$An entry as that of the acting wallet: with the request, and who calls. The system's own have no request.$$;
+  'An entry as that of the acting wallet: with the request, and who calls. The system''s own have no request.';

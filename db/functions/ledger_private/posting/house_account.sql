@@ -14,6 +14,6 @@ return case kind
 end;
 
 comment on function ledger_private.house_account is
-$$The account on the other side of the acting wallet, by kind; null for a reversal, where the original decides.$$;
+  'The account on the other side of the acting wallet, by kind; null for a reversal, where the original decides.';
 
 grant execute on function ledger_private.house_account to wallet_auditor;

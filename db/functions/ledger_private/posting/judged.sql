@@ -13,11 +13,11 @@ begin
     return v_prepared;
   end if;
   v_change := case when ledger_private.leaves(request.kind) then -request.amount else request.amount end;
-  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head, kind => request.kind, change => v_change,
-    amount => request.amount, at_time => v_prepared.at_time), v_ids);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head,
+    kind => request.kind, change => v_change, amount => request.amount, at_time => v_prepared.at_time), v_ids);
   if request.counterparty_id is not null then
-    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head, kind => request.kind,
-      change => request.amount, amount => request.amount, at_time => v_prepared.at_time), v_ids);
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
+      kind => request.kind, change => request.amount, amount => request.amount, at_time => v_prepared.at_time), v_ids);
   end if;
   if v_change < 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(
@@ -28,4 +28,4 @@ end
 $$;
 
 comment on function ledger_private.judged is
-$$A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.$$;
+  'A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.';

@@ -5,4 +5,4 @@ immutable
 return kind in ('spend', 'transfer', 'hold', 'capture');
 
 comment on function ledger_private.leaves is
-$$Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.$$;
+  'Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.';

@@ -10,4 +10,4 @@ as $$
 $$;
 
 comment on function ledger_private.lock_wallets is
-$$Locks wallets by ascending id, as all calls do, so that no two wait for each other. Returns those that are there.$$;
+  'Locks wallets by ascending id, as all calls do, so that no two wait for each other. Returns those that are there.';

@@ -35,7 +35,8 @@ begin
   v_entry.topped_up_total := coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end;
   v_entry.granted_total := coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end;
   v_entry.spent_total := coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end;
-  v_entry.sent_total := coalesce(head.sent_total, 0) + case when kind = 'transfer' and side = 'debit' then amount else 0 end;
+  v_entry.sent_total := coalesce(head.sent_total, 0) + case when kind = 'transfer' and side = 'debit'
+    then amount else 0 end;
   -- A wallet's time never runs backwards, even if the server's clock does.
   v_entry.created_at := greatest(at_time, head.created_at);
   v_entry.xid := pg_current_xact_id();
@@ -45,4 +46,5 @@ end
 $$;
 
 comment on function ledger_private.next_entry is
-$$The entry that follows a wallet's head (null: its first), with the account on the other side. Its hash is still the head's, to which chained() chains it. The domain of the balances refuses what is below zero.$$;
+$$The entry that follows a wallet's head (null: its first), with the account on the other side. Its hash is still the
+head's, to which chained() chains it. The domain of the balances refuses what is below zero.$$;

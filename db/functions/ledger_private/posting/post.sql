@@ -15,17 +15,19 @@ begin
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_bonus := ledger_private.bonus_part(request.kind, request.amount, v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
-  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id, transfer_id => v_id,
-    kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind), amount => request.amount,
-    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  v_bonus := ledger_private.bonus_part(request.kind, request.amount,
+    v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
+    transfer_id => v_id, kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind),
+    amount => request.amount, bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
   if request.counterparty_id is null then
     v_entry := ledger_private.chained(v_entry);
     perform ledger_private.write(array[v_entry]);
   else
-    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
-      transfer_id => v_id, kind => request.kind, side => 'credit', account => 'player', amount => request.amount, bonus_amount => v_bonus,
-      held_amount => 0, at_time => v_prepared.at_time));
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
+      wallet_id => request.counterparty_id, transfer_id => v_id, kind => request.kind, side => 'credit',
+      account => 'player', amount => request.amount, bonus_amount => v_bonus, held_amount => 0,
+      at_time => v_prepared.at_time));
     v_entry.to_wallet := v_other_entry.wallet_id;
     v_entry.to_seq := v_other_entry.seq;
     v_entry := ledger_private.chained(v_entry);
@@ -39,4 +41,4 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.$$;
+  'Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.';

@@ -20,7 +20,8 @@ begin
     perform ledger_private.refuse(ledger_private.wallet_not_found(
       case when (v_prepared.wallet).id is null then request.wallet_id else other_id end));
   end if;
-  perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code, (v_prepared.other).asset_code));
+  perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code,
+    (v_prepared.other).asset_code));
   perform ledger_private.refuse(ledger_private.not_found(request), v_ids);
   v_prepared.receipt := ledger_private.replay(request);
   if (v_prepared.receipt).transfer_id is not null then
@@ -30,8 +31,10 @@ begin
   v_prepared.at_time := clock_timestamp();
   v_prepared.head := ledger_private.head(request.wallet_id);
   perform ledger_private.refuse(
-    ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)), v_ids);
-  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)), v_ids);
+    ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)),
+      v_ids);
+  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)),
+    v_ids);
   perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.other, false), v_ids);
   if ledger_private.settle(v_ids, v_prepared.at_time) then
     v_prepared.head := ledger_private.head(request.wallet_id);
@@ -42,4 +45,5 @@ end
 $$;
 
 comment on function ledger_private.prepare is
-$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;
+$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and
+for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;

@@ -26,4 +26,5 @@ end
 $$;
 
 comment on function ledger_private.receipt is
-$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the next entry of the same transaction books it to breakage.$$;
+$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the
+next entry of the same transaction books it to breakage.$$;

@@ -16,4 +16,4 @@ end
 $$;
 
 comment on function ledger_private.replay is
-$$The receipt of the first request with this key, as of then; null where the key is new. WLKEY where they differ.$$;
+  'The receipt of the first request with this key, as of then; null where the key is new. WLKEY where they differ.';

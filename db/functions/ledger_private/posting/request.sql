@@ -13,6 +13,7 @@ returns ledger.wallet_request
 language sql
 immutable
 -- Without metadata a request has empty ones, at every door.
-return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id, reverses)::ledger.wallet_request;
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id,
+  reverses)::ledger.wallet_request;
 
 comment on function ledger_private.request is 'A request by the names of its fields.';

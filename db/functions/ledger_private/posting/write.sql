@@ -4,7 +4,8 @@ language plpgsql
 volatile
 as $$
 begin
-  -- Above READ COMMITTED a head may be stale. The caller then learns that a retry will do, instead of that a key is taken.
+  -- Above READ COMMITTED a head may be stale. The caller then learns that a retry will do, instead of that a key is
+  -- taken.
   perform ledger_private.check_snapshot(array(select distinct e.wallet_id from unnest(entries) e));
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.entries select * from unnest(entries);
@@ -13,4 +14,4 @@ end
 $$;
 
 comment on function ledger_private.write is
-$$Writes entries, hashes included. Opens the guard of the table for these rows alone.$$;
+  'Writes entries, hashes included. Opens the guard of the table for these rows alone.';

@@ -7,8 +7,8 @@ as $$
 declare
   v_available bigint := head.balance - head.held_balance;
 begin
-  -- Whatever had fallen due by the newest entry was booked before it. So only holds and lots that fell due since count. What a due hold reserves
-  -- is free again, unless it has expired too.
+  -- Whatever had fallen due by the newest entry was booked before it. So only holds and lots that fell due since count.
+  -- What a due hold reserves is free again, unless it has expired too.
   if head.held_balance > 0 then
     v_available := v_available + (
       select coalesce(sum(h.amount - (
@@ -41,8 +41,9 @@ end
 $$;
 
 comment on function ledger_private.available_at is
-$$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance less what open holds reserve
-and less bonus credits that have expired. What is due counts at once, whether it is booked or not. Null without an entry.$$;
+$$What could be spent of a wallet at an instant, in minor units, from the newest entry that it had then: the balance
+less what open holds reserve and less bonus credits that have expired. What is due counts at once, whether it is
+booked or not. Null without an entry.$$;
 
 grant execute on function ledger_private.available_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

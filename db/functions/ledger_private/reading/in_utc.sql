@@ -9,7 +9,7 @@ as $$
 $$;
 
 comment on function ledger_private.in_utc is
-$$An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.$$;
+  'An instant as refusals show it: as JSON writes timestamps, in UTC, whatever the zone of the session.';
 
 grant execute on function ledger_private.in_utc
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -35,7 +35,8 @@ end
 $$;
 
 comment on function ledger_private.seq_at is
-$$The number of a wallet's newest entry at or before a time; 0 where there is none, or the caller may not see the wallet. A binary search: a wallet's time never runs backwards, and its numbers have no gaps.$$;
+$$The number of a wallet's newest entry at or before a time; 0 where there is none, or the caller may not see the
+wallet. A binary search: a wallet's time never runs backwards, and its numbers have no gaps.$$;
 
 grant execute on function ledger_private.seq_at
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -9,7 +9,7 @@ as $$
 $$;
 
 comment on function ledger_private.seq_before is
-'The number of a wallet''s newest entry booked before a time; 0 where there is none. See seq_at.';
+  'The number of a wallet''s newest entry booked before a time; 0 where there is none. See seq_at.';
 
 grant execute on function ledger_private.seq_before
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -16,15 +16,17 @@ declare
 begin
   -- Reversals give back: for them only what the ledger counts to is a limit.
   if kind <> 'reversal' then
-    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code order by l.seq desc limit 1;
+    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code
+      order by l.seq desc limit 1;
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
   if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
   return (
-    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max, greatest(l.max - l.used, 0)),
-      jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text, 'left', greatest(l.max - l.used, 0)::text),
+    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max,
+      greatest(l.max - l.used, 0)), jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text,
+        'left', greatest(l.max - l.used, 0)::text),
       'Ask for no more than is left, or wait until the limit leaves more.')
     from (values
       -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
@@ -49,4 +51,5 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest
+entry, change what the amount does to its balance.$$;

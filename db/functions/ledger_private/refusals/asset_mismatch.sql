@@ -7,5 +7,4 @@ return case when from_asset <> to_asset then
     jsonb_build_object('from_asset', from_asset, 'to_asset', to_asset), 'Move credits between wallets of one asset.')
 end;
 
-comment on function ledger_private.asset_mismatch is
-$$WLAST: two wallets have different assets.$$;
+comment on function ledger_private.asset_mismatch is 'WLAST: two wallets have different assets.';

@@ -8,4 +8,4 @@ return case when expires_at <= at_time then
 end;
 
 comment on function ledger_private.expiry_passed is
-$$WLARG: an expiry is not after a wallet's now. Asked after the key, so that a late retry still gets its receipt.$$;
+  'WLARG: an expiry is not after a wallet''s now. Asked after the key, so that a late retry still gets its receipt.';

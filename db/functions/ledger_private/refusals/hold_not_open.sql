@@ -12,5 +12,4 @@ as $$
   where t.wallet_id = hold_not_open.wallet_id and t.hold_id = hold_not_open.hold_id and t.kind <> 'hold'
 $$;
 
-comment on function ledger_private.hold_not_open is
-$$WLHLD: a hold has been captured, released or has expired.$$;
+comment on function ledger_private.hold_not_open is 'WLHLD: a hold has been captured, released or has expired.';

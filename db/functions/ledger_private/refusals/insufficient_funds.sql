@@ -1,4 +1,6 @@
-create or replace function ledger_private.insufficient_funds(wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}')
+create or replace function ledger_private.insufficient_funds(
+  wallet_id uuid, available bigint, requested bigint, facts jsonb default '{}'
+)
 returns ledger.refusal
 language sql
 immutable
@@ -10,4 +12,4 @@ return case when requested > available then
 end;
 
 comment on function ledger_private.insufficient_funds is
-$$WLFND: more is to be taken out of a wallet or a hold than is available. facts are added to the detail.$$;
+  'WLFND: more is to be taken out of a wallet or a hold than is available. facts are added to the detail.';

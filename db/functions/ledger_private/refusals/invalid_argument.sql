@@ -2,7 +2,8 @@ create or replace function ledger_private.invalid_argument(argument text, hint t
 returns ledger.refusal
 language sql
 immutable
-return ledger_private.refusal('WLARG', format('invalid argument: %s', argument), jsonb_build_object('argument', argument) || facts, hint);
+return ledger_private.refusal('WLARG', format('invalid argument: %s', argument),
+  jsonb_build_object('argument', argument) || facts, hint);
 
 comment on function ledger_private.invalid_argument is
   'WLARG: an argument is out of its bounds, named as the function names it.';

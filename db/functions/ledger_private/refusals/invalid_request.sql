@@ -13,7 +13,8 @@ declare
     when (request.kind = 'reversal') <> (request.transfer_id is not null) then 'transfer_id'
     when request.kind = 'release' and request.amount is not null then 'amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
-    when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold')) then 'expires_at'
+    when request.expires_at is not null and (not isfinite(request.expires_at) or request.kind not in ('bonus', 'hold'))
+      then 'expires_at'
     when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true then 'metadata'
   end;
 begin
@@ -30,7 +31,8 @@ begin
     return null;
   end if;
   return ledger_private.invalid_argument(v_broken, case v_broken
-    when 'idem_key' then 'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
+    when 'idem_key' then
+      'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
     when 'kind' then 'Send top_up, bonus, spend, transfer, hold, capture, release or reversal.'
     when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
     when 'counterparty_id' then 'Only a transfer names a second wallet.'
@@ -44,4 +46,4 @@ end
 $$;
 
 comment on function ledger_private.invalid_request is
-$$WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.$$;
+  'WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.';

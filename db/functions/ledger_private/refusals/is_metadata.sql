@@ -9,4 +9,4 @@ end
 $$;
 
 comment on function ledger_private.is_metadata is
-$$Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.$$;
+  'Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.';

@@ -14,7 +14,8 @@ as $$
     (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
     (4, 'transfer_id', first.reverses::text, request.transfer_id::text),
     (5, 'amount', first.requested_amount::text, request.amount::text),
-    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}', ledger_private.in_utc(request.expires_at) #>> '{}'),
+    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
+      ledger_private.in_utc(request.expires_at) #>> '{}'),
     (7, 'metadata', first.metadata::text, coalesce(request.metadata, '{}')::text)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again
@@ -23,4 +24,4 @@ as $$
 $$;
 
 comment on function ledger_private.key_reused is
-$$WLKEY: a request is not the one that its key was first used for, with the first field that differs.$$;
+  'WLKEY: a request is not the one that its key was first used for, with the first field that differs.';

@@ -10,4 +10,4 @@ return case
 end;
 
 comment on function ledger_private.not_allowed is
-$$WLCLS for a closed wallet, WLFRZ for credits that leave a frozen one. facts are added to the detail.$$;
+  'WLCLS for a closed wallet, WLFRZ for credits that leave a frozen one. facts are added to the detail.';

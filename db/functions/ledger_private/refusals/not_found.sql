@@ -7,9 +7,11 @@ as $$
     when request.hold_id is not null
       and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
       ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
-        jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id), 'Name a hold of this wallet by the hold_id of its receipt.')
+        jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
+          'Name a hold of this wallet by the hold_id of its receipt.')
     when request.transfer_id is not null and not exists (
-      select from ledger.entries e where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id) then
+      select from ledger.entries e where e.transfer_id = request.transfer_id and e.actor is not null
+        and e.wallet_id = request.wallet_id) then
       ledger_private.refusal('WLNOT', format('transfer not found: %s', request.transfer_id),
         jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.transfer_id),
         'Name a transfer that this wallet acted in by the transfer_id of its receipt.')
@@ -17,4 +19,4 @@ as $$
 $$;
 
 comment on function ledger_private.not_found is
-$$WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.$$;
+  'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.';

@@ -4,7 +4,8 @@ language sql
 immutable
 as $$
   select ledger_private.refusal('WLREV',
-    case when r.able then format('not reversible: %s left of %s', available, original.amount) else format('not reversible: a %s', original.kind) end,
+    case when r.able then format('not reversible: %s left of %s', available, original.amount)
+      else format('not reversible: a %s', original.kind) end,
     jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
       'left', case when r.able then available else 0 end::text, 'requested', requested::text),
     case when r.able then 'Ask for no more than is left to reverse.'
@@ -14,4 +15,4 @@ as $$
 $$;
 
 comment on function ledger_private.not_reversible is
-$$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.$$;
+  'WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.';

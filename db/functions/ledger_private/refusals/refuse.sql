@@ -19,7 +19,8 @@ end
 $$;
 
 comment on function ledger_private.refuse is
-$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked wallets: above READ COMMITTED what was read of them may be stale, and then the call ends with 40001.$$;
+$$Ends the call with a refusal, if there is one. Where it depends on what was booked before, wallet_ids are the locked
+wallets: above READ COMMITTED what was read of them may be stale, and then the call ends with 40001.$$;
 
 grant execute on function ledger_private.refuse
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

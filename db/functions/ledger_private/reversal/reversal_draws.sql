@@ -1,4 +1,6 @@
-create or replace function ledger_private.reversal_draws(reversal ledger.entries, original ledger.entries, bonus_before bigint)
+create or replace function ledger_private.reversal_draws(
+  reversal ledger.entries, original ledger.entries, bonus_before bigint
+)
 returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestamptz, amount bigint, expected bigint)
 language sql
 stable
@@ -32,7 +34,8 @@ as $$
     where original.kind in ('spend', 'capture')
       and greatest(bonus_before, g.before) < least(bonus_before + reversal.bonus_amount, g.before + g.amount)
     union all
-    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same expiry.
+    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same
+    -- expiry.
     select d.wallet_id, d.seq, d.lot_seq, d.expires_at, least(d.amount, 0)
     from drawn d
     join given g on g.lot_seq = d.lot_seq and g.expires_at = d.expires_at
@@ -43,13 +46,15 @@ as $$
     where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id and ledger_private.is_here(reversal.to_wallet)
     group by d.expires_at
   )
-  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq), coalesce(d.expires_at, x.expires_at),
-    d.amount, x.amount::bigint
+  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq),
+    coalesce(d.expires_at, x.expires_at), d.amount, x.amount::bigint
   from drawn d
-  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq and x.expires_at = d.expires_at
+  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq
+    and x.expires_at = d.expires_at
 $$;
 
 comment on function ledger_private.reversal_draws is
-$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before is how many of the original's bonus credits had been reversed before.$$;
+$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before
+is how many of the original's bonus credits had been reversed before.$$;
 
 grant execute on function ledger_private.reversal_draws to wallet_auditor;

@@ -28,8 +28,8 @@ begin
   loop
     v_take := least(v_plan.missing, v_part.amount);
     if taken_from.wallet_id is not null then
-      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by now; it may be for several
-      -- lots of the giver.
+      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by
+      -- now; it may be for several lots of the giver.
       if v_part.expires_at is distinct from v_expires_at then
         v_expires_at := v_part.expires_at;
         v_taken := 0;
@@ -56,12 +56,14 @@ begin
     continue when v_part.source = 'bonus';
     if given_to.wallet_id is not null then
       v_draws[cardinality(v_draws) + 1] := row(
-        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0, null, null)::ledger.bonus_lot_draws;
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0,
+        null, null)::ledger.bonus_lot_draws;
     end if;
     if taken_from.wallet_id is not null then
       v_taken := v_taken + v_take;
       v_draws[cardinality(v_draws) + 1] := row(
-        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0, null, null)::ledger.bonus_lot_draws;
+        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0,
+        null, null)::ledger.bonus_lot_draws;
     end if;
   end loop;
   v_plan.draws := v_draws;
@@ -70,4 +72,5 @@ end
 $$;
 
 comment on function ledger_private.reversal_plan is
-$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;
+$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of
+it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;

@@ -41,6 +41,7 @@ as $$
 $$;
 
 comment on function ledger_private.reversible_parts is
-$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot that it drew from (of a bonus: that it made).$$;
+$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot that it
+drew from (of a bonus: that it made).$$;
 
 grant execute on function ledger_private.reversible_parts to wallet_auditor;

@@ -10,4 +10,4 @@ end
 $$;
 
 comment on function ledger_private.tg_entries__arrived is
-$$Marks an entry that replication brings, or a restore in its name. begin_epoch() gives it a place in the feed.$$;
+  'Marks an entry that replication brings, or a restore in its name. begin_epoch() gives it a place in the feed.';

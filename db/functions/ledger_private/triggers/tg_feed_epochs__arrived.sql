@@ -4,10 +4,11 @@ language plpgsql
 as $$
 begin
   -- Guards do not fire in a session that replicates. Later epochs stay where they came in the same copy.
-  delete from ledger.feed_epochs e where e.epoch = NEW.epoch or e.epoch > NEW.epoch and e.xmin <> pg_current_xact_id()::xid;
+  delete from ledger.feed_epochs e where e.epoch = NEW.epoch or e.epoch > NEW.epoch
+    and e.xmin <> pg_current_xact_id()::xid;
   return NEW;
 end
 $$;
 
 comment on function ledger_private.tg_feed_epochs__arrived is
-$$Lets the epochs of a ledger that replication brings take the place of those that migrating the empty database began.$$;
+  'Lets the epochs that replication brings take the place of those that migrating the empty database began.';

@@ -1,7 +1,7 @@
 create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
 returns table (
-  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric, free_bonus numeric,
-  emptied int, due_by timestamptz
+  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric,
+  free_bonus numeric, emptied int, due_by timestamptz
 )
 language sql
 stable
@@ -18,8 +18,8 @@ as $$
     join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
     where d.wallet_id between first_id and last_id
   ), by_entry as (
-    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries, array_agg(c.free) as free,
-      max(c.rank) as last, sum(c.drawn) as drawn
+    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries,
+      array_agg(c.free) as free, max(c.rank) as last, sum(c.drawn) as drawn
     from changes c
     group by c.wallet_id, c.seq
   ), reserved as (
@@ -29,7 +29,8 @@ as $$
     left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
     where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
   ), walked as (
-    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries, c.free, c.last, c.drawn,
+    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries,
+      c.free, c.last, c.drawn,
       case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
       e.kind = 'expiry' or coalesce(h.settling, false) as settling,
       e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
@@ -53,8 +54,9 @@ as $$
 $$;
 
 comment on function ledger_private.lot_steps is
-$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the earliest expiry first),
-the expiries and the free credits of the lots that it changed; how much was in lots after it, and of the bonus credits not reserved; the rank up
-to which it emptied all; and when it, or the wallet's next entry, had to have booked what was due.$$;
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the
+earliest expiry first), the expiries and the free credits of the lots that it changed; how much was in lots after it,
+and of the bonus credits not reserved; the rank up to which it emptied all; and when it, or the wallet's next entry, had
+to have booked what was due.$$;
 
 grant execute on function ledger_private.lot_steps to wallet_auditor;

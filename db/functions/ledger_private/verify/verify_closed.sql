@@ -14,7 +14,8 @@ as $$
     full join (
       select w.wallet_id, w.seq
         from ledger.wallet_events w
-        left join (select n.id, max(n.seq) as seq from ledger.block_records n where n.chain = 'wallet' group by n.id) n on n.id = w.wallet_id
+        left join (select n.id, max(n.seq) as seq from ledger.block_records n where n.chain = 'wallet' group by n.id) n
+          on n.id = w.wallet_id
         where w.seq > coalesce(n.seq, 0)
     ) v on v.wallet_id = u.wallet_id and v.seq = u.seq
     where u.wallet_id is null or v.wallet_id is null
@@ -29,7 +30,8 @@ as $$
         where n.epoch = (select max(f.epoch) from ledger.feed_epochs f) and not ledger_private.is_moved()
         group by e.wallet_id, n.seq
     ) c
-    where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id order by h.block_seq desc limit 1), 0)
+    where c.seq > coalesce((select h.seq from ledger.block_heads h where h.wallet_id = c.wallet_id
+      order by h.block_seq desc limit 1), 0)
   union all
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('block', h.block_seq)
     from newest n
@@ -40,6 +42,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_closed is
-$$Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else.$$;
+  'Findings about what blocks had to close: all that was committed by the snapshot of the newest, and nothing else.';
 
 grant execute on function ledger_private.verify_closed to wallet_auditor;

@@ -20,7 +20,8 @@ as $$
   where case
     -- What the end of a hold frees and takes, verify_holds() proves.
     when e.kind in ('capture', 'release') then false
-    when e.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0 or d.held_amount > e.held_bonus_amount
+    when e.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0
+      or d.held_amount > e.held_bonus_amount
       or d.holds is distinct from array[e.transfer_id] or d.first_expiry <= e.created_at
     when d.least_held <> 0 or d.most_held <> 0 or d.holds is distinct from array[null::uuid] then true
     -- What goes back, and to which lots, verify_reversals() proves.
@@ -36,6 +37,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_draws is
-$$Findings in what entries drew from lots: as much as their kind demands, and no expired ones (an expiry: only these).$$;
+  'Findings in what entries drew from lots: as much as their kind demands, not expired (an expiry: that had).';
 
 grant execute on function ledger_private.verify_draws to wallet_auditor;

@@ -4,10 +4,12 @@ language sql
 stable
 as $$
   with walked as (
-    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry, w.id as owner,
+    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
+      w.id as owner,
       case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
-      coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0) as reserved_bonus,
+      coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0)
+        as reserved_bonus,
       case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end as reserves,
       -- What was due by then, the wallet had to have booked by now.
       max(case when e.kind = 'release' and e.idem_key is null then null else e.created_at end) over wallet as due_by
@@ -30,10 +32,13 @@ as $$
           j.balance::numeric - j.held_balance,
           coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
           coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
-          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture') then j.amount else 0 end,
-          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit' then j.amount else 0 end)
+          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture')
+            then j.amount else 0 end,
+          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit'
+            then j.amount else 0 end)
         -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
-        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance and j.bonus_balance as breaks_balance,
+        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance
+          and j.bonus_balance as breaks_balance,
       coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
       j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
       j.owner is null as breaks_reference,
@@ -52,18 +57,20 @@ as $$
   from judged g
   cross join lateral (values
     ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
-    ('entry_balance', g.breaks_balance, jsonb_build_object('after', to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
+    ('entry_balance', g.breaks_balance, jsonb_build_object('after',
+      to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
     ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
     ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.entry).hash, 'hex'))),
     ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.owner is not null)),
     ('transfer_facts', g.breaks_bonus, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'),
     ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.entry).hold_id))
   ) as f (rule, broken, detail)
-  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus or g.breaks_hold)
+  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus
+    or g.breaks_hold)
     and f.broken
 $$;
 
 comment on function ledger_private.verify_entries is
-$$Findings in entries: each against the one before it and its wallet, and its bonus part.$$;
+  'Findings in entries: each against the one before it and its wallet, and its bonus part.';
 
 grant execute on function ledger_private.verify_entries to wallet_auditor;

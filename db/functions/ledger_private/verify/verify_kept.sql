@@ -12,7 +12,8 @@ begin
     v_is_list := not exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object');
   end if;
   if not v_is_list then
-    perform ledger_private.refuse(ledger_private.invalid_argument('kept', 'Give a list of seals as npm run seal wrote them.'));
+    perform ledger_private.refuse(ledger_private.invalid_argument('kept',
+      'Give a list of seals as npm run seal wrote them.'));
   end if;
   return query
     select 'seal_missing', null::uuid, null::bigint, null::uuid,
@@ -24,6 +25,6 @@ end
 $$;
 
 comment on function ledger_private.verify_kept is
-$$A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.$$;
+  'A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.';
 
 grant execute on function ledger_private.verify_kept to wallet_auditor;

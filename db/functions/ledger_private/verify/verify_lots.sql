@@ -55,6 +55,6 @@ as $$
 $$;
 
 comment on function ledger_private.verify_lots is
-$$Findings in lots: each made by its entry, what was drawn adding up, and the list of open ones true.$$;
+  'Findings in lots: each made by its entry, what was drawn adding up, and the list of open ones true.';
 
 grant execute on function ledger_private.verify_lots to wallet_auditor;

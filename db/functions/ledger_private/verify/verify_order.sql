@@ -48,6 +48,7 @@ end
 $$;
 
 comment on function ledger_private.verify_order is
-$$Findings in how lots were emptied, entry by entry: the earliest expiry first, all before bonus credits that do not expire, what was due by an entry of its own, and no more in them than the bonus credits that no hold reserves.$$;
+$$Findings in how lots were emptied, entry by entry: the earliest expiry first, all before bonus credits that do not
+expire, what was due by an entry of its own, and no more in them than the bonus credits that no hold reserves.$$;
 
 grant execute on function ledger_private.verify_order to wallet_auditor;

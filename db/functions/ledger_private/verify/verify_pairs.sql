@@ -39,6 +39,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_pairs is
-$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who received is told nothing of who sent.$$;
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who
+received is told nothing of who sent.$$;
 
 grant execute on function ledger_private.verify_pairs to wallet_auditor;

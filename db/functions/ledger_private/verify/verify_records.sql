@@ -4,8 +4,8 @@ language sql
 stable
 as $$
   with chains as (
-    select 'assets' as source, 1::bigint as seq, a.code as of, a.hash, null::bytea as previous, ledger_private.asset_bytes(a) as bytes,
-      1::bigint as place, null::bytea as start
+    select 'assets' as source, 1::bigint as seq, a.code as of, a.hash, null::bytea as previous,
+      ledger_private.asset_bytes(a) as bytes, 1::bigint as place, null::bytea as start
     from ledger.assets a
     union all
     select 'asset_limits', l.seq, l.asset_code, l.hash, lag(l.hash) over asset, ledger_private.asset_limit_bytes(l),
@@ -14,7 +14,8 @@ as $$
     left join ledger.assets a on a.code = l.asset_code
     window asset as (partition by l.asset_code order by l.seq)
     union all
-    select 'feed_epochs', e.epoch, null, e.hash, lag(e.hash) over epochs, ledger_private.feed_epoch_bytes(e), e.epoch, null
+    select 'feed_epochs', e.epoch, null, e.hash, lag(e.hash) over epochs,
+      ledger_private.feed_epoch_bytes(e), e.epoch, null
     from ledger.feed_epochs e
     window epochs as (order by e.epoch)
     union all
@@ -35,6 +36,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_records is
-$$Findings in what is chained beside the entries and is of no single wallet: numbered without gaps, no epoch of the feed missing, each hash over the row and the one before.$$;
+$$Findings in what is chained beside the entries and is of no single wallet: numbered without gaps, no epoch of the feed
+missing, each hash over the row and the one before.$$;
 
 grant execute on function ledger_private.verify_records to wallet_auditor;

@@ -14,15 +14,17 @@ as $$
     join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
     where first_id = last_id and e.wallet_id = first_id and e.kind = 'reversal' and e.actor is null
   ), reversals as (
-    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed, sum((c.r).bonus_amount) over earlier as reversed_bonus,
-      o.kind = 'transfer' as between_players, o.seq as original_seq
+    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed,
+      sum((c.r).bonus_amount) over earlier as reversed_bonus, o.kind = 'transfer' as between_players,
+      o.seq as original_seq
     from chosen c
     left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null and o.wallet_id = c.wallet_id
     window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
   ), judged as (
     select v.*,
       -- Paid credits go back first; what of it is bonus credits follows from what was reversed before.
-      (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0)) as too_much_bonus,
+      (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0))
+        as too_much_bonus,
       v.reversed - v.reversed_bonus < p.paid as paid_left
     from reversals v
     cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
@@ -30,7 +32,8 @@ as $$
   select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).transfer_id, jsonb_build_object('exceeded', x.parts)
   from (select distinct on ((r.o).transfer_id) r.o from reversals r where (r.o).transfer_id is not null) v
   cross join lateral (
-    select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p where p.amount < 0
+    select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p
+      where p.amount < 0
   ) x (parts)
   where x.parts is not null
   union all
@@ -38,7 +41,8 @@ as $$
     jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
-    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer') or j.original_seq >= j.seq then true
+    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer')
+      or j.original_seq >= j.seq then true
     when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
@@ -54,19 +58,23 @@ as $$
     else false end
   union all
   select 'lot_draws', j.wallet_id, j.seq, j.id,
-    jsonb_build_object('wallet_id', d.wallet_id, 'lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount, 'expected', d.expected)
+    jsonb_build_object('wallet_id', d.wallet_id, 'lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount,
+      'expected', d.expected)
   from judged j
   cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
   where d.amount is distinct from d.expected
   union all
-  select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount, 'bonus_amount', (j.r).bonus_amount)
+  select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount,
+    'bonus_amount', (j.r).bonus_amount)
   from judged j
   cross join lateral (
-    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).to_wallet and d.seq = (j.r).to_seq) d (amount)
+    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).to_wallet
+      and d.seq = (j.r).to_seq) d (amount)
   where j.between_players and d.amount > (j.r).bonus_amount
 $$;
 
 comment on function ledger_private.verify_reversals is
-$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be
+reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
 
 grant execute on function ledger_private.verify_reversals to wallet_auditor;

@@ -13,17 +13,19 @@ as $$
     where s.seq <> s.place or s.previous is distinct from s.expected or s.hash is distinct from s.computed
       or not pg_input_is_valid(s.snapshot, 'pg_snapshot')
   union all
-  -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained beside them.
+  -- The root, and the counts, come out again from the rows that are there now: entries first, then what is chained
+  -- beside them.
   select 'seal_root', null, null, null,
-      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves), 'entries', s.entries,
-        'expected_entries', b.entries)
+      jsonb_build_object('seal', s.seq, 'root', s.root, 'expected', ledger_private.merkle_root(b.leaves || r.leaves),
+        'entries', s.entries, 'expected_entries', b.entries)
     from ledger.blocks s
     left join lateral (
       select array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
           count(*) as wallets, coalesce(sum(h.seq - h.before), 0) as entries
         from (
           select n.wallet_id, n.seq, coalesce((select p.seq from ledger.block_heads p
-              where p.wallet_id = n.wallet_id and p.block_seq < n.block_seq order by p.block_seq desc limit 1), 0) as before
+              where p.wallet_id = n.wallet_id and p.block_seq < n.block_seq
+              order by p.block_seq desc limit 1), 0) as before
             from ledger.block_heads n where n.block_seq = s.seq
         ) h
         join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
@@ -34,7 +36,8 @@ as $$
         join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
         group by n.block_seq
     ) r on r.block_seq = s.seq
-    where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets or s.entries is distinct from b.entries
+    where s.root is distinct from ledger_private.merkle_root(b.leaves || r.leaves) or s.wallets <> b.wallets
+      or s.entries is distinct from b.entries
   union all
   -- What was sealed is still there.
   select 'seal_entry', h.wallet_id, h.seq, null, jsonb_build_object('seal', h.block_seq, 'found', e.seq is not null)
@@ -52,7 +55,8 @@ as $$
   union all
   select 'seal_chain', null, null, null, jsonb_build_object('block', s.seq, 'totals_hash', encode(s.totals_hash, 'hex'))
     from ledger.blocks s
-    where s.totals_hash is distinct from ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = s.seq))
+    where s.totals_hash is distinct from ledger_private.totals_hash(
+      array(select t from ledger.house_totals t where t.block_seq = s.seq))
 $$;
 
 comment on function ledger_private.verify_seals is

@@ -4,14 +4,17 @@ language sql
 stable
 as $$
   with heads as (
-    select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint) over (partition by h.wallet_id order by h.block_seq) as before
+    select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint)
+      over (partition by h.wallet_id order by h.block_seq) as before
     from ledger.block_heads h
   ), closed as (
     select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
-      ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p where p.seq = h.block_seq - 1)) as quarter,
+      ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p
+        where p.seq = h.block_seq - 1)) as quarter,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from heads h
-    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq and e.amount > 0
+    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq
+      and e.amount > 0
     join ledger.wallets w on w.id = h.wallet_id
     cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
@@ -20,7 +23,8 @@ as $$
     from closed c
     window earlier as (partition by c.asset_code, c.kind, c.debit, c.credit order by c.block_seq, c.quarter)
   )
-  select 'house_total', null::uuid, null::bigint, null::uuid, jsonb_build_object('found', to_jsonb(t), 'expected', to_jsonb(x))
+  select 'house_total', null::uuid, null::bigint, null::uuid, jsonb_build_object('found', to_jsonb(t),
+    'expected', to_jsonb(x))
   from ledger.house_totals t
   full join expected x on x.asset_code = t.asset_code and x.kind = t.kind and x.debit = t.debit and x.credit = t.credit
     and x.block_seq = t.block_seq and x.quarter = t.quarter
@@ -28,10 +32,11 @@ as $$
     is distinct from (x.movements, x.amount, x.bonus_amount, x.total_amount, x.total_bonus_amount)
   union all
   -- What players have by their newest entries is what the movements gave them.
-  select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance, 'movements', s.moved,
-    'players_bonus', s.bonus_balance, 'movements_bonus', s.moved_bonus)
+  select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance,
+    'movements', s.moved, 'players_bonus', s.bonus_balance, 'movements_bonus', s.moved_bonus)
   from (
-    select w.asset_code, sum(h.balance) as balance, sum(h.bonus_balance) as bonus_balance, sum(m.amount) as moved, sum(m.bonus_amount) as moved_bonus
+    select w.asset_code, sum(h.balance) as balance, sum(h.bonus_balance) as bonus_balance, sum(m.amount) as moved,
+      sum(m.bonus_amount) as moved_bonus
     from ledger.wallets w
     cross join lateral ledger_private.head(w.id) h
     cross join lateral (
@@ -47,6 +52,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals is
-$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which players have more or less than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which
+players have more or less than all movements gave them.$$;
 
 grant execute on function ledger_private.verify_totals to wallet_auditor;

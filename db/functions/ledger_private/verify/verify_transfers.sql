@@ -4,14 +4,15 @@ language sql
 stable
 as $$
   with acting as (
-    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit, o.credit as o_credit,
-      o.to_wallet as o_to_wallet
+    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
+      o.credit as o_credit, o.to_wallet as o_to_wallet
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
     left join lateral (
       select n.* from ledger.entries n
-      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null and n.wallet_id = e.wallet_id offset 0
+      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
+        and n.wallet_id = e.wallet_id offset 0
     ) o on true
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
@@ -21,10 +22,12 @@ as $$
       or (a.kind in ('hold', 'release')) <> (a.amount = 0)
       or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
       or a.requested_amount is distinct from case
-        when a.kind in ('release', 'expiry') or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+        when a.kind in ('release', 'expiry')
+          or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount end
-      or a.kind <> 'hold' and a.held_amount is distinct from case when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
+      or a.kind <> 'hold' and a.held_amount is distinct from case
+        when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
       or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
       or (a.kind = 'reversal') <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
@@ -38,18 +41,20 @@ as $$
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
         when a.kind in ('top_up', 'bonus') then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
-      or a.to_wallet is distinct from case a.kind when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
+      or a.to_wallet is distinct from case a.kind
+        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
       or a.kind = 'transfer' and a.to_wallet is null
       or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )
-  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id,
+    to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
   from facts g
   cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
   where f.broken
 $$;
 
 comment on function ledger_private.verify_transfers is
-$$Findings in movements: on the accounts and with the facts that the kind demands.$$;
+  'Findings in movements: on the accounts and with the facts that the kind demands.';
 
 grant execute on function ledger_private.verify_transfers to wallet_auditor;

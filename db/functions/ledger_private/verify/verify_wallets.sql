@@ -24,10 +24,11 @@ as $$
   from ledger.wallet_events e
   where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
   union all
-  select 'record_chain', c.wallet_id, null, null, jsonb_build_object('table', 'wallet_events', 'number', c.seq, 'place', c.place)
+  select 'record_chain', c.wallet_id, null, null, jsonb_build_object('table', 'wallet_events', 'number', c.seq,
+    'place', c.place)
   from (
-    select v.wallet_id, v.seq, v.hash, lag(v.hash) over wallet as previous, ledger_private.wallet_event_bytes(v) as bytes,
-      row_number() over wallet as place,
+    select v.wallet_id, v.seq, v.hash, lag(v.hash) over wallet as previous,
+      ledger_private.wallet_event_bytes(v) as bytes, row_number() over wallet as place,
       case when v.seq = 1 then ledger_private.record_hash(null, ledger_private.wallet_bytes(w)) end as start
     from ledger.wallet_events v
     left join ledger.wallets w on w.id = v.wallet_id
@@ -38,6 +39,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets is
-$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
+$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and
+wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;

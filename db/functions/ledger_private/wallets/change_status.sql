@@ -25,25 +25,31 @@ begin
   end if;
   if change_status.status = 'closed' then
     perform ledger_private.settle(array[wallet_id], clock_timestamp());
-    select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id order by e.seq desc limit 1;
-    -- Nothing is written after the head here, so a stale one would not collide: a wallet that has been filled meanwhile would be closed.
+    select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id
+      order by e.seq desc limit 1;
+    -- Nothing is written after the head here, so a stale one would not collide: a wallet that has been filled meanwhile
+    -- would be closed.
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
     if v_head.balance > 0 then
       perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
         'Only an empty wallet is closed: spend, transfer or reverse what is left.',
-        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text, 'held_balance', v_head.held_balance::text)));
+        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text,
+          'held_balance', v_head.held_balance::text)));
     end if;
   end if;
 
   perform set_config('ledger.posting', 'on', true);
-  update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id returning w.* into v_wallet;
+  update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id
+    returning w.* into v_wallet;
   perform ledger_private.record_events(array[wallet_id],
-    (case change_status.status when 'open' then 'reopened' else change_status.status::text end)::ledger.wallet_event_kind, reason);
+    (case change_status.status when 'open' then 'reopened'
+      else change_status.status::text end)::ledger.wallet_event_kind, reason);
   perform set_config('ledger.posting', '', true);
   return v_wallet;
 end
 $$;
 
 comment on function ledger_private.change_status is
-$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG, WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
+$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG,
+WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;

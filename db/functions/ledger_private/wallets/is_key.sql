@@ -11,4 +11,5 @@ as $$
 $$;
 
 comment on function ledger_private.is_key is
-$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, neither the first nor the last of them white space (what Unicode calls so, whatever the locale), not all of them control characters.$$;
+$$Whether a text may be an idempotency key or an owner id: 1 to 200 characters, neither the first nor the last of them
+white space (what Unicode calls so, whatever the locale), not all of them control characters.$$;

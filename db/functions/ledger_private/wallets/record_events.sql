@@ -8,7 +8,8 @@ declare
   v_now timestamptz := clock_timestamp();
 begin
   with events as (
-    select w, row(w.id, coalesce(l.seq, 0) + 1, record_events.kind, record_events.reason, v_actor, v_now, l.hash)::ledger.wallet_events as e
+    select w, row(w.id, coalesce(l.seq, 0) + 1, record_events.kind, record_events.reason, v_actor, v_now,
+      l.hash)::ledger.wallet_events as e
     from unnest(wallet_ids) u (wallet_id)
     join ledger.wallets w on w.id = u.wallet_id
     left join lateral (
@@ -18,7 +19,8 @@ begin
     insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor, created_at, hash)
       select (n.e).wallet_id, (n.e).seq, (n.e).kind, (n.e).reason, (n.e).actor, (n.e).created_at,
           ledger_private.record_hash(
-            coalesce((n.e).hash, ledger_private.record_hash(null, ledger_private.wallet_bytes(n.w))), ledger_private.wallet_event_bytes(n.e))
+            coalesce((n.e).hash, ledger_private.record_hash(null, ledger_private.wallet_bytes(n.w))),
+              ledger_private.wallet_event_bytes(n.e))
         from events n
       returning wallet_events.wallet_id, wallet_events.seq
   )
@@ -27,4 +29,5 @@ end
 $$;
 
 comment on function ledger_private.record_events is
-$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the wallet), and to be sealed. For callers that have opened the guards.$$;
+$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the
+wallet), and to be sealed. For callers that have opened the guards.$$;
