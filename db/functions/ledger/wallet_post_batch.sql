@@ -15,16 +15,17 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_post_batch(ledger.wallet_request[]) is
+comment on function ledger.wallet_post_batch is
 $$@resultFieldName receipts
-Books many movements at once, all or nothing: each upon the balances that those before it leave, by the rules of single calls. Returns a receipt for
-each request, in their order. Its wallets are locked until it commits; nobody else waits for it.
+Books many movements at once, all or nothing: each upon the balances that those before it leave, by the rules of
+single calls. Returns a receipt for each request, in their order. Its wallets are locked until it commits; nobody else
+waits for it.
 
-- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases and reversals. Each has
-  its own idempotency key: those that have been booked before are recognised one by one, and answered with the receipt of then.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases
+  and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
+  answered with the receipt of then.
 
-Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with INVALID_ARGUMENT (WLARG)
-another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the caller may not execute.$$;
-
-revoke all on function ledger.wallet_post_batch(ledger.wallet_request[]) from public;
-grant execute on function ledger.wallet_post_batch(ledger.wallet_request[]) to wallet_service, wallet_operator, wallet_job;
+Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with
+INVALID_ARGUMENT (WLARG) another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the
+caller may not execute.$$;
+grant execute on function ledger.wallet_post_batch to wallet_service, wallet_operator, wallet_job;

@@ -22,21 +22,22 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_post_each(ledger.wallet_request[], boolean) is
+comment on function ledger.wallet_post_each is
 $$@resultFieldName outcomes
-Books many movements in one call, each for itself: one that is refused changes nothing and does not touch the others. Returns for each request, in
-their order, its receipt or its refusal, which are those of its single call; within a wallet each books upon the balances that those before it
-leave. Of two with the same key in one wallet the later one is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
+Books many movements in one call, each for itself: one that is refused changes nothing and does not touch the others.
+Returns for each request, in their order, its receipt or its refusal, which are those of its single call; within a
+wallet each books upon the balances that those before it leave. Of two with the same key in one wallet the later one
+is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
 
-- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases and reversals. Each has
-  its own idempotency key: those that have been booked before are recognised one by one, and answered with the receipt of then.
-- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones of the same wallets as
-  such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as they are.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases
+  and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
+  answered with the receipt of then.
+- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones
+  of the same wallets as such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as
+  they are.
 
 All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call.
 
-Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the caller may not execute; and
-with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
-
-revoke all on function ledger.wallet_post_each(ledger.wallet_request[], boolean) from public;
-grant execute on function ledger.wallet_post_each(ledger.wallet_request[], boolean) to wallet_service, wallet_operator, wallet_job;
+Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the
+caller may not execute; and with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
+grant execute on function ledger.wallet_post_each to wallet_service, wallet_operator, wallet_job;

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:acd7e501b7fceafd07316a7caf14586d4df7cf80
+--! Hash: sha1:7a705f703cc3cabaf110fec7adb16cbb3c00e8dd
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
@@ -357,8 +357,8 @@ create table ledger.entries (
 -- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the
 -- same, the later one counts.
 create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
--- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the primary key, and would go on to read
--- whole wallets until the next ANALYZE.
+-- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the
+-- primary key, and would go on to read whole wallets until the next ANALYZE.
 alter table ledger.entries alter column wallet_id set (n_distinct = -0.05);
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
@@ -3520,78 +3520,72 @@ declare
   v_usual boolean;
   v_seq bigint;
   v_balance bigint;
-  v_bonus_balance bigint;
-  v_bought bigint;
-  v_granted bigint;
-  v_spent bigint;
-  v_sent bigint;
+  v_bonus bigint;
+  v_bought bigint; v_granted bigint; v_spent bigint; v_sent bigint;
   v_hash bytea;
   v_at timestamptz;
   v_actor text;
   v_guard text;
+  v_receipt ledger.receipt;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
   if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
-    select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;
+    select w.status, w.asset_code into v_status, v_asset
+      from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
-        e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total, greatest(e.created_at, clock_timestamp()), e.hash,
-        e.held_balance = 0
+        e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total,
+        greatest(e.created_at, clock_timestamp()), e.hash, e.held_balance = 0
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
-      into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      into v_seq, v_balance, v_bonus, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
       from ledger.entries e where e.wallet_id = post_own.wallet_id order by e.seq desc limit 1;
-    if v_bonus_balance is distinct from bonus then
+    if v_bonus is distinct from bonus then
       if v_seq is null then -- The first entry of a wallet.
         select 1, sign * post_own.amount, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
             not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
-          into v_seq, v_balance, v_bonus_balance, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
-      else
-        -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+          into v_seq, v_balance, v_bonus, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+      else -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
         v_usual := v_usual and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id
-          and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end order by o.expires_at, o.lot_seq limit 1) is null;
-        bonus := bonus + least(post_own.spent, v_bonus_balance);
-        v_bonus_balance := v_bonus_balance - least(post_own.spent, v_bonus_balance);
+          and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end
+          order by o.expires_at, o.lot_seq limit 1) is null;
+        bonus := bonus + least(post_own.spent, v_bonus);
+        v_bonus := v_bonus - least(post_own.spent, v_bonus);
       end if;
     end if;
-    if v_usual and v_status = 'open' and v_balance >= 0 and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000
-      and (expires_at is null or expires_at > v_at and expires_at < 'infinity') then
+    if v_usual and v_status = 'open' and v_balance >= 0
+      and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 and (expires_at is null
+        or expires_at > v_at and expires_at < 'infinity') then
       v_id := uuidv7();
       v_actor := ledger_private.actor();
       v_guard := set_config('ledger.posting', 'on', true);
-      insert into ledger.entries values (
-          wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus_balance, 0, v_balance - v_bonus_balance, v_balance, v_bought, v_granted,
-          v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit, credit, v_actor, idem_key, null, null, amount, null, null, null,
-          expires_at, metadata, ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq,
-            amount => amount, bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus_balance, held_balance => 0,
-            paid_balance => v_balance - v_bonus_balance, free_balance => v_balance, topped_up_total => v_bought, granted_total => v_granted,
-            spent_total => v_spent, sent_total => v_sent, created_at => v_at, kind => kind, debit => debit, credit => credit,
-            actor => v_actor, idem_key => idem_key, requested_amount => amount, expires_at => expires_at,
-            metadata_hash => ledger_private.metadata_hash(metadata)))
+      insert into ledger.entries values (wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus, 0,
+        v_balance - v_bonus, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit,
+        credit, v_actor, idem_key, null, null, amount, null, null, null, expires_at, metadata,
+        ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq,
+          amount => amount, bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus,
+          held_balance => 0, paid_balance => v_balance - v_bonus, free_balance => v_balance,
+          topped_up_total => v_bought, granted_total => v_granted, spent_total => v_spent, sent_total => v_sent,
+          created_at => v_at, kind => kind, debit => debit, credit => credit, actor => v_actor, idem_key => idem_key,
+          requested_amount => amount, expires_at => expires_at,
+          metadata_hash => ledger_private.metadata_hash(metadata)))
         on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
       v_guard := set_config('ledger.posting', '', true);
-      if found and expires_at is null then
-        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt;
-      elsif found then
-        return ledger_private.write_lot(
-          row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus_balance, 0, v_balance, null, false, v_at)::ledger.receipt, expires_at);
+      if found then
+        v_receipt := row(
+          v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false, v_at);
+        return case when expires_at is null then v_receipt else ledger_private.write_lot(v_receipt, expires_at) end;
       end if;
     end if;
   end if;
-  return ledger_private.post(ledger_private.request(kind => kind, wallet_id => wallet_id, amount => amount, idem_key => idem_key,
-    metadata => metadata, expires_at => expires_at));
+  return ledger_private.post(ledger_private.request(kind => kind, wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, expires_at => expires_at));
 end
 $$;
 
-comment on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
-) is
-$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the balance grows and -1 where it
-falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
-
-revoke all on function ledger_private.post_own(
-  ledger.transfer_kind, uuid, bigint, text, jsonb, ledger.account, ledger.account, bigint, bigint, bigint, bigint, timestamptz
-) from public;
+comment on function ledger_private.post_own is
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the
+balance grows and -1 where it falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
 --! EndIncluded functions/ledger_private/posting/post_own.sql
 --! Included functions/ledger_private/posting/write_transfer.sql
 create or replace function ledger_private.write_transfer(
@@ -3642,7 +3636,13 @@ comment on function ledger_private.write_transfer is
   'Writes both entries of a transfer, and returns its receipt. The sender''s alone carries the request.';
 --! EndIncluded functions/ledger_private/posting/write_transfer.sql
 --! Included functions/ledger_private/posting/post_between.sql
-create or replace function ledger_private.post_between(from_wallet uuid, to_wallet uuid, amount bigint, idem_key text, metadata jsonb)
+create or replace function ledger_private.post_between(
+  from_wallet uuid,
+  to_wallet uuid,
+  amount bigint,
+  idem_key text,
+  metadata jsonb
+)
 returns ledger.receipt
 language plpgsql
 volatile
@@ -3667,14 +3667,15 @@ begin
     select w.status, w.asset_code into v_other_status, v_other_asset
       from ledger.wallets w where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
     v_now := clock_timestamp();
-    select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total, e.spent_total,
-        e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
-          and (select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
+    select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
+        e.spent_total, e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+          and (select k.seq from ledger.entries k
+            where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_from
       from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
-    select e.wallet_id, e.seq + 1, e.balance + post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total, e.spent_total,
-        e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+    select e.wallet_id, e.seq + 1, e.balance + post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
+        e.spent_total, e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
       into v_to
       from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
     if v_to.seq is null then
@@ -3684,28 +3685,28 @@ begin
     if v_from.bonus_balance > 0 or v_to.bonus_balance > 0 then
       -- Credits of lots may be due, or be drawn. Bonus credits leave first, and stay bonus credits.
       v_from.usual := v_from.usual
-        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = from_wallet order by o.expires_at, o.lot_seq limit 1) is null
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = from_wallet
+          order by o.expires_at, o.lot_seq limit 1) is null
         and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet
           order by o.expires_at, o.lot_seq limit 1) is null;
       v_bonus := least(amount, v_from.bonus_balance);
       v_from.bonus_balance := v_from.bonus_balance - v_bonus;
       v_to.bonus_balance := v_to.bonus_balance + v_bonus;
     end if;
-    if v_from.usual and v_to.usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset and v_from.balance >= 0
-      and greatest(v_to.balance, v_from.sent) <= 8000000000000000000 then
-      return ledger_private.write_transfer(from_line => v_from, to_line => v_to, amount => amount, bonus => v_bonus, idem_key => idem_key,
+    if v_from.usual and v_to.usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset
+      and v_from.balance >= 0 and greatest(v_to.balance, v_from.sent) <= 8000000000000000000 then
+      return ledger_private.write_transfer(
+        from_line => v_from, to_line => v_to, amount => amount, bonus => v_bonus, idem_key => idem_key,
         metadata => metadata);
     end if;
   end if;
-  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet, counterparty_id => to_wallet,
-    amount => amount, idem_key => idem_key, metadata => metadata));
+  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet,
+    counterparty_id => to_wallet, amount => amount, idem_key => idem_key, metadata => metadata));
 end
 $$;
 
-comment on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) is
+comment on function ledger_private.post_between is
   'Books a transfer between two players'' wallets.';
-
-revoke all on function ledger_private.post_between(uuid, uuid, bigint, text, jsonb) from public;
 --! EndIncluded functions/ledger_private/posting/post_between.sql
 
 -- Many calls in one
@@ -3719,10 +3720,8 @@ return case
   when kind = 'reversal' then 'wallet_reverse'
 end;
 
-comment on function ledger_private.function_of(ledger.transfer_kind) is
+comment on function ledger_private.function_of is
   'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
-
-revoke all on function ledger_private.function_of(ledger.transfer_kind) from public;
 --! EndIncluded functions/ledger_private/batch/function_of.sql
 --! Included functions/ledger_private/batch/check_group.sql
 create or replace function ledger_private.check_group(requests ledger.wallet_request[])
@@ -3742,21 +3741,21 @@ begin
   v_names := array(select ledger_private.function_of(k.kind) from (select distinct r.kind from unnest(requests) r) k);
   select p.proname into v_denied
     from pg_proc p
-    where p.proname = any (v_names) and p.pronamespace = 'ledger'::regnamespace and not has_function_privilege(v_caller, p.oid, 'execute')
+    where p.proname = any (v_names) and p.pronamespace = 'ledger'::regnamespace
+      and not has_function_privilege(v_caller, p.oid, 'execute')
     order by p.proname
     limit 1;
   if found then
-    raise exception using errcode = 'insufficient_privilege', message = format('permission denied for function %s', v_denied),
+    raise exception using errcode = 'insufficient_privilege',
+      message = format('permission denied for function %s', v_denied),
       hint = 'Many calls in one give no right that the single calls do not give.';
   end if;
 end
 $$;
 
-comment on function ledger_private.check_group(ledger.wallet_request[]) is
-$$Ends the call with WLARG where this is no list of at most 10000 requests, and with 42501 where a kind in it is one whose own function the caller may
-not execute.$$;
-
-revoke all on function ledger_private.check_group(ledger.wallet_request[]) from public;
+comment on function ledger_private.check_group is
+$$Ends the call with WLARG where this is no list of at most 10000 requests, and with 42501 where a kind in it is one
+whose own function the caller may not execute.$$;
 --! EndIncluded functions/ledger_private/batch/check_group.sql
 --! Included functions/ledger_private/batch/group_wallets.sql
 create or replace function ledger_private.group_wallets(requests ledger.wallet_request[])
@@ -3765,22 +3764,22 @@ language sql
 stable
 as $$
   select r.place, w.id
-  from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+  from unnest(requests) with ordinality r (
+    kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),
     -- What comes back of a transfer comes from who received it.
     (case when r.kind = 'reversal' then
-      (select e.to_wallet from ledger.entries e where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
+      (select e.to_wallet from ledger.entries e
+        where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
     end)
   ) w (id)
   where w.id is not null
 $$;
 
-comment on function ledger_private.group_wallets(ledger.wallet_request[]) is
+comment on function ledger_private.group_wallets is
   'The wallets that each of many requests touches, by its place in the list, from 1.';
-
-revoke all on function ledger_private.group_wallets(ledger.wallet_request[]) from public;
 --! EndIncluded functions/ledger_private/batch/group_wallets.sql
 --! Included functions/ledger_private/batch/skipped_items.sql
 create or replace function ledger_private.skipped_items(requests ledger.wallet_request[], wallet_ids uuid[])
@@ -3821,11 +3820,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.skipped_items(ledger.wallet_request[], uuid[]) is
-$$Which of many requests have to be left out where these wallets were skipped: those that touch one of them, and those that come after such a request
-in any wallet of it.$$;
-
-revoke all on function ledger_private.skipped_items(ledger.wallet_request[], uuid[]) from public;
+comment on function ledger_private.skipped_items is
+$$Which of many requests have to be left out where these wallets were skipped: those that touch one of them, and those
+that come after such a request in any wallet of it.$$;
 --! EndIncluded functions/ledger_private/batch/skipped_items.sql
 --! Included functions/ledger_private/batch/lock_group.sql
 create or replace function ledger_private.lock_group(requests ledger.wallet_request[], wait boolean)
@@ -3843,10 +3840,11 @@ begin
   else
     v_locked := array(select ledger_private.lock_free_wallets(v_ids));
     v_skipped := array(
-      select w.id from ledger.wallets w where w.id = any (v_ids) and not exists (select from unnest(v_locked) l where l = w.id));
+      select w.id from ledger.wallets w
+        where w.id = any (v_ids) and not exists (select from unnest(v_locked) l where l = w.id));
   end if;
-  -- Above READ COMMITTED what others wrote meanwhile cannot be seen. And a movement that is to be reversed may have been committed while this
-  -- call waited: the other wallet of it is not locked.
+  -- Above READ COMMITTED what others wrote meanwhile cannot be seen. And a movement that is to be reversed may have
+  -- been committed while this call waited: the other wallet of it is not locked.
   if cardinality(v_skipped) > 0 and current_setting('transaction_isolation') <> 'read committed'
     or exists (select from unnest(requests) r where r.kind = 'reversal')
       and exists (
@@ -3858,12 +3856,10 @@ begin
 end
 $$;
 
-comment on function ledger_private.lock_group(ledger.wallet_request[], boolean) is
-$$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that others have locked are
-skipped; returns for each request whether it has to be left out for that, or null where none has to. Ends the call with 40001 where it cannot
-go on with what it has locked.$$;
-
-revoke all on function ledger_private.lock_group(ledger.wallet_request[], boolean) from public;
+comment on function ledger_private.lock_group is
+$$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that
+others have locked are skipped; returns for each request whether it has to be left out for that, or null where none
+has to. Ends the call with 40001 where it cannot go on with what it has locked.$$;
 --! EndIncluded functions/ledger_private/batch/lock_group.sql
 --! Included functions/ledger_private/batch/post_item.sql
 create or replace function ledger_private.post_item(item ledger.wallet_request)
@@ -3875,38 +3871,45 @@ declare
   v_kind ledger.transfer_kind := case when ledger_private.function_of(item.kind) is not null then item.kind end;
 begin
   -- A single call has no place for what its kind has no use for.
-  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(kind => v_kind, wallet_id => item.wallet_id,
-    counterparty_id => item.counterparty_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
-    metadata => item.metadata, hold_id => item.hold_id, reverses => item.transfer_id)));
+  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(
+    kind => v_kind, wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount,
+    idem_key => item.idem_key, expires_at => item.expires_at, metadata => item.metadata, hold_id => item.hold_id,
+    reverses => item.transfer_id)));
   case v_kind
     when 'top_up' then
-      return ledger.wallet_top_up(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+      return ledger.wallet_top_up(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
     when 'bonus' then
-      return ledger.wallet_bonus(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+      return ledger.wallet_bonus(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
         metadata => item.metadata);
     when 'spend' then
-      return ledger.wallet_spend(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+      return ledger.wallet_spend(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
     when 'transfer' then
-      return ledger.wallet_transfer(from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+      return ledger.wallet_transfer(
+        from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
         idem_key => item.idem_key, metadata => item.metadata);
     when 'hold' then
-      return ledger.wallet_hold(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+      return ledger.wallet_hold(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
         metadata => item.metadata);
     when 'capture' then
-      return ledger.wallet_capture(wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, amount => item.amount,
+      return ledger.wallet_capture(
+        wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, amount => item.amount,
         metadata => item.metadata);
     when 'release' then
-      return ledger.wallet_release(wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, metadata => item.metadata);
+      return ledger.wallet_release(
+        wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, metadata => item.metadata);
     when 'reversal' then
-      return ledger.wallet_reverse(wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
+      return ledger.wallet_reverse(
+        wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
         amount => item.amount, metadata => item.metadata);
   end case;
 end
 $$;
 
-comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of many by its single call.';
-
-revoke all on function ledger_private.post_item(ledger.wallet_request) from public;
+comment on function ledger_private.post_item is 'Books one item of many by its single call.';
 --! EndIncluded functions/ledger_private/batch/post_item.sql
 --! Included functions/ledger_private/batch/outcome_of.sql
 create or replace function ledger_private.outcome_of(item ledger.wallet_request)
@@ -3929,10 +3932,8 @@ exception when others then
 end
 $$;
 
-comment on function ledger_private.outcome_of(ledger.wallet_request) is
+comment on function ledger_private.outcome_of is
   'Books one item of many for itself: where it is refused, it has changed nothing, and its refusal is the outcome.';
-
-revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;
 --! EndIncluded functions/ledger_private/batch/outcome_of.sql
 --! Included functions/ledger_private/batch/bonus_parts.sql
 create or replace function ledger_private.bonus_parts(
@@ -3958,7 +3959,8 @@ begin
     v_part := ledger_private.bonus_part(kinds[i], amounts[i], v_bonus[from_numbers[i]]);
     if v_part > 0 then
       v_parts[i] := v_part;
-      v_bonus[from_numbers[i]] := v_bonus[from_numbers[i]] + case when ledger_private.leaves(kinds[i]) then -v_part else v_part end;
+      v_bonus[from_numbers[i]] := v_bonus[from_numbers[i]]
+        + case when ledger_private.leaves(kinds[i]) then -v_part else v_part end;
       if to_numbers[i] is not null then
         v_bonus[to_numbers[i]] := v_bonus[to_numbers[i]] + v_part;
       end if;
@@ -3968,11 +3970,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) is
-$$How much of each of many requests is bonus credits, where they are booked in their order. The wallets that they leave and
-reach are numbers, by which bonus_balances says what bonus credits each has before.$$;
-
-revoke all on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) from public;
+comment on function ledger_private.bonus_parts is
+$$How much of each of many requests is bonus credits, where they are booked in their order. The wallets that they leave
+and reach are numbers, by which bonus_balances says what bonus credits each has before.$$;
 --! EndIncluded functions/ledger_private/batch/bonus_parts.sql
 --! Included functions/ledger_private/batch/usual_head.sql
 create or replace function ledger_private.usual_head(wallet_id uuid)
@@ -4009,11 +4009,9 @@ as $$
     ) is null)
 $$;
 
-comment on function ledger_private.usual_head(uuid) is
+comment on function ledger_private.usual_head is
 $$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
 reserved, none of its credits expires, and its asset has no limits. No row for any other.$$;
-
-revoke all on function ledger_private.usual_head(uuid) from public;
 --! EndIncluded functions/ledger_private/batch/usual_head.sql
 --! Included functions/ledger_private/batch/usual_moves.sql
 create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], ids uuid[])
@@ -4059,8 +4057,8 @@ as $$
       from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
       cross join lateral ledger_private.usual_head(n.wallet_id) h
   ), lines as materialized (
-    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain, case when a.acting then i.idem_key end as idem_key,
-        case when a.acting then i.metadata end as metadata, h.*,
+    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain,
+        case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata, h.*,
         row_number() over (partition by h.id order by i.place) as rank
       from items i
       join (values (true), (false)) a (acting) on a.acting or i.kind = 'transfer'
@@ -4086,13 +4084,11 @@ as $$
   where m.place <= (select cardinality(b.parts) from bonus b)
 $$;
 
-comment on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) is
+comment on function ledger_private.usual_moves is
 $$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
-balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
-each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of the
-transfers.$$;
-
-revoke all on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) from public;
+balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet
+of each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of
+the transfers.$$;
 --! EndIncluded functions/ledger_private/batch/usual_moves.sql
 --! Included functions/ledger_private/batch/usual_entries.sql
 create or replace function ledger_private.usual_entries(
@@ -4109,7 +4105,8 @@ as $$
     select m.*, m.head_seq + m.rank as seq, case when s.leaves then -1 else 1 end as sign,
         case when s.leaves then 'player' else ledger_private.house_account(m.kind) end as debit,
         case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
-        case when m.acting then usual_entries.actor end as actor, case when m.acting then m.amount end as requested_amount
+        case when m.acting then usual_entries.actor end as actor,
+        case when m.acting then m.amount end as requested_amount
       from ledger_private.usual_moves(requests, ids) m
       cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
   ), lines as (
@@ -4150,12 +4147,10 @@ as $$
   where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
 $$;
 
-comment on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) is
+comment on function ledger_private.usual_entries is
 $$The entries of the first of many requests, whose wallets are locked, up to the one that something can refuse. Each
-follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the first
-entries of all wallets, then the second ones, and so on.$$;
-
-revoke all on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) from public;
+follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the
+first entries of all wallets, then the second ones, and so on.$$;
 --! EndIncluded functions/ledger_private/batch/usual_entries.sql
 --! Included functions/ledger_private/batch/post_usual.sql
 create or replace function ledger_private.post_usual(requests ledger.wallet_request[])
@@ -4176,11 +4171,12 @@ begin
   return query
   with written as (
     insert into ledger.entries
-      select * from ledger_private.usual_entries(requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
+      select * from ledger_private.usual_entries(
+        requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
       returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
   )
-  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint, w.bonus_balance::bigint, 0::bigint,
-      w.balance::bigint, null::uuid, false, w.created_at
+  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,
+      w.bonus_balance::bigint, 0::bigint, w.balance::bigint, null::uuid, false, w.created_at
     from written w
     where w.actor is not null
     -- The ids were given in the order of the requests.
@@ -4192,11 +4188,9 @@ exception when unique_violation then
 end
 $$;
 
-comment on function ledger_private.post_usual(ledger.wallet_request[]) is
+comment on function ledger_private.post_usual is
 $$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
 be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
-
-revoke all on function ledger_private.post_usual(ledger.wallet_request[]) from public;
 --! EndIncluded functions/ledger_private/batch/post_usual.sql
 --! Included functions/ledger_private/batch/post_group.sql
 create or replace function ledger_private.post_group(requests ledger.wallet_request[], all_or_nothing boolean)
@@ -4226,8 +4220,8 @@ begin
       v_done := v_done + v_booked;
     end if;
     if v_booked < v_size or v_size = 0 then
-      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those
-      -- behind it is lost.
+      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of
+      -- those behind it is lost.
       if v_done < cardinality(requests) then
         if all_or_nothing then
           v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;
@@ -4252,11 +4246,9 @@ exception when others then
 end
 $$;
 
-comment on function ledger_private.post_group(ledger.wallet_request[], boolean) is
-$$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the first that is refused ends
-the call, with its index, counted from 0, in the detail.$$;
-
-revoke all on function ledger_private.post_group(ledger.wallet_request[], boolean) from public;
+comment on function ledger_private.post_group is
+$$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the
+first that is refused ends the call, with its index, counted from 0, in the detail.$$;
 --! EndIncluded functions/ledger_private/batch/post_group.sql
 --! Included functions/ledger_private/batch/post_others.sql
 create or replace function ledger_private.post_others(requests ledger.wallet_request[], skipped boolean[])
@@ -4265,14 +4257,17 @@ language plpgsql
 volatile
 as $$
 declare
-  v_tried ledger.wallet_request[] := array(select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
+  v_tried ledger.wallet_request[] := array(
+    select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
   v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false) o);
   v_next int := 0;
 begin
   for i in 1 .. cardinality(requests) loop
     if skipped[i] then
-      return next row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy', jsonb_build_object('wallet_id', requests[i].wallet_id),
-        'Another call has locked a wallet of this request or of one before it: send it again as it is.'))::ledger.outcome;
+      return next row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy',
+        jsonb_build_object('wallet_id', requests[i].wallet_id),
+        'Another call has locked a wallet of this request or of one before it: send it again as it is.'
+      ))::ledger.outcome;
     else
       v_next := v_next + 1;
       return next v_outcomes[v_next];
@@ -4281,11 +4276,9 @@ begin
 end
 $$;
 
-comment on function ledger_private.post_others(ledger.wallet_request[], boolean[]) is
-$$Books those of many requests that are not skipped, each for itself; the outcome of the others is that they are to be sent again. In the order of
-the requests.$$;
-
-revoke all on function ledger_private.post_others(ledger.wallet_request[], boolean[]) from public;
+comment on function ledger_private.post_others is
+$$Books those of many requests that are not skipped, each for itself; the outcome of the others is that they are to be
+sent again. In the order of the requests.$$;
 --! EndIncluded functions/ledger_private/batch/post_others.sql
 
 -- Reversals and statuses
@@ -6418,19 +6411,20 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_post_batch(ledger.wallet_request[]) is
+comment on function ledger.wallet_post_batch is
 $$@resultFieldName receipts
-Books many movements at once, all or nothing: each upon the balances that those before it leave, by the rules of single calls. Returns a receipt for
-each request, in their order. Its wallets are locked until it commits; nobody else waits for it.
+Books many movements at once, all or nothing: each upon the balances that those before it leave, by the rules of
+single calls. Returns a receipt for each request, in their order. Its wallets are locked until it commits; nobody else
+waits for it.
 
-- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases and reversals. Each has
-  its own idempotency key: those that have been booked before are recognised one by one, and answered with the receipt of then.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases
+  and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
+  answered with the receipt of then.
 
-Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with INVALID_ARGUMENT (WLARG)
-another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the caller may not execute.$$;
-
-revoke all on function ledger.wallet_post_batch(ledger.wallet_request[]) from public;
-grant execute on function ledger.wallet_post_batch(ledger.wallet_request[]) to wallet_service, wallet_operator, wallet_job;
+Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with
+INVALID_ARGUMENT (WLARG) another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the
+caller may not execute.$$;
+grant execute on function ledger.wallet_post_batch to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_post_batch.sql
 --! Included functions/ledger/wallet_post_each.sql
 create or replace function ledger.wallet_post_each(requests ledger.wallet_request[], wait boolean default true)
@@ -6457,24 +6451,25 @@ begin
 end
 $$;
 
-comment on function ledger.wallet_post_each(ledger.wallet_request[], boolean) is
+comment on function ledger.wallet_post_each is
 $$@resultFieldName outcomes
-Books many movements in one call, each for itself: one that is refused changes nothing and does not touch the others. Returns for each request, in
-their order, its receipt or its refusal, which are those of its single call; within a wallet each books upon the balances that those before it
-leave. Of two with the same key in one wallet the later one is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
+Books many movements in one call, each for itself: one that is refused changes nothing and does not touch the others.
+Returns for each request, in their order, its receipt or its refusal, which are those of its single call; within a
+wallet each books upon the balances that those before it leave. Of two with the same key in one wallet the later one
+is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
 
-- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases and reversals. Each has
-  its own idempotency key: those that have been booked before are recognised one by one, and answered with the receipt of then.
-- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones of the same wallets as
-  such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as they are.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases
+  and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
+  answered with the receipt of then.
+- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones
+  of the same wallets as such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as
+  they are.
 
 All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call.
 
-Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the caller may not execute; and
-with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
-
-revoke all on function ledger.wallet_post_each(ledger.wallet_request[], boolean) from public;
-grant execute on function ledger.wallet_post_each(ledger.wallet_request[], boolean) to wallet_service, wallet_operator, wallet_job;
+Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the
+caller may not execute; and with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
+grant execute on function ledger.wallet_post_each to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_post_each.sql
 --! Included functions/ledger/wallet_freeze.sql
 create or replace function ledger.wallet_freeze(wallet_id uuid, reason text)

@@ -51,7 +51,7 @@ function helper(name: string, from: string, to: string, times = 1): Edit {
 }
 
 const OWN_LOCK =
-  '    select w.status, w.asset_code into v_status, v_asset from ledger.wallets w where w.id = post_own.wallet_id for no key update;\n';
+  '    select w.status, w.asset_code into v_status, v_asset\n      from ledger.wallets w where w.id = post_own.wallet_id for no key update;\n';
 
 const LOCKS: Mutant[] = [
   {
@@ -98,8 +98,8 @@ const LOCKS: Mutant[] = [
       helper('post_own', OWN_LOCK, ''),
       helper(
         'post_own',
-        '    if v_bonus_balance is distinct from bonus then\n',
-        `${OWN_LOCK}    if v_bonus_balance is distinct from bonus then\n`,
+        '    if v_bonus is distinct from bonus then\n',
+        `${OWN_LOCK}    if v_bonus is distinct from bonus then\n`,
       ),
     ],
   },
@@ -1279,7 +1279,7 @@ const USUAL: Mutant[] = [
     { what: 'the ceiling', from: 'greatest(v_to.balance, v_from.sent) <= 8000000000000000000', to: 'true' },
     {
       what: 'its key',
-      from: '(select k.seq from ledger.entries k where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null',
+      from: '(select k.seq from ledger.entries k\n            where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null',
       to: 'true',
     },
     {

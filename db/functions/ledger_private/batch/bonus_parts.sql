@@ -21,7 +21,8 @@ begin
     v_part := ledger_private.bonus_part(kinds[i], amounts[i], v_bonus[from_numbers[i]]);
     if v_part > 0 then
       v_parts[i] := v_part;
-      v_bonus[from_numbers[i]] := v_bonus[from_numbers[i]] + case when ledger_private.leaves(kinds[i]) then -v_part else v_part end;
+      v_bonus[from_numbers[i]] := v_bonus[from_numbers[i]]
+        + case when ledger_private.leaves(kinds[i]) then -v_part else v_part end;
       if to_numbers[i] is not null then
         v_bonus[to_numbers[i]] := v_bonus[to_numbers[i]] + v_part;
       end if;
@@ -31,8 +32,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) is
-$$How much of each of many requests is bonus credits, where they are booked in their order. The wallets that they leave and
-reach are numbers, by which bonus_balances says what bonus credits each has before.$$;
-
-revoke all on function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]) from public;
+comment on function ledger_private.bonus_parts is
+$$How much of each of many requests is bonus credits, where they are booked in their order. The wallets that they leave
+and reach are numbers, by which bonus_balances says what bonus credits each has before.$$;

@@ -15,18 +15,18 @@ begin
   v_names := array(select ledger_private.function_of(k.kind) from (select distinct r.kind from unnest(requests) r) k);
   select p.proname into v_denied
     from pg_proc p
-    where p.proname = any (v_names) and p.pronamespace = 'ledger'::regnamespace and not has_function_privilege(v_caller, p.oid, 'execute')
+    where p.proname = any (v_names) and p.pronamespace = 'ledger'::regnamespace
+      and not has_function_privilege(v_caller, p.oid, 'execute')
     order by p.proname
     limit 1;
   if found then
-    raise exception using errcode = 'insufficient_privilege', message = format('permission denied for function %s', v_denied),
+    raise exception using errcode = 'insufficient_privilege',
+      message = format('permission denied for function %s', v_denied),
       hint = 'Many calls in one give no right that the single calls do not give.';
   end if;
 end
 $$;
 
-comment on function ledger_private.check_group(ledger.wallet_request[]) is
-$$Ends the call with WLARG where this is no list of at most 10000 requests, and with 42501 where a kind in it is one whose own function the caller may
-not execute.$$;
-
-revoke all on function ledger_private.check_group(ledger.wallet_request[]) from public;
+comment on function ledger_private.check_group is
+$$Ends the call with WLARG where this is no list of at most 10000 requests, and with 42501 where a kind in it is one
+whose own function the caller may not execute.$$;

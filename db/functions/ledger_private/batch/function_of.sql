@@ -7,7 +7,5 @@ return case
   when kind = 'reversal' then 'wallet_reverse'
 end;
 
-comment on function ledger_private.function_of(ledger.transfer_kind) is
+comment on function ledger_private.function_of is
   'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
-
-revoke all on function ledger_private.function_of(ledger.transfer_kind) from public;

@@ -4,19 +4,19 @@ language sql
 stable
 as $$
   select r.place, w.id
-  from unnest(requests) with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+  from unnest(requests) with ordinality r (
+    kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),
     -- What comes back of a transfer comes from who received it.
     (case when r.kind = 'reversal' then
-      (select e.to_wallet from ledger.entries e where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
+      (select e.to_wallet from ledger.entries e
+        where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
     end)
   ) w (id)
   where w.id is not null
 $$;
 
-comment on function ledger_private.group_wallets(ledger.wallet_request[]) is
+comment on function ledger_private.group_wallets is
   'The wallets that each of many requests touches, by its place in the list, from 1.';
-
-revoke all on function ledger_private.group_wallets(ledger.wallet_request[]) from public;

@@ -13,10 +13,11 @@ begin
   else
     v_locked := array(select ledger_private.lock_free_wallets(v_ids));
     v_skipped := array(
-      select w.id from ledger.wallets w where w.id = any (v_ids) and not exists (select from unnest(v_locked) l where l = w.id));
+      select w.id from ledger.wallets w
+        where w.id = any (v_ids) and not exists (select from unnest(v_locked) l where l = w.id));
   end if;
-  -- Above READ COMMITTED what others wrote meanwhile cannot be seen. And a movement that is to be reversed may have been committed while this
-  -- call waited: the other wallet of it is not locked.
+  -- Above READ COMMITTED what others wrote meanwhile cannot be seen. And a movement that is to be reversed may have
+  -- been committed while this call waited: the other wallet of it is not locked.
   if cardinality(v_skipped) > 0 and current_setting('transaction_isolation') <> 'read committed'
     or exists (select from unnest(requests) r where r.kind = 'reversal')
       and exists (
@@ -28,9 +29,7 @@ begin
 end
 $$;
 
-comment on function ledger_private.lock_group(ledger.wallet_request[], boolean) is
-$$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that others have locked are
-skipped; returns for each request whether it has to be left out for that, or null where none has to. Ends the call with 40001 where it cannot
-go on with what it has locked.$$;
-
-revoke all on function ledger_private.lock_group(ledger.wallet_request[], boolean) from public;
+comment on function ledger_private.lock_group is
+$$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that
+others have locked are skipped; returns for each request whether it has to be left out for that, or null where none
+has to. Ends the call with 40001 where it cannot go on with what it has locked.$$;

@@ -18,7 +18,5 @@ exception when others then
 end
 $$;
 
-comment on function ledger_private.outcome_of(ledger.wallet_request) is
+comment on function ledger_private.outcome_of is
   'Books one item of many for itself: where it is refused, it has changed nothing, and its refusal is the outcome.';
-
-revoke all on function ledger_private.outcome_of(ledger.wallet_request) from public;

@@ -25,8 +25,8 @@ begin
       v_done := v_done + v_booked;
     end if;
     if v_booked < v_size or v_size = 0 then
-      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of those
-      -- behind it is lost.
+      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of
+      -- those behind it is lost.
       if v_done < cardinality(requests) then
         if all_or_nothing then
           v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;
@@ -51,8 +51,6 @@ exception when others then
 end
 $$;
 
-comment on function ledger_private.post_group(ledger.wallet_request[], boolean) is
-$$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the first that is refused ends
-the call, with its index, counted from 0, in the detail.$$;
-
-revoke all on function ledger_private.post_group(ledger.wallet_request[], boolean) from public;
+comment on function ledger_private.post_group is
+$$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the
+first that is refused ends the call, with its index, counted from 0, in the detail.$$;

@@ -7,35 +7,42 @@ declare
   v_kind ledger.transfer_kind := case when ledger_private.function_of(item.kind) is not null then item.kind end;
 begin
   -- A single call has no place for what its kind has no use for.
-  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(kind => v_kind, wallet_id => item.wallet_id,
-    counterparty_id => item.counterparty_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
-    metadata => item.metadata, hold_id => item.hold_id, reverses => item.transfer_id)));
+  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(
+    kind => v_kind, wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount,
+    idem_key => item.idem_key, expires_at => item.expires_at, metadata => item.metadata, hold_id => item.hold_id,
+    reverses => item.transfer_id)));
   case v_kind
     when 'top_up' then
-      return ledger.wallet_top_up(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+      return ledger.wallet_top_up(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
     when 'bonus' then
-      return ledger.wallet_bonus(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+      return ledger.wallet_bonus(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
         metadata => item.metadata);
     when 'spend' then
-      return ledger.wallet_spend(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+      return ledger.wallet_spend(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
     when 'transfer' then
-      return ledger.wallet_transfer(from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+      return ledger.wallet_transfer(
+        from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
         idem_key => item.idem_key, metadata => item.metadata);
     when 'hold' then
-      return ledger.wallet_hold(wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+      return ledger.wallet_hold(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
         metadata => item.metadata);
     when 'capture' then
-      return ledger.wallet_capture(wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, amount => item.amount,
+      return ledger.wallet_capture(
+        wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, amount => item.amount,
         metadata => item.metadata);
     when 'release' then
-      return ledger.wallet_release(wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, metadata => item.metadata);
+      return ledger.wallet_release(
+        wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, metadata => item.metadata);
     when 'reversal' then
-      return ledger.wallet_reverse(wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
+      return ledger.wallet_reverse(
+        wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
         amount => item.amount, metadata => item.metadata);
   end case;
 end
 $$;
 
-comment on function ledger_private.post_item(ledger.wallet_request) is 'Books one item of many by its single call.';
-
-revoke all on function ledger_private.post_item(ledger.wallet_request) from public;
+comment on function ledger_private.post_item is 'Books one item of many by its single call.';

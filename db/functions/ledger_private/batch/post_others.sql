@@ -4,14 +4,17 @@ language plpgsql
 volatile
 as $$
 declare
-  v_tried ledger.wallet_request[] := array(select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
+  v_tried ledger.wallet_request[] := array(
+    select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
   v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false) o);
   v_next int := 0;
 begin
   for i in 1 .. cardinality(requests) loop
     if skipped[i] then
-      return next row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy', jsonb_build_object('wallet_id', requests[i].wallet_id),
-        'Another call has locked a wallet of this request or of one before it: send it again as it is.'))::ledger.outcome;
+      return next row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy',
+        jsonb_build_object('wallet_id', requests[i].wallet_id),
+        'Another call has locked a wallet of this request or of one before it: send it again as it is.'
+      ))::ledger.outcome;
     else
       v_next := v_next + 1;
       return next v_outcomes[v_next];
@@ -20,8 +23,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.post_others(ledger.wallet_request[], boolean[]) is
-$$Books those of many requests that are not skipped, each for itself; the outcome of the others is that they are to be sent again. In the order of
-the requests.$$;
-
-revoke all on function ledger_private.post_others(ledger.wallet_request[], boolean[]) from public;
+comment on function ledger_private.post_others is
+$$Books those of many requests that are not skipped, each for itself; the outcome of the others is that they are to be
+sent again. In the order of the requests.$$;

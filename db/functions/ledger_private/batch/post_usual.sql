@@ -16,11 +16,12 @@ begin
   return query
   with written as (
     insert into ledger.entries
-      select * from ledger_private.usual_entries(requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
+      select * from ledger_private.usual_entries(
+        requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
       returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
   )
-  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint, w.bonus_balance::bigint, 0::bigint,
-      w.balance::bigint, null::uuid, false, w.created_at
+  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,
+      w.bonus_balance::bigint, 0::bigint, w.balance::bigint, null::uuid, false, w.created_at
     from written w
     where w.actor is not null
     -- The ids were given in the order of the requests.
@@ -32,8 +33,6 @@ exception when unique_violation then
 end
 $$;
 
-comment on function ledger_private.post_usual(ledger.wallet_request[]) is
+comment on function ledger_private.post_usual is
 $$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
 be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
-
-revoke all on function ledger_private.post_usual(ledger.wallet_request[]) from public;

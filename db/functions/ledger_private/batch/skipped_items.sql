@@ -36,8 +36,6 @@ begin
 end
 $$;
 
-comment on function ledger_private.skipped_items(ledger.wallet_request[], uuid[]) is
-$$Which of many requests have to be left out where these wallets were skipped: those that touch one of them, and those that come after such a request
-in any wallet of it.$$;
-
-revoke all on function ledger_private.skipped_items(ledger.wallet_request[], uuid[]) from public;
+comment on function ledger_private.skipped_items is
+$$Which of many requests have to be left out where these wallets were skipped: those that touch one of them, and those
+that come after such a request in any wallet of it.$$;

@@ -12,7 +12,8 @@ as $$
     select m.*, m.head_seq + m.rank as seq, case when s.leaves then -1 else 1 end as sign,
         case when s.leaves then 'player' else ledger_private.house_account(m.kind) end as debit,
         case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
-        case when m.acting then usual_entries.actor end as actor, case when m.acting then m.amount end as requested_amount
+        case when m.acting then usual_entries.actor end as actor,
+        case when m.acting then m.amount end as requested_amount
       from ledger_private.usual_moves(requests, ids) m
       cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
   ), lines as (
@@ -53,9 +54,7 @@ as $$
   where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
 $$;
 
-comment on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) is
+comment on function ledger_private.usual_entries is
 $$The entries of the first of many requests, whose wallets are locked, up to the one that something can refuse. Each
-follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the first
-entries of all wallets, then the second ones, and so on.$$;
-
-revoke all on function ledger_private.usual_entries(ledger.wallet_request[], uuid[], text, timestamptz) from public;
+follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the
+first entries of all wallets, then the second ones, and so on.$$;

@@ -32,8 +32,6 @@ as $$
     ) is null)
 $$;
 
-comment on function ledger_private.usual_head(uuid) is
+comment on function ledger_private.usual_head is
 $$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
 reserved, none of its credits expires, and its asset has no limits. No row for any other.$$;
-
-revoke all on function ledger_private.usual_head(uuid) from public;

@@ -41,8 +41,8 @@ as $$
       from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
       cross join lateral ledger_private.usual_head(n.wallet_id) h
   ), lines as materialized (
-    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain, case when a.acting then i.idem_key end as idem_key,
-        case when a.acting then i.metadata end as metadata, h.*,
+    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain,
+        case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata, h.*,
         row_number() over (partition by h.id order by i.place) as rank
       from items i
       join (values (true), (false)) a (acting) on a.acting or i.kind = 'transfer'
@@ -68,10 +68,8 @@ as $$
   where m.place <= (select cardinality(b.parts) from bonus b)
 $$;
 
-comment on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) is
+comment on function ledger_private.usual_moves is
 $$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
-balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
-each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of the
-transfers.$$;
-
-revoke all on function ledger_private.usual_moves(ledger.wallet_request[], uuid[]) from public;
+balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet
+of each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of
+the transfers.$$;
