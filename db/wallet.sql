@@ -91,7 +91,6 @@
 --!include functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
---!include functions/ledger_private/posting/request.sql
 --!include functions/ledger_private/posting/next_entry.sql
 --!include functions/ledger_private/posting/acting.sql
 --!include functions/ledger_private/posting/chained.sql

@@ -57,9 +57,6 @@ create table ledger.entries (
 -- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the
 -- same, the later one counts.
 create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
--- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the
--- primary key, and would go on to read whole wallets until the next ANALYZE.
-alter table ledger.entries alter column wallet_id set (n_distinct = -0.05);
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;

@@ -8,10 +8,12 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
+declare
+  v_absent uuid[];
 begin
   perform ledger_private.check_group(requests);
-  perform ledger_private.lock_group(requests, true);
-  return query select (o.receipt).* from ledger_private.post_group(requests, true) o;
+  select g.absent into v_absent from ledger_private.lock_group(requests, true) g;
+  return query select (o.receipt).* from ledger_private.post_group(requests, true, v_absent) o;
 end
 $$;
 

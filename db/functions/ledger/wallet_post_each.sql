@@ -10,14 +10,15 @@ set enable_seqscan = off
 as $$
 declare
   v_skipped boolean[];
+  v_absent uuid[];
 begin
   perform ledger_private.check_group(requests);
   perform ledger_private.refuse(ledger_private.invalid_argument('wait', 'Send true or false.')) where wait is null;
-  v_skipped := ledger_private.lock_group(requests, wait);
+  select g.skipped, g.absent into v_skipped, v_absent from ledger_private.lock_group(requests, wait) g;
   if v_skipped is null then
-    return query select o.* from ledger_private.post_group(requests, false) o;
+    return query select o.* from ledger_private.post_group(requests, false, v_absent) o;
   else
-    return query select o.* from ledger_private.post_others(requests, v_skipped) o;
+    return query select o.* from ledger_private.post_others(requests, v_skipped, v_absent) o;
   end if;
 end
 $$;

@@ -1,5 +1,9 @@
-create or replace function ledger_private.lock_group(requests ledger.wallet_request[], wait boolean)
-returns boolean[]
+create or replace function ledger_private.lock_group(
+  requests ledger.wallet_request[],
+  wait boolean,
+  out skipped boolean[],
+  out absent uuid[]
+)
 language plpgsql
 volatile
 as $$
@@ -9,7 +13,7 @@ declare
   v_skipped uuid[];
 begin
   if wait then
-    perform from ledger_private.lock_wallets(v_ids);
+    v_locked := array(select w.id from ledger_private.lock_wallets(v_ids) w);
   else
     v_locked := array(select ledger_private.lock_free_wallets(v_ids));
     v_skipped := array(
@@ -25,11 +29,15 @@ begin
         where not exists (select from unnest(v_ids) i where i = w.wallet_id)) then
     perform ledger_private.refuse_stale();
   end if;
-  return case when cardinality(v_skipped) > 0 then ledger_private.skipped_items(requests, v_skipped) end;
+  if cardinality(v_skipped) > 0 then
+    skipped := ledger_private.skipped_items(requests, v_skipped);
+  end if;
+  absent := array(select i from unnest(v_ids) i except select l from unnest(v_locked || v_skipped) l);
 end
 $$;
 
 comment on function ledger_private.lock_group is
 $$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that
-others have locked are skipped; returns for each request whether it has to be left out for that, or null where none
-has to. Ends the call with 40001 where it cannot go on with what it has locked.$$;
+others have locked are skipped; skipped says of each request whether it has to be left out for that, and is null where
+none has to. absent are the wallets that are not there: one that is opened meanwhile is not locked, and stays absent for
+this call. Ends the call with 40001 where it cannot go on with what it has locked.$$;

@@ -1,4 +1,4 @@
-create or replace function ledger_private.outcome_of(item ledger.wallet_request)
+create or replace function ledger_private.outcome_of(item ledger.wallet_request, absent uuid[])
 returns ledger.outcome
 language plpgsql
 volatile
@@ -7,7 +7,7 @@ declare
   v_detail text;
   v_hint text;
 begin
-  return row(ledger_private.post_item(item), null)::ledger.outcome;
+  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;
 exception when others then
   -- Anything else is not about this item.
   if sqlstate not like 'WL%' then

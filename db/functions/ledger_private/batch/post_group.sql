@@ -1,4 +1,8 @@
-create or replace function ledger_private.post_group(requests ledger.wallet_request[], all_or_nothing boolean)
+create or replace function ledger_private.post_group(
+  requests ledger.wallet_request[],
+  all_or_nothing boolean,
+  absent uuid[]
+)
 returns setof ledger.outcome
 language plpgsql
 volatile
@@ -20,7 +24,7 @@ begin
       v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
         select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
       end;
-      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window) r;
+      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;
     end if;
@@ -29,9 +33,9 @@ begin
       -- those behind it is lost.
       if v_done < cardinality(requests) then
         if all_or_nothing then
-          v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;
+          v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
         else
-          v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
         end if;
         return next v_outcome;
         v_done := v_done + 1;

@@ -1,17 +1,20 @@
-create or replace function ledger_private.post_item(item ledger.wallet_request)
+create or replace function ledger_private.post_item(item ledger.wallet_request, absent uuid[])
 returns ledger.receipt
 language plpgsql
 volatile
 as $$
-declare
-  v_kind ledger.transfer_kind := case when ledger_private.function_of(item.kind) is not null then item.kind end;
 begin
+  item.metadata := coalesce(item.metadata, '{}');
+  if ledger_private.function_of(item.kind) is null then
+    item.kind := null;
+  end if;
   -- A single call has no place for what its kind has no use for.
-  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(
-    kind => v_kind, wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount,
-    idem_key => item.idem_key, expires_at => item.expires_at, metadata => item.metadata, hold_id => item.hold_id,
-    reverses => item.transfer_id)));
-  case v_kind
+  perform ledger_private.refuse(ledger_private.invalid_request(item));
+  -- What was opened after the list was locked would be locked out of turn.
+  perform ledger_private.refuse(ledger_private.wallet_not_found(w.id))
+    from unnest(array[item.wallet_id, item.counterparty_id]) with ordinality w (id, place)
+    where w.id = any (absent) order by w.place;
+  case item.kind
     when 'top_up' then
       return ledger.wallet_top_up(
         wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);

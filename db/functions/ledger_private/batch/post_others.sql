@@ -1,4 +1,8 @@
-create or replace function ledger_private.post_others(requests ledger.wallet_request[], skipped boolean[])
+create or replace function ledger_private.post_others(
+  requests ledger.wallet_request[],
+  skipped boolean[],
+  absent uuid[]
+)
 returns setof ledger.outcome
 language plpgsql
 volatile
@@ -6,7 +10,7 @@ as $$
 declare
   v_tried ledger.wallet_request[] := array(
     select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
-  v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false) o);
+  v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false, absent) o);
   v_next int := 0;
 begin
   for i in 1 .. cardinality(requests) loop

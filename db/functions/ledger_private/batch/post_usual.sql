@@ -1,4 +1,4 @@
-create or replace function ledger_private.post_usual(requests ledger.wallet_request[])
+create or replace function ledger_private.post_usual(requests ledger.wallet_request[], absent uuid[])
 returns setof ledger.receipt
 language plpgsql
 volatile
@@ -17,7 +17,7 @@ begin
   with written as (
     insert into ledger.entries
       select * from ledger_private.usual_entries(
-        requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
+        requests => requests, absent => absent, ids => v_ids, actor => v_actor, at_time => v_now)
       returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
   )
   select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,

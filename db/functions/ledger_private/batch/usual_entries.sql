@@ -1,5 +1,6 @@
 create or replace function ledger_private.usual_entries(
   requests ledger.wallet_request[],
+  absent uuid[],
   ids uuid[],
   actor text,
   at_time timestamptz
@@ -14,7 +15,7 @@ as $$
         case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
         case when m.acting then usual_entries.actor end as actor,
         case when m.acting then m.amount end as requested_amount
-      from ledger_private.usual_moves(requests, ids) m
+      from ledger_private.usual_moves(requests => requests, absent => absent, ids => ids) m
       cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
   ), lines as (
     -- Begins with what stands in each wallet, and goes on wallet by wallet.

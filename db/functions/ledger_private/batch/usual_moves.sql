@@ -1,4 +1,4 @@
-create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], ids uuid[])
+create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], absent uuid[], ids uuid[])
 returns table (
   place bigint,
   acting boolean,
@@ -40,6 +40,7 @@ as $$
     select row_number() over () as number, h.*
       from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
       cross join lateral ledger_private.usual_head(n.wallet_id) h
+      where n.wallet_id <> all (absent)
   ), lines as materialized (
     select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain,
         case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata, h.*,

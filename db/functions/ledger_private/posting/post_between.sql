@@ -62,8 +62,9 @@ begin
         metadata => metadata);
     end if;
   end if;
-  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet,
-    counterparty_id => to_wallet, amount => amount, idem_key => idem_key, metadata => metadata));
+  return ledger_private.post(ledger.request(kind => 'transfer', wallet_id => from_wallet,
+    counterparty_id => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}')));
 end
 $$;
 

@@ -22,15 +22,12 @@ declare
   v_status ledger.wallet_status;
   v_asset text;
   v_usual boolean;
-  v_seq bigint;
-  v_balance bigint;
-  v_bonus bigint;
+  v_seq bigint; v_balance bigint; v_bonus bigint;
   v_bought bigint; v_granted bigint; v_spent bigint; v_sent bigint;
   v_hash bytea;
   v_at timestamptz;
   v_actor text;
   v_guard text;
-  v_receipt ledger.receipt;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
   if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
@@ -75,15 +72,17 @@ begin
           metadata_hash => ledger_private.metadata_hash(metadata)))
         on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
       v_guard := set_config('ledger.posting', '', true);
-      if found then
-        v_receipt := row(
-          v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false, v_at);
-        return case when expires_at is null then v_receipt else ledger_private.write_lot(v_receipt, expires_at) end;
+      if found and expires_at is null then
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false,
+          v_at)::ledger.receipt;
+      elsif found then
+        return ledger_private.write_lot(row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0,
+          v_balance, null, false, v_at)::ledger.receipt, expires_at);
       end if;
     end if;
   end if;
-  return ledger_private.post(ledger_private.request(kind => kind, wallet_id => wallet_id, amount => amount,
-    idem_key => idem_key, metadata => metadata, expires_at => expires_at));
+  return ledger_private.post(ledger.request(kind => kind, wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, expires_at => expires_at, metadata => coalesce(metadata, '{}')));
 end
 $$;
 
