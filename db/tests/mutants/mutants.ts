@@ -691,7 +691,7 @@ const GROUPS: Mutant[] = [
   },
   {
     name: 'a call that is not to wait waits',
-    tests: ['ledger/wallet_post_each'],
+    tests: ['ledger/wallet_post_each', 'prove/crowd'],
     edits: [helper('lock_free_wallets', ' skip locked', '')],
   },
   {

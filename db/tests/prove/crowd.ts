@@ -22,8 +22,8 @@ export interface CrowdOptions {
   tally: Tally;
   /** Keys differ from crowd to crowd. */
   name: string;
-  /** Asked before each call, with how many there were. */
-  isOver: (calls: number) => boolean;
+  /** Asked before each call, with what was seen so far. */
+  isOver: (seen: Crowd) => boolean;
 }
 
 export interface Crowd {
@@ -46,7 +46,7 @@ export async function crowd(options: CrowdOptions): Promise<Crowd> {
   const stock: Stock = { assets: [{ hot: wallets, cold: wallets }], holds: [], booked: [] };
   const seen: Crowd = { promises: new Promises(tally), calls: 0, deadlocks: 0, waits: 0 };
   let keys = 0;
-  const around = { promises: seen.promises, stock, tally, isOver: () => isOver(seen.calls) };
+  const around = { promises: seen.promises, stock, tally, isOver: () => isOver(seen) };
   const callers = Array.from({ length: clients }, () => {
     const own = chance.fork();
     const operations = new Operations(stock, own, () => `${name}-${++keys}`, { group: 1 });
