@@ -87,7 +87,7 @@ describe('a wallet that is opened while a list that names it is under way', () =
     return { asset, low, known, late, requests };
   }
 
-  it.failing.each(CASES)(
+  it.each(CASES)(
     'is not there for it (wait => %s, WLNOW), so that nobody waits for it in the wrong order: %s',
     async (wait, _what, first, second) => {
       const { asset, low, known, late, requests } = await arrange(first, second);
@@ -113,7 +113,7 @@ describe('a wallet that is opened while a list that names it is under way', () =
     },
   );
 
-  it.failing.each(SHAPES)('is not there for a batch either (WLNOW): %s', async (_what, first, second) => {
+  it.each(SHAPES)('is not there for a batch either (WLNOW): %s', async (_what, first, second) => {
     const { asset, low, known, late, requests } = await arrange(first, second);
     const { answer, goOn } = await underWay((session) => postBatch(session, requests));
     await open(low, asset);

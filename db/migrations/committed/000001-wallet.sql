@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:477eee6837f049a94a5ca92909d966022e9afa3f
+--! Hash: sha1:6cf34ec56e66ed3698b85a14132389622157fd56
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
@@ -357,8 +357,6 @@ create table ledger.entries (
 -- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the
 -- same, the later one counts.
 create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
--- Where each wallet has one entry, as after a migration of players, a look-up by wallet and key would be planned by the
--- primary key, and would go on to read whole wallets until the next ANALYZE.
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;
@@ -2598,27 +2596,6 @@ comment on function ledger_private.insufficient_funds is
 --! EndIncluded functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
---! Included functions/ledger_private/posting/request.sql
-create or replace function ledger_private.request(
-  kind ledger.transfer_kind,
-  wallet_id uuid,
-  idem_key text,
-  metadata jsonb,
-  amount bigint default null,
-  counterparty_id uuid default null,
-  hold_id uuid default null,
-  reverses uuid default null,
-  expires_at timestamptz default null
-)
-returns ledger.wallet_request
-language sql
-immutable
--- Without metadata a request has empty ones, at every door.
-return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, coalesce(metadata, '{}'), hold_id,
-  reverses)::ledger.wallet_request;
-
-comment on function ledger_private.request is 'A request by the names of its fields.';
---! EndIncluded functions/ledger_private/posting/request.sql
 --! Included functions/ledger_private/posting/next_entry.sql
 create or replace function ledger_private.next_entry(
   head ledger.entries,
@@ -3517,15 +3494,12 @@ declare
   v_status ledger.wallet_status;
   v_asset text;
   v_usual boolean;
-  v_seq bigint;
-  v_balance bigint;
-  v_bonus bigint;
+  v_seq bigint; v_balance bigint; v_bonus bigint;
   v_bought bigint; v_granted bigint; v_spent bigint; v_sent bigint;
   v_hash bytea;
   v_at timestamptz;
   v_actor text;
   v_guard text;
-  v_receipt ledger.receipt;
 begin
   -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
   if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
@@ -3570,15 +3544,17 @@ begin
           metadata_hash => ledger_private.metadata_hash(metadata)))
         on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
       v_guard := set_config('ledger.posting', '', true);
-      if found then
-        v_receipt := row(
-          v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false, v_at);
-        return case when expires_at is null then v_receipt else ledger_private.write_lot(v_receipt, expires_at) end;
+      if found and expires_at is null then
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false,
+          v_at)::ledger.receipt;
+      elsif found then
+        return ledger_private.write_lot(row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0,
+          v_balance, null, false, v_at)::ledger.receipt, expires_at);
       end if;
     end if;
   end if;
-  return ledger_private.post(ledger_private.request(kind => kind, wallet_id => wallet_id, amount => amount,
-    idem_key => idem_key, metadata => metadata, expires_at => expires_at));
+  return ledger_private.post(ledger.request(kind => kind, wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, expires_at => expires_at, metadata => coalesce(metadata, '{}')));
 end
 $$;
 
@@ -3699,8 +3675,9 @@ begin
         metadata => metadata);
     end if;
   end if;
-  return ledger_private.post(ledger_private.request(kind => 'transfer', wallet_id => from_wallet,
-    counterparty_id => to_wallet, amount => amount, idem_key => idem_key, metadata => metadata));
+  return ledger_private.post(ledger.request(kind => 'transfer', wallet_id => from_wallet,
+    counterparty_id => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}')));
 end
 $$;
 
@@ -3824,8 +3801,12 @@ $$Which of many requests have to be left out where these wallets were skipped: t
 that come after such a request in any wallet of it.$$;
 --! EndIncluded functions/ledger_private/batch/skipped_items.sql
 --! Included functions/ledger_private/batch/lock_group.sql
-create or replace function ledger_private.lock_group(requests ledger.wallet_request[], wait boolean)
-returns boolean[]
+create or replace function ledger_private.lock_group(
+  requests ledger.wallet_request[],
+  wait boolean,
+  out skipped boolean[],
+  out absent uuid[]
+)
 language plpgsql
 volatile
 as $$
@@ -3835,7 +3816,7 @@ declare
   v_skipped uuid[];
 begin
   if wait then
-    perform from ledger_private.lock_wallets(v_ids);
+    v_locked := array(select w.id from ledger_private.lock_wallets(v_ids) w);
   else
     v_locked := array(select ledger_private.lock_free_wallets(v_ids));
     v_skipped := array(
@@ -3851,30 +3832,37 @@ begin
         where not exists (select from unnest(v_ids) i where i = w.wallet_id)) then
     perform ledger_private.refuse_stale();
   end if;
-  return case when cardinality(v_skipped) > 0 then ledger_private.skipped_items(requests, v_skipped) end;
+  if cardinality(v_skipped) > 0 then
+    skipped := ledger_private.skipped_items(requests, v_skipped);
+  end if;
+  absent := array(select i from unnest(v_ids) i except select l from unnest(v_locked || v_skipped) l);
 end
 $$;
 
 comment on function ledger_private.lock_group is
 $$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that
-others have locked are skipped; returns for each request whether it has to be left out for that, or null where none
-has to. Ends the call with 40001 where it cannot go on with what it has locked.$$;
+others have locked are skipped; skipped says of each request whether it has to be left out for that, and is null where
+none has to. absent are the wallets that are not there: one that is opened meanwhile is not locked, and stays absent for
+this call. Ends the call with 40001 where it cannot go on with what it has locked.$$;
 --! EndIncluded functions/ledger_private/batch/lock_group.sql
 --! Included functions/ledger_private/batch/post_item.sql
-create or replace function ledger_private.post_item(item ledger.wallet_request)
+create or replace function ledger_private.post_item(item ledger.wallet_request, absent uuid[])
 returns ledger.receipt
 language plpgsql
 volatile
 as $$
-declare
-  v_kind ledger.transfer_kind := case when ledger_private.function_of(item.kind) is not null then item.kind end;
 begin
+  item.metadata := coalesce(item.metadata, '{}');
+  if ledger_private.function_of(item.kind) is null then
+    item.kind := null;
+  end if;
   -- A single call has no place for what its kind has no use for.
-  perform ledger_private.refuse(ledger_private.invalid_request(ledger_private.request(
-    kind => v_kind, wallet_id => item.wallet_id, counterparty_id => item.counterparty_id, amount => item.amount,
-    idem_key => item.idem_key, expires_at => item.expires_at, metadata => item.metadata, hold_id => item.hold_id,
-    reverses => item.transfer_id)));
-  case v_kind
+  perform ledger_private.refuse(ledger_private.invalid_request(item));
+  -- What was opened after the list was locked would be locked out of turn.
+  perform ledger_private.refuse(ledger_private.wallet_not_found(w.id))
+    from unnest(array[item.wallet_id, item.counterparty_id]) with ordinality w (id, place)
+    where w.id = any (absent) order by w.place;
+  case item.kind
     when 'top_up' then
       return ledger.wallet_top_up(
         wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
@@ -3911,7 +3899,7 @@ $$;
 comment on function ledger_private.post_item is 'Books one item of many by its single call.';
 --! EndIncluded functions/ledger_private/batch/post_item.sql
 --! Included functions/ledger_private/batch/outcome_of.sql
-create or replace function ledger_private.outcome_of(item ledger.wallet_request)
+create or replace function ledger_private.outcome_of(item ledger.wallet_request, absent uuid[])
 returns ledger.outcome
 language plpgsql
 volatile
@@ -3920,7 +3908,7 @@ declare
   v_detail text;
   v_hint text;
 begin
-  return row(ledger_private.post_item(item), null)::ledger.outcome;
+  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;
 exception when others then
   -- Anything else is not about this item.
   if sqlstate not like 'WL%' then
@@ -4013,7 +4001,7 @@ $$What stands in a locked wallet of which nothing but its balance can refuse a u
 reserved, none of its credits expires, and its asset has no limits. No row for any other.$$;
 --! EndIncluded functions/ledger_private/batch/usual_head.sql
 --! Included functions/ledger_private/batch/usual_moves.sql
-create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], ids uuid[])
+create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], absent uuid[], ids uuid[])
 returns table (
   place bigint,
   acting boolean,
@@ -4055,6 +4043,7 @@ as $$
     select row_number() over () as number, h.*
       from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
       cross join lateral ledger_private.usual_head(n.wallet_id) h
+      where n.wallet_id <> all (absent)
   ), lines as materialized (
     select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain,
         case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata, h.*,
@@ -4092,6 +4081,7 @@ the transfers.$$;
 --! Included functions/ledger_private/batch/usual_entries.sql
 create or replace function ledger_private.usual_entries(
   requests ledger.wallet_request[],
+  absent uuid[],
   ids uuid[],
   actor text,
   at_time timestamptz
@@ -4106,7 +4096,7 @@ as $$
         case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
         case when m.acting then usual_entries.actor end as actor,
         case when m.acting then m.amount end as requested_amount
-      from ledger_private.usual_moves(requests, ids) m
+      from ledger_private.usual_moves(requests => requests, absent => absent, ids => ids) m
       cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
   ), lines as (
     -- Begins with what stands in each wallet, and goes on wallet by wallet.
@@ -4152,7 +4142,7 @@ follows what stands in its wallet and the requests before it; ids are those of t
 first entries of all wallets, then the second ones, and so on.$$;
 --! EndIncluded functions/ledger_private/batch/usual_entries.sql
 --! Included functions/ledger_private/batch/post_usual.sql
-create or replace function ledger_private.post_usual(requests ledger.wallet_request[])
+create or replace function ledger_private.post_usual(requests ledger.wallet_request[], absent uuid[])
 returns setof ledger.receipt
 language plpgsql
 volatile
@@ -4171,7 +4161,7 @@ begin
   with written as (
     insert into ledger.entries
       select * from ledger_private.usual_entries(
-        requests => requests, ids => v_ids, actor => v_actor, at_time => v_now)
+        requests => requests, absent => absent, ids => v_ids, actor => v_actor, at_time => v_now)
       returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
   )
   select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,
@@ -4192,7 +4182,11 @@ $$Books the first of many requests, whose wallets are locked, by few statements:
 be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
 --! EndIncluded functions/ledger_private/batch/post_usual.sql
 --! Included functions/ledger_private/batch/post_group.sql
-create or replace function ledger_private.post_group(requests ledger.wallet_request[], all_or_nothing boolean)
+create or replace function ledger_private.post_group(
+  requests ledger.wallet_request[],
+  all_or_nothing boolean,
+  absent uuid[]
+)
 returns setof ledger.outcome
 language plpgsql
 volatile
@@ -4214,7 +4208,7 @@ begin
       v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
         select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
       end;
-      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window) r;
+      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;
     end if;
@@ -4223,9 +4217,9 @@ begin
       -- those behind it is lost.
       if v_done < cardinality(requests) then
         if all_or_nothing then
-          v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;
+          v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
         else
-          v_outcome := ledger_private.outcome_of(requests[v_done + 1]);
+          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
         end if;
         return next v_outcome;
         v_done := v_done + 1;
@@ -4250,7 +4244,11 @@ $$Books many requests, whose wallets are locked, in their order, and returns wha
 first that is refused ends the call, with its index, counted from 0, in the detail.$$;
 --! EndIncluded functions/ledger_private/batch/post_group.sql
 --! Included functions/ledger_private/batch/post_others.sql
-create or replace function ledger_private.post_others(requests ledger.wallet_request[], skipped boolean[])
+create or replace function ledger_private.post_others(
+  requests ledger.wallet_request[],
+  skipped boolean[],
+  absent uuid[]
+)
 returns setof ledger.outcome
 language plpgsql
 volatile
@@ -4258,7 +4256,7 @@ as $$
 declare
   v_tried ledger.wallet_request[] := array(
     select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
-  v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false) o);
+  v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false, absent) o);
   v_next int := 0;
 begin
   for i in 1 .. cardinality(requests) loop
@@ -6403,10 +6401,12 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
+declare
+  v_absent uuid[];
 begin
   perform ledger_private.check_group(requests);
-  perform ledger_private.lock_group(requests, true);
-  return query select (o.receipt).* from ledger_private.post_group(requests, true) o;
+  select g.absent into v_absent from ledger_private.lock_group(requests, true) g;
+  return query select (o.receipt).* from ledger_private.post_group(requests, true, v_absent) o;
 end
 $$;
 
@@ -6438,14 +6438,15 @@ set enable_seqscan = off
 as $$
 declare
   v_skipped boolean[];
+  v_absent uuid[];
 begin
   perform ledger_private.check_group(requests);
   perform ledger_private.refuse(ledger_private.invalid_argument('wait', 'Send true or false.')) where wait is null;
-  v_skipped := ledger_private.lock_group(requests, wait);
+  select g.skipped, g.absent into v_skipped, v_absent from ledger_private.lock_group(requests, wait) g;
   if v_skipped is null then
-    return query select o.* from ledger_private.post_group(requests, false) o;
+    return query select o.* from ledger_private.post_group(requests, false, v_absent) o;
   else
-    return query select o.* from ledger_private.post_others(requests, v_skipped) o;
+    return query select o.* from ledger_private.post_others(requests, v_skipped, v_absent) o;
   end if;
 end
 $$;

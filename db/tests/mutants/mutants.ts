@@ -51,7 +51,8 @@ function helper(name: string, from: string, to: string, times = 1): Edit {
 }
 
 const OWN_LOCK =
-  '    select w.status, w.asset_code into v_status, v_asset\n      from ledger.wallets w where w.id = post_own.wallet_id for no key update;\n';
+  '    select w.status, w.asset_code into v_status, v_asset\n' +
+  '      from ledger.wallets w where w.id = post_own.wallet_id for no key update;\n';
 
 const LOCKS: Mutant[] = [
   {
@@ -687,7 +688,18 @@ const GROUPS: Mutant[] = [
   {
     name: 'a batch locks its wallets as its items come',
     tests: ['ledger/wallet_post_batch', 'prove/crowd'],
-    edits: [helper('lock_group', 'perform from ledger_private.lock_wallets(v_ids)', 'null')],
+    edits: [helper('lock_group', 'array(select w.id from ledger_private.lock_wallets(v_ids) w)', 'v_ids')],
+  },
+  {
+    name: 'a wallet that was opened while a list was under way is taken in',
+    tests: ['groups_at_once'],
+    edits: [
+      helper(
+        'lock_group',
+        'select i from unnest(v_ids) i except select l from unnest(v_locked || v_skipped) l',
+        'select null::uuid where false',
+      ),
+    ],
   },
   {
     name: 'a call that is not to wait waits',
@@ -715,8 +727,8 @@ const GROUPS: Mutant[] = [
     edits: [
       helper(
         'post_group',
-        '          v_outcome := row(ledger_private.post_item(requests[v_done + 1]), null)::ledger.outcome;\n',
-        '          v_outcome := ledger_private.outcome_of(requests[v_done + 1]);\n          exit when (v_outcome.refusal).code is not null;\n',
+        '          v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;\n',
+        '          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);\n          exit when (v_outcome.refusal).code is not null;\n',
       ),
     ],
   },
@@ -887,9 +899,9 @@ const GROUPS: Mutant[] = [
     edits: [
       helper(
         'outcome_of',
-        'begin\n  return row(ledger_private.post_item(item), null)::ledger.outcome;\n',
+        'begin\n  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;\n',
         'begin\n  perform ledger_private.settle(array[item.wallet_id], clock_timestamp());\n  begin\n' +
-          '  return row(ledger_private.post_item(item), null)::ledger.outcome;\n',
+          '  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;\n',
       ),
       helper(
         'outcome_of',
