@@ -728,7 +728,8 @@ const GROUPS: Mutant[] = [
       helper(
         'post_group',
         '          v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;\n',
-        '          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);\n          exit when (v_outcome.refusal).code is not null;\n',
+        '          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);\n' +
+          '          exit when (v_outcome.refusal).code is not null;\n',
       ),
     ],
   },
