@@ -348,10 +348,7 @@ const HOT: Hot[] = [
         { kind: 'spend', wallet_id: two, amount: 1, ...key() },
       ]);
     },
-    looks: [
-      ...['wallets_pkey', 'entries_wallet_id_idem_key_key', 'entries_pkey', 'open_lots_pkey'],
-      '?entries_transfer_id_idx',
-    ],
+    looks: [...['wallets_pkey', 'entries_pkey', 'open_lots_pkey'], '?entries_transfer_id_idx'],
   },
   {
     what: 'a reversal among calls in one, which do not wait',

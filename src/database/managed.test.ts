@@ -260,6 +260,8 @@ async function restore(from: pg.Client, to: pg.Client): Promise<void> {
   await to.query('begin');
   for (const file of readdirSync(committed).sort()) await to.query(own(await readFile(join(committed, file), 'utf8')));
   await to.query(own(RECORD.replace('set local role wallet_owner;', '').replace('reset role', '')));
+  // A dump has the rights of each function. Here the default privileges of wallet_owner had taken them from the public.
+  await to.query('revoke execute on all functions in schema ledger, ledger_private, gateway from public');
   await to.query('commit');
   await to.query('begin');
   const { rows: tables } = await from.query<{ name: string }>(TABLES);
