@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { preparePlace, startEmbedded, type Place } from '../src/database/embedded.ts';
+import { preparePlace, startEmbedded, type Place } from '../src/dev/embedded.ts';
 import { installLoad, migrateAll, settle, withClient } from './databases.ts';
 import type { Bench, Part } from './part.ts';
 import { installPgledger } from './peers/pgledger.ts';

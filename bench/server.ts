@@ -1,7 +1,7 @@
 /** A PostgreSQL for one run, as durable as in production, and nothing of it afterwards. */
 import { existsSync } from 'node:fs';
 import { realpath, rm } from 'node:fs/promises';
-import { startEmbedded, type EmbeddedServer } from '../src/database/embedded.ts';
+import { startEmbedded, type EmbeddedServer } from '../src/dev/embedded.ts';
 
 const SETTINGS = {
   fsync: 'on',

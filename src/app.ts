@@ -13,7 +13,7 @@ import { createPreset } from './graphql/graphile.config.ts';
 import { createCors } from './http/cors.ts';
 import { safeHeaders } from './http/headers.ts';
 import { historyRouter } from './http/history.ts';
-import { isFromHere } from './http/loopback.ts';
+import { isFromHere } from './dev/loopback.ts';
 import { Listener } from './subscriptions/listener.ts';
 import { log } from './observability/log.ts';
 import { serveMetrics } from './observability/metrics.ts';

@@ -130,7 +130,7 @@ describe('npm run token', () => {
       await symlink(join(ROOT, 'node_modules'), join(cwd, 'node_modules'));
       await writeFile(join(cwd, 'secret'), secret);
 
-      const args = ['src/commands/token.ts', '--role', 'auditor', '--sub', 'kim'];
+      const args = ['src/dev/token.ts', '--role', 'auditor', '--sub', 'kim'];
       const { code, stdout } = await execute(process.execPath, args, { cwd, env: { JWT_SECRET_FILE: 'secret' } });
 
       expect(code).toBe(0);

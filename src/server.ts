@@ -11,14 +11,14 @@ import { command } from './commands/command.ts';
 import { openDatabase, type Database } from './database/database.ts';
 import { EXIT } from './exit.ts';
 import { HttpServer } from './http/http_server.ts';
-import { developmentSecret, isDevelopmentSecret } from './local.ts';
+import { developmentSecret, isDevelopmentSecret } from './dev/local.ts';
 import { configureLog, describeError, log, logCrashes, takeOverConsole } from './observability/log.ts';
 import { countPostings, noteRound } from './observability/metrics.ts';
 import { startTracing, type Tracing } from './observability/tracing.ts';
 import { loadDocuments } from './graphql/persisted_documents.ts';
 import { Poller } from './subscriptions/poller.ts';
 import { claimsOf, type RoleNames } from './roles.ts';
-import { printWelcome } from './welcome.ts';
+import { printWelcome } from './dev/welcome.ts';
 import { startWorker, type Worker } from './jobs/worker.ts';
 
 interface Gateway {

@@ -136,7 +136,7 @@ describe('npm start in an empty folder', () => {
     [['--role', 'player', '--sub', '']],
     [['--rule']],
   ])('makes no token of %j, and says why in one line', async (args) => {
-    const { code, stdout, stderr } = await execute(process.execPath, ['src/commands/token.ts', ...args], { cwd });
+    const { code, stdout, stderr } = await execute(process.execPath, ['src/dev/token.ts', ...args], { cwd });
 
     expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, stdout: '', lines: 1 });
     expect(stderr).not.toBe('');
@@ -405,7 +405,7 @@ describe('the server', () => {
   });
 
   it('says in one line that production has the development secret', async () => {
-    const { developmentSecret } = await import('./local.ts');
+    const { developmentSecret } = await import('./dev/local.ts');
 
     const line = await refuse({ JWT_SECRET: await developmentSecret(), NODE_ENV: 'production' });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded.ts';
+import { type EmbeddedServer, startEmbedded } from '../../src/dev/embedded.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { applyCurrent } from './current.ts';
 import { call, createDatabase, expectSound, newAsset, newKey, newWallet, type Session } from './helpers.ts';

@@ -1,6 +1,6 @@
 /** What is being worked on and not yet committed as a migration is tested, and measured, too; and a mutant, where one is asked for. */
 import pg from 'pg';
-import { applyUncommitted } from '../../src/database/uncommitted.ts';
+import { applyUncommitted } from '../../src/dev/uncommitted.ts';
 import { applyMutant } from './mutants/apply.ts';
 
 export async function applyCurrent(url: string): Promise<void> {

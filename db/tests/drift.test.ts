@@ -1,7 +1,7 @@
 /** The files of db/ say what the migrations have made: the first migration is their text, and running them again changes nothing. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { expandFirstMigration, FIRST_MIGRATION } from '../../src/database/first_migration.ts';
-import { listSchema } from '../../src/database/listing.ts';
+import { expandFirstMigration, FIRST_MIGRATION } from '../../src/dev/first_migration.ts';
+import { listSchema } from '../../src/dev/listing.ts';
 import { createDatabase, type Session } from './helpers.ts';
 
 const DB = new URL('../', import.meta.url);

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { listSchema } from '../../src/database/listing.ts';
-import { applyUncommitted } from '../../src/database/uncommitted.ts';
+import { listSchema } from '../../src/dev/listing.ts';
+import { applyUncommitted } from '../../src/dev/uncommitted.ts';
 import { Child, execute } from '../../src/testing.ts';
 import { call, createDatabase, expectSound, newAsset, newKey, newWallet, rowsOf } from './helpers.ts';
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type EmbeddedServer, startEmbedded } from '../../src/database/embedded.ts';
+import { type EmbeddedServer, startEmbedded } from '../../src/dev/embedded.ts';
 import { beginEpoch } from '../../src/database/epoch.ts';
 import { migrate } from '../../src/database/migrate.ts';
 import { applyCurrent } from './current.ts';

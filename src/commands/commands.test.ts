@@ -62,10 +62,10 @@ describe('a command', () => {
 
   it.each([
     ['src/commands/migrate.ts', ['now'], "Unexpected argument 'now'; see --help"],
-    ['src/commands/seed.ts', ['--force=yes'], "Option '--force' does not take an argument; see --help"],
-    ['src/commands/token.ts', ['--role'], "Option '--role <value>' argument missing; see --help"],
-    ['src/commands/token.ts', ['--role', '--sub'], "Option '--role' argument is ambiguous; see --help"],
-    ['src/commands/token.ts', ['--role', 'player', '--sub', 'a', '--sub', 'b'], '--sub is given twice; see --help'],
+    ['src/dev/seed.ts', ['--force=yes'], "Option '--force' does not take an argument; see --help"],
+    ['src/dev/token.ts', ['--role'], "Option '--role <value>' argument missing; see --help"],
+    ['src/dev/token.ts', ['--role', '--sub'], "Option '--role' argument is ambiguous; see --help"],
+    ['src/dev/token.ts', ['--role', 'player', '--sub', 'a', '--sub', 'b'], '--sub is given twice; see --help'],
     ['src/commands/seal.ts', ['--out', ''], '--out must name a file; see --help'],
     ['db/tests/prove/prove.ts', ['--seconds', 'ten'], '--seconds must be a whole number above 0; see --help'],
     ['db/tests/prove/prove.ts', ['--faults', 'fire'], 'No such fault: fire; see --help'],
@@ -145,7 +145,7 @@ describe('npm run migrate', () => {
 
 describe('the demo', () => {
   const posted = async () => (await db.query("select from ledger.wallets where owner_id in ('alice', 'bob')")).rowCount;
-  const seed = (args: string[], env: Env = {}) => node('src/commands/seed.ts', args, { DATABASE_URL: db.url, ...env });
+  const seed = (args: string[], env: Env = {}) => node('src/dev/seed.ts', args, { DATABASE_URL: db.url, ...env });
 
   it('is not posted by the compose file in production', async () => {
     const prepared = await node('src/commands/prepare.ts', [], { DATABASE_URL: db.url, NODE_ENV: 'production' });

@@ -1,6 +1,6 @@
 /** `npm run migrate`: brings the database to the newest committed migration. */
 import { readCommandConfig } from '../config.ts';
-import { withDatabaseUrl } from '../local.ts';
+import { withDatabaseUrl } from '../dev/local.ts';
 import { migrate } from '../database/migrate.ts';
 import { command } from './command.ts';
 

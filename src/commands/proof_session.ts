@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { readCommandConfig } from '../config.ts';
 import { withSession } from '../database/session.ts';
-import { withDatabaseUrl } from '../local.ts';
+import { withDatabaseUrl } from '../dev/local.ts';
 
 /** An administrator and the worker may write down what they did, but not on a standby. The gateway's login only looks. */
 const MAY_RECORD = `select pg_has_role('wallet_worker', 'set') and current_setting('transaction_read_only') = 'off' as "mayRecord"`;

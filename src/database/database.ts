@@ -1,10 +1,10 @@
 /** The database that the gateway works on, ready to use. */
 import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
-import { startLocalServer } from '../local.ts';
+import { startLocalServer } from '../dev/local.ts';
 import { checkPool, createPool, unusable } from './pool.ts';
 import { migrate } from './migrate.ts';
-import { seed } from './seed.ts';
+import { seed } from '../dev/demo.ts';
 import { withSession } from './session.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
 import { Standby } from './standby.ts';

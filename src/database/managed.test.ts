@@ -12,7 +12,7 @@ import pg from 'pg';
 import { expectSound, newKey, refusal } from '../../db/tests/helpers.ts';
 import { AUTH, Caller, Child, execute, ROOT, type Env } from '../testing.ts';
 import { signToken } from '../auth.ts';
-import { type EmbeddedServer, preparePlace, startEmbedded } from './embedded.ts';
+import { type EmbeddedServer, preparePlace, startEmbedded } from '../dev/embedded.ts';
 import { migrate } from './migrate.ts';
 import { RECORD } from './migrations.ts';
 
@@ -99,7 +99,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
     async () => {
       for (let times = 0; times < 2; times += 1) {
         expect(await program('src/commands/migrate.ts', cluster.url())).toEqual(done('migrated\n'));
-        expect(await program('src/commands/seed.ts', cluster.url())).toEqual(done('seeded\n'));
+        expect(await program('src/dev/seed.ts', cluster.url())).toEqual(done('seeded\n'));
       }
       expect(await program('src/commands/prepare.ts', cluster.url())).toEqual(done('migrated and seeded\n'));
       expect(await program('src/commands/seal.ts', cluster.url())).toMatchObject({ code: 0, stderr: '' });

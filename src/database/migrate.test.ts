@@ -12,7 +12,7 @@ import pg from 'pg';
 import { call, createDatabase, newKey, newWallet, someAsset, type Database } from '../../db/tests/helpers.ts';
 import { AUTH, execute, Gateway, withLogin } from '../testing.ts';
 import { QUEUE_SCHEMA } from '../jobs/queue.ts';
-import { preparePlace } from './embedded.ts';
+import { preparePlace } from '../dev/embedded.ts';
 import { migrate } from './migrate.ts';
 import { createPool } from './pool.ts';
 
@@ -430,7 +430,7 @@ describe('a database in which the wallet cannot be', () => {
       pg_ctl('start', '-l', join(folder, 'log'), '-o', `-c listen_addresses='' -k ${folder}`);
       try {
         const url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(folder)}`;
-        for (const program of ['src/commands/migrate.ts', 'src/commands/seed.ts', 'src/server.ts']) {
+        for (const program of ['src/commands/migrate.ts', 'src/dev/seed.ts', 'src/server.ts']) {
           expect(await troubleOf(url, program)).toMatch(
             /^PostgreSQL \d+\.\d+.* at DATABASE_URL is too old: the wallet needs PostgreSQL 18 or newer\n$/,
           );

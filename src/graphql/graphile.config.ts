@@ -16,7 +16,7 @@ import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
 import { createPersistedPreset, type PersistedOptions } from './plugins/persisted.ts';
-import { createRuruPlugin } from './plugins/ruru.ts';
+import { createRuruPlugin } from '../dev/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { SubscriptionsPlugins } from './plugins/subscriptions.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 
 async function printSchema(url: string): Promise<string> {
-  const { code, stdout, stderr } = await execute(process.execPath, ['src/commands/schema.ts', '--print'], {
+  const { code, stdout, stderr } = await execute(process.execPath, ['src/dev/schema.ts', '--print'], {
     env: { DATABASE_URL: url },
   });
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

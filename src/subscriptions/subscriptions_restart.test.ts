@@ -11,7 +11,7 @@ import { call, newAsset, newKey, newWallet } from '../../db/tests/helpers.ts';
 import { AnyProtocol } from '../../db/tests/prove/protocol.ts';
 import { Proxy } from '../../db/tests/prove/proxy.ts';
 import { signToken } from '../auth.ts';
-import { startEmbedded, type EmbeddedServer } from '../database/embedded.ts';
+import { startEmbedded, type EmbeddedServer } from '../dev/embedded.ts';
 import { migrate } from '../database/migrate.ts';
 import { AUTH, Child } from '../testing.ts';
 

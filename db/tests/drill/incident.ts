@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { urlOf, withClient } from '../../../bench/databases.ts';
-import type { Place } from '../../../src/database/embedded.ts';
+import type { Place } from '../../../src/dev/embedded.ts';
 import type { Chance } from '../prove/chance.ts';
 import { GatewayDoor, JobDoor } from '../prove/doors.ts';
 import { Gateway } from '../prove/gateway.ts';

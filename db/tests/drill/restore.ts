@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Place } from '../../../src/database/embedded.ts';
+import type { Place } from '../../../src/dev/embedded.ts';
 import { isAway } from '../prove/away.ts';
 import { ask, giveFiles, type Node, type Settings } from '../prove/node.ts';
 import type { Archive } from './archive.ts';

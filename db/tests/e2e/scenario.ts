@@ -172,7 +172,7 @@ export class Scenario {
   }
 
   async #takeToken(): Promise<void> {
-    const args = ['src/commands/token.ts', '--role', 'service', '--sub', 'e2e'];
+    const args = ['src/dev/token.ts', '--role', 'service', '--sub', 'e2e'];
     this.#token = (await this.#compose.exec('gateway', 'node', ...args)).trim().split('\n').at(-1) ?? '';
   }
 }

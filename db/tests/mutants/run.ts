@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { createProgress } from '../../../bench/progress.ts';
 import { command } from '../../../src/commands/command.ts';
-import { startEmbedded } from '../../../src/database/embedded.ts';
+import { startEmbedded } from '../../../src/dev/embedded.ts';
 import { UsageError } from '../../../src/exit.ts';
 import { listTests, pathOf, runTests, type Failure } from './jest.ts';
 import { MUTANTS, type Mutant, type SchemaMutant } from './mutants.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { preparePlace, startEmbedded, type EmbeddedServer, type Place } from '../../../src/database/embedded.ts';
+import { preparePlace, startEmbedded, type EmbeddedServer, type Place } from '../../../src/dev/embedded.ts';
 import { isAway } from './away.ts';
 
 export type Settings = Record<string, string>;

@@ -10,12 +10,12 @@ import { makeSchema } from 'postgraphile';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
 import { readCommandConfig, type Config } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
-import { listSchema } from '../database/listing.ts';
+import { listSchema } from './listing.ts';
 import { migrate } from '../database/migrate.ts';
-import { applyUncommitted } from '../database/uncommitted.ts';
+import { applyUncommitted } from './uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
-import { startLocalServer } from '../local.ts';
-import { command } from './command.ts';
+import { startLocalServer } from './local.ts';
+import { command } from '../commands/command.ts';
 
 const HELP = `npm run schema -- [--print]
 

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, MIN_SECRET_BYTES, type Config } from './config.ts';
-import type { EmbeddedServer } from './database/embedded.ts';
-import { inspectSession, requireSession } from './database/pooler.ts';
-import { oneLine, UnreachableError } from './exit.ts';
+import { ConfigError, MIN_SECRET_BYTES, type Config } from '../config.ts';
+import type { EmbeddedServer } from './embedded.ts';
+import { inspectSession, requireSession } from '../database/pooler.ts';
+import { oneLine, UnreachableError } from '../exit.ts';
 
 const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
 const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
@@ -13,7 +13,7 @@ const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
 /** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
 export async function startLocalServer({ exclusive = false } = {}): Promise<EmbeddedServer> {
   try {
-    const { startEmbedded } = await import('./database/embedded.ts');
+    const { startEmbedded } = await import('./embedded.ts');
     return await startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
   } catch (error) {
     throw new UnreachableError(oneLine(error), { cause: error });

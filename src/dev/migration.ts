@@ -1,8 +1,8 @@
 /** `npm run migration`: writes the first migration anew from db/wallet.sql and what it includes. Needs no database. */
 import { chmod, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { expandFirstMigration, FIRST_MIGRATION } from '../database/first_migration.ts';
-import { command } from './command.ts';
+import { expandFirstMigration, FIRST_MIGRATION } from './first_migration.ts';
+import { command } from '../commands/command.ts';
 
 const HELP = `npm run migration
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { createDatabase } from '../db/tests/helpers.ts';
-import { AUTH, Child, createGateway, execute, Gateway } from './testing.ts';
+import { createDatabase } from '../../db/tests/helpers.ts';
+import { AUTH, Child, createGateway, execute, Gateway } from '../testing.ts';
 
 const DEVELOPMENT = { NODE_ENV: undefined, LOG_LEVEL: 'error' };
 
