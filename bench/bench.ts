@@ -1,7 +1,7 @@
 /** `npm run bench`: what the service achieves on this machine; `-- --help` lists the options. */
 import { access, constants, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { command } from '../src/commands/command.ts';
+import { command } from '../src/command.ts';
 import { UsageError } from '../src/exit.ts';
 import { withClient } from './databases.ts';
 import { histories, ledgers } from './growth.ts';

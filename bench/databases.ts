@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { applyCurrent } from '../db/tests/current.ts';
-import { migrate } from '../src/database/migrate.ts';
+import { migrate } from '../src/migrate/migrate.ts';
 import type { Bench } from './part.ts';
 
 const EMPTY = 'wallet_bench_empty';

@@ -6,7 +6,7 @@ import { NoConnection } from './database/waiting_pool.ts';
 import { describeError, log } from './observability/log.ts';
 import { noteErrors } from './observability/notes.ts';
 import { RetryLog } from './observability/retry_log.ts';
-import { activeTraceId } from './observability/tracing.ts';
+import { activeTraceId } from './observability/spans.ts';
 
 export interface PublicError {
   message: string;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type EmbeddedServer, startEmbedded } from '../../src/dev/embedded.ts';
-import { migrate } from '../../src/database/migrate.ts';
+import { migrate } from '../../src/migrate/migrate.ts';
 import { applyCurrent } from './current.ts';
 import { call, createDatabase, expectSound, newAsset, newKey, newWallet, type Session } from './helpers.ts';
 import { seal } from './seals.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { setRights } from '../../src/database/rights.ts';
+import { setRights } from '../../src/migrate/rights.ts';
 
 /** A pool or a connection. */
 export interface Session {

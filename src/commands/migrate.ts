@@ -1,8 +1,8 @@
 /** `npm run migrate`: brings the database to the newest committed migration. */
 import { readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from '../dev/local.ts';
-import { migrate } from '../database/migrate.ts';
-import { command } from './command.ts';
+import { migrate } from '../migrate/migrate.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run migrate
 

@@ -1,9 +1,9 @@
 /** What the compose file runs once before its gateways start: migrates, and in development posts the demo to an empty ledger. */
 import { readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from '../dev/local.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../migrate/migrate.ts';
 import { seed } from '../dev/demo.ts';
-import { command } from './command.ts';
+import { command } from '../command.ts';
 
 const HELP = `node src/commands/prepare.ts
 

@@ -1,9 +1,9 @@
 /** `npm run seal -- --out file`: seals what is new, and adds the newest seal to a file for keeping elsewhere. */
 import type pg from 'pg';
-import { readKeptSeals, toList, writeKeptSeals, type KeptSeal } from '../jobs/kept_seals.ts';
+import { readKeptSeals, toList, writeKeptSeals, type KeptSeal } from './kept_seals.ts';
 import { UsageError } from '../exit.ts';
 import { withProofSession } from './proof_session.ts';
-import { command } from './command.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run seal -- [--out <file>]
 

@@ -7,7 +7,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { UsageError } from '../exit.ts';
-import { command } from './command.ts';
+import { command } from '../command.ts';
 
 /** Who reads what. Where a change was interrupted, what the first reader has counts. */
 const READERS: Record<string, readonly string[]> = {

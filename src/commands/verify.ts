@@ -5,10 +5,10 @@
  */
 import type pg from 'pg';
 import { ConfigError } from '../config.ts';
-import { readKeptSeals, toList } from '../jobs/kept_seals.ts';
+import { readKeptSeals, toList } from './kept_seals.ts';
 import { showProgress, tell } from './progress.ts';
 import { withProofSession } from './proof_session.ts';
-import { command } from './command.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run verify -- [--seal <file>]
 

@@ -3,11 +3,11 @@ import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
 import { startLocalServer } from '../dev/local.ts';
 import { checkPool, createPool, unusable } from './pool.ts';
-import { migrate } from './migrate.ts';
+import { migrate } from '../migrate/migrate.ts';
 import { seed } from '../dev/demo.ts';
 import { withSession } from './session.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
-import { Standby } from './standby.ts';
+import { Standby } from '../standby/standby.ts';
 import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
 
 export interface Pools {

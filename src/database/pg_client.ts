@@ -5,7 +5,7 @@ import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgCli
 import { Flight, type Answer, type Step } from './flight.ts';
 import { settingsOfEachTransaction } from './pool.ts';
 import { statementsOf, unnamed } from './statements.ts';
-import { traceStatement } from '../observability/tracing.ts';
+import { traceStatement } from '../observability/spans.ts';
 
 type Settings = Record<string, string | undefined> | null;
 

@@ -2,7 +2,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expandFirstMigration, FIRST_MIGRATION } from './first_migration.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run migration
 

@@ -11,11 +11,11 @@ import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
 import { readCommandConfig, type Config } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
 import { listSchema } from './listing.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../migrate/migrate.ts';
 import { applyUncommitted } from './uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
 import { startLocalServer } from './local.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run schema -- [--print]
 

@@ -1,9 +1,9 @@
 /** `npm run seed`: posts the demo's opening balances; running it again changes nothing. */
 import { ConfigError, readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from './local.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../migrate/migrate.ts';
 import { seed } from './demo.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run seed -- [--force]
 

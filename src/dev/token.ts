@@ -3,7 +3,7 @@ import { isRole, isSubject, signToken } from '../auth.ts';
 import { ConfigError, readCommandConfig } from '../config.ts';
 import { UsageError } from '../exit.ts';
 import { developmentSecret } from './local.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../command.ts';
 
 const HELP = `npm run token -- --role <role> --sub <subject>
 

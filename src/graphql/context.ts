@@ -7,9 +7,9 @@ import { identityOf, type Identity } from '../auth.ts';
 import { Lane } from '../database/lane.ts';
 import type { Listener } from '../subscriptions/listener.ts';
 import { createWithPgClient } from '../database/pg_client.ts';
-import { readingWith } from '../database/reads.ts';
+import { readingWith } from '../standby/reads.ts';
 import { peerOf } from '../subscriptions/sockets.ts';
-import type { Standby } from '../database/standby.ts';
+import type { Standby } from '../standby/standby.ts';
 import { statementTimeoutOf } from '../http/timeouts.ts';
 import 'postgraphile/grafserv/express/v4';
 

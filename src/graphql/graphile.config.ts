@@ -15,10 +15,10 @@ import { NotesPlugin } from './plugins/notes.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
-import { createPersistedPreset, type PersistedOptions } from './plugins/persisted.ts';
+import { createPersistedPreset, type PersistedOptions } from '../persisted/index.ts';
 import { createRuruPlugin } from '../dev/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
-import { SubscriptionsPlugins } from './plugins/subscriptions.ts';
+import { SubscriptionsPlugins } from '../subscriptions/plugin.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
 import 'postgraphile/grafserv/express/v4';
 

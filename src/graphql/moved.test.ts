@@ -1,6 +1,6 @@
 /** What callers of the feed are told while a ledger that was moved here has no epoch yet, and after. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beginEpoch } from '../database/epoch.ts';
+import { beginEpoch } from '../migrate/epoch.ts';
 import { newAsset, newWallet } from '../../db/tests/helpers.ts';
 import { createGateway, linesOfLog } from '../testing.ts';
 

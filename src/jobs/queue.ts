@@ -1,7 +1,7 @@
 /** Where the worker's jobs wait: a schema of graphile-worker, under a name of its own, so that another program's is left alone. */
 import { Logger, runMigrations } from 'graphile-worker';
 import pg from 'pg';
-import { LOCK_TIMEOUT_MS, pidOf } from '../database/locks.ts';
+import { LOCK_TIMEOUT_MS, pidOf } from '../migrate/locks.ts';
 import { prepareSession } from '../database/session.ts';
 import { log } from '../observability/log.ts';
 

@@ -11,7 +11,7 @@ import {
   type Database,
 } from '../../db/tests/helpers.ts';
 import { age, tampering } from '../../db/tests/aged.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../migrate/migrate.ts';
 import { Gateway, linesOfLog, withLogin } from '../testing.ts';
 
 interface Call {

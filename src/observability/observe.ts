@@ -6,7 +6,7 @@ import { actorOf, type Identity } from '../auth.ts';
 import { log, logAsOf } from './log.ts';
 import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.ts';
 import { notesOf, startNotes, type Notes } from './notes.ts';
-import { activeTraceId } from './tracing.ts';
+import { activeTraceId } from './spans.ts';
 
 /** Too short for most tokens, should a caller put one there. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/;

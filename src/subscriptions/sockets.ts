@@ -9,7 +9,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { actorOf, isRefused, type Bearer, type Identify, type Identity } from '../auth.ts';
 import { publicError } from '../errors.ts';
 import { mayConnect } from '../http/cors.ts';
-import { refuseAllButSubscriptions } from '../graphql/plugins/subscriptions.ts';
+import { refuseAllButSubscriptions } from './plugin.ts';
 import { log } from '../observability/log.ts';
 import { countClosedSocket, socketsMax, socketsOpen, subscriptionsOpen } from '../observability/metrics.ts';
 import { keepAlive } from './heartbeat.ts';

@@ -12,7 +12,7 @@ import { AnyProtocol } from '../../db/tests/prove/protocol.ts';
 import { Proxy } from '../../db/tests/prove/proxy.ts';
 import { signToken } from '../auth.ts';
 import { startEmbedded, type EmbeddedServer } from '../dev/embedded.ts';
-import { migrate } from '../database/migrate.ts';
+import { migrate } from '../migrate/migrate.ts';
 import { AUTH, Child } from '../testing.ts';
 
 const START_LIMIT_MS = 120_000;

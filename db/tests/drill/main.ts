@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createProgress } from '../../../bench/progress.ts';
-import { command, wholeNumber } from '../../../src/commands/command.ts';
+import { command, wholeNumber } from '../../../src/command.ts';
 import { Chance } from '../prove/chance.ts';
 import { Tally } from '../prove/tally.ts';
 import { Drill, HARMS } from './drill.ts';

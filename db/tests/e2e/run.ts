@@ -2,7 +2,7 @@
  * `npm run e2e`: the compose file from nothing, in a project of its own that is removed afterwards; `-- --profile replica` and
  * `-- --profile observability` with these, too. `-- --url <url> --token <token>`: only what a caller does, against a service that is running.
  */
-import { command } from '../../../src/commands/command.ts';
+import { command } from '../../../src/command.ts';
 import { UsageError } from '../../../src/exit.ts';
 import { Compose } from './compose.ts';
 import { Scenario } from './scenario.ts';

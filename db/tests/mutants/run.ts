@@ -1,7 +1,7 @@
 /** `npm run mutants`: the suite turns red on each deliberate fault, or a test is missing. `-- --help` lists the options. */
 import { fileURLToPath } from 'node:url';
 import { createProgress } from '../../../bench/progress.ts';
-import { command } from '../../../src/commands/command.ts';
+import { command } from '../../../src/command.ts';
 import { startEmbedded } from '../../../src/dev/embedded.ts';
 import { UsageError } from '../../../src/exit.ts';
 import { listTests, pathOf, runTests, type Failure } from './jest.ts';

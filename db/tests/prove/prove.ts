@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { withClient } from '../../../bench/databases.ts';
 import { createProgress, type Progress } from '../../../bench/progress.ts';
 import { describeOrigin } from '../../../bench/record.ts';
-import { command, wholeNumber } from '../../../src/commands/command.ts';
+import { command, wholeNumber } from '../../../src/command.ts';
 import { UsageError } from '../../../src/exit.ts';
 import { Chance } from './chance.ts';
 import { checkAtRest, withChecker } from './checker.ts';

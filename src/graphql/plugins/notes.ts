@@ -3,7 +3,7 @@ import 'postgraphile/grafserv';
 import { getOperationAST, Kind } from 'postgraphile/graphql';
 import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'postgraphile/graphql';
 import { noteErrors, notesOf, type Notes } from '../../observability/notes.ts';
-import { nameRequest } from '../../observability/tracing.ts';
+import { nameRequest } from '../../observability/spans.ts';
 
 type Asked = Required<Pick<Notes, 'operation' | 'field'>>;
 

@@ -3,7 +3,7 @@ import { PersistedPlugin } from '@grafserv/persisted';
 import 'postgraphile/grafserv';
 import type { ParsedGraphQLBody } from 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
-import { hashOf, type Documents } from '../persisted_documents.ts';
+import { hashOf, type Documents } from './documents.ts';
 
 export interface PersistedOptions {
   documents: Documents;

@@ -3,8 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { log } from '../observability/log.ts';
-import { createPool } from './pool.ts';
-import type { Address } from './pooler.ts';
+import { createPool } from '../database/pool.ts';
+import type { Address } from '../database/pooler.ts';
 
 export interface StandbyOptions extends Address {
   /** To compare with. */

@@ -16,8 +16,8 @@ import {
   TracerProvider,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
-import { log } from './log.ts';
-import type { Tracing } from './tracing.ts';
+import { log } from '../observability/log.ts';
+import type { Tracing } from '../observability/spans.ts';
 
 type EndingSpan = Parameters<NonNullable<SpanProcessor['onEnding']>>[0];
 

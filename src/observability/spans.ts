@@ -10,7 +10,7 @@ const tracer = trace.getTracer('wallet-service');
 
 export async function startTracing(endpoint: URL | undefined): Promise<Tracing | undefined> {
   if (!endpoint) return undefined;
-  const { startExporting } = await import('./otlp.ts');
+  const { startExporting } = await import('../tracing/index.ts');
   return startExporting(endpoint);
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newAsset, newWallet, rowsOf } from '../../db/tests/helpers.ts';
 import { ConfigError } from '../config.ts';
-import { loadDocuments } from './persisted_documents.ts';
+import { loadDocuments } from './documents.ts';
 import { type Answer, AUTH, createGateway, errorOf, execute, type Gateway } from '../testing.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -8,7 +8,7 @@ import { newOwner, newWallet, rowsOf, someAsset, UNKNOWN_WALLET, writing } from 
 import { signToken, type Identity } from '../auth.ts';
 import { createPool } from '../database/pool.ts';
 import { AUTH, createGateway, type Caller } from '../testing.ts';
-import { historyRouter } from './history.ts';
+import { historyRouter } from './index.ts';
 
 const COLUMNS =
   'seq,created_at,kind,side,amount,bonus_amount,held_amount,balance,bonus_balance,held_balance,transfer_id,counterparty,idem_key,actor,metadata';

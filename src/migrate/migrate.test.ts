@@ -14,7 +14,7 @@ import { AUTH, execute, Gateway, withLogin } from '../testing.ts';
 import { QUEUE_SCHEMA } from '../jobs/queue.ts';
 import { preparePlace } from '../dev/embedded.ts';
 import { migrate } from './migrate.ts';
-import { createPool } from './pool.ts';
+import { createPool } from '../database/pool.ts';
 
 const SLOW_MS = 120_000;
 const FOLDER = new URL('../../db/migrations/', import.meta.url).pathname;

@@ -1,6 +1,6 @@
 /** What every command shares: strict arguments, `--help`, one line for each failure, and the exit codes of docs/commands.md. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { EXIT, exitCodeOf, oneLine, UsageError } from '../exit.ts';
+import { EXIT, exitCodeOf, oneLine, UsageError } from './exit.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O }>>['values'];

@@ -9,10 +9,10 @@ import { actorOf, identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
 import { Lane, LaneFull } from '../database/lane.ts';
 import { settingsOfEachTransaction } from '../database/pool.ts';
-import { connectForReading } from '../database/reads.ts';
-import type { Standby } from '../database/standby.ts';
+import { connectForReading } from '../standby/reads.ts';
+import type { Standby } from '../standby/standby.ts';
 import { isUuid } from '../graphql/plugins/scalars.ts';
-import { keepPace, type Pace } from './pace.ts';
+import { keepPace, type Pace } from './slow_readers.ts';
 import { ParameterError, readInstants } from './parameters.ts';
 
 type Value = string | Json | null;
