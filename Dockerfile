@@ -27,6 +27,7 @@ RUN node prune.ts && chmod -R a+rX node_modules
 
 COPY db ./service/db
 COPY src ./service/src
+COPY ops/secrets.ts ./service/ops/
 COPY package.json ./service/
 # The committed migrations may be readable by their owner alone. What runs cannot change itself.
 RUN chmod -R a+rX,go-w service

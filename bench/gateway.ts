@@ -9,14 +9,14 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-import { openDatabase } from '../src/database/database.ts';
+import { openConfigured } from '../src/dev/local.ts';
 import { configureLog } from '../src/observability/log.ts';
 import { observe } from '../src/observability/observe.ts';
 
 const config = readConfig(process.env);
 if (!config.auth) throw new Error('JWT_SECRET is not set');
 configureLog(config);
-const database = await openDatabase(config);
+const { database } = await openConfigured(config);
 const { app } = await createApp({ database, auth: config.auth, observed: false });
 const service = express();
 const observedPorts = new Set<number>();

@@ -13,38 +13,45 @@ import { createPreset } from './graphql/graphile.config.ts';
 import { createCors } from './http/cors.ts';
 import { safeHeaders } from './http/headers.ts';
 import { historyRouter } from './downloads/index.ts';
-import { isFromHere } from './dev/loopback.ts';
-import { Listener } from './subscriptions/listener.ts';
-import { log } from './observability/log.ts';
 import { serveMetrics } from './observability/metrics.ts';
 import { noteErrors } from './observability/notes.ts';
-import { observe, tellAll } from './observability/observe.ts';
-import type { PersistedOptions } from './persisted/index.ts';
+import { observe, flushRequests } from './observability/observe.ts';
 import { createRateLimit } from './rate_limits/index.ts';
+import { pools } from './database/pool.ts';
+import type { Reads } from './database/reads.ts';
 import { createReadiness } from './http/readiness.ts';
 import type { RoleNames } from './roles.ts';
-import { readPreference } from './standby/reads.ts';
-import { CLOSING, Sockets } from './subscriptions/sockets.ts';
+import { readPreference } from './standby/index.ts';
+import { createSubscriptions, SubscriptionsPlugins } from './subscriptions/index.ts';
 import { answerInTime } from './http/timeouts.ts';
 
 export interface AppOptions {
   database: Database;
   auth: AuthConfig;
+  /** For queries and downloads, besides the database's own pools. */
+  reads?: Reads | undefined;
   /** None unless said. */
   maxSockets?: number;
-  /** With it, there is an IDE at `/` which uses this token. */
-  createDevelopmentToken?: (() => Promise<string>) | undefined;
+  /** With it, there is an IDE at `/`. */
+  ide?: Ide | undefined;
   /** Whether requests are logged and counted. Only what measures the price of that does without. */
   observed?: boolean;
-  /** Whether a caller is told why a token was not taken. */
+  /** Whether a caller gets the reason why a token was refused. */
   tellsWhy?: boolean;
   /** How tokens name roles; as ours do unless said. */
   roles?: RoleNames;
   /** Of pages that may call; none unless said. */
   corsOrigins?: readonly string[];
   introspection?: boolean;
-  persisted?: PersistedOptions | undefined;
+  /** What is optional in GraphQL. */
+  presets?: readonly GraphileConfig.Preset[];
   rateLimitPerMinute?: number | undefined;
+}
+
+export interface Ide {
+  plugin: GraphileConfig.Plugin;
+  /** Its page has a token in it. */
+  mayOpen: (request: IncomingMessage) => boolean;
 }
 
 export interface App {
@@ -66,8 +73,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   const {
     database,
     auth,
+    reads,
     maxSockets = 0,
-    createDevelopmentToken,
+    ide,
     observed = true,
     tellsWhy = false,
     roles,
@@ -75,17 +83,23 @@ export async function createApp(options: AppOptions): Promise<App> {
     rateLimitPerMinute,
     ...api
   } = options;
-  const listener = new Listener(database.listenerPool, (error) => {
-    log.warn({ error: error.message }, 'subscriptions ended');
-    sockets.closeAll(CLOSING.lost);
-  });
-  const { pool, auditPool, standby } = database;
-  const preset = createPreset({ pool, auditPool, standby, listener, createRuruToken: createDevelopmentToken, ...api });
-  const pgl = postgraphile(preset);
+  const { pool, auditPool } = database;
+  const identify = createIdentify(auth, roles);
+  const subscriptions = createSubscriptions(database, { identify, maxSockets, corsOrigins, tellsWhy });
+  const pgl = postgraphile(
+    createPreset({
+      pool,
+      auditPool,
+      reads,
+      socketContext: subscriptions.context,
+      plugins: SubscriptionsPlugins,
+      idePlugin: ide?.plugin,
+      ...api,
+    }),
+  );
   await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
-  const identify = createIdentify(auth, roles);
-  const sockets = new Sockets({ serv, identify, maxSockets, corsOrigins, tellsWhy });
+  subscriptions.serve(serv);
   const readiness = await createReadiness(pool);
 
   const app = express();
@@ -96,19 +110,19 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   app.get('/readyz', readiness.handler);
   if (observed) {
-    app.get('/metrics', told, serveMetrics(database.metricsPool));
+    app.get('/metrics', flushed, serveMetrics(database.metricsPool, pools));
     app.use(observe);
   }
   if (corsOrigins.length > 0) app.use(['/graphql', '/wallets'], createCors(corsOrigins));
   app.use(['/graphql', '/wallets'], createAuthenticator(auth, { identify, tellsWhy }), readPreference);
   if (rateLimitPerMinute !== undefined) {
-    app.use(['/graphql', '/wallets'], createRateLimit(database.rateLimitPool, rateLimitPerMinute));
+    app.use(['/graphql', '/wallets'], createRateLimit(database, rateLimitPerMinute));
   }
   app.use('/graphql', acceptable, graphqlBody(), answerInTime());
-  app.use(historyRouter({ pool: database.historyPool, standby }));
-  // Besides GraphQL it serves the IDE, whose page has a token in it.
+  app.use(historyRouter({ pool: database.historyPool, reads }));
+  // Besides GraphQL it serves the IDE.
   app.use((req, res, next) => {
-    if (req.path === '/graphql' || isFromHere(req)) next();
+    if (req.path === '/graphql' || ide?.mayOpen(req)) next();
     else sendNotFound(res);
   });
   await serv.addTo(app, null, false);
@@ -120,14 +134,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   return {
     app,
     upgrade: (request, socket, head) => {
-      sockets.upgrade(request, socket, head);
+      subscriptions.upgrade(request, socket, head);
     },
     drain: () => {
       readiness.drain();
-      sockets.drain();
+      subscriptions.drain();
     },
     close: async () => {
-      await listener.close();
+      await subscriptions.close();
       await pgl.release();
     },
   };
@@ -147,8 +161,8 @@ function sendNotFound(res: Response): void {
 }
 
 /** A scrape shows all that is over. */
-const told: RequestHandler = (_req, _res, next) => {
-  tellAll();
+const flushed: RequestHandler = (_req, _res, next) => {
+  flushRequests();
   next();
 };
 

@@ -16,15 +16,9 @@ import { ConfigError, type AuthConfig, type JwksAuth, type SecretAuth } from './
 import { sendPublicError } from './errors.ts';
 import { log } from './observability/log.ts';
 import { noteReason } from './observability/notes.ts';
-import { claimsOf, OWN_NAMES, PG_ROLES, roleIn, type Role, type RoleNames } from './roles.ts';
+import { claimsOf, OWN_NAMES, PG_ROLES, roleIn, type Identity, type RoleNames } from './roles.ts';
 
-export { isRole, type Role } from './roles.ts';
-
-export interface Identity {
-  role: Role;
-  sub: string;
-  pgRole: string;
-}
+export { actorOf, isRole, type Identity, type Role } from './roles.ts';
 
 /** Whose a good token is, and until when it counts. */
 export interface Bearer {
@@ -102,11 +96,6 @@ export function identityOf(res: Response): Identity {
 
 export function isRefused(found: Bearer | Refused): found is Refused {
   return 'reason' in found;
-}
-
-/** How the ledger, the log and limits name a caller. */
-export function actorOf({ role, sub }: Pick<Identity, 'role' | 'sub'>): string {
-  return `${role}:${sub}`;
 }
 
 /** A token that the service accepts when it is configured alike. */
@@ -190,7 +179,17 @@ function verifyWithJwks({ jwksUri, issuer, audience }: JwksAuth): Verify {
   return async (token) => (await jwtVerify(token, keys, options)).payload;
 }
 
-/** Tells a key that is not in the set (a bad token) from a set that cannot be had (our trouble: errors.ts knows the text). */
+/** The token may be good: errors.ts knows the code. */
+class KeysUnreadable extends Error {
+  override name = 'KeysUnreadable';
+  readonly code = 'KEYS_UNREADABLE';
+
+  constructor(cause: unknown) {
+    super('The keys at JWKS_URI cannot be read', { cause });
+  }
+}
+
+/** Distinguishes a key that is not in the set (a bad token) from a set that cannot be had. */
 function remoteKeys(uri: URL): JWTVerifyGetKey {
   let retryAt = -Infinity;
   const keys = createRemoteJWKSet(uri, {
@@ -211,7 +210,7 @@ function remoteKeys(uri: URL): JWTVerifyGetKey {
         retryAt = Date.now() + KEYS_RETRY_MS;
         log.error({ error: reasonOf(error) }, 'the keys at JWKS_URI cannot be read');
       }
-      throw new Error('The keys at JWKS_URI cannot be read', { cause: error });
+      throw new KeysUnreadable(error);
     }
   };
 }

@@ -21,6 +21,11 @@ export type AuthConfig = SecretAuth | JwksAuth;
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export interface PersistedConfig {
+  path: string;
+  only: boolean;
+}
+
 /** Undefined where there is none. */
 export type ReadPassword = () => string | undefined;
 
@@ -48,7 +53,7 @@ export interface Config {
   logLevel: LogLevel;
   /** Where traces are sent. Undefined: there are none. */
   otlpEndpoint: URL | undefined;
-  /** How long a process that was told to end still answers, so that balancers see it leave. */
+  /** How long a process that has to end still answers, so that balancers see it leave. */
   drainGraceMs: number;
   /** Requests of one caller, over all processes. Undefined: as many as come. */
   rateLimitPerMinute: number | undefined;
@@ -59,7 +64,7 @@ export interface Config {
   /** Whether callers may read the GraphQL schema. */
   introspection: boolean;
   /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
-  persisted: { path: string; only: boolean } | undefined;
+  persisted: PersistedConfig | undefined;
   /** Undefined in development only: there the service keeps a secret of its own. */
   auth: AuthConfig | undefined;
 }
@@ -116,7 +121,7 @@ export function readCommandConfig(env: Env): Readonly<Config> {
   });
 }
 
-/** The password may be told apart from the URL, as `<…>DATABASE_PASSWORD`; without a URL to go with it is not used. */
+/** The password may be given apart from the URL, as `<…>DATABASE_PASSWORD`; without a URL to go with it is not used. */
 function readDatabaseUrl(env: Env, name: string): string | undefined {
   const value = readSecret(env, name);
   const passwordName = name.replace(/URL$/, 'PASSWORD');
@@ -271,7 +276,7 @@ function readInteger(
   return number;
 }
 
-function readPersisted(env: Env): Config['persisted'] {
+function readPersisted(env: Env): PersistedConfig | undefined {
   const path = text(env, 'PERSISTED_DOCUMENTS');
   const only = readBoolean(env, 'PERSISTED_DOCUMENTS_ONLY', false);
   if (only && path === undefined) throw new ConfigError('PERSISTED_DOCUMENTS_ONLY needs PERSISTED_DOCUMENTS too');

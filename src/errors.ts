@@ -16,7 +16,10 @@ export interface PublicError {
 /** It starts, stops, fails over or is full: the same call may be sent again. */
 const UNREACHABLE = { code: 'RETRY', message: 'retry: the database cannot be reached' };
 
-/** The name of each SQLSTATE that callers are told; with a text of our own where the database's is not meant for them. */
+/** A connection broke under a call; whether that was booked, its key shows. */
+const LOST = { code: 'RETRY', message: 'retry: the connection to the database was lost' };
+
+/** The name of each code, most of them SQLSTATEs, that callers get; with a text of our own where the database's is not meant for them. */
 const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   WLAMT: { code: 'INVALID_AMOUNT' },
   WLARG: { code: 'INVALID_ARGUMENT' },
@@ -51,8 +54,15 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   '57P03': UNREACHABLE,
   53300: UNREACHABLE,
   57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
-  // Of the gateway's own: it says what there is too much of.
+  // The gateway's own codes. The first says in its message what there is too much of.
   LANE_FULL: { code: 'RETRY' },
+  CONNECTION_LOST: LOST,
+  // Once the same key is answered, the standby has it.
+  UNCONFIRMED: { code: 'RETRY', message: "retry: the database's standby has not confirmed it" },
+  KEYS_UNREADABLE: {
+    code: 'RETRY',
+    message: "retry: the token cannot be checked, its issuer's keys cannot be read",
+  },
   // Not PostgreSQL's but the operating system's, for a connection that did not come about.
   ECONNREFUSED: UNREACHABLE,
   ECONNRESET: UNREACHABLE,
@@ -64,26 +74,10 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   EAI_AGAIN: UNREACHABLE,
 };
 
-/** Errors of the libraries that have no code, known by their text. */
+/** Errors of pg and Grafast that have no code, known by their text. */
 const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = [
   { text: /^timeout exceeded when trying to connect/, code: 'RETRY', message: 'retry: the service is busy' },
-  // pg's words for a connection that broke under a call; whether that was booked, its key will tell.
-  {
-    text: /^(Connection terminated|Client has encountered a connection error)/,
-    code: 'RETRY',
-    message: 'retry: the connection to the database was lost',
-  },
-  {
-    text: /^The keys at JWKS_URI cannot be read$/,
-    code: 'RETRY',
-    message: "retry: the token cannot be checked, its issuer's keys cannot be read",
-  },
-  // Once the same key is answered, the standby has it.
-  {
-    text: /^Not confirmed by the standby$/,
-    code: 'RETRY',
-    message: "retry: the database's standby has not confirmed it",
-  },
+  { text: /^(Connection terminated|Client has encountered a connection error)/, ...LOST },
   {
     text: /^Invalid ('(after|before)' )?cursor/,
     code: 'INVALID_ARGUMENT',
@@ -115,7 +109,7 @@ export function maskError(error: GraphQLError): GraphQLError {
   });
 }
 
-/** What to tell the caller of any error; `place` is where it happened, for the log. */
+/** What the caller gets of any error; `place` is where it happened, for the log. */
 export function publicError(error: unknown, place = 'request'): PublicError {
   if (!Error.isError(error)) return internalError(error, place);
   const { message, detail, hint } = error as DatabaseError;

@@ -1,4 +1,4 @@
-/** The roles of tokens, and how a token of another issuer names them. */
+/** Who may call: the roles of tokens, and how a token of another issuer names them. */
 
 /** The roles a token may name, and the database role that each becomes. */
 export const PG_ROLES = {
@@ -9,6 +9,18 @@ export const PG_ROLES = {
 } as const;
 
 export type Role = keyof typeof PG_ROLES;
+
+/** Who is calling. */
+export interface Identity {
+  role: Role;
+  sub: string;
+  pgRole: string;
+}
+
+/** How the ledger, the log and limits name a caller. */
+export function actorOf({ role, sub }: Pick<Identity, 'role' | 'sub'>): string {
+  return `${role}:${sub}`;
+}
 
 export interface RoleNames {
   /** The claim's name, or the path to it: names with a point between. */

@@ -25,8 +25,7 @@ describe('the secrets of the compose file', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const secrets = (...args: string[]) =>
-    execute(process.execPath, ['src/commands/secrets.ts', '--folder', folder, ...args]);
+  const secrets = (...args: string[]) => execute(process.execPath, ['ops/secrets.ts', '--folder', folder, ...args]);
   /** Each file with what it holds, such as `db/admin-password`. */
   async function contents(): Promise<Record<string, string>> {
     const paths = (await readdir(folder, { recursive: true })).filter((path) => path.includes('/')).sort();
@@ -93,7 +92,7 @@ describe('the secrets of the compose file', () => {
   });
 
   it('can be brought along', async () => {
-    const child = spawn(process.execPath, ['src/commands/secrets.ts', '--folder', folder, '--set', 'jwt-secret'], {
+    const child = spawn(process.execPath, ['ops/secrets.ts', '--folder', folder, '--set', 'jwt-secret'], {
       cwd: ROOT,
       stdio: ['pipe', 'ignore', 'inherit'],
     });

@@ -5,28 +5,27 @@ import type { Server } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
-import { signToken } from './auth.ts';
-import { ConfigError, readConfig, type AuthConfig, type Config } from './config.ts';
 import { command } from './command.ts';
-import { openDatabase, type Database } from './database/database.ts';
+import { ConfigError, readConfig, type Config } from './config.ts';
+import type { Database } from './database/database.ts';
+import { createIde, developmentToken } from './dev/ide.ts';
+import { authOf, openConfigured, type Opened } from './dev/local.ts';
+import { printWelcome } from './dev/welcome.ts';
 import { EXIT } from './exit.ts';
 import { HttpServer } from './http/http_server.ts';
-import { developmentSecret, isDevelopmentSecret } from './dev/local.ts';
-import { configureLog, describeError, log, logCrashes, takeOverConsole } from './observability/log.ts';
-import { countPostings, noteRound } from './observability/metrics.ts';
-import { startTracing, type Tracing } from './observability/spans.ts';
-import { loadDocuments } from './persisted/documents.ts';
-import { Poller } from './subscriptions/poller.ts';
-import { claimsOf, type RoleNames } from './roles.ts';
-import { printWelcome } from './dev/welcome.ts';
 import { startWorker, type Worker } from './jobs/worker.ts';
+import { configureLog, describeError, log, logCrashes, takeOverConsole } from './observability/log.ts';
+import { createPersistedPreset } from './persisted/index.ts';
+import { openStandby } from './standby/index.ts';
+import { startPoller } from './subscriptions/index.ts';
 
 interface Gateway {
   http: HttpServer;
   app: App;
-  database: Database;
+  opened: Opened;
   worker: Worker | undefined;
-  tracing: Tracing | undefined;
+  /** What ends besides: traces and the standby, if there are any. */
+  more: (() => Promise<void>)[];
   drainGraceMs: number;
 }
 
@@ -50,7 +49,7 @@ async function run(): Promise<number> {
     log.debug({ error: describeError(error) }, 'start failed');
     throw error;
   });
-  const lost = await Promise.race([stopSignal(), gateway.database.ended]);
+  const lost = await Promise.race([stopSignal(), gateway.opened.ended]);
   if (lost !== undefined) process.stderr.write(`${lost}\n`);
   const stopped = stop(gateway);
   // Without its database, nothing that is in flight can be answered.
@@ -63,48 +62,47 @@ async function start(): Promise<Gateway> {
   configureLog(config);
   logCrashes();
   if (config.production) takeOverConsole();
-  const tracing = await startTracing(config.otlpEndpoint);
-  const auth = config.auth ?? (await developmentAuth());
-  if (config.production && auth.kind === 'secret' && (await isDevelopmentSecret(auth.secret))) {
-    throw new ConfigError('JWT_SECRET is the development secret under .data/: production needs one of its own');
-  }
-  const persisted = config.persisted && {
-    documents: await loadDocuments(config.persisted.path),
-    only: config.persisted.only,
-  };
-  const database = await openDatabase(config);
+  // Before whatever it traces. Without it, none of its libraries is loaded.
+  const tracing = config.otlpEndpoint && (await import('./tracing/index.ts')).startTracing(config.otlpEndpoint);
+  const auth = await authOf(config);
+  const presets = config.persisted ? [await createPersistedPreset(config.persisted)] : [];
+  const opened = await openConfigured(config);
+  const { database } = opened;
+  const standby = openStandby(config, database);
   try {
-    const createDevelopmentToken = config.production ? undefined : developmentToken(auth, config.roles);
+    const createToken = config.production ? undefined : developmentToken(auth, config.roles);
     const app = await createApp({
       database,
       auth,
-      maxSockets: database.canListen ? config.maxSockets : 0,
-      createDevelopmentToken,
+      maxSockets: config.maxSockets,
+      reads: standby,
+      ide: createToken && createIde(createToken),
       tellsWhy: !config.production,
       roles: config.roles,
       corsOrigins: config.corsOrigins,
       rateLimitPerMinute: config.rateLimitPerMinute,
       introspection: config.introspection,
-      persisted,
+      presets,
     });
     const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
     const port = await listen(http.server, config.host, config.port);
     const url = `http://${shownHost(config.host)}:${port}`;
     // For people and scripts that wait for it, also in production.
     process.stdout.write(`Listening on ${url}\n`);
-    if (createDevelopmentToken) {
-      const token = await createDevelopmentToken();
-      printWelcome(url, { databaseUrl: database.localUrl, hasIde: isOwnHost(config.host), token });
+    if (createToken) {
+      printWelcome(url, { databaseUrl: opened.localUrl, host: config.host, token: await createToken() });
     }
     const worker = startWorkerFor(database, config);
-    return { http, app, database, worker, tracing, drainGraceMs: config.drainGraceMs };
+    const more = [async () => tracing?.stop(), async () => standby?.close()];
+    return { http, app, opened, worker, more, drainGraceMs: config.drainGraceMs };
   } catch (error) {
-    await database.close();
+    await standby?.close();
+    await opened.close();
     throw error;
   }
 }
 
-/** Some service has to book what is due, and to tell subscribers what was booked, but not every one. */
+/** Some service has to book what is due, and to notify subscribers of what was booked, but not every one. */
 function startWorkerFor({ worker: address, canListen }: Database, { verifyCron }: Config): Worker | undefined {
   if (!canListen) {
     log.warn(
@@ -112,8 +110,7 @@ function startWorkerFor({ worker: address, canListen }: Database, { verifyCron }
     );
   }
   if (address) {
-    const poller = new Poller({ ...address, onPostings: countPostings, onRound: noteRound });
-    const workers = [startWorker(address, verifyCron), poller];
+    const workers = [startWorker(address, verifyCron), startPoller(address)];
     return {
       stop: async () => {
         await Promise.all(workers.map((worker) => worker.stop()));
@@ -122,17 +119,6 @@ function startWorkerFor({ worker: address, canListen }: Database, { verifyCron }
   }
   log.info('no worker in this process: it needs WORKER_DATABASE_URL');
   return undefined;
-}
-
-/** Development needs no configuration; production has been refused without a secret of its own. */
-async function developmentAuth(): Promise<AuthConfig> {
-  return { kind: 'secret', secret: await developmentSecret() };
-}
-
-/** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
-function developmentToken(auth: AuthConfig, roles: RoleNames): (() => Promise<string>) | undefined {
-  if (auth.kind !== 'secret' || !claimsOf('service', roles)) return undefined;
-  return () => signToken(auth, { role: 'service', sub: 'developer' }, roles);
 }
 
 async function listen(server: Server, host: string | undefined, port: number): Promise<number> {
@@ -147,18 +133,13 @@ async function listen(server: Server, host: string | undefined, port: number): P
   return (server.address() as AddressInfo).port;
 }
 
-/** Whether nobody else can reach it. */
-function isOwnHost(host: string | undefined): boolean {
-  return host === 'localhost' || host === '::1' || host?.startsWith('127.') === true;
-}
-
 /** How this machine reaches itself. */
 function shownHost(host = '0.0.0.0'): string {
   if (['127.0.0.1', '0.0.0.0', '::'].includes(host)) return 'localhost';
   return isIPv6(host) ? `[${host}]` : host;
 }
 
-/** Later signals are ignored: npm passes Ctrl-C on to a process that the terminal has told already. */
+/** Later signals are ignored: npm passes Ctrl-C on to a process that the terminal has signalled already. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'])
@@ -169,7 +150,7 @@ function stopSignal(): Promise<void> {
 }
 
 /** Who watches readiness sends its requests elsewhere while this process still answers; only then does it stop to listen. */
-async function stop({ http, app, database, worker, tracing, drainGraceMs }: Gateway): Promise<void> {
+async function stop({ http, app, opened, worker, more, drainGraceMs }: Gateway): Promise<void> {
   app.drain();
   http.drain();
   const workerStopped = worker?.stop();
@@ -177,11 +158,10 @@ async function stop({ http, app, database, worker, tracing, drainGraceMs }: Gate
   // Sockets that have left HTTP are not the server's to end: whoever upgraded them does that before this.
   await http.close(DRAIN_MS);
   await workerStopped;
-  await Promise.race([close(app, database, tracing), sleep(CLOSE_MS)]);
-}
-
-async function close(app: App, database: Database, tracing: Tracing | undefined): Promise<void> {
-  await tracing?.stop();
-  await app.close();
-  await database.close();
+  const close = async (): Promise<void> => {
+    await Promise.all(more.map((end) => end()));
+    await app.close();
+    await opened.close();
+  };
+  await Promise.race([close(), sleep(CLOSE_MS)]);
 }

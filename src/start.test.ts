@@ -294,7 +294,8 @@ describe('a checkout that cannot keep its files', () => {
       const [, , name = ''] = command.split(' ');
       const args = name === 'token' ? ['--role', 'player', '--sub', 'bob'] : [];
 
-      const { code, stdout, stderr } = await execute(process.execPath, [`src/commands/${name}.ts`, ...args], { cwd });
+      const folder = name === 'token' ? 'src/dev' : 'src/commands';
+      const { code, stdout, stderr } = await execute(process.execPath, [`${folder}/${name}.ts`, ...args], { cwd });
 
       expect({ code, stdout, lines: stderr.split('\n').length }).toEqual({
         code: name === 'token' ? 2 : 3,

@@ -1,8 +1,19 @@
 /** A limit for waits that have none of their own, such as for an answer over a connection that is gone. */
+
+/** Whether it was done nobody knows: errors.ts knows the code. */
+class NoAnswer extends Error {
+  override name = 'NoAnswer';
+  readonly code = 'CONNECTION_LOST';
+
+  constructor() {
+    super('no answer in time');
+  }
+}
+
 export async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    late.reject(new Error('Connection terminated: no answer in time'));
+    late.reject(new NoAnswer());
   }, limitMs);
   try {
     return await Promise.race([work, late.promise]);

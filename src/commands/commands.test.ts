@@ -17,7 +17,7 @@ const FILES = [
     .map((script) => /^(?:exec )?node (\S+\.ts)$/.exec(script)?.[1])
     .filter((file) => file !== undefined),
   'src/commands/prepare.ts',
-  'src/commands/secrets.ts',
+  'ops/secrets.ts',
 ];
 
 const db = createDatabase();
@@ -75,10 +75,10 @@ describe('a command', () => {
     expect(await node(file, args)).toEqual({ code: 2, stdout: '', stderr: `${line}\n` });
   });
 
-  it.each(['migrate', 'seed', 'verify', 'seal', 'schema', 'prepare'])(
+  it.each(['commands/migrate', 'dev/seed', 'commands/verify', 'commands/seal', 'dev/schema', 'commands/prepare'])(
     '%s ends with 3 and one line where the database cannot be reached',
     async (name) => {
-      const { code, stdout, stderr } = await node(`src/commands/${name}.ts`, []);
+      const { code, stdout, stderr } = await node(`src/${name}.ts`, []);
 
       expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
       expect(stderr).toMatch(/^The database at DATABASE_URL cannot be reached: (?!.*secret-1).*ECONNREFUSED.*\n$/);

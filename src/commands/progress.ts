@@ -6,7 +6,7 @@ export interface Terminal {
 }
 
 /** In place of the line before. */
-export function tell(terminal: Terminal, line: string): void {
+export function showLine(terminal: Terminal, line: string): void {
   terminal.write(`\r\x1b[K${line}`);
 }
 
@@ -15,7 +15,7 @@ export async function showProgress(client: pg.Client, terminal: Terminal): Promi
   client.on('notice', ({ message, detail }) => {
     if (message !== 'ledger_verify') return;
     const { proven, rows } = JSON.parse(detail ?? '{}') as { proven: number; rows: number };
-    tell(terminal, `proven: ${proven.toLocaleString('en')} of ${rows.toLocaleString('en')} entries`);
+    showLine(terminal, `proven: ${proven.toLocaleString('en')} of ${rows.toLocaleString('en')} entries`);
   });
   await client.query("select set_config('ledger.progress', 'on', false)");
 }

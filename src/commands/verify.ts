@@ -1,12 +1,12 @@
 /**
  * `npm run verify`: proves the ledger from its rows; prints every finding as a line of JSON, nothing else, and ends with 1 if there is one.
- * On a terminal it also tells how far it is, and what came of it. With `-- --seal file` it proves too that the ledger still holds the
+ * On a terminal it also shows its progress and the outcome. With `-- --seal file` it proves too that the ledger still holds the
  * seals in that file.
  */
 import type pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { readKeptSeals, toList } from './kept_seals.ts';
-import { showProgress, tell } from './progress.ts';
+import { showLine, showProgress } from './progress.ts';
 import { withProofSession } from './proof_session.ts';
 import { command } from '../command.ts';
 
@@ -27,7 +27,7 @@ await command({ help: HELP, options: { seal: { type: 'string' } } }, async ({ se
     for (const finding of rows) console.log(JSON.stringify(finding));
     const newest = kept?.at(-1);
     const held = newest ? ` and holds seal ${newest.seq} of ${seal ?? ''}` : '';
-    if (terminal) tell(terminal, rows.length === 0 ? `the ledger is sound${held}\n` : `findings: ${rows.length}\n`);
+    if (terminal) showLine(terminal, rows.length === 0 ? `the ledger is sound${held}\n` : `findings: ${rows.length}\n`);
     return rows.length === 0 ? 0 : 1;
   });
 });

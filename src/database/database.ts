@@ -1,16 +1,12 @@
 /** The database that the gateway works on, ready to use. */
 import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
-import { startLocalServer } from '../dev/local.ts';
-import { checkPool, createPool, unusable } from './pool.ts';
-import { migrate } from '../migrate/migrate.ts';
-import { seed } from '../dev/demo.ts';
+import { checkPool, createPool, unusable, type PoolOptions } from './pool.ts';
 import { withSession } from './session.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
-import { Standby } from '../standby/standby.ts';
-import { STATEMENT_TIMEOUT_MS } from '../http/timeouts.ts';
+import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
-export interface Pools {
+export interface Database {
   /** For GraphQL. */
   pool: Pool;
   /** For auditors, who may prove the whole ledger: minutes, which calls must not wait. */
@@ -19,125 +15,72 @@ export interface Pools {
   historyPool: Pool;
   /** For metrics: one connection, which nobody else waits for. */
   metricsPool: Pool;
-  /** One connection, for what the database notifies; opened for the first subscription. */
-  listenerPool: Pool;
-  /** For counting requests, where they are limited. */
-  rateLimitPool: Pool;
-}
-
-export interface Database extends Pools {
-  /** For reading, if there is one. */
-  standby: Standby | undefined;
-  /** An administrator's URL of the embedded server, if it is that. */
-  localUrl: string | undefined;
-  /** Says in one line that the embedded server has ended by itself; without one it never does. */
-  ended: Promise<string>;
+  primary: Address;
   /** Where the worker may log in, if anywhere. */
   worker: Address | undefined;
   /** Whether there is a session in which to listen to notifications. */
   canListen: boolean;
+  /** One more pool, for what is optional. It ends with the others. */
+  openPool(options: MorePoolOptions): Pool;
   close(): Promise<void>;
 }
+
+type MorePoolOptions = Omit<PoolOptions, keyof Address | 'login' | 'setting'>;
 
 const LOGIN = 'wallet_gateway';
 const AUDIT_CONNECTIONS = 2;
 const METRICS_WITHIN_MS = 2_000;
 
-const RATE_LIMIT_CONNECTIONS = 2;
-const RATE_LIMIT_WITHIN_MS = 1_000;
+/** `prepare` is for an administrator's login, not for the gateway's own: it migrates. */
+export async function openDatabase(
+  config: Config & { databaseUrl: string },
+  prepare: (url: string) => Promise<void>,
+): Promise<Database> {
+  const primary = { url: config.databaseUrl, password: config.passwords.database };
+  const { isSuperuser, mode } = await inspect(primary);
+  if (isSuperuser) await prepare(primary.url);
+  const worker = await workerOf(config, isSuperuser ? primary : undefined);
+  // The worker's session is kept.
+  const forSessions = keepsSession(mode) ? undefined : worker;
+  const pools: Pool[] = [];
 
-/**
- * Migrates too, where the login may: an administrator's or the embedded server's, not the gateway's own. In development the
- * embedded server's empty ledger gets the demo.
- */
-export async function openDatabase(config: Config): Promise<Database> {
-  const local = config.databaseUrl === undefined ? await startLocalServer({ exclusive: true }) : undefined;
-  try {
-    const url = config.databaseUrl ?? local?.url ?? '';
-    const primary = { url, password: config.passwords.database };
-    const { isSuperuser, mode } = await inspect(primary);
-    if (isSuperuser) await migrate(url);
-    if (local && !config.production) await seed(url, { onlyIfEmpty: true });
-    const worker = await workerOf(config, isSuperuser ? primary : undefined);
-    // The worker's session is kept.
-    const forListening = keepsSession(mode) ? undefined : worker;
-    const pools = createPools(primary, forListening, config.poolSize);
-    await checkPool(pools.pool).catch(async (error: unknown) => {
-      await end(pools);
-      throw error;
-    });
-    const standby = openStandby(config, primary);
-    const close = async (): Promise<void> => {
-      await Promise.all([end(pools), standby?.close()]);
-      await local?.stop();
-    };
-    const canListen = keepsSession(mode) || forListening !== undefined;
-    const ended = local?.ended ?? new Promise<never>(() => undefined);
-    return { localUrl: local?.url, ended, ...pools, standby, worker, canListen, close };
-  } catch (error) {
-    await local?.stop();
-    throw error;
+  function openPool(options: MorePoolOptions): Pool {
+    const login =
+      options.needsSession && forSessions
+        ? { ...forSessions, login: 'wallet_worker' as const, setting: 'WORKER_DATABASE_URL' }
+        : { ...primary, login: LOGIN as typeof LOGIN };
+    const pool = createPool({ ...options, ...login });
+    pools.push(pool);
+    return pool;
   }
-}
+  const close = async (): Promise<void> => {
+    await Promise.all(pools.map((pool) => pool.end()));
+  };
 
-/** Whether it is there, it finds out by itself: the service does not depend on it. */
-function openStandby(
-  { readDatabaseUrl, readMaxStalenessMs, poolSize, passwords }: Config,
-  primary: Address,
-): Standby | undefined {
-  if (readDatabaseUrl === undefined) return undefined;
-  const historySize = historySizeOf(poolSize);
-  return new Standby({
-    url: readDatabaseUrl,
-    password: passwords.read,
-    primary,
-    poolSize: poolSize - historySize,
-    historySize,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    maxStalenessMs: readMaxStalenessMs,
-  });
-}
-
-function historySizeOf(poolSize: number): number {
-  return Math.ceil(poolSize / 5);
-}
-
-/** `forListening` is the worker's address, where the primary's sessions are not kept. */
-function createPools(primary: Address, forListening: Address | undefined, poolSize: number): Pools {
-  const historySize = historySizeOf(poolSize);
-  const usual = { ...primary, login: LOGIN, statementTimeoutMs: STATEMENT_TIMEOUT_MS } as const;
-  return {
-    pool: createPool({ ...usual, name: 'wallet-gateway', size: poolSize - historySize }),
-    auditPool: createPool({ ...usual, name: 'wallet-audit', size: AUDIT_CONNECTIONS }),
+  const historySize = Math.ceil(config.poolSize / 5);
+  const usual = { statementTimeoutMs: STATEMENT_TIMEOUT_MS };
+  const database: Database = {
+    pool: openPool({ ...usual, name: 'wallet-gateway', size: config.poolSize - historySize }),
+    auditPool: openPool({ ...usual, name: 'wallet-audit', size: AUDIT_CONNECTIONS }),
     // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
-    historyPool: createPool({ ...usual, name: 'wallet-history', size: historySize, statementTimeoutMs: 0 }),
-    metricsPool: createPool({
-      ...usual,
+    historyPool: openPool({ name: 'wallet-history', size: historySize, statementTimeoutMs: 0 }),
+    metricsPool: openPool({
       name: 'wallet-metrics',
       size: 1,
       statementTimeoutMs: METRICS_WITHIN_MS,
       answerWithinMs: METRICS_WITHIN_MS,
     }),
-    listenerPool: createPool({
-      ...usual,
-      ...(forListening && { ...forListening, login: 'wallet_worker', setting: 'WORKER_DATABASE_URL' }),
-      name: 'wallet-listener',
-      size: 1,
-      needsSession: true,
-    }),
-    // Few and quick: without them each process counts for itself.
-    rateLimitPool: createPool({
-      ...usual,
-      name: 'wallet-limits',
-      size: RATE_LIMIT_CONNECTIONS,
-      statementTimeoutMs: RATE_LIMIT_WITHIN_MS,
-      answerWithinMs: RATE_LIMIT_WITHIN_MS,
-    }),
+    primary,
+    worker,
+    canListen: keepsSession(mode) || forSessions !== undefined,
+    openPool,
+    close,
   };
-}
-
-async function end(pools: Pools): Promise<void> {
-  await Promise.all(Object.values(pools).map((pool: Pool) => pool.end()));
+  await checkPool(database.pool).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return database;
 }
 
 /** Only a superuser's connections can become the gateway's and the worker's; any other login has to be the gateway's own. */

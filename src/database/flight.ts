@@ -16,9 +16,10 @@ export interface Answer {
   rows: (string | null)[][];
 }
 
-/** Whether the transaction was committed, the call's key will tell. The words are pg's, which errors.ts knows. */
+/** Whether the transaction was committed, the call's key will tell. */
 class ConnectionLost extends Error {
   override name = 'ConnectionLost';
+  readonly code = 'CONNECTION_LOST';
 
   constructor(cause: Error) {
     super(`Connection terminated: ${cause.message}`, { cause });
@@ -28,6 +29,7 @@ class ConnectionLost extends Error {
 /** Committed, but the wait for the synchronous standby was cancelled: a failover might still lose it. */
 class Unconfirmed extends Error {
   override name = 'Unconfirmed';
+  readonly code = 'UNCONFIRMED';
 
   constructor() {
     super('Not confirmed by the standby');

@@ -305,8 +305,8 @@ describePooler(`behind PgBouncer${reason}`, () => {
             WORKER_DATABASE_URL: pooler.as('wallet_worker'),
           }),
         ).toBe(unkept('WORKER_DATABASE_URL'));
-        for (const command of ['migrate', 'prepare', 'seed', 'verify', 'seal'])
-          expect(await refuse(`src/commands/${command}.ts`, { ...administrator, NODE_ENV: 'development' })).toBe(
+        for (const command of ['commands/migrate', 'commands/prepare', 'dev/seed', 'commands/verify', 'commands/seal'])
+          expect(await refuse(`src/${command}.ts`, { ...administrator, NODE_ENV: 'development' })).toBe(
             unkept('DATABASE_URL'),
           );
       }),

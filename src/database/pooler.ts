@@ -1,5 +1,5 @@
 /**
- * Whether a connection keeps its session. A pooler in transaction mode (PgBouncer: `pool_mode = transaction`) lends a server's session for
+ * Whether a connection keeps its session. A pooler in transaction mode (PgBouncer: `pool_mode = transaction`) assigns a server's session for
  * one transaction: what is set, locked or listened to after that is in somebody else's session.
  */
 import pg from 'pg';
@@ -12,7 +12,7 @@ export interface Address {
   password?: (() => string | undefined) | undefined;
 }
 
-/** What lies in between: nothing, a pooler that keeps sessions, one that lends them for a transaction, or for a statement. */
+/** What lies in between: nothing, a pooler that keeps sessions, one that assigns them for a transaction, or for a statement. */
 export type Mode = 'direct' | 'session' | 'transaction' | 'statement';
 
 interface Login {
@@ -21,7 +21,7 @@ interface Login {
 }
 
 const CONNECT_WITHIN_MS = 10_000;
-/** A busy pooler may happen to lend the same session again: not so often. */
+/** A busy pooler may happen to assign the same session again: not so often. */
 const ATTEMPTS = 5;
 
 /** Who logged in, also where somebody before us has left the session as somebody else. */
@@ -46,11 +46,11 @@ export function clientClassFor({ password }: Pick<Address, 'password'>): typeof 
   };
 }
 
-/** Whether the server's own process is at the other end; a pooler tells another number. */
+/** Whether the server's own process is at the other end; a pooler reports another number. */
 export async function loginOf(client: pg.ClientBase): Promise<Login & { isDirect: boolean }> {
   const { rows } = await client.query<Login & { pid: number }>(LOGIN);
   const [row] = rows;
-  if (!row) throw new Error('The database does not tell who is logged in');
+  if (!row) throw new Error('The database does not say who is logged in');
   const { pid, ...who } = row;
   return { ...who, isDirect: pid === (client as pg.ClientBase & { processID: number | null }).processID };
 }
@@ -111,7 +111,7 @@ async function pidOf(client: pg.ClientBase): Promise<number> {
 function connectionTo({ url, password }: Address): pg.Client {
   const Client = clientClassFor({ password });
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
-  // The query that is under way tells.
+  // The query in flight fails with it.
   client.on('error', () => undefined);
   return client;
 }

@@ -61,7 +61,7 @@ function clientOf(url: string, name: string): pg.Client {
       application_name: name,
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
     });
-    // The query that is under way tells.
+    // The query in flight fails with it.
     client.on('error', () => undefined);
     return client;
   } catch (error) {

@@ -1,6 +1,6 @@
 /** How a session of ours reads and writes values, and judges, whatever is set for its login or for the database. */
 
-/** For each new session; behind a pooler that lends sessions, for each transaction. What only takes time is left to whoever runs the database. */
+/** For each new session; behind a pooler that shares sessions, for each transaction. What only takes time is left to whoever runs the database. */
 export const OUR_SETTINGS: Readonly<Record<string, string>> = {
   client_min_messages: 'notice',
   search_path: 'pg_catalog, pg_temp',

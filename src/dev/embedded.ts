@@ -90,7 +90,7 @@ export async function startEmbedded({
 
 // --- Where things are and whom they belong to ---
 
-/** PostgreSQL refuses to run as root, so root lends data and binaries to another account. */
+/** PostgreSQL refuses to run as root, so root gives data and binaries to another account. */
 export function preparePlace(dataDir: string): Place {
   if (!process.getuid) throw new Error('The embedded PostgreSQL needs Linux or macOS (on Windows: WSL)');
   const folder = resolve(dataDir);
@@ -101,7 +101,7 @@ export function preparePlace(dataDir: string): Place {
   fs.mkdirSync(wanted, { recursive: true, mode: 0o700 });
   // The real path, because a running server is recognised by the path in its command line.
   const home = fs.realpathSync(wanted);
-  lend(home, account);
+  giveTo(home, account);
   if (!asRoot && fs.statSync(home).uid !== process.getuid()) {
     throw new Error(`${home} belongs to another user; use that account or another folder`);
   }
@@ -200,7 +200,7 @@ function nativeFolder(): string {
   }
 }
 
-function lend(path: string, { uid, gid }: Account): void {
+function giveTo(path: string, { uid, gid }: Account): void {
   if (uid !== undefined && gid !== undefined) fs.chownSync(path, uid, gid);
 }
 
@@ -231,7 +231,7 @@ async function createCluster(place: Place, exists: () => boolean): Promise<void>
     const cluster = join(draft, 'data');
     const password = join(draft, 'password');
     fs.writeFileSync(password, randomBytes(24).toString('hex'), { mode: 0o600 });
-    for (const path of [draft, password]) lend(path, place.account);
+    for (const path of [draft, password]) giveTo(path, place.account);
     unlessExists(() => fs.linkSync(password, place.password));
     // The libc locale C exists everywhere; the builtin provider sorts and folds the same everywhere.
     await run(
@@ -364,7 +364,7 @@ async function attach(
   { database, exclusive, password, launched }: Visit,
 ): Promise<EmbeddedServer | string> {
   let session = openSession(port, password);
-  let owned = launched; // until the lock tells
+  let owned = launched; // until the lock decides
   try {
     await session.admin.connect();
     owned = await takeLock(session.admin, exclusive ? EXCLUSIVE_LIMIT_MS : 0);

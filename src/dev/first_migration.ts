@@ -1,6 +1,6 @@
 /**
  * The first migration is db/wallet.sql with every include expanded. Until release 0.1.0 it is written anew in place with each change, and no
- * database is carried over; from then on what has landed stays, and changes are further migrations.
+ * database is carried over; from then on what was released stays, and changes are further migrations.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

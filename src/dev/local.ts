@@ -2,12 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, MIN_SECRET_BYTES, type Config } from '../config.ts';
-import type { EmbeddedServer } from './embedded.ts';
+import { ConfigError, MIN_SECRET_BYTES, type AuthConfig, type Config } from '../config.ts';
+import { openDatabase, type Database } from '../database/database.ts';
 import { inspectSession, requireSession } from '../database/pooler.ts';
 import { oneLine, UnreachableError } from '../exit.ts';
+import { migrate } from '../migrate/migrate.ts';
+import { seed } from './demo.ts';
+import type { EmbeddedServer } from './embedded.ts';
 
-const DATA_FOLDER = fileURLToPath(new URL('../.data', import.meta.url));
+const DATA_FOLDER = fileURLToPath(new URL('../../.data', import.meta.url));
 const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
 
 /** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
@@ -17,6 +20,40 @@ export async function startLocalServer({ exclusive = false } = {}): Promise<Embe
     return await startEmbedded({ dataDir: `${DATA_FOLDER}/postgres`, database: 'wallet', exclusive });
   } catch (error) {
     throw new UnreachableError(oneLine(error), { cause: error });
+  }
+}
+
+export interface Opened {
+  database: Database;
+  /** An administrator's URL of the server under `.data/`, if it is that. */
+  localUrl: string | undefined;
+  /** Says in one line that the server under `.data/` has ended by itself; any other never does. */
+  ended: Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The database of DATABASE_URL; without that, of the server under `.data/`, where in development an empty ledger gets the demo. */
+export async function openConfigured(config: Config): Promise<Opened> {
+  const { databaseUrl, production } = config;
+  if (databaseUrl !== undefined) {
+    const database = await openDatabase({ ...config, databaseUrl }, migrate);
+    return { database, localUrl: undefined, ended: new Promise(() => undefined), close: () => database.close() };
+  }
+  const server = await startLocalServer({ exclusive: true });
+  const prepare = async (url: string): Promise<void> => {
+    await migrate(url);
+    if (!production) await seed(url, { onlyIfEmpty: true });
+  };
+  try {
+    const database = await openDatabase({ ...config, databaseUrl: server.url }, prepare);
+    const close = async (): Promise<void> => {
+      await database.close();
+      await server.stop();
+    };
+    return { database, localUrl: server.url, ended: server.ended, close };
+  } catch (error) {
+    await server.stop();
+    throw error;
   }
 }
 
@@ -40,8 +77,17 @@ async function expectSession(url: string): Promise<void> {
   if (session) requireSession(session.mode, 'DATABASE_URL');
 }
 
+/** Development needs no configuration; production has been refused without a secret, and has to have one of its own. */
+export async function authOf({ auth, production }: Config): Promise<AuthConfig> {
+  if (!auth) return { kind: 'secret', secret: await developmentSecret() };
+  if (production && auth.kind === 'secret' && (await isDevelopmentSecret(auth.secret))) {
+    throw new ConfigError('JWT_SECRET is the development secret under .data/: production needs one of its own');
+  }
+  return auth;
+}
+
 /** Whether this is the secret of development here, which is for nobody else. */
-export async function isDevelopmentSecret(secret: string): Promise<boolean> {
+async function isDevelopmentSecret(secret: string): Promise<boolean> {
   const kept = await readFile(SECRET_FILE, 'utf8').catch(() => '');
   return kept.trim() === secret;
 }

@@ -14,6 +14,7 @@ import { listSchema } from './listing.ts';
 import { migrate } from '../migrate/migrate.ts';
 import { applyUncommitted } from './uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
+import { SubscriptionsPlugins } from '../subscriptions/index.ts';
 import { startLocalServer } from './local.ts';
 import { command } from '../command.ts';
 
@@ -27,14 +28,14 @@ database that is made for it from the migrations and current.sql, and dropped af
 await command({ help: HELP, options: { print: { type: 'boolean', default: false } } }, async ({ print }) => {
   const config = readCommandConfig(process.env);
   if (config.databaseUrl !== undefined) await write(config, config.databaseUrl, print);
-  else await withScratchDatabase((url) => write({ ...config, databaseUrl: url }, url, print));
+  else await withScratchDatabase((url) => write(config, url, print));
   return 0;
 });
 
 async function write(config: Config, url: string, print: boolean): Promise<void> {
-  const database = await openDatabase(config);
+  const database = await openDatabase({ ...config, databaseUrl: url }, migrate);
   try {
-    const { schema } = await makeSchema(createPreset({ pool: database.pool }));
+    const { schema } = await makeSchema(createPreset({ pool: database.pool, plugins: SubscriptionsPlugins }));
     const sdl = printSchema(lexicographicSortSchema(schema)).replaceAll(/ +$/gm, '');
     if (print) {
       console.log(sdl);

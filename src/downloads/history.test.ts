@@ -474,7 +474,7 @@ describe('a long download', () => {
       res.locals.identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' } satisfies Identity;
       next();
     });
-    app.use(historyRouter({ pool, pace: { bytesPerSecond: 1_000_000_000, graceMs: 200 } }));
+    app.use(historyRouter({ pool, minimumRate: { bytesPerSecond: 1_000_000_000, graceMs: 200 } }));
     const server = createServer(app).listen(0, '127.0.0.1');
     await once(server, 'listening');
     try {

@@ -9,10 +9,9 @@ import { actorOf, identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
 import { Lane, LaneFull } from '../database/lane.ts';
 import { settingsOfEachTransaction } from '../database/pool.ts';
-import { connectForReading } from '../standby/reads.ts';
-import type { Standby } from '../standby/standby.ts';
-import { isUuid } from '../graphql/plugins/scalars.ts';
-import { keepPace, type Pace } from './slow_readers.ts';
+import type { Reads } from '../database/reads.ts';
+import { isUuid } from '../values.ts';
+import { endIfSlow, type MinimumRate } from './slow_readers.ts';
 import { ParameterError, readInstants } from './parameters.ts';
 
 type Value = string | Json | null;
@@ -31,8 +30,9 @@ interface Period {
 }
 export interface HistoryOptions {
   pool: Pool;
-  standby?: Standby | undefined;
-  pace?: Pace;
+  /** Undefined: the pool alone. */
+  reads?: Reads | undefined;
+  minimumRate?: MinimumRate;
 }
 
 /** JSON as PostgreSQL wrote it: reading it into JavaScript would change large numbers. */
@@ -62,10 +62,10 @@ const COLUMNS = [
 ];
 /** What callers write, or might. The others are numbers and words of ours, which stay as they are. */
 const TEXT_COLUMNS: readonly unknown[] = ['counterparty', 'idem_key', 'actor', 'metadata'];
-/** At the beginning of a cell, a spreadsheet takes these for a formula. Behind quotes, too: so that what is put before can be told. */
+/** At the beginning of a cell, a spreadsheet takes these for a formula. Behind quotes, too: so that the apostrophe put before it can be recognised. */
 const FORMULA = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 /** A reader that takes less is ended: its connection is one of few. */
-const PACE: Pace = { bytesPerSecond: 16_000, graceMs: 20_000 };
+const MINIMUM_RATE: MinimumRate = { bytesPerSecond: 16_000, graceMs: 20_000 };
 const ROWS_AT_ONCE = 100;
 const LINES_AT_ONCE = 100;
 /** A client that reads nothing for so long is gone. */
@@ -88,18 +88,18 @@ const types = {
       parseValue(oid, text),
 };
 
-export function historyRouter({ pool, standby, pace = PACE }: HistoryOptions): Router {
+export function historyRouter({ pool, reads, minimumRate = MINIMUM_RATE }: HistoryOptions): Router {
   const router = Router();
   // Nobody may have all connections, unless there is only one.
   const turns = new Turns(Math.max(1, pool.options.max - 1));
-  const connect: Connect = (req, res) => connectForReading(standby, pool, req, res);
+  const connect: Connect = (req, res) => reads?.connect(pool, req, res) ?? pool.connect();
   for (const format of [CSV, NDJSON]) {
-    router.get(`/wallets/:id/history.${format.extension}`, download(connect, turns, format, pace));
+    router.get(`/wallets/:id/history.${format.extension}`, download(connect, turns, format, minimumRate));
   }
   return router;
 }
 
-function download(connect: Connect, turns: Turns, format: Format, pace: Pace): RequestHandler {
+function download(connect: Connect, turns: Turns, format: Format, minimumRate: MinimumRate): RequestHandler {
   return async (req, res) => {
     const id = req.params.id;
     if (!isUuid(id)) {
@@ -122,7 +122,7 @@ function download(connect: Connect, turns: Turns, format: Format, pace: Pace): R
           res.end();
           return;
         }
-        keepPace(res, pace);
+        endIfSlow(res, minimumRate);
         await sendHistory(client, [id, period.from, period.to], format.lines, res);
       });
     try {

@@ -3,25 +3,26 @@ import type { Pool } from 'pg';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { getOperationAST, OperationTypeNode, type ExecutionArgs } from 'postgraphile/graphql';
-import { identityOf, type Identity } from '../auth.ts';
+import { identityOf } from '../auth.ts';
 import { Lane } from '../database/lane.ts';
-import type { Listener } from '../subscriptions/listener.ts';
 import { createWithPgClient } from '../database/pg_client.ts';
-import { readingWith } from '../standby/reads.ts';
-import { peerOf } from '../subscriptions/sockets.ts';
-import type { Standby } from '../standby/standby.ts';
-import { statementTimeoutOf } from '../http/timeouts.ts';
+import type { Reads } from '../database/reads.ts';
+import { statementTimeoutOf } from '../database/timeouts.ts';
+import type { Identity } from '../roles.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface Sources {
   pool: Pool;
   /** For auditors, who may prove the whole ledger. */
   auditPool?: Pool | undefined;
-  /** For queries. */
-  standby?: Standby | undefined;
+  /** For queries, besides the pools. */
+  reads?: Reads | undefined;
   /** For subscriptions; without it there is the schema only. */
-  listener?: Listener | undefined;
+  socketContext?: SocketContext | undefined;
 }
+
+/** Who is at the other end of a websocket, and what its operations need. */
+export type SocketContext = (socket: object) => { identity: Identity } & Partial<Grafast.Context>;
 
 type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
 
@@ -34,10 +35,10 @@ const MAX_WAITING_READS = 1000;
 /** As long as anybody waits for a connection. */
 const WAIT_MS = 30_000;
 
-export function createContext({ pool, auditPool = pool, standby, listener }: Sources): CreateContext {
+export function createContext({ pool, auditPool = pool, reads, socketContext }: Sources): CreateContext {
   const { posting, reading, telling } = lanesOf(pool);
   const auditing = auditsOn(auditPool);
-  const onStandby = standby && { reading: createWithPgClient(standby.pool), auditing: auditsOn(standby.pool) };
+  const elsewhere = reads && { reading: createWithPgClient(reads.pool), auditing: auditsOn(reads.pool) };
   return ({ expressv4, ws }, args) => {
     if (expressv4) {
       const { req, res } = expressv4;
@@ -46,19 +47,13 @@ export function createContext({ pool, auditPool = pool, standby, listener }: Sou
       const onPrimary = kind === 'auditing' ? auditing : isQuery(args) ? reading : posting;
       return {
         withPgClient:
-          standby && onStandby && isQuery(args)
-            ? readingWith(standby, onStandby[kind], onPrimary, req, res)
-            : onPrimary,
+          reads && elsewhere && isQuery(args) ? reads.queries(elsewhere[kind], onPrimary, req, res) : onPrimary,
         pgSettings: settingsOf(identity),
       };
     }
-    if (!ws?.socket || !listener) throw new Error('Request without an identity');
-    const { identity, flushed } = peerOf(ws.socket);
-    return {
-      withPgClient: telling,
-      pgSettings: settingsOf(identity),
-      walletChanges: { subscribe: (wallet: string) => listener.subscribe(wallet, flushed) },
-    };
+    if (!ws?.socket || !socketContext) throw new Error('Request without an identity');
+    const { identity, ...more } = socketContext(ws.socket);
+    return { withPgClient: telling, pgSettings: settingsOf(identity), ...more };
   };
 }
 

@@ -15,34 +15,29 @@ import { NotesPlugin } from './plugins/notes.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
-import { createPersistedPreset, type PersistedOptions } from '../persisted/index.ts';
-import { createRuruPlugin } from '../dev/ruru.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
-import { SubscriptionsPlugins } from '../subscriptions/plugin.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions extends Sources {
-  /** Makes tokens for the IDE at `/`; without it there is no IDE. */
-  createRuruToken?: (() => Promise<string>) | undefined;
+  /** For the IDE at `/`; without it there is no IDE. */
+  idePlugin?: GraphileConfig.Plugin | undefined;
   /** Whether callers may read the schema. */
   introspection?: boolean;
-  /** Documents that callers may name by their hash. */
-  persisted?: PersistedOptions | undefined;
+  /** What is optional. */
+  presets?: readonly GraphileConfig.Preset[];
+  plugins?: readonly GraphileConfig.Plugin[];
 }
 
 export function createPreset({
-  createRuruToken,
+  idePlugin,
   introspection = false,
-  persisted,
+  presets = [],
+  plugins = [],
   ...sources
 }: PresetOptions): GraphileConfig.Preset {
   return {
-    extends: [
-      PostGraphileAmberPreset,
-      PgSimplifyInflectionPreset,
-      ...(persisted ? [createPersistedPreset(persisted)] : []),
-    ],
+    extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, ...presets],
     plugins: [
       // Before all others: it is then told what they make of an answer.
       NotesPlugin,
@@ -58,8 +53,8 @@ export function createPreset({
       RefusalsPlugin,
       OutcomesPlugin,
       ...(introspection ? [] : [NoIntrospectionPlugin]),
-      ...SubscriptionsPlugins,
-      ...(createRuruToken ? [createRuruPlugin(createRuruToken)] : []),
+      ...plugins,
+      ...(idePlugin ? [idePlugin] : []),
     ],
     disablePlugins: [
       // Ids are the ledger's own.
@@ -82,7 +77,7 @@ export function createPreset({
     },
     grafast: { context: createContext(sources) },
     grafserv: {
-      graphiql: createRuruToken !== undefined,
+      graphiql: idePlugin !== undefined,
       graphiqlOnGraphQLGET: false,
       maskError,
       parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
 
-/** What is missing, as callers are told. */
+/** What is missing, in the answer. */
 type Missing = 'database' | 'migration' | 'draining';
 
 export interface Readiness {

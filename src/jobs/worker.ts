@@ -32,7 +32,7 @@ interface Unsettled {
 
 const BATCH_SIZE = 1000;
 /** Of the wallets that fail in one batch, so many have a line of their own. */
-const TOLD_WALLETS = 20;
+const LOGGED_WALLETS = 20;
 const RUN_LIMIT_MS = 5 * 60_000;
 /** A job that is locked for longer than any run lasts was left by a process that died. */
 const DEAD_AFTER = '10 minutes';
@@ -119,21 +119,21 @@ async function runUntil(signal: AbortSignal, pool: Pool, crontab: string): Promi
 /** Batch by batch. What is left when the time is up is for the next run. */
 async function expireDue(_payload: unknown, helpers: JobHelpers): Promise<void> {
   const deadline = Date.now() + RUN_LIMIT_MS;
-  const told = new Set<string>();
+  const logged = new Set<string>();
   let total = 0;
   for (let isMore = true; isMore && !helpers.abortSignal.aborted && Date.now() < deadline;) {
     const { settled, unsettled } = await expireBatch(helpers);
     total += settled;
     if (settled > 0) log.info({ wallets: total }, 'booked what was due');
-    const failed = unsettled.filter(({ wallet_id, failures }) => !told.has(`${wallet_id} ${failures}`));
-    for (const { wallet_id, failures } of failed) told.add(`${wallet_id} ${failures}`);
-    tellFailed(failed);
+    const failed = unsettled.filter(({ wallet_id, failures }) => !logged.has(`${wallet_id} ${failures}`));
+    for (const { wallet_id, failures } of failed) logged.add(`${wallet_id} ${failures}`);
+    logFailed(failed);
     // Behind those that have just failed there may be others.
     isMore = settled > 0 || failed.length > 0;
   }
 }
 
-/** In a transaction of its own, which also tells in which wallets the booking has failed. */
+/** In a transaction of its own, which also reports in which wallets the booking has failed. */
 async function expireBatch(helpers: JobHelpers): Promise<{ settled: number; unsettled: Unsettled[] }> {
   return helpers.withPgClient(async (client) => {
     await client.query('begin');
@@ -147,16 +147,16 @@ async function expireBatch(helpers: JobHelpers): Promise<{ settled: number; unse
       await client.query('commit');
       return { settled: Number(rows[0]?.settled), unsettled };
     } catch (error) {
-      // The first error tells; where the connection is gone, the second does not.
+      // The first error is the cause; where the connection is gone, the rollback fails too.
       await client.query('rollback').catch(() => undefined);
       throw error;
     }
   });
 }
 
-function tellFailed(failed: Unsettled[]): void {
-  for (const facts of failed.slice(0, TOLD_WALLETS)) log.error(facts, 'what is due in a wallet could not be booked');
-  if (failed.length > TOLD_WALLETS)
+function logFailed(failed: Unsettled[]): void {
+  for (const facts of failed.slice(0, LOGGED_WALLETS)) log.error(facts, 'what is due in a wallet could not be booked');
+  if (failed.length > LOGGED_WALLETS)
     log.error(
       { wallets: failed.length },
       'what is due in these wallets could not be booked: ledger_unsettled() lists them',

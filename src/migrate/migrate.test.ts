@@ -27,7 +27,9 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
 }
 
 const command = (db: Database, name: string, ...args: string[]) =>
-  execute(process.execPath, [`src/commands/${name}.ts`, ...args], { env: { DATABASE_URL: db.url } });
+  execute(process.execPath, [`src/${name === 'seed' ? 'dev' : 'commands'}/${name}.ts`, ...args], {
+    env: { DATABASE_URL: db.url },
+  });
 
 /** Runs in whoever's session calls it, and shows whether a superuser's rights can be had there. */
 const takeOver = (name: string, args: string, result: string, answer: string) => `

@@ -8,7 +8,7 @@ import { inTransaction, pendingOf, readMigrations, RECORD, runMigration } from '
 import { checkDatabase } from './preflight.ts';
 import { setRightsIn } from './rights.ts';
 import { withSession } from '../database/session.ts';
-import { installQueue } from '../jobs/queue.ts';
+import { installQueue } from './queue.ts';
 
 export interface MigrateOptions {
   migrationsFolder?: string;

@@ -53,7 +53,7 @@ export async function readMigrations(migrationsFolder: string, client: pg.Client
     'select current_database() as database, current_user as owner',
   );
   const { database = '', owner = '' } = rows[0] ?? {};
-  // Nothing is connected to: it wants to be told a name of a database for placeholders.
+  // Nothing is connected to: it needs a name of a database for placeholders.
   const settings = await parseSettings({
     connectionString: `postgres:///${encodeURIComponent(database)}`,
     databaseOwner: owner,
@@ -88,7 +88,7 @@ export async function runMigration({ name, filename, hash, sql }: Migration, cli
   await inTransaction(client, async () => {
     await client.query(sql).catch((error: unknown) => {
       const { code = '', position, message } = error as { code?: string; position?: string; message: string };
-      // Whoever waits for locks tells these apart.
+      // Whoever waits for locks distinguishes these.
       if (/^(55P03|40P01|XX000)$/.test(code)) throw error;
       const line = position === undefined ? '' : `, line ${sql.slice(0, Number(position)).split('\n').length}`;
       throw new Error(`The migration ${name} failed: ${message} (${code}${line})`, { cause: error });

@@ -13,15 +13,15 @@ export function setRights(url: string): Promise<void> {
 
 /** Idempotent. */
 export async function setRightsIn(client: pg.Client): Promise<void> {
-  const tell = ({ severity, message }: { severity?: string; message?: string }): void => {
+  const logNotice = ({ severity, message }: { severity?: string; message?: string }): void => {
     log[severity === 'WARNING' ? 'warn' : 'debug']({ note: message }, 'rights of the database');
   };
-  client.on('notice', tell);
+  client.on('notice', logNotice);
   try {
     await client.query('set client_min_messages = notice');
     await client.query(await readFile(RIGHTS_FILE, 'utf8'));
   } finally {
-    client.off('notice', tell);
+    client.off('notice', logNotice);
     await client.query('set client_min_messages = warning').catch(() => undefined);
   }
 }

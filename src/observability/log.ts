@@ -1,12 +1,11 @@
 /**
- * What the service tells its operators, one line for each event: JSON in production, text for people elsewhere. What goes
+ * What the service logs, one line for each event: JSON in production, text for people elsewhere. What goes
  * well is on standard output, warnings and errors are on standard error. Never a token, a variable, metadata or the detail
  * of a database error: all of them may quote what a caller sent.
  */
 import { pino } from 'pino';
 import type { LogLevel } from '../config.ts';
 
-const FINE = /^\{"level":"(trace|debug|info)"/;
 /** A write costs more than the line: so much goes at once, or what there is after a moment. */
 const MIN_BYTES = 16_000;
 const FLUSH_MS = 100;
@@ -25,7 +24,6 @@ interface Line {
 let isJson = false;
 let dropped = 0;
 let flushing: NodeJS.Timeout | undefined;
-let asOf: number | undefined;
 let isEnding = false;
 let attempts = 0;
 process.once('exit', () => (isEnding = true));
@@ -44,32 +42,31 @@ const output = pino.destination({
 const errors = pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES, retryEAGAIN });
 for (const stream of [output, errors]) stream.on('drop', () => (dropped += 1));
 
+const fine = {
+  write(line: string) {
+    // Its types know text only.
+    output.write(Buffer.from(isJson ? line : readable(line)) as unknown as string);
+    flushing ??= setTimeout(flush, FLUSH_MS).unref();
+  },
+};
+const wrong = { write: (line: string) => errors.write(isJson ? line : readable(line)) };
+
 export const log = pino(
   {
     base: { service: 'wallet-service' },
-    timestamp: () => `,"time":"${new Date(asOf ?? Date.now()).toISOString()}"`,
+    timestamp: false,
+    // What happened a moment ago brings a time of its own.
+    mixin: () => ({ time: new Date().toISOString() }),
     formatters: { level: (level) => ({ level }) },
   },
-  {
-    write(line: string) {
-      const text = isJson ? line : readable(line);
-      // The level stands first.
-      if (!FINE.test(line)) errors.write(text);
-      else {
-        // Its types know text only.
-        output.write(Buffer.from(text) as unknown as string);
-        flushing ??= setTimeout(flush, FLUSH_MS).unref();
-      }
-    },
-  },
+  pino.multistream(
+    [
+      { level: 'trace', stream: fine },
+      { level: 'warn', stream: wrong },
+    ],
+    { dedupe: true },
+  ),
 );
-
-/** What happened a moment ago, in milliseconds since 1970. */
-export function logAsOf(at: number, fields: Record<string, unknown>, message: string): void {
-  asOf = at;
-  log.info(fields, message);
-  asOf = undefined;
-}
 
 function flush(): void {
   flushing = undefined;

@@ -1,17 +1,16 @@
-/** What `GET /metrics` shows: the requests, the pools and the process as they are seen here, the ledger as the database tells it. */
+/** What `GET /metrics` shows: the requests, the pools and the process as they are seen here, the ledger as the database reports it. */
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { readLedgerMetrics } from './ledger_metrics.ts';
 import { droppedLines } from './log.ts';
-import { pools } from '../database/pool.ts';
 
 export interface ObservedRequest {
   route: string;
   /** The one field that was asked for, or what is downloaded. */
   operation: string;
   outcome: string;
-  /** Of all errors that the caller was told. */
+  /** Of all errors in the answer. */
   codes: readonly string[];
   seconds: number;
 }
@@ -23,10 +22,11 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 const LOOP_EVERY_MS = 20;
 
 const registry = new Registry();
-const registers = [registry];
+/** For the metrics of what is optional. */
+export const registers = [registry];
 
 /**
- * Labels are names of ours. Should one ever come from a caller, so many are told apart and the rest are `other`: each stays in
+ * Labels are names of ours. Should one ever come from a caller, so many are distinguished and the rest are `other`: each stays in
  * memory, here and in Prometheus, for as long as the process lives.
  */
 export function labelsUpTo(most: number): (name: string) => string {
@@ -42,7 +42,6 @@ export function labelsUpTo(most: number): (name: string) => string {
 const routeLabel = labelsUpTo(20);
 const operationLabel = labelsUpTo(100);
 const codeLabel = labelsUpTo(50);
-const kindLabel = labelsUpTo(30);
 
 const requestSeconds = new Histogram({
   name: 'http_request_duration_seconds',
@@ -58,66 +57,12 @@ export const requestsInFlight = new Gauge({
   registers,
 });
 
-export const socketsOpen = new Gauge({ name: 'websockets_open', help: 'Websockets that are open', registers });
-
-export const socketsMax = new Gauge({ name: 'websockets_max', help: 'Websockets that may be open', registers });
-
-export const subscriptionsOpen = new Gauge({
-  name: 'websocket_subscriptions_open',
-  help: 'Subscriptions that last, and other messages that have no answer yet',
-  registers,
-});
-
-const socketsClosed = new Counter({
-  name: 'websockets_closed_total',
-  help: 'Websockets that have ended, by the number they were closed with; other: one that only the client knows; refused: not opened at all',
-  labelNames: ['code'],
-  registers,
-});
-
 const refusals = new Counter({
   name: 'wallet_refusals_total',
-  help: 'Errors that callers were told, by code; a request with several calls may be told several',
+  help: 'Errors in answers, by code; a request with several calls may have several',
   labelNames: ['code'],
   registers,
 });
-
-const postings = new Counter({
-  name: 'wallet_postings_total',
-  help: 'Transfers that were booked, by whatever door; of all processes one counts, so sum over them',
-  labelNames: ['kind'],
-  registers,
-});
-
-let lastRound: number | undefined;
-
-new Gauge({
-  name: 'wallet_poller_last_round_seconds',
-  help: 'Since this process last read the feed and notified subscribers; of all processes one does, so take the least',
-  registers,
-  collect() {
-    this.reset();
-    if (lastRound !== undefined) this.set((performance.now() - lastRound) / 1000);
-  },
-});
-
-for (const [name, help, figureOf] of [
-  ['db_pool_size', 'Connections that are open', (pool) => pool.totalCount],
-  ['db_pool_idle', 'Connections that are open and not lent', (pool) => pool.idleCount],
-  ['db_pool_waiting', 'Calls that wait for a connection', (pool) => pool.waitingCount],
-  ['db_pool_max', 'Connections that may be open', (pool) => pool.options.max],
-] satisfies [string, string, (pool: Pool) => number][]) {
-  new Gauge({
-    name,
-    help,
-    labelNames: ['pool'],
-    registers,
-    collect() {
-      this.reset();
-      for (const [label, pool] of pools) if (!pool.ended) this.set({ pool: label }, figureOf(pool));
-    },
-  });
-}
 
 new Counter({
   name: 'log_lines_dropped_total',
@@ -131,7 +76,7 @@ new Counter({
 
 const databaseUp = new Gauge({
   name: 'wallet_database_up',
-  help: 'Whether the database told its metrics in time: 1, or 0 and then none of them are here',
+  help: 'Whether the database gave its metrics in time: 1, or 0 and then none of them are here',
   registers,
 });
 
@@ -143,24 +88,33 @@ export function countRequest({ route, operation, outcome, codes, seconds }: Obse
   for (const code of codes) refusals.inc({ code: codeLabel(code) });
 }
 
-export function countClosedSocket(code: number | 'other' | 'refused'): void {
-  socketsClosed.inc({ code });
-}
-
-/** For whoever reads the feed of events. */
-export function countPostings(kind: string, count: number): void {
-  postings.inc({ kind: kindLabel(kind) }, count);
-}
-
-/** For the process that polls. */
-export function noteRound(): void {
-  lastRound = performance.now();
+/** By their names, however many there are by then. */
+function watchPools(pools: ReadonlyMap<string, Pool>): void {
+  for (const [name, help, figureOf] of [
+    ['db_pool_size', 'Connections that are open', (pool) => pool.totalCount],
+    ['db_pool_idle', 'Connections that are open and not in use', (pool) => pool.idleCount],
+    ['db_pool_waiting', 'Calls that wait for a connection', (pool) => pool.waitingCount],
+    ['db_pool_max', 'Connections that may be open', (pool) => pool.options.max],
+  ] satisfies [string, string, (pool: Pool) => number][]) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['pool'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [label, pool] of pools) if (!pool.ended) this.set({ pool: label }, figureOf(pool));
+      },
+    });
+  }
 }
 
 /** `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. */
-export function serveMetrics(pool: Pool): RequestHandler {
-  if (!registry.getSingleMetric('process_start_time_seconds'))
+export function serveMetrics(pool: Pool, pools: ReadonlyMap<string, Pool>): RequestHandler {
+  if (!registry.getSingleMetric('process_start_time_seconds')) {
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_EVERY_MS });
+    watchPools(pools);
+  }
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   const readLedger = readLedgerMetrics(pool);
   return async (_req, res) => {

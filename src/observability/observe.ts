@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import { actorOf, type Identity } from '../auth.ts';
-import { log, logAsOf } from './log.ts';
+import { actorOf, type Identity } from '../roles.ts';
+import { log } from './log.ts';
 import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.ts';
 import { notesOf, startNotes, type Notes } from './notes.ts';
 import { activeTraceId } from './spans.ts';
@@ -13,7 +13,7 @@ const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}$/;
 const MAX_PATH = 200;
 /**
- * Requests that are over are told of so many at once, or those there are after a moment: in the midst of other work, one line
+ * Requests that are over are logged and counted so many at once, or those there are after a moment: in the midst of other work, one line
  * and one observation cost several times what they do right after others.
  */
 const AT_ONCE = 64;
@@ -35,9 +35,9 @@ interface Concluded {
 
 const NOTHING: Notes = { codes: [], errorIds: [] };
 const concluded: Concluded[] = [];
-let telling: NodeJS.Timeout | undefined;
+let flushing: NodeJS.Timeout | undefined;
 // Before the log writes what it still has.
-process.prependOnceListener('exit', tellAll);
+process.prependOnceListener('exit', flushRequests);
 
 export const observe: RequestHandler = (req, res, next) => {
   const asked = req.headers['x-request-id'];
@@ -97,18 +97,18 @@ function conclude(this: unknown): void {
       bytes: socket.bytesWritten - bytesBefore,
     },
   });
-  if (concluded.length >= AT_ONCE) tellAll();
-  else telling ??= setTimeout(tellAll, WITHIN_MS).unref();
+  if (concluded.length >= AT_ONCE) flushRequests();
+  else flushing ??= setTimeout(flushRequests, WITHIN_MS).unref();
 }
 
-/** For whoever must not wait: who asks for the metrics, the end of the process. */
-export function tellAll(): void {
-  clearTimeout(telling);
-  telling = undefined;
+/** At once: for a scrape of the metrics, and at the end of the process. */
+export function flushRequests(): void {
+  clearTimeout(flushing);
+  flushing = undefined;
   const requests = concluded.splice(0);
   for (const { counted } of requests) countRequest(counted);
   if (!log.isLevelEnabled('info')) return;
-  for (const { at, line } of requests) logAsOf(at, line, 'request');
+  for (const { at, line } of requests) log.info({ time: new Date(at).toISOString(), ...line }, 'request');
 }
 
 /** Without what comes after the question mark. */

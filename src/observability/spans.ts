@@ -1,18 +1,7 @@
-/** Spans, where an endpoint for traces is configured; otherwise what makes them is not even loaded. */
+/** What requests and statements add to traces. Nothing where there are none: see tracing/. */
 import { context, SpanKind, SpanStatusCode, trace, type Context } from '@opentelemetry/api';
 
-export interface Tracing {
-  /** Sends what has not been sent. */
-  stop(): Promise<void>;
-}
-
 const tracer = trace.getTracer('wallet-service');
-
-export async function startTracing(endpoint: URL | undefined): Promise<Tracing | undefined> {
-  if (!endpoint) return undefined;
-  const { startExporting } = await import('../tracing/index.ts');
-  return startExporting(endpoint);
-}
 
 /** Of the request that is being worked on, if it is traced. */
 export function activeTraceId(): string | undefined {

@@ -3,15 +3,17 @@ import { PersistedPlugin } from '@grafserv/persisted';
 import 'postgraphile/grafserv';
 import type { ParsedGraphQLBody } from 'postgraphile/grafserv';
 import { SafeError } from 'postgraphile/grafast';
-import { hashOf, type Documents } from './documents.ts';
+import type { PersistedConfig } from '../config.ts';
+import { hashOf, loadDocuments, type Documents } from './documents.ts';
 
-export interface PersistedOptions {
+interface Options {
   documents: Documents;
   /** Nothing else is accepted. */
   only: boolean;
 }
 
-export function createPersistedPreset({ documents, only }: PersistedOptions): GraphileConfig.Preset {
+export async function createPersistedPreset({ path, only }: PersistedConfig): Promise<GraphileConfig.Preset> {
+  const documents = await loadDocuments(path);
   return {
     plugins: [createKnownPlugin({ documents, only }), PersistedPlugin],
     grafserv: {
@@ -23,7 +25,7 @@ export function createPersistedPreset({ documents, only }: PersistedOptions): Gr
 }
 
 /** Comes first: the library would write each request that it refuses to the log, with all its variables. */
-function createKnownPlugin({ documents, only }: PersistedOptions): GraphileConfig.Plugin {
+function createKnownPlugin({ documents, only }: Options): GraphileConfig.Plugin {
   return {
     name: 'KnownDocumentsPlugin',
     version: '1.0.0',

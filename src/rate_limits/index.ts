@@ -4,44 +4,40 @@ import type { RequestHandler } from 'express';
 import type { Pool, QueryConfig } from 'pg';
 import { RateLimiterMemory, RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { identityOf, type Identity } from '../auth.ts';
+import type { Database } from '../database/database.ts';
 import { sendError } from '../errors.ts';
 import { log } from '../observability/log.ts';
 
 const WINDOW_SECONDS = 60;
-const TELL_EVERY_MS = 60_000;
+const WARN_EVERY_MS = 60_000;
+/** Few and quick: without them each process counts for itself. */
+const CONNECTIONS = 2;
+const ANSWER_WITHIN_MS = 1_000;
 
 /** After the authenticator. The pool is the limits' own: a flood must not take the connections of calls. */
-export function createRateLimit(pool: Pool, perMinute: number): RequestHandler {
+export function createRateLimit(database: Database, perMinute: number): RequestHandler {
+  const pool = database.openPool({
+    name: 'wallet-limits',
+    size: CONNECTIONS,
+    statementTimeoutMs: ANSWER_WITHIN_MS,
+    answerWithinMs: ANSWER_WITHIN_MS,
+  });
   const options = { points: perMinute, duration: WINDOW_SECONDS, keyPrefix: '' };
-  const shared = new RateLimiterPostgres({
+  const limiter = new RateLimiterPostgres({
     ...options,
-    storeClient: withoutNames(pool),
+    storeClient: clientOn(pool),
     storeType: 'pool',
     schemaName: 'gateway',
     tableName: 'rate_limits',
     tableCreated: true,
     // Whoever has used up the window is refused from memory until its end.
     inMemoryBlockOnConsumed: perMinute,
+    // While the database does not answer, each process counts for itself: neither open to all nor closed to everybody.
+    insuranceLimiter: new RateLimiterMemory(options),
   });
-  // While the database does not answer, each process counts for itself: neither open to all nor closed to everybody.
-  const own = new RateLimiterMemory(options);
-  let toldAt = -Infinity;
-
-  async function consume(key: string): Promise<RateLimiterRes> {
-    try {
-      return await shared.consume(key);
-    } catch (error) {
-      if (error instanceof RateLimiterRes) throw error;
-      if (Date.now() - toldAt > TELL_EVERY_MS) {
-        toldAt = Date.now();
-        log.warn({ error: (error as Error).message }, 'rate limits: this process counts for itself');
-      }
-      return own.consume(key);
-    }
-  }
 
   return async (_req, res, next) => {
-    const outcome = await settle(consume(keyOf(identityOf(res))));
+    const outcome = await settle(limiter.consume(keyOf(identityOf(res))));
     const seconds = Math.max(1, Math.ceil(outcome.msBeforeNext / 1000));
     res.set({
       'RateLimit-Policy': `${perMinute};w=${WINDOW_SECONDS}`,
@@ -58,9 +54,20 @@ export function createRateLimit(pool: Pool, perMinute: number): RequestHandler {
   };
 }
 
-/** The library names its statements, which a pooler may lend to others or not have. */
-function withoutNames(pool: Pool): Pick<Pool, 'query'> {
-  const query = ({ text, values }: QueryConfig) => pool.query(text, values);
+/** The library names its statements, which behind a pooler another session may not have; and it does not say when it fails. */
+function clientOn(pool: Pool): Pick<Pool, 'query'> {
+  let warnedAt = -Infinity;
+  const query = async ({ text, values }: QueryConfig) => {
+    try {
+      return await pool.query(text, values);
+    } catch (error) {
+      if (Date.now() - warnedAt > WARN_EVERY_MS) {
+        warnedAt = Date.now();
+        log.warn({ error: (error as Error).message }, 'rate limits: this process counts for itself');
+      }
+      throw error;
+    }
+  };
   return { query } as Pick<Pool, 'query'>;
 }
 

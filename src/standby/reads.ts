@@ -1,15 +1,12 @@
-/** Who answers a query: the standby where there is one that is up to date, otherwise the primary; headers tell. */
+/** Who answers a query: the standby where there is one that is up to date, otherwise the primary; headers say which. */
 import type { Request, RequestHandler, Response } from 'express';
 import pg, { type Pool, type PoolClient } from 'pg';
-import type { WithPgClient } from 'postgraphile/@dataplan/pg';
-import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { identityOf } from '../auth.ts';
 import { sendError } from '../errors.ts';
 import type { Standby } from './standby.ts';
-import { statementLimitOf } from '../http/timeouts.ts';
+import type { WithClient } from '../database/reads.ts';
+import { statementLimitOf } from '../database/timeouts.ts';
 import { within } from '../within.ts';
-
-type With = WithPgClient<NodePostgresPgClient>;
 
 /** Asks for the primary, as after a call of one's own. */
 const ASK = 'Wallet-Read';
@@ -29,7 +26,13 @@ export const readPreference: RequestHandler = (req, res, next) => {
 };
 
 /** For the queries of one request. What the standby cannot answer, the primary is asked. */
-export function readingWith(standby: Standby, onStandby: With, onPrimary: With, req: Request, res: Response): With {
+export function readingWith(
+  standby: Standby,
+  onStandby: WithClient,
+  onPrimary: WithClient,
+  req: Request,
+  res: Response,
+): WithClient {
   const answerWithinMs = statementLimitOf(identityOf(res).role) + MARGIN_MS;
   return async (settings, callback) => {
     const stalenessMs = stalenessFor(standby, req);
@@ -40,33 +43,33 @@ export function readingWith(standby: Standby, onStandby: With, onPrimary: With, 
           seen.isConnected = true;
           return within(answerWithinMs, Promise.resolve(callback(client)));
         });
-        tellStandby(res, stalenessMs);
+        setStandby(res, stalenessMs);
         return result;
       } catch (error) {
         if (seen.isConnected && isFinal(error)) throw error;
       }
     }
-    tellPrimary(res);
+    setPrimary(res);
     return onPrimary(settings, callback);
   };
 }
 
 /** For a download. */
 export async function connectForReading(
-  standby: Standby | undefined,
+  standby: Standby,
   primary: Pool,
   req: Request,
   res: Response,
 ): Promise<PoolClient> {
-  const stalenessMs = standby && stalenessFor(standby, req);
+  const stalenessMs = stalenessFor(standby, req);
   if (stalenessMs !== undefined) {
-    const client = await standby?.historyPool.connect().catch(() => undefined);
+    const client = await standby.historyPool.connect().catch(() => undefined);
     if (client) {
-      tellStandby(res, stalenessMs);
+      setStandby(res, stalenessMs);
       return client;
     }
   }
-  if (standby) tellPrimary(res);
+  setPrimary(res);
   return primary.connect();
 }
 
@@ -75,12 +78,12 @@ function stalenessFor(standby: Standby, req: Request): number | undefined {
 }
 
 /** An answer is as old as the oldest part of it. */
-function tellStandby(res: Response, stalenessMs: number): void {
+function setStandby(res: Response, stalenessMs: number): void {
   const before = Number(res.get(STALENESS) ?? 0);
   res.set(ASK, 'standby').set(STALENESS, String(Math.max(before, stalenessMs)));
 }
 
-function tellPrimary(res: Response): void {
+function setPrimary(res: Response): void {
   if (res.get(ASK) === undefined) res.set(ASK, 'primary');
 }
 

@@ -29,7 +29,7 @@ interface Sample {
   lsn: bigint;
 }
 
-const LOOK_EVERY_MS = 200;
+const CHECK_EVERY_MS = 200;
 /** Somebody else can be asked. */
 const CONNECT_WITHIN_MS = 2_000;
 const ANSWER_WITHIN_MS = 2_000;
@@ -74,7 +74,7 @@ export class Standby {
     this.#primaryWatch = open('wallet-watch-primary', primary, 1, ANSWER_WITHIN_MS);
     for (const pool of [this.#watch, this.#primaryWatch]) pool.options.query_timeout = ANSWER_WITHIN_MS;
     this.#maxStalenessMs = maxStalenessMs;
-    this.#watching = this.#keepLooking();
+    this.#watching = this.#keepChecking();
   }
 
   /** How old what it answers now is at most; undefined where it should not be asked. */
@@ -95,21 +95,21 @@ export class Standby {
     await Promise.all([this.pool, this.historyPool, this.#watch, this.#primaryWatch].map((pool) => pool.end()));
   }
 
-  async #keepLooking(): Promise<void> {
+  async #keepChecking(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      await this.#look();
-      this.#tell();
-      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+      await this.#check();
+      this.#logChange();
+      await sleep(CHECK_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const askedAt = performance.now();
     // While the primary is away, what the standby has gets older, until it is too old.
-    const primary = await look(this.#primaryWatch).catch(() => undefined);
+    const primary = await positionOf(this.#primaryWatch).catch(() => undefined);
     let trouble: string | undefined;
-    const standby = await look(this.#watch).catch((error: unknown) => {
+    const standby = await positionOf(this.#watch).catch((error: unknown) => {
       trouble = reasonOf(error);
     });
     if (primary && standby) trouble = mismatch(primary, standby);
@@ -125,7 +125,7 @@ export class Standby {
     this.#samples = this.#samples.filter((sample) => !isReached(sample) && sample.askedAt > oldest);
   }
 
-  #tell(): void {
+  #logChange(): void {
     const { trouble } = this;
     const isUsed = trouble === undefined;
     if (isUsed === this.#isUsed || this.#stopping.signal.aborted) return;
@@ -135,7 +135,7 @@ export class Standby {
   }
 }
 
-async function look(pool: Pool): Promise<Position> {
+async function positionOf(pool: Pool): Promise<Position> {
   const { rows } = await pool.query<{ recovers: boolean; lsn: string | null; identity: string }>(LOOK);
   const [row] = rows;
   return { recovers: false, identity: '', ...row, lsn: BigInt(row?.lsn ?? 0) };

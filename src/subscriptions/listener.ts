@@ -1,9 +1,9 @@
-/** Hears the database's notifications: one connection for a process, opened with the first who waits for one. */
+/** Listens to the database's notifications: one connection for a process, opened with the first who waits for one. */
 import type { Notification, Pool, PoolClient, QueryResult } from 'pg';
-import { Bell } from './bell.ts';
+import { WakeUps } from './wake_ups.ts';
 import { within } from '../within.ts';
 
-/** Notified when nobody can tell which wallets changed: everybody is to look. */
+/** Notified when it is not known which wallets changed: every subscriber reads again. */
 const EVERY_WALLET = 'wallets';
 /** The number of a wallet's newest entry. */
 const ENTRY = /^\d{1,19}$/;
@@ -25,7 +25,7 @@ export class Listener {
   readonly #pool: Pool;
   readonly #onLost: (error: Error) => void;
   readonly #topics = new Map<string, Topic>();
-  readonly #bell = new Bell(() => this.#everybody());
+  readonly #wakeUps = new WakeUps(() => this.#everybody());
   #connection: Connection | undefined;
 
   constructor(pool: Pool, onLost: (error: Error) => void) {
@@ -40,7 +40,7 @@ export class Listener {
   async subscribe(wallet: string, writable: () => Promise<void>): Promise<AsyncIterableIterator<string>> {
     const channel = `wallet:${wallet}`;
     const signal = new Signal(wallet, writable, () => {
-      this.#bell.forget(signal);
+      this.#wakeUps.forget(signal);
       this.#leave(channel, signal);
     });
     const topic = this.#topics.get(channel) ?? this.#open(channel);
@@ -74,16 +74,16 @@ export class Listener {
 
   #send(command: string): Promise<unknown> {
     this.#connection ??= new Connection(this.#pool, {
-      onNotification: (notification) => this.#ring(notification),
+      onNotification: (notification) => this.#wake(notification),
       onLost: (connection, error) => this.#lose(connection, error),
     });
     return this.#connection.send(command);
   }
 
   /** What the poller does not write is not looked at: notifications are open to every login of the database. */
-  #ring({ channel, payload = '' }: Notification): void {
-    if (channel === EVERY_WALLET && payload === '') this.#bell.ringEverybody();
-    else if (ENTRY.test(payload)) this.#bell.ring(this.#topics.get(channel)?.signals ?? []);
+  #wake({ channel, payload = '' }: Notification): void {
+    if (channel === EVERY_WALLET && payload === '') this.#wakeUps.wakeAll();
+    else if (ENTRY.test(payload)) this.#wakeUps.wake(this.#topics.get(channel)?.signals ?? []);
   }
 
   *#everybody(): Iterable<Signal> {
@@ -98,14 +98,14 @@ export class Listener {
   }
 }
 
-/** That a wallet has changed, for one who waits; however often it does meanwhile, that is told once. */
+/** That a wallet has changed, for one who waits; however often it does meanwhile, that is one event. */
 class Signal implements AsyncIterableIterator<string> {
   readonly #wallet: string;
   readonly #writable: () => Promise<void>;
   readonly #leave: () => void;
-  #isRung = true;
+  #isChanged = true;
   #hasEnded = false;
-  #wake: () => void = () => undefined;
+  #resume: () => void = () => undefined;
 
   constructor(wallet: string, writable: () => Promise<void>, leave: () => void) {
     this.#wallet = wallet;
@@ -113,21 +113,21 @@ class Signal implements AsyncIterableIterator<string> {
     this.#leave = leave;
   }
 
-  ring(): void {
-    this.#isRung = true;
-    this.#wake();
+  wake(): void {
+    this.#isChanged = true;
+    this.#resume();
   }
 
   async next(): Promise<IteratorResult<string, undefined>> {
     await this.#writable();
-    while (!this.#isRung && !this.#hasEnded) {
+    while (!this.#isChanged && !this.#hasEnded) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#resume = resolve;
       });
       await this.#writable();
     }
     if (this.#hasEnded) return { done: true, value: undefined };
-    this.#isRung = false;
+    this.#isChanged = false;
     return { done: false, value: this.#wallet };
   }
 
@@ -135,7 +135,7 @@ class Signal implements AsyncIterableIterator<string> {
     if (!this.#hasEnded) {
       this.#hasEnded = true;
       this.#leave();
-      this.#wake();
+      this.#resume();
     }
     return Promise.resolve({ done: true, value: undefined });
   }

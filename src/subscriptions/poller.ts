@@ -1,4 +1,4 @@
-/** Tells the subscribers what was booked: postings do not, because transactions that NOTIFY commit one after the other. */
+/** Notifies subscribers of what was booked: postings do not, because transactions that NOTIFY commit one after the other. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { log } from '../observability/log.ts';
@@ -8,7 +8,7 @@ import { within } from '../within.ts';
 
 /** Logs in as wallet_worker or as a superuser. */
 export interface PollerOptions extends Address {
-  /** How many transfers of a kind were booked; of all processes, the one that polls is told. */
+  /** How many transfers of a kind were booked; called in the one process that polls. */
   onPostings?: ((kind: string, count: number) => void) | undefined;
   /** The feed was read and all concerned were notified; in the process that polls, with each round. */
   onRound?: (() => void) | undefined;
@@ -78,7 +78,7 @@ export class Poller {
       try {
         await this.#poll();
       } catch (error) {
-        this.#tell(error as Error);
+        this.#log(error as Error);
       }
       await this.#pause(RETRY_MS);
     }
@@ -99,7 +99,7 @@ export class Poller {
     }
   }
 
-  /** Each time anew from the end of the feed, which tells everybody to look: of what was missed nothing else is known. */
+  /** Each time anew from the end of the feed, which notifies everybody: of what was missed nothing else is known. */
   async #pollWhile(keeper: PoolClient): Promise<void> {
     const client = await this.#pool.connect();
     try {
@@ -121,7 +121,7 @@ export class Poller {
   }
 
   /** Once, however often it is tried again. */
-  #tell({ message }: Error): void {
+  #log({ message }: Error): void {
     if (message !== this.#lastError) log.error({ error: message }, 'poller');
     this.#lastError = message;
   }

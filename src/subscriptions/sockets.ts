@@ -11,17 +11,17 @@ import { publicError } from '../errors.ts';
 import { mayConnect } from '../http/cors.ts';
 import { refuseAllButSubscriptions } from './plugin.ts';
 import { log } from '../observability/log.ts';
-import { countClosedSocket, socketsMax, socketsOpen, subscriptionsOpen } from '../observability/metrics.ts';
 import { keepAlive } from './heartbeat.ts';
+import { countClosedSocket, socketsMax, socketsOpen, subscriptionsOpen } from './metrics.ts';
 
 export interface SocketOptions {
   serv: GrafservBase;
   identify: Identify;
-  /** Of those that have said who they are. */
+  /** Authenticated ones. */
   maxSockets: number;
   /** Of pages that may connect, besides those of the same host. */
   corsOrigins: readonly string[];
-  /** Whether a caller is told why a token was not taken. */
+  /** Whether a caller gets the reason why a token was refused. */
   tellsWhy: boolean;
 }
 
@@ -44,15 +44,15 @@ export const CLOSING = {
 const PATH = '/graphql';
 const MAX_MESSAGE_BYTES = 100_000;
 const INIT_WITHIN_MS = 3_000;
-/** Those that have not said who they are: anybody can open them. Beyond it the oldest goes, so that they shut nobody out. */
-const MAX_STRANGERS = 100;
+/** Not authenticated yet: anybody can open them. Beyond it the oldest goes, so that they shut nobody out. */
+const MAX_UNAUTHENTICATED = 100;
 const CLOSE_WITHIN_MS = 2_000;
 const PING_MS = 15_000;
 /** Of one role and subject: a service may have many processes, a player a few windows. */
 const MAX_PER_SUBJECT = 50;
 const MAX_SUBSCRIPTIONS = 50;
 /** Messages of one socket of which the answer has not gone out; a subscription counts for as long as it lasts. */
-const MAX_UNDER_WAY = 2 * MAX_SUBSCRIPTIONS;
+const MAX_UNANSWERED = 2 * MAX_SUBSCRIPTIONS;
 /** A closing has room for 123, and half a character becomes a whole one. */
 const MAX_REASON_BYTES = 120;
 /** Timers do not go further. */
@@ -60,7 +60,7 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 const peers = new WeakMap<object, Peer>();
 
-/** The other end of a websocket, once it has told who it is. */
+/** The other end of a websocket, once it has authenticated. */
 export function peerOf(socket: object): { identity: Identity; flushed: () => Promise<void> } {
   const peer = peers.get(socket);
   if (!peer?.identity) throw new Error('Websocket without an identity');
@@ -76,7 +76,7 @@ export class Sockets {
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   readonly #options: SocketOptions;
   /** In the order in which they came. */
-  readonly #strangers = new Set<Peer>();
+  readonly #unauthenticated = new Set<Peer>();
   readonly #byActor = new Map<string, number>();
   #known = 0;
   #isDraining = false;
@@ -94,7 +94,7 @@ export class Sockets {
       socketsOpen.inc();
       socket.on('close', (code, reason) => {
         this.#forget(peer);
-        tell(peer, code, started);
+        logClosed(peer, code, started);
         closed(code, String(reason)).catch((error: unknown) => publicError(error, 'websocket'));
       });
     });
@@ -153,7 +153,7 @@ export class Sockets {
       peer.end(this.#isFull ? CLOSING.busy : CLOSING.tooMany);
       return false;
     }
-    this.#strangers.delete(peer);
+    this.#unauthenticated.delete(peer);
     this.#known += 1;
     this.#byActor.set(actor, others + 1);
     peer.admit(bearer);
@@ -165,11 +165,11 @@ export class Sockets {
   }
 
   #receive(peer: Peer): void {
-    const [oldest] = this.#strangers;
-    this.#strangers.add(peer);
-    if (!oldest || this.#strangers.size <= MAX_STRANGERS) return;
-    this.#strangers.delete(oldest);
-    // Whoever does not say who it is does not answer a closing either.
+    const [oldest] = this.#unauthenticated;
+    this.#unauthenticated.add(peer);
+    if (!oldest || this.#unauthenticated.size <= MAX_UNAUTHENTICATED) return;
+    this.#unauthenticated.delete(oldest);
+    // A client that does not authenticate does not answer a closing either.
     oldest.end(CLOSING.busy);
     oldest.socket.terminate();
   }
@@ -190,7 +190,7 @@ export class Sockets {
   }
 
   #forget(peer: Peer): void {
-    this.#strangers.delete(peer);
+    this.#unauthenticated.delete(peer);
     if (!peer.identity) return;
     this.#known -= 1;
     const actor = actorOf(peer.identity);
@@ -207,7 +207,7 @@ class Peer {
   refusal: string | undefined;
   readonly request: IncomingMessage;
   readonly socket: WebSocket;
-  #underWay = 0;
+  #unanswered = 0;
   #unsent = 0;
   #onFlushed: (() => void)[] = [];
 
@@ -239,8 +239,8 @@ class Peer {
   refuse(reason: string, tellsWhy: boolean): void {
     this.refusal = reason;
     const closing = CLOSING.unauthorized;
-    const told = Buffer.from(`${closing.reason}: ${reason}`).subarray(0, MAX_REASON_BYTES).toString();
-    this.end(tellsWhy ? { ...closing, reason: told } : closing);
+    const text = Buffer.from(`${closing.reason}: ${reason}`).subarray(0, MAX_REASON_BYTES).toString();
+    this.end(tellsWhy ? { ...closing, reason: text } : closing);
   }
 
   end({ code, reason }: Closing): void {
@@ -276,11 +276,11 @@ class Peer {
     this.socket.on('message', (data: Buffer) => {
       // What came in before the end is not worth an answer.
       if (!this.isOpen) return;
-      if (this.#underWay >= MAX_UNDER_WAY) {
+      if (this.#unanswered >= MAX_UNANSWERED) {
         this.end(CLOSING.tooFast);
         return;
       }
-      this.#underWay += 1;
+      this.#unanswered += 1;
       subscriptionsOpen.inc();
       handle(data.toString())
         .catch((error: unknown) => {
@@ -288,7 +288,7 @@ class Peer {
           this.close(4500, message);
         })
         .finally(() => {
-          this.#underWay -= 1;
+          this.#unanswered -= 1;
           subscriptionsOpen.dec();
         });
     });
@@ -300,7 +300,7 @@ class Peer {
 }
 
 /** One line for each websocket, when it is over. What it subscribed to is not in it. */
-function tell({ identity, refusal }: Peer, code: number, started: number): void {
+function logClosed({ identity, refusal }: Peer, code: number, started: number): void {
   socketsOpen.dec();
   // Websockets and the protocol have a few numbers each; a client may close with one of thousands.
   countClosedSocket(code < 3000 || code in CloseCode ? code : 'other');

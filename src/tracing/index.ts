@@ -1,4 +1,4 @@
-/** OpenTelemetry, wired for this service: loaded only where traces are sent somewhere. */
+/** Sends traces to a collector, with OpenTelemetry: loaded only where OTEL_EXPORTER_OTLP_ENDPOINT is set. */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context, diag, DiagLogLevel, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -17,7 +17,11 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
 import { log } from '../observability/log.ts';
-import type { Tracing } from '../observability/spans.ts';
+
+export interface Tracing {
+  /** Sends what has not been sent. */
+  stop(): Promise<void>;
+}
 
 type EndingSpan = Parameters<NonNullable<SpanProcessor['onEnding']>>[0];
 
@@ -35,7 +39,7 @@ class DiscreetProcessor extends BatchSpanProcessor {
   }
 }
 
-export function startExporting(endpoint: URL): Tracing {
+export function startTracing(endpoint: URL): Tracing {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'wallet-service' }),
     // A caller who is traced, and does not keep this trace, decides for us too.

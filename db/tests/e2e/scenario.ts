@@ -143,7 +143,7 @@ export class Scenario {
   async #rotates(trace: Trace): Promise<void> {
     const compose = this.#compose;
     const rotate = (secret: string) =>
-      compose.run(['run', '--rm', 'secrets', 'node', 'src/commands/secrets.ts', '--rotate', secret]);
+      compose.run(['run', '--rm', 'secrets', 'node', 'ops/secrets.ts', '--rotate', secret]);
     for (const name of ['admin', 'gateway', 'worker', 'standby']) await rotate(`${name}-password`);
     await compose.exec('db', ...LOGINS);
     await rotate('jwt-secret');

@@ -7,6 +7,8 @@ import { GraphQLList, GraphQLNonNull } from 'postgraphile/graphql';
 type Condition = (entries: SQL, value: SQLRawValue) => SQL;
 type Connection = ConnectionStep<Step>;
 
+const MAX_SEQ = sql`9223372036854775807`;
+
 export const FiltersPlugin: GraphileConfig.Plugin = {
   name: 'FiltersPlugin',
   version: '1.0.0',
@@ -40,23 +42,28 @@ function applyKinds(_$wallet: PgSelectSingleStep, $connection: Connection, arg: 
   );
 }
 
-// A wallet's time never runs backwards and its numbers have no gaps: a time is a number, and the condition on it one of
-// the primary key. The wallet's id is a parameter here, not a column, so that the number is looked up once.
+// A wallet's time never runs backwards: a time is a number, and the condition on it one of the primary key. The wallet's id is a
+// parameter here, not a column, so that the number is looked up once.
 
 function applyFrom($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
   const $select = selectOf($connection);
   const walletId = $select.placeholder($wallet.get('id'));
-  addCondition($select, arg, (entries, time) => sql`${entries}.seq > ${seqBefore(walletId, time)}`);
+  addCondition($select, arg, (entries, time) => sql`${entries}.seq >= ${firstFrom(walletId, time)}`);
 }
 
 function applyTo($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
   const $select = selectOf($connection);
   const walletId = $select.placeholder($wallet.get('id'));
-  addCondition($select, arg, (entries, time) => sql`${entries}.seq <= ${seqBefore(walletId, time)}`);
+  addCondition(
+    $select,
+    arg,
+    (entries, time) => sql`${entries}.seq < coalesce(${firstFrom(walletId, time)}, ${MAX_SEQ})`,
+  );
 }
 
-function seqBefore(walletId: SQL, time: SQLRawValue): SQL {
-  return sql`ledger_private.seq_before(${walletId}, ${sql.value(time)}::timestamptz)`;
+/** The number of the first entry from then on, which is the first line of that history; null where there is none. */
+function firstFrom(walletId: SQL, time: SQLRawValue): SQL {
+  return sql`(select seq from ledger.wallet_history(${walletId}, from_time => ${sql.value(time)}::timestamptz) limit 1)`;
 }
 
 function selectOf($connection: Connection): PgSelectStep {

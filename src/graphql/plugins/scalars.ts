@@ -1,6 +1,6 @@
 /** Refuses values that PostgreSQL could not read before any SQL is sent. */
 import { GraphQLError, Kind, type GraphQLScalarLiteralParser, type ValueNode } from 'postgraphile/graphql';
-import { losesDigits } from '../../http/body.ts';
+import { isUuid, losesDigits } from '../../values.ts';
 
 type Coerce = (value: unknown) => string;
 
@@ -8,7 +8,6 @@ const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 // Whether there is such a day and hour, PostgreSQL judges; but words such as "tomorrow" would mean something else on each retry.
 const DATETIME = /^\d{4,6}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?( ?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?))?)?$/i;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 const COERCE: Readonly<Record<string, Coerce>> = {
   BigInt(value) {
@@ -40,10 +39,6 @@ export const ScalarsPlugin: GraphileConfig.Plugin = {
     },
   },
 };
-
-export function isUuid(value: unknown): value is string {
-  return typeof value === 'string' && UUID.test(value);
-}
 
 /** An integer in the document stays text: as a number it could lose digits. */
 function literalValue(node: ValueNode): unknown {

@@ -1,9 +1,24 @@
-/** Opens the GraphQL IDE with a token in its headers: a new one for each visit, because tokens expire. Development only. */
+/** The GraphQL IDE, with a token in its headers: a new one for each visit, because tokens expire. For this machine alone. */
 import 'postgraphile/grafserv';
+import type { Ide } from '../app.ts';
+import { signToken } from '../auth.ts';
+import type { AuthConfig } from '../config.ts';
+import { claimsOf, type RoleNames } from '../roles.ts';
+import { isFromHere } from './loopback.ts';
 
-export function createRuruPlugin(createToken: () => Promise<string>): GraphileConfig.Plugin {
+/** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
+export function developmentToken(auth: AuthConfig, roles: RoleNames): (() => Promise<string>) | undefined {
+  if (auth.kind !== 'secret' || !claimsOf('service', roles)) return undefined;
+  return () => signToken(auth, { role: 'service', sub: 'developer' }, roles);
+}
+
+export function createIde(createToken: () => Promise<string>): Ide {
+  return { plugin: createPlugin(createToken), mayOpen: isFromHere };
+}
+
+function createPlugin(createToken: () => Promise<string>): GraphileConfig.Plugin {
   return {
-    name: 'RuruTokenPlugin',
+    name: 'IdeTokenPlugin',
     version: '1.0.0',
     grafserv: {
       middleware: {

@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { UsageError } from '../exit.ts';
-import { command } from '../command.ts';
+import { UsageError } from '../src/exit.ts';
+import { command } from '../src/command.ts';
 
 /** Who reads what. Where a change was interrupted, what the first reader has counts. */
 const READERS: Record<string, readonly string[]> = {
@@ -50,7 +50,7 @@ async function place(folder: string, name: string, given?: string): Promise<void
   for (const [index, path] of paths.entries()) if (found[index] !== value) await write(path, value);
 }
 
-const HELP = `node src/commands/secrets.ts [--folder <folder>] [--rotate <name> | --set <name>]
+const HELP = `node ops/secrets.ts [--folder <folder>] [--rotate <name> | --set <name>]
 
 Makes the secrets of the compose file that are not there yet: ${Object.keys(READERS).join(', ')}.
 

@@ -1,0 +1,15 @@
+/** Where reads may be answered besides the primary. */
+import type { Request, Response } from 'express';
+import type { Pool, PoolClient } from 'pg';
+import type { WithPgClient } from 'postgraphile/@dataplan/pg';
+import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
+
+export type WithClient = WithPgClient<NodePostgresPgClient>;
+
+export interface Reads {
+  readonly pool: Pool;
+  /** For the queries of one request: asks `there` and, where that cannot answer, `onPrimary`. */
+  queries(there: WithClient, onPrimary: WithClient, req: Request, res: Response): WithClient;
+  /** For a download. */
+  connect(primary: Pool, req: Request, res: Response): Promise<PoolClient>;
+}

@@ -1,0 +1,85 @@
+/** How the folders of src/ use each other: a list from the top down, in which every import leads further down. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import ts from 'typescript';
+import { ROOT } from './testing.ts';
+
+/** A file in src/ itself stands for itself. What is in one row does not know each other. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['server.ts'],
+  ['commands'],
+  ['dev'],
+  ['app.ts'],
+  ['downloads', 'persisted', 'rate_limits', 'standby', 'subscriptions', 'tracing'],
+  ['graphql', 'http', 'migrate'],
+  ['graphql/plugins', 'jobs', 'auth.ts'],
+  ['errors.ts'],
+  ['database'],
+  ['observability', 'command.ts'],
+  ['exit.ts'],
+  ['config.ts'],
+  ['roles.ts', 'values.ts', 'within.ts'],
+];
+
+/** Each can be left out by deleting it and what imports its one entry. */
+const OPTIONAL = ['downloads', 'persisted', 'rate_limits', 'standby', 'subscriptions', 'tracing'];
+
+interface Import {
+  file: string;
+  target: string;
+  from: string;
+  to: string;
+}
+
+const folderOf = (path: string): string => (dirname(path) === '.' ? path : dirname(path));
+const layerOf = (folder: string): number => LAYERS.findIndex((row) => row.includes(folder));
+
+const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts') && !/(\.test\.ts|\btesting\w*\.ts)$/.test(path))
+  .sort();
+
+const imports: Import[] = files.flatMap((file) =>
+  ts
+    .preProcessFile(readFileSync(join(ROOT, 'src', file), 'utf8'), true, true)
+    .importedFiles.filter(({ fileName }) => fileName.startsWith('.'))
+    .map(({ fileName }) => {
+      const target = normalize(join(dirname(file), fileName));
+      return { file, target, from: folderOf(file), to: folderOf(target) };
+    }),
+);
+
+const inWords = ({ file, target }: Import): string => `${file} -> ${target}`;
+
+describe('the imports of src/', () => {
+  it('are found', () => {
+    expect(imports.length).toBeGreaterThan(200);
+    expect(imports.map(inWords)).toContain('server.ts -> tracing/index.ts');
+  });
+
+  it('are of folders that the list has, and the list has no others', () => {
+    expect([...new Set(files.map(folderOf))].sort()).toEqual(LAYERS.flat().sort());
+  });
+
+  it('lead down from row to row, so that no folder needs one that needs it', () => {
+    const wrong = imports.filter(({ from, to }) => from !== to && layerOf(from) >= layerOf(to));
+    expect(wrong.map(inWords)).toEqual([]);
+  });
+
+  it('of what is optional are of its one entry, from few places', () => {
+    const outside = imports.filter(({ from, to }) => OPTIONAL.includes(to) && from !== to);
+    expect(outside.filter(({ target }) => !target.endsWith('/index.ts')).map(inWords)).toEqual([]);
+    expect([...new Set(outside.map(({ file }) => file))].sort()).toEqual(['app.ts', 'dev/schema.ts', 'server.ts']);
+  });
+});
+
+describe('the SQL of src/', () => {
+  /** Migrating is the ledger's own business: it begins an epoch, and looks at what belongs to whom. */
+  const MIGRATING = 'migrate/';
+
+  it.each(files.filter((file) => !file.startsWith(MIGRATING)))(
+    'in %s names nothing that is private to the ledger',
+    (file) => {
+      expect(readFileSync(join(ROOT, 'src', file), 'utf8')).not.toMatch(/ledger_private/);
+    },
+  );
+});

@@ -1,0 +1,59 @@
+/** Subscriptions over websockets, and the poller that notifies of what was booked. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { GrafservBase } from 'postgraphile/grafserv';
+import type { Database } from '../database/database.ts';
+import type { Address } from '../database/pooler.ts';
+import { STATEMENT_TIMEOUT_MS } from '../database/timeouts.ts';
+import type { SocketContext } from '../graphql/context.ts';
+import { log } from '../observability/log.ts';
+import { Listener } from './listener.ts';
+import { countPostings, noteRound } from './metrics.ts';
+import { Poller } from './poller.ts';
+import { CLOSING, peerOf, Sockets, type SocketOptions } from './sockets.ts';
+
+export { SubscriptionsPlugins } from './plugin.ts';
+
+export interface Subscriptions {
+  /** For the operations of a websocket. */
+  context: SocketContext;
+  /** Before the first connection. */
+  serve(serv: GrafservBase): void;
+  /** For the server's `upgrade` events. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Sends all away, to come back elsewhere. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+export function createSubscriptions(database: Database, options: Omit<SocketOptions, 'serv'>): Subscriptions {
+  // Opened with the first subscription.
+  const pool = database.openPool({
+    name: 'wallet-listener',
+    size: 1,
+    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+    needsSession: true,
+  });
+  const listener = new Listener(pool, (error) => {
+    log.warn({ error: error.message }, 'subscriptions ended');
+    sockets?.closeAll(CLOSING.lost);
+  });
+  let sockets: Sockets | undefined;
+  return {
+    context: (socket) => {
+      const { identity, flushed } = peerOf(socket);
+      return { identity, walletChanges: { subscribe: (wallet) => listener.subscribe(wallet, flushed) } };
+    },
+    serve: (serv) => {
+      sockets = new Sockets({ ...options, serv, maxSockets: database.canListen ? options.maxSockets : 0 });
+    },
+    upgrade: (request, socket, head) => sockets?.upgrade(request, socket, head),
+    drain: () => sockets?.drain(),
+    close: () => listener.close(),
+  };
+}
+
+/** Of all processes one polls. `address` is the worker's. */
+export function startPoller(address: Address): Poller {
+  return new Poller({ ...address, onPostings: countPostings, onRound: noteRound });
+}
