@@ -29,7 +29,7 @@ import { badRequest } from './refusals.ts';
 interface Counts {
   /** Fields and fragments, counted as often as they are used. */
   selections: number;
-  /** Fields that have fields: what planning takes its time for, about a millisecond each. */
+  /** Fields of data that have fields: what planning takes its time for, about a millisecond each. */
   nested: number;
   /** Each can be one more call of the same mutation, a transaction of its own. */
   aliases: number;
@@ -37,15 +37,11 @@ interface Counts {
   objects: number;
 }
 
-interface Limits extends Counts {
-  /** Fields in fields. */
-  depth: number;
-}
-
 /** Room for fifty calls in one request, each with its receipt; what is more is a batch. */
-const LIMITS: Limits = { depth: 12, selections: 2000, nested: 100, aliases: 50, objects: 25_000 };
-/** Under `__schema` and `__type`, of which no plan is made. An IDE's has 15 fields in each other and a few hundred in all. */
-const INTROSPECTION_LIMITS: Limits = { ...LIMITS, depth: 20, nested: 1000 };
+const LIMITS: Readonly<Counts> = { selections: 2000, nested: 100, aliases: 50, objects: 25_000 };
+/** Fields in fields. An IDE's introspection has 15, and no plan is made of it. */
+const MAX_DEPTH = 12;
+const MAX_INTROSPECTION_DEPTH = 20;
 const INTROSPECTION = ['__schema', '__type'];
 /** What says how many objects a list has at most. */
 const SIZES = ['first', 'last', 'limit'];
@@ -56,8 +52,7 @@ const MAX_UNPAGED = 10_000;
 export const REMEMBERED_DOCUMENTS = 100;
 const REMEMBERED_PLANS = 4;
 
-const REFUSALS: Readonly<Record<keyof Limits, (most: number) => string>> = {
-  depth: (most) => `a query is at most ${most} fields deep`,
+const REFUSALS: Readonly<Record<keyof Counts, (most: number) => string>> = {
   selections: (most) => `a query has at most ${most} fields, fragments spread out`,
   nested: (most) => `a query has at most ${most} fields that have fields, fragments spread out`,
   aliases: (most) => `a query has at most ${most} aliases, fragments spread out: many calls are a batch`,
@@ -99,16 +94,9 @@ interface Lists {
   plain: Map<string, number>;
 }
 
-/** What has been counted so far: of the data, or of the introspection. */
-interface Tally {
-  limits: Limits;
-  lists: Lists;
-  counts: Counts;
-}
-
 /** Where in a query we are: how deep, how many objects this selection is made for, and the page of the list around it. */
 interface Place {
-  tally: Tally;
+  isIntrospection: boolean;
   depth: number;
   objects: number;
   page: number;
@@ -120,22 +108,26 @@ interface Place {
 function LimitsRule(context: ValidationContext): ASTVisitor {
   const schema = context.getSchema();
   const lists = listsOf(schema);
-  const introspectionLists = introspectionListsOf(schema);
 
-  /** Introspection is counted on its own, from where it begins. */
   function walkDefinition(definition: OperationDefinitionNode | FragmentDefinitionNode): void {
-    const introspection = newTally(INTROSPECTION_LIMITS, introspectionLists);
-    const tally = isOfIntrospection(definition) ? introspection : newTally(LIMITS, lists);
-    walk(definition.selectionSet, start(tally, typeOf(definition)));
+    const counts: Counts = { selections: 0, nested: 0, aliases: 0, objects: 0 };
+    const type = typeOf(definition);
+    // A fragment of an introspection has types such as __Type.
+    walk(definition.selectionSet, start(type?.name.startsWith('__') === true, type));
+
+    function count(what: keyof Counts, by = 1): void {
+      counts[what] += by;
+      if (counts[what] > LIMITS[what]) throw badRequest(REFUSALS[what](LIMITS[what]));
+    }
 
     function walk(set: SelectionSetNode, place: Place): void {
       for (const node of set.selections) {
-        count(place.tally, 'selections');
+        count('selections');
         if (node.kind === Kind.INLINE_FRAGMENT) {
           const { typeCondition } = node;
           walk(node.selectionSet, typeCondition ? { ...place, type: schema.getType(typeCondition.name.value) } : place);
         } else if (node.kind === Kind.FIELD) {
-          walkField(node, INTROSPECTION.includes(node.name.value) ? start(introspection, place.type) : place);
+          walkField(node, INTROSPECTION.includes(node.name.value) ? start(true, place.type) : place);
         } else {
           const fragment = context.getFragment(node.name.value);
           if (fragment) walk(fragment.selectionSet, { ...place, type: typeOf(fragment) });
@@ -144,16 +136,17 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
     }
 
     function walkField(field: FieldNode, place: Place): void {
-      const { tally, depth } = place;
-      if (depth > tally.limits.depth) refuse('depth', tally.limits);
-      if (field.alias) count(tally, 'aliases');
+      const { isIntrospection, depth } = place;
+      const deepest = isIntrospection ? MAX_INTROSPECTION_DEPTH : MAX_DEPTH;
+      if (depth > deepest) throw badRequest(`a query is at most ${deepest} fields deep`);
+      if (field.alias) count('aliases');
       if (!field.selectionSet) return;
-      const objects = objectsOf(field, place);
+      const objects = objectsOf(field, place, lists);
       const type = typeOfField(field, place);
-      count(tally, 'objects', objects * weightOf(field, place, type));
-      count(tally, 'nested');
-      const page = tally.lists.paged.has(nameOf(field, place)) ? pageOf(field, DEFAULT_PAGE) : 1;
-      walk(field.selectionSet, { tally, depth: depth + 1, objects, page, type });
+      count('objects', objects * weightOf(field, place, type));
+      if (!isIntrospection) count('nested');
+      const page = lists.paged.has(nameOf(field, place)) ? pageOf(field, DEFAULT_PAGE) : 1;
+      walk(field.selectionSet, { isIntrospection, depth: depth + 1, objects, page, type });
     }
 
     function typeOf(node: OperationDefinitionNode | FragmentDefinitionNode): GraphQLNamedType | undefined {
@@ -181,38 +174,20 @@ function LimitsRule(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** A fragment of an introspection has types such as __Type. */
-function isOfIntrospection(definition: OperationDefinitionNode | FragmentDefinitionNode): boolean {
-  return definition.kind === Kind.FRAGMENT_DEFINITION && definition.typeCondition.name.value.startsWith('__');
-}
-
-function newTally(limits: Limits, lists: Lists): Tally {
-  return { limits, lists, counts: { selections: 0, nested: 0, aliases: 0, objects: 0 } };
-}
-
-function start(tally: Tally, type: GraphQLNamedType | undefined): Place {
-  return { tally, depth: 1, objects: 1, page: 1, type };
+function start(isIntrospection: boolean, type: GraphQLNamedType | undefined): Place {
+  return { isIntrospection, depth: 1, objects: 1, page: 1, type };
 }
 
 function nameOf({ name }: FieldNode, { type }: Place): string {
   return `${type?.name ?? ''}.${name.value}`;
 }
 
-function count({ counts, limits }: Tally, what: keyof Counts, by = 1): void {
-  counts[what] += by;
-  if (counts[what] > limits[what]) refuse(what, limits);
-}
-
-function refuse(what: keyof Limits, limits: Limits): never {
-  throw badRequest(REFUSALS[what](limits[what]));
-}
-
 /** How many objects a field stands for, if every list fills its page. */
-function objectsOf(field: FieldNode, place: Place): number {
-  const { tally, objects: around, page } = place;
+function objectsOf(field: FieldNode, place: Place, lists: Lists): number {
+  const { objects: around, page } = place;
   const name = field.name.value;
   if (name === 'nodes' || name === 'edges') return around * page;
-  const plainSize = tally.lists.plain.get(nameOf(field, place));
+  const plainSize = lists.plain.get(nameOf(field, place));
   return around * (plainSize === undefined ? 1 : pageOf(field, plainSize));
 }
 
@@ -238,7 +213,7 @@ function sizeOf(value: ValueNode): number {
 
 function listsOf(schema: GraphQLSchema): Lists {
   const paged = new Set<string>();
-  const plain = new Map<string, number>();
+  const plain = new Map(introspectionLists(schema));
   const types = Object.values(schema.getTypeMap()).filter((type) => !isIntrospectionType(type));
   for (const parent of types.filter(isObjectType)) {
     for (const { name, args, type } of Object.values(parent.getFields())) {
@@ -256,19 +231,18 @@ function listsOf(schema: GraphQLSchema): Lists {
 }
 
 /** How long the lists of introspection are on average: one in another holds as much as there is in the schema. */
-function introspectionListsOf(schema: GraphQLSchema): Lists {
+function introspectionLists(schema: GraphQLSchema): [string, number][] {
   const types = Object.values(schema.getTypeMap());
   const fields = types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()));
   const inputs = types.filter(isInputObjectType).flatMap((type) => Object.values(type.getFields()));
-  const values = types.filter(isEnumType).flatMap((type) => type.getValues());
-  const plain = new Map([
+  const args = fields.flatMap((field) => field.args).length / fields.length;
+  return [
     ['__Schema.types', types.length],
     ['__Schema.directives', schema.getDirectives().length],
     ['__Type.fields', fields.length / types.length],
     ['__Type.inputFields', inputs.length / types.length],
-    ['__Type.enumValues', values.length / types.length],
-    ['__Field.args', fields.flatMap(({ args }) => args).length / fields.length],
-    ['__Directive.args', fields.flatMap(({ args }) => args).length / fields.length],
-  ]);
-  return { paged: new Set(), plain };
+    ['__Type.enumValues', types.filter(isEnumType).flatMap((type) => type.getValues()).length / types.length],
+    ['__Field.args', args],
+    ['__Directive.args', args],
+  ];
 }
