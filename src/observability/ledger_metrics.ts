@@ -55,7 +55,7 @@ export function registryOf(samples: Sample[]): Registry {
   const known = samples.filter(({ value }) => value !== null);
   for (const [name, family] of Map.groupBy(known, (sample) => sample.name)) {
     const labelNames = Object.keys(family[0]?.labels ?? {});
-    const options = { name: `ledger_${name}`, help: 'As the database tells it', labelNames, registers: [registry] };
+    const options = { name: `ledger_${name}`, help: 'As the database reports it', labelNames, registers: [registry] };
     const metric = name.endsWith('_total') ? new Counter(options) : new Gauge(options);
     for (const { labels, value } of family) metric.inc(labels ?? {}, value ?? 0);
   }

@@ -8,7 +8,7 @@ function logFor(everyMs: number): { retries: RetryLog; told: RetryLine[]; pass: 
     expect(ms).toBe(everyMs);
     waiting.push(work);
   };
-  const retries = new RetryLog({ everyMs, later, tell: (line) => told.push({ ...line }) });
+  const retries = new RetryLog({ everyMs, later, write: (line) => told.push({ ...line }) });
   return { retries, told, pass: () => waiting.splice(0).forEach((work) => work()) };
 }
 

@@ -5,11 +5,11 @@ export interface RetryLogOptions {
   everyMs?: number;
   /** Does it after so many milliseconds. */
   later?: (ms: number, work: () => void) => void;
-  tell?: (fields: RetryLine) => void;
+  write?: (fields: RetryLine) => void;
 }
 
 export interface RetryLine {
-  /** What the callers were told. */
+  /** What the callers got. */
   answer: string;
   /** The latest error behind it. */
   error: string;
@@ -22,14 +22,14 @@ const EVERY_MS = 10_000;
 export class RetryLog {
   readonly #everyMs: number;
   readonly #later: (ms: number, work: () => void) => void;
-  readonly #tell: (fields: RetryLine) => void;
+  readonly #write: (fields: RetryLine) => void;
   /** By answer, of which there are few: what came since its last line. */
   readonly #since = new Map<string, RetryLine>();
 
-  constructor({ everyMs = EVERY_MS, later = setTimer, tell = warn }: RetryLogOptions = {}) {
+  constructor({ everyMs = EVERY_MS, later = setTimer, write = warn }: RetryLogOptions = {}) {
     this.#everyMs = everyMs;
     this.#later = later;
-    this.#tell = tell;
+    this.#write = write;
   }
 
   note(answer: string, cause: Error): void {
@@ -39,7 +39,7 @@ export class RetryLog {
       since.error = reasonOf(cause);
       return;
     }
-    this.#tell({ answer, error: reasonOf(cause), calls: 1 });
+    this.#write({ answer, error: reasonOf(cause), calls: 1 });
     this.#begin(answer);
   }
 
@@ -49,7 +49,7 @@ export class RetryLog {
       const since = this.#since.get(answer);
       this.#since.delete(answer);
       if (!since?.calls) return;
-      this.#tell(since);
+      this.#write(since);
       this.#begin(answer);
     });
   }
