@@ -1,7 +1,7 @@
 /** Refuses a document by its size before it is parsed: what parser and rules do with it takes more than linear time and memory. */
 import 'postgraphile/grafserv';
 import { Lexer, Source, TokenKind } from 'postgraphile/graphql';
-import { badRequest } from './refusals.ts';
+import { badRequest } from '../graphql/plugins/refusals.ts';
 
 const MAX_LENGTH = 100_000;
 /** Words and signs. Fifty calls with their receipts have about three thousand, an IDE's introspection has three hundred. */

@@ -22,8 +22,8 @@ import type {
   ValidationContext,
   ValueNode,
 } from 'postgraphile/graphql';
-import { DEFAULT_PAGE, MAX_PAGE } from './paging.ts';
-import { badRequest } from './refusals.ts';
+import { DEFAULT_PAGE, MAX_PAGE } from '../graphql/plugins/paging.ts';
+import { badRequest } from '../graphql/plugins/refusals.ts';
 
 /** What a document asks for, counted with its fragments spread out, and what it asks for at most. */
 interface Counts {
