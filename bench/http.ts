@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { signToken } from '../src/auth.ts';
+import { signToken } from '../src/dev/sign_token.ts';
 import type { Load, Outcome } from './load.ts';
 import { cpuSeconds, withCpu, type Group, type Turn } from './measure.ts';
 import type { Operation } from './requests.ts';

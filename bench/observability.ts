@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { signToken } from '../src/auth.ts';
+import { signToken } from '../src/dev/sign_token.ts';
 import { fillGateway } from './fill.ts';
 import { endLoader, takeTurn } from './http.ts';
 import type { Contender, Group, Turn } from './measure.ts';

@@ -14,7 +14,8 @@ import {
   type JWTPayload,
   SignJWT,
 } from 'jose';
-import { createAuthenticator, identityOf, isRole, isSubject, signToken } from './auth.ts';
+import { createAuthenticator, identityOf, isRole, isSubject } from './auth.ts';
+import { signToken } from './dev/sign_token.ts';
 import { log } from './observability/log.ts';
 import { AUTH, createGateway, type Env, errorOf, type Gateway, linesOfLog } from './testing.ts';
 

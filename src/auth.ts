@@ -1,4 +1,4 @@
-/** Who is calling: checks the bearer token of a request, and signs tokens for development. */
+/** Who is calling: checks the bearer token of a request. */
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import {
@@ -6,17 +6,16 @@ import {
   customFetch,
   errors,
   jwtVerify,
-  SignJWT,
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { ConfigError, type AuthConfig, type JwksAuth, type SecretAuth } from './config.ts';
+import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
 import { sendPublicError } from './errors.ts';
 import { log } from './observability/log.ts';
 import { noteReason } from './observability/notes.ts';
-import { claimsOf, OWN_NAMES, PG_ROLES, roleIn, type Identity, type RoleNames } from './roles.ts';
+import { OWN_NAMES, PG_ROLES, roleIn, type Identity, type RoleNames } from './roles.ts';
 
 export { actorOf, isRole, type Identity, type Role } from './roles.ts';
 
@@ -35,7 +34,6 @@ export type Identify = (header: string | undefined) => Promise<Bearer | Refused>
 type Verify = (token: string) => Promise<JWTPayload>;
 
 const CLOCK_TOLERANCE_SECONDS = 10;
-const TOKEN_LIFETIME = '12h';
 /** So much longer than its key a token may count. */
 const REMEMBERED_MS = 30_000;
 const REMEMBERED_CHARACTERS = 5_000_000;
@@ -96,24 +94,6 @@ export function identityOf(res: Response): Identity {
 
 export function isRefused(found: Bearer | Refused): found is Refused {
   return 'reason' in found;
-}
-
-/** A token that the service accepts when it is configured alike. */
-export async function signToken(
-  { secret, issuer, audience }: SecretAuth,
-  { role, sub }: Pick<Identity, 'role' | 'sub'>,
-  roles: RoleNames = OWN_NAMES,
-): Promise<string> {
-  const claims = claimsOf(role, roles);
-  if (!claims) throw new ConfigError(`JWT_ROLE_MAP has no name for the role ${role}`);
-  const token = new SignJWT(claims)
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(sub)
-    .setIssuedAt()
-    .setExpirationTime(TOKEN_LIFETIME);
-  if (issuer !== undefined) token.setIssuer(issuer);
-  if (audience !== undefined) token.setAudience(audience);
-  return token.sign(secretKey(secret));
 }
 
 async function identifyWith(verify: Verify, roles: RoleNames, header: string | undefined): Promise<Bearer | Refused> {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, newAsset, newWallet } from '../db/tests/helpers.ts';
-import { signToken } from './auth.ts';
+import { signToken } from './dev/sign_token.ts';
 import { AUTH, type Env, Gateway } from './testing.ts';
 
 const PROCESSES = 2;

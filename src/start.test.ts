@@ -421,7 +421,7 @@ describe('the server', () => {
     const walletId = await newWallet(db, await newAsset(db), { bought: 20 });
     const holder = await db.connect();
     await holder.query('begin; select from ledger.wallets for update');
-    const { signToken } = await import('./auth.ts');
+    const { signToken } = await import('./dev/sign_token.ts');
     const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
 
     const answer = fetch(`${url}/graphql`, {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { alone, createDatabase, type Database } from '../db/tests/helpers.ts';
-import { signToken, type Role } from './auth.ts';
+import type { Role } from './auth.ts';
+import { signToken } from './dev/sign_token.ts';
 import type { SecretAuth } from './config.ts';
 
 export type Env = Record<string, string | undefined>;

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Knex } from 'knex';
 import { createDatabase } from '../../db/tests/helpers.ts';
-import { signToken } from '../../src/auth.ts';
+import { signToken } from '../../src/dev/sign_token.ts';
 import { AUTH } from '../../src/testing.ts';
 import { createApp } from './app.ts';
 import { connect } from './knex.ts';

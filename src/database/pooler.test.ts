@@ -6,7 +6,7 @@ import pg from 'pg';
 import WebSocket from 'ws';
 import { withClient } from '../../bench/databases.ts';
 import { expectSound, newAsset, newKey, newWallet, type Database } from '../../db/tests/helpers.ts';
-import { signToken } from '../auth.ts';
+import { signToken } from '../dev/sign_token.ts';
 import { AUTH, execute, Gateway, linesOfLog, type Env, type GraphqlReceipt } from '../testing.ts';
 import { createWithPgClient } from './pg_client.ts';
 import { createPool } from './pool.ts';

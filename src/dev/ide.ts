@@ -1,7 +1,7 @@
 /** The GraphQL IDE, with a token in its headers: a new one for each visit, because tokens expire. For this machine alone. */
 import 'postgraphile/grafserv';
 import type { Ide } from '../app.ts';
-import { signToken } from '../auth.ts';
+import { signToken } from './sign_token.ts';
 import type { AuthConfig } from '../config.ts';
 import { claimsOf, type RoleNames } from '../roles.ts';
 import { isFromHere } from './loopback.ts';

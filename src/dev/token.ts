@@ -1,5 +1,6 @@
 /** `npm run token -- --role service --sub shop`: prints a token for the service as it is configured here. */
-import { isRole, isSubject, signToken } from '../auth.ts';
+import { isRole, isSubject } from '../auth.ts';
+import { signToken } from './sign_token.ts';
 import { ConfigError, readCommandConfig } from '../config.ts';
 import { UsageError } from '../exit.ts';
 import { developmentSecret } from './local.ts';

@@ -304,7 +304,7 @@ describe("a gateway with the gateway's own login", () => {
       });
       try {
         const [, address = ''] = await child.prints(/^Listening on (\S+)$/m);
-        const { signToken } = await import('../auth.ts');
+        const { signToken } = await import('../dev/sign_token.ts');
         const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
         const response = await fetch(`${address}/graphql`, {
           method: 'POST',

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expectSound, newKey, refusal } from '../../db/tests/helpers.ts';
 import { AUTH, Caller, Child, execute, ROOT, type Env } from '../testing.ts';
-import { signToken } from '../auth.ts';
+import { signToken } from '../dev/sign_token.ts';
 import { type EmbeddedServer, preparePlace, startEmbedded } from '../dev/embedded.ts';
 import { migrate } from './migrate.ts';
 import { RECORD } from './migrations.ts';

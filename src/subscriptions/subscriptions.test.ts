@@ -5,7 +5,8 @@ import { SignJWT } from 'jose';
 import { createClient, type Client } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { call, newAsset, newKey, newOwner, newWallet, someAsset, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
-import { signToken, type Role } from '../auth.ts';
+import type { Role } from '../auth.ts';
+import { signToken } from '../dev/sign_token.ts';
 import { parseMetrics, valueOf } from '../observability/testing_metrics.ts';
 import { AUTH, createGateway, Gateway, type GraphqlError } from '../testing.ts';
 

@@ -10,7 +10,7 @@ import { applyCurrent } from '../../db/tests/current.ts';
 import { call, newAsset, newKey, newWallet } from '../../db/tests/helpers.ts';
 import { AnyProtocol } from '../../db/tests/prove/protocol.ts';
 import { Proxy } from '../../db/tests/prove/proxy.ts';
-import { signToken } from '../auth.ts';
+import { signToken } from '../dev/sign_token.ts';
 import { startEmbedded, type EmbeddedServer } from '../dev/embedded.ts';
 import { migrate } from '../migrate/migrate.ts';
 import { AUTH, Child } from '../testing.ts';

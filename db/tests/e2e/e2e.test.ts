@@ -1,4 +1,4 @@
-import { signToken } from '../../../src/auth.ts';
+import { signToken } from '../../../src/dev/sign_token.ts';
 import { AUTH, createGateway, execute } from '../../../src/testing.ts';
 import { expectSound, newAsset } from '../helpers.ts';
 

@@ -1,7 +1,7 @@
 /** The service as a process that may be killed, behind a proxy that stays. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signToken } from '../../../src/auth.ts';
+import { signToken } from '../../../src/dev/sign_token.ts';
 import { Child, type Env } from '../../../src/testing.ts';
 import { HttpProtocol } from './protocol.ts';
 import { Proxy, type Cut } from './proxy.ts';
