@@ -12,6 +12,7 @@ import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphql/graphile.config.ts';
 import { createCors } from './http/cors.ts';
 import { safeHeaders } from './http/headers.ts';
+import { DocumentLimitsPreset } from './document_limits/index.ts';
 import { historyRouter } from './downloads/index.ts';
 import { serveMetrics } from './observability/metrics.ts';
 import { noteErrors } from './observability/notes.ts';
@@ -80,6 +81,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     tellsWhy = false,
     roles,
     corsOrigins = [],
+    presets = [],
     rateLimitPerMinute,
     ...api
   } = options;
@@ -92,6 +94,8 @@ export async function createApp(options: AppOptions): Promise<App> {
       auditPool,
       reads,
       socketContext: subscriptions.context,
+      // A document that is named by its hash is measured too.
+      presets: [...presets, DocumentLimitsPreset],
       plugins: SubscriptionsPlugins,
       idePlugin: ide?.plugin,
       ...api,

@@ -29,45 +29,7 @@ export interface PersistedConfig {
 /** Undefined where there is none. */
 export type ReadPassword = () => string | undefined;
 
-export interface Config {
-  /** Undefined: an embedded PostgreSQL. */
-  databaseUrl: string | undefined;
-  /** The passwords of the URLs as their files have them now; undefined where they are not in a file. */
-  passwords: { database: ReadPassword | undefined; worker: ReadPassword | undefined; read: ReadPassword | undefined };
-  /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
-  workerDatabaseUrl: string | undefined;
-  /** A streaming standby for queries and downloads. Undefined: the primary answers them. */
-  readDatabaseUrl: string | undefined;
-  /** What is older, the standby is not asked for. */
-  readMaxStalenessMs: number;
-  /** Where it listens: an address or a name of this machine. Undefined: on all of its addresses. */
-  host: string | undefined;
-  port: number;
-  /** Connections for calls and downloads together. */
-  poolSize: number;
-  /** Websockets at a time. */
-  maxSockets: number;
-  /** When the worker verifies the ledger, as a crontab says it, in UTC. Undefined: never. */
-  verifyCron: string | undefined;
-  production: boolean;
-  logLevel: LogLevel;
-  /** Where traces are sent. Undefined: there are none. */
-  otlpEndpoint: URL | undefined;
-  /** How long a process that has to end still answers, so that balancers see it leave. */
-  drainGraceMs: number;
-  /** Requests of one caller, over all processes. Undefined: as many as come. */
-  rateLimitPerMinute: number | undefined;
-  /** Of pages that may call. */
-  corsOrigins: readonly string[];
-  /** How tokens name roles. */
-  roles: RoleNames;
-  /** Whether callers may read the GraphQL schema. */
-  introspection: boolean;
-  /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
-  persisted: PersistedConfig | undefined;
-  /** Undefined in development only: there the service keeps a secret of its own. */
-  auth: AuthConfig | undefined;
-}
+export type Config = ReturnType<typeof readCommandConfig>;
 
 /** A setting that cannot work. The message is one line for the person who set it. */
 export class ConfigError extends Error {
@@ -79,44 +41,60 @@ type Env = Record<string, string | undefined>;
 export const MIN_SECRET_BYTES = 32;
 
 /** For the service, which in production needs to know who signs its tokens. */
-export function readConfig(env: Env): Readonly<Config> {
+export function readConfig(env: Env): Config {
   const config = readCommandConfig(env);
   if (config.production && !config.auth) throw new ConfigError('In production, set JWT_SECRET or JWKS_URI');
   return config;
 }
 
 /** For commands: they only need a database. */
-export function readCommandConfig(env: Env): Readonly<Config> {
+export function readCommandConfig(env: Env) {
   const production = env.NODE_ENV === 'production';
   const auth = readAuth(env);
   return Object.freeze({
+    /** Undefined: an embedded PostgreSQL. */
     databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
+    /** The passwords of the URLs as their files have them now; undefined where they are not in a file. */
     passwords: Object.freeze({
       database: passwordReader(env, 'DATABASE_URL'),
       worker: passwordReader(env, 'WORKER_DATABASE_URL'),
       read: passwordReader(env, 'READ_DATABASE_URL'),
     }),
+    /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
     workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
+    /** A streaming standby for queries and downloads. Undefined: the primary answers them. */
     readDatabaseUrl: readDatabaseUrl(env, 'READ_DATABASE_URL'),
+    /** What is older, the standby is not asked for. */
     readMaxStalenessMs: readInteger(env, 'READ_MAX_STALENESS_MS', { fallback: 5_000, min: 500, max: 3_600_000 }),
+    /** Where it listens: an address or a name of this machine. Undefined: on all of its addresses. */
     host: readHost(env) ?? (production ? undefined : '127.0.0.1'),
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
-    // One connection at least for GraphQL and one for downloads.
+    /** Connections for calls and downloads together: one at least for each. */
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
+    /** Websockets at a time. */
     maxSockets: readInteger(env, 'MAX_SOCKETS', { fallback: 1000, min: 0, max: 100_000 }),
+    /** When the worker verifies the ledger, as a crontab says it, in UTC. Undefined: never. */
     verifyCron: readVerifyCron(env),
     production,
     logLevel: readLogLevel(env),
+    /** Where traces are sent. Undefined: there are none. */
     otlpEndpoint: readUrl(env, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
+    /** How long a process that has to end still answers, so that balancers see it leave. */
     drainGraceMs: readInteger(env, 'DRAIN_GRACE_MS', { fallback: 1000, min: 0, max: 60_000 }),
+    /** Requests of one caller, over all processes. Undefined: as many as come. */
     rateLimitPerMinute:
       text(env, 'RATE_LIMIT_PER_MINUTE') === undefined
         ? undefined
         : readInteger(env, 'RATE_LIMIT_PER_MINUTE', { fallback: 0, min: 1, max: 1_000_000 }),
+    /** Of pages that may call. */
     corsOrigins: readOrigins(env),
+    /** How tokens name roles. */
     roles: readRoles(env),
+    /** Whether callers may read the GraphQL schema. */
     introspection: readBoolean(env, 'GRAPHQL_INTROSPECTION', !production),
+    /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
     persisted: readPersisted(env),
+    /** Undefined in development only: there the service keeps a secret of its own. */
     auth: auth && Object.freeze(auth),
   });
 }

@@ -59,8 +59,8 @@ const REFUSALS: Readonly<Record<keyof Counts, (most: number) => string>> = {
   objects: (most) => `a query asks for at most ${most} objects: ask for smaller pages, by number and not by variable`,
 };
 
-export const LimitsPlugin: GraphileConfig.Plugin = {
-  name: 'LimitsPlugin',
+export const AnswerSizePlugin: GraphileConfig.Plugin = {
+  name: 'AnswerSizePlugin',
   version: '1.0.0',
   schema: {
     hooks: {
@@ -78,7 +78,7 @@ export const LimitsPlugin: GraphileConfig.Plugin = {
   grafserv: {
     middleware: {
       setPreset(next, { validationRules }) {
-        validationRules.push(LimitsRule);
+        validationRules.push(AnswerSizeRule);
         return next();
       },
     },
@@ -105,7 +105,7 @@ interface Place {
 }
 
 /** Comes before what other rules look at, and ends the validation: some take the square of what is counted here. */
-function LimitsRule(context: ValidationContext): ASTVisitor {
+function AnswerSizeRule(context: ValidationContext): ASTVisitor {
   const schema = context.getSchema();
   const lists = listsOf(schema);
 

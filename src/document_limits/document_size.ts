@@ -12,8 +12,8 @@ const MAX_NESTING = 200;
 const OPENING: readonly TokenKind[] = [TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L];
 const CLOSING: readonly TokenKind[] = [TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R];
 
-export const DocumentsPlugin: GraphileConfig.Plugin = {
-  name: 'DocumentsPlugin',
+export const DocumentSizePlugin: GraphileConfig.Plugin = {
+  name: 'DocumentSizePlugin',
   version: '1.0.0',
   grafserv: {
     middleware: {

@@ -5,11 +5,9 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { createContext, type Sources } from './context.ts';
 import { maskError } from '../errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
-import { DocumentsPlugin } from '../document_limits/document_size.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
-import { LimitsPlugin, REMEMBERED_DOCUMENTS } from '../document_limits/answer_size.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { NotesPlugin } from './plugins/notes.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
@@ -48,8 +46,6 @@ export function createPreset({
       PagingPlugin,
       PositionsPlugin,
       FiltersPlugin,
-      DocumentsPlugin,
-      LimitsPlugin,
       RefusalsPlugin,
       OutcomesPlugin,
       ...(introspection ? [] : [NoIntrospectionPlugin]),
@@ -80,7 +76,6 @@ export function createPreset({
       graphiql: idePlugin !== undefined,
       graphiqlOnGraphQLGET: false,
       maskError,
-      parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,
     },
   };
 }
