@@ -15,7 +15,7 @@ import { safeHeaders } from './http/headers.ts';
 import { DocumentLimitsPreset } from './document_limits/index.ts';
 import { historyRouter } from './downloads/index.ts';
 import { serveMetrics } from './observability/metrics.ts';
-import { noteErrors } from './observability/notes.ts';
+import { noteErrors } from './observability/request_facts.ts';
 import { observe, flushRequests } from './observability/observe.ts';
 import { createRateLimit } from './rate_limits/index.ts';
 import { pools } from './database/pool.ts';

@@ -14,7 +14,7 @@ import { LRUCache } from 'lru-cache';
 import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
 import { sendPublicError } from './errors.ts';
 import { log } from './observability/log.ts';
-import { noteReason } from './observability/notes.ts';
+import { noteReason } from './observability/request_facts.ts';
 import { OWN_NAMES, PG_ROLES, roleIn, type Identity, type RoleNames } from './roles.ts';
 
 export { actorOf, isRole, type Identity, type Role } from './roles.ts';

@@ -4,7 +4,7 @@ import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
 import { NoConnection } from './database/waiting_pool.ts';
 import { describeError, log } from './observability/log.ts';
-import { noteErrors } from './observability/notes.ts';
+import { noteErrors } from './observability/request_facts.ts';
 import { RetryLog } from './observability/retry_log.ts';
 import { activeTraceId } from './observability/spans.ts';
 

@@ -2,7 +2,7 @@
 import pg, { type Pool, type PoolClient } from 'pg';
 import type { PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgClient } from 'postgraphile/adaptors/pg';
-import { Flight, type Answer, type Step } from './flight.ts';
+import { Flight, type Answer, type Step } from './round_trip.ts';
 import { settingsOfEachTransaction } from './pool.ts';
 import { statementsOf, unnamed } from './statements.ts';
 import { traceStatement } from '../observability/spans.ts';

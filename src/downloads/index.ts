@@ -7,7 +7,7 @@ import type { Pool, PoolClient } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { actorOf, identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
-import { Lane, LaneFull } from '../database/lane.ts';
+import { Lane, LaneFull } from '../database/concurrency.ts';
 import { settingsOfEachTransaction } from '../database/pool.ts';
 import type { Reads } from '../database/reads.ts';
 import { isUuid } from '../values.ts';

@@ -4,7 +4,7 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { getOperationAST, OperationTypeNode, type ExecutionArgs } from 'postgraphile/graphql';
 import { identityOf } from '../auth.ts';
-import { Lane } from '../database/lane.ts';
+import { Lane } from '../database/concurrency.ts';
 import { createWithPgClient } from '../database/pg_client.ts';
 import type { Reads } from '../database/reads.ts';
 import { statementTimeoutOf } from '../database/timeouts.ts';

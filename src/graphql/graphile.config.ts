@@ -9,7 +9,7 @@ import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
 import { NamesPlugin } from './plugins/names.ts';
-import { NotesPlugin } from './plugins/notes.ts';
+import { NotesPlugin } from './plugins/request_facts.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';

@@ -5,7 +5,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { actorOf, type Identity } from '../roles.ts';
 import { log } from './log.ts';
 import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.ts';
-import { notesOf, startNotes, type Notes } from './notes.ts';
+import { notesOf, startNotes, type Notes } from './request_facts.ts';
 import { activeTraceId } from './spans.ts';
 
 /** Too short for most tokens, should a caller put one there. */

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { Lane, LaneFull } from './lane.ts';
+import { Lane, LaneFull } from './concurrency.ts';
 
 const LONG_MS = 600_000;
 

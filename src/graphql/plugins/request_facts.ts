@@ -2,7 +2,7 @@
 import 'postgraphile/grafserv';
 import { getOperationAST, Kind } from 'postgraphile/graphql';
 import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'postgraphile/graphql';
-import { noteErrors, notesOf, type Notes } from '../../observability/notes.ts';
+import { noteErrors, notesOf, type Notes } from '../../observability/request_facts.ts';
 import { nameRequest } from '../../observability/spans.ts';
 
 type Asked = Required<Pick<Notes, 'operation' | 'field'>>;
