@@ -15,7 +15,7 @@ import { safeHeaders } from './http/headers.ts';
 import { DocumentLimitsPreset } from './document_limits/index.ts';
 import { historyRouter } from './downloads/index.ts';
 import { serveMetrics } from './observability/metrics.ts';
-import { noteErrors } from './observability/request_facts.ts';
+import { addErrors } from './observability/request_facts.ts';
 import { observe, flushRequests } from './observability/observe.ts';
 import { createRateLimit } from './rate_limits/index.ts';
 import { pools } from './database/pool.ts';
@@ -208,7 +208,7 @@ const handleError: ErrorRequestHandler = (error: unknown, req, res, _next) => {
   const shown = publicError(error, `${req.method} ${req.path}`);
   // Too late to say it; a connection cut short says that the answer is not complete.
   if (res.headersSent) {
-    noteErrors(res, [shown]);
+    addErrors(res, [shown]);
     res.destroy();
     return;
   }

@@ -14,7 +14,7 @@ import { LRUCache } from 'lru-cache';
 import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
 import { sendPublicError } from './errors.ts';
 import { log } from './observability/log.ts';
-import { noteReason } from './observability/request_facts.ts';
+import { setReason } from './observability/request_facts.ts';
 import { OWN_NAMES, PG_ROLES, roleIn, type Identity, type RoleNames } from './roles.ts';
 
 export { actorOf, isRole, type Identity, type Role } from './roles.ts';
@@ -72,7 +72,7 @@ export function createAuthenticator(
   return async (req, res, next) => {
     const bearer = await identify(req.headers.authorization);
     if (isRefused(bearer)) {
-      noteReason(res, bearer.reason);
+      setReason(res, bearer.reason);
       res.set('WWW-Authenticate', 'Bearer');
       sendPublicError(res, 401, {
         message: 'Send a valid token: Authorization: Bearer …',

@@ -4,7 +4,7 @@ import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
 import { NoConnection } from './database/waiting_pool.ts';
 import { describeError, log } from './observability/log.ts';
-import { noteErrors } from './observability/request_facts.ts';
+import { addErrors } from './observability/request_facts.ts';
 import { RetryLog } from './observability/retry_log.ts';
 import { activeTraceId } from './observability/spans.ts';
 
@@ -55,7 +55,7 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   53300: UNREACHABLE,
   57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
   // The gateway's own codes. The first says in its message what there is too much of.
-  LANE_FULL: { code: 'RETRY' },
+  TOO_MANY_AT_ONCE: { code: 'RETRY' },
   CONNECTION_LOST: LOST,
   // Once the same key is answered, the standby has it.
   UNCONFIRMED: { code: 'RETRY', message: "retry: the database's standby has not confirmed it" },
@@ -146,7 +146,7 @@ export function sendError(res: Response, status: number, code: string, message: 
 }
 
 export function sendPublicError(res: Response, status: number, error: PublicError): void {
-  noteErrors(res, [error]);
+  addErrors(res, [error]);
   res.status(status).json({ errors: [error] });
 }
 

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { Lane, LaneFull } from './concurrency.ts';
+import { ConcurrencyLimit, TooManyAtOnce } from './concurrency.ts';
 
 const LONG_MS = 600_000;
 
@@ -18,11 +18,11 @@ function held(): { begun: number; work: () => Promise<number>; end: () => void }
   return one;
 }
 
-describe('a lane', () => {
+describe('a limit of concurrency', () => {
   it('lets as many in as it is wide, and the others in their order', async () => {
-    const lane = new Lane({ name: 'tests', width: 2, maxWaiting: 10, waitMs: LONG_MS });
+    const limit = new ConcurrencyLimit({ name: 'tests', max: 2, maxWaiting: 10, waitMs: LONG_MS });
     const work = Array.from({ length: 4 }, held);
-    const done = work.map((one) => lane.run(one.work));
+    const done = work.map((one) => limit.run(one.work));
     await turn();
     const begun = () => work.map((one) => one.begun);
 
@@ -34,46 +34,49 @@ describe('a lane', () => {
     work.forEach((one) => one.end());
 
     expect(await Promise.all(done)).toEqual([7, 7, 7, 7]);
-    expect(lane.isEmpty).toBe(true);
+    expect(limit.isEmpty).toBe(true);
   });
 
   it('refuses whoever comes when enough wait, and is as wide as before', async () => {
-    const lane = new Lane({ name: 'tests', width: 1, maxWaiting: 1, waitMs: LONG_MS });
+    const limit = new ConcurrencyLimit({ name: 'tests', max: 1, maxWaiting: 1, waitMs: LONG_MS });
     const [first, second] = [held(), held()];
-    const done = [lane.run(first.work), lane.run(second.work)];
+    const done = [limit.run(first.work), limit.run(second.work)];
 
-    const refused = lane.run(() => Promise.resolve(1));
-    await expect(refused).rejects.toThrow(LaneFull);
-    await expect(refused).rejects.toMatchObject({ code: 'LANE_FULL', message: 'retry: too many tests at a time' });
+    const refused = limit.run(() => Promise.resolve(1));
+    await expect(refused).rejects.toThrow(TooManyAtOnce);
+    await expect(refused).rejects.toMatchObject({
+      code: 'TOO_MANY_AT_ONCE',
+      message: 'retry: too many tests at a time',
+    });
     first.end();
     second.end();
     await Promise.all(done);
 
-    expect(await lane.run(() => Promise.resolve(1))).toBe(1);
+    expect(await limit.run(() => Promise.resolve(1))).toBe(1);
   });
 
   it('lets nobody wait for ever, and then leaves the place to others', async () => {
-    const lane = new Lane({ name: 'tests', width: 1, maxWaiting: 10, waitMs: 10 });
+    const limit = new ConcurrencyLimit({ name: 'tests', max: 1, maxWaiting: 10, waitMs: 10 });
     const first = held();
-    const done = lane.run(first.work);
+    const done = limit.run(first.work);
 
-    await expect(lane.run(() => Promise.resolve(1))).rejects.toThrow('retry: too many tests at a time');
+    await expect(limit.run(() => Promise.resolve(1))).rejects.toThrow('retry: too many tests at a time');
     first.end();
     await done;
 
-    expect(await lane.run(() => Promise.resolve(1))).toBe(1);
+    expect(await limit.run(() => Promise.resolve(1))).toBe(1);
   });
 
   it('is free again after what fails, at once or later', async () => {
-    const lane = new Lane({ name: 'tests', width: 1, maxWaiting: 0, waitMs: LONG_MS });
+    const limit = new ConcurrencyLimit({ name: 'tests', max: 1, maxWaiting: 0, waitMs: LONG_MS });
 
-    await expect(lane.run(() => Promise.reject(new Error('later')))).rejects.toThrow('later');
+    await expect(limit.run(() => Promise.reject(new Error('later')))).rejects.toThrow('later');
     await expect(
-      lane.run(() => {
+      limit.run(() => {
         throw new Error('at once');
       }),
     ).rejects.toThrow('at once');
 
-    expect(await lane.run(() => Promise.resolve(1))).toBe(1);
+    expect(await limit.run(() => Promise.resolve(1))).toBe(1);
   });
 });

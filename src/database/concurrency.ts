@@ -1,21 +1,21 @@
 /** How many at a time may do one kind of work: the others wait in turn, some of them and for some time, and are then refused. */
-export interface LaneOptions {
+export interface ConcurrencyOptions {
   /** Who is refused, in the words of the answer. */
   name: string;
   /** At a time. */
-  width: number;
+  max: number;
   /** Beyond those, so many wait. */
   maxWaiting: number;
   waitMs: number;
 }
 
 /** The same call may be sent again; errors.ts knows the code. */
-export class LaneFull extends Error {
-  override name = 'LaneFull';
-  readonly code = 'LANE_FULL';
+export class TooManyAtOnce extends Error {
+  override name = 'TooManyAtOnce';
+  readonly code = 'TOO_MANY_AT_ONCE';
 
-  constructor(lane: string) {
-    super(`retry: too many ${lane} at a time`);
+  constructor(what: string) {
+    super(`retry: too many ${what} at a time`);
   }
 }
 
@@ -24,12 +24,12 @@ interface Waiting {
   timer: NodeJS.Timeout;
 }
 
-export class Lane {
-  readonly #options: LaneOptions;
+export class ConcurrencyLimit {
+  readonly #options: ConcurrencyOptions;
   readonly #waiting = new Set<Waiting>();
   #inside = 0;
 
-  constructor(options: LaneOptions) {
+  constructor(options: ConcurrencyOptions) {
     this.#options = options;
   }
 
@@ -49,18 +49,18 @@ export class Lane {
   }
 
   #enter(): Promise<void> | undefined {
-    const { name, width, maxWaiting, waitMs } = this.#options;
-    if (this.#inside < width) {
+    const { name, max, maxWaiting, waitMs } = this.#options;
+    if (this.#inside < max) {
       this.#inside += 1;
       return undefined;
     }
-    if (this.#waiting.size >= maxWaiting) throw new LaneFull(name);
+    if (this.#waiting.size >= maxWaiting) throw new TooManyAtOnce(name);
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const waiting = {
       enter: () => resolve(undefined),
       timer: setTimeout(() => {
         this.#waiting.delete(waiting);
-        reject(new LaneFull(name));
+        reject(new TooManyAtOnce(name));
       }, waitMs),
     };
     this.#waiting.add(waiting);

@@ -2,14 +2,14 @@
 import pg, { type Pool, type PoolClient } from 'pg';
 import type { PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgClient } from 'postgraphile/adaptors/pg';
-import { Flight, type Answer, type Step } from './round_trip.ts';
+import { RoundTrip, type Answer, type Step } from './round_trip.ts';
 import { settingsOfEachTransaction } from './pool.ts';
 import { statementsOf, unnamed } from './statements.ts';
 import { traceStatement } from '../observability/spans.ts';
 
 type Settings = Record<string, string | undefined> | null;
 
-interface Loan {
+interface Handle {
   client: NodePostgresPgClient;
   /** Whether something was sent and its end is not known: nobody else may have the connection then. */
   isInDoubt: () => boolean;
@@ -18,7 +18,7 @@ interface Loan {
 /** A prepared statement is not there, or is there already, or a migration has changed what it answers. */
 const STALE = ['26000', '42P05', '0A000'];
 
-// How pg's own queries write and read values; its types do not tell.
+// How pg's own queries write and read values; its types lack it.
 const { prepareValue } = (pg as unknown as { utils: unknown }).utils as {
   prepareValue: (value: unknown) => string | Buffer | null;
 };
@@ -28,7 +28,7 @@ const parserOf = pg.types.getTypeParser as (oid: number) => (text: string) => un
 export function createWithPgClient(pool: Pool): WithPgClient<NodePostgresPgClient> {
   return async (settings, callback) => {
     const connection = await pool.connect();
-    const { client, isInDoubt } = lend(connection, settings);
+    const { client, isInDoubt } = handleOf(connection, settings);
     try {
       return await callback(client);
     } finally {
@@ -37,17 +37,17 @@ export function createWithPgClient(pool: Pool): WithPgClient<NodePostgresPgClien
   };
 }
 
-function lend(connection: PoolClient, ofRequest: Settings): Loan {
+function handleOf(connection: PoolClient, ofRequest: Settings): Handle {
   const ofTransaction = settingsOfEachTransaction(connection);
   const settings = { ...ofTransaction, ...definedOf(ofRequest) };
   const statements = statementsOf(connection);
-  const flights: Flight[] = [];
+  const sent: RoundTrip[] = [];
 
   function send(steps: Step[]): Promise<Answer> {
-    const flight = new Flight(steps, statements.takeDropped());
-    flights.push(flight);
-    connection.query(flight);
-    return flight.landed;
+    const trip = new RoundTrip(steps, statements.takeDropped());
+    sent.push(trip);
+    connection.query(trip);
+    return trip.answer;
   }
 
   /** Where the next call may meet another session, a name would have to be prepared in each, and dropped in each. */
@@ -85,7 +85,7 @@ function lend(connection: PoolClient, ofRequest: Settings): Loan {
 
   return {
     client,
-    isInDoubt: () => flights.some(({ isOver }) => !isOver) || connection.getTransactionStatus() !== 'I',
+    isInDoubt: () => sent.some(({ isOver }) => !isOver) || connection.getTransactionStatus() !== 'I',
   };
 }
 

@@ -49,7 +49,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     application_name: name,
     connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
     ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
-    // The pool waits for it before it lends the connection, which the type does not say.
+    // The pool waits for it before it hands out the connection, which the type does not say.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: (client) => prepare(client, options),
   });
@@ -85,7 +85,7 @@ export async function checkPool(pool: pg.Pool): Promise<void> {
 async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<void> {
   const { isDirect, login } = await loginOf(client);
   if (isDirect) {
-    await become(client, options);
+    await logInAs(client, options);
   } else if (login === options.login && !options.needsSession) {
     // A pooler in statement mode refuses it.
     await client.query('begin');
@@ -95,7 +95,7 @@ async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<voi
     await expectSession(client, options);
     // It may have been somebody else's: with locks, statements and settings of theirs.
     await client.query('discard all');
-    await become(client, options);
+    await logInAs(client, options);
   }
 }
 
@@ -111,7 +111,7 @@ async function expectSession(client: pg.ClientBase, options: PoolOptions): Promi
  * itself the statement changes nothing; others may not. What runs in a session that a superuser opened could make it the
  * superuser's again: hence no schema in which others may make functions.
  */
-async function become(client: pg.ClientBase, options: PoolOptions): Promise<void> {
+async function logInAs(client: pg.ClientBase, options: PoolOptions): Promise<void> {
   await client.query(`set session authorization ${options.login}; ${setAll(settingsFor(options))}`);
 }
 

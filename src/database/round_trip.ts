@@ -16,7 +16,7 @@ export interface Answer {
   rows: (string | null)[][];
 }
 
-/** Whether the transaction was committed, the call's key will tell. */
+/** Whether the transaction was committed, the call's key shows. */
 class ConnectionLost extends Error {
   override name = 'ConnectionLost';
   readonly code = 'CONNECTION_LOST';
@@ -40,12 +40,12 @@ class Unconfirmed extends Error {
 const WAITS_FOR_STANDBY = 'SyncRepWaitForLSN';
 
 /** For `client.query`. */
-export class Flight implements Submittable {
-  /** Whether the server has told that the transaction has ended, this way or that. */
+export class RoundTrip implements Submittable {
+  /** Whether the server has said that the transaction has ended, this way or that. */
   isOver = false;
   readonly #steps: Step[];
   readonly #dropped: string[];
-  readonly #landing = Promise.withResolvers<Answer>();
+  readonly #settling = Promise.withResolvers<Answer>();
   readonly #rows: (string | null)[][] = [];
   #fields: FieldDef[] | undefined;
   #isUnconfirmed = false;
@@ -57,24 +57,24 @@ export class Flight implements Submittable {
   }
 
   /** Settles when the server is ready for the next one, or as `ConnectionLost`. */
-  get landed(): Promise<Answer> {
-    return this.#landing.promise;
+  get answer(): Promise<Answer> {
+    return this.#settling.promise;
   }
 
   submit(connection: Connection): void {
-    const heed = ({ routine }: { routine?: string | undefined }) => {
+    const watch = ({ routine }: { routine?: string | undefined }) => {
       if (routine === WAITS_FOR_STANDBY) this.#isUnconfirmed = true;
     };
-    connection.on('notice', heed);
-    const heedNoMore = () => connection.off('notice', heed);
-    this.landed.then(heedNoMore, heedNoMore);
+    connection.on('notice', watch);
+    const unwatch = () => connection.off('notice', watch);
+    this.answer.then(unwatch, unwatch);
     connection.stream.cork();
     // First, as an error skips what comes after it.
     for (const name of this.#dropped) connection.close({ type: 'S', name }, true);
     for (const step of this.#steps) {
       const { name, text, isPrepared } = step.statement;
       if (!isPrepared) {
-        // An earlier flight may have prepared it and failed after that. Closing what is not there is no error.
+        // An earlier one may have prepared it and failed after that. Closing what is not there is no error.
         if (name !== '') connection.close({ type: 'S', name }, true);
         connection.parse({ name, text, types: [] }, true);
       }
@@ -102,19 +102,19 @@ export class Flight implements Submittable {
   handleReadyForQuery(): void {
     for (const { statement } of this.#steps) statement.isPrepared = true;
     this.isOver = true;
-    if (this.#isUnconfirmed) this.#landing.reject(new Unconfirmed());
-    else this.#landing.resolve({ fields: this.#fields ?? [], rows: this.#rows });
+    if (this.#isUnconfirmed) this.#settling.reject(new Unconfirmed());
+    else this.#settling.resolve({ fields: this.#fields ?? [], rows: this.#rows });
   }
 
   handleError(error: Error, connection: Connection): void {
     const lost = () => {
       connection.off('readyForQuery', refused);
-      this.#landing.reject(new ConnectionLost(error));
+      this.#settling.reject(new ConnectionLost(error));
     };
     const refused = () => {
       connection.off('end', lost);
       this.isOver = true;
-      this.#landing.reject(error);
+      this.#settling.reject(error);
     };
     if (error instanceof pg.DatabaseError) {
       // The server's own error: either it goes on, with the transaction rolled back and its locks gone, or it hangs up.

@@ -64,7 +64,7 @@ export class WaitingPool extends pg.Pool {
     );
   }
 
-  /** Whoever was told that there is none joins those who wait, once: then the pool is full. */
+  /** A caller for whom there is none joins those who wait, once: then the pool is full. */
   async #connect(): Promise<pg.PoolClient> {
     try {
       return await super.connect();

@@ -7,7 +7,7 @@ import type { Pool, PoolClient } from 'pg';
 import QueryStream from 'pg-query-stream';
 import { actorOf, identityOf, type Identity } from '../auth.ts';
 import { sendError } from '../errors.ts';
-import { Lane, LaneFull } from '../database/concurrency.ts';
+import { ConcurrencyLimit, TooManyAtOnce } from '../database/concurrency.ts';
 import { settingsOfEachTransaction } from '../database/pool.ts';
 import type { Reads } from '../database/reads.ts';
 import { isUuid } from '../values.ts';
@@ -128,7 +128,7 @@ function download(connect: Connect, turns: Turns, format: Format, minimumRate: M
     try {
       await turns.take(actorOf(identity), work);
     } catch (error) {
-      if (!(error instanceof LaneFull)) throw error;
+      if (!(error instanceof TooManyAtOnce)) throw error;
       res.set('Retry-After', RETRY_AFTER_S);
       sendError(res, 429, 'RATE_LIMITED', `rate limited: at most ${turns.most} of your downloads at a time`);
     }
@@ -153,21 +153,22 @@ function periodOf(req: Request, res: Response): Period | undefined {
 /** A caller's downloads wait for each other before they wait for a connection, which others need too. */
 class Turns {
   readonly most: number;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #limits = new Map<string, ConcurrencyLimit>();
 
   constructor(most: number) {
     this.most = most;
   }
 
   async take(actor: string, work: () => Promise<void>): Promise<void> {
-    const { most: width } = this;
-    const lane =
-      this.#lanes.get(actor) ?? new Lane({ name: 'downloads', width, maxWaiting: MAX_WAITING, waitMs: WAIT_MS });
-    this.#lanes.set(actor, lane);
+    const { most: max } = this;
+    const limit =
+      this.#limits.get(actor) ??
+      new ConcurrencyLimit({ name: 'downloads', max, maxWaiting: MAX_WAITING, waitMs: WAIT_MS });
+    this.#limits.set(actor, limit);
     try {
-      await lane.run(work);
+      await limit.run(work);
     } finally {
-      if (lane.isEmpty) this.#lanes.delete(actor);
+      if (limit.isEmpty) this.#limits.delete(actor);
     }
   }
 }

@@ -4,7 +4,7 @@ import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { getOperationAST, OperationTypeNode, type ExecutionArgs } from 'postgraphile/graphql';
 import { identityOf } from '../auth.ts';
-import { Lane } from '../database/concurrency.ts';
+import { ConcurrencyLimit } from '../database/concurrency.ts';
 import { createWithPgClient } from '../database/pg_client.ts';
 import type { Reads } from '../database/reads.ts';
 import { statementTimeoutOf } from '../database/timeouts.ts';
@@ -36,7 +36,7 @@ const MAX_WAITING_READS = 1000;
 const WAIT_MS = 30_000;
 
 export function createContext({ pool, auditPool = pool, reads, socketContext }: Sources): CreateContext {
-  const { posting, reading, telling } = lanesOf(pool);
+  const { posting, reading, events } = limitsOf(pool);
   const auditing = auditsOn(auditPool);
   const elsewhere = reads && { reading: createWithPgClient(reads.pool), auditing: auditsOn(reads.pool) };
   return ({ expressv4, ws }, args) => {
@@ -53,37 +53,37 @@ export function createContext({ pool, auditPool = pool, reads, socketContext }: 
     }
     if (!ws?.socket || !socketContext) throw new Error('Request without an identity');
     const { identity, ...more } = socketContext(ws.socket);
-    return { withPgClient: telling, pgSettings: settingsOf(identity), ...more };
+    return { withPgClient: events, pgSettings: settingsOf(identity), ...more };
   };
 }
 
 /** Reads leave a quarter of the connections to calls that post. Events, of which there may be many at once, leave most of theirs to queries. */
-function lanesOf(pool: Pool): Record<'posting' | 'reading' | 'telling', With> {
+function limitsOf(pool: Pool): Record<'posting' | 'reading' | 'events', With> {
   const quarter = Math.ceil(pool.options.max / 4);
-  const reads = new Lane({
+  const reads = new ConcurrencyLimit({
     name: 'reads',
-    width: Math.max(1, pool.options.max - quarter),
+    max: Math.max(1, pool.options.max - quarter),
     maxWaiting: MAX_WAITING_READS,
     waitMs: WAIT_MS,
   });
-  const events = new Lane({ name: 'events', width: quarter, maxWaiting: Infinity, waitMs: WAIT_MS });
+  const events = new ConcurrencyLimit({ name: 'events', max: quarter, maxWaiting: Infinity, waitMs: WAIT_MS });
   const posting = createWithPgClient(pool);
   const reading = through(reads, posting);
-  return { posting, reading, telling: through(events, reading) };
+  return { posting, reading, events: through(events, reading) };
 }
 
 function auditsOn(pool: Pool): With {
-  const audits = new Lane({
+  const audits = new ConcurrencyLimit({
     name: 'audits',
-    width: AUDITS_AT_ONCE,
+    max: AUDITS_AT_ONCE,
     maxWaiting: MAX_WAITING_AUDITS,
     waitMs: WAIT_MS,
   });
   return through(audits, createWithPgClient(pool));
 }
 
-function through(lane: Lane, withPgClient: With): With {
-  return (settings, callback) => lane.run(async () => withPgClient(settings, callback));
+function through(limit: ConcurrencyLimit, withPgClient: With): With {
+  return (settings, callback) => limit.run(async () => withPgClient(settings, callback));
 }
 
 /** The role and the claims of the token; the ledger's policies do the rest. */
@@ -96,7 +96,7 @@ function settingsOf({ role, sub, pgRole }: Identity): Record<string, string | un
   };
 }
 
-/** What a mutation's answer tells beyond its receipt is read after its commit, and has to show it. */
+/** What a mutation answers beyond its receipt is read after its commit, and has to show it. */
 function isQuery({ document, operationName }: ExecutionArgs): boolean {
   return getOperationAST(document, operationName)?.operation === OperationTypeNode.QUERY;
 }

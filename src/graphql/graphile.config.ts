@@ -9,7 +9,7 @@ import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
 import { NamesPlugin } from './plugins/names.ts';
-import { NotesPlugin } from './plugins/request_facts.ts';
+import { RequestFactsPlugin } from './plugins/request_facts.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
 import { PositionsPlugin } from './plugins/positions.ts';
@@ -37,8 +37,8 @@ export function createPreset({
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, ...presets],
     plugins: [
-      // Before all others: it is then told what they make of an answer.
-      NotesPlugin,
+      // Before all others: it then sees what they make of an answer.
+      RequestFactsPlugin,
       NamesPlugin,
       ArgumentsPlugin,
       InputsPlugin,

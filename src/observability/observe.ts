@@ -5,7 +5,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { actorOf, type Identity } from '../roles.ts';
 import { log } from './log.ts';
 import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.ts';
-import { notesOf, startNotes, type Notes } from './request_facts.ts';
+import { factsOf, startFacts, type RequestFacts } from './request_facts.ts';
 import { activeTraceId } from './spans.ts';
 
 /** Too short for most tokens, should a caller put one there. */
@@ -33,7 +33,7 @@ interface Concluded {
   line: Record<string, unknown>;
 }
 
-const NOTHING: Notes = { codes: [], errorIds: [] };
+const NOTHING: RequestFacts = { codes: [], errorIds: [] };
 const concluded: Concluded[] = [];
 let flushing: NodeJS.Timeout | undefined;
 // Before the log writes what it still has.
@@ -43,7 +43,7 @@ export const observe: RequestHandler = (req, res, next) => {
   const asked = req.headers['x-request-id'];
   const id = typeof asked === 'string' && REQUEST_ID.test(asked) ? asked : randomUUID();
   res.setHeader('X-Request-Id', id);
-  startNotes(res);
+  startFacts(res);
   res.locals.watched = {
     id,
     traceId: activeTraceId() ?? traceIdOf(req.headers.traceparent),
@@ -67,7 +67,7 @@ function conclude(this: unknown): void {
   const path = pathOf(req);
   const route = routeOf(req, path);
   const { id, traceId, started, socket, bytesBefore } = res.locals.watched as Watched;
-  const { operation, field, codes, errorIds, reason } = notesOf(res) ?? NOTHING;
+  const { operation, field, codes, errorIds, reason } = factsOf(res) ?? NOTHING;
   const seconds = (performance.now() - started) / 1000;
   const distinct = codes.length > 1 ? [...new Set(codes)] : codes;
   const outcome = distinct.length > 0 ? distinct.join(',') : res.writableFinished ? 'ok' : 'aborted';

@@ -1,12 +1,12 @@
 /** What is found out about a request while it is answered: for its log line, and for its metrics. */
 import type { Response } from 'express';
 
-export interface Notes {
+export interface RequestFacts {
   /** As the caller named it, or the fields it asks for. */
   operation?: string;
   /** The field it asks for: a name of ours, of which there are few. */
   field?: string;
-  /** Of the errors that the caller was told. */
+  /** Of the errors in the answer. */
   codes: string[];
   /** Under which what happened is logged. */
   errorIds: string[];
@@ -14,29 +14,29 @@ export interface Notes {
   reason?: string;
 }
 
-interface Told {
+interface AnsweredError {
   extensions?: { code?: unknown; id?: unknown };
 }
 
 /** Undefined for requests that nobody observes, such as those that ask how the service is. */
-export function notesOf(res: Response): Notes | undefined {
-  return res.locals.notes as Notes | undefined;
+export function factsOf(res: Response): RequestFacts | undefined {
+  return res.locals.facts as RequestFacts | undefined;
 }
 
-export function startNotes(res: Response): void {
-  res.locals.notes = { codes: [], errorIds: [] } satisfies Notes;
+export function startFacts(res: Response): void {
+  res.locals.facts = { codes: [], errorIds: [] } satisfies RequestFacts;
 }
 
-export function noteReason(res: Response, reason: string): void {
-  const notes = notesOf(res);
-  if (notes) notes.reason = reason;
+export function setReason(res: Response, reason: string): void {
+  const facts = factsOf(res);
+  if (facts) facts.reason = reason;
 }
 
-export function noteErrors(res: Response, told: readonly Told[]): void {
-  const notes = notesOf(res);
-  if (!notes) return;
-  for (const { extensions } of told) {
-    if (typeof extensions?.code === 'string') notes.codes.push(extensions.code);
-    if (typeof extensions?.id === 'string') notes.errorIds.push(extensions.id);
+export function addErrors(res: Response, errors: readonly AnsweredError[]): void {
+  const facts = factsOf(res);
+  if (!facts) return;
+  for (const { extensions } of errors) {
+    if (typeof extensions?.code === 'string') facts.codes.push(extensions.code);
+    if (typeof extensions?.id === 'string') facts.errorIds.push(extensions.id);
   }
 }

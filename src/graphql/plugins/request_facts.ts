@@ -1,23 +1,23 @@
-/** Notes what a GraphQL request asks for and which errors it is told, where both are at hand: nothing is parsed for it. */
+/** Records what a GraphQL request asks for and which errors it gets, where both are at hand: nothing is parsed for it. */
 import 'postgraphile/grafserv';
 import { getOperationAST, Kind } from 'postgraphile/graphql';
 import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'postgraphile/graphql';
-import { noteErrors, notesOf, type Notes } from '../../observability/request_facts.ts';
+import { addErrors, factsOf, type RequestFacts } from '../../observability/request_facts.ts';
 import { nameRequest } from '../../observability/spans.ts';
 
-type Asked = Required<Pick<Notes, 'operation' | 'field'>>;
+type Asked = Required<Pick<RequestFacts, 'operation' | 'field'>>;
 
 const MAX_NAME = 60;
 
-export const NotesPlugin: GraphileConfig.Plugin = {
-  name: 'NotesPlugin',
+export const RequestFactsPlugin: GraphileConfig.Plugin = {
+  name: 'RequestFactsPlugin',
   version: '1.0.0',
   grafserv: {
     middleware: {
       async processRequest(next, { requestDigest }) {
         const result = await next();
         const res = requestDigest.requestContext.expressv4?.res;
-        if (res && result?.type === 'json' && isErroneous(result.json)) noteErrors(res, result.json.errors);
+        if (res && result?.type === 'json' && isErroneous(result.json)) addErrors(res, result.json.errors);
         return result;
       },
     },
@@ -26,11 +26,11 @@ export const NotesPlugin: GraphileConfig.Plugin = {
     middleware: {
       execute(next, { args: { document, operationName, requestContext } }) {
         const res = requestContext?.expressv4?.res;
-        const notes = res && notesOf(res);
-        const operation = notes && getOperationAST(document, operationName);
+        const facts = res && factsOf(res);
+        const operation = facts && getOperationAST(document, operationName);
         if (operation) {
           const asked = askedBy(operation, document);
-          Object.assign(notes, asked);
+          Object.assign(facts, asked);
           nameRequest(`POST /graphql ${asked.field}`);
         }
         return next();
@@ -40,7 +40,7 @@ export const NotesPlugin: GraphileConfig.Plugin = {
 };
 
 interface Erroneous {
-  errors: Parameters<typeof noteErrors>[1];
+  errors: Parameters<typeof addErrors>[1];
 }
 
 function isErroneous(answer: unknown): answer is Erroneous {
