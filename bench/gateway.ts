@@ -17,7 +17,7 @@ const config = readConfig(process.env);
 if (!config.auth) throw new Error('JWT_SECRET is not set');
 configureLog(config);
 const { database } = await openConfigured(config);
-const { app } = await createApp({ database, auth: config.auth, observed: false });
+const { app } = await createApp({ config, database, auth: config.auth, observed: false });
 const service = express();
 const observedPorts = new Set<number>();
 service.use((req, res, next) => {

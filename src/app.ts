@@ -6,7 +6,7 @@ import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
 import { BodyError, jsonBody } from './http/body.ts';
-import { ConfigError, type AuthConfig } from './config.ts';
+import { ConfigError, type AuthConfig, type Config } from './config.ts';
 import type { Database } from './database/database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphql/graphile.config.ts';
@@ -21,32 +21,22 @@ import { createRateLimit } from './rate_limits/index.ts';
 import { pools } from './database/pool.ts';
 import type { Reads } from './database/reads.ts';
 import { createReadiness } from './http/readiness.ts';
-import type { RoleNames } from './roles.ts';
 import { readPreference } from './standby/index.ts';
 import { createSubscriptions, SubscriptionsPlugins } from './subscriptions/index.ts';
 import { answerInTime } from './http/timeouts.ts';
 
 export interface AppOptions {
+  config: Config;
   database: Database;
   auth: AuthConfig;
   /** For queries and downloads, besides the database's own pools. */
   reads?: Reads | undefined;
-  /** None unless said. */
-  maxSockets?: number;
   /** With it, there is an IDE at `/`. */
   ide?: Ide | undefined;
-  /** Whether requests are logged and counted. Only what measures the price of that does without. */
-  observed?: boolean;
-  /** Whether a caller gets the reason why a token was refused. */
-  tellsWhy?: boolean;
-  /** How tokens name roles; as ours do unless said. */
-  roles?: RoleNames;
-  /** Of pages that may call; none unless said. */
-  corsOrigins?: readonly string[];
-  introspection?: boolean;
   /** What is optional in GraphQL. */
   presets?: readonly GraphileConfig.Preset[];
-  rateLimitPerMinute?: number | undefined;
+  /** Whether requests are logged and counted. Only what measures the price of that does without. */
+  observed?: boolean;
 }
 
 export interface Ide {
@@ -71,34 +61,24 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const {
-    database,
-    auth,
-    reads,
-    maxSockets = 0,
-    ide,
-    observed = true,
-    tellsWhy = false,
-    roles,
-    corsOrigins = [],
-    presets = [],
-    rateLimitPerMinute,
-    ...api
-  } = options;
+  const { config, database, auth, reads, ide, presets = [], observed = true } = options;
+  const { corsOrigins, introspection, maxSockets, rateLimitPerMinute } = config;
   const { pool, auditPool } = database;
-  const identify = createIdentify(auth, roles);
+  // A caller gets the reason why a token was refused in development only.
+  const tellsWhy = !config.production;
+  const identify = createIdentify(auth, config.roles);
   const subscriptions = createSubscriptions(database, { identify, maxSockets, corsOrigins, tellsWhy });
   const pgl = postgraphile(
     createPreset({
       pool,
       auditPool,
       reads,
+      introspection,
       socketContext: subscriptions.context,
       // A document that is named by its hash is measured too.
       presets: [...presets, DocumentLimitsPreset],
       plugins: SubscriptionsPlugins,
       idePlugin: ide?.plugin,
-      ...api,
     }),
   );
   await schemaOf(pgl);

@@ -14,6 +14,18 @@ describe('an error of the connection is RETRY', () => {
     },
   );
 
+  it.each(['TOO_MANY_AT_ONCE', 'CONNECTION_LOST', 'UNCONFIRMED', 'KEYS_UNREADABLE'])(
+    "and one of the gateway's own too, by its code %s and whatever its words",
+    (code) => {
+      expect(publicError(Object.assign(new Error('any words'), { code })).extensions).toEqual({ code: 'RETRY' });
+    },
+  );
+
+  it('and one of our own is not known by words without a code', () => {
+    for (const words of ['Not confirmed by the standby', 'The keys at JWKS_URI cannot be read', 'no answer in time'])
+      expect(publicError(new Error(words)).extensions).toMatchObject({ code: 'INTERNAL' });
+  });
+
   it('where nobody listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

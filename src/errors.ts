@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
 import { NoConnection } from './database/waiting_pool.ts';
+import { isNetworkCode } from './exit.ts';
 import { describeError, log } from './observability/log.ts';
 import { addErrors } from './observability/request_facts.ts';
 import { RetryLog } from './observability/retry_log.ts';
@@ -63,15 +64,6 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
     code: 'RETRY',
     message: "retry: the token cannot be checked, its issuer's keys cannot be read",
   },
-  // Not PostgreSQL's but the operating system's, for a connection that did not come about.
-  ECONNREFUSED: UNREACHABLE,
-  ECONNRESET: UNREACHABLE,
-  EPIPE: UNREACHABLE,
-  ETIMEDOUT: UNREACHABLE,
-  EHOSTUNREACH: UNREACHABLE,
-  ENETUNREACH: UNREACHABLE,
-  ENOTFOUND: UNREACHABLE,
-  EAI_AGAIN: UNREACHABLE,
 };
 
 /** Errors of pg and Grafast that have no code, known by their text. */
@@ -133,11 +125,12 @@ export function nameOfCode(sqlstate: string): string {
 }
 
 function knownOf(error: DatabaseError): { code: string; message?: string } | undefined {
-  const { code: sqlstate, message } = error;
+  const { code, message } = error;
   const byText = KNOWN_TEXTS.find(({ text }) => text.test(message));
   // Whatever the reason, it is not about the call.
   if (error instanceof NoConnection) return byText ?? UNREACHABLE;
-  return typeof sqlstate === 'string' && Object.hasOwn(KNOWN, sqlstate) ? KNOWN[sqlstate] : byText;
+  if (typeof code !== 'string') return byText;
+  return isNetworkCode(code) ? UNREACHABLE : Object.hasOwn(KNOWN, code) ? KNOWN[code] : byText;
 }
 
 /** Answers a request outside GraphQL in the shape that GraphQL answers have. */

@@ -32,7 +32,11 @@ export function isUnreachable(error: unknown): boolean {
   if (error instanceof UnreachableError) return true;
   const { code } = error as { code?: unknown };
   if (typeof code !== 'string') return false;
-  return error instanceof pg.DatabaseError ? AWAY.test(code) : NETWORK.test(code);
+  return error instanceof pg.DatabaseError ? AWAY.test(code) : isNetworkCode(code);
+}
+
+export function isNetworkCode(code: string): boolean {
+  return NETWORK.test(code);
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -68,22 +68,11 @@ async function start(): Promise<Gateway> {
   const presets = config.persisted ? [await createPersistedPreset(config.persisted)] : [];
   const opened = await openConfigured(config);
   const { database } = opened;
-  const standby = openStandby(config, database);
   try {
+    const standby = openStandby(config, database);
     const createToken = config.production ? undefined : developmentToken(auth, config.roles);
-    const app = await createApp({
-      database,
-      auth,
-      maxSockets: config.maxSockets,
-      reads: standby,
-      ide: createToken && createIde(createToken),
-      tellsWhy: !config.production,
-      roles: config.roles,
-      corsOrigins: config.corsOrigins,
-      rateLimitPerMinute: config.rateLimitPerMinute,
-      introspection: config.introspection,
-      presets,
-    });
+    const ide = createToken && createIde(createToken);
+    const app = await createApp({ config, database, auth, reads: standby, ide, presets });
     const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
     const port = await listen(http.server, config.host, config.port);
     const url = `http://${shownHost(config.host)}:${port}`;
@@ -96,7 +85,6 @@ async function start(): Promise<Gateway> {
     const more = [async () => tracing?.stop(), async () => standby?.close()];
     return { http, app, opened, worker, more, drainGraceMs: config.drainGraceMs };
   } catch (error) {
-    await standby?.close();
     await opened.close();
     throw error;
   }
