@@ -10,7 +10,7 @@ import { ConfigError, type AuthConfig, type Config } from './config.ts';
 import type { Database } from './database/database.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphql/graphile.config.ts';
-import { createCors } from './http/cors.ts';
+import { createCors } from './cors/index.ts';
 import { safeHeaders } from './http/headers.ts';
 import { DocumentLimitsPreset } from './document_limits/index.ts';
 import { historyRouter } from './downloads/index.ts';

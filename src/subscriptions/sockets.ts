@@ -8,7 +8,7 @@ import { GraphQLError, type ExecutionArgs } from 'postgraphile/graphql';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { actorOf, isRefused, type Bearer, type Identify, type Identity } from '../auth.ts';
 import { publicError } from '../errors.ts';
-import { mayConnect } from '../http/cors.ts';
+import { mayConnect } from '../cors/index.ts';
 import { refuseAllButSubscriptions } from './plugin.ts';
 import { log } from '../observability/log.ts';
 import { keepAlive } from './heartbeat.ts';
