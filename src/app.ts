@@ -5,25 +5,25 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler, t
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
-import { BodyError, jsonBody } from './http/body.ts';
 import { ConfigError, type AuthConfig, type Config } from './config.ts';
+import { createCors, mayConnect } from './cors/index.ts';
 import type { Database } from './database/database.ts';
-import { publicError, sendError, sendPublicError } from './errors.ts';
-import { createPreset } from './graphql/graphile.config.ts';
-import { createCors } from './cors/index.ts';
-import { safeHeaders } from './http/headers.ts';
-import { DocumentLimitsPreset } from './document_limits/index.ts';
-import { historyRouter } from './downloads/index.ts';
-import { serveMetrics } from './observability/metrics.ts';
-import { addErrors } from './observability/request_facts.ts';
-import { observe, flushRequests } from './observability/observe.ts';
-import { createRateLimit } from './rate_limits/index.ts';
 import { pools } from './database/pool.ts';
 import type { Reads } from './database/reads.ts';
+import { DocumentLimitsPreset } from './document_limits/index.ts';
+import { historyRouter } from './downloads/index.ts';
+import { publicError, sendError, sendPublicError } from './errors.ts';
+import { createPreset } from './graphql/graphile.config.ts';
+import { BodyError, jsonBody } from './http/body.ts';
+import { safeHeaders } from './http/headers.ts';
 import { createReadiness } from './http/readiness.ts';
+import { answerInTime } from './http/timeouts.ts';
+import { serveMetrics } from './observability/metrics.ts';
+import { observe, flushRequests } from './observability/observe.ts';
+import { addErrors } from './observability/request_facts.ts';
+import { createRateLimit } from './rate_limits/index.ts';
 import { readPreference } from './standby/index.ts';
 import { createSubscriptions, SubscriptionsPlugins } from './subscriptions/index.ts';
-import { answerInTime } from './http/timeouts.ts';
 
 export interface AppOptions {
   config: Config;
@@ -67,7 +67,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   // A caller gets the reason why a token was refused in development only.
   const tellsWhy = !config.production;
   const identify = createIdentify(auth, config.roles);
-  const subscriptions = createSubscriptions(database, { identify, maxSockets, corsOrigins, tellsWhy });
+  const subscriptions = createSubscriptions(database, {
+    identify,
+    maxSockets,
+    mayConnect: (request) => mayConnect(request, corsOrigins),
+    tellsWhy,
+  });
   const pgl = postgraphile(
     createPreset({
       pool,

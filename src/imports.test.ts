@@ -10,7 +10,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['commands'],
   ['dev'],
   ['app.ts'],
-  ['document_limits', 'downloads', 'persisted', 'rate_limits', 'standby', 'subscriptions', 'tracing'],
+  ['cors', 'document_limits', 'downloads', 'persisted', 'rate_limits', 'standby', 'subscriptions', 'tracing'],
   ['graphql', 'http', 'migrate'],
   ['graphql/plugins', 'jobs', 'auth.ts'],
   ['errors.ts'],
@@ -22,7 +22,16 @@ const LAYERS: readonly (readonly string[])[] = [
 ];
 
 /** Each can be left out by deleting it and what imports its one entry. */
-const OPTIONAL = ['document_limits', 'downloads', 'persisted', 'rate_limits', 'standby', 'subscriptions', 'tracing'];
+const OPTIONAL = [
+  'cors',
+  'document_limits',
+  'downloads',
+  'persisted',
+  'rate_limits',
+  'standby',
+  'subscriptions',
+  'tracing',
+];
 
 interface Import {
   file: string;

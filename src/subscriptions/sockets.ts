@@ -8,7 +8,6 @@ import { GraphQLError, type ExecutionArgs } from 'postgraphile/graphql';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { actorOf, isRefused, type Bearer, type Identify, type Identity } from '../auth.ts';
 import { publicError } from '../errors.ts';
-import { mayConnect } from '../cors/index.ts';
 import { refuseAllButSubscriptions } from './plugin.ts';
 import { log } from '../observability/log.ts';
 import { keepAlive } from './heartbeat.ts';
@@ -19,8 +18,8 @@ export interface SocketOptions {
   identify: Identify;
   /** Authenticated ones. */
   maxSockets: number;
-  /** Of pages that may connect, besides those of the same host. */
-  corsOrigins: readonly string[];
+  /** Whether the page that asks may connect, if it is one. */
+  mayConnect: (request: IncomingMessage) => boolean;
   /** Whether a caller gets the reason why a token was refused. */
   tellsWhy: boolean;
 }
@@ -106,7 +105,7 @@ export class Sockets {
     else if (this.#isDraining || this.#isFull) {
       countClosedSocket('refused');
       refuseUpgrade(socket, '503 Service Unavailable');
-    } else if (!mayConnect(request, this.#options.corsOrigins)) {
+    } else if (!this.#options.mayConnect(request)) {
       countClosedSocket('refused');
       refuseUpgrade(socket, '403 Forbidden');
     } else {
