@@ -1,7 +1,7 @@
 /** The session in which a command proves the ledger, however long that takes. */
 import type pg from 'pg';
 import { readCommandConfig } from '../config.ts';
-import { withSession } from '../database/session.ts';
+import { withSession } from '../migrate/session.ts';
 import { withDatabaseUrl } from '../dev/local.ts';
 
 /** An administrator and the worker may write down what they did, but not on a standby. The gateway's login only looks. */

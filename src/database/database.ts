@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
 import { checkPool, createPool, unusable, type PoolOptions } from './pool.ts';
-import { withSession } from './session.ts';
+import { withSession } from '../migrate/session.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
 import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { oneLine } from '../exit.ts';
-import { withSession } from '../database/session.ts';
+import { withSession } from '../migrate/session.ts';
 
 const SEED_FILE = new URL('../../db/seed.sql', import.meta.url);
 

@@ -1,6 +1,6 @@
 /** A database that was restored into another cluster begins a new epoch of its feed there. */
 import type pg from 'pg';
-import { withSession } from '../database/session.ts';
+import { withSession } from './session.ts';
 
 /** To be called after migrating. `url` logs in as an administrator. Costs nothing where the cluster is the same. */
 export async function beginEpoch(url: string): Promise<void> {

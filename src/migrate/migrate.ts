@@ -7,7 +7,7 @@ import { inTurns, LOCK_TIMEOUT_MS, pidOf, type Turns } from './locks.ts';
 import { inTransaction, pendingOf, readMigrations, RECORD, runMigration } from './migrations.ts';
 import { checkDatabase } from './preflight.ts';
 import { setRightsIn } from './rights.ts';
-import { withSession } from '../database/session.ts';
+import { withSession } from './session.ts';
 import { installQueue } from './queue.ts';
 
 export interface MigrateOptions {

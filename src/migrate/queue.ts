@@ -1,7 +1,7 @@
 /** Makes the schema in which the worker's jobs wait, and brings it up to date. */
 import { runMigrations } from 'graphile-worker';
 import pg from 'pg';
-import { prepareSession } from '../database/session.ts';
+import { prepareSession } from './session.ts';
 import { QUEUE_SCHEMA, queueLogger } from '../jobs/queue.ts';
 import { LOCK_TIMEOUT_MS, pidOf } from './locks.ts';
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { log } from '../observability/log.ts';
-import { withSession } from '../database/session.ts';
+import { withSession } from './session.ts';
 
 const RIGHTS_FILE = new URL('../../db/database_rights.sql', import.meta.url);
 

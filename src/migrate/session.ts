@@ -1,8 +1,8 @@
 /** Sessions of whoever administers or proves a database: nothing of the login's own settings, and no object of a stranger, has a part in them. */
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
-import { unusable } from './pool.ts';
-import { OUR_SETTINGS, setAll } from './settings.ts';
+import { unusable } from '../database/pool.ts';
+import { OUR_SETTINGS, setAll } from '../database/settings.ts';
 
 const CONNECT_WITHIN_MS = 10_000;
 const OLDEST = 180_000;
