@@ -134,11 +134,6 @@ function checkDatabaseUrl(name: string, value: string): void {
   );
 }
 
-/** Removes what libpq and pg would read: these variables are meant for another server than the embedded one. */
-export function forgetLibpqVariables(env: Env): void {
-  for (const name of Object.keys(env)) if (/^PG[A-Z]/.test(name)) Reflect.deleteProperty(env, name);
-}
-
 /** For connections that are opened later: by then the file may have another password, or a URL with another one. */
 function passwordReader(env: Env, name: string): ReadPassword | undefined {
   const [urlFile, passwordFile] = [`${name}_FILE`, `${name.replace(/URL$/, 'PASSWORD')}_FILE`].map((file) =>

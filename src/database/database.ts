@@ -2,7 +2,6 @@
 import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
 import { checkPool, createPool, unusable, type PoolOptions } from './pool.ts';
-import { withSession } from '../migrate/session.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
 import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
@@ -25,20 +24,25 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** What a login other than the gateway's own can do there. */
+export interface Administration {
+  migrate(url: string): Promise<void>;
+  mayMigrate(url: string): Promise<boolean>;
+}
+
 type MorePoolOptions = Omit<PoolOptions, keyof Address | 'login' | 'setting'>;
 
 const LOGIN = 'wallet_gateway';
 const AUDIT_CONNECTIONS = 2;
 const METRICS_WITHIN_MS = 2_000;
 
-/** `prepare` is for an administrator's login, not for the gateway's own: it migrates. */
 export async function openDatabase(
   config: Config & { databaseUrl: string },
-  prepare: (url: string) => Promise<void>,
+  administration: Administration,
 ): Promise<Database> {
   const primary = { url: config.databaseUrl, password: config.passwords.database };
-  const { isSuperuser, mode } = await inspect(primary);
-  if (isSuperuser) await prepare(primary.url);
+  const { isSuperuser, mode } = await inspect(primary, administration);
+  if (isSuperuser) await administration.migrate(primary.url);
   const worker = await workerOf(config, isSuperuser ? primary : undefined);
   // The worker's session is kept.
   const forSessions = keepsSession(mode) ? undefined : worker;
@@ -84,28 +88,19 @@ export async function openDatabase(
 }
 
 /** Only a superuser's connections can become the gateway's and the worker's; any other login has to be the gateway's own. */
-async function inspect(address: Address): Promise<Awaited<ReturnType<typeof inspectSession>>> {
+async function inspect(
+  address: Address,
+  administration: Administration,
+): Promise<Awaited<ReturnType<typeof inspectSession>>> {
   const session = await inspectSession(address).catch((error: unknown) => {
     throw unusable(error);
   });
   // Calls do without a session, but not without a login of their own.
   if (session.login !== LOGIN || session.mode === 'statement') requireSession(session.mode, 'DATABASE_URL', LOGIN);
-  if (session.login !== LOGIN && !session.isSuperuser) throw await refusalOf(session.login, address.url);
-  return session;
-}
-
-const MAY_MIGRATE = `
-select rolcreaterole or exists (
-    select from pg_auth_members where member = l.oid and roleid = to_regrole('wallet_owner')) as "mayMigrate"
-from pg_roles l where rolname = session_user`;
-
-async function refusalOf(login: string, url: string): Promise<ConfigError> {
-  const { rows } = await withSession(url, 'wallet-start', (client) =>
-    client.query<{ mayMigrate: boolean }>(MAY_MIGRATE),
-  );
-  return new ConfigError(
-    rows[0]?.mayMigrate === true
-      ? `DATABASE_URL logs in as ${login}, which may migrate but not serve: run npm run migrate with it, give wallet_gateway a password, and start with wallet_gateway's own URL`
+  if (session.login === LOGIN || session.isSuperuser) return session;
+  throw new ConfigError(
+    (await administration.mayMigrate(address.url))
+      ? `DATABASE_URL logs in as ${session.login}, which may migrate but not serve: run npm run migrate with it, give wallet_gateway a password, and start with wallet_gateway's own URL`
       : 'DATABASE_URL must log in as wallet_gateway or as a superuser',
   );
 }

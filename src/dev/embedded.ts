@@ -11,7 +11,6 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { forgetLibpqVariables } from '../config.ts';
 
 export interface EmbeddedServer {
   url: string;
@@ -89,6 +88,11 @@ export async function startEmbedded({
 }
 
 // --- Where things are and whom they belong to ---
+
+/** Removes what libpq and pg would read: these variables are meant for another server than the embedded one. */
+function forgetLibpqVariables(env: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(env)) if (/^PG[A-Z]/.test(name)) Reflect.deleteProperty(env, name);
+}
 
 /** PostgreSQL refuses to run as root, so root gives data and binaries to another account. */
 export function preparePlace(dataDir: string): Place {

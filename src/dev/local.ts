@@ -6,7 +6,7 @@ import { ConfigError, MIN_SECRET_BYTES, type AuthConfig, type Config } from '../
 import { openDatabase, type Database } from '../database/database.ts';
 import { inspectSession, requireSession } from '../database/pooler.ts';
 import { oneLine, UnreachableError } from '../exit.ts';
-import { migrate } from '../migrate/migrate.ts';
+import { mayMigrate, migrate } from '../migrate/migrate.ts';
 import { seed } from './demo.ts';
 import type { EmbeddedServer } from './embedded.ts';
 
@@ -36,16 +36,19 @@ export interface Opened {
 export async function openConfigured(config: Config): Promise<Opened> {
   const { databaseUrl, production } = config;
   if (databaseUrl !== undefined) {
-    const database = await openDatabase({ ...config, databaseUrl }, migrate);
+    const database = await openDatabase({ ...config, databaseUrl }, { migrate, mayMigrate });
     return { database, localUrl: undefined, ended: new Promise(() => undefined), close: () => database.close() };
   }
   const server = await startLocalServer({ exclusive: true });
-  const prepare = async (url: string): Promise<void> => {
+  const migrateAndSeed = async (url: string): Promise<void> => {
     await migrate(url);
     if (!production) await seed(url, { onlyIfEmpty: true });
   };
   try {
-    const database = await openDatabase({ ...config, databaseUrl: server.url }, prepare);
+    const database = await openDatabase(
+      { ...config, databaseUrl: server.url },
+      { migrate: migrateAndSeed, mayMigrate },
+    );
     const close = async (): Promise<void> => {
       await database.close();
       await server.stop();

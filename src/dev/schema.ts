@@ -11,7 +11,7 @@ import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
 import { readCommandConfig, type Config } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
 import { listSchema } from './listing.ts';
-import { migrate } from '../migrate/migrate.ts';
+import { mayMigrate, migrate } from '../migrate/migrate.ts';
 import { applyUncommitted } from './uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
 import { SubscriptionsPlugins } from '../subscriptions/index.ts';
@@ -33,7 +33,7 @@ await command({ help: HELP, options: { print: { type: 'boolean', default: false 
 });
 
 async function write(config: Config, url: string, print: boolean): Promise<void> {
-  const database = await openDatabase({ ...config, databaseUrl: url }, migrate);
+  const database = await openDatabase({ ...config, databaseUrl: url }, { migrate, mayMigrate });
   try {
     const { schema } = await makeSchema(createPreset({ pool: database.pool, plugins: SubscriptionsPlugins }));
     const sdl = printSchema(lexicographicSortSchema(schema)).replaceAll(/ +$/gm, '');

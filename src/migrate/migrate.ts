@@ -56,6 +56,18 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   );
 }
 
+const MAY_MIGRATE = `
+select rolcreaterole or exists (
+    select from pg_auth_members where member = l.oid and roleid = to_regrole('wallet_owner')) as "mayMigrate"
+from pg_roles l where rolname = session_user`;
+
+export async function mayMigrate(url: string): Promise<boolean> {
+  const { rows } = await withSession(url, 'wallet-start', (client) =>
+    client.query<{ mayMigrate: boolean }>(MAY_MIGRATE),
+  );
+  return rows[0]?.mayMigrate === true;
+}
+
 async function prepare(client: pg.Client): Promise<void> {
   const roles = await readFile(ROLES_FILE, 'utf8');
   await inTransaction(client, async () => {

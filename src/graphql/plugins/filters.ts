@@ -45,21 +45,16 @@ function applyKinds(_$wallet: PgSelectSingleStep, $connection: Connection, arg: 
 // A wallet's time never runs backwards: a time is a number, and the condition on it one of the primary key. The wallet's id is a
 // parameter here, not a column, so that the number is looked up once.
 
-function applyFrom($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
-  const $select = selectOf($connection);
-  const walletId = $select.placeholder($wallet.get('id'));
-  addCondition($select, arg, (entries, time) => sql`${entries}.seq >= ${firstFrom(walletId, time)}`);
+function applyTime(condition: (entries: SQL, first: SQL) => SQL) {
+  return ($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void => {
+    const $select = selectOf($connection);
+    const walletId = $select.placeholder($wallet.get('id'));
+    addCondition($select, arg, (entries, time) => condition(entries, firstFrom(walletId, time)));
+  };
 }
 
-function applyTo($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
-  const $select = selectOf($connection);
-  const walletId = $select.placeholder($wallet.get('id'));
-  addCondition(
-    $select,
-    arg,
-    (entries, time) => sql`${entries}.seq < coalesce(${firstFrom(walletId, time)}, ${MAX_SEQ})`,
-  );
-}
+const applyFrom = applyTime((entries, first) => sql`${entries}.seq >= ${first}`);
+const applyTo = applyTime((entries, first) => sql`${entries}.seq < coalesce(${first}, ${MAX_SEQ})`);
 
 /** The number of the first entry from then on, which is the first line of that history; null where there is none. */
 function firstFrom(walletId: SQL, time: SQLRawValue): SQL {
