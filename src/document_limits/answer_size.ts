@@ -48,10 +48,6 @@ const SIZES = ['first', 'last', 'limit'];
 /** Of a list that has no pages: as many receipts as a batch has requests. */
 const MAX_UNPAGED = 10_000;
 
-/** Those last used. The largest has 2 MB of syntax tree, and 4 MB for each plan: with one more for each set of its conditions. */
-export const REMEMBERED_DOCUMENTS = 100;
-const REMEMBERED_PLANS = 4;
-
 const REFUSALS: Readonly<Record<keyof Counts, (most: number) => string>> = {
   selections: (most) => `a query has at most ${most} fields, fragments spread out`,
   nested: (most) => `a query has at most ${most} fields that have fields, fragments spread out`,
@@ -62,19 +58,6 @@ const REFUSALS: Readonly<Record<keyof Counts, (most: number) => string>> = {
 export const AnswerSizePlugin: GraphileConfig.Plugin = {
   name: 'AnswerSizePlugin',
   version: '1.0.0',
-  schema: {
-    hooks: {
-      GraphQLSchema(config) {
-        const { extensions } = config;
-        const grafast = {
-          ...extensions?.grafast,
-          operationsCacheMaxLength: REMEMBERED_DOCUMENTS,
-          operationOperationPlansCacheMaxLength: REMEMBERED_PLANS,
-        };
-        return { ...config, extensions: { ...extensions, grafast } };
-      },
-    },
-  },
   grafserv: {
     middleware: {
       setPreset(next, { validationRules }) {

@@ -5,6 +5,7 @@ import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
 import { createContext, type Sources } from './context.ts';
 import { maskError } from '../errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
+import { CachesPlugin, REMEMBERED_DOCUMENTS } from './plugins/caches.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
@@ -46,6 +47,7 @@ export function createPreset({
       PagingPlugin,
       PositionsPlugin,
       FiltersPlugin,
+      CachesPlugin,
       RefusalsPlugin,
       OutcomesPlugin,
       ...(introspection ? [] : [NoIntrospectionPlugin]),
@@ -76,6 +78,7 @@ export function createPreset({
       graphiql: idePlugin !== undefined,
       graphiqlOnGraphQLGET: false,
       maskError,
+      parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,
     },
   };
 }
