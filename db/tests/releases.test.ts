@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { calculateHash } from 'graphile-migrate/dist/hash.js';
 import pg from 'pg';
-import { listSchema } from '../../src/database/listing.ts';
-import { migrate } from '../../src/database/migrate.ts';
+import { listSchema } from '../../src/dev/listing.ts';
+import { migrate } from '../../src/migrate/migrate.ts';
 import { applyCurrent } from './current.ts';
 import {
   call,
