@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import { postgraphile, type PostGraphileInstance } from 'postgraphile';
+import type { GraphQLSchema } from 'postgraphile/graphql';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
 import { ConfigError, type AuthConfig, type Config } from './config.ts';
@@ -14,6 +15,7 @@ import { DocumentLimitsPreset } from './document_limits/index.ts';
 import { historyRouter } from './downloads/index.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphql/graphile.config.ts';
+import { answerHot } from './graphql/plugins/hot.ts';
 import { BodyError, jsonBody } from './http/body.ts';
 import { safeHeaders } from './http/headers.ts';
 import { createReadiness } from './http/readiness.ts';
@@ -73,20 +75,20 @@ export async function createApp(options: AppOptions): Promise<App> {
     mayConnect: (request) => mayConnect(request, corsOrigins),
     tellsWhy,
   });
-  const pgl = postgraphile(
-    createPreset({
-      pool,
-      auditPool,
-      reads,
-      introspection,
-      socketContext: subscriptions.context,
-      // A document that is named by its hash is measured too.
-      presets: [...presets, DocumentLimitsPreset],
-      plugins: SubscriptionsPlugins,
-      idePlugin: ide?.plugin,
-    }),
-  );
-  await schemaOf(pgl);
+  const preset = createPreset({
+    pool,
+    auditPool,
+    reads,
+    introspection,
+    grouping: config.groupCalls,
+    socketContext: subscriptions.context,
+    // A document that is named by its hash is measured too.
+    presets: [...presets, DocumentLimitsPreset],
+    plugins: SubscriptionsPlugins,
+    idePlugin: ide?.plugin,
+  });
+  const pgl = postgraphile(preset);
+  const schema = await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
   subscriptions.serve(serv);
   const readiness = await createReadiness(pool);
@@ -108,6 +110,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.use(['/graphql', '/wallets'], createRateLimit(database, rateLimitPerMinute));
   }
   app.use('/graphql', acceptable, graphqlBody(), answerInTime());
+  // Where documents come by their hash alone, their texts are not taken.
+  if (config.persisted?.only !== true) app.use('/graphql', answerHot(schema, preset));
   app.use(historyRouter({ pool: database.historyPool, reads }));
   // Besides GraphQL it serves the IDE.
   app.use((req, res, next) => {
@@ -136,9 +140,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   };
 }
 
-async function schemaOf(pgl: PostGraphileInstance): Promise<void> {
+async function schemaOf(pgl: PostGraphileInstance): Promise<GraphQLSchema> {
   try {
-    await pgl.getSchema();
+    return await pgl.getSchema();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(`The database has no schema to serve (is it migrated?): ${reason}`, { cause: error });

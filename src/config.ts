@@ -71,6 +71,8 @@ export function readCommandConfig(env: Env) {
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
     /** Connections for calls and downloads together: one at least for each. */
     poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
+    /** Whether calls that book may be sent to the database together. */
+    groupCalls: readBoolean(env, 'GROUP_CALLS', true),
     /** Websockets at a time. */
     maxSockets: readInteger(env, 'MAX_SOCKETS', { fallback: 1000, min: 0, max: 100_000 }),
     /** When the worker verifies the ledger, as a crontab says it, in UTC. Undefined: never. */

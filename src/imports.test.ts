@@ -14,7 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['graphql', 'http', 'migrate'],
   ['graphql/plugins', 'jobs', 'auth.ts'],
   ['errors.ts'],
-  ['database'],
+  ['database', 'flows'],
   ['observability', 'command.ts'],
   ['exit.ts'],
   ['config.ts'],

@@ -1,6 +1,8 @@
 /** Refuses a document by its size before it is parsed: what parser and rules do with it takes more than linear time and memory. */
+import { LRUCache } from 'lru-cache';
 import 'postgraphile/grafserv';
 import { Lexer, Source, TokenKind } from 'postgraphile/graphql';
+import { REMEMBERED_DOCUMENTS } from '../graphql/plugins/caches.ts';
 import { badRequest } from '../graphql/plugins/refusals.ts';
 
 const MAX_LENGTH = 100_000;
@@ -12,6 +14,9 @@ const MAX_NESTING = 200;
 const OPENING: readonly TokenKind[] = [TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L];
 const CLOSING: readonly TokenKind[] = [TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R];
 
+/** Documents that have been looked at: the same ones come again and again. */
+const small = new LRUCache<string, true>({ max: REMEMBERED_DOCUMENTS });
+
 export const DocumentSizePlugin: GraphileConfig.Plugin = {
   name: 'DocumentSizePlugin',
   version: '1.0.0',
@@ -19,7 +24,10 @@ export const DocumentSizePlugin: GraphileConfig.Plugin = {
     middleware: {
       processGraphQLRequestBody(next, { body: { query } }) {
         // That it is text at all is looked at later.
-        if (typeof query === 'string') checkDocument(query);
+        if (typeof query === 'string' && !small.has(query)) {
+          checkDocument(query);
+          small.set(query, true);
+        }
         return next();
       },
     },

@@ -9,6 +9,7 @@ import { createWithPgClient } from '../database/pg_client.ts';
 import type { Reads } from '../database/reads.ts';
 import { statementTimeoutOf } from '../database/timeouts.ts';
 import type { Identity } from '../roles.ts';
+import { Poster } from '../flows/poster.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface Sources {
@@ -17,6 +18,8 @@ export interface Sources {
   auditPool?: Pool | undefined;
   /** For queries, besides the pools. */
   reads?: Reads | undefined;
+  /** Whether calls of flows may be sent together; not unless said. */
+  grouping?: boolean | undefined;
   /** For subscriptions; without it there is the schema only. */
   socketContext?: SocketContext | undefined;
 }
@@ -35,20 +38,29 @@ const MAX_WAITING_READS = 1000;
 /** As long as anybody waits for a connection. */
 const WAIT_MS = 30_000;
 
-export function createContext({ pool, auditPool = pool, reads, socketContext }: Sources): CreateContext {
+export function createContext({
+  pool,
+  auditPool = pool,
+  reads,
+  grouping = false,
+  socketContext,
+}: Sources): CreateContext {
   const { posting, reading, events } = limitsOf(pool);
+  const poster = new Poster({ posting, grouping });
   const auditing = auditsOn(auditPool);
   const elsewhere = reads && { reading: createWithPgClient(reads.pool), auditing: auditsOn(reads.pool) };
   return ({ expressv4, ws }, args) => {
     if (expressv4) {
       const { req, res } = expressv4;
       const identity = identityOf(res);
+      const settings = settingsOf(identity);
       const kind = identity.role === 'auditor' ? 'auditing' : 'reading';
       const onPrimary = kind === 'auditing' ? auditing : isQuery(args) ? reading : posting;
       return {
         withPgClient:
           reads && elsewhere && isQuery(args) ? reads.queries(elsewhere[kind], onPrimary, req, res) : onPrimary,
-        pgSettings: settingsOf(identity),
+        pgSettings: settings,
+        postFlow: (flow, input) => poster.post(flow, input, { ...identity, settings }),
       };
     }
     if (!ws?.socket || !socketContext) throw new Error('Request without an identity');

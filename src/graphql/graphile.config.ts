@@ -7,6 +7,8 @@ import { maskError } from '../errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { CachesPlugin, REMEMBERED_DOCUMENTS } from './plugins/caches.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
+import { FlowsPlugin } from './plugins/flows.ts';
+import { HotPlugin } from './plugins/hot.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
 import { NamesPlugin } from './plugins/names.ts';
@@ -50,9 +52,12 @@ export function createPreset({
       CachesPlugin,
       RefusalsPlugin,
       OutcomesPlugin,
+      FlowsPlugin,
       ...(introspection ? [] : [NoIntrospectionPlugin]),
       ...plugins,
       ...(idePlugin ? [idePlugin] : []),
+      // After all others that look at a request: it answers some in place of a plan.
+      HotPlugin,
     ],
     disablePlugins: [
       // Ids are the ledger's own.

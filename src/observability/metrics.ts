@@ -64,6 +64,20 @@ const refusals = new Counter({
   registers,
 });
 
+const groupSize = new Histogram({
+  name: 'wallet_group_size',
+  help: 'Calls that were sent to the database together; 1: alone',
+  buckets: [1, 2, 4, 8, 16, 32],
+  registers,
+});
+
+const groupWait = new Histogram({
+  name: 'wallet_group_wait_seconds',
+  help: 'How long calls that may be sent together waited until they were sent',
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10],
+  registers,
+});
+
 new Counter({
   name: 'log_lines_dropped_total',
   help: 'Log lines that were dropped because nobody read them in time',
@@ -86,6 +100,12 @@ export function countRequest({ route, operation, outcome, codes, seconds }: Obse
     seconds,
   );
   for (const code of codes) refusals.inc({ code: codeLabel(code) });
+}
+
+/** Of calls that are sent together, how long each has waited. */
+export function countGroup(waits: readonly number[]): void {
+  if (waits.length > 0) groupSize.observe(waits.length);
+  for (const seconds of waits) groupWait.observe(seconds);
 }
 
 /** By their names, however many there are by then. */

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, newKey, newWallet, someAsset, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
-import { Gateway, linesOfLog } from '../testing.ts';
+import { Gateway, linesOfLog, toWaiting } from '../testing.ts';
 
 interface Span {
   traceId: string;
@@ -133,6 +133,44 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(resource.attributes).toContainEqual({ key: 'service.name', value: { stringValue: 'wallet-service' } });
     const [line] = await gateway.child.prints(new RegExp(`^.*"request_id":"${trace.id}".*$`, 'm'));
     expect(JSON.parse(line)).toMatchObject({ trace_id: trace.id, operation: 'walletSpend' });
+  });
+
+  it('calls that were sent together have each a span of it in their own trace, which names the group', async () => {
+    const walletId = await newWallet(db, await someAsset(db), { bought: 50 });
+    const traces = Array.from({ length: 4 }, newTrace);
+    const call = ({ header }: { header: string }): Promise<Response> =>
+      post(SPEND, { input: { walletId, amount: '1', idemKey: newKey() } }, { traceparent: header });
+    const inFlight = async (): Promise<number> => {
+      const metrics = await (await gateway.with(undefined).fetch('/metrics')).text();
+      return Number(/^http_requests_in_flight (\d+)$/m.exec(metrics)?.[1]);
+    };
+    const [alone, ...others] = traces as [(typeof traces)[0], ...typeof traces];
+
+    const holder = await db.connect();
+    await holder.query('begin');
+    await holder.query('select from ledger.wallets where id = $1 for update', [walletId]);
+    const calls = [call(alone)];
+    await toWaiting(db, 'abs');
+    calls.push(...others.map(call));
+    while ((await inFlight()) < 3) await toWaiting(db, 'abs');
+    await holder.query('rollback');
+    await Promise.all(calls);
+
+    const groups: unknown[] = [];
+    for (const { id } of others) {
+      const spans = await collector.trace(id);
+      const request = spans.find(({ kind }) => kind === SERVER);
+      const [span] = spans.filter((one) => attribute(one, 'wallet.group.id') !== undefined);
+      if (!span) continue;
+      expect(span).toMatchObject({ kind: CLIENT, parentSpanId: request?.spanId });
+      expect(attribute(span, 'db.query.text')).toContain('"ledger"."wallet_post_each"(');
+      groups.push(
+        `${String(attribute(span, 'wallet.group.id'))} ${String(attribute(span, 'db.operation.batch.size'))}`,
+      );
+    }
+    // Whose call came so late that nothing else was in flight went alone.
+    expect(groups.length).toBeGreaterThan(1);
+    expect(new Set(groups).size).toBeLessThan(groups.length);
   });
 
   it('a refusal is an error with its SQLSTATE', async () => {

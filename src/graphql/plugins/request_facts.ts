@@ -1,4 +1,5 @@
 /** Records what a GraphQL request asks for and which errors it gets, where both are at hand: nothing is parsed for it. */
+import type { Response } from 'express';
 import 'postgraphile/grafserv';
 import { getOperationAST, Kind } from 'postgraphile/graphql';
 import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'postgraphile/graphql';
@@ -26,18 +27,21 @@ export const RequestFactsPlugin: GraphileConfig.Plugin = {
     middleware: {
       execute(next, { args: { document, operationName, requestContext } }) {
         const res = requestContext?.expressv4?.res;
-        const facts = res && factsOf(res);
-        const operation = facts && getOperationAST(document, operationName);
-        if (operation) {
-          const asked = askedBy(operation, document);
-          Object.assign(facts, asked);
-          nameRequest(`POST /graphql ${asked.field}`);
-        }
+        const operation = res && getOperationAST(document, operationName);
+        if (operation) setAsked(res, operation, document);
         return next();
       },
     },
   },
 };
+
+export function setAsked(res: Response, operation: OperationDefinitionNode, document: DocumentNode): void {
+  const facts = factsOf(res);
+  if (!facts) return;
+  const asked = askedBy(operation, document);
+  Object.assign(facts, asked);
+  nameRequest(`POST /graphql ${asked.field}`);
+}
 
 interface Erroneous {
   errors: Parameters<typeof addErrors>[1];

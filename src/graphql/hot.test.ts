@@ -1,0 +1,354 @@
+/** Documents that are executed without a plan are answered as those that have one: random ones to both, byte for byte. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import type { Pool } from 'pg';
+import { postgraphile, type PostGraphileInstance } from 'postgraphile';
+import { grafserv } from 'postgraphile/grafserv/express/v4';
+import {
+  createDatabase,
+  expectSound,
+  newKey,
+  newWallet,
+  rowsOf,
+  someAsset,
+  UNKNOWN_WALLET,
+} from '../../db/tests/helpers.ts';
+import { Chance } from '../../db/tests/prove/chance.ts';
+import { createPool } from '../database/pool.ts';
+import { jsonBody } from '../http/body.ts';
+import { factsOf, startFacts, type RequestFacts } from '../observability/request_facts.ts';
+import { createPreset } from './graphile.config.ts';
+import { answerHot } from './plugins/hot.ts';
+
+const SEEDS = [1, 2, 3, 4, 5, Math.floor(Math.random() * 1e9)];
+const DOCUMENTS = 60;
+const ACCEPTED = ['application/json', 'application/graphql-response+json', '*/*', 'text/html, */*;q=0.1'];
+
+interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  text: string;
+}
+
+/** The API alone, with or without what is tested here. */
+class Api {
+  /** How many plans were made, and how many requests Grafserv has seen. */
+  plans = 0;
+  served = 0;
+  readonly #pgl: PostGraphileInstance;
+  #server: Server | undefined;
+  /** What was noted of the last request, before it was answered. */
+  notes: RequestFacts | undefined;
+
+  private constructor(pool: Pool, isHot: boolean) {
+    const preset = createPreset({ pool, grouping: true });
+    const counting: GraphileConfig.Plugin = {
+      name: 'CountingPlugin',
+      grafast: {
+        middleware: {
+          establishOperationPlan: (next) => {
+            this.plans += 1;
+            return next();
+          },
+        },
+      },
+    };
+    this.#pgl = postgraphile({
+      ...preset,
+      plugins: [...(preset.plugins ?? []).filter(({ name }) => isHot || name !== 'HotPlugin'), counting],
+    });
+  }
+
+  static async start(pool: Pool, isHot: boolean): Promise<Api> {
+    const api = new Api(pool, isHot);
+    const app = express();
+    app.use((_req, res, next) => {
+      res.locals.identity = { role: 'operator', sub: 'boss', pgRole: 'wallet_operator' };
+      startFacts(res);
+      api.notes = factsOf(res);
+      next();
+    }, jsonBody(1_000_000));
+    const { schema, resolvedPreset } = await api.#pgl.getSchemaResult();
+    if (isHot) app.use(answerHot(schema, resolvedPreset));
+    app.use((_req, _res, next) => {
+      api.served += 1;
+      next();
+    });
+    await api.#pgl.createServ(grafserv).addTo(app, null, false);
+    api.#server = app.listen(0, '127.0.0.1');
+    await once(api.#server, 'listening');
+    return api;
+  }
+
+  async post(body: object, accept = 'application/json'): Promise<Answer> {
+    const { port } = this.#server?.address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: accept },
+      body: JSON.stringify(body),
+    });
+    const headers = Object.fromEntries(response.headers);
+    return { status: response.status, headers: { ...headers, date: '' }, text: await response.text() };
+  }
+
+  async stop(): Promise<void> {
+    this.#server?.close();
+    this.#server?.closeAllConnections();
+    await this.#pgl.release();
+  }
+}
+
+// Hooks run in the order in which they are made: before the database is dropped.
+afterAll(async () => {
+  await hot.stop();
+  await planned.stop();
+  await pool.end();
+});
+const db = createDatabase();
+let pool: Pool;
+let hot: Api;
+let planned: Api;
+let wallets: string[];
+
+beforeAll(async () => {
+  pool = createPool({ url: db.url, login: 'wallet_gateway', size: 4, name: 'wallet-gateway', statementTimeoutMs: 0 });
+  [hot, planned] = [await Api.start(pool, true), await Api.start(pool, false)];
+  const asset = await someAsset(db);
+  wallets = await Promise.all([1, 2, 3].map(() => newWallet(db, asset, { bought: 1_000_000, bonus: 100 })));
+}, 120_000);
+
+/** Once more to both, after it was booked: what is told then is the same each time. The second time the document is known. */
+async function compare(body: object, accept?: string): Promise<Answer & { plans: number; served: number }> {
+  await planned.post(body);
+  const expected = await planned.post(body, accept);
+  const { notes } = planned;
+  const [plans, served] = [hot.plans, hot.served];
+  for (let time = 0; time < 2; time += 1) {
+    expect({ body, ...(await hot.post(body, accept)) }).toEqual({ body, ...expected });
+    expect(hot.notes).toEqual(notes);
+  }
+  return { ...expected, plans: hot.plans - plans, served: hot.served - served };
+}
+
+const FIELDS =
+  'transferId walletId seq kind amount bonusAmount balance bonusBalance heldBalance available holdId replayed createdAt'.split(
+    ' ',
+  );
+const INPUTS = [
+  'walletTopUp',
+  'walletBonus',
+  'walletSpend',
+  'walletTransfer',
+  'walletHold',
+  'walletCapture',
+  'walletRelease',
+  'walletReverse',
+];
+
+/** Draws documents: mostly good ones, in all the ways in which the same can be asked. */
+class Author {
+  readonly #chance: Chance;
+  #variables: Record<string, unknown> = {};
+  #definitions: string[] = [];
+  #fragments: string[] = [];
+
+  constructor(chance: Chance) {
+    this.#chance = chance;
+  }
+
+  body(): Record<string, unknown> {
+    const chance = this.#chance;
+    [this.#variables, this.#definitions, this.#fragments] = [{}, [], []];
+    const fields = Array.from(
+      { length: chance.weighted({ 1: 8, 2: 2, 3: 1 }) === '1' ? 1 : chance.int(1, 3) },
+      (_, nth) => this.#root(nth),
+    );
+    if (chance.happens(10)) fields.push('__typename');
+    const definitions = this.#definitions.length > 0 ? `(${this.#definitions.join(', ')})` : '';
+    const name = chance.pick(['', 'Named']);
+    const query = [`mutation ${name}${definitions} { ${fields.join(' ')} }`, ...this.#fragments].join('\n');
+    return {
+      query,
+      variables: chance.happens(95) ? this.#variables : chance.pick([{}, null, { ...this.#variables, more: 1 }]),
+      ...(name !== '' && chance.happens(50) && { operationName: name }),
+      ...(chance.happens(3) && { operationName: 'Other' }),
+    };
+  }
+
+  #variable(type: string, value: unknown): string {
+    const name = `v${this.#definitions.length}`;
+    const fallback = this.#chance.happens(3) && type === 'Boolean!' ? ' = true' : '';
+    this.#definitions.push(`$${name}: ${type}${fallback}`);
+    if (this.#chance.happens(98)) this.#variables[name] = value;
+    return `$${name}`;
+  }
+
+  #root(nth: number): string {
+    const chance = this.#chance;
+    const name = chance.pick(INPUTS);
+    const alias = nth > 0 || chance.happens(30) ? `a${nth}: ` : '';
+    return `${alias}${name}(input: ${this.#input(name)})${this.#directive()} { ${this.#payload(name)} }`;
+  }
+
+  #input(name: string): string {
+    const chance = this.#chance;
+    const values = this.#values(name);
+    const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
+    if (chance.happens(50))
+      return this.#variable(`${type}!`, Object.fromEntries(values.map(([field, , value]) => [field, value])));
+    const fields = values.map(([field, gqlType, value]) =>
+      chance.happens(50) ? `${field}: ${this.#variable(gqlType, value)}` : `${field}: ${literal(value)}`,
+    );
+    return `{ ${fields.join(', ')} }`;
+  }
+
+  /** Field, type and value. */
+  #values(name: string): [string, string, unknown][] {
+    const chance = this.#chance;
+    const wallet = chance.happens(95)
+      ? chance.pick(wallets)
+      : chance.pick([UNKNOWN_WALLET, 'no id', null, wallets[0]?.toUpperCase()]);
+    const amount = chance.happens(92)
+      ? String(chance.int(1, 9))
+      : chance.pick(['0', 7, '10000000', 'x', null, '99999999999999999999', 1.5]);
+    const values: [string, string, unknown][] = [
+      ...(name === 'walletTransfer'
+        ? ([
+            ['fromWallet', 'UUID!', wallet],
+            ['toWallet', 'UUID!', chance.pick(wallets)],
+          ] as [string, string, unknown][])
+        : ([['walletId', 'UUID!', wallet]] as [string, string, unknown][])),
+      ['idemKey', 'String!', chance.happens(95) ? newKey() : chance.pick(['', 5, null, true, 'a\0'])],
+    ];
+    if (['walletCapture', 'walletRelease'].includes(name)) values.push(['holdId', 'UUID!', randomUUID()]);
+    if (name === 'walletReverse') values.push(['transferId', 'UUID!', randomUUID()]);
+    const mayBeLeftOut = ['walletCapture', 'walletReverse'].includes(name);
+    if (name !== 'walletRelease' && !(mayBeLeftOut && chance.happens(50)))
+      values.push(['amount', mayBeLeftOut ? 'BigInt' : 'BigInt!', amount]);
+    if (chance.happens(25))
+      values.push([
+        'metadata',
+        'JSON',
+        chance.pick<unknown>([{ a: 1, b: ['x', null, { c: true }] }, null, {}, [], 'text', 3]),
+      ]);
+    if (chance.happens(15)) values.push(['clientMutationId', 'String', chance.pick(['mine', null, ''])]);
+    if (['walletBonus', 'walletHold'].includes(name) && chance.happens(30))
+      values.push(['expiresAt', 'Datetime', chance.pick(['2101-01-01T00:00:00Z', 'tomorrow', null, '2101-13-01'])]);
+    if (chance.happens(2)) values.push(['unknown', 'String', 'x']);
+    return chance.happens(97) ? values : values.slice(1);
+  }
+
+  #payload(name: string): string {
+    const chance = this.#chance;
+    const receipt = `${chance.happens(15) ? 'r: ' : ''}receipt${this.#directive()} { ${this.#receipt(2)} }`;
+    const others = [
+      ...(chance.happens(20) ? ['clientMutationId'] : []),
+      ...(chance.happens(15) ? ['__typename'] : []),
+      // The same once more, with other fields.
+      ...(chance.happens(5) ? ['receipt { seq }'] : []),
+      // What only a plan can read.
+      ...(chance.happens(10) ? [`query { wallet(id: "${wallets[0] ?? ''}") { ownerId } }`] : []),
+      ...(chance.happens(2) ? ['nothing'] : []),
+    ];
+    const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Payload`;
+    const all = chance.shuffled([receipt, ...others]).join(' ');
+    if (chance.happens(85)) return all;
+    return chance.happens(50)
+      ? `... on ${type}${this.#directive()} { ${all} }`
+      : `...${this.#fragment(type, all)}${this.#directive()}`;
+  }
+
+  #receipt(depth: number): string {
+    const chance = this.#chance;
+    const fields = chance
+      .shuffled(FIELDS)
+      .slice(0, chance.int(1, FIELDS.length))
+      .map((field) => `${chance.happens(8) ? `x${chance.int(1, 99)}: ` : ''}${field}${this.#directive()}`);
+    if (chance.happens(10)) fields.push('__typename');
+    if (depth > 0 && chance.happens(20)) fields.push(`...${this.#fragment('Receipt', this.#receipt(depth - 1))}`);
+    if (depth > 0 && chance.happens(10)) fields.push(`... ${this.#directive()} { ${this.#receipt(depth - 1)} }`);
+    return fields.join(' ');
+  }
+
+  #fragment(type: string, selection: string): string {
+    const name = `f${this.#fragments.length}`;
+    this.#fragments.push(`fragment ${name} on ${type} { ${selection} }`);
+    return name;
+  }
+
+  #directive(): string {
+    const chance = this.#chance;
+    if (chance.happens(94)) return '';
+    const value = chance.happens(50) ? String(chance.happens(70)) : this.#variable('Boolean!', chance.happens(70));
+    return ` @${chance.pick(['include', 'skip'])}(if: ${value})`;
+  }
+}
+
+function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  if (typeof value === 'object' && value !== null)
+    return `{ ${Object.entries(value)
+      .map(([key, one]) => `${key}: ${literal(one)}`)
+      .join(', ')} }`;
+  return JSON.stringify(value);
+}
+
+describe('a document of flows and their receipts', () => {
+  const counts = { direct: 0, unplanned: 0, planned: 0, receipts: 0, refusals: 0, badRequests: 0 };
+
+  it.each(SEEDS)('is answered without a plan as with one: seed %i', async (seed) => {
+    const author = new Author(new Chance(seed));
+    const accepts = new Chance(seed);
+    for (let count = 0; count < DOCUMENTS; count += 1) {
+      const accept = accepts.pick(ACCEPTED);
+      const { status, text, plans, served } = await compare(author.body(), accept);
+      if (plans === 0) counts[served < 2 ? 'direct' : 'unplanned'] += 1;
+      else counts.planned += 1;
+      if (status !== 200) counts.badRequests += 1;
+      else if (text.includes('"errors"')) counts.refusals += 1;
+      else counts.receipts += 1;
+    }
+  });
+
+  it('has been seen in all ways', () => {
+    expect(Math.min(...Object.values(counts))).toBeGreaterThan(10);
+  });
+
+  it('is booked in the order of its mutations, and once each', async () => {
+    const [walletId = ''] = wallets;
+    const before = await rowsOf(db, walletId);
+    const spends = Array.from(
+      { length: 20 },
+      (_, nth) =>
+        `s${nth}: walletSpend(input: { walletId: "${walletId}", amount: "${nth + 1}", idemKey: "${newKey()}" }) { receipt { seq amount } }`,
+    );
+
+    const { text } = await hot.post({ query: `mutation { ${spends.join('\n')} }` });
+
+    const { data } = JSON.parse(text) as { data: Record<string, { receipt: { seq: string; amount: string } }> };
+    const receipts = Object.values(data).map(({ receipt }) => receipt);
+    expect(receipts.map(({ amount }) => amount)).toEqual(spends.map((_, nth) => String(nth + 1)));
+    expect(receipts.map(({ seq }) => seq)).toEqual(receipts.map((_, nth) => String(Number(receipts[0]?.seq) + nth)));
+    expect((await rowsOf(db, walletId)).entries).toBe(before.entries + 20);
+  });
+
+  it('that also asks for the wallet shows it after the commit', async () => {
+    const [walletId = ''] = wallets;
+    const { text } = await hot.post({
+      query: `mutation ($input: WalletTopUpInput!) { walletTopUp(input: $input) { receipt { balance } query { wallet(id: "${walletId}") { balance } } } }`,
+      variables: { input: { walletId, amount: '5', idemKey: newKey() } },
+    });
+
+    const { data } = JSON.parse(text) as {
+      data: { walletTopUp: { receipt: { balance: string }; query: { wallet: { balance: string } } } };
+    };
+    expect(data.walletTopUp.query.wallet.balance).toBe(data.walletTopUp.receipt.balance);
+  });
+
+  it('leaves the ledger sound', async () => {
+    await expectSound(db);
+  });
+});

@@ -1,0 +1,187 @@
+/**
+ * Executes documents that only call flows, and only ask for their receipts, without a plan: by the executor of GraphQL itself, with a
+ * resolver of three cases. What a document is, is found out once; whatever is unusual in it is left to Grafast.
+ */
+import type { RequestHandler } from 'express';
+import { LRUCache } from 'lru-cache';
+import {
+  execute,
+  getNamedType,
+  getOperationAST,
+  isObjectType,
+  Kind,
+  OperationTypeNode,
+  type DocumentNode,
+  type ExecutionArgs,
+  type GraphQLFieldResolver,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+} from 'postgraphile/graphql';
+import 'postgraphile/graphile-build-pg';
+import type { Receipt } from '../../flows/flow.ts';
+import { addErrors } from '../../observability/request_facts.ts';
+import { flowsIn, type FlowFields } from './flows.ts';
+import { REMEMBERED_DOCUMENTS } from './caches.ts';
+import { setAsked } from './request_facts.ts';
+
+interface Payload {
+  receipt: Receipt;
+  clientMutationId: unknown;
+}
+
+type Resolver = GraphQLFieldResolver<Payload | Receipt, Grafast.Context, { input: Record<string, unknown> }>;
+type Result = Awaited<ReturnType<typeof execute>>;
+type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
+
+/** A document with one operation, which is answered here. */
+interface Known {
+  document: DocumentNode;
+  operation: OperationDefinitionNode;
+  fieldResolver: Resolver;
+}
+
+interface Body {
+  query?: unknown;
+  variables?: Record<string, unknown> | null;
+  operationName?: string | null;
+}
+
+const RECEIPT = 'Receipt';
+const FIELDS_OF_BODY = ['query', 'variables', 'operationName'];
+/** As Grafserv chooses. */
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  'application/json': 'application/json;charset=utf-8',
+  'application/graphql-response+json': 'application/graphql-response+json;charset=utf-8',
+  '*/*': 'application/graphql-response+json;charset=utf-8',
+};
+const DIRECTIVES = ['include', 'skip'];
+
+/** Documents are remembered by Grafserv, by their text, and with them how they are answered here, if they are. */
+const remembered = new WeakMap<OperationDefinitionNode, Resolver | 'planned'>();
+
+export const HotPlugin: GraphileConfig.Plugin = {
+  name: 'HotPlugin',
+  version: '1.0.0',
+  grafast: {
+    middleware: {
+      execute(next, { args }) {
+        const { schema, document, operationName, onError } = args;
+        const operation = getOperationAST(document, operationName);
+        if (!operation || (onError ?? null) !== null) return next();
+        let fieldResolver = remembered.get(operation);
+        if (!fieldResolver) {
+          const fields = flowsIn(schema);
+          fieldResolver = fields && isAnswerable(operation, document, schema, fields) ? resolverOf(fields) : 'planned';
+          remembered.set(operation, fieldResolver);
+          if (fieldResolver !== 'planned') remember(schema, { document, operation, fieldResolver });
+        }
+        return fieldResolver === 'planned' ? next() : inOrder(execute({ ...args, fieldResolver }));
+      },
+    },
+  },
+};
+
+const byText = new WeakMap<GraphQLSchema, LRUCache<string, Known>>();
+
+function remember(schema: GraphQLSchema, known: Known): void {
+  const documents = byText.get(schema) ?? new LRUCache({ max: REMEMBERED_DOCUMENTS });
+  byText.set(schema, documents);
+  const operations = known.document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION);
+  const text = known.document.loc?.source.body;
+  if (text !== undefined && operations.length === 1) documents.set(text, known);
+}
+
+/**
+ * Answers requests whose document has been answered here before, past Grafserv: it has read, judged and remembered that document. What is
+ * unusual in a request goes on to Grafserv, and so does what cannot be executed, with the reason why.
+ */
+export function answerHot(schema: GraphQLSchema, { grafast, grafserv }: GraphileConfig.Preset): RequestHandler {
+  return (req, res, next) => {
+    const body = req.body as Body | undefined;
+    const contentType = CONTENT_TYPES[req.headers.accept ?? '*/*'];
+    const known = typeof body?.query === 'string' ? byText.get(schema)?.get(body.query) : undefined;
+    const isUsual = req.method === 'POST' && req.originalUrl === '/graphql' && contentType !== undefined;
+    if (!known || !body || !isUsual || !isUsualBody(body, known)) {
+      next();
+      return;
+    }
+    const args: ExecutionArgs = { schema, ...known, variableValues: body.variables ?? null };
+    const contextValue = (grafast?.context as CreateContext)({ expressv4: { req, res } }, args);
+    setAsked(res, known.operation, known.document);
+    inOrder(execute({ ...args, contextValue })).then(({ data, errors }) => {
+      if (data === undefined) next();
+      else if (!res.headersSent) {
+        const told = errors?.map((error) => grafserv?.maskError?.(error) ?? error);
+        if (told) addErrors(res, told);
+        const text = JSON.stringify({ data, ...(told && { errors: told }) });
+        res.writeHead(200, { 'content-type': contentType, 'Content-Length': Buffer.byteLength(text) }).end(text);
+      }
+    }, next);
+  };
+}
+
+function isUsualBody(body: Body, { operation }: Known): boolean {
+  const { variables = null, operationName = null } = body;
+  return (
+    Object.keys(body).every((key) => FIELDS_OF_BODY.includes(key)) &&
+    typeof variables === 'object' &&
+    !Array.isArray(variables) &&
+    (operationName === null || operationName === operation.name?.value)
+  );
+}
+
+/** As Grafast answers: what there is, then why there is no more. */
+async function inOrder(executing: ReturnType<typeof execute>): Promise<Result> {
+  const { data, errors } = await executing;
+  return { ...(data !== undefined && { data }), ...(errors && { errors }) };
+}
+
+function resolverOf({ flows, attributes }: FlowFields): Resolver {
+  return (source, { input }, { postFlow }, { fieldName, parentType, path }) => {
+    if (parentType.name === RECEIPT) return (source as Receipt)[attributes.get(fieldName) ?? fieldName];
+    if (path.prev) return source[fieldName as keyof typeof source];
+    const flow = flows.get(fieldName);
+    if (!flow || !postFlow) throw new Error(`${fieldName} is not answered here`);
+    return postFlow(flow, input).then((receipt): Payload => ({ receipt, clientMutationId: input.clientMutationId }));
+  };
+}
+
+/** Whether all that the operation asks for is known here, whatever its directives leave out. */
+function isAnswerable(
+  operation: OperationDefinitionNode,
+  document: DocumentNode,
+  schema: GraphQLSchema,
+  { flows, attributes }: FlowFields,
+): boolean {
+  const { variableDefinitions = [], directives = [], selectionSet } = operation;
+  return (
+    operation.operation === OperationTypeNode.MUTATION &&
+    directives.length === 0 &&
+    // Which values there are then, depends on who executes.
+    variableDefinitions.every((variable) => !variable.defaultValue && !variable.directives?.length) &&
+    isKnown(selectionSet, schema.getMutationType() ?? undefined)
+  );
+
+  function isKnown({ selections }: SelectionSetNode, type: GraphQLNamedType | undefined): boolean {
+    return selections.every((node) => {
+      if (!node.directives?.every((directive) => DIRECTIVES.includes(directive.name.value))) return false;
+      if (node.kind === Kind.INLINE_FRAGMENT) return isKnown(node.selectionSet, type);
+      if (node.kind === Kind.FRAGMENT_SPREAD) {
+        const fragment = document.definitions.find(
+          (definition) => definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === node.name.value,
+        );
+        return fragment?.kind === Kind.FRAGMENT_DEFINITION && isKnown(fragment.selectionSet, type);
+      }
+      const name = node.name.value;
+      if (name === '__typename') return true;
+      const field = isObjectType(type) ? type.getFields()[name] : undefined;
+      const fieldType = field && getNamedType(field.type);
+      if (type?.name === RECEIPT) return attributes.has(name);
+      const isMutation = type === schema.getMutationType();
+      if (isMutation ? !flows.has(name) : name !== 'clientMutationId' && fieldType?.name !== RECEIPT) return false;
+      return !node.selectionSet || isKnown(node.selectionSet, fieldType);
+    });
+  }
+}
