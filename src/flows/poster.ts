@@ -3,6 +3,7 @@
  * flight are sent together, each with an outcome of its own: that costs the database and this process a fraction.
  */
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
@@ -111,6 +112,8 @@ export class Poster {
     try {
       await this.#posting(queue.settings, async (client) => {
         state.isConnected = true;
+        // Calls that have arrived and are not read yet go along. One that comes alone does not wait for that.
+        if (queue.hasAlone) await setImmediate();
         const calls = this.#take(queue);
         const [first] = calls;
         state.isFirst = calls.length === 1 && !queue.hasAlone;
