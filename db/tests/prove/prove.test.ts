@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { publicError } from '../../../src/errors.ts';
 import { createWithPgClient } from '../../../src/database/pg_client.ts';
 import { createPool } from '../../../src/database/pool.ts';
+import { FlowBench, readFlows } from '../../../src/flows/testing_flows.ts';
 import { newAsset, newKey, newWallet, type Receipt } from '../helpers.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
@@ -89,6 +90,47 @@ describe('a server that is killed, replaced, paused and cut off', () => {
       }
       await awaitStandby(admin, '');
       expect(await spend()).toMatchObject({ replayed: true, balance: '6' });
+      await pool.end();
+      await admin.end();
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'whose standby has not confirmed a group of calls is RETRY for each of its callers, and each key gives its receipt when it has',
+    async () => {
+      await cluster.administer(`create database unconfirmed_group template ${TEMPLATE}`);
+      const admin = await cluster.connect('unconfirmed_group');
+      const pool = createPool({
+        url: cluster.url('unconfirmed_group'),
+        login: 'wallet_gateway',
+        size: 1,
+        name: 'unconfirmed',
+        statementTimeoutMs: 30_000,
+      });
+      const bench = new FlowBench(await readFlows(pool), pool);
+      const asset = await newAsset(admin);
+      const wallets = [await newWallet(admin, asset, { bought: 10 }), await newWallet(admin, asset, { bought: 3 })];
+      const calls = [...wallets, ...wallets].map((walletId) => ({
+        name: 'walletSpend',
+        input: { walletId, amount: '2', idemKey: newKey() },
+      }));
+
+      await awaitStandby(admin, 'nobody');
+      const answers = bench.together(calls);
+      await cancelWhenItWaits(admin);
+      // The last one is refused, upon what might yet be lost.
+      expect((await answers).map(({ refusal }) => refusal?.extensions.code)).toEqual(calls.map(() => 'RETRY'));
+      await awaitStandby(admin, '');
+
+      const again = await bench.together(calls);
+      expect(bench.sent).toEqual([4, 4]);
+      expect(again.slice(0, 3).map(({ receipt }) => receipt)).toEqual([
+        expect.objectContaining({ replayed: true, balance: '8' }),
+        expect.objectContaining({ replayed: true, balance: '1' }),
+        expect.objectContaining({ replayed: true, balance: '6' }),
+      ]);
+      expect(again[3]?.refusal?.extensions.code).toBe('INSUFFICIENT_FUNDS');
       await pool.end();
       await admin.end();
     },
