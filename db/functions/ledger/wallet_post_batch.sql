@@ -27,7 +27,7 @@ waits for it.
   and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
   answered with the receipt of then.
 
-Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with
-INVALID_ARGUMENT (WLARG) another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the
-caller may not execute.$$;
+Refuses with INVALID_ARGUMENT (WLARG) another kind, or too many items; with FORBIDDEN (42501) a kind whose own function
+the caller may not execute; and as the single call of the first item that fails would, with its index, counted from 0,
+in the detail.$$;
 grant execute on function ledger.wallet_post_batch to wallet_service, wallet_operator, wallet_job;

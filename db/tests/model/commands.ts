@@ -95,14 +95,14 @@ const again: fc.Arbitrary<Again> = fc.record({
   ),
 });
 
-/** What is asked for, one after the other or in a batch. */
+/** What is asked for: one after the other, in a batch, or in one call in which each stands for itself. */
 class Post implements Command {
   readonly #items: Item[];
-  readonly #batch: boolean;
+  readonly #list: 'batch' | 'each' | undefined;
 
-  constructor(items: Item[], batch: boolean) {
+  constructor(items: Item[], list?: 'batch' | 'each') {
     this.#items = items;
-    this.#batch = batch;
+    this.#list = list;
   }
 
   check(): boolean {
@@ -115,10 +115,10 @@ class Post implements Command {
       const request = 'again' in item ? repeat(item, twin, requests) : await resolve(item, twin, place);
       // Nothing has been asked for yet, or there is no such hold or transfer.
       if (!request) continue;
-      if (this.#batch) requests.push(request);
+      if (this.#list) requests.push(request);
       else await twin.post(request);
     }
-    if (this.#batch) await twin.batch(requests);
+    if (this.#list) await twin[this.#list](requests);
   }
 
   toString(): string {
@@ -128,7 +128,7 @@ class Post implements Command {
       const told = Object.entries<unknown>(facts).filter(([, value]) => value !== undefined && value !== false);
       return `${kind}(${told.map(([name, value]) => `${name} ${show(value)}`).join(', ')})`;
     });
-    return this.#batch ? `batch[${items.join('; ')}]` : items.join(', ');
+    return this.#list ? `${this.#list}[${items.join('; ')}]` : items.join(', ');
   }
 }
 
@@ -214,9 +214,12 @@ function amountOf(amount: Amount, name: string, twin: Twin): bigint | null {
   return amount === 'all' ? available : available + 1n;
 }
 
-const single = (item: fc.Arbitrary<Item>): fc.Arbitrary<Command> => item.map((one) => new Post([one], false));
+const single = (item: fc.Arbitrary<Item>): fc.Arbitrary<Command> => item.map((one) => new Post([one]));
 const flow = fc.oneof<fc.Arbitrary<Item>[]>(topUp, bonus, expiring, spend, transfer, again);
-const batch = fc.array(flow, { minLength: 1, maxLength: 6 }).map((items): Command => new Post(items, true));
+const any = fc.oneof<fc.Arbitrary<Item>[]>(flow, flow, hold, capture, release, reversal);
+const list = fc
+  .tuple(fc.array(any, { minLength: 1, maxLength: 6 }), fc.constantFrom('batch' as const, 'each' as const))
+  .map(([items, kind]): Command => new Post(items, kind));
 const setStatus = fc
   .tuple(fc.constantFrom(...WALLETS.slice(0, 3)), fc.constantFrom<Status>('frozen', 'closed', 'open', 'open'))
   .map(([name, status]): Command => new Act(`${status}(${name})`, (twin) => twin.setStatus(name, status)));
@@ -229,7 +232,7 @@ const dueUnderHold = fc
   .tuple(players, small, small, fc.constantFrom<Expiry>('soon', 'later'), fc.constantFrom<Expiry>(undefined, 'later'))
   .map(([name, given, reserved, ends, freed]): Command => {
     const granted: Item = { kind: 'bonus', wallet: name, amount: given, expires: ends };
-    return new Post([granted, { kind: 'hold', wallet: name, amount: reserved, expires: freed }], false);
+    return new Post([granted, { kind: 'hold', wallet: name, amount: reserved, expires: freed }]);
   });
 const mixedPayment = fc
   .tuple(
@@ -245,7 +248,7 @@ const mixedPayment = fc
       name === to
         ? { kind: 'spend', wallet: name, amount: paid }
         : { kind: 'transfer', wallet: name, to, amount: paid };
-    return new Post([{ kind: 'top_up', wallet: name, amount: bought }, ...granted, payment], false);
+    return new Post([{ kind: 'top_up', wallet: name, amount: bought }, ...granted, payment]);
   });
 
 /** One command, each kind as often as it is worth. */
@@ -260,7 +263,7 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: single(release) },
   { weight: 6, arbitrary: single(reversal) },
   { weight: 2, arbitrary: single(again) },
-  { weight: 2, arbitrary: batch },
+  { weight: 4, arbitrary: list },
   { weight: 4, arbitrary: dueUnderHold },
   { weight: 4, arbitrary: mixedPayment },
   { weight: 1, arbitrary: setStatus },

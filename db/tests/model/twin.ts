@@ -2,7 +2,17 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { call, callAll, passed, postBatch, type Receipt as Row, refusal, UNKNOWN_WALLET } from '../helpers.ts';
+import {
+  call,
+  callAll,
+  passed,
+  postBatch,
+  postEach,
+  type Receipt as Row,
+  refusal,
+  UNKNOWN_WALLET,
+  type WalletRequest,
+} from '../helpers.ts';
 import { type Balance, Ledger, type Receipt, Refused, type Request } from './ledger.ts';
 import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
 
@@ -103,24 +113,27 @@ export class Twin {
 
   async batch(requests: Request[]): Promise<void> {
     this.asked.push(...requests);
-    const { outcome, now } = await this.#ask(() =>
-      postBatch(
-        this.#client,
-        requests.map(({ kind, wallet, to, amount, key, expiresAt, metadata }) => ({
-          kind,
-          wallet_id: this.#id(wallet),
-          counterparty_id: to === undefined ? null : this.#id(to),
-          amount: amount === null ? null : String(amount),
-          idem_key: key,
-          expires_at: expiresAt === undefined ? null : timestamp(expiresAt),
-          metadata: metadata ?? null,
-        })),
-      ),
-    );
+    const { outcome, now } = await this.#ask(() => postBatch(this.#client, this.#items(requests)));
     this.#expectSameReceipts(
       outcome,
       predict(() => this.ledger.batch(requests, now)),
     );
+    await this.expectSameState();
+  }
+
+  /** Many in one call, each for itself. */
+  async each(requests: Request[]): Promise<void> {
+    this.asked.push(...requests);
+    const { outcome, now } = await this.#ask(() => postEach(this.#client, this.#items(requests)));
+    if ('code' in outcome) throw new Error(`refused as a whole: ${outcome.code}`);
+    deepStrictEqual(outcome.answer.length, requests.length, 'the outcomes');
+    for (const [place, request] of requests.entries()) {
+      const { receipt, refusal: refused } = outcome.answer[place] ?? {};
+      this.#expectSameReceipts(
+        receipt ? { answer: receipt } : { code: refused?.code ?? '', detail: refused?.detail ?? {} },
+        predict(() => this.ledger.post(request, now)),
+      );
+    }
     await this.expectSameState();
   }
 
@@ -262,6 +275,20 @@ export class Twin {
       expires_at: expiresAt === undefined ? undefined : timestamp(expiresAt),
       metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
     });
+  }
+
+  #items(requests: Request[]): WalletRequest[] {
+    return requests.map(({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata }) => ({
+      kind,
+      wallet_id: this.#id(wallet),
+      counterparty_id: to === undefined ? null : this.#id(to),
+      amount: amount === null ? null : String(amount),
+      idem_key: key,
+      expires_at: expiresAt === undefined ? null : timestamp(expiresAt),
+      metadata: metadata ?? null,
+      hold_id: hold === undefined ? null : this.#id(hold),
+      transfer_id: transfer === undefined ? null : this.#id(transfer),
+    }));
   }
 
   #id(name: string): string {
