@@ -93,6 +93,7 @@ describe('a block whose session is killed with SIGKILL', () => {
       try {
         await client.connect();
         open.push(client);
+        await client.query(`set statement_timeout = ${WITHIN_MS}`);
         return client;
       } catch (error) {
         if (Date.now() > deadline) throw error;
@@ -139,6 +140,7 @@ describe('a block whose session is killed with SIGKILL', () => {
         () => 'closed',
         () => 'killed',
       );
+      const ended = new Promise((resolve) => admin.once('end', resolve));
       for (const deadline = Date.now() + WITHIN_MS; ; await sleep(10)) {
         const { rows } = await admin.query<{ pid: number }>(
           "select pid from pg_locks where locktype = 'advisory' and not granted",
@@ -150,6 +152,8 @@ describe('a block whose session is killed with SIGKILL', () => {
         if (Date.now() > deadline) throw new Error(`the sealer does not come to ${table}`);
       }
       expect(await sealing).toBe('killed');
+      // The server ends all sessions then: one that is opened before that would end with them.
+      await ended;
 
       const after = await connect();
       await after.query(`drop trigger stop on ${table}`);

@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:6cf34ec56e66ed3698b85a14132389622157fd56
+--! Hash: sha1:0988e8cb6752d516c6c52f1bab7defc3851e05cb
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
@@ -6420,9 +6420,9 @@ waits for it.
   and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
   answered with the receipt of then.
 
-Refuses as the single call of the first item that fails would, with its index, counted from 0, in the detail; with
-INVALID_ARGUMENT (WLARG) another kind, or too many items; and with FORBIDDEN (42501) a kind whose own function the
-caller may not execute.$$;
+Refuses with INVALID_ARGUMENT (WLARG) another kind, or too many items; with FORBIDDEN (42501) a kind whose own function
+the caller may not execute; and as the single call of the first item that fails would, with its index, counted from 0,
+in the detail.$$;
 grant execute on function ledger.wallet_post_batch to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/wallet_post_batch.sql
 --! Included functions/ledger/wallet_post_each.sql
