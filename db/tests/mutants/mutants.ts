@@ -727,8 +727,8 @@ const GROUPS: Mutant[] = [
     edits: [
       helper(
         'post_group',
-        '          v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;\n',
-        '          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);\n' +
+        '        v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;\n',
+        '        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);\n' +
           '          exit when (v_outcome.refusal).code is not null;\n',
       ),
     ],

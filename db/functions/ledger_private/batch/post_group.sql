@@ -9,7 +9,10 @@ volatile
 as $$
 declare
   c_most constant int := 256;
+  -- How many are tried together; how many are booked alone before that, and before the try after it.
   v_size int := c_most;
+  v_alone int := 0;
+  v_next int := 1;
   v_window ledger.wallet_request[];
   v_booked int;
   v_done int := 0;
@@ -18,8 +21,7 @@ declare
   v_hint text;
 begin
   while v_done < cardinality(requests) loop
-    v_booked := 0;
-    if v_size > 0 then
+    if v_alone = 0 then
       -- Not a slice, for which the whole list would be copied each time.
       v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
         select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
@@ -27,22 +29,24 @@ begin
       return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;
-    end if;
-    if v_booked < v_size or v_size = 0 then
-      -- What is not usual is booked alone. Where this comes often, fewer are tried together: what was found out of
-      -- those behind it is lost.
-      if v_done < cardinality(requests) then
-        if all_or_nothing then
-          v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
-        else
-          v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
-        end if;
-        return next v_outcome;
-        v_done := v_done + 1;
+      if v_booked = cardinality(v_window) then
+        v_size := least(2 * v_size, c_most);
+      else
+        -- The next one is not usual, and what was found out of those behind it is lost: fewer are tried then. Where
+        -- none was booked, more are alone each time: a list that is sent again costs few tries.
+        v_size := greatest(v_booked, 2);
+        v_next := case v_booked when 0 then least(2 * v_next, c_most) else 1 end;
+        v_alone := v_next;
       end if;
-      v_size := case v_size when 0 then 2 else v_booked end;
     else
-      v_size := least(2 * v_size, c_most);
+      if all_or_nothing then
+        v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
+      else
+        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
+      end if;
+      return next v_outcome;
+      v_done := v_done + 1;
+      v_alone := v_alone - 1;
     end if;
   end loop;
 exception when others then
