@@ -40,7 +40,7 @@ const REOPEN_SECONDS = 0.5;
 export async function httpGroups({
   url,
   wallets,
-  connections = 20,
+  connections = 32,
   poolSize = 10,
   warmUpSeconds = 6,
   progress = () => undefined,

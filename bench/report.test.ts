@@ -65,9 +65,9 @@ describe('a target', () => {
   it('against the peer takes rate and p99', () => {
     const peer = row(PEER, { p99Ms: 10 });
 
-    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 3, p99Ms: 9 }))).toEqual([true]);
-    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 3, p99Ms: 10 }))).toEqual([false]);
-    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 2.9, p99Ms: 9 }))).toEqual([false]);
+    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 6, p99Ms: 9 }))).toEqual([true]);
+    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 6, p99Ms: 10 }))).toEqual([false]);
+    expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 5.9, p99Ms: 9 }))).toEqual([false]);
   });
 
   it('of growth is about the largest alone', () => {

@@ -111,7 +111,7 @@ export function judge(sections: Section[]): Verdict[] {
 
 /** Of the rate of the floor, which writes three rows for each. */
 const FLOOR_TARGETS = { spend: 0.42, 'top-up': 0.42, transfer: 0.28 };
-const PEER_TARGETS = { transfer: 1.7, topUp: 3, spend: 3, wallet: 1 };
+const PEER_TARGETS = { transfer: 3, topUp: 6, spend: 6, wallet: 1.5 };
 const LARGEST_LEDGER = 10_000_000;
 const LONGEST_HISTORY = 1_000_000;
 

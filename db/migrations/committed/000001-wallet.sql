@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:a47a5871dc50d9fff3717179257643b498430f38
+--! Hash: sha1:f6a1b5bb863ea7ee7b0a8613da8f4794c1e7beb0
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
@@ -4151,6 +4151,7 @@ declare
   v_ids uuid[] := array(select uuidv7() from generate_series(1, cardinality(requests)));
   v_actor text := ledger_private.actor();
   v_now timestamptz := clock_timestamp();
+  v_constraint text;
 begin
   -- Above READ COMMITTED what stands in a wallet may be old.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -4172,8 +4173,11 @@ begin
     order by w.transfer_id;
   perform set_config('ledger.posting', '', true);
 exception when unique_violation then
+  get stacked diagnostics v_constraint = constraint_name;
+  if v_constraint <> 'entries_wallet_id_idem_key_key' then
+    raise;
+  end if;
   -- Keys that have been used are answered one by one.
-  return;
 end
 $$;
 

@@ -7,6 +7,7 @@ declare
   v_ids uuid[] := array(select uuidv7() from generate_series(1, cardinality(requests)));
   v_actor text := ledger_private.actor();
   v_now timestamptz := clock_timestamp();
+  v_constraint text;
 begin
   -- Above READ COMMITTED what stands in a wallet may be old.
   if current_setting('transaction_isolation') <> 'read committed' then
@@ -28,8 +29,11 @@ begin
     order by w.transfer_id;
   perform set_config('ledger.posting', '', true);
 exception when unique_violation then
+  get stacked diagnostics v_constraint = constraint_name;
+  if v_constraint <> 'entries_wallet_id_idem_key_key' then
+    raise;
+  end if;
   -- Keys that have been used are answered one by one.
-  return;
 end
 $$;
 
