@@ -13,3 +13,6 @@ export const queueLogger = new Logger(() => (level, message, meta) => {
   const reason = meta.fatalError instanceof Error ? `: ${meta.fatalError.message}` : '';
   log.error({ error: `${line.replace(/:$/, '')}${reason}` }, 'worker');
 });
+
+// The library also prints, with a stack, why one of its workers ended. It has logged that by then.
+console.trace = () => undefined;
