@@ -1,5 +1,5 @@
 --! Previous: -
---! Hash: sha1:f6a1b5bb863ea7ee7b0a8613da8f4794c1e7beb0
+--! Hash: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
 --! Message: wallet
 
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
@@ -4074,9 +4074,9 @@ $$;
 
 comment on function ledger_private.usual_moves is
 $$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
-balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet
-of each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of
-the transfers.$$;
+balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
+each request, with its number among the rows of that wallet (rank), and what stands in the wallet before all of them;
+ids are those of the transfers.$$;
 --! EndIncluded functions/ledger_private/batch/usual_moves.sql
 --! Included functions/ledger_private/batch/usual_entries.sql
 create or replace function ledger_private.usual_entries(

@@ -71,6 +71,6 @@ $$;
 
 comment on function ledger_private.usual_moves is
 $$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
-balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet
-of each request, with the how manieth it is in that wallet and what stands there before all of them; ids are those of
-the transfers.$$;
+balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
+each request, with its number among the rows of that wallet (rank), and what stands in the wallet before all of them;
+ids are those of the transfers.$$;
