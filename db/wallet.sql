@@ -1,6 +1,5 @@
 -- All of the database, in the order in which it is made: the types, tables and policies of schema/, the functions of
--- functions/. roles.sql comes before. The first migration is this file with every include expanded; `npm run migration`
--- writes it.
+-- functions/. roles.sql comes before. The migrations end where this file does; `npm run migration` writes the next one.
 
 --!include schema/schemas.sql
 

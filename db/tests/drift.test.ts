@@ -1,10 +1,17 @@
-/** The files of db/ say what the migrations have made: the first migration is their text, and running them again changes nothing. */
+/** The files of db/ say what the migrations have made: a database made of them at once is the same, and running them again changes nothing. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { expandFirstMigration, FIRST_MIGRATION } from '../../src/dev/first_migration.ts';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
 import { listSchema } from '../../src/dev/listing.ts';
+import { expandNextMigration, expandWhole, NEXT, RELEASED } from '../../src/dev/next_migration.ts';
+import { migrate } from '../../src/migrate/migrate.ts';
 import { createDatabase, type Session } from './helpers.ts';
+import { RELEASES } from './releases/releases.ts';
 
 const DB = new URL('../', import.meta.url);
+const MADE_WITHIN_MS = 120_000;
 const filesOf = (folder: string): string[] =>
   readdirSync(new URL(folder, DB), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.sql'))
@@ -51,22 +58,55 @@ describe('running every function file over the migrated database', () => {
   });
 });
 
-describe('the first migration', () => {
-  it('is wallet.sql with every include expanded: after a change, npm run migration writes it', async () => {
+describe('the next migration', () => {
+  const committed = new URL('migrations/committed/', DB);
+
+  it('is what changed since the last release: after a change, npm run migration writes it', async () => {
+    const expanded = await expandNextMigration();
+    const names = readdirSync(committed).sort().slice(RELEASED);
     // Not the texts, of which a difference would be thousands of lines.
-    const [committed, expanded] = [readFileSync(FIRST_MIGRATION, 'utf8'), await expandFirstMigration()];
-    const lines = expanded.split('\n');
+    const written = names.map((name) => readFileSync(new URL(name, committed), 'utf8')).join('');
+    const lines = (expanded ?? '').split('\n');
 
-    expect(committed.split('\n').find((line, index) => line !== lines[index])).toBeUndefined();
-    expect(committed === expanded).toBe(true);
+    expect(RELEASES.at(-1)?.migrations).toHaveLength(RELEASED);
+    expect(names).toEqual(expanded === undefined ? [] : [NEXT]);
+    expect(written.split('\n').find((line, index) => line !== lines[index])).toBeUndefined();
+    expect(written === (expanded ?? '')).toBe(true);
   });
+});
 
+describe('wallet.sql', () => {
   it('includes each file of the schema and of the functions once', async () => {
-    const included = [...(await expandFirstMigration()).matchAll(/^--! Included (\S+)$/gm)].map(([, path]) => path);
+    const included = [...(await expandWhole()).matchAll(/^--! Included (\S+)$/gm)].map(([, path]) => path);
 
     expect(schema.length).toBeGreaterThan(10);
     expect(included.sort()).toEqual([...schema, ...functions].sort());
   });
+
+  it(
+    'makes at once the database that the migrations make step by step',
+    async () => {
+      const name = `${db.name}_whole`;
+      const url = db.url.replace(db.name, name);
+      const folder = await mkdtemp(join(tmpdir(), 'wallet-whole-'));
+      await db.query(`create database ${name}`);
+      const session = new pg.Client({ connectionString: url });
+      try {
+        await mkdir(join(folder, 'committed'));
+        await writeFile(join(folder, 'committed', '000001-wallet.sql'), await expandWhole());
+        await writeFile(join(folder, 'current.sql'), '');
+        await migrate(url, { migrationsFolder: folder });
+        await session.connect();
+
+        expect(await listSchema(session)).toBe(read('listing.txt'));
+      } finally {
+        await session.end();
+        await rm(folder, { recursive: true, force: true });
+        await db.query(`drop database ${name} with (force)`);
+      }
+    },
+    MADE_WITHIN_MS,
+  );
 });
 
 describe('db/listing.txt', () => {

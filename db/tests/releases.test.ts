@@ -5,9 +5,8 @@
  * is migrated as an operator does it. Compared are all columns that the release had, row by row; the schema, with that of a new database; what the
  * ledger said of itself then, with what it says now; and each receipt of then, with the answer to the same call.
  *
- * Until 0.1.0 is released its migration is written anew in place, so that there is nothing between then and now but a restore: the rows were booked
- * by an earlier text of that migration. With `hash` in releases.ts it is released: from then on the text may not change, and what is tried are the
- * migrations behind it.
+ * A release is prepared without `hash` in releases.ts. With it, it is released: from then on neither its migrations nor its rows change, and what is
+ * tried are the migrations behind it.
  */
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

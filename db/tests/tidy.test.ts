@@ -24,7 +24,14 @@ const nameOf = (path: string): string =>
   path.replace(/^functions\/([a-z_]+)\/(?:[a-z_]+\/)?([a-z_0-9]+)\.sql$/, '$1.$2');
 const committed = list('migrations/committed/', /\.sql$/);
 const schemaFiles = list('schema/', /./);
-const sqlFiles = [...functionFiles, ...schemaFiles, 'wallet.sql', 'listing.sql', 'migrations/current.sql'];
+const sqlFiles = [
+  ...functionFiles,
+  ...schemaFiles,
+  'wallet.sql',
+  'upgrade.sql',
+  'listing.sql',
+  'migrations/current.sql',
+];
 /** What is left of SQL without comments and texts, line by line. */
 const codeOf = (sql: string): string[] =>
   sql

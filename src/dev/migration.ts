@@ -1,18 +1,24 @@
-/** `npm run migration`: writes the first migration anew from db/wallet.sql and what it includes. Needs no database. */
-import { chmod, writeFile } from 'node:fs/promises';
+/** `npm run migration`: writes the next migration anew from db/. Needs no database. */
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { expandFirstMigration, FIRST_MIGRATION } from './first_migration.ts';
+import { DB, expandNextMigration, NEXT } from './next_migration.ts';
 import { command } from '../command.ts';
 
 const HELP = `npm run migration
 
-Writes the first migration from db/wallet.sql and the files that it includes. Needs no database.`;
+Writes the next migration from db/upgrade.sql and the files of db/ that changed since the last release. Needs no database.`;
 
 await command({ help: HELP }, async () => {
-  const text = await expandFirstMigration();
+  const file = new URL(`migrations/committed/${NEXT}`, DB);
+  const text = await expandNextMigration();
+  if (text === undefined) {
+    await rm(file, { force: true });
+    console.log('nothing changed since the last release');
+    return 0;
+  }
   // graphile-migrate commits files that may only be read.
-  await chmod(FIRST_MIGRATION, 0o644).catch(() => undefined);
-  await writeFile(FIRST_MIGRATION, text);
-  console.log(`wrote ${fileURLToPath(FIRST_MIGRATION)}`);
+  await chmod(file, 0o644).catch(() => undefined);
+  await writeFile(file, text);
+  console.log(`wrote ${fileURLToPath(file)}`);
   return 0;
 });

@@ -15,7 +15,7 @@ export interface Migration {
   sql: string;
 }
 
-/** One of before release 0.1.0, or restored in part. */
+/** Made by a text between two releases, or restored in part. */
 export const OTHER_LEDGER =
   'The database holds a ledger that this version has not made, of which nothing is carried over: use an empty database, restore all schemas, or in a checkout without DATABASE_URL delete .data/postgres';
 

@@ -8,13 +8,15 @@ export interface Release {
   /** The committed migrations that a database of it has had. */
   migrations: string[];
   /**
-   * The hash of the last of these, which covers all: what has landed is not written anew. Undefined until the release: until then the first
+   * The hash of the last of these, which covers all: what is released is not written anew. Undefined while the release is prepared: until then its
    * migration is written anew in place, and the rows are made anew where they no longer fit it.
    */
   hash?: string;
 }
 
-export const RELEASES: Release[] = [{ version: '0.1.0', migrations: ['000001-wallet.sql'] }];
+export const RELEASES: Release[] = [
+  { version: '0.1.0', migrations: ['000001-wallet.sql'], hash: 'sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a' },
+];
 
 /** A call of then, and its receipt; a request of wallet_post_each says the same of every kind. */
 export interface Booked {

@@ -1,0 +1,3 @@
+-- How the tables and types of the last release become those of schema/, by hand: `npm run migration` puts it before the
+-- files that changed. It runs as wallet_owner. A database of the release is full: a column comes last in its table, and
+-- what would read all of a table says why it must. A function whose arguments or result change is dropped here.

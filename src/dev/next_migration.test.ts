@@ -1,0 +1,81 @@
+/** What the next migration holds, of a folder with one release and files that changed since. */
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expandNextMigration, expandWhole } from './next_migration.ts';
+
+let folder: string;
+let db: URL;
+
+async function write(files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+}
+
+const includesOf = (text = ''): string[] => [...text.matchAll(/^--! Included (\S+)$/gm)].map(([, path = '']) => path);
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wallet-next-'));
+  db = pathToFileURL(`${folder}/`);
+  await write({
+    'wallet.sql':
+      '--!include schema/coins.sql\n--!include functions/a.sql\n--!include functions/b.sql\n\nselect begin_epoch();\n',
+    'upgrade.sql': '-- What an upgrade is.\n-- In two lines.\n',
+    'schema/coins.sql': 'create table coins (id int);\n',
+    'functions/a.sql': 'create or replace function a() returns int return 1;\n',
+    'functions/b.sql': 'create or replace function b() returns int return a();\n',
+  });
+  await mkdir(join(folder, 'migrations'));
+  await symlink('..', join(folder, 'migrations/fixtures'));
+  await write({ 'migrations/committed/000001-wallet.sql': await expandWhole(db) });
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+it('is nothing where nothing changed', async () => {
+  expect(await expandNextMigration(db)).toBeUndefined();
+});
+
+it('holds the functions that changed or are new, in the order of wallet.sql, after the release', async () => {
+  await write({
+    'wallet.sql':
+      '--!include schema/coins.sql\n--!include functions/c.sql\n--!include functions/a.sql\n--!include functions/b.sql\n',
+    'functions/b.sql': 'create or replace function b() returns int return 2;\n',
+    'functions/c.sql': 'create or replace function c() returns int return 3;\n',
+  });
+  const text = await expandNextMigration(db);
+
+  expect(includesOf(text)).toEqual(['functions/c.sql', 'functions/b.sql']);
+  expect(text).toMatch(
+    /^--! Previous: sha1:[0-9a-f]{40}\n--! Hash: sha1:[0-9a-f]{40}\n--! Message: 0\.2\.0\n\nset local role wallet_owner;\n/,
+  );
+  expect(text).toMatch(/\nreset role;\n$/);
+  expect(text).not.toMatch('begin_epoch');
+});
+
+it('holds what is said by hand, first, and of db/schema only the files that are new', async () => {
+  await write({
+    'wallet.sql':
+      '--!include schema/coins.sql\n--!include schema/notes.sql\n--!include functions/a.sql\n--!include functions/b.sql\n',
+    'upgrade.sql': '-- What an upgrade is.\n\n-- Why.\nalter table coins add column name text;\n',
+    'schema/coins.sql': 'create table coins (id int, name text);\n',
+    'schema/notes.sql': 'create table notes (id int);\n',
+  });
+  const text = await expandNextMigration(db);
+
+  expect(includesOf(text)).toEqual(['schema/notes.sql']);
+  expect(text).toMatch(/wallet_owner;\n\n-- Why\.\nalter table coins add column name text;\n\n--! Included schema/);
+  expect(text).not.toMatch('What an upgrade is');
+});
+
+it('includes once what is included by hand, where that says', async () => {
+  await write({
+    'upgrade.sql': '--!include functions/b.sql\n\nselect b();\n',
+    'functions/a.sql': 'create or replace function a() returns int return 4;\n',
+    'functions/b.sql': 'create or replace function b() returns int return 5;\n',
+  });
+
+  expect(includesOf(await expandNextMigration(db))).toEqual(['functions/b.sql', 'functions/a.sql']);
+});
