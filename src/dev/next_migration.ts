@@ -13,7 +13,7 @@ import { calculateHash } from 'graphile-migrate/dist/hash.js';
 export const DB = new URL('../../db/', import.meta.url);
 /** How many of the committed migrations are released: their text stays. */
 export const RELEASED = 1;
-export const NEXT = '000002-0.2.0.sql';
+export const NEXT = '000002-0-2-0.sql';
 
 /** As graphile-migrate would commit it, or undefined where nothing changed. No database is asked. */
 export async function expandNextMigration(db: URL = DB): Promise<string | undefined> {

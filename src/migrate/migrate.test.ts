@@ -222,6 +222,18 @@ describe('a migration of a table that somebody reads', () => {
     return { client, pid: rows[0]?.pid ?? 0 };
   }
 
+  it('is refused by name where its file is not named like one, and would be left out', async () => {
+    const file = join(folder, 'committed', '900000-1.2.0.sql');
+    await writeFile(file, 'select 1;\n');
+    try {
+      await expect(migrate(db.url, { migrationsFolder: folder })).rejects.toThrow(
+        'The file 900000-1.2.0.sql is not named like a migration: 000002-what-it-does.sql',
+      );
+    } finally {
+      await rm(file);
+    }
+  });
+
   it(
     'gives up in one line that names the process of a reader that stays, and every posting meanwhile is answered',
     async () => {

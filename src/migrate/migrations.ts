@@ -1,4 +1,5 @@
 /** The committed migrations, as graphile-migrate writes them, and the record of those that a database has had. */
+import { readdir } from 'node:fs/promises';
 import { Logger } from '@graphile/logger';
 import { calculateHash } from 'graphile-migrate/dist/hash.js';
 import { generatePlaceholderReplacement, getAllMigrations } from 'graphile-migrate/dist/migration.js';
@@ -61,7 +62,15 @@ export async function readMigrations(migrationsFolder: string, client: pg.Client
     logger: silent,
   });
   const replace = generatePlaceholderReplacement(settings, { database });
-  return (await getAllMigrations(settings)).map(({ realFilename, filename, hash, previousHash, body }) => {
+  const found = await getAllMigrations(settings);
+  // It leaves out, without a word, what is not named as it names files: a dot is enough.
+  const names = found.map(({ realFilename }) => realFilename);
+  const unread = (await readdir(`${migrationsFolder}/committed`)).find(
+    (name) => name.endsWith('.sql') && !names.includes(name),
+  );
+  if (unread !== undefined)
+    throw new ConfigError(`The file ${unread} is not named like a migration: 000002-what-it-does.sql`);
+  return found.map(({ realFilename, filename, hash, previousHash, body }) => {
     if (calculateHash(body, previousHash) !== hash) throw new ConfigError(`The migration ${realFilename} was changed`);
     return { name: realFilename, filename, hash, sql: replace(body) };
   });
