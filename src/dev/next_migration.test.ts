@@ -79,3 +79,16 @@ it('includes once what is included by hand, where that says', async () => {
 
   expect(includesOf(await expandNextMigration(db))).toEqual(['functions/b.sql', 'functions/a.sql']);
 });
+
+it('holds a function that changed and that a file of db/schema includes, and not that file', async () => {
+  await write({
+    'schema/coins.sql': 'create table coins (id int);\n--!include functions/d.sql\ncreate view v as select d();\n',
+    'functions/d.sql': 'create or replace function d() returns int return 6;\n',
+  });
+  await write({ 'migrations/committed/000001-wallet.sql': await expandWhole(db) });
+  expect(await expandNextMigration(db)).toBeUndefined();
+
+  await write({ 'functions/d.sql': 'create or replace function d() returns int return 7;\n' });
+
+  expect(includesOf(await expandNextMigration(db))).toEqual(['functions/d.sql']);
+});
