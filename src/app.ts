@@ -20,7 +20,7 @@ import { BodyError, jsonBody } from './http/body.ts';
 import { safeHeaders } from './http/headers.ts';
 import { createReadiness } from './http/readiness.ts';
 import { answerInTime } from './http/timeouts.ts';
-import { serveMetrics } from './observability/metrics.ts';
+import { createScrape, observeProcess, serveMetrics } from './observability/metrics.ts';
 import { observe, flushRequests } from './observability/observe.ts';
 import { addErrors } from './observability/request_facts.ts';
 import { createRateLimit } from './rate_limits/index.ts';
@@ -37,6 +37,8 @@ export interface AppOptions {
   ide?: Ide | undefined;
   /** What is optional in GraphQL. */
   presets?: readonly GraphileConfig.Preset[];
+  /** Answers `GET /metrics`, where that is not of this process alone. */
+  metrics?: (() => Promise<string>) | undefined;
   /** Whether requests are logged and counted. Only what measures the price of that does without. */
   observed?: boolean;
 }
@@ -63,7 +65,7 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { config, database, auth, reads, ide, presets = [], observed = true } = options;
+  const { config, database, auth, reads, ide, presets = [], metrics, observed = true } = options;
   const { corsOrigins, introspection, maxSockets, rateLimitPerMinute } = config;
   const { pool, auditPool } = database;
   // A caller gets the reason why a token was refused in development only.
@@ -101,7 +103,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   app.get('/readyz', readiness.handler);
   if (observed) {
-    app.get('/metrics', flushed, serveMetrics(database.metricsPool, pools));
+    if (!metrics) observeProcess(pools);
+    app.get('/metrics', flushed, serveMetrics(metrics ?? createScrape(database.metricsPool)));
     app.use(observe);
   }
   if (corsOrigins.length > 0) app.use(['/graphql', '/wallets'], createCors(corsOrigins));

@@ -39,11 +39,19 @@ export class ConfigError extends Error {
 type Env = Record<string, string | undefined>;
 
 export const MIN_SECRET_BYTES = 32;
+/** One connection at least for calls, and one for downloads. */
+const MIN_POOL_SIZE = 2;
 
 /** For the service, which in production needs to know who signs its tokens. */
 export function readConfig(env: Env): Config {
   const config = readCommandConfig(env);
   if (config.production && !config.auth) throw new ConfigError('In production, set JWT_SECRET or JWKS_URI');
+  const { workers, poolSize } = config;
+  if (poolSize < workers * MIN_POOL_SIZE) {
+    throw new ConfigError(
+      `POOL_SIZE must be ${workers * MIN_POOL_SIZE} or more with GATEWAY_WORKERS ${workers}: ${MIN_POOL_SIZE} for each`,
+    );
+  }
   return config;
 }
 
@@ -69,11 +77,13 @@ export function readCommandConfig(env: Env) {
     /** Where it listens: an address or a name of this machine. Undefined: on all of its addresses. */
     host: readHost(env) ?? (production ? undefined : '127.0.0.1'),
     port: readInteger(env, 'PORT', { fallback: 5678, min: 0, max: 65_535 }),
-    /** Connections for calls and downloads together: one at least for each. */
-    poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: 2, max: 1000 }),
+    /** Processes that serve. */
+    workers: readInteger(env, 'GATEWAY_WORKERS', { fallback: 1, min: 1, max: 64 }),
+    /** Connections for calls and downloads together, of all processes that serve. */
+    poolSize: readInteger(env, 'POOL_SIZE', { fallback: 10, min: MIN_POOL_SIZE, max: 1000 }),
     /** Whether calls that book may be sent to the database together. */
     groupCalls: readBoolean(env, 'GROUP_CALLS', true),
-    /** Websockets at a time. */
+    /** Websockets at a time, of all processes that serve. */
     maxSockets: readInteger(env, 'MAX_SOCKETS', { fallback: 1000, min: 0, max: 100_000 }),
     /** When the worker verifies the ledger, as a crontab says it, in UTC. Undefined: never. */
     verifyCron: readVerifyCron(env),

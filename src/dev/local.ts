@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, MIN_SECRET_BYTES, type AuthConfig, type Config } from '../config.ts';
-import { openDatabase, type Database } from '../database/database.ts';
+import { openDatabase, type Administration, type Database } from '../database/database.ts';
 import { inspectSession, requireSession } from '../database/pooler.ts';
 import { oneLine, UnreachableError } from '../exit.ts';
 import { mayMigrate, migrate } from '../migrate/migrate.ts';
@@ -33,10 +33,13 @@ export interface Opened {
 }
 
 /** The database of DATABASE_URL; without that, of the server under `.data/`, where in development an empty ledger gets the demo. */
-export async function openConfigured(config: Config): Promise<Opened> {
+export async function openConfigured(
+  config: Config,
+  administration: Administration = { migrate, mayMigrate },
+): Promise<Opened> {
   const { databaseUrl, production } = config;
   if (databaseUrl !== undefined) {
-    const database = await openDatabase({ ...config, databaseUrl }, { migrate, mayMigrate });
+    const database = await openDatabase({ ...config, databaseUrl }, administration);
     return { database, localUrl: undefined, ended: new Promise(() => undefined), close: () => database.close() };
   }
   const server = await startLocalServer({ exclusive: true });

@@ -11,6 +11,8 @@ const MIN_BYTES = 16_000;
 const FLUSH_MS = 100;
 /** If nobody reads, lines are dropped and counted rather than kept without end. */
 const MAX_WAITING_BYTES = 8_000_000;
+/** So much at once is never mixed with what other processes write to the same pipe. */
+const WHOLE_BYTES = 4_096;
 /** At the end of the process, a reader that does not read is waited for so often, a tenth of a second each time. */
 const ATTEMPTS_AT_END = 10;
 
@@ -73,7 +75,21 @@ function flush(): void {
   output.flush();
 }
 
-/** For the service. Until then, and in commands, it is text. */
+/** For processes of the service. */
+export function startLog(config: { logLevel: LogLevel; production: boolean }): void {
+  configureLog(config);
+  logCrashes();
+  if (config.production) takeOverConsole();
+}
+
+/** For several processes that write to one pipe: then no line is in the midst of another. */
+export function shareOutput(): void {
+  // What is written at once is whole lines; they wait for each other only while there is a write under way.
+  Object.assign(output, { minLength: 0, maxWrite: WHOLE_BYTES });
+  Object.assign(errors, { maxWrite: WHOLE_BYTES });
+}
+
+/** Until then, and in commands, it is text. */
 export function configureLog({ logLevel, production }: { logLevel: LogLevel; production: boolean }): void {
   log.level = logLevel;
   isJson = production;

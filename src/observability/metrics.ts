@@ -109,7 +109,7 @@ export function countGroup(waits: readonly number[]): void {
 }
 
 /** By their names, however many there are by then. */
-function watchPools(pools: ReadonlyMap<string, Pool>): void {
+function watchPools(pools: ReadonlyMap<string, Pool>, isShown: (name: string) => boolean): void {
   for (const [name, help, figureOf] of [
     ['db_pool_size', 'Connections that are open', (pool) => pool.totalCount],
     ['db_pool_idle', 'Connections that are open and not in use', (pool) => pool.idleCount],
@@ -123,23 +123,46 @@ function watchPools(pools: ReadonlyMap<string, Pool>): void {
       registers,
       collect() {
         this.reset();
-        for (const [label, pool] of pools) if (!pool.ended) this.set({ pool: label }, figureOf(pool));
+        for (const [label, pool] of pools) if (isShown(label) && !pool.ended) this.set({ pool: label }, figureOf(pool));
       },
     });
   }
 }
 
-/** `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. */
-export function serveMetrics(pool: Pool, pools: ReadonlyMap<string, Pool>): RequestHandler {
-  if (!registry.getSingleMetric('process_start_time_seconds')) {
-    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_EVERY_MS });
-    watchPools(pools);
-  }
+/** From now on, what is shown of a process is there too. `isShown`: by the names of pools. */
+export function observeProcess(
+  pools: ReadonlyMap<string, Pool>,
+  isShown: (name: string) => boolean = () => true,
+): void {
+  if (registry.getSingleMetric('process_start_time_seconds')) return;
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_EVERY_MS });
+  watchPools(pools, isShown);
   for (const name of MISNAMED) registry.removeSingleMetric(name);
+}
+
+/** What this process has counted, for another one that adds it up. */
+export function readFamilies(): ReturnType<Registry['getMetricsAsJSON']> {
+  return registry.getMetricsAsJSON();
+}
+
+/**
+ * In the text format. `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. `gather` finds what there is
+ * besides what the ledger reports: what this process has counted, unless said.
+ */
+export function createScrape(
+  pool: Pool,
+  gather: () => Promise<Registry> = () => Promise.resolve(registry),
+): () => Promise<string> {
   const readLedger = readLedgerMetrics(pool);
-  return async (_req, res) => {
+  return async () => {
     const ledger = await readLedger();
     databaseUp.set(ledger === undefined ? 0 : 1);
-    res.type(registry.contentType).send(`${await registry.metrics()}${(await ledger?.metrics()) ?? ''}`);
+    return `${await (await gather()).metrics()}${(await ledger?.metrics()) ?? ''}`;
+  };
+}
+
+export function serveMetrics(scrape: () => Promise<string>): RequestHandler {
+  return async (_req, res) => {
+    res.type(registry.contentType).send(await scrape());
   };
 }

@@ -1,0 +1,72 @@
+/** The metrics of all processes that serve, and of the first one, as those of one service. */
+import type { Worker } from 'node:cluster';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
+import { readFamilies } from '../observability/metrics.ts';
+import { ignore, type Family, type ToWorker } from './messages.ts';
+
+/** A process that has no answer by then is busy, and is not waited for. */
+const ANSWER_WITHIN_MS = 2_000;
+/** What would go down where it is missing, which means to Prometheus that it has begun anew. */
+const COUNTS = ['counter', 'histogram'];
+
+/** Adds them up. What a process had counted when it last told is kept when it has ended. */
+export class WorkerMetrics {
+  readonly #asked = new Map<number, (families: Family[]) => void>();
+  /** By the worker. */
+  readonly #latest = new Map<number, Family[]>();
+  #ofEnded: Family[] = [];
+  #count = 0;
+
+  async gather(workers: readonly Worker[]): Promise<Registry> {
+    const inTime = new Set<number>();
+    const told = workers.map(async (worker) => {
+      const families = await this.#ask(worker);
+      if (!families || worker.isDead()) return;
+      inTime.add(worker.id);
+      this.#latest.set(worker.id, families);
+    });
+    const [own] = await Promise.all([readFamilies(), ...told]);
+    const latest = [...this.#latest].map(([id, families]) => (inTime.has(id) ? families : countsOf(families)));
+    return sum([own as unknown as Family[], this.#ofEnded, ...latest]);
+  }
+
+  receive(id: number, families: Family[]): void {
+    this.#asked.get(id)?.(families);
+  }
+
+  forget({ id }: Worker): void {
+    const latest = countsOf(this.#latest.get(id) ?? []);
+    this.#latest.delete(id);
+    this.#ofEnded = sum([this.#ofEnded, latest]).getMetricsAsArray() as unknown as Family[];
+  }
+
+  async #ask(worker: Worker): Promise<Family[] | undefined> {
+    this.#count += 1;
+    const id = this.#count;
+    const answer = Promise.withResolvers<Family[]>();
+    this.#asked.set(id, answer.resolve);
+    worker.send({ kind: 'collect', id } satisfies ToWorker, ignore);
+    const late = new AbortController();
+    const isLate = sleep(ANSWER_WITHIN_MS, undefined, { ref: false, signal: late.signal }).catch(ignore);
+    return Promise.race([answer.promise, isLate]).finally(() => {
+      this.#asked.delete(id);
+      late.abort();
+    }) as Promise<Family[] | undefined>;
+  }
+}
+
+function countsOf(families: Family[]): Family[] {
+  return families.filter(({ type }) => COUNTS.includes(type));
+}
+
+function sum(processes: Family[][]): Registry {
+  return AggregatorRegistry.aggregate<PrometheusContentType>(processes.map((families) => families.map(asOne)));
+}
+
+/** An event loop that is late must not hide behind the others; the service is as old as its oldest process. */
+function asOne(family: Family): Family {
+  if (family.name === 'process_start_time_seconds') return { ...family, aggregator: 'min' };
+  const isLag = family.name.startsWith('nodejs_eventloop_lag_') && family.aggregator === 'average';
+  return isLag ? { ...family, aggregator: 'max' } : family;
+}
