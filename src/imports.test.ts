@@ -87,6 +87,19 @@ describe('the imports of src/', () => {
       'service.ts',
     ]);
   });
+
+  it('of what most do without are made when it is needed, at one place', () => {
+    const read = (file: string): string => readFileSync(join(ROOT, 'src', file), 'utf8');
+    for (const [file, folder] of [
+      ['server.ts', 'workers'],
+      ['service.ts', 'tracing'],
+    ] as const) {
+      const from = imports.filter(({ to }) => to === folder).filter((found) => found.from !== folder);
+      expect(from.map(inWords)).toEqual([`${file} -> ${folder}/index.ts`]);
+      expect(read(file)).toContain(`await import('./${folder}/index.ts')`);
+      expect(read(file)).not.toMatch(new RegExp(`^import .*'./${folder}/`, 'm'));
+    }
+  });
 });
 
 describe('the SQL of src/', () => {

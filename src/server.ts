@@ -34,7 +34,7 @@ async function run(): Promise<number> {
   const lost = await Promise.race([stopSignal(), running.ended]);
   if (lost !== undefined) process.stderr.write(`${lost}\n`);
   const stopped = running.stop();
-  // Without its database, nothing that is in flight can be answered.
+  // Without what was lost, nothing that is in flight can be answered.
   await (lost === undefined ? stopped : Promise.race([stopped, sleep(CLOSE_MS)]));
   return lost === undefined ? EXIT.fine : EXIT.unreachable;
 }

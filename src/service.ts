@@ -21,7 +21,7 @@ export interface Service {
 
 /** As whoever started it sees it. */
 export interface Running {
-  /** Says in one line that the server under `.data/` has ended by itself. */
+  /** Says in one line what has ended by itself, without which nothing is served: the server under `.data/`, or all processes that serve. */
   ended: Promise<string>;
   stop: () => Promise<void>;
 }

@@ -58,7 +58,7 @@ export async function startWorkers(config: Config, { announce, startJobs }: Part
     if (typeof begun === 'number') {
       await announce(config, begun, localUrl);
       const jobs = startJobs(database, config);
-      return { ended: opened.ended, stop: () => stop(jobs) };
+      return { ended: Promise.race([opened.ended, workers.lost]), stop: () => stop(jobs) };
     }
     if (begun.code === null) throw new Error(`A gateway process was ended by ${begun.signal} before it listened`);
     await stop();

@@ -1,14 +1,22 @@
 /** The metrics of all processes that serve, and of the first one, as those of one service. */
 import type { Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AggregatorRegistry, type PrometheusContentType, type Registry } from 'prom-client';
-import { readFamilies } from '../observability/metrics.ts';
+import { AggregatorRegistry, Counter, Gauge, type PrometheusContentType, type Registry } from 'prom-client';
+import { readFamilies, registers } from '../observability/metrics.ts';
 import { ignore, type Family, type ToWorker } from './messages.ts';
 
 /** A process that has no answer by then is busy, and is not waited for. */
 const ANSWER_WITHIN_MS = 2_000;
 /** What would go down where it is missing, which means to Prometheus that it has begun anew. */
 const COUNTS = ['counter', 'histogram'];
+
+const serving = new Gauge({ name: 'gateway_processes', help: 'Processes that serve', registers });
+
+const ended = new Counter({
+  name: 'gateway_processes_ended_total',
+  help: 'Processes that served, or were to, and have ended by themselves',
+  registers,
+});
 
 /** Adds them up. What a process had counted when it last told is kept when it has ended. */
 export class WorkerMetrics {
@@ -19,6 +27,7 @@ export class WorkerMetrics {
   #count = 0;
 
   async gather(workers: readonly Worker[]): Promise<Registry> {
+    serving.set(workers.length);
     const inTime = new Set<number>();
     const told = workers.map(async (worker) => {
       const families = await this.#ask(worker);
@@ -36,6 +45,7 @@ export class WorkerMetrics {
   }
 
   forget({ id }: Worker): void {
+    ended.inc();
     const latest = countsOf(this.#latest.get(id) ?? []);
     this.#latest.delete(id);
     this.#ofEnded = sum([this.#ofEnded, latest]).getMetricsAsArray() as unknown as Family[];

@@ -1,4 +1,5 @@
 /** The service in several processes: it starts, serves, is replaced, counts and ends as one. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
@@ -16,7 +17,7 @@ import { partOf } from './parts.ts';
 
 const WORKERS = 2;
 /** For what comes in its own time: only a hang takes so long. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 240_000;
 
 async function until<T>(what: string, look: () => Promise<T> | T, isSo: (found: T) => boolean): Promise<T> {
   for (const deadline = Date.now() + LIMIT_MS; ; await sleep(50)) {
@@ -61,7 +62,7 @@ const spends = (families: Map<string, Family>): number =>
   }) ?? 0;
 
 describe('a service of two processes', () => {
-  const gateway = createGateway({ GATEWAY_WORKERS: String(WORKERS), POOL_SIZE: '9', MAX_SOCKETS: '5' });
+  const gateway = createGateway({ GATEWAY_WORKERS: String(WORKERS), POOL_SIZE: '9', MAX_SOCKETS: '9' });
   const { db } = gateway;
   let walletId: string;
   beforeAll(async () => {
@@ -94,7 +95,7 @@ describe('a service of two processes', () => {
 
     const most = (pool: string) => valueOf(families, 'db_pool_max', { pool });
     expect((most('wallet-gateway') ?? 0) + (most('wallet-history') ?? 0)).toBe(9);
-    expect(valueOf(families, 'websockets_max')).toBe(5);
+    expect(valueOf(families, 'websockets_max')).toBe(9);
     // What is there once, however many serve.
     expect(['wallet-worker', 'wallet-poller', 'wallet-metrics'].map(most)).toEqual([5, 2, 1]);
   });
@@ -270,6 +271,48 @@ describe('a service of two processes that is told to end', () => {
       () => children.filter((pid) => existsSync(`/proc/${pid}`)),
       ({ length }) => length === 0,
     );
+  });
+});
+
+describe('a service of two processes whose processes cannot be started again', () => {
+  const db = createDatabase();
+
+  it('serves with those that are left, tries ever more rarely, and ends with 3 and a line when none is left', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wallet-documents-'));
+    const documents = join(folder, 'documents.json');
+    const text = '{ __typename }';
+    await writeFile(documents, JSON.stringify({ [createHash('sha256').update(text).digest('hex')]: text }));
+    const gateway = new Gateway(db, { GATEWAY_WORKERS: String(WORKERS), PERSISTED_DOCUMENTS: documents });
+    try {
+      await gateway.start();
+      const [victim = 0, other = 0] = await childrenOf(gateway.child.pid);
+      await rm(documents);
+      const ended = (): Record<string, unknown>[] =>
+        linesOfLog(gateway.child.stderr).filter(({ msg }) => msg === 'a gateway process has ended, and is replaced');
+
+      process.kill(victim, 'SIGKILL');
+
+      const lines = await until('it was tried often', ended, ({ length }) => length >= 6);
+      expect(lines.slice(1).map(({ level, code }) => ({ level, code }))).toEqual(
+        lines.slice(1).map(() => ({ level: 'error', code: 2 })),
+      );
+      // Not in a loop: each was tried later after the one before it.
+      const times = lines.slice(-3).map(({ time }) => Date.parse(String(time)));
+      expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(5_000);
+      expect((await onOwnConnection(gateway, '/readyz')).status).toBe(200);
+      expect(valueOf(await scrape(gateway), 'gateway_processes')).toBe(1);
+      expect(valueOf(await scrape(gateway), 'gateway_processes_ended_total')).toBeGreaterThanOrEqual(6);
+
+      process.kill(other, 'SIGKILL');
+
+      expect(await gateway.child.exited).toBe(3);
+      expect(gateway.child.stderr).toMatch(
+        /^No gateway process serves: \d+ in a row have ended at once, the last by code 2$/m,
+      );
+    } finally {
+      await gateway.stop();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 

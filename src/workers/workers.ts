@@ -29,12 +29,15 @@ const PROGRAM = fileURLToPath(new URL('worker.ts', import.meta.url));
 const STEADY_MS = 10_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
+/** Where none serves, so many in a row that end at once end the service: whoever keeps it running must see that. */
+const MOST_SHORT = 5;
 
 export class Workers {
   readonly #options: WorkersOptions;
   readonly #stopping = new AbortController();
   readonly #listening = new Set<Worker>();
   readonly #all = new Map<Worker, Promise<Ended>>();
+  readonly #lost = Promise.withResolvers<string>();
 
   constructor(options: WorkersOptions) {
     this.#options = options;
@@ -44,6 +47,11 @@ export class Workers {
   /** Those that serve. */
   get listening(): Worker[] {
     return [...this.#listening];
+  }
+
+  /** Says in one line that none serves, and that none can be started. */
+  get lost(): Promise<string> {
+    return this.#lost.promise;
   }
 
   /** Resolves with the port when all listen; or with how one has ended, which cannot start, and then there are none. */
@@ -108,6 +116,10 @@ export class Workers {
       short = performance.now() - since < STEADY_MS ? short + 1 : 0;
       const facts = { pid: current.worker.process.pid, code, signal: signal ?? undefined };
       log.error(facts, 'a gateway process has ended, and is replaced');
+      if (short >= MOST_SHORT && this.#listening.size === 0)
+        this.#lost.resolve(
+          `No gateway process serves: ${short} in a row have ended at once, the last by ${signal ?? `code ${code}`}`,
+        );
       if (!(await this.#pause(short === 0 ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (short - 1), LONGEST_PAUSE_MS)))) return;
       current = await this.#begin(place);
       if (current.port !== undefined)
