@@ -25,6 +25,7 @@
 --!include schema/feed.sql
 --!include schema/blocks.sql
 --!include schema/proofs.sql
+--!include schema/reports.sql
 --!include schema/calls.sql
 --!include schema/helpers.sql
 --!include schema/gateway.sql
@@ -40,6 +41,7 @@
 --!include functions/ledger_private/refusals/invalid_argument.sql
 --!include functions/ledger_private/refusals/wallet_not_found.sql
 --!include functions/ledger_private/refusals/asset_not_found.sql
+--!include functions/ledger_private/refusals/invalid_period.sql
 --!include functions/ledger_private/refusals/asset_mismatch.sql
 --!include functions/ledger_private/refusals/refuse_stale.sql
 --!include functions/ledger_private/refusals/check_snapshot.sql
@@ -166,6 +168,19 @@
 --!include functions/ledger_private/feed_and_blocks/records.sql
 --!include functions/ledger_private/feed_and_blocks/unsealed_records.sql
 
+-- Reports
+--!include functions/ledger_private/reports/account_name.sql
+--!include functions/ledger_private/reports/newest_totals.sql
+--!include functions/ledger_private/reports/movements_of_block.sql
+--!include functions/ledger_private/reports/block_totals_before.sql
+--!include functions/ledger_private/reports/quarter_totals_before.sql
+--!include functions/ledger_private/reports/totals_before.sql
+--!include functions/ledger_private/reports/zone.sql
+--!include functions/ledger_private/reports/bucket_starts.sql
+--!include functions/ledger_private/reports/check_asset.sql
+--!include functions/ledger_private/reports/journal_range.sql
+--!include functions/ledger_private/reports/journal_of_block.sql
+
 -- Proofs
 --!include functions/ledger_private/verify/verify_entries.sql
 --!include functions/ledger_private/verify/verify_transfers.sql
@@ -223,6 +238,9 @@
 
 -- What callers call: the whole ledger
 --!include functions/ledger/ledger_trial_balance.sql
+--!include functions/ledger/ledger_balances_at.sql
+--!include functions/ledger/ledger_activity.sql
+--!include functions/ledger/ledger_journal.sql
 --!include functions/ledger/ledger_verify.sql
 --!include functions/ledger/ledger_verify_seals.sql
 --!include functions/ledger/ledger_prove.sql

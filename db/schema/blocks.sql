@@ -13,8 +13,13 @@ create table ledger.blocks (
   epoch bigint not null,
   sealed_at timestamptz not null,
   final_until timestamptz not null,
-  actor text not null
+  actor text not null,
+  counted_until timestamptz not null
 );
+
+-- Which blocks an instant lies in: both rise with the number of the block.
+create index blocks_final_until_idx on ledger.blocks (final_until, seq);
+create index blocks_counted_until_idx on ledger.blocks (counted_until, seq);
 
 comment on table ledger.blocks is $$@behavior -*
 Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash
@@ -26,7 +31,7 @@ comment on column ledger.blocks.root is
   'The root of the Merkle tree over the newest entry of each of these wallets, and what else is new (block_records).';
 comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_totals.';
 comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
-comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block.';
+comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block but counted_until.';
 comment on column ledger.blocks.snapshot is
 $$Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
 pg_snapshot.)$$;
@@ -37,13 +42,16 @@ comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes a
 comment on column ledger.blocks.final_until is
   'The figures of all quarter hours before this instant are final: no transaction is open that could still book there.';
 comment on column ledger.blocks.actor is 'Who closed it.';
+comment on column ledger.blocks.counted_until is
+$$No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
+of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
 
 create trigger _100_guard_insert before insert on ledger.blocks
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_append_only before update or delete or truncate on ledger.blocks
   for each statement execute function ledger_private.tg__append_only();
 
-grant select on ledger.blocks to wallet_auditor, wallet_job;
+grant select on ledger.blocks to wallet_operator, wallet_auditor, wallet_job;
 
 create table ledger.house_totals (
   asset_code text not null references ledger.assets (code),
@@ -57,6 +65,7 @@ create table ledger.house_totals (
   bonus_amount numeric not null,
   total_amount numeric not null,
   total_bonus_amount numeric not null,
+  total_movements bigint not null,
   primary key (asset_code, kind, debit, credit, block_seq, quarter)
 );
 
@@ -78,6 +87,8 @@ comment on column ledger.house_totals.bonus_amount is 'The part of it that was b
 comment on column ledger.house_totals.total_amount is
   'What all movements of this asset, kind and accounts moved until now, in the order of blocks and quarters.';
 comment on column ledger.house_totals.total_bonus_amount is 'The part of it that was bonus credits.';
+comment on column ledger.house_totals.total_movements is
+  'How many these are. It follows from movements, so no hash covers it.';
 comment on constraint house_totals_asset_code_fkey on ledger.house_totals is '@behavior -*';
 comment on constraint house_totals_block_seq_fkey on ledger.house_totals is '@behavior -*';
 
@@ -86,7 +97,7 @@ create trigger _100_guard_insert before insert on ledger.house_totals
 create trigger _200_append_only before update or delete or truncate on ledger.house_totals
   for each statement execute function ledger_private.tg__append_only();
 
-grant select on ledger.house_totals to wallet_auditor, wallet_job;
+grant select on ledger.house_totals to wallet_operator, wallet_auditor, wallet_job;
 
 create table ledger.block_heads (
   wallet_id uuid not null,
@@ -112,8 +123,8 @@ create trigger _200_append_only before update or delete or truncate on ledger.bl
   for each statement execute function ledger_private.tg__append_only();
 
 alter table ledger.block_heads enable row level security;
-create policy auditors_see_all on ledger.block_heads for select to wallet_auditor using (true);
-grant select on ledger.block_heads to wallet_auditor;
+create policy auditors_see_all on ledger.block_heads for select to wallet_operator, wallet_auditor using (true);
+grant select on ledger.block_heads to wallet_operator, wallet_auditor;
 
 create type ledger_private.record_chain as enum ('wallet', 'asset', 'verifications');
 comment on type ledger_private.record_chain is

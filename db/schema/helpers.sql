@@ -24,7 +24,8 @@ create type ledger_private.cut as (
   seqs bigint[],
   leaves bytea[],
   entries bigint,
-  totals ledger.house_totals[]
+  totals ledger.house_totals[],
+  counted_until timestamptz
 );
 
 -- The next line of a wallet, as a usual call will write it: what stands in it after a movement whose amount is known.

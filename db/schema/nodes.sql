@@ -13,4 +13,4 @@ elsewhere. The owner writes them, before the wallets are brought here.$$;
 comment on column ledger_private.node_ranges.first_id is 'The first id of the range.';
 comment on column ledger_private.node_ranges.last_id is 'The last id of the range.';
 
-grant select on ledger_private.node_ranges to wallet_auditor, wallet_job;
+grant select on ledger_private.node_ranges to wallet_operator, wallet_auditor, wallet_job;

@@ -7,7 +7,7 @@ const INSTANTS: Record<string, string[]> = {
   'ledger.wallets': ['created_at'],
   'ledger.wallet_events': ['created_at'],
   'ledger.entries': ['created_at', 'expires_at'],
-  'ledger.blocks': ['sealed_at', 'final_until'],
+  'ledger.blocks': ['sealed_at', 'final_until', 'counted_until'],
   'ledger.holds': ['created_at', 'expires_at'],
   'ledger.bonus_lots': ['expires_at'],
   'ledger.bonus_lot_draws': ['expires_at'],

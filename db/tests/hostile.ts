@@ -93,6 +93,11 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
     ...['294276-12-31T23:59:59Z', '294277-01-01T00:00:00Z', '999999-01-01', '2030-01-01T00:00:00+99', '2000-01-01'],
     ...['2030-01-01T00:00:00 Nowhere/City', '4714-11-24 BC', `2030-01-01${'0'.repeat(MEBIBYTE)}`, null],
   ),
+  'timestamp with time zone[]': text(
+    ...['', '{', '{""}', '{NULL}', '{2030-01-01Z,NULL}', '{{2030-01-01Z},{2031-01-01Z}}', '{2030-01-01Z}', '{}', SQL],
+    ...['{infinity,-infinity}', '{2030-02-30}', '[0:0]={2030-01-01Z}', '{294276-12-31T23:59:59Z}', '{999999-01-01}'],
+    ...[`{${'2030-01-01Z,'.repeat(1000)}2030-01-01Z}`, `{${'x'.repeat(MEBIBYTE)}}`, null],
+  ),
   'ledger.transfer_kind': text('', 'gift', 'hold', 'capture', 'release', 'reversal', 'expiry', 'Spend', SQL, null),
 };
 
@@ -130,6 +135,10 @@ const LEGAL: Readonly<Record<string, (value: string) => boolean | undefined>> = 
   // There may be one.
   asset_code: (value) => (CODE.test(value) ? undefined : false),
   metadata: (value) => isStorable(value),
+  at_times: (value) =>
+    /^(\{|\[0:0\]=\{)(infinity|2030-01-01Z|294276-12-31T23:59:59Z)[^N}]*\}$/.test(value) && value.length < 100,
+  bucket: () => false,
+  time_zone: () => false,
   expires_at: (value) => value === '294276-12-31T23:59:59Z',
   wallet_id: () => false,
   from_wallet: () => false,
@@ -210,6 +219,14 @@ export async function goodValue(
       return newKey();
     case 'kind':
       return 'bonus';
+    case 'at_times':
+      return '{2026-01-01Z}';
+    case 'from_time':
+      return '2999-12-01T00:00:00Z';
+    case 'bucket':
+      return 'hour';
+    case 'time_zone':
+      return 'Europe/Berlin';
     case 'counterparty_id':
     case 'after':
     case 'kept':

@@ -164,6 +164,12 @@ const EXPIRED_HOLDS = [
   '?bonus_lot_draws_seq_wallet_id_idx',
 ];
 
+/** What reports look up for their instants; the entries of blocks only for one within a quarter of an hour. */
+const INSTANTS = [
+  ...['house_totals_pkey', '?house_totals_block_seq_idx', '?block_heads_block_seq_idx', '?block_heads_pkey'],
+  ...['?entries_xid_transfer_id_idx', '?entries_pkey', '?wallets_pkey', '?node_ranges_pkey'],
+];
+
 const HOT: Hot[] = [
   {
     what: 'a top-up',
@@ -497,6 +503,28 @@ const HOT: Hot[] = [
     arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
     run: ({ auditor }) => callAll(auditor, 'ledger_trial_balance', {}),
     looks: ['entries_xid_transfer_id_idx', 'house_totals_pkey', '?wallets_pkey', '?node_ranges_pkey'],
+  },
+  {
+    what: 'balances at instants',
+    by: 'operator',
+    arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
+    run: ({ operator }) =>
+      callAll(operator, 'ledger_balances_at', { at_times: ['2001-01-01T00:00:00Z', 'infinity'], asset_code: ASSET }),
+    looks: INSTANTS,
+  },
+  {
+    what: 'what moved in some months',
+    by: 'auditor',
+    arrange: async ({ db }) => ({ sealed: await callAll(db, 'ledger_seal', {}) }),
+    run: ({ auditor }) => {
+      const month = (more: number): string => {
+        const now = new Date();
+        return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + more)).toISOString();
+      };
+      const period = { from_time: month(-1), to_time: month(2) };
+      return callAll(auditor, 'ledger_activity', { asset_code: ASSET, ...period, bucket: 'month' });
+    },
+    looks: INSTANTS,
   },
 ];
 

@@ -67,7 +67,10 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.ledger_verify_seals': ['auditor'],
   'ledger.ledger_metrics': ['auditor', 'gateway'],
   'ledger.ledger_unsettled': ['auditor', 'job'],
-  'ledger.ledger_trial_balance': ['auditor'],
+  'ledger.ledger_trial_balance': ['operator', 'auditor'],
+  'ledger.ledger_balances_at': ['operator', 'auditor'],
+  'ledger.ledger_activity': ['operator', 'auditor'],
+  'ledger.ledger_journal': ['operator', 'auditor'],
   'ledger.ledger_verify': ['auditor'],
 };
 /** Each with a column that an update could name. */
@@ -101,14 +104,14 @@ const VIEWS: Record<string, Actor[]> = {
 /** Where not every role of the ledger reads a table: those that do. */
 const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.feed_epochs': ['service', 'operator', 'auditor', 'job'],
-  'ledger.blocks': ['auditor', 'job'],
-  'ledger.house_totals': ['auditor', 'job'],
-  'ledger.block_heads': ['auditor'],
+  'ledger.blocks': ['operator', 'auditor', 'job'],
+  'ledger.house_totals': ['operator', 'auditor', 'job'],
+  'ledger.block_heads': ['operator', 'auditor'],
   'ledger.block_records': ['auditor'],
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
-  'ledger_private.node_ranges': ['auditor', 'job'],
+  'ledger_private.node_ranges': ['operator', 'auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
@@ -146,6 +149,9 @@ const CALLS: Record<string, string> = {
   ledger_notify: '',
   wallets_seq: 'null::ledger.wallets',
   ledger_trial_balance: '',
+  ledger_balances_at: "array['2026-01-01Z'::timestamptz]",
+  ledger_activity: "'GOLD', '2026-01-01Z', '2026-02-01Z'",
+  ledger_journal: '',
   ledger_verify: '',
   entries_side: 'null::ledger.entries',
   entries_counterparty: 'null::ledger.entries',

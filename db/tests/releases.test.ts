@@ -30,6 +30,7 @@ import {
 } from './helpers.ts';
 import { readRows, type Rows, writeRows } from './releases/copy.ts';
 import { bookedOf, type Release, RELEASES, rowsOf, saidOf } from './releases/releases.ts';
+import { expectActivity, expectBalances, randomInstants } from './reports.ts';
 import { sealAll, verifySeals } from './seals.ts';
 
 const COMMITTED = new URL('../migrations/committed/', import.meta.url);
@@ -157,9 +158,11 @@ describe.each(RELEASES)('a ledger of $version', (release) => {
         await expectSound(session);
         expect(await verifySeals(session, JSON.stringify(said.seals))).toEqual([]);
         await expectSaid(session);
+        await expectReports(session, 200);
         await expectAnswers(session);
         expect(lost(before, await readRows(session, compared))).toEqual({});
         await goOn(session);
+        await expectReports(session, 50);
         expect(await verifySeals(session, JSON.stringify(said.seals))).toEqual([]);
         await expectSound(session);
       });
@@ -177,6 +180,18 @@ describe.each(RELEASES)('a ledger of $version', (release) => {
       'select asset_code, account, debit, credit from ledger.ledger_trial_balance() order by 1, 2',
     );
     expect(trial).toEqual(said.trial_balance);
+  }
+
+  /** Also of blocks that the release closed: the sums of the entries and of the wallets, at any instant. */
+  async function expectReports(session: pg.Client, instants: number): Promise<void> {
+    const { rows } = await session.query<{ code: string }>(
+      'select distinct w.asset_code as code from ledger.wallets w join ledger.entries e on e.wallet_id = w.id',
+    );
+    expect(rows).not.toEqual([]);
+    for (const { code } of rows) {
+      await expectBalances(session, code, await randomInstants(session, code, instants));
+      await expectActivity(session, code);
+    }
   }
 
   /** Each alone, and all in one call. */

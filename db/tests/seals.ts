@@ -15,6 +15,7 @@ export interface Seal {
   epoch: string;
   sealed_at: string;
   final_until: string;
+  counted_until: string;
   actor: string;
 }
 
@@ -77,7 +78,8 @@ export const RESEAL = `do $$
     for v_block in select * from ledger.blocks order by seq loop
       insert into ledger.house_totals
         select s.asset_code, s.kind, s.debit, s.credit, v_block.seq, s.quarter, s.movements, s.amount, s.bonus_amount,
-            sum(s.amount) over earlier + coalesce(b.amount, 0), sum(s.bonus_amount) over earlier + coalesce(b.bonus_amount, 0)
+            sum(s.amount) over earlier + coalesce(b.amount, 0), sum(s.bonus_amount) over earlier + coalesce(b.bonus_amount, 0),
+            sum(s.movements) over earlier + coalesce(b.movements, 0)
           from (
             select w.asset_code, e.kind, e.debit, e.credit,
                 date_bin('15 min', greatest(e.created_at, v_last.final_until), '2000-01-01Z') as quarter,
@@ -88,11 +90,17 @@ export const RESEAL = `do $$
               where h.block_seq = v_block.seq group by 1, 2, 3, 4, 5
           ) s
           left join lateral (
-            select sum(t.amount) as amount, sum(t.bonus_amount) as bonus_amount from ledger.house_totals t
+            select sum(t.movements) as movements, sum(t.amount) as amount, sum(t.bonus_amount) as bonus_amount from ledger.house_totals t
               where (t.asset_code, t.kind, t.debit, t.credit) = (s.asset_code, s.kind, s.debit, s.credit)
           ) b on true
           window earlier as (partition by s.asset_code, s.kind, s.debit, s.credit order by s.quarter);
       v_block.totals_hash := ledger_private.totals_hash(array(select t from ledger.house_totals t where t.block_seq = v_block.seq));
+      v_block.counted_until := greatest(v_last.counted_until, '-infinity', (
+        select max(greatest(e.created_at, v_last.final_until))
+          from ledger.block_heads h
+            join ledger.entries e on e.wallet_id = h.wallet_id and e.actor is not null and e.amount > 0 and e.seq <= h.seq and e.seq > coalesce((
+              select max(p.seq) from ledger.block_heads p where p.wallet_id = h.wallet_id and p.block_seq < v_block.seq), 0)
+          where h.block_seq = v_block.seq));
       select ledger_private.merkle_root(array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) || (
             select array_agg(ledger_private.seal_leaf(n.id, n.seq, r.hash) order by n.chain, n.id)
               from ledger.block_records n join ledger_private.records() r on r.chain = n.chain and r.id = n.id and r.seq = n.seq
@@ -105,7 +113,7 @@ export const RESEAL = `do $$
       v_block.previous := v_last.hash;
       v_block.hash := ledger_private.seal_hash(v_block);
       update ledger.blocks set root = v_block.root, wallets = v_block.wallets, entries = v_block.entries, totals_hash = v_block.totals_hash,
-        previous = v_block.previous, hash = v_block.hash where seq = v_block.seq;
+        counted_until = v_block.counted_until, previous = v_block.previous, hash = v_block.hash where seq = v_block.seq;
       v_last := v_block;
     end loop;
   end $$`;

@@ -424,12 +424,16 @@ interface Ids {
   wallet: string;
   transfer: string;
   hold: string;
+  asset: string;
 }
 
 /** What finds a row of a type, or a good value of another argument that must be given. */
 function goodLiteral(field: GraphQLField<unknown, unknown>, { name, type }: GraphQLArgument, ids: Ids): string {
   if (name === 'id') return JSON.stringify(ids[getNamedType(field.type).name.toLowerCase() as keyof Ids]);
   if (name === 'walletId') return JSON.stringify(ids.wallet);
+  if (name === 'assetCode') return JSON.stringify(ids.asset);
+  // A period ends after it begins.
+  if (name === 'fromTime') return '"2999-12-01"';
   return { BigInt: '1', Datetime: '"2999-12-31"' }[getNamedType(type).name] ?? '"GOLD"';
 }
 
@@ -492,12 +496,13 @@ function jsonsOfArgument({ type }: GraphQLArgument): string[] {
 
 describe('a hostile value in a query', () => {
   it('is refused by name or finds nothing, in every argument of every field', async () => {
-    const scene = await newScene(db, await newAsset(db));
+    const asset = await newAsset(db);
+    const scene = await newScene(db, asset);
     const [hold = '', transfer = ''] = [
       await goodValue(db, scene, 'wallet_release', 'hold_id', 'uuid'),
       await goodValue(db, scene, 'wallet_reverse', 'transfer_id', 'uuid'),
     ].map(String);
-    const ids = { wallet: scene.wallet, transfer, hold };
+    const ids = { wallet: scene.wallet, transfer, hold, asset };
     const fields = readings(ids);
     const asker = gateway.as('auditor');
     const before = await rowsOf(db);

@@ -143,7 +143,18 @@ describe.each(ROLES)('a token of the role %s', (role) => {
     ['walletExplain', ALL, () => `{ walletExplain(walletId: "${own}") { source amount } }`],
     ['holds', ALL, () => `{ wallet(id: "${own}") { holds { nodes { id status closing { kind } } } } }`],
     ['limits', ALL, () => '{ assets { nodes { limits { maxSpend actor } } } }'],
-    ['ledgerTrialBalance', ['auditor'], () => '{ ledgerTrialBalance { nodes { account } } }'],
+    ['ledgerTrialBalance', ['operator', 'auditor'], () => '{ ledgerTrialBalance { nodes { account } } }'],
+    [
+      'ledgerBalancesAt',
+      ['operator', 'auditor'],
+      () => '{ ledgerBalancesAt(atTimes: ["2026-01-01T00:00:00Z"]) { nodes { account balance final } } }',
+    ],
+    [
+      'ledgerActivity',
+      ['operator', 'auditor'],
+      () =>
+        `{ ledgerActivity(assetCode: "${asset}", fromTime: "2026-01-01T00:00:00Z", toTime: "2026-02-01T00:00:00Z") { nodes { kind } } }`,
+    ],
     ['ledgerVerify', ['auditor'], () => '{ ledgerVerify { nodes { rule } } }'],
     ['ledgerVerify of a wallet', ['auditor'], () => `{ ledgerVerify(walletId: "${own}") { nodes { rule } } }`],
   ] as [string, Role[], () => string][])(

@@ -80,6 +80,8 @@ describe('schema.graphql', () => {
       'assets',
       'entry',
       'hold',
+      'ledgerActivity',
+      'ledgerBalancesAt',
       'ledgerEvents',
       'ledgerTrialBalance',
       'ledgerVerify',

@@ -49,6 +49,7 @@ begin
     (select b.sealed_at from ledger.blocks b
       where b.epoch = v_block.epoch and b.xid < pg_snapshot_xmin(v_cut.snapshot) order by b.seq desc limit 1),
     v_last.final_until, '-infinity');
+  v_block.counted_until := greatest(v_cut.counted_until, v_last.counted_until, '-infinity');
   v_block.actor := ledger_private.actor();
   v_block.hash := ledger_private.seal_hash(v_block);
   perform set_config('ledger.posting', 'on', true);

@@ -8,30 +8,15 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 set jit = off
 as $$
-  with recursive place as materialized (
+  with place as materialized (
     -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added
     -- up.
     select m.moved, case when not m.moved then ledger_private.closed_snapshot() end as snapshot
     from (select ledger_private.is_moved() as moved) m
-  ), newest as (
-    -- From key to key of the index: the newest row of each asset, kind and accounts has the totals of all blocks. There
-    -- are few of them, and far more rows.
-    (
-      select t from ledger.house_totals t
-      order by t.asset_code desc, t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
-      limit 1)
-    union all
-    select (
-      select n from ledger.house_totals n
-      where (n.asset_code, n.kind, n.debit, n.credit) < ((w.t).asset_code, (w.t).kind, (w.t).debit, (w.t).credit)
-      order by n.asset_code desc, n.kind desc, n.debit desc, n.credit desc, n.block_seq desc, n.quarter desc
-      limit 1)
-    from newest w
-    where (w.t).asset_code is not null
   ), movements as (
-    select (n.t).asset_code, (n.t).debit, (n.t).credit, (n.t).total_amount as amount
-    from newest n
-    where (n.t).asset_code is not null and not (select p.moved from place p)
+    select n.asset_code, n.debit, n.credit, n.total_amount as amount
+    from ledger_private.newest_totals(ledger_trial_balance.asset_code) n
+    where not (select p.moved from place p)
     union all
     select w.asset_code, a.debit, a.credit, e.amount
     from ledger_private.rows_since((select p.snapshot from place p)) e
@@ -46,8 +31,8 @@ as $$
     select a.code, u.account, 0 from ledger.assets a
       cross join unnest(array['treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
   )
-  select s.asset_code, case s.account when 'player' then 'players' else s.account::text end,
-    greatest(sum(s.amount), 0), greatest(-sum(s.amount), 0)
+  select s.asset_code, ledger_private.account_name(s.account), greatest(sum(s.amount), 0),
+    greatest(-sum(s.amount), 0)
   from sides s
   where ledger_trial_balance.asset_code is null or s.asset_code = ledger_trial_balance.asset_code
   group by s.asset_code, s.account
@@ -61,4 +46,4 @@ booked since the last one.
 
 - assetCode: one asset; all of them if left out.$$;
 
-grant execute on function ledger.ledger_trial_balance to wallet_auditor;
+grant execute on function ledger.ledger_trial_balance to wallet_operator, wallet_auditor;

@@ -197,17 +197,17 @@ describe('ledger_seal', () => {
     const { rows } = await db.query<{ line: string }>(
       // Of quarters there are two where one ended meanwhile.
       `select dense_rank() over (order by block_seq) || ' ' || kind || ' ' || debit || ' ' || credit || ' ' || sum(movements) || ' ' || sum(amount)
-           || ' ' || sum(bonus_amount) || ' ' || max(total_amount) || ' ' || max(total_bonus_amount) as line
+           || ' ' || sum(bonus_amount) || ' ' || max(total_movements) || ' ' || max(total_amount) || ' ' || max(total_bonus_amount) as line
          from ledger.house_totals where asset_code = $1 group by block_seq, kind, debit, credit order by block_seq, kind`,
       [asset],
     );
     expect(rows.map(({ line }) => line)).toEqual([
-      '1 top_up treasury player 2 107 0 107 0',
-      '1 bonus promotions player 1 20 20 20 20',
-      '1 spend player revenue 1 30 20 30 20',
-      '1 transfer player player 1 5 0 5 0',
-      '2 spend player revenue 1 4 0 34 20',
-      '2 capture player revenue 1 9 0 9 0',
+      '1 top_up treasury player 2 107 0 2 107 0',
+      '1 bonus promotions player 1 20 20 1 20 20',
+      '1 spend player revenue 1 30 20 1 30 20',
+      '1 transfer player player 1 5 0 1 5 0',
+      '2 spend player revenue 1 4 0 2 34 20',
+      '2 capture player revenue 1 9 0 1 9 0',
     ]);
     const { rows: blocks } = await db.query<{ totals_hash: Buffer; text: string }>(
       `select b.totals_hash, coalesce((select string_agg(concat_ws(' ', t.asset_code, t.kind, t.debit, t.credit,

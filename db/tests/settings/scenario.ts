@@ -43,7 +43,8 @@ const FEED_LIMIT_MS = 60_000;
 /** What a block summed is a row for each quarter of an hour: of two where one ended meanwhile. */
 const WITHOUT_QUARTERS = [
   `distinct t.asset_code, t.kind, t.debit, t.credit, t.block_seq, sum(t.movements) over key as movements,
-  sum(t.amount) over key as amount, sum(t.bonus_amount) over key as bonus_amount, max(t.total_amount) over key as total_amount,
+  sum(t.amount) over key as amount, sum(t.bonus_amount) over key as bonus_amount, max(t.total_movements) over key as total_movements,
+  max(t.total_amount) over key as total_amount,
   max(t.total_bonus_amount) over key as total_bonus_amount`,
   ' window key as (partition by t.asset_code, t.kind, t.debit, t.credit, t.block_seq)',
 ] as const;
@@ -363,8 +364,36 @@ export class Scenario {
     await this.#ask('auditor', 'ledger_verify', { wallet_id: this.#wallet('ann') });
     await this.#ask('auditor', 'ledger_verify_seals', { kept });
     await this.#ask('auditor', 'ledger_trial_balance', { asset_code: ASSET });
+    await this.#report();
     await this.#ask('job', 'ledger_prove', { kept });
     await this.#ask('auditor', 'ledger_metrics', {}, ([name = '', labels = '']) => [name, labels]);
+  }
+
+  /** All that was booked, without the instants of its own. */
+  async #report(): Promise<void> {
+    await this.#ask('auditor', 'ledger_balances_at', {
+      at_times: '{-infinity,2001-02-03T04:05:06Z}',
+      asset_code: ASSET,
+    });
+    const { rows } = await this.#db.query<{ from_time: string; to_time: string }>(
+      `select date_trunc('month', clock_timestamp() - interval '60 days')::text as from_time,
+         date_trunc('month', clock_timestamp() + interval '60 days')::text as to_time`,
+    );
+    const period = { asset_code: ASSET, ...rows[0] };
+    const summed = `(select a.kind, a.debit, a.credit, pg_catalog.sum(a.movements) as movements,
+        pg_catalog.sum(a.amount) as amount, pg_catalog.sum(a.bonus_amount) as bonus_amount
+      from ledger.ledger_activity($1, $2::pg_catalog.timestamptz, $3::pg_catalog.timestamptz, $4, $5) a
+      group by a.kind, a.debit, a.credit order by a.kind, a.debit, a.credit)`;
+    for (const [bucket, zone] of [
+      ['day', 'Europe/Berlin'],
+      ['month', 'UTC'],
+    ])
+      await this.#write('auditor', 'ledger_activity', summed, [ASSET, period.from_time, period.to_time, bucket, zone]);
+    const journal = `(select j.kind, j.side, j.account, j.wallet_id, j.amount, j.bonus_amount, j.idem_key, j.actor
+      from ledger.ledger_journal($1) j)`;
+    await this.#write('auditor', 'ledger_journal', journal, [ASSET]);
+    await this.#ask('auditor', 'ledger_activity', { ...period, time_zone: 'CET' });
+    await this.#ask('auditor', 'ledger_journal', { after: '1x0x00000000-0000-0000-0000-000000000000' });
   }
 
   #session(caller: Caller): Session {

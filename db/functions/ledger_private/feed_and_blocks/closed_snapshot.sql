@@ -13,4 +13,4 @@ $$;
 comment on function ledger_private.closed_snapshot is
   'What the blocks have closed: what transactions wrote that had ended by this snapshot of this epoch, nothing else.';
 
-grant execute on function ledger_private.closed_snapshot to wallet_auditor;
+grant execute on function ledger_private.closed_snapshot to wallet_operator, wallet_auditor;

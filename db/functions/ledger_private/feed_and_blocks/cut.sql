@@ -19,7 +19,8 @@ as $$
   ), movements as materialized (
     -- Not what this transaction itself has booked: it has not ended.
     select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, a.debit, a.credit, e.amount, e.bonus_amount, w.asset_code,
-      ledger_private.quarter(e.created_at, cut.final_until) as quarter
+      ledger_private.quarter(e.created_at, cut.final_until) as quarter,
+      greatest(e.created_at, cut.final_until) as counted_at
     from ledger_private.rows_since(cut.since) e
     join ledger.wallets w on w.id = e.wallet_id
     cross join lateral ledger_private.accounts_here(e) a
@@ -38,24 +39,25 @@ as $$
     join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
   ), sums as (
     select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount,
-      sum(m.bonus_amount) as bonus_amount
+      sum(m.bonus_amount) as bonus_amount, max(m.counted_at) as counted_until
     from movements m
     where m.amount > 0
     group by m.asset_code, m.kind, m.debit, m.credit, m.quarter
   ), totals as (
     select row(s.asset_code, s.kind, s.debit, s.credit, cut.block_seq, s.quarter, s.movements, s.amount, s.bonus_amount,
       coalesce(b.total_amount, 0) + sum(s.amount) over earlier,
-      coalesce(b.total_bonus_amount, 0) + sum(s.bonus_amount) over earlier)::ledger.house_totals as total
+      coalesce(b.total_bonus_amount, 0) + sum(s.bonus_amount) over earlier,
+      coalesce(b.total_movements, 0) + sum(s.movements) over earlier)::ledger.house_totals as total
     from sums s
     left join lateral (
-      select t.total_amount, t.total_bonus_amount from ledger.house_totals t
+      select t.total_movements, t.total_amount, t.total_bonus_amount from ledger.house_totals t
       where t.asset_code = s.asset_code and t.kind = s.kind and t.debit = s.debit and t.credit = s.credit
       order by t.block_seq desc, t.quarter desc limit 1
     ) b on true
     window earlier as (partition by s.asset_code, s.kind, s.debit, s.credit order by s.quarter)
   )
   select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0),
-    array(select t.total from totals t))::ledger_private.cut
+    array(select t.total from totals t), (select max(s.counted_until) from sums s))::ledger_private.cut
   from place p cross join closed c
 $$;
 

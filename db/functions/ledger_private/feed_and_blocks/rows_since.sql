@@ -17,4 +17,4 @@ comment on function ledger_private.rows_since is
 $$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began
 later, by the entries that count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
 
-grant execute on function ledger_private.rows_since to wallet_auditor;
+grant execute on function ledger_private.rows_since to wallet_operator, wallet_auditor;

@@ -11,9 +11,9 @@ as $$
 $$;
 
 comment on function ledger_private.seal_hash is
-$$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, in two arrays (bigint,
-bytea) in the binary format of PostgreSQL, which has a length before each element (-1 for null), so that no two
-different blocks have the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC, texts UTF-8. The
-order is for ever.$$;
+$$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, without counted_until,
+in two arrays (bigint, bytea) in the binary format of PostgreSQL, which has a length before each element (-1 for null),
+so that no two different blocks have the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC,
+texts UTF-8. The order is for ever.$$;
 
 grant execute on function ledger_private.seal_hash to wallet_auditor;

@@ -12,6 +12,6 @@ $$;
 
 comment on function ledger_private.totals_hash is
 $$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts,
-seconds since 1970 of the quarter, and the numbers, with a blank between them.$$;
+seconds since 1970 of the quarter, and the numbers without total_movements, with a blank between them.$$;
 
 grant execute on function ledger_private.totals_hash to wallet_auditor;

@@ -16,4 +16,4 @@ $$Which accounts a movement debits and credits, as this database sees it: where 
 wallet, that side is elsewhere. Of a movement, the entry that counts is the acting one, and the received one where
 another database has that (is_from_elsewhere).$$;
 
-grant execute on function ledger_private.accounts_here to wallet_auditor, wallet_job;
+grant execute on function ledger_private.accounts_here to wallet_operator, wallet_auditor, wallet_job;

@@ -10,4 +10,4 @@ $$;
 comment on function ledger_private.is_from_elsewhere is
   'Whether an entry is one that was received from a wallet of another database.';
 
-grant execute on function ledger_private.is_from_elsewhere to wallet_auditor, wallet_job;
+grant execute on function ledger_private.is_from_elsewhere to wallet_operator, wallet_auditor, wallet_job;

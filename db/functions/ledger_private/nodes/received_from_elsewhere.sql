@@ -12,4 +12,4 @@ $$;
 comment on function ledger_private.received_from_elsewhere is
   'The received entries of movements whose acting wallets another database has; none where all wallets are here.';
 
-grant execute on function ledger_private.received_from_elsewhere to wallet_auditor, wallet_job;
+grant execute on function ledger_private.received_from_elsewhere to wallet_operator, wallet_auditor, wallet_job;

@@ -8,3 +8,5 @@ return ledger_private.refusal('WLNOA', format('asset not found: %s', left(asset_
     'An operator creates assets with asset_create(code, name, scale).');
 
 comment on function ledger_private.asset_not_found is 'WLNOA: an asset is not there.';
+
+grant execute on function ledger_private.asset_not_found to wallet_operator, wallet_auditor;

@@ -20,7 +20,8 @@ begin
         jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
       from jsonb_populate_recordset(null::ledger.blocks, kept) k
       left join ledger.blocks s on s.seq = k.seq
-      where s is distinct from k;
+      -- Without what follows from the entries: releases add to that, and no hash covers it.
+      where to_jsonb(s) - 'counted_until' is distinct from to_jsonb(k) - 'counted_until';
 end
 $$;
 

@@ -9,17 +9,19 @@ as $$
     from ledger.block_heads h
   ), closed as (
     select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
-      ledger_private.quarter(e.created_at, (select p.final_until from ledger.blocks p
-        where p.seq = h.block_seq - 1)) as quarter,
-      count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
+      ledger_private.quarter(e.created_at, p.final_until) as quarter,
+      count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount,
+      max(greatest(e.created_at, p.final_until)) as counted_until
     from heads h
+    left join ledger.blocks p on p.seq = h.block_seq - 1
     join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq
       and e.amount > 0
     join ledger.wallets w on w.id = h.wallet_id
     cross join lateral ledger_private.accounts_here(e) a
     group by 1, 2, 3, 4, 5, 6
   ), expected as (
-    select c.*, sum(c.amount) over earlier as total_amount, sum(c.bonus_amount) over earlier as total_bonus_amount
+    select c.*, sum(c.movements) over earlier as total_movements, sum(c.amount) over earlier as total_amount,
+      sum(c.bonus_amount) over earlier as total_bonus_amount
     from closed c
     window earlier as (partition by c.asset_code, c.kind, c.debit, c.credit order by c.block_seq, c.quarter)
   )
@@ -28,8 +30,21 @@ as $$
   from ledger.house_totals t
   full join expected x on x.asset_code = t.asset_code and x.kind = t.kind and x.debit = t.debit and x.credit = t.credit
     and x.block_seq = t.block_seq and x.quarter = t.quarter
-  where (t.movements, t.amount, t.bonus_amount, t.total_amount, t.total_bonus_amount)
-    is distinct from (x.movements, x.amount, x.bonus_amount, x.total_amount, x.total_bonus_amount)
+  where (t.movements, t.amount, t.bonus_amount, t.total_movements, t.total_amount, t.total_bonus_amount)
+    is distinct from (x.movements, x.amount, x.bonus_amount, x.total_movements, x.total_amount, x.total_bonus_amount)
+  union all
+  -- Reports look by it for the blocks that an instant lies in. Of blocks that release 0.1.0 closed, it is the end of
+  -- the quarter of an hour.
+  select 'house_total', null, null, null, jsonb_build_object('block', b.seq, 'counted_until', b.counted_until,
+    'expected', b.expected)
+  from (
+    select n.seq, n.counted_until, max(greatest(c.counted_until, '-infinity')) over (order by n.seq) as expected
+    from ledger.blocks n
+    left join (select c.block_seq, max(c.counted_until) as counted_until from closed c group by c.block_seq) c
+      on c.block_seq = n.seq
+  ) b
+  where b.counted_until not in (b.expected,
+    ledger_private.quarter(b.expected, null) + interval '15 minutes' - interval '1 microsecond')
   union all
   -- What players have by their newest entries is what the movements gave them.
   select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance,
@@ -52,7 +67,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_totals is
-$$A finding for each row of house_totals that is not the sum of what its block closed, and for each asset of which
-players have more or less than all movements gave them.$$;
+$$A finding for each row of house_totals that is not the sum of what its block closed, for each block whose
+counted_until is neither the newest of what was closed until then nor the end of that quarter of an hour, and for each
+asset of which players have more or less than all movements gave them.$$;
 
 grant execute on function ledger_private.verify_totals to wallet_auditor;

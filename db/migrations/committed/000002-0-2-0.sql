@@ -1,0 +1,1324 @@
+--! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
+--! Hash: sha1:163b201714c587d463f5c4a1dc490e53efd16ea8
+--! Message: 0.2.0
+
+set local role wallet_owner;
+
+-- Reports. The rows of before are filled, so that they are as exact as new ones: two statements that read all blocks
+-- and all totals, of which there are some a minute. No posting waits for that; blocks and trial balances do.
+alter type ledger_private.cut add attribute counted_until timestamptz;
+
+alter table ledger.blocks add column counted_until timestamptz;
+alter table ledger.blocks disable trigger _200_append_only;
+-- The end of the newest quarter of an hour: the instant itself, only the entries know.
+update ledger.blocks b set counted_until = n.counted_until
+from (
+  select a.seq, greatest(max(q.newest) over (order by a.seq) + interval '15 minutes' - interval '1 microsecond',
+    '-infinity') as counted_until
+  from ledger.blocks a
+  left join (select t.block_seq, max(t.quarter) as newest from ledger.house_totals t group by t.block_seq) q
+    on q.block_seq = a.seq
+) n
+where n.seq = b.seq;
+alter table ledger.blocks enable trigger _200_append_only;
+alter table ledger.blocks alter column counted_until set not null;
+create index blocks_final_until_idx on ledger.blocks (final_until, seq);
+create index blocks_counted_until_idx on ledger.blocks (counted_until, seq);
+
+alter table ledger.house_totals add column total_movements bigint;
+alter table ledger.house_totals disable trigger _200_append_only;
+update ledger.house_totals t set total_movements = n.total_movements
+from (
+  select h.ctid as place, sum(h.movements) over (partition by h.asset_code, h.kind, h.debit, h.credit
+    order by h.block_seq, h.quarter) as total_movements
+  from ledger.house_totals h
+) n
+where n.place = t.ctid;
+alter table ledger.house_totals enable trigger _200_append_only;
+alter table ledger.house_totals alter column total_movements set not null;
+
+grant select on ledger.blocks, ledger.house_totals, ledger.block_heads, ledger_private.node_ranges to wallet_operator;
+alter policy auditors_see_all on ledger.block_heads to wallet_operator, wallet_auditor;
+
+comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block but counted_until.';
+comment on column ledger.blocks.counted_until is
+$$No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
+of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
+comment on column ledger.house_totals.total_movements is
+  'How many these are. It follows from movements, so no hash covers it.';
+
+--! Included functions/ledger_private/nodes/received_from_elsewhere.sql
+create or replace function ledger_private.received_from_elsewhere()
+returns setof ledger.entries
+language sql
+stable
+as $$
+  -- Where all wallets are here, no entry is looked at.
+  select e.* from ledger.entries e
+  where exists (select from ledger_private.node_ranges) and e.actor is null
+    and not exists (select from ledger.entries a where a.transfer_id = e.transfer_id and a.actor is not null)
+$$;
+
+comment on function ledger_private.received_from_elsewhere is
+  'The received entries of movements whose acting wallets another database has; none where all wallets are here.';
+
+grant execute on function ledger_private.received_from_elsewhere to wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/received_from_elsewhere.sql
+
+--! Included functions/ledger_private/nodes/is_from_elsewhere.sql
+create or replace function ledger_private.is_from_elsewhere(entry ledger.entries)
+returns boolean
+language sql
+stable
+as $$
+  select exists (
+    select from ledger_private.received_from_elsewhere() r where r.wallet_id = entry.wallet_id and r.seq = entry.seq)
+$$;
+
+comment on function ledger_private.is_from_elsewhere is
+  'Whether an entry is one that was received from a wallet of another database.';
+
+grant execute on function ledger_private.is_from_elsewhere to wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/is_from_elsewhere.sql
+
+--! Included functions/ledger_private/nodes/accounts_here.sql
+create or replace function ledger_private.accounts_here(entry ledger.entries)
+returns table (debit ledger.account, credit ledger.account)
+language sql
+stable
+as $$
+  select case when x.elsewhere and ledger.entries_side(entry) = 'credit' then 'elsewhere' else entry.debit end,
+    case when x.elsewhere and ledger.entries_side(entry) = 'debit' then 'elsewhere' else entry.credit end
+  from (select entry.amount > 0 and entry.debit = 'player' and entry.credit = 'player'
+    -- The same as is_here, which PostgreSQL would call for each row.
+    and (entry.actor is null or exists (select from ledger_private.node_ranges) and not exists (
+      select from ledger_private.node_ranges r where entry.to_wallet between r.first_id and r.last_id))) x (elsewhere)
+$$;
+
+comment on function ledger_private.accounts_here is
+$$Which accounts a movement debits and credits, as this database sees it: where another one has the other player's
+wallet, that side is elsewhere. Of a movement, the entry that counts is the acting one, and the received one where
+another database has that (is_from_elsewhere).$$;
+
+grant execute on function ledger_private.accounts_here to wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/nodes/accounts_here.sql
+
+--! Included schema/reports.sql
+-- What reports tell finance.
+create type ledger.balance_at as (
+  at_time timestamptz,
+  asset_code text,
+  account text,
+  side ledger.entry_side,
+  balance numeric,
+  bonus_balance numeric,
+  final boolean
+);
+comment on type ledger.balance_at is 'What an account had at an instant, in minor units.';
+comment on column ledger.balance_at.at_time is $$@notNull
+The instant: what was booked before it counts.$$;
+comment on column ledger.balance_at.asset_code is $$@notNull
+The asset.$$;
+comment on column ledger.balance_at.account is $$@notNull
+players, which is what is owed to all of them, or an account of the house: treasury, promotions, revenue, breakage and
+so on.$$;
+comment on column ledger.balance_at.side is $$@notNull
+The side on which the account has it.$$;
+comment on column ledger.balance_at.balance is $$@notNull
+What the account had.$$;
+comment on column ledger.balance_at.bonus_balance is $$@notNull
+The part of it that is bonus credits; of what players have, credits that were given and not paid for.$$;
+comment on column ledger.balance_at.final is $$@notNull
+Whether this figure never changes any more. Otherwise it is provisional: what is under way may still book before the
+instant.$$;
+grant usage on type ledger.balance_at to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create type ledger.activity as (
+  from_time timestamptz,
+  to_time timestamptz,
+  kind ledger.transfer_kind,
+  debit text,
+  credit text,
+  movements bigint,
+  amount numeric,
+  bonus_amount numeric,
+  final boolean
+);
+comment on type ledger.activity is 'What moved between two accounts in an hour, a day or a month, in minor units.';
+comment on column ledger.activity.from_time is $$@notNull
+When the bucket begins; it belongs to the bucket.$$;
+comment on column ledger.activity.to_time is $$@notNull
+When the bucket ends; it belongs to the next one.$$;
+comment on column ledger.activity.kind is $$@notNull
+What the movements are.$$;
+comment on column ledger.activity.debit is $$@notNull
+The account that they debit: players, or an account of the house.$$;
+comment on column ledger.activity.credit is $$@notNull
+The account that they credit.$$;
+comment on column ledger.activity.movements is $$@notNull
+How many they are.$$;
+comment on column ledger.activity.amount is $$@notNull
+What they moved.$$;
+comment on column ledger.activity.bonus_amount is $$@notNull
+The part of it that was bonus credits.$$;
+comment on column ledger.activity.final is $$@notNull
+Whether this figure never changes any more; otherwise it is provisional.$$;
+grant usage on type ledger.activity to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create type ledger.journal_line as (
+  cursor text,
+  counted_at timestamptz,
+  created_at timestamptz,
+  transfer_id uuid,
+  kind ledger.transfer_kind,
+  asset_code text,
+  side ledger.entry_side,
+  account text,
+  wallet_id uuid,
+  amount bigint,
+  bonus_amount bigint,
+  reverses uuid,
+  idem_key text,
+  actor text,
+  final boolean
+);
+comment on type ledger.journal_line is $$@behavior -*
+One side of a movement in the journal of a period.$$;
+comment on column ledger.journal_line.cursor is
+  'Where to go on after this line; null where no block has closed it yet, and its place may still change.';
+comment on column ledger.journal_line.counted_at is
+  'When it counts: when it was booked, or, where figures were final already (a clock was set back), later.';
+comment on column ledger.journal_line.created_at is 'When it was booked.';
+comment on column ledger.journal_line.transfer_id is 'The movement.';
+comment on column ledger.journal_line.kind is 'What the movement is.';
+comment on column ledger.journal_line.asset_code is 'The asset.';
+comment on column ledger.journal_line.side is 'Debit or credit.';
+comment on column ledger.journal_line.account is
+  'The account that is debited or credited: players, or an account of the house.';
+comment on column ledger.journal_line.wallet_id is
+  'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
+comment on column ledger.journal_line.amount is 'The amount moved, in minor units.';
+comment on column ledger.journal_line.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
+comment on column ledger.journal_line.reverses is 'The transfer that this one reverses, if it is a reversal.';
+comment on column ledger.journal_line.idem_key is
+  'The idempotency key of the call; null for what the system books itself.';
+comment on column ledger.journal_line.actor is 'Who called.';
+comment on column ledger.journal_line.final is
+  'Whether it belongs to this period for ever; otherwise it is provisional.';
+grant usage on type ledger.journal_line to wallet_operator, wallet_auditor;
+
+-- What moved before an instant, or in a part of the time before it.
+create type ledger_private.moved as (
+  at_time timestamptz,
+  asset_code text,
+  kind ledger.transfer_kind,
+  debit ledger.account,
+  credit ledger.account,
+  movements bigint,
+  amount numeric,
+  bonus_amount numeric
+);
+
+-- Which blocks have what counts in a period, and where in them its journal goes on.
+create type ledger_private.journal_range as (
+  from_time timestamptz,
+  to_time timestamptz,
+  first_block bigint,
+  last_block bigint,
+  open_block bigint,
+  final_until timestamptz,
+  after_block bigint,
+  after_time timestamptz,
+  after_id uuid,
+  after_side ledger.entry_side
+);
+
+-- A movement in the journal: its two accounts, and the side on which wallet_id has it; to_wallet has the other.
+create type ledger_private.journal_movement as (
+  counted_at timestamptz,
+  created_at timestamptz,
+  transfer_id uuid,
+  kind ledger.transfer_kind,
+  asset_code text,
+  debit ledger.account,
+  credit ledger.account,
+  side ledger.entry_side,
+  wallet_id uuid,
+  to_wallet uuid,
+  amount bigint,
+  bonus_amount bigint,
+  reverses uuid,
+  idem_key text,
+  actor text
+);
+--! EndIncluded schema/reports.sql
+
+--! Included functions/ledger_private/refusals/asset_not_found.sql
+create or replace function ledger_private.asset_not_found(asset_code text)
+returns ledger.refusal
+language sql
+immutable
+-- No longer than a code can be: an answer does not repeat a megabyte.
+return ledger_private.refusal('WLNOA', format('asset not found: %s', left(asset_code, 64)),
+  jsonb_build_object('asset_code', left(asset_code, 64)),
+    'An operator creates assets with asset_create(code, name, scale).');
+
+comment on function ledger_private.asset_not_found is 'WLNOA: an asset is not there.';
+
+grant execute on function ledger_private.asset_not_found to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/refusals/asset_not_found.sql
+
+--! Included functions/ledger_private/refusals/invalid_period.sql
+create or replace function ledger_private.invalid_period(from_time timestamptz, to_time timestamptz, bucket text)
+returns ledger.refusal
+language sql
+immutable
+return case
+  when from_time is null or not isfinite(from_time)
+    then ledger_private.invalid_argument('from_time', 'Send the first instant of the period.')
+  when to_time is null or not isfinite(to_time) or to_time <= from_time
+    then ledger_private.invalid_argument('to_time', 'Send the end of the period: an instant after from_time.')
+  when bucket is null or bucket not in ('hour', 'day', 'month')
+    then ledger_private.invalid_argument('bucket', 'Send hour, day or month.')
+  when to_time - from_time > 1000 * case bucket when 'hour' then interval '1 hour' when 'day' then interval '24 hours'
+      else interval '730 hours' end
+    then ledger_private.invalid_argument('to_time', 'Ask for at most 1000 hours, days or months at a time.')
+  end;
+
+comment on function ledger_private.invalid_period is
+  'WLARG, where a period with its buckets cannot be reported; null where it can.';
+
+grant execute on function ledger_private.invalid_period to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/refusals/invalid_period.sql
+
+--! Included functions/ledger_private/feed_and_blocks/rows_since.sql
+create or replace function ledger_private.rows_since(snapshot pg_snapshot)
+returns setof ledger.entries
+language sql
+stable
+as $$
+  select e.* from ledger.entries e where e.actor is not null and e.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+  union all
+  select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))
+  union all
+  -- What was received from wallets of other databases came with them: it is of old, and the first block of an epoch
+  -- closes it.
+  select r.* from ledger_private.received_from_elsewhere() r
+  where coalesce(pg_snapshot_xmax(snapshot), '0') <= '1' and r.xid >= coalesce(pg_snapshot_xmax(snapshot), '0')
+$$;
+
+comment on function ledger_private.rows_since is
+$$The movements of transactions that had not ended by a snapshot, those that were under way then and those that began
+later, by the entries that count: acting ones, and what was received from elsewhere. All of them without a snapshot.$$;
+
+grant execute on function ledger_private.rows_since to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/rows_since.sql
+
+--! Included functions/ledger_private/feed_and_blocks/closed_snapshot.sql
+create or replace function ledger_private.closed_snapshot()
+returns pg_snapshot
+language sql
+stable
+as $$
+  -- Of the entries that a new epoch began with, those that blocks close have the transaction 0, the others 1.
+  select case when b.epoch = (select max(e.epoch) from ledger.feed_epochs e) then b.snapshot::pg_snapshot
+    else '1:1:' end
+  from (select) always
+  left join lateral (select n.epoch, n.snapshot from ledger.blocks n order by n.seq desc limit 1) b on true
+$$;
+
+comment on function ledger_private.closed_snapshot is
+  'What the blocks have closed: what transactions wrote that had ended by this snapshot of this epoch, nothing else.';
+
+grant execute on function ledger_private.closed_snapshot to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/closed_snapshot.sql
+
+--! Included functions/ledger_private/feed_and_blocks/quarter.sql
+create or replace function ledger_private.quarter(at_time timestamptz, final_until timestamptz)
+returns timestamptz
+language sql
+immutable
+return date_bin('15 minutes', greatest(at_time, final_until), '2000-01-01 00:00:00+00');
+
+comment on function ledger_private.quarter is
+  'The start of the quarter of an hour where a block counts a movement: its own, or the first after final_until.';
+
+grant execute on function ledger_private.quarter to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/quarter.sql
+
+--! Included functions/ledger_private/feed_and_blocks/totals_hash.sql
+create or replace function ledger_private.totals_hash(totals ledger.house_totals[])
+returns bytea
+language sql
+immutable
+as $$
+  select sha256(convert_to(coalesce(string_agg(concat_ws(' ', t.asset_code, t.kind, t.debit, t.credit,
+      extract(epoch from t.quarter)::bigint, t.movements, t.amount, t.bonus_amount, t.total_amount,
+      t.total_bonus_amount), E'\n'
+    order by t.asset_code collate "C", t.kind, t.debit, t.credit, t.quarter), ''), 'UTF8'))
+  from unnest(totals) t
+$$;
+
+comment on function ledger_private.totals_hash is
+$$The hash of a block's totals: SHA-256 over a line for each, in order of its key, as text: asset, kind, accounts,
+seconds since 1970 of the quarter, and the numbers without total_movements, with a blank between them.$$;
+
+grant execute on function ledger_private.totals_hash to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/totals_hash.sql
+
+--! Included functions/ledger_private/feed_and_blocks/cut.sql
+create or replace function ledger_private.cut(since pg_snapshot, final_until timestamptz, block_seq bigint)
+returns ledger_private.cut
+language sql
+volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+  with place as materialized (
+    -- PostgreSQL does not list the own transaction, which sees what it wrote; where later ones have ended, it would
+    -- count as ended too. What it writes may still be undone, and more may come.
+    select concat_ws(':', pg_snapshot_xmin(s.now), pg_snapshot_xmax(s.now), coalesce((
+      select string_agg(o.xid::text, ',' order by o.xid)
+      from (
+        select pg_snapshot_xip(s.now) as xid
+        union
+        select s.own where s.own < pg_snapshot_xmax(s.now)
+      ) o), ''))::pg_snapshot as snapshot
+    from (select pg_current_snapshot() as now, pg_current_xact_id_if_assigned() as own) s
+  ), movements as materialized (
+    -- Not what this transaction itself has booked: it has not ended.
+    select e.wallet_id, e.seq, e.to_wallet, e.to_seq, e.kind, a.debit, a.credit, e.amount, e.bonus_amount, w.asset_code,
+      ledger_private.quarter(e.created_at, cut.final_until) as quarter,
+      greatest(e.created_at, cut.final_until) as counted_at
+    from ledger_private.rows_since(cut.since) e
+    join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
+    where pg_visible_in_snapshot(e.xid, (select p.snapshot from place p))
+  ), heads as (
+    select x.wallet_id, max(x.seq) as seq, count(*) as entries
+    from movements m
+    cross join lateral (values (m.wallet_id, m.seq), (m.to_wallet, m.to_seq)) x (wallet_id, seq)
+    where x.wallet_id is not null
+    group by x.wallet_id
+  ), closed as (
+    select array_agg(h.wallet_id order by h.wallet_id) as wallet_ids, array_agg(h.seq order by h.wallet_id) as seqs,
+      array_agg(ledger_private.seal_leaf(h.wallet_id, h.seq, e.hash) order by h.wallet_id) as leaves,
+      sum(h.entries)::bigint as entries
+    from heads h
+    join ledger.entries e on e.wallet_id = h.wallet_id and e.seq = h.seq
+  ), sums as (
+    select m.asset_code, m.kind, m.debit, m.credit, m.quarter, count(*) as movements, sum(m.amount) as amount,
+      sum(m.bonus_amount) as bonus_amount, max(m.counted_at) as counted_until
+    from movements m
+    where m.amount > 0
+    group by m.asset_code, m.kind, m.debit, m.credit, m.quarter
+  ), totals as (
+    select row(s.asset_code, s.kind, s.debit, s.credit, cut.block_seq, s.quarter, s.movements, s.amount, s.bonus_amount,
+      coalesce(b.total_amount, 0) + sum(s.amount) over earlier,
+      coalesce(b.total_bonus_amount, 0) + sum(s.bonus_amount) over earlier,
+      coalesce(b.total_movements, 0) + sum(s.movements) over earlier)::ledger.house_totals as total
+    from sums s
+    left join lateral (
+      select t.total_movements, t.total_amount, t.total_bonus_amount from ledger.house_totals t
+      where t.asset_code = s.asset_code and t.kind = s.kind and t.debit = s.debit and t.credit = s.credit
+      order by t.block_seq desc, t.quarter desc limit 1
+    ) b on true
+    window earlier as (partition by s.asset_code, s.kind, s.debit, s.credit order by s.quarter)
+  )
+  select row(p.snapshot, c.wallet_ids, c.seqs, c.leaves, coalesce(c.entries, 0),
+    array(select t.total from totals t), (select max(s.counted_until) from sums s))::ledger_private.cut
+  from place p cross join closed c
+$$;
+
+comment on function ledger_private.cut is
+$$What a block closes: all that was committed and that no block before it closed, in one snapshot. No posting waits for
+it, and it waits for none: a transaction that is still open is left to a later block, whole. since is closed_snapshot(),
+final_until that of the block before, block_seq the number of the block.$$;
+--! EndIncluded functions/ledger_private/feed_and_blocks/cut.sql
+
+--! Included functions/ledger_private/feed_and_blocks/seal_hash.sql
+create or replace function ledger_private.seal_hash(block ledger.blocks)
+returns bytea
+language sql
+stable
+as $$
+  select sha256(convert_to('wallet ledger block 2', 'UTF8')
+    || array_send(array[block.seq, block.entries, block.wallets, block.epoch])
+    || array_send(array[block.root, block.totals_hash, block.previous, convert_to(block.snapshot, 'UTF8'),
+      xid8send(block.xid), timestamptz_send(block.sealed_at), timestamptz_send(block.final_until),
+      convert_to(block.actor, 'UTF8')]))
+$$;
+
+comment on function ledger_private.seal_hash is
+$$The hash of a block: SHA-256 over the text "wallet ledger block 2" and every other fact of it, without counted_until,
+in two arrays (bigint, bytea) in the binary format of PostgreSQL, which has a length before each element (-1 for null),
+so that no two different blocks have the same bytes. Integers are big-endian, times microseconds since 2000-01-01 UTC,
+texts UTF-8. The order is for ever.$$;
+
+grant execute on function ledger_private.seal_hash to wallet_auditor;
+--! EndIncluded functions/ledger_private/feed_and_blocks/seal_hash.sql
+
+--! Included functions/ledger_private/reports/account_name.sql
+create or replace function ledger_private.account_name(account ledger.account)
+returns text
+language sql
+immutable
+return case account when 'player' then 'players' else account::text end;
+
+comment on function ledger_private.account_name is
+  'What reports call an account: players, which is all wallets together, or an account of the house.';
+
+grant execute on function ledger_private.account_name to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/account_name.sql
+
+--! Included functions/ledger_private/reports/newest_totals.sql
+create or replace function ledger_private.newest_totals(asset_code text)
+returns setof ledger.house_totals
+language sql
+stable
+as $$
+  -- From key to key of the index: the newest row of each kind and accounts has the totals of all blocks. There are few
+  -- of them, and far more rows.
+  select (k.t).*
+  from ledger.assets a
+  cross join lateral (
+    with recursive newest as (
+      (
+        select t from ledger.house_totals t
+        where t.asset_code = a.code
+        order by t.kind desc, t.debit desc, t.credit desc, t.block_seq desc, t.quarter desc
+        limit 1)
+      union all
+      select (
+        select n from ledger.house_totals n
+        where n.asset_code = a.code and (n.kind, n.debit, n.credit) < ((w.t).kind, (w.t).debit, (w.t).credit)
+        order by n.kind desc, n.debit desc, n.credit desc, n.block_seq desc, n.quarter desc
+        limit 1)
+      from newest w
+      where (w.t).asset_code is not null
+    )
+    select n.t from newest n where (n.t).asset_code is not null
+  ) k
+  where newest_totals.asset_code is null or a.code = newest_totals.asset_code
+$$;
+
+comment on function ledger_private.newest_totals is
+$$Of each asset (or of one), kind and accounts the newest row of house_totals, which has the totals of all blocks
+until now.$$;
+
+grant execute on function ledger_private.newest_totals to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/newest_totals.sql
+
+--! Included functions/ledger_private/reports/movements_of_block.sql
+create or replace function ledger_private.movements_of_block(block_seq bigint)
+returns setof ledger.entries
+language sql
+stable
+as $$
+  select e.*
+  from ledger.block_heads h
+  left join lateral (
+    select p.seq from ledger.block_heads p
+    where p.wallet_id = h.wallet_id and p.block_seq < h.block_seq
+    order by p.block_seq desc limit 1
+  ) before on true
+  join ledger.entries e on e.wallet_id = h.wallet_id and e.seq > coalesce(before.seq, 0) and e.seq <= h.seq
+  where h.block_seq = movements_of_block.block_seq and e.amount > 0
+    and (e.actor is not null
+      or exists (select from ledger_private.node_ranges) and ledger_private.is_from_elsewhere(e))
+$$;
+
+comment on function ledger_private.movements_of_block is
+$$What a block closed and what moved something, by the entries that count: acting ones, and what was received from
+elsewhere.$$;
+
+grant execute on function ledger_private.movements_of_block to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/movements_of_block.sql
+
+--! Included functions/ledger_private/reports/block_totals_before.sql
+create or replace function ledger_private.block_totals_before(
+  block_seq bigint,
+  quarter timestamptz,
+  key ledger.house_totals
+)
+returns setof ledger.house_totals
+language sql
+stable
+as $$
+  -- Within a block, too, the totals go on from quarter to quarter.
+  select l.asset_code, l.kind, l.debit, l.credit, l.block_seq, l.quarter,
+    l.total_movements - f.total_movements + f.movements, l.total_amount - f.total_amount + f.amount,
+    l.total_bonus_amount - f.total_bonus_amount + f.bonus_amount,
+    l.total_amount, l.total_bonus_amount, l.total_movements
+  from (
+    select t.* from ledger.house_totals t
+    where t.asset_code = (key).asset_code and t.kind = (key).kind and t.debit = (key).debit and t.credit = (key).credit
+      and t.block_seq = block_totals_before.block_seq and t.quarter < block_totals_before.quarter
+    order by t.quarter desc limit 1
+  ) l
+  cross join lateral (
+    select t.* from ledger.house_totals t
+    where t.asset_code = (key).asset_code and t.kind = (key).kind and t.debit = (key).debit and t.credit = (key).credit
+      and t.block_seq = block_totals_before.block_seq
+    order by t.quarter limit 1
+  ) f
+$$;
+
+comment on function ledger_private.block_totals_before is
+$$What a block closed of an asset, kind and accounts in the quarters of an hour before one; no row where that is
+nothing.$$;
+
+grant execute on function ledger_private.block_totals_before to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/block_totals_before.sql
+
+--! Included functions/ledger_private/reports/quarter_totals_before.sql
+create or replace function ledger_private.quarter_totals_before(
+  block_seq bigint,
+  at_time timestamptz,
+  asset_code text
+)
+returns setof ledger_private.moved
+language sql
+stable
+as $$
+  select quarter_totals_before.at_time, w.asset_code, e.kind, a.debit, a.credit, count(*), sum(e.amount),
+    sum(e.bonus_amount)
+  from (
+    -- Its entries are read only where there are some to tell apart.
+    select ledger_private.quarter(quarter_totals_before.at_time, null) as quarter,
+      (select p.final_until from ledger.blocks p where p.seq = quarter_totals_before.block_seq - 1) as final_until
+  ) q
+  cross join lateral ledger_private.movements_of_block(quarter_totals_before.block_seq) e
+  join ledger.wallets w on w.id = e.wallet_id
+  cross join lateral ledger_private.accounts_here(e) a
+  where exists (select from ledger.house_totals t
+      where t.block_seq = quarter_totals_before.block_seq and t.quarter = q.quarter)
+    and greatest(e.created_at, q.final_until) >= q.quarter
+    and greatest(e.created_at, q.final_until) < quarter_totals_before.at_time
+    and (quarter_totals_before.asset_code is null or w.asset_code = quarter_totals_before.asset_code)
+  group by 2, 3, 4, 5
+$$;
+
+comment on function ledger_private.quarter_totals_before is
+$$What a block closed in the quarter of an hour in which an instant lies, and before the instant: from the entries,
+since totals are kept by whole quarters.$$;
+
+grant execute on function ledger_private.quarter_totals_before to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/quarter_totals_before.sql
+
+--! Included functions/ledger_private/reports/totals_before.sql
+create or replace function ledger_private.totals_before(at_times timestamptz[], asset_code text)
+returns setof ledger_private.moved
+language sql
+stable
+as $$
+  with newest as materialized (
+    select b.seq, b.final_until from ledger.blocks b order by b.seq desc limit 1
+  ), instants as materialized (
+    -- All that blocks before first_block closed counts before the instant, and nothing that blocks after last_block
+    -- closed.
+    select u.at_time, u.place, ledger_private.quarter(u.at_time, null) as quarter,
+      coalesce(f.seq, 9223372036854775807) as first_block, coalesce(l.seq, 9223372036854775807) as last_block
+    from unnest(totals_before.at_times) with ordinality u (at_time, place)
+    left join lateral (select b.seq from ledger.blocks b where b.counted_until >= u.at_time
+      order by b.counted_until, b.seq limit 1) f on true
+    left join lateral (select b.seq from ledger.blocks b where b.final_until >= u.at_time
+      order by b.final_until, b.seq limit 1) l on true
+  ), between_blocks as materialized (
+    select i.*, b.seq as block_seq from instants i
+    join ledger.blocks b on b.seq >= i.first_block and b.seq <= i.last_block
+  ), keys as materialized (
+    select n as newest from ledger_private.newest_totals(totals_before.asset_code) n
+  ), open_sums as materialized (
+    -- What no block has closed yet, by the place of the first instant after it.
+    select w.asset_code, e.kind, a.debit, a.credit,
+      width_bucket(greatest(e.created_at, (select n.final_until from newest n)), totals_before.at_times) as place,
+      count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
+    from ledger_private.rows_since((select ledger_private.closed_snapshot())) e
+    join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
+    where e.amount > 0 and exists (select from instants i where i.last_block = 9223372036854775807)
+      and (totals_before.asset_code is null or w.asset_code = totals_before.asset_code)
+    group by 1, 2, 3, 4, 5
+  )
+  select i.at_time, t.asset_code, t.kind, t.debit, t.credit, t.total_movements, t.total_amount, t.total_bonus_amount
+  from instants i
+  cross join keys k
+  cross join lateral (
+    select n.* from ledger.house_totals n
+    where n.asset_code = (k.newest).asset_code and n.kind = (k.newest).kind and n.debit = (k.newest).debit
+      and n.credit = (k.newest).credit and n.block_seq < i.first_block
+    order by n.block_seq desc, n.quarter desc limit 1
+  ) t
+  union all
+  select i.at_time, p.asset_code, p.kind, p.debit, p.credit, p.movements, p.amount, p.bonus_amount
+  from between_blocks i
+  cross join keys k
+  cross join lateral ledger_private.block_totals_before(i.block_seq, i.quarter, k.newest) p
+  union all
+  select i.at_time, p.asset_code, p.kind, p.debit, p.credit, p.movements, p.amount, p.bonus_amount
+  from between_blocks i
+  cross join lateral ledger_private.quarter_totals_before(i.block_seq, i.at_time, totals_before.asset_code) p
+  where i.at_time > i.quarter
+  union all
+  select i.at_time, s.asset_code, s.kind, s.debit, s.credit, s.movements, s.amount, s.bonus_amount
+  from open_sums s
+  join instants i on i.place > s.place
+$$;
+
+comment on function ledger_private.totals_before is
+$$What had moved between accounts before each of these instants, which rise and are distinct: by asset, kind and
+accounts, in several rows to be added up. A movement counts when it was booked; one that a clock which was set back
+booked where figures were final already, at the final_until of then. So what is final never changes.$$;
+
+grant execute on function ledger_private.totals_before to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/totals_before.sql
+
+--! Included functions/ledger_private/reports/zone.sql
+create or replace function ledger_private.zone(time_zone text)
+returns text
+language plpgsql
+stable
+as $$
+begin
+  -- Abbreviations mean what the session says, and what is misspelt may be read as a zone of its own.
+  if time_zone ~ '^([A-Za-z][A-Za-z_]*(/[A-Za-z][A-Za-z_-]*){1,2}|Etc/GMT[+-][0-9]{1,2})$' then
+    perform pg_catalog.timezone(time_zone, timestamptz '2000-01-01 00:00:00+00');
+    return time_zone;
+  elsif time_zone = 'UTC' then
+    return 'Etc/UTC';
+  end if;
+  return null;
+exception when invalid_parameter_value then
+  return null;
+end
+$$;
+
+comment on function ledger_private.zone is
+  'The name of a time zone that PostgreSQL knows: of UTC, or of an area and a place such as Europe/Berlin; else null.';
+
+grant execute on function ledger_private.zone to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/zone.sql
+
+--! Included functions/ledger_private/reports/bucket_starts.sql
+create or replace function ledger_private.bucket_starts(
+  from_time timestamptz,
+  to_time timestamptz,
+  bucket text,
+  time_zone text
+)
+returns timestamptz[]
+language sql
+stable
+as $$
+  with clock as (
+    -- PostgreSQL takes a local time that comes twice for the later one, and one that is skipped for the instant at
+    -- which clocks skip it.
+    select l.shown, l.shown at time zone time_zone as instant
+    from generate_series(
+      date_trunc(bucket, from_time at time zone time_zone) - ('1 ' || bucket)::interval,
+      (to_time at time zone time_zone) + ('1 ' || bucket)::interval,
+      ('1 ' || bucket)::interval) l (shown)
+  ), earlier as (
+    -- By the difference to UTC of a day before.
+    select c.shown, c.instant,
+      (c.shown - ((d.instant at time zone time_zone) - (d.instant at time zone 'UTC'))) at time zone 'UTC' as before
+    from clock c
+    cross join lateral (select c.instant - interval '24 hours') d (instant)
+  ), starts as (
+    select e.instant, case when e.before at time zone time_zone = e.shown then e.before end as before from earlier e
+  )
+  select array_agg(distinct i.instant order by i.instant)
+  from (
+    select from_time
+    union all
+    select to_time
+    union all
+    -- An hour that comes twice is two hours; a day begins once.
+    select s.instant from starts s where bucket = 'hour' or s.before is null
+    union all
+    select s.before from starts s
+  ) i (instant)
+  where i.instant >= from_time and i.instant <= to_time
+$$;
+
+comment on function ledger_private.bucket_starts is
+$$The instants at which hours, days or months begin in a time zone, within a period, and both ends of the period. A day
+begins when clocks there first show its midnight, or skip it.$$;
+
+grant execute on function ledger_private.bucket_starts to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/bucket_starts.sql
+
+--! Included functions/ledger_private/reports/check_asset.sql
+create or replace function ledger_private.check_asset(asset_code text)
+returns void
+language plpgsql
+stable
+as $$
+begin
+  if not exists (select from ledger.assets a where a.code = check_asset.asset_code) then
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
+  end if;
+end
+$$;
+
+comment on function ledger_private.check_asset is 'Refuses with ASSET_NOT_FOUND (WLNOA) an asset that is not there.';
+
+grant execute on function ledger_private.check_asset to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/check_asset.sql
+
+--! Included functions/ledger_private/reports/journal_range.sql
+create or replace function ledger_private.journal_range(
+  asset_code text,
+  from_time timestamptz,
+  to_time timestamptz,
+  after text
+)
+returns ledger_private.journal_range
+language plpgsql
+stable
+-- ledger_journal, which sends its lines while it reads, has the caller's settings.
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+declare
+  v_range ledger_private.journal_range;
+  v_parts text[] := regexp_match(after, '^([1-9][0-9]{0,17})[.](-?[0-9]{1,18})[.]'
+    || '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.](debit|credit)$');
+begin
+  if from_time > to_time then
+    perform ledger_private.refuse(ledger_private.invalid_argument('to_time',
+      'Send the end of the period: from_time or later.'));
+  end if;
+  if after is not null and v_parts is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('after',
+      'Give the cursor of the last line as it came, or null to start.'));
+  end if;
+  if asset_code is not null then
+    perform ledger_private.check_asset(asset_code);
+  end if;
+  perform ledger_private.feed_epoch();
+  v_range.from_time := coalesce(from_time, '-infinity');
+  v_range.to_time := coalesce(to_time, 'infinity');
+  -- What no block has closed yet will be in the next one, or in a later one.
+  select 1 + b.seq, b.final_until into v_range.open_block, v_range.final_until
+    from ledger.blocks b order by b.seq desc limit 1;
+  v_range.open_block := coalesce(v_range.open_block, 1);
+  v_range.after_block := coalesce(v_parts[1]::bigint, 0);
+  v_range.after_time := timestamptz '2000-01-01 00:00:00+00'
+    + coalesce(v_parts[2]::bigint, 0) * interval '1 microsecond';
+  v_range.after_id := coalesce(v_parts[3], '00000000-0000-0000-0000-000000000000')::uuid;
+  v_range.after_side := coalesce(v_parts[4], 'debit');
+  v_range.first_block := greatest(v_range.after_block, coalesce(
+    (select b.seq from ledger.blocks b where b.counted_until >= v_range.from_time
+      order by b.counted_until, b.seq limit 1), v_range.open_block));
+  v_range.last_block := coalesce(
+    (select b.seq from ledger.blocks b where b.final_until >= v_range.to_time order by b.final_until, b.seq limit 1),
+    v_range.open_block);
+  return v_range;
+end
+$$;
+
+comment on function ledger_private.journal_range is
+$$Which blocks have what counts in a period, and where in them its journal goes on after a cursor: block, microseconds
+since 2000, movement, side. Refuses what is wrong of it.$$;
+
+grant execute on function ledger_private.journal_range to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/journal_range.sql
+
+--! Included functions/ledger_private/reports/journal_of_block.sql
+create or replace function ledger_private.journal_of_block(block_seq bigint, is_closed boolean)
+returns setof ledger_private.journal_movement
+language sql
+stable
+-- ledger_journal, which sends its lines while it reads, is planned in the caller's session.
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+as $$
+  select greatest(e.created_at, b.final_until), e.created_at, e.transfer_id, e.kind, w.asset_code, a.debit, a.credit,
+    ledger.entries_side(e), e.wallet_id, e.to_wallet, e.amount, e.bonus_amount, e.reverses, e.idem_key, e.actor
+  from (
+    select (select p.final_until from ledger.blocks p where p.seq = journal_of_block.block_seq - 1) as final_until
+  ) b
+  cross join lateral (
+    select m.* from ledger_private.movements_of_block(journal_of_block.block_seq) m where journal_of_block.is_closed
+    union all
+    select o.* from ledger_private.rows_since((select ledger_private.closed_snapshot())) o
+    where not journal_of_block.is_closed and o.amount > 0
+  ) e
+  -- One look-up for each: joined, all wallets may be read.
+  cross join lateral (select o.asset_code from ledger.wallets o where o.id = e.wallet_id limit 1) w
+  cross join lateral ledger_private.accounts_here(e) a
+$$;
+
+comment on function ledger_private.journal_of_block is
+$$The movements of a block; or of the next one, which is not closed yet, as far as they are committed: what moved
+something, and when it counts.$$;
+
+grant execute on function ledger_private.journal_of_block to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/reports/journal_of_block.sql
+
+--! Included functions/ledger_private/verify/verify_totals.sql
+create or replace function ledger_private.verify_totals()
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with heads as (
+    select h.wallet_id, h.block_seq, h.seq, lag(h.seq, 1, 0::bigint)
+      over (partition by h.wallet_id order by h.block_seq) as before
+    from ledger.block_heads h
+  ), closed as (
+    select w.asset_code, e.kind, a.debit, a.credit, h.block_seq,
+      ledger_private.quarter(e.created_at, p.final_until) as quarter,
+      count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount,
+      max(greatest(e.created_at, p.final_until)) as counted_until
+    from heads h
+    left join ledger.blocks p on p.seq = h.block_seq - 1
+    join ledger_private.movements() e on e.wallet_id = h.wallet_id and e.seq > h.before and e.seq <= h.seq
+      and e.amount > 0
+    join ledger.wallets w on w.id = h.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
+    group by 1, 2, 3, 4, 5, 6
+  ), expected as (
+    select c.*, sum(c.movements) over earlier as total_movements, sum(c.amount) over earlier as total_amount,
+      sum(c.bonus_amount) over earlier as total_bonus_amount
+    from closed c
+    window earlier as (partition by c.asset_code, c.kind, c.debit, c.credit order by c.block_seq, c.quarter)
+  )
+  select 'house_total', null::uuid, null::bigint, null::uuid, jsonb_build_object('found', to_jsonb(t),
+    'expected', to_jsonb(x))
+  from ledger.house_totals t
+  full join expected x on x.asset_code = t.asset_code and x.kind = t.kind and x.debit = t.debit and x.credit = t.credit
+    and x.block_seq = t.block_seq and x.quarter = t.quarter
+  where (t.movements, t.amount, t.bonus_amount, t.total_movements, t.total_amount, t.total_bonus_amount)
+    is distinct from (x.movements, x.amount, x.bonus_amount, x.total_movements, x.total_amount, x.total_bonus_amount)
+  union all
+  -- Reports look by it for the blocks that an instant lies in. Of blocks that release 0.1.0 closed, it is the end of
+  -- the quarter of an hour.
+  select 'house_total', null, null, null, jsonb_build_object('block', b.seq, 'counted_until', b.counted_until,
+    'expected', b.expected)
+  from (
+    select n.seq, n.counted_until, max(greatest(c.counted_until, '-infinity')) over (order by n.seq) as expected
+    from ledger.blocks n
+    left join (select c.block_seq, max(c.counted_until) as counted_until from closed c group by c.block_seq) c
+      on c.block_seq = n.seq
+  ) b
+  where b.counted_until not in (b.expected,
+    ledger_private.quarter(b.expected, null) + interval '15 minutes' - interval '1 microsecond')
+  union all
+  -- What players have by their newest entries is what the movements gave them.
+  select 'asset_sum', null, null, null, jsonb_build_object('asset_code', s.asset_code, 'players', s.balance,
+    'movements', s.moved, 'players_bonus', s.bonus_balance, 'movements_bonus', s.moved_bonus)
+  from (
+    select w.asset_code, sum(h.balance) as balance, sum(h.bonus_balance) as bonus_balance, sum(m.amount) as moved,
+      sum(m.bonus_amount) as moved_bonus
+    from ledger.wallets w
+    cross join lateral ledger_private.head(w.id) h
+    cross join lateral (
+      select sum(e.amount * c.change) as amount, sum(e.bonus_amount * c.change) as bonus_amount
+      from ledger_private.movements() e
+      cross join lateral ledger_private.accounts_here(e) a
+      cross join lateral (select (a.credit = 'player')::int - (a.debit = 'player')::int) c (change)
+      where e.wallet_id = w.id
+    ) m
+    group by w.asset_code
+  ) s
+  where s.balance <> coalesce(s.moved, 0) or s.bonus_balance <> coalesce(s.moved_bonus, 0)
+$$;
+
+comment on function ledger_private.verify_totals is
+$$A finding for each row of house_totals that is not the sum of what its block closed, for each block whose
+counted_until is neither the newest of what was closed until then nor the end of that quarter of an hour, and for each
+asset of which players have more or less than all movements gave them.$$;
+
+grant execute on function ledger_private.verify_totals to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_totals.sql
+
+--! Included functions/ledger_private/verify/verify_kept.sql
+create or replace function ledger_private.verify_kept(kept jsonb)
+returns setof ledger.finding
+language plpgsql
+stable
+as $$
+declare
+  v_is_list boolean;
+begin
+  -- Two statements: a plan may look into the list before it has asked whether it is one.
+  v_is_list := kept is null or jsonb_typeof(kept) = 'array';
+  if v_is_list then
+    v_is_list := not exists (select from jsonb_array_elements(kept) k where jsonb_typeof(k) <> 'object');
+  end if;
+  if not v_is_list then
+    perform ledger_private.refuse(ledger_private.invalid_argument('kept',
+      'Give a list of seals as npm run seal wrote them.'));
+  end if;
+  return query
+    select 'seal_missing', null::uuid, null::bigint, null::uuid,
+        jsonb_build_object('seal', k.seq, 'kept', k.hash, 'found', s.hash)
+      from jsonb_populate_recordset(null::ledger.blocks, kept) k
+      left join ledger.blocks s on s.seq = k.seq
+      -- Without what follows from the entries: releases add to that, and no hash covers it.
+      where to_jsonb(s) - 'counted_until' is distinct from to_jsonb(k) - 'counted_until';
+end
+$$;
+
+comment on function ledger_private.verify_kept is
+  'A finding for each seal that was kept elsewhere and is not in the ledger as it was. WLARG: no list of seals.';
+
+grant execute on function ledger_private.verify_kept to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_kept.sql
+
+--! Included functions/ledger/ledger_trial_balance.sql
+create or replace function ledger.ledger_trial_balance(asset_code text default null)
+returns setof ledger.trial_balance
+language sql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- How many rows there are since the last block, the planner cannot know: it would read all.
+set enable_seqscan = off
+set jit = off
+as $$
+  with place as materialized (
+    -- Where the ledger was moved, ids of transactions mean nothing until a new epoch begins: then all rows are added
+    -- up.
+    select m.moved, case when not m.moved then ledger_private.closed_snapshot() end as snapshot
+    from (select ledger_private.is_moved() as moved) m
+  ), movements as (
+    select n.asset_code, n.debit, n.credit, n.total_amount as amount
+    from ledger_private.newest_totals(ledger_trial_balance.asset_code) n
+    where not (select p.moved from place p)
+    union all
+    select w.asset_code, a.debit, a.credit, e.amount
+    from ledger_private.rows_since((select p.snapshot from place p)) e
+    join ledger.wallets w on w.id = e.wallet_id
+    cross join lateral ledger_private.accounts_here(e) a
+  ), sides as (
+    select m.asset_code, m.debit as account, m.amount from movements m
+    union all
+    select m.asset_code, m.credit, -m.amount from movements m
+    union all
+    -- These are told of also where nothing has moved.
+    select a.code, u.account, 0 from ledger.assets a
+      cross join unnest(array['treasury', 'promotions', 'revenue', 'breakage']::ledger.account[]) u (account)
+  )
+  select s.asset_code, ledger_private.account_name(s.account), greatest(sum(s.amount), 0),
+    greatest(-sum(s.amount), 0)
+  from sides s
+  where ledger_trial_balance.asset_code is null or s.asset_code = ledger_trial_balance.asset_code
+  group by s.asset_code, s.account
+  order by s.asset_code, s.account = 'player', s.account
+$$;
+
+comment on function ledger.ledger_trial_balance is
+$$The trial balance: per asset and account what it has, on the side where it has it. Within an asset, debits and credits
+have the same sum. It is right at any moment; it takes milliseconds where blocks are closed, and longer the more was
+booked since the last one.
+
+- assetCode: one asset; all of them if left out.$$;
+
+grant execute on function ledger.ledger_trial_balance to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger/ledger_trial_balance.sql
+
+--! Included functions/ledger/ledger_balances_at.sql
+create or replace function ledger.ledger_balances_at(at_times timestamptz[], asset_code text default null)
+returns setof ledger.balance_at
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- How many rows there are since the last block, the planner cannot know: it would read all.
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_times timestamptz[] := array(select distinct u.t from unnest(at_times) u (t) order by u.t);
+  v_final_until timestamptz;
+begin
+  if array_ndims(at_times) is distinct from 1 or cardinality(at_times) > 1000
+    or array_position(at_times, null) is not null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('at_times', 'Send 1 to 1000 instants.'));
+  end if;
+  if asset_code is not null then
+    perform ledger_private.check_asset(asset_code);
+  end if;
+  perform ledger_private.feed_epoch();
+  v_final_until := (select b.final_until from ledger.blocks b order by b.seq desc limit 1);
+  return query
+    with sides as (
+      select m.at_time, m.asset_code, x.account, x.sign * m.amount as amount, x.sign * m.bonus_amount as bonus_amount
+        from ledger_private.totals_before(v_times, ledger_balances_at.asset_code) m
+        cross join lateral (values (m.debit, 1), (m.credit, -1)) x (account, sign)
+      union all
+      -- These are told of also where nothing has moved.
+      select t.at_time, a.code, u.account, 0, 0
+        from ledger.assets a
+        cross join unnest(v_times) t (at_time)
+        cross join unnest(
+          array['treasury', 'promotions', 'revenue', 'breakage', 'player']::ledger.account[]) u (account)
+        where ledger_balances_at.asset_code is null or a.code = ledger_balances_at.asset_code
+    ), sums as (
+      select s.at_time, s.asset_code, s.account, sum(s.amount) as amount, sum(s.bonus_amount) as bonus_amount,
+        -- Where an account has nothing, the side on which it usually has something.
+        case sign(sum(s.amount)) when 1 then 'debit' when -1 then 'credit' else
+          case when s.account in ('treasury', 'promotions', 'opening', 'receivables', 'losses') then 'debit'
+            else 'credit' end
+          end::ledger.entry_side as side
+      from sides s
+      group by s.at_time, s.asset_code, s.account
+    )
+    select s.at_time, s.asset_code, ledger_private.account_name(s.account), s.side, abs(s.amount),
+      case s.side when 'debit' then s.bonus_amount else -s.bonus_amount end, coalesce(s.at_time <= v_final_until, false)
+    from sums s
+    order by s.at_time, s.asset_code, s.account = 'player', s.account;
+end
+$$;
+
+comment on function ledger.ledger_balances_at is
+$$What each account had at some instants: the house's accounts, and what is owed to players, with the part of it that is
+bonus credits. Within an instant and an asset, debits and credits have the same sum. What was booked before an instant
+counts, what was booked at it does not, so that balances at fromTime + the activity until toTime = balances at toTime.
+
+A figure is final once no transaction is open that could still book before the instant, which is a minute or two after
+it; until then it is provisional. What a clock that was set back books before an instant whose figures are final, counts
+in the first period that is not.
+
+- atTimes: 1 to 1000 instants, in any order; for each that is there several times, once.
+- assetCode: one asset; all of them if left out.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA); RETRY (55000) where the ledger was moved
+and npm run migrate has not run since.$$;
+
+grant execute on function ledger.ledger_balances_at to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger/ledger_balances_at.sql
+
+--! Included functions/ledger/ledger_activity.sql
+create or replace function ledger.ledger_activity(
+  asset_code text,
+  from_time timestamptz,
+  to_time timestamptz,
+  bucket text default 'day',
+  time_zone text default 'UTC'
+)
+returns setof ledger.activity
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- How many rows there are since the last block, the planner cannot know: it would read all.
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_zone constant text := ledger_private.zone(time_zone);
+  v_final_until timestamptz;
+  v_times timestamptz[];
+begin
+  perform ledger_private.refuse(ledger_private.invalid_period(from_time, to_time, bucket));
+  if v_zone is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('time_zone',
+      'Send UTC or the name of a time zone with its area, such as Europe/Berlin.'));
+  end if;
+  if asset_code is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Send the code of an asset.'));
+  end if;
+  perform ledger_private.check_asset(asset_code);
+  perform ledger_private.feed_epoch();
+  v_final_until := (select b.final_until from ledger.blocks b order by b.seq desc limit 1);
+  v_times := ledger_private.bucket_starts(from_time => ledger_activity.from_time, to_time => ledger_activity.to_time,
+    bucket => ledger_activity.bucket, time_zone => v_zone);
+  return query
+    with totals as (
+      select m.at_time, m.kind, m.debit, m.credit, sum(m.movements)::bigint as movements, sum(m.amount) as amount,
+        sum(m.bonus_amount) as bonus_amount
+      from ledger_private.totals_before(v_times, ledger_activity.asset_code) m
+      group by m.at_time, m.kind, m.debit, m.credit
+    ), steps as (
+      -- What has once moved is in the totals of all later instants.
+      select t.*, t.movements - lag(t.movements, 1, 0::bigint) over accounts as more,
+        t.amount - lag(t.amount, 1, 0::numeric) over accounts as more_amount,
+        t.bonus_amount - lag(t.bonus_amount, 1, 0::numeric) over accounts as more_bonus
+      from totals t
+      window accounts as (partition by t.kind, t.debit, t.credit order by t.at_time)
+    )
+    select v_times[b.place - 1], s.at_time, s.kind, ledger_private.account_name(s.debit),
+      ledger_private.account_name(s.credit), s.more, s.more_amount, s.more_bonus,
+      coalesce(s.at_time <= v_final_until, false)
+    from steps s
+    join unnest(v_times) with ordinality b (at_time, place) on b.at_time = s.at_time
+    where b.place > 1 and s.more > 0
+    order by s.at_time, s.kind, s.debit, s.credit;
+end
+$$;
+
+comment on function ledger.ledger_activity is
+$$What moved in a period, by hour, day or month: of each kind of movement and pair of accounts how many there were, the
+amount and the part of it that was bonus credits. So top_up is what was sold, bonus what was given, spend and capture
+what was spent, expiry what expired (breakage), and reversal what was taken back, by its accounts of which. A bucket in
+which nothing moved has no row.
+
+Buckets are those of a time zone: a day on which clocks change has 23 or 25 hours, an hour that comes twice is two. The
+first and the last bucket are cut off at the ends of the period. Every instant counts as ledgerBalancesAt has it, so
+that balances at fromTime + activity = balances at toTime; a row is final or provisional as there.
+
+- assetCode: the asset.
+- fromTime: the first instant of the period; it belongs to the period.
+- toTime: the end of the period; it does not belong to it.
+- bucket: hour, day or month; day if left out.
+- timeZone: UTC, or an area and a place such as Europe/Berlin; UTC if left out.
+
+A period has at most 1000 hours, 1000 days or 1000 months.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA); RETRY (55000) where the ledger was moved
+and npm run migrate has not run since.$$;
+
+grant execute on function ledger.ledger_activity to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger/ledger_activity.sql
+
+--! Included functions/ledger/ledger_journal.sql
+create or replace function ledger.ledger_journal(
+  asset_code text default null,
+  from_time timestamptz default null,
+  to_time timestamptz default null,
+  after text default null
+)
+returns setof ledger.journal_line
+language sql
+stable
+begin atomic
+  with r as materialized (
+    select j.* from ledger_private.journal_range(asset_code, from_time, to_time, after) j
+  )
+  select case when b.is_closed then
+      concat_ws('.', b.seq, (extract(epoch from m.created_at - '2000-01-01 00:00:00+00') * 1000000)::bigint,
+        m.transfer_id, s.side) end,
+    m.counted_at, m.created_at, m.transfer_id, m.kind, m.asset_code, s.side, ledger_private.account_name(s.account),
+    case when s.side = m.side then m.wallet_id else m.to_wallet end,
+    m.amount, m.bonus_amount, m.reverses, m.idem_key, m.actor,
+    coalesce(m.counted_at < (select r.final_until from r), false)
+  -- In order, so that only the lines of one block are sorted at a time: the first are sent before the next block is
+  -- read.
+  from (
+    select n.seq, n.is_closed
+    from (
+      select c.seq, true as is_closed from ledger.blocks c
+      where c.seq >= (select r.first_block from r) and c.seq <= (select r.last_block from r)
+      union all
+      select r.open_block, false from r where r.last_block = r.open_block
+    ) n
+    order by n.seq offset 0
+  ) b
+  cross join lateral ledger_private.journal_of_block(b.seq, b.is_closed) m
+  cross join lateral (values ('debit'::ledger.entry_side, m.debit), ('credit', m.credit)) s (side, account)
+  where m.counted_at >= (select r.from_time from r) and m.counted_at < (select r.to_time from r)
+    and (ledger_journal.asset_code is null or m.asset_code = ledger_journal.asset_code)
+    and (b.seq, m.created_at, m.transfer_id, s.side)
+      > (select r.after_block, r.after_time, r.after_id, r.after_side from r)
+  order by b.seq, m.created_at, m.transfer_id, s.side;
+end;
+
+comment on function ledger.ledger_journal is
+$$@behavior -*
+The journal of a period: two lines for each movement, one on the debit side and one on the credit side, of what counts
+at or after from_time and before to_time; null is no bound. Balances at from_time + the journal = balances at to_time,
+account by account. The lines come block by block, within a block as they were booked; lines that no block has closed
+yet come last, without a cursor. Whoever broke off goes on after the newest cursor, and drops what came after it.
+
+- asset_code: one asset; all of them if null.
+- after: the cursor of the last line read; from the first line on if null.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA); RETRY (55000) where the ledger was moved
+and npm run migrate has not run since.$$;
+
+grant execute on function ledger.ledger_journal to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger/ledger_journal.sql
+
+--! Included functions/ledger/ledger_seal.sql
+create or replace function ledger.ledger_seal(max_events int default 100000)
+returns setof ledger.blocks
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_last ledger.blocks;
+  v_block ledger.blocks;
+  v_cut ledger_private.cut;
+  v_chains ledger_private.record_chain[];
+  v_ids uuid[];
+  v_numbers bigint[];
+  v_record_leaves bytea[];
+begin
+  if max_events is null or max_events not between 1 and 1000000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('max_events',
+      'Ask for 1 to 1000000 events at a time.'));
+  end if;
+  v_block.epoch := ledger_private.feed_epoch();
+  -- One at a time. Nobody else waits for this lock: postings know nothing of blocks, and reading goes on.
+  lock table ledger.blocks in share row exclusive mode;
+  select b.* into v_last from ledger.blocks b order by b.seq desc limit 1;
+  v_block.seq := coalesce(v_last.seq, 0) + 1;
+  v_block.sealed_at := clock_timestamp();
+  -- After the instant: whoever has an earlier number may have booked before it, whoever has a later one has not.
+  v_block.xid := pg_current_xact_id();
+  select array_agg(r.chain order by r.chain, r.id), array_agg(r.id order by r.chain, r.id), array_agg(r.seq
+    order by r.chain, r.id),
+      array_agg(ledger_private.seal_leaf(r.id, r.seq, r.hash) order by r.chain, r.id)
+    into v_chains, v_ids, v_numbers, v_record_leaves
+    from ledger_private.unsealed_records(max_events) r;
+  v_cut := ledger_private.cut(ledger_private.closed_snapshot(), v_last.final_until, v_block.seq);
+  if v_cut.wallet_ids is null and v_ids is null then
+    return;
+  end if;
+  v_block.entries := v_cut.entries;
+  v_block.wallets := coalesce(cardinality(v_cut.wallet_ids), 0);
+  v_block.root := ledger_private.merkle_root(v_cut.leaves || v_record_leaves);
+  v_block.totals_hash := ledger_private.totals_hash(v_cut.totals);
+  v_block.previous := v_last.hash;
+  v_block.snapshot := v_cut.snapshot;
+  -- Whoever books has a number before taking the time. So what was booked before a block was begun, transactions before
+  -- the block's own wrote.
+  v_block.final_until := greatest(
+    (select b.sealed_at from ledger.blocks b
+      where b.epoch = v_block.epoch and b.xid < pg_snapshot_xmin(v_cut.snapshot) order by b.seq desc limit 1),
+    v_last.final_until, '-infinity');
+  v_block.counted_until := greatest(v_cut.counted_until, v_last.counted_until, '-infinity');
+  v_block.actor := ledger_private.actor();
+  v_block.hash := ledger_private.seal_hash(v_block);
+  perform set_config('ledger.posting', 'on', true);
+  -- Above READ COMMITTED the last block may be one that is not seen: then this is 40001.
+  insert into ledger.blocks select v_block.* on conflict on constraint blocks_pkey do nothing;
+  insert into ledger.house_totals select t.* from unnest(v_cut.totals) t;
+  insert into ledger.block_heads (wallet_id, block_seq, seq)
+    select h.wallet_id, v_block.seq, h.seq from unnest(v_cut.wallet_ids, v_cut.seqs) h (wallet_id, seq);
+  insert into ledger.block_records (chain, id, block_seq, seq)
+    select r.chain, r.id, v_block.seq, r.seq from unnest(v_chains, v_ids, v_numbers) r (chain, id, seq);
+  delete from ledger_private.unsealed_events u
+    using unnest(v_chains, v_ids, v_numbers) r (chain, id, seq)
+    where r.chain = 'wallet' and u.wallet_id = r.id and u.seq <= r.seq;
+  perform set_config('ledger.posting', '', true);
+  return next v_block;
+end
+$$;
+
+comment on function ledger.ledger_seal is
+$$@behavior -*
+Closes a block over what was committed since the last one: a Merkle tree over the newest entry of each wallet, whose
+hash covers those before it, and over the newest of what is chained beside them (wallets and their events, assets and
+their limits, verifications); the totals of the house's accounts; and a hash that covers all that and the block before.
+No row where nothing is new. No posting waits for it, and it waits for none: what a transaction that is still open has
+booked is left to a later block. Call it again, in a transaction of its own, until it returns nothing.
+
+- maxEvents: how many events of wallets a block covers at most, 1 to 1000000.
+
+Refuses with INVALID_ARGUMENT (WLARG).$$;
+
+grant execute on function ledger.ledger_seal to wallet_job;
+--! EndIncluded functions/ledger/ledger_seal.sql
+
+reset role;
