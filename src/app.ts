@@ -12,7 +12,7 @@ import type { Database } from './database/database.ts';
 import { pools } from './database/pool.ts';
 import type { Reads } from './database/reads.ts';
 import { DocumentLimitsPreset } from './document_limits/index.ts';
-import { historyRouter } from './downloads/index.ts';
+import { downloadsRouter } from './downloads/index.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { createPreset } from './graphql/graphile.config.ts';
 import { answerHot } from './graphql/plugins/hot.ts';
@@ -61,6 +61,8 @@ export interface App {
 const MAX_BODY_BYTES = 100_000;
 /** Of those who may post batches: a thousand for each of ten thousand requests. */
 const MAX_BATCH_BYTES = 10_000_000;
+/** Whatever is there needs a token. */
+const PROTECTED = ['/graphql', '/wallets', '/reports'];
 const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
@@ -107,15 +109,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.get('/metrics', flushed, serveMetrics(metrics ?? createScrape(database.metricsPool)));
     app.use(observe);
   }
-  if (corsOrigins.length > 0) app.use(['/graphql', '/wallets'], createCors(corsOrigins));
-  app.use(['/graphql', '/wallets'], createAuthenticator(auth, { identify, tellsWhy }), readPreference);
+  if (corsOrigins.length > 0) app.use(PROTECTED, createCors(corsOrigins));
+  app.use(PROTECTED, createAuthenticator(auth, { identify, tellsWhy }), readPreference);
   if (rateLimitPerMinute !== undefined) {
-    app.use(['/graphql', '/wallets'], createRateLimit(database, rateLimitPerMinute));
+    app.use(PROTECTED, createRateLimit(database, rateLimitPerMinute));
   }
   app.use('/graphql', acceptable, graphqlBody(), answerInTime());
   // Where documents come by their hash alone, their texts are not taken.
   if (config.persisted?.only !== true) app.use('/graphql', answerHot(schema, preset));
-  app.use(historyRouter({ pool: database.historyPool, reads }));
+  app.use(downloadsRouter({ pool: database.historyPool, reads }));
   // Besides GraphQL it serves the IDE.
   app.use((req, res, next) => {
     if (req.path === '/graphql' || ide?.mayOpen(req)) next();

@@ -9,7 +9,7 @@ import type { Identity } from '../auth.ts';
 import { signToken } from '../dev/sign_token.ts';
 import { createPool } from '../database/pool.ts';
 import { AUTH, createGateway, type Caller } from '../testing.ts';
-import { historyRouter } from './index.ts';
+import { downloadsRouter } from './index.ts';
 
 const COLUMNS =
   'seq,created_at,kind,side,amount,bonus_amount,held_amount,balance,bonus_balance,held_balance,transfer_id,counterparty,idem_key,actor,metadata';
@@ -475,7 +475,7 @@ describe('a long download', () => {
       res.locals.identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' } satisfies Identity;
       next();
     });
-    app.use(historyRouter({ pool, minimumRate: { bytesPerSecond: 1_000_000_000, graceMs: 200 } }));
+    app.use(downloadsRouter({ pool, minimumRate: { bytesPerSecond: 1_000_000_000, graceMs: 200 } }));
     const server = createServer(app).listen(0, '127.0.0.1');
     await once(server, 'listening');
     try {

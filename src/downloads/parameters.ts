@@ -9,19 +9,19 @@ export class ParameterError extends Error {
 /** A day, a time to the microsecond and a zone: what has none would mean another instant elsewhere. */
 const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d)$/;
 
-/** The instants among the parameters, as they were written; undefined where one is not there. */
-export function readInstants<Name extends string>(
+/** The parameters as they were written; undefined where one is not there. */
+export function readParameters<Name extends string>(
   { originalUrl }: Pick<Request, 'originalUrl'>,
-  names: readonly Name[],
+  kinds: Readonly<Record<Name, 'instant' | 'text'>>,
 ): Partial<Record<Name, string>> {
   const found: Partial<Record<Name, string>> = {};
   const start = originalUrl.indexOf('?');
   if (start < 0) return found;
   for (const [key, value] of new URLSearchParams(originalUrl.slice(start))) {
-    const name = names.find((known) => known === key);
+    const name = Object.hasOwn(kinds, key) ? (key as Name) : undefined;
     if (name === undefined) throw new ParameterError(`invalid argument: there is no parameter ${shown(key)}`);
     if (found[name] !== undefined) throw new ParameterError(`invalid argument: ${name} is there twice`);
-    if (!isInstant(value)) {
+    if (kinds[name] === 'instant' && !isInstant(value)) {
       throw new ParameterError(
         `invalid argument: ${name} must be an instant such as 2026-01-31T12:00:00Z (write + as %2B)`,
       );

@@ -1,0 +1,29 @@
+/** A caller's downloads wait for each other before they wait for a connection, which others need too. */
+import { ConcurrencyLimit } from '../database/concurrency.ts';
+
+/** Of one caller, besides those that are under way. */
+const MAX_WAITING = 10;
+const WAIT_MS = 30_000;
+
+export class Turns {
+  readonly most: number;
+  readonly #limits = new Map<string, ConcurrencyLimit>();
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  /** Rejects with TooManyAtOnce where too many wait. */
+  async take(actor: string, work: () => Promise<void>): Promise<void> {
+    const { most: max } = this;
+    const limit =
+      this.#limits.get(actor) ??
+      new ConcurrencyLimit({ name: 'downloads', max, maxWaiting: MAX_WAITING, waitMs: WAIT_MS });
+    this.#limits.set(actor, limit);
+    try {
+      await limit.run(work);
+    } finally {
+      if (limit.isEmpty) this.#limits.delete(actor);
+    }
+  }
+}
