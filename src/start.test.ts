@@ -252,6 +252,34 @@ describe('npm start in an empty folder', () => {
   );
 });
 
+describe('npm start with two processes in an empty folder', () => {
+  it(
+    'shares one PostgreSQL among them: the curl line works, and Ctrl-C ends all with 0',
+    async () => {
+      const cwd = await freshCopy();
+      const service = new Child('npm', ['start'], { cwd, env: { PORT: '0', GATEWAY_WORKERS: '2', POOL_SIZE: '4' } });
+      try {
+        const [curl] = await service.prints(/^curl .*$/m, SLOW_MS);
+        const [, databaseUrl = ''] = await service.prints(/^psql +psql '(.*)'$/m);
+        const answers = await Promise.all([1, 2, 3, 4].map(() => execute('bash', ['-c', curl])));
+
+        for (const { stdout } of answers) expect(stdout).toContain('"balance":"1250"');
+        expect(await query(databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
+        service.signal('SIGINT');
+        expect(await service.exited).toBe(0);
+        expect(service.stderr).not.toMatch(/error|\bat .*:\d+/i);
+        await expect(query(databaseUrl, 'select 1')).rejects.toThrow(/ECONNREFUSED/);
+      } finally {
+        await service.stop();
+        const data = await realpath(join(cwd, '.data/postgres')).catch(() => cwd);
+        await rm(data, { recursive: true, force: true });
+        await rm(cwd, { recursive: true, force: true });
+      }
+    },
+    SLOW_MS,
+  );
+});
+
 describe('a checkout that cannot keep its files', () => {
   it.each([
     [

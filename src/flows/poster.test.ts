@@ -148,18 +148,18 @@ describe('calls of one caller', () => {
   it('never go with another caller, and each is recorded under its own name', async () => {
     const bench = new FlowBench(flows, pool);
     const ids = await wallets(24);
-    const callers = [SHOP, BOSS, callerOf('service', 'other')];
+    const callers = [SHOP, BOSS, callerOf('service', 'other'), callerOf('operator', 'shop')];
 
-    await bench.heldBack(() => Promise.all(ids.map((id, nth) => bench.post(spend(id, 1), callers[nth % 3]))));
+    await bench.heldBack(() => Promise.all(ids.map((id, nth) => bench.post(spend(id, 1), callers[nth % 4]))));
 
-    expect(bench.sent).toEqual([8, 8, 8]);
+    expect(bench.sent).toEqual([6, 6, 6, 6]);
     const { rows } = await db.query<{ wallet_id: string; actor: string }>(
       "select wallet_id, actor from ledger.entries where wallet_id = any ($1) and kind = 'spend'",
       [ids],
     );
     const actors = new Map(rows.map(({ wallet_id, actor }) => [wallet_id, actor]));
     expect(ids.map((id) => actors.get(id))).toEqual(
-      ids.map((_, nth) => ['service:shop', 'operator:boss', 'service:other'][nth % 3]),
+      ids.map((_, nth) => ['service:shop', 'operator:boss', 'service:other', 'operator:shop'][nth % 4]),
     );
   });
 

@@ -65,8 +65,8 @@ class Api {
   static async start(pool: Pool, isHot: boolean): Promise<Api> {
     const api = new Api(pool, isHot);
     const app = express();
-    app.use((_req, res, next) => {
-      res.locals.identity = { role: 'operator', sub: 'boss', pgRole: 'wallet_operator' };
+    app.use((req, res, next) => {
+      res.locals.identity = { role: 'operator', sub: req.get('X-Subject') ?? 'boss', pgRole: 'wallet_operator' };
       startFacts(res);
       api.notes = factsOf(res);
       next();
@@ -83,11 +83,11 @@ class Api {
     return api;
   }
 
-  async post(body: object, accept = 'application/json'): Promise<Answer> {
+  async post(body: object, accept = 'application/json', subject = 'boss'): Promise<Answer> {
     const { port } = this.#server?.address() as AddressInfo;
     const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json', Accept: accept },
+      headers: { 'Content-Type': 'application/json', Accept: accept, 'X-Subject': subject },
       body: JSON.stringify(body),
     });
     const headers = Object.fromEntries(response.headers);
@@ -333,6 +333,26 @@ describe('a document of flows and their receipts', () => {
     expect(receipts.map(({ amount }) => amount)).toEqual(spends.map((_, nth) => String(nth + 1)));
     expect(receipts.map(({ seq }) => seq)).toEqual(receipts.map((_, nth) => String(Number(receipts[0]?.seq) + nth)));
     expect((await rowsOf(db, walletId)).entries).toBe(before.entries + 20);
+  });
+
+  it('is booked in the name of who sends it, each time', async () => {
+    const query = `mutation ($input: WalletSpendInput!) { walletSpend(input: $input) { receipt { seq } } }`;
+    const [walletId = ''] = wallets;
+    const subjects = ['ann', 'ben', 'ann', 'cem'];
+    const keys = subjects.map(() => newKey());
+    for (const [nth, subject] of subjects.entries())
+      await hot.post(
+        { query, variables: { input: { walletId, amount: '1', idemKey: keys[nth] } } },
+        undefined,
+        subject,
+      );
+
+    const { rows } = await db.query<{ actor: string }>(
+      'select actor from ledger.transfers where idem_key = any ($1) order by array_position($1, idem_key)',
+      [keys],
+    );
+
+    expect(rows.map(({ actor }) => actor)).toEqual(subjects.map((subject) => `operator:${subject}`));
   });
 
   it('that also asks for the wallet shows it after the commit', async () => {

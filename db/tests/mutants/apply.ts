@@ -1,5 +1,6 @@
 /** Puts a mutant into a migrated database. */
 import { readFileSync } from 'node:fs';
+import { applyEdits } from './edits.ts';
 import type pg from 'pg';
 import { MUTANTS, type SchemaMutant } from './mutants.ts';
 
@@ -29,14 +30,7 @@ const SCHEMA = `
 
 /** The statements that make a mutant of the schema, as its owner. */
 export function statementsOf({ edits = [], sql = '' }: SchemaMutant): string {
-  const files = new Map<string, string>();
-  for (const { file, from, to, times } of edits) {
-    const text = files.get(file) ?? readFileSync(new URL(`${file}.sql`, FUNCTIONS), 'utf8');
-    const parts = text.split(from);
-    // A function that has been rewritten must not make a mutant of nothing.
-    if (parts.length - 1 !== times) throw new Error(`${file} has ${parts.length - 1} times, not ${times}: ${from}`);
-    files.set(file, parts.join(to));
-  }
+  const files = applyEdits(edits, (file) => readFileSync(new URL(`${file}.sql`, FUNCTIONS), 'utf8'));
   return [...files.values(), sql].join('\n');
 }
 
@@ -47,7 +41,8 @@ export async function applyMutant(
   how: 'for good' | 'on trial' = 'for good',
 ): Promise<void> {
   const found = typeof mutant === 'string' ? MUTANTS.find(({ name }) => name === mutant) : mutant;
-  if (!found || 'prove' in found) throw new Error(`There is no such mutant of the schema: ${JSON.stringify(mutant)}`);
+  if (!found || 'prove' in found || 'sources' in found)
+    throw new Error(`There is no such mutant of the schema: ${JSON.stringify(mutant)}`);
   const before = await schemaOf(client);
   await client.query('begin');
   try {

@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
+import ts from 'typescript';
 import { createDatabase, refusal } from '../helpers.ts';
 import { applyMutant } from './apply.ts';
+import { sourcesOf } from './copy.ts';
 import { firstFailure, listTests, pathOf } from './jest.ts';
-import { MUTANTS, type SchemaMutant } from './mutants.ts';
+import { MUTANTS, type GatewayMutant, type SchemaMutant } from './mutants.ts';
 import { isCaught } from './prove.ts';
 
 const db = createDatabase();
-const ofSchema = MUTANTS.filter((mutant): mutant is SchemaMutant => !('prove' in mutant));
+const ofGateway = MUTANTS.filter((mutant): mutant is GatewayMutant => 'sources' in mutant);
+const tested = MUTANTS.filter((mutant): mutant is SchemaMutant | GatewayMutant => !('prove' in mutant));
+const ofSchema = tested.filter((mutant): mutant is SchemaMutant => !('sources' in mutant));
 const names = MUTANTS.map(({ name }) => name);
 
 describe('the mutants', () => {
@@ -19,17 +23,24 @@ describe('the mutants', () => {
     await applyMutant(await db.connect(), mutant, 'on trial');
   });
 
-  it('name test files that exist', () => {
-    const files = [...new Set(ofSchema.flatMap(({ tests }) => tests))];
+  it.each(ofGateway)('change the gateway as it is, into what can be read: $name', (mutant) => {
+    for (const [fileName, text] of sourcesOf(mutant)) {
+      const { diagnostics } = ts.transpileModule(text, { fileName, reportDiagnostics: true });
+      expect(diagnostics).toEqual([]);
+    }
+  });
 
-    expect(ofSchema.filter(({ tests }) => tests.length === 0)).toEqual([]);
+  it('name test files that exist', () => {
+    const files = [...new Set(tested.flatMap(({ tests }) => tests))];
+
+    expect(tested.filter(({ tests }) => tests.length === 0)).toEqual([]);
     expect(files.filter((file) => !existsSync(pathOf(file)))).toEqual([]);
   });
 
   it('are not judged by tests that compare the database with the files of the functions', async () => {
     const judges = await listTests();
 
-    expect(judges).toEqual(expect.arrayContaining(ofSchema.flatMap(({ tests }) => tests).map(pathOf)));
+    expect(judges).toEqual(expect.arrayContaining(tested.flatMap(({ tests }) => tests).map(pathOf)));
     expect(judges.filter((path) => /\/(drift|tidy|mutants)\.test\.ts$/.test(path))).toEqual([]);
   });
 });
@@ -68,6 +79,15 @@ describe('a mutant is refused', () => {
     expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
+  it.each([
+    { why: 'where a source has nothing of it', from: 'not there', to: '', says: 'has 0 times' },
+    { why: 'where a source stays as it is', from: 'const MAX_GROUP', to: 'const MAX_GROUP', says: 'changes nothing' },
+  ])('$why', ({ from, to, says }) => {
+    const sources = [{ file: 'flows/poster', from, to, times: 1 }];
+
+    expect(() => sourcesOf({ name: 'a test', tests: [], sources })).toThrow(says);
+  });
+
   it('where nobody knows its name', async () => {
     await expect(applyMutant(await db.connect(), 'no such')).rejects.toThrow('no such');
   });
@@ -103,7 +123,14 @@ describe('what jest says of a mutant', () => {
     { what: 'no test was run', results: [], says: 'no tests' },
     { what: 'every test was skipped', results: [result(['pending', ''])], says: 'No test was run' },
     { what: 'a file could not be read', results: [unread], says: 'could not be run' },
-    ...['column "x" does not exist', 'syntax error at or near "x"', 'code: 42883', 'code: 42P10'].map((said) => ({
+    ...[
+      'column "x" does not exist',
+      'syntax error at or near "x"',
+      'code: 42883',
+      'code: 42P10',
+      'ReferenceError: x is not defined',
+      'TypeError: x is not a function',
+    ].map((said) => ({
       what: `the fault is a mistake: ${said}`,
       results: [result(['failed', said])],
       says: 'a mistake, not a fault',

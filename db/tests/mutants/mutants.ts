@@ -6,9 +6,9 @@
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** A change of a function's file, which has `from` so many times. */
+/** A change of a file, which has `from` so many times. */
 export interface Edit {
-  /** Below db/functions, without its ending. */
+  /** Without its ending: below db/functions, or below src. */
   file: string;
   from: string;
   to: string;
@@ -18,11 +18,18 @@ export interface Edit {
 /** A fault in the schema. */
 export interface SchemaMutant {
   name: string;
-  /** Who should notice first: files below db/tests, without their ending. The others are asked where these do not. */
+  /** Who should notice first: files below db/tests, or src/…, without their ending. The others are asked where these do not. */
   tests: string[];
   edits?: Edit[];
   /** Statements of the schema's owner, run after the functions. */
   sql?: string;
+}
+
+/** A fault in the gateway: in a copy of this checkout, whose tests are asked. */
+export interface GatewayMutant {
+  name: string;
+  tests: string[];
+  sources: Edit[];
 }
 
 /** A fault in the server's settings, which shows in a crash only. */
@@ -32,7 +39,7 @@ export interface SettingMutant {
   prove: { args: string[]; settings: Record<string, string> };
 }
 
-export type Mutant = SchemaMutant | SettingMutant;
+export type Mutant = SchemaMutant | GatewayMutant | SettingMutant;
 
 const edit = (file: string, from: string, to: string, times = 1): Edit => ({ file, from, to, times });
 
@@ -1429,6 +1436,109 @@ const NODES: Mutant[] = [
   },
 ];
 
+const OWN_OUTCOME = 'else if (!isUndone(outcome)) answer.reject(outcome?.reason);';
+const IN_DOUBT = 'reason instanceof Refused ? reason.code === SKIPPED : reason instanceof pg.DatabaseError';
+const CONTEXT = '(grafast?.context as CreateContext)({ expressv4: { req, res } }, args)';
+
+const poster = (from: string, to: string): Edit => edit('flows/poster', from, to);
+const hot = (from: string, to: string): Edit => edit('graphql/plugins/hot', from, to);
+
+/** Calls that are sent together, and documents that need no plan. */
+const GATEWAY: GatewayMutant[] = [
+  {
+    name: 'gateway: the answers of a group are crossed',
+    tests: ['src/flows/poster'],
+    sources: [poster('outcomeOf(call, rows, index)', 'outcomeOf(call, rows, calls.length - 1 - index)')],
+  },
+  {
+    name: 'gateway: calls of one role go together, whoever they are from',
+    tests: ['src/flows/poster'],
+    sources: [poster('const key = `${role}:${sub}`;', 'const key = `${role}:${sub.slice(0, 0)}`;')],
+  },
+  {
+    name: 'gateway: calls of one subject go together, whatever its role',
+    tests: ['src/flows/poster'],
+    sources: [poster('const key = `${role}:${sub}`;', 'const key = `${role.slice(0, 0)}:${sub}`;')],
+  },
+  {
+    name: 'gateway: the last call of a group is not sent, and answered with the receipt before it',
+    tests: ['src/flows/poster'],
+    sources: [
+      poster(
+        'calls.map(({ request }) => request[attribute] ?? null)',
+        'calls.slice(0, Math.max(1, calls.length - 1)).map(({ request }) => request[attribute] ?? null)',
+      ),
+      poster('const row = rows[index];', 'const row = rows[index] ?? rows[index - 1];'),
+    ],
+  },
+  {
+    name: 'gateway: what is in doubt is answered with a receipt instead of RETRY',
+    tests: ['src/flows/poster'],
+    sources: [
+      poster('calls.forEach(({ answer }, index) => {', 'calls.forEach(({ answer, flow }, index) => {'),
+      poster(
+        OWN_OUTCOME,
+        `else if (outcome?.reason instanceof Refused && !isUndone(outcome)) answer.reject(outcome.reason);
+      else if (!isUndone(outcome)) answer.resolve(receiptOf(flow.columns, []));`,
+      ),
+    ],
+  },
+  {
+    name: 'gateway: what is in doubt is sent again instead of RETRY',
+    tests: ['src/flows/poster'],
+    sources: [poster(IN_DOUBT, 'reason instanceof Refused ? reason.code === SKIPPED : reason instanceof Error')],
+  },
+  {
+    name: 'gateway: a group that failed as a whole is not sent again one by one',
+    tests: ['src/flows/poster'],
+    sources: [poster(IN_DOUBT, 'reason instanceof Refused && reason.code === SKIPPED')],
+  },
+  {
+    name: 'gateway: a call that a group left out is refused',
+    tests: ['src/flows/poster'],
+    sources: [poster(IN_DOUBT, '!(reason instanceof Refused) && reason instanceof pg.DatabaseError')],
+  },
+  {
+    name: 'gateway: a group takes wallets that calls in flight have',
+    tests: ['src/flows/poster'],
+    sources: [
+      poster(
+        'return !wallets.some((wallet) => this.#busy.has(wallet));',
+        'return wallets.length >= 0 || this.#busy.size < 0;',
+      ),
+    ],
+  },
+  {
+    name: 'gateway: a group may have any number of calls',
+    tests: ['src/flows/poster'],
+    sources: [poster('const MAX_GROUP = 32;', 'const MAX_GROUP = 1000;')],
+  },
+  {
+    name: 'gateway: a refusal in a group has no detail',
+    tests: ['src/flows/grouping'],
+    sources: [poster("detail: detail ?? ''", "detail: detail === null ? '' : '{}'")],
+  },
+  {
+    name: 'gateway: a known document is answered as whoever sent it first',
+    tests: ['src/graphql/hot'],
+    sources: [
+      hot(
+        'const byText = new WeakMap',
+        'const contexts = new Map<Known, Partial<Grafast.Context>>();\nconst byText = new WeakMap',
+      ),
+      hot(
+        `const contextValue = ${CONTEXT};`,
+        `const contextValue = contexts.get(known) ?? ${CONTEXT};\n    contexts.set(known, contextValue);`,
+      ),
+    ],
+  },
+  {
+    name: 'gateway: a known document is answered with its errors unmasked',
+    tests: ['src/graphql/hot'],
+    sources: [hot('errors?.map((error) => grafserv?.maskError?.(error) ?? error)', 'errors')],
+  },
+];
+
 export const MUTANTS: Mutant[] = [
   ...USUAL,
   ...NODES,
@@ -1442,5 +1552,6 @@ export const MUTANTS: Mutant[] = [
   ...GROUPS,
   ...GUARDS,
   ...PROOFS,
+  ...GATEWAY,
   ...CRASHES,
 ];

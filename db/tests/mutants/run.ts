@@ -4,8 +4,9 @@ import { createProgress } from '../../../bench/progress.ts';
 import { command } from '../../../src/command.ts';
 import { startEmbedded } from '../../../src/dev/embedded.ts';
 import { UsageError } from '../../../src/exit.ts';
-import { listTests, pathOf, runTests, type Failure } from './jest.ts';
-import { MUTANTS, type Mutant, type SchemaMutant } from './mutants.ts';
+import { withCopy } from './copy.ts';
+import { listTests, pathOf, runTests, type Failure, type Run } from './jest.ts';
+import { MUTANTS, type GatewayMutant, type Mutant, type SchemaMutant } from './mutants.ts';
 import { crash } from './prove.ts';
 
 const DATA = fileURLToPath(new URL('../../../.data/mutants', import.meta.url));
@@ -34,6 +35,9 @@ export interface Verdict {
   /** What it said. */
   why?: string;
 }
+
+/** Who notices is a test. */
+type Tested = SchemaMutant | GatewayMutant;
 
 interface Bench {
   url: string;
@@ -88,8 +92,8 @@ async function judge(mutants: Mutant[]): Promise<Verdict[]> {
   try {
     // Another server may have no room for two.
     const lanes = given ? 1 : LANES;
-    const ofSchema = mutants.filter((mutant): mutant is SchemaMutant => !('prove' in mutant));
-    await judgeSchemas(ofSchema, { url: server.url, lanes, signal: stop.signal, progress: show, tell });
+    const tested = mutants.filter((mutant): mutant is Tested => !('prove' in mutant));
+    await judgeByTests(tested, { url: server.url, lanes, signal: stop.signal, progress: show, tell });
     for (const mutant of mutants) {
       if (!('prove' in mutant)) continue;
       show(`${mutant.name}: npm run prove`);
@@ -104,7 +108,7 @@ async function judge(mutants: Mutant[]): Promise<Verdict[]> {
   return mutants.map((mutant) => verdicts.get(mutant)).filter((verdict) => verdict !== undefined);
 }
 
-async function judgeSchemas(mutants: SchemaMutant[], { url, lanes, signal, progress, tell }: Bench): Promise<void> {
+async function judgeByTests(mutants: Tested[], { url, lanes, signal, progress, tell }: Bench): Promise<void> {
   // Red on a mutant means something only where it is green without.
   const files = [...new Set(mutants.flatMap(({ tests }) => tests))].sort().map(pathOf);
   if (files.length === 0) return;
@@ -112,21 +116,26 @@ async function judgeSchemas(mutants: SchemaMutant[], { url, lanes, signal, progr
   const red = await runTests({ url, files, workers: lanes, signal });
   if (red) throw new Error(`Red without a mutant: ${nameOf(red)}\n${red.message}`);
 
-  const verdictOn = (mutant: SchemaMutant, failure: Failure | undefined): Verdict =>
+  const verdictOn = (mutant: Tested, failure: Failure | undefined): Verdict =>
     failure
       ? { mutant, caught: true, by: nameOf(failure), why: failure.message }
       : { mutant, caught: false, by: 'SURVIVED: all tests are green' };
-  const unnoticed: SchemaMutant[] = [];
+  const unnoticed: Tested[] = [];
   await inLanes(lanes, mutants, async (mutant) => {
-    const failure = await runTests({ url, files: mutant.tests.map(pathOf), mutant: mutant.name, signal });
+    const failure = await runUpon(mutant, { url, files: mutant.tests.map(pathOf), signal });
     if (failure) tell(verdictOn(mutant, failure));
     else unnoticed.push(mutant);
   });
   for (const mutant of unnoticed) {
     progress(`${mutant.name}: not noticed by ${mutant.tests.join(', ')}; now by all other tests`);
     const others = (await listTests()).filter((path) => !mutant.tests.map(pathOf).includes(path));
-    tell(verdictOn(mutant, await runTests({ url, files: others, mutant: mutant.name, workers: lanes, signal })));
+    tell(verdictOn(mutant, await runUpon(mutant, { url, files: others, workers: lanes, signal })));
   }
+}
+
+function runUpon(mutant: Tested, run: Run): Promise<Failure | undefined> {
+  if ('sources' in mutant) return withCopy(mutant, (root) => runTests({ ...run, root }));
+  return runTests({ ...run, mutant: mutant.name });
 }
 
 function nameOf({ file, test }: Failure): string {
