@@ -44,3 +44,28 @@ $$No movement that it or a block before it closes counts after this instant: the
 of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
 comment on column ledger.house_totals.total_movements is
   'How many these are. It follows from movements, so no hash covers it.';
+
+-- Limits on what is sent, and limits of a single wallet.
+alter table ledger.asset_limits add column max_transfer bigint, add column max_daily_transfer bigint;
+comment on table ledger.asset_limits is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
+Limits of an asset, for each wallet of it that has none of its own. Append-only: the newest are in force.$$;
+comment on column ledger.asset_limits.max_transfer is
+  'The largest single transfer to another player, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_transfer is
+  'The largest total of transfers to other players within 24 hours, in minor units; null for none.';
+alter table ledger.wallets add column own_limits int;
+comment on column ledger.wallets.own_limits is $$@behavior -*
+Which event set the limits of its own that are in force; null where those of its asset are.$$;
+--!include functions/ledger_private/triggers/tg_wallets__status_only.sql
+alter type ledger.wallet_event_kind add value 'limited';
+comment on type ledger.wallet_event_kind is
+  'What happens to a wallet beside its movements: a change of its status, or limits of its own.';
+alter table ledger.wallet_events add column facts_hash bytea;
+comment on table ledger.wallet_events is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
+What happened to a wallet's status and limits: who, when and why. Append-only. Players do not see it.$$;
+comment on column ledger.wallet_events.facts_hash is $$@behavior -*
+SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
+drop function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint);
+drop function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text);

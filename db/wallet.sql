@@ -22,6 +22,7 @@
 --!include schema/lots.sql
 --!include schema/unsettled.sql
 --!include schema/limits.sql
+--!include schema/wallet_limits.sql
 --!include schema/feed.sql
 --!include schema/blocks.sql
 --!include schema/proofs.sql
@@ -43,6 +44,7 @@
 --!include functions/ledger_private/refusals/asset_not_found.sql
 --!include functions/ledger_private/refusals/invalid_period.sql
 --!include functions/ledger_private/refusals/asset_mismatch.sql
+--!include functions/ledger_private/refusals/invalid_limit.sql
 --!include functions/ledger_private/refusals/refuse_stale.sql
 --!include functions/ledger_private/refusals/check_snapshot.sql
 --!include functions/ledger_private/wallets/is_key.sql
@@ -63,6 +65,7 @@
 --!include functions/ledger_private/hashes/asset_limit_bytes.sql
 --!include functions/ledger_private/hashes/wallet_bytes.sql
 --!include functions/ledger_private/hashes/wallet_event_bytes.sql
+--!include functions/ledger_private/hashes/wallet_limit_bytes.sql
 --!include functions/ledger_private/hashes/verification_bytes.sql
 --!include functions/ledger_private/hashes/feed_epoch_bytes.sql
 
@@ -88,6 +91,7 @@
 --!include functions/ledger_private/refusals/not_allowed.sql
 --!include functions/ledger_private/refusals/hold_not_open.sql
 --!include functions/ledger_private/refusals/not_reversible.sql
+--!include functions/ledger_private/wallets/limits_of.sql
 --!include functions/ledger_private/refusals/above_limit.sql
 --!include functions/ledger_private/refusals/insufficient_funds.sql
 
@@ -151,6 +155,7 @@
 --!include functions/ledger_private/wallets/record_events.sql
 --!include functions/ledger_private/wallets/open_wallets.sql
 --!include functions/ledger_private/wallets/change_status.sql
+--!include functions/ledger_private/wallets/change_limits.sql
 
 -- The feed and blocks
 --!include functions/ledger_private/feed_and_blocks/is_moved.sql
@@ -217,6 +222,7 @@
 --!include functions/ledger/wallet_close.sql
 --!include functions/ledger/wallet_reopen.sql
 --!include functions/ledger/asset_limit_set.sql
+--!include functions/ledger/wallet_limit_set.sql
 --!include functions/ledger/wallet_expire_due.sql
 
 -- What callers call: reading
@@ -235,6 +241,7 @@
 --!include functions/ledger/holds_status.sql
 --!include functions/ledger/wallets_holds.sql
 --!include functions/ledger/assets_limits.sql
+--!include functions/ledger/wallets_limits.sql
 
 -- What callers call: the whole ledger
 --!include functions/ledger/ledger_trial_balance.sql

@@ -59,7 +59,9 @@ const PAYLOADS: Record<string, string> = {
   wallet_reopen: WALLET,
   asset_create: 'asset { code name scale createdAt }',
   asset_limit_set:
-    'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend actor createdAt }',
+    'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer actor createdAt }',
+  wallet_limit_set:
+    'limits { walletId seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer }',
   wallet_post_batch: `receipts { ${RECEIPT} }`,
   wallet_post_each: `outcomes { receipt { ${RECEIPT} } refusal { code message detail hint } }`,
 };
@@ -75,7 +77,7 @@ const RECEIPTS = [
 ];
 const STATUSES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
 /** What only operators may, and jobs may not. */
-const OPERATED = ['asset_create', 'asset_limit_set', 'wallet_reverse', ...STATUSES];
+const OPERATED = ['asset_create', 'asset_limit_set', 'wallet_limit_set', 'wallet_reverse', ...STATUSES];
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -214,7 +216,7 @@ function fromJson(name: string, key: string, value: unknown): unknown {
     const [, time = '', fraction = '', zone = ''] = /^([^.]+?)(?:\.(\d+))?(\+00:00)$/.exec(value as string) ?? [];
     return `${time}.${fraction.padEnd(6, '0')}${zone}`;
   }
-  const isInt = key === 'scale' || (name === 'asset_limit_set' && key === 'seq');
+  const isInt = key === 'scale' || (['asset_limit_set', 'wallet_limit_set'].includes(name) && key === 'seq');
   return typeof value === 'number' && !isInt ? String(value) : value;
 }
 
@@ -249,10 +251,11 @@ function rowOf(outcome: Outcome | undefined): Row {
   return row;
 }
 
-/** GraphQL shows no hash of an asset or its limits. */
+/** GraphQL shows no hash of an asset or its limits, nor where a wallet's limits are. */
 function withoutHash(outcome: Outcome | undefined): Outcome {
-  const { hash, ...row } = rowOf(outcome);
+  const { hash, own_limits, ...row } = rowOf(outcome);
   expect(['string', 'undefined']).toContain(typeof hash);
+  expect(own_limits ?? null).toBeNull();
   return { rows: [row] };
 }
 
@@ -621,9 +624,8 @@ describe('wallet_freeze, wallet_close and wallet_reopen', () => {
       const wallet_id = await someWallet();
       if (name === 'wallet_reopen') await call(db, 'wallet_freeze', { wallet_id, reason: 'first' });
 
-      const { id, owner_id, created_at, ...facts } = rowOf(
-        await ask({ name, args: { wallet_id, reason: 'for a test' } }),
-      );
+      const answer = withoutHash(await ask({ name, args: { wallet_id, reason: 'for a test' } }));
+      const { id, owner_id, created_at, ...facts } = rowOf(answer);
 
       expect({ id, owner_id, created_at }).toEqual({
         id: wallet_id,
@@ -638,7 +640,7 @@ describe('wallet_freeze, wallet_close and wallet_reopen', () => {
   });
 });
 
-describe('wallet_open, asset_create and asset_limit_set', () => {
+describe('wallet_open, asset_create, asset_limit_set and wallet_limit_set', () => {
   it('answer the same through every door', async () => {
     const owner_id = newOwner();
     const asset = { code: `D${newKey().slice(4, 12)}`, name: 'Doors', scale: 3 };
@@ -658,6 +660,13 @@ describe('wallet_open, asset_create and asset_limit_set', () => {
     // The second one finds them in force.
     expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });
     expect(withoutHash(set.psql)).toEqual(set.graphql);
+
+    const own = await askAll({
+      name: 'wallet_limit_set',
+      args: { wallet_id: await newWallet(db, asset.code), ...limits },
+    });
+    expect(rowOf(own.graphql)).toMatchObject({ ...limits, max_transfer: null, seq: 2 });
+    expect(own.psql).toEqual(own.graphql);
   });
 });
 
@@ -942,6 +951,16 @@ const others: RefusedCall[] = [
     what: `asset_limit_set of ${max_balance}`,
     arrange: () => Promise.resolve({ name: 'asset_limit_set', args: { asset_code: 'NONE', max_balance } }),
   })),
+  {
+    code: 'INVALID_ARGUMENT',
+    what: 'wallet_limit_set of -1',
+    arrange: () => Promise.resolve({ name: 'wallet_limit_set', args: { wallet_id: UNKNOWN_WALLET, max_transfer: -1 } }),
+  },
+  {
+    code: 'WALLET_NOT_FOUND',
+    what: 'wallet_limit_set of an unknown wallet',
+    arrange: () => Promise.resolve({ name: 'wallet_limit_set', args: { wallet_id: UNKNOWN_WALLET, max_spend: 5 } }),
+  },
   {
     code: 'ASSET_NOT_FOUND',
     what: 'asset_limit_set of an unknown asset',

@@ -10,12 +10,14 @@ create table ledger.asset_limits (
   actor text not null,
   created_at timestamptz not null,
   hash bytea not null,
+  max_transfer bigint,
+  max_daily_transfer bigint,
   primary key (asset_code, seq)
 );
 
 comment on table ledger.asset_limits is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
-Limits of an asset, for each wallet of it. Append-only: the newest are in force.$$;
+Limits of an asset, for each wallet of it that has none of its own. Append-only: the newest are in force.$$;
 comment on constraint asset_limits_asset_code_fkey on ledger.asset_limits is $$@fieldName asset
 @behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
 comment on column ledger.asset_limits.asset_code is 'The asset.';
@@ -35,6 +37,10 @@ comment on column ledger.asset_limits.actor is
 comment on column ledger.asset_limits.created_at is 'When.';
 comment on column ledger.asset_limits.hash is $$@behavior -*
 SHA-256 over the hash before it, which is the asset's for the first, and every other fact.$$;
+comment on column ledger.asset_limits.max_transfer is
+  'The largest single transfer to another player, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_transfer is
+  'The largest total of transfers to other players within 24 hours, in minor units; null for none.';
 
 create trigger _100_guard_insert before insert on ledger.asset_limits
   for each statement execute function ledger_private.tg__guard_insert();

@@ -20,8 +20,9 @@ comment on type ledger.wallet_status is
   'open: everything books. frozen: no credit leaves, credits still arrive. closed: nothing books.';
 grant usage on type ledger.wallet_status to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
-create type ledger.wallet_event_kind as enum ('opened', 'frozen', 'closed', 'reopened');
-comment on type ledger.wallet_event_kind is 'A change of a wallet''s status.';
+create type ledger.wallet_event_kind as enum ('opened', 'frozen', 'closed', 'reopened', 'limited');
+comment on type ledger.wallet_event_kind is
+  'What happens to a wallet beside its movements: a change of its status, or limits of its own.';
 grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, wallet_operator,
   wallet_auditor, wallet_job;
 
@@ -31,6 +32,7 @@ create table ledger.wallets (
   asset_code text not null references ledger.assets (code),
   status ledger.wallet_status not null default 'open',
   created_at timestamptz not null default clock_timestamp(),
+  own_limits int,
   constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200)
 );
 
@@ -47,8 +49,10 @@ The player's account number: 1 to 200 characters, opaque and unchanging. Never a
 comment on column ledger.wallets.asset_code is 'The asset whose credits the wallet holds.';
 comment on column ledger.wallets.status is 'open, frozen or closed; every change leaves a row in the wallet''s events.';
 comment on column ledger.wallets.created_at is 'When the wallet was opened.';
+comment on column ledger.wallets.own_limits is $$@behavior -*
+Which event set the limits of its own that are in force; null where those of its asset are.$$;
 
--- The one table with a row that changes: its status does, and nothing else of it.
+-- The one table with a row that changes: its status does, and which limits it has; nothing else of it.
 create trigger _100_guard_insert before insert on ledger.wallets
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_append_only before delete or truncate on ledger.wallets
@@ -79,12 +83,13 @@ create table ledger.wallet_events (
   actor text not null,
   created_at timestamptz not null,
   hash bytea not null,
+  facts_hash bytea,
   primary key (wallet_id, seq)
 );
 
 comment on table ledger.wallet_events is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
-What happened to a wallet's status: who, when and why. Append-only. Players do not see it.$$;
+What happened to a wallet's status and limits: who, when and why. Append-only. Players do not see it.$$;
 comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is '@foreignFieldName events';
 comment on column ledger.wallet_events.wallet_id is 'The wallet.';
 comment on column ledger.wallet_events.seq is 'Number of the event within its wallet: 1, 2, 3 and so on.';
@@ -94,6 +99,8 @@ comment on column ledger.wallet_events.actor is 'Who: the token''s role and subj
 comment on column ledger.wallet_events.created_at is 'When.';
 comment on column ledger.wallet_events.hash is $$@behavior -*
 SHA-256 over the hash before it, which for the first is one over the facts of the wallet, and every other fact.$$;
+comment on column ledger.wallet_events.facts_hash is $$@behavior -*
+SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
 
 create trigger _100_guard_insert before insert on ledger.wallet_events
   for each statement execute function ledger_private.tg__guard_insert();

@@ -26,6 +26,7 @@ const TABLES = [
   'ledger.blocks',
   'ledger.verifications',
   'ledger.wallet_events',
+  'ledger.wallet_limits',
   'ledger.wallets',
   'ledger_private.open_holds',
   'ledger_private.open_lots',
@@ -83,6 +84,10 @@ beforeAll(async () => {
   await post('hold', { wallet_id: alice, amount: 7, expires_at: '2099-01-01Z' });
   await call<object>(db, 'wallet_freeze', { wallet_id: bob, reason: 'a doubt' });
   await call<object>(db, 'wallet_reopen', { wallet_id: bob, reason: 'no doubt' });
+  // Of one they are lifted again, of the other in force.
+  for (const max_transfer of [1_000_000, null])
+    await call<object>(db, 'wallet_limit_set', { wallet_id: alice, max_transfer });
+  await call<object>(db, 'wallet_limit_set', { wallet_id: bob, max_balance: 1_000_000 });
   await call<object>(db, 'wallet_freeze', { wallet_id: carol, reason: 'a doubt' });
   const closed = await newWallet(db, asset);
   await call<object>(db, 'wallet_close', { wallet_id: closed, reason: 'gone' });

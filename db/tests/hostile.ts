@@ -277,17 +277,21 @@ const STORED: Readonly<Record<string, string>> = {
   name: 'ledger.assets name',
   scale: 'ledger.assets scale',
   reason: 'ledger.wallet_events reason',
-  max_spend: 'ledger.asset_limits max_spend',
-  max_balance: 'ledger.asset_limits max_balance',
-  max_daily_top_up: 'ledger.asset_limits max_daily_top_up',
-  max_daily_bonus: 'ledger.asset_limits max_daily_bonus',
-  max_daily_spend: 'ledger.asset_limits max_daily_spend',
+  ...Object.fromEntries(
+    [
+      ...['max_spend', 'max_balance', 'max_daily_top_up', 'max_daily_bonus', 'max_daily_spend'],
+      ...['max_transfer', 'max_daily_transfer'],
+    ].map((name) => [
+      name,
+      `(select ${name} from ledger.asset_limits union select ${name} from ledger.wallet_limits) ${name}`,
+    ]),
+  ),
 };
 
 /** Whether a row holds just this value of an argument; true of arguments that are not stored. */
 export async function isStored(db: Session, arg: { name: string; type: string }, value: Value): Promise<boolean> {
-  const [table, column] = (STORED[arg.name] ?? '').split(' ');
+  const [, table, column] = /^(.+) (\w+)$/.exec(STORED[arg.name] ?? '') ?? [];
   if (!table || !column || value === null) return true;
-  const { rows } = await db.query(`select from ${table} where ${column} = $1::${arg.type} limit 1`, [value]);
+  const { rows } = await db.query(`select from ${table} t where t.${column} = $1::${arg.type} limit 1`, [value]);
   return rows.length > 0;
 }

@@ -18,6 +18,7 @@ const LOG: Record<string, string> = {
   'ledger.asset_limits': 'created_at',
   'ledger.wallets': 'created_at',
   'ledger.wallet_events': 'created_at',
+  'ledger.wallet_limits': 'max_spend',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'expires_at',
@@ -94,6 +95,7 @@ beforeAll(async () => {
   await call(db, 'wallet_release', { wallet_id: wallet, hold_id, idem_key: newKey() });
   await call(db, 'wallet_hold', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: '2999-12-31' });
   await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1000 });
+  await call<object>(db, 'wallet_limit_set', { wallet_id: wallet, max_spend: 1000 });
   await call<object>(db, 'ledger_seal', {});
 });
 
@@ -202,7 +204,8 @@ describe('the guards', () => {
     "asset_code = 'X'",
     'created_at = now()',
     "status = 'frozen', owner_id = 'mallory'",
-  ])("let only a wallet's status change, even where writing is open: %s", async (change) => {
+    "own_limits = 1, asset_code = 'X'",
+  ])("let only a wallet's status and which limits it has change, even where writing is open: %s", async (change) => {
     expect(
       await refusal(
         writing(db, (session) => session.query(`update ledger.wallets set ${change} where id = '${wallet}'`)),
@@ -315,6 +318,7 @@ describe('constraints, even where writing is open,', () => {
     { table: 'bonus_lot_draws', facts: {}, code: '23505' },
     { table: 'asset_limits', facts: {}, code: '23505' },
     { table: 'asset_limits', facts: { asset_code: 'no-such-asset' }, code: '23503' },
+    { table: 'wallet_limits', facts: {}, code: '23505' },
     { table: 'blocks', facts: {}, code: '23505' },
     { table: 'block_heads', facts: {}, code: '23505' },
     { table: 'block_heads', facts: { block_seq: 100 }, code: '23503' },

@@ -70,6 +70,7 @@ async function fill(db: Session): Promise<string> {
   const asset = await newAsset(db);
   const wallet_id = await newWallet(db, asset, { bought: 10_000, bonus: 10 });
   await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1_000_000 });
+  await call<object>(db, 'wallet_limit_set', { wallet_id, max_spend: 2_000_000 });
   await call(db, 'wallet_bonus', { wallet_id, amount: 20, idem_key: newKey(), expires_at: '2099-01-01Z' });
   for (let n = 0; n < 500; n += 1) await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
   await sealAll(db);

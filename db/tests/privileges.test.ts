@@ -42,6 +42,7 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.wallet_close': ['operator'],
   'ledger.wallet_reopen': ['operator'],
   'ledger.asset_limit_set': ['operator'],
+  'ledger.wallet_limit_set': ['operator'],
   'ledger.wallet_expire_due': ['job'],
   'ledger.wallet_id': READERS,
   'ledger.wallet_balance': READERS,
@@ -61,6 +62,7 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.holds_status': READERS,
   'ledger.holds_closing': READERS,
   'ledger.assets_limits': READERS,
+  'ledger.wallets_limits': READERS,
   'ledger.ledger_events': ['service', 'operator', 'auditor', 'job'],
   'ledger.ledger_seal': ['job'],
   'ledger.ledger_prove': ['job'],
@@ -79,6 +81,7 @@ const TABLES: Record<string, string> = {
   'ledger.asset_limits': 'created_at',
   'ledger.wallets': 'created_at',
   'ledger.wallet_events': 'created_at',
+  'ledger.wallet_limits': 'max_spend',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'amount',
@@ -140,6 +143,7 @@ const CALLS: Record<string, string> = {
   wallet_reopen: "uuidv7(), 'why'",
   wallet_expire_due: '',
   asset_limit_set: "'NEW', 1",
+  wallet_limit_set: 'uuidv7(), 1',
   ledger_events: '',
   ledger_seal: '',
   ledger_prove: '',
@@ -163,6 +167,7 @@ const CALLS: Record<string, string> = {
   holds_status: 'null::ledger.holds',
   holds_closing: 'null::ledger.holds',
   assets_limits: 'null::ledger.assets',
+  wallets_limits: 'null::ledger.wallets',
 };
 
 const connect: Record<Actor, (sub?: string) => Promise<pg.Client>> = {
@@ -888,6 +893,7 @@ describe('an account of the house', () => {
         'open_holds',
         'open_lots',
         'wallet_events',
+        'wallet_limits',
         'wallets',
       ].map((tablename) => ({ tablename, qual: 'true' })),
     );

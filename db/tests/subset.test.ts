@@ -23,6 +23,7 @@ const HALVES = [
 const SHARED = ['ledger.assets', 'ledger.asset_limits'];
 const OF_WALLETS = [
   'ledger.wallet_events',
+  'ledger.wallet_limits',
   'ledger.entries',
   'ledger.holds',
   'ledger.bonus_lots',
@@ -67,6 +68,7 @@ async function walletsOfBothHalves(count: number): Promise<[string[], string[]]>
 async function moveCredits(db: Session): Promise<void> {
   const book = (name: string, args: Record<string, unknown>) => call(db, name, { idem_key: newKey(), ...args });
   for (const wallet_id of [...low, ...high]) {
+    await call<object>(db, 'wallet_limit_set', { wallet_id, max_balance: 1_000_000 });
     await book('wallet_top_up', { wallet_id, amount: 1000 });
     await book('wallet_bonus', { wallet_id, amount: 50 });
     await book('wallet_bonus', { wallet_id, amount: 100, expires_at: '2099-01-01Z' });

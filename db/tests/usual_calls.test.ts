@@ -200,6 +200,8 @@ describe('limits', () => {
     ['wallet_spend', { max_spend: 19 }],
     ['wallet_spend', { max_daily_spend: 19 }],
     ['wallet_transfer', { max_balance: 20 }],
+    ['wallet_transfer', { max_transfer: 19 }],
+    ['wallet_transfer', { max_daily_transfer: 19 }],
   ] as [Flow, object][])('refuse a usual %s above %p (WLLIM)', async (flow, limit) => {
     const asset = await newAsset(db);
     const request = await usual(flow, asset);
@@ -215,6 +217,27 @@ describe('limits', () => {
     const asset = await newAsset(db);
     await call<object>(db, 'asset_limit_set', { asset_code: asset, ...limit });
     const wallet_id = await newWallet(db, asset);
+    await expectRefused(flow, { wallet_id, amount: 20, idem_key: newKey() }, 'WLLIM');
+  });
+
+  it.each([
+    ['wallet_top_up', 'wallet_id', { max_daily_top_up: 110 }],
+    ['wallet_bonus', 'wallet_id', { max_daily_bonus: 15 }],
+    ['wallet_spend', 'wallet_id', { max_spend: 19 }],
+    ['wallet_transfer', 'from_wallet', { max_transfer: 19 }],
+    ['wallet_transfer', 'to_wallet', { max_balance: 20 }],
+  ] as [Flow, string, object][])('of its own refuse a usual %s, of %s, above %p (WLLIM)', async (flow, who, limit) => {
+    const request = await usual(flow);
+    await call<object>(db, 'wallet_limit_set', { wallet_id: String(request[who]), ...limit });
+    await expectRefused(flow, request, 'WLLIM');
+  });
+
+  it.each([
+    ['wallet_top_up', { max_daily_top_up: 19 }],
+    ['wallet_bonus', { max_balance: 19 }],
+  ] as [Flow, object][])('of its own refuse the first %s of a wallet above %p (WLLIM)', async (flow, limit) => {
+    const wallet_id = await newWallet(db, await newAsset(db));
+    await call<object>(db, 'wallet_limit_set', { wallet_id, ...limit });
     await expectRefused(flow, { wallet_id, amount: 20, idem_key: newKey() }, 'WLLIM');
   });
 });

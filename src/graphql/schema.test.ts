@@ -60,6 +60,7 @@ describe('schema.graphql', () => {
       'walletClose',
       'walletFreeze',
       'walletHold',
+      'walletLimitSet',
       'walletOpen',
       'walletOpenMany',
       'walletPostBatch',
@@ -109,6 +110,7 @@ describe('schema.graphql', () => {
       'Transfer',
       'Wallet',
       'WalletEvent',
+      'WalletLimit',
     ];
     const relations = Object.fromEntries(
       rows.map((name) => {
@@ -134,8 +136,14 @@ describe('schema.graphql', () => {
         'reversedTransfer: Transfer',
         'wallet: Wallet',
       ],
-      Wallet: ['entries: EntryConnection!', 'events: WalletEventConnection!', 'holds: HoldConnection!'],
-      WalletEvent: ['wallet: Wallet'],
+      Wallet: [
+        'entries: EntryConnection!',
+        'events: WalletEventConnection!',
+        'holds: HoldConnection!',
+        'limits: WalletLimit',
+      ],
+      WalletEvent: ['limits: WalletLimit', 'wallet: Wallet'],
+      WalletLimit: ['event: WalletEvent'],
     });
   });
 
@@ -157,6 +165,7 @@ describe('schema.graphql', () => {
       'WalletClosePayload.wallet: Wallet',
       'WalletFreezePayload.wallet: Wallet',
       'WalletHoldPayload.receipt: Receipt',
+      'WalletLimitSetPayload.limits: WalletLimit',
       'WalletOpenManyPayload.wallets: [Wallet!]',
       'WalletOpenPayload.wallet: Wallet',
       'WalletPostBatchPayload.receipts: [Receipt!]',
@@ -211,7 +220,9 @@ describe('schema.graphql', () => {
         'maxDailyBonus: BigInt',
         'maxDailySpend: BigInt',
         'maxDailyTopUp: BigInt',
+        'maxDailyTransfer: BigInt',
         'maxSpend: BigInt',
+        'maxTransfer: BigInt',
       ],
       WalletBonusInput: [
         'amount: BigInt!',
@@ -237,6 +248,17 @@ describe('schema.graphql', () => {
         'expiresAt: Datetime',
         'idemKey: String!',
         'metadata: JSON',
+        'walletId: UUID!',
+      ],
+      WalletLimitSetInput: [
+        'clientMutationId: String',
+        'maxBalance: BigInt',
+        'maxDailyBonus: BigInt',
+        'maxDailySpend: BigInt',
+        'maxDailyTopUp: BigInt',
+        'maxDailyTransfer: BigInt',
+        'maxSpend: BigInt',
+        'maxTransfer: BigInt',
         'walletId: UUID!',
       ],
       WalletOpenInput: ['assetCode: String!', 'clientMutationId: String', 'ownerId: String!'],

@@ -93,7 +93,8 @@ Rules:
 - work_list: the lists of open holds and lots are true
 - wallet_id: the id of a wallet is the one derived from its owner
 - wallet_reference: the asset of a wallet and the wallet of an event are there
-- wallet_status: a wallet's status is what its newest event says
+- wallet_status: a wallet's status is what its newest event about it says
+- wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
   numbered without gaps, none missing, and each hash covers the row and the one before
 - asset_sum: within an asset, what players have is what the house's accounts have

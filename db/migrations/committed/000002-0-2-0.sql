@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:163b201714c587d463f5c4a1dc490e53efd16ea8
+--! Hash: sha1:3768cd455a1ae32d5265ca1ccdf3a1b3698a1b8d
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -46,6 +46,52 @@ $$No movement that it or a block before it closes counts after this instant: the
 of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
 comment on column ledger.house_totals.total_movements is
   'How many these are. It follows from movements, so no hash covers it.';
+
+-- Limits on what is sent, and limits of a single wallet.
+alter table ledger.asset_limits add column max_transfer bigint, add column max_daily_transfer bigint;
+comment on table ledger.asset_limits is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
+Limits of an asset, for each wallet of it that has none of its own. Append-only: the newest are in force.$$;
+comment on column ledger.asset_limits.max_transfer is
+  'The largest single transfer to another player, in minor units; null for none.';
+comment on column ledger.asset_limits.max_daily_transfer is
+  'The largest total of transfers to other players within 24 hours, in minor units; null for none.';
+alter table ledger.wallets add column own_limits int;
+comment on column ledger.wallets.own_limits is $$@behavior -*
+Which event set the limits of its own that are in force; null where those of its asset are.$$;
+--! Included functions/ledger_private/triggers/tg_wallets__status_only.sql
+create or replace function ledger_private.tg_wallets__status_only()
+returns trigger
+language plpgsql
+as $$
+declare
+  v_expected ledger.wallets := OLD;
+begin
+  v_expected.status := NEW.status;
+  v_expected.own_limits := NEW.own_limits;
+  if v_expected is distinct from NEW then
+    raise exception using
+      errcode = '42501',
+      message = format('wallet %s: only its status and which limits it has ever change', OLD.id);
+  end if;
+  return NEW;
+end
+$$;
+
+comment on function ledger_private.tg_wallets__status_only is
+  'Refuses to change anything of a wallet but its status and which limits it has.';
+--! EndIncluded functions/ledger_private/triggers/tg_wallets__status_only.sql
+alter type ledger.wallet_event_kind add value 'limited';
+comment on type ledger.wallet_event_kind is
+  'What happens to a wallet beside its movements: a change of its status, or limits of its own.';
+alter table ledger.wallet_events add column facts_hash bytea;
+comment on table ledger.wallet_events is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single
+What happened to a wallet's status and limits: who, when and why. Append-only. Players do not see it.$$;
+comment on column ledger.wallet_events.facts_hash is $$@behavior -*
+SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
+drop function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint);
+drop function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text);
 
 --! Included functions/ledger_private/nodes/received_from_elsewhere.sql
 create or replace function ledger_private.received_from_elsewhere()
@@ -102,6 +148,56 @@ another database has that (is_from_elsewhere).$$;
 
 grant execute on function ledger_private.accounts_here to wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/accounts_here.sql
+
+--! Included schema/wallet_limits.sql
+-- Limits of a single wallet, which go before those of its asset. Who set them and when, its event says.
+create table ledger.wallet_limits (
+  wallet_id uuid not null,
+  seq int not null,
+  max_spend bigint,
+  max_balance bigint,
+  max_daily_top_up bigint,
+  max_daily_bonus bigint,
+  max_daily_spend bigint,
+  max_transfer bigint,
+  max_daily_transfer bigint,
+  primary key (wallet_id, seq)
+);
+
+comment on table ledger.wallet_limits is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (wallet_id, seq) references wallet_events (wallet_id, seq)|@fieldName event|@foreignFieldName limits
+Limits of a single wallet: each that is not null stands in place of that of its asset. Append-only: the newest are in
+force.$$;
+comment on column ledger.wallet_limits.wallet_id is 'The wallet.';
+comment on column ledger.wallet_limits.seq is 'Number of the event that set them, within the wallet.';
+comment on column ledger.wallet_limits.max_spend is
+  'The largest single spend or capture, in minor units; null where that of the asset counts.';
+comment on column ledger.wallet_limits.max_balance is
+  'The largest balance that credits may lead to, in minor units; null where that of the asset counts.';
+comment on column ledger.wallet_limits.max_daily_top_up is
+  'The largest total of top-ups within 24 hours, in minor units; null where that of the asset counts.';
+comment on column ledger.wallet_limits.max_daily_bonus is
+  'The largest total of bonuses within 24 hours, in minor units; null where that of the asset counts.';
+comment on column ledger.wallet_limits.max_daily_spend is
+  'The largest total of spends and captures within 24 hours, in minor units; null where that of the asset counts.';
+comment on column ledger.wallet_limits.max_transfer is
+  'The largest single transfer to another player, in minor units; null where that of the asset counts.';
+comment on column ledger.wallet_limits.max_daily_transfer is
+$$The largest total of transfers to other players within 24 hours, in minor units; null where that of the asset
+counts.$$;
+
+create trigger _100_guard_insert before insert on ledger.wallet_limits
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_append_only before update or delete or truncate on ledger.wallet_limits
+  for each statement execute function ledger_private.tg__append_only();
+
+-- Who limited a player is not for players; they meet a limit in a refusal.
+alter table ledger.wallet_limits enable row level security;
+create policy staff_sees_all on ledger.wallet_limits for select
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job using (true);
+grant select on ledger.wallet_limits to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded schema/wallet_limits.sql
 
 --! Included schema/reports.sql
 -- What reports tell finance.
@@ -290,6 +386,482 @@ comment on function ledger_private.invalid_period is
 
 grant execute on function ledger_private.invalid_period to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger_private/refusals/invalid_period.sql
+
+--! Included functions/ledger_private/refusals/invalid_limit.sql
+create or replace function ledger_private.invalid_limit(limits bigint[])
+returns ledger.refusal
+language sql
+immutable
+as $$
+  select ledger_private.invalid_argument(n.name,
+    'A limit is a number of minor units from 0 to 9000000000000000000, or null for none of its own.')
+  from unnest(limits, array['max_spend', 'max_balance', 'max_daily_top_up', 'max_daily_bonus', 'max_daily_spend',
+    'max_transfer', 'max_daily_transfer']) with ordinality n (max, name, place)
+  where n.max not between 0 and 9000000000000000000
+  order by n.place
+  limit 1
+$$;
+
+comment on function ledger_private.invalid_limit is
+  'WLARG: one of the limits, in the order in which they are set, cannot be one; named as the functions name it.';
+--! EndIncluded functions/ledger_private/refusals/invalid_limit.sql
+
+--! Included functions/ledger_private/hashes/asset_limit_bytes.sql
+create or replace function ledger_private.asset_limit_bytes(limits ledger.asset_limits)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend),
+    int8send(limits.max_balance), int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus),
+    int8send(limits.max_daily_spend), convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
+  ] || case when num_nonnulls(limits.max_transfer, limits.max_daily_transfer) > 0
+    then array[int8send(limits.max_transfer), int8send(limits.max_daily_transfer)] else '{}' end)
+$$;
+
+comment on function ledger_private.asset_limit_bytes is
+$$Every fact of an asset's limits as bytes, for their hash: see record_hash. What release 0.1.0 did not have comes last,
+where any of it is not null: so hashes of then are the same, and the number of elements says which it is.$$;
+
+grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/asset_limit_bytes.sql
+
+--! Included functions/ledger_private/hashes/wallet_event_bytes.sql
+create or replace function ledger_private.wallet_event_bytes(event ledger.wallet_events)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'wallet_event', uuid_send(event.wallet_id), int8send(event.seq), enum_send(event.kind),
+    convert_to(event.reason, 'UTF8'), convert_to(event.actor, 'UTF8'), timestamptz_send(event.created_at)
+  ] || case when event.facts_hash is not null then array[event.facts_hash] else '{}' end)
+$$;
+
+comment on function ledger_private.wallet_event_bytes is
+$$Every fact of a wallet's event as bytes, for its hash: see record_hash. The hash of what it is about comes last, where
+there is one.$$;
+
+grant execute on function ledger_private.wallet_event_bytes to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/wallet_event_bytes.sql
+
+--! Included functions/ledger_private/hashes/wallet_limit_bytes.sql
+create or replace function ledger_private.wallet_limit_bytes(limits ledger.wallet_limits)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'wallet_limit', uuid_send(limits.wallet_id), int8send(limits.seq), int8send(limits.max_spend),
+    int8send(limits.max_balance), int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus),
+    int8send(limits.max_daily_spend), int8send(limits.max_transfer), int8send(limits.max_daily_transfer)
+  ])
+$$;
+
+comment on function ledger_private.wallet_limit_bytes is
+$$Every fact of a wallet's own limits as bytes: an array of bytea, as those of record_hash. SHA-256 over them is the
+facts_hash of their event.$$;
+
+grant execute on function ledger_private.wallet_limit_bytes to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/wallet_limit_bytes.sql
+
+--! Included functions/ledger_private/wallets/limits_of.sql
+create or replace function ledger_private.limits_of(wallet ledger.wallets)
+returns ledger.asset_limits
+language plpgsql
+stable
+as $$
+declare
+  v_limits ledger.asset_limits;
+  v_own ledger.wallet_limits;
+begin
+  select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code
+    order by l.seq desc limit 1;
+  if wallet.own_limits is not null then
+    select o.* into strict v_own from ledger.wallet_limits o
+      where o.wallet_id = wallet.id and o.seq = wallet.own_limits;
+    v_limits.max_spend := coalesce(v_own.max_spend, v_limits.max_spend);
+    v_limits.max_balance := coalesce(v_own.max_balance, v_limits.max_balance);
+    v_limits.max_daily_top_up := coalesce(v_own.max_daily_top_up, v_limits.max_daily_top_up);
+    v_limits.max_daily_bonus := coalesce(v_own.max_daily_bonus, v_limits.max_daily_bonus);
+    v_limits.max_daily_spend := coalesce(v_own.max_daily_spend, v_limits.max_daily_spend);
+    v_limits.max_transfer := coalesce(v_own.max_transfer, v_limits.max_transfer);
+    v_limits.max_daily_transfer := coalesce(v_own.max_daily_transfer, v_limits.max_daily_transfer);
+  end if;
+  return v_limits;
+end
+$$;
+
+comment on function ledger_private.limits_of is
+  'The limits that count for a wallet, which is locked: its own, and where it has none, those of its asset.';
+--! EndIncluded functions/ledger_private/wallets/limits_of.sql
+
+--! Included functions/ledger_private/refusals/above_limit.sql
+create or replace function ledger_private.above_limit(
+  wallet ledger.wallets,
+  head ledger.entries,
+  kind ledger.transfer_kind,
+  change bigint,
+  amount bigint,
+  at_time timestamptz
+)
+returns ledger.refusal
+language plpgsql
+stable
+as $$
+declare
+  v_limits ledger.asset_limits;
+  v_day_before ledger.entries;
+begin
+  -- Reversals give back: for them only what the ledger counts to is a limit.
+  if kind <> 'reversal' then
+    v_limits := ledger_private.limits_of(wallet);
+  end if;
+  -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
+  if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend,
+    v_limits.max_daily_transfer) > 0 then
+    v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
+  end if;
+  return (
+    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max,
+      greatest(l.max - l.used, 0)), jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text,
+        'left', greatest(l.max - l.used, 0)::text),
+      'Ask for no more than is left, or wait until the limit leaves more.')
+    from (values
+      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
+      ('max_balance', true, 9000000000000000000, greatest(
+        coalesce(head.balance, 0) + change - amount,
+        case kind when 'top_up' then coalesce(head.topped_up_total, 0) end,
+        case kind when 'bonus' then coalesce(head.granted_total, 0) end,
+        case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
+        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
+      ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
+      ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
+      ('max_daily_top_up', kind = 'top_up', v_limits.max_daily_top_up,
+        coalesce(head.topped_up_total, 0) - coalesce(v_day_before.topped_up_total, 0)),
+      ('max_daily_bonus', kind = 'bonus', v_limits.max_daily_bonus,
+        coalesce(head.granted_total, 0) - coalesce(v_day_before.granted_total, 0)),
+      ('max_daily_spend', kind in ('spend', 'capture'), v_limits.max_daily_spend,
+        coalesce(head.spent_total, 0) - coalesce(v_day_before.spent_total, 0)),
+      -- Of a transfer, for who sends.
+      ('max_transfer', kind = 'transfer' and change < 0, v_limits.max_transfer, 0),
+      ('max_daily_transfer', kind = 'transfer' and change < 0, v_limits.max_daily_transfer,
+        coalesce(head.sent_total, 0) - coalesce(v_day_before.sent_total, 0))
+    ) as l (name, applies, max, used)
+    where l.applies and l.used + amount > l.max
+    limit 1);
+end
+$$;
+
+comment on function ledger_private.above_limit is
+$$WLLIM: an amount would go above a limit of the wallet, of its asset or of what the ledger counts to. head is the
+wallet's newest entry, change what the amount does to its balance.$$;
+--! EndIncluded functions/ledger_private/refusals/above_limit.sql
+
+--! Included functions/ledger_private/posting/post_own.sql
+create or replace function ledger_private.post_own(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  amount bigint,
+  idem_key text,
+  metadata jsonb,
+  debit ledger.account,
+  credit ledger.account,
+  sign bigint,
+  bought bigint default 0,
+  bonus bigint default 0,
+  spent bigint default 0,
+  expires_at timestamptz default null
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+#variable_conflict use_column
+declare
+  v_id uuid;
+  v_status ledger.wallet_status;
+  v_asset text;
+  v_usual boolean;
+  v_seq bigint; v_balance bigint; v_bonus bigint;
+  v_bought bigint; v_granted bigint; v_spent bigint; v_sent bigint;
+  v_hash bytea;
+  v_at timestamptz;
+  v_actor text;
+  v_guard text;
+begin
+  -- A usual call is one of which nothing can be refused, by these tests alone. All others are judged rule by rule.
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
+    and current_setting('transaction_isolation') = 'read committed' then
+    -- A wallet with limits of its own is not usual, whatever its status.
+    select case when w.own_limits is null then w.status end, w.asset_code into v_status, v_asset
+      from ledger.wallets w where w.id = post_own.wallet_id for no key update;
+    select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
+        e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total,
+        greatest(e.created_at, clock_timestamp()), e.hash, e.held_balance = 0
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
+      into v_seq, v_balance, v_bonus, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
+      from ledger.entries e where e.wallet_id = post_own.wallet_id order by e.seq desc limit 1;
+    if v_bonus is distinct from bonus then
+      if v_seq is null then -- The first entry of a wallet.
+        select 1, sign * post_own.amount, bonus, bought, bonus, post_own.spent, 0, clock_timestamp(),
+            not exists (select from ledger.asset_limits l where l.asset_code = v_asset)
+          into v_seq, v_balance, v_bonus, v_bought, v_granted, v_spent, v_sent, v_at, v_usual;
+      else -- It had bonus credits: those of lots may be due, or drawn. Spent are bonus credits first.
+        v_usual := v_usual and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_own.wallet_id
+          and o.expires_at <= case when post_own.spent > 0 then 'infinity' else v_at end
+          order by o.expires_at, o.lot_seq limit 1) is null;
+        bonus := bonus + least(post_own.spent, v_bonus);
+        v_bonus := v_bonus - least(post_own.spent, v_bonus);
+      end if;
+    end if;
+    if v_usual and v_status = 'open' and v_balance >= 0
+      and greatest(v_balance, v_bought, v_granted, v_spent) <= 8000000000000000000 and (expires_at is null
+        or expires_at > v_at and expires_at < 'infinity') then
+      v_id := uuidv7();
+      v_actor := ledger_private.actor();
+      v_guard := set_config('ledger.posting', 'on', true);
+      insert into ledger.entries values (wallet_id, v_id, v_seq, amount, bonus, 0, v_balance, v_bonus, 0,
+        v_balance - v_bonus, v_balance, v_bought, v_granted, v_spent, v_sent, v_at, pg_current_xact_id(), kind, debit,
+        credit, v_actor, idem_key, null, null, amount, null, null, null, expires_at, metadata,
+        ledger_private.entry_digest(previous_hash => v_hash, wallet_id => wallet_id, transfer_id => v_id, seq => v_seq,
+          amount => amount, bonus_amount => bonus, held_amount => 0, balance => v_balance, bonus_balance => v_bonus,
+          held_balance => 0, paid_balance => v_balance - v_bonus, free_balance => v_balance,
+          topped_up_total => v_bought, granted_total => v_granted, spent_total => v_spent, sent_total => v_sent,
+          created_at => v_at, kind => kind, debit => debit, credit => credit, actor => v_actor, idem_key => idem_key,
+          requested_amount => amount, expires_at => expires_at,
+          metadata_hash => ledger_private.metadata_hash(metadata)))
+        on conflict (wallet_id, idem_key) where idem_key is not null do nothing;
+      v_guard := set_config('ledger.posting', '', true);
+      if found and expires_at is null then
+        return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false,
+          v_at)::ledger.receipt;
+      elsif found then
+        return ledger_private.write_lot(row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0,
+          v_balance, null, false, v_at)::ledger.receipt, expires_at);
+      end if;
+    end if;
+  end if;
+  return ledger_private.post(ledger.request(kind => kind, wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, expires_at => expires_at, metadata => coalesce(metadata, '{}')));
+end
+$$;
+
+comment on function ledger_private.post_own is
+$$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the
+balance grows and -1 where it falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
+--! EndIncluded functions/ledger_private/posting/post_own.sql
+
+--! Included functions/ledger_private/posting/post_between.sql
+create or replace function ledger_private.post_between(
+  from_wallet uuid,
+  to_wallet uuid,
+  amount bigint,
+  idem_key text,
+  metadata jsonb
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_now timestamptz;
+  v_status ledger.wallet_status;
+  v_other_status ledger.wallet_status;
+  v_asset text;
+  v_other_asset text;
+  v_from ledger_private.line;
+  v_to ledger_private.line;
+  v_bonus bigint := 0;
+begin
+  -- As in post_own.
+  if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
+    and (metadata = '{}' or ledger_private.is_metadata(metadata))
+    and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
+    -- By ascending id, as all calls lock.
+    select case when w.own_limits is null then w.status end, w.asset_code into v_status, v_asset
+      from ledger.wallets w where w.id = least(from_wallet, post_between.to_wallet) for no key update;
+    select case when w.own_limits is null then w.status end, w.asset_code into v_other_status, v_other_asset
+      from ledger.wallets w where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
+    v_now := clock_timestamp();
+    select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
+        e.spent_total, e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+          and (select k.seq from ledger.entries k
+            where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
+          and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
+      into v_from
+      from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
+    select e.wallet_id, e.seq + 1, e.balance + post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
+        e.spent_total, e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+      into v_to
+      from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
+    if v_to.seq is null then
+      -- The first entry of the wallet.
+      v_to := row(to_wallet, 1, amount, 0, 0, 0, 0, 0, v_now, null, true);
+    end if;
+    if v_from.bonus_balance > 0 or v_to.bonus_balance > 0 then
+      -- Credits of lots may be due, or be drawn. Bonus credits leave first, and stay bonus credits.
+      v_from.usual := v_from.usual
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = from_wallet
+          order by o.expires_at, o.lot_seq limit 1) is null
+        and (select o.lot_seq from ledger_private.open_lots o where o.wallet_id = post_between.to_wallet
+          order by o.expires_at, o.lot_seq limit 1) is null;
+      v_bonus := least(amount, v_from.bonus_balance);
+      v_from.bonus_balance := v_from.bonus_balance - v_bonus;
+      v_to.bonus_balance := v_to.bonus_balance + v_bonus;
+    end if;
+    if v_from.usual and v_to.usual and v_status = 'open' and v_other_status = 'open' and v_asset = v_other_asset
+      and v_from.balance >= 0 and greatest(v_to.balance, v_from.sent) <= 8000000000000000000 then
+      return ledger_private.write_transfer(
+        from_line => v_from, to_line => v_to, amount => amount, bonus => v_bonus, idem_key => idem_key,
+        metadata => metadata);
+    end if;
+  end if;
+  return ledger_private.post(ledger.request(kind => 'transfer', wallet_id => from_wallet,
+    counterparty_id => to_wallet, amount => amount, idem_key => idem_key,
+    metadata => coalesce(metadata, '{}')));
+end
+$$;
+
+comment on function ledger_private.post_between is
+  'Books a transfer between two players'' wallets.';
+--! EndIncluded functions/ledger_private/posting/post_between.sql
+
+--! Included functions/ledger_private/batch/usual_head.sql
+create or replace function ledger_private.usual_head(wallet_id uuid)
+returns table (
+  id uuid,
+  asset_code text,
+  seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
+)
+language sql
+stable
+as $$
+  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
+    coalesce(e.topped_up_total, 0), coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0),
+    e.created_at, e.hash
+  from ledger.wallets w
+  left join lateral (
+    select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
+  ) e on true
+  where w.id = usual_head.wallet_id and w.status = 'open' and w.own_limits is null
+    and coalesce(e.held_balance, 0) = 0
+    and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
+    -- So far below the end that no list of requests reaches it.
+    and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0)
+      <= 8000000000000000000
+    and (coalesce(e.bonus_balance, 0) = 0 or (
+      select o.lot_seq from ledger_private.open_lots o where o.wallet_id = w.id order by o.expires_at, o.lot_seq limit 1
+    ) is null)
+$$;
+
+comment on function ledger_private.usual_head is
+$$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
+reserved, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
+--! EndIncluded functions/ledger_private/batch/usual_head.sql
+
+--! Included functions/ledger_private/wallets/record_events.sql
+create or replace function ledger_private.record_events(
+  wallet_ids uuid[],
+  kind ledger.wallet_event_kind,
+  reason text,
+  facts_hash bytea default null
+)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_actor text := ledger_private.actor();
+  v_now timestamptz := clock_timestamp();
+begin
+  with events as (
+    select w, row(w.id, coalesce(l.seq, 0) + 1, record_events.kind, record_events.reason, v_actor, v_now,
+      l.hash, record_events.facts_hash)::ledger.wallet_events as e
+    from unnest(wallet_ids) u (wallet_id)
+    join ledger.wallets w on w.id = u.wallet_id
+    left join lateral (
+      select v.seq, v.hash from ledger.wallet_events v where v.wallet_id = w.id order by v.seq desc limit 1
+    ) l on true
+  ), written as (
+    insert into ledger.wallet_events (wallet_id, seq, kind, reason, actor, created_at, hash, facts_hash)
+      select (n.e).wallet_id, (n.e).seq, (n.e).kind, (n.e).reason, (n.e).actor, (n.e).created_at,
+          ledger_private.record_hash(
+            coalesce((n.e).hash, ledger_private.record_hash(null, ledger_private.wallet_bytes(n.w))),
+              ledger_private.wallet_event_bytes(n.e)), (n.e).facts_hash
+        from events n
+      returning wallet_events.wallet_id, wallet_events.seq
+  )
+  insert into ledger_private.unsealed_events (wallet_id, seq) select n.wallet_id, n.seq from written n;
+end
+$$;
+
+comment on function ledger_private.record_events is
+$$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the
+wallet), and to be sealed. facts_hash is over what it is about. For callers that have opened the guards.$$;
+--! EndIncluded functions/ledger_private/wallets/record_events.sql
+
+--! Included functions/ledger_private/wallets/change_limits.sql
+create or replace function ledger_private.change_limits(asset_code text, changes jsonb)
+returns ledger.asset_limits
+language plpgsql
+volatile
+as $$
+declare
+  v_asset_hash bytea;
+  v_newest ledger.asset_limits;
+  v_limits ledger.asset_limits;
+  v_same boolean;
+begin
+  -- Of two calls one waits for the other: each leaves a row of its own.
+  select a.hash into v_asset_hash from ledger.assets a where a.code = change_limits.asset_code for no key update;
+  if not found then
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
+  end if;
+
+  select l.* into v_newest from ledger.asset_limits l where l.asset_code = change_limits.asset_code
+    order by l.seq desc limit 1;
+  v_limits := jsonb_populate_record(v_newest, changes);
+  v_same := v_newest.seq is not null and v_limits is not distinct from v_newest;
+  v_limits.asset_code := asset_code;
+  v_limits.seq := coalesce(v_newest.seq, 0) + 1;
+  v_limits.actor := ledger_private.actor();
+  v_limits.created_at := clock_timestamp();
+  v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash),
+    ledger_private.asset_limit_bytes(v_limits));
+  -- Above READ COMMITTED the newest may be older than the lock: then the row collides with the one that has been set
+  -- since. One that changes nothing is taken back.
+  begin
+    perform set_config('ledger.posting', 'on', true);
+    insert into ledger.asset_limits values (v_limits.*) on conflict on constraint asset_limits_pkey do nothing;
+    if not found then
+      perform ledger_private.refuse_stale();
+    end if;
+    if v_same then
+      raise exception using errcode = 'raise_exception', message = 'these limits are in force';
+    end if;
+    perform set_config('ledger.posting', '', true);
+  exception when raise_exception then
+    return v_newest;
+  end;
+  return v_limits;
+end
+$$;
+
+comment on function ledger_private.change_limits is
+$$Adds a row of an asset's limits: the newest with these changes, an object of columns. Where it changes nothing, adds
+none and returns the newest. Refuses with WLNOA.$$;
+--! EndIncluded functions/ledger_private/wallets/change_limits.sql
 
 --! Included functions/ledger_private/feed_and_blocks/rows_since.sql
 create or replace function ledger_private.rows_since(snapshot pg_snapshot)
@@ -859,6 +1431,81 @@ something, and when it counts.$$;
 grant execute on function ledger_private.journal_of_block to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger_private/reports/journal_of_block.sql
 
+--! Included functions/ledger_private/verify/verify_wallets.sql
+create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  select f.rule, w.id, null::bigint, null::uuid, f.detail
+  from ledger.wallets w
+  cross join lateral (
+    select 'wallet_id', jsonb_build_object('owner_id', w.owner_id)
+      where w.id is distinct from ledger.wallet_id(w.owner_id, w.asset_code)
+    union all
+    select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
+      from (select) one
+      left join lateral (
+        -- As texts: a new kind cannot be named in the transaction that brings it.
+        select e.kind from ledger.wallet_events e
+          where e.wallet_id = w.id and e.kind::text in ('opened', 'frozen', 'closed', 'reopened')
+          order by e.seq desc limit 1
+      ) v on true
+      where (case v.kind when 'opened' then 'open' when 'reopened' then 'open' else v.kind::text end)
+        is distinct from w.status::text
+    union all
+    select 'wallet_limits', jsonb_build_object('own_limits', w.own_limits, 'event', l.seq)
+      from (select) one
+      left join lateral (
+        select n.* from ledger.wallet_limits n where n.wallet_id = w.id order by n.seq desc limit 1
+      ) l on true
+      where w.own_limits is distinct from case
+        when num_nonnulls(l.max_spend, l.max_balance, l.max_daily_top_up, l.max_daily_bonus, l.max_daily_spend,
+          l.max_transfer, l.max_daily_transfer) > 0 then l.seq end
+    union all
+    select 'wallet_reference', jsonb_build_object('asset_code', w.asset_code)
+      where not exists (select from ledger.assets a where a.code = w.asset_code)
+  ) as f (rule, detail)
+  where w.id between first_id and last_id
+  union all
+  select 'wallet_reference', e.wallet_id, null, null, jsonb_build_object('event', e.seq)
+  from ledger.wallet_events e
+  where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
+  union all
+  select 'wallet_limits', coalesce(v.wallet_id, l.wallet_id), null, null,
+    jsonb_build_object('event', coalesce(v.seq, l.seq), 'set', l.wallet_id is not null)
+  from (
+    select e.wallet_id, e.seq, e.facts_hash from ledger.wallet_events e
+      where e.wallet_id between first_id and last_id and e.kind::text = 'limited'
+  ) v
+  full join (
+    select n.wallet_id, n.seq, sha256(ledger_private.wallet_limit_bytes(n)) as hash from ledger.wallet_limits n
+      where n.wallet_id between first_id and last_id
+  ) l on l.wallet_id = v.wallet_id and l.seq = v.seq
+  where v.facts_hash = l.hash is not true
+  union all
+  select 'record_chain', c.wallet_id, null, null, jsonb_build_object('table', 'wallet_events', 'number', c.seq,
+    'place', c.place)
+  from (
+    select v.wallet_id, v.seq, v.hash, lag(v.hash) over wallet as previous,
+      ledger_private.wallet_event_bytes(v) as bytes, row_number() over wallet as place,
+      case when v.seq = 1 then ledger_private.record_hash(null, ledger_private.wallet_bytes(w)) end as start
+    from ledger.wallet_events v
+    left join ledger.wallets w on w.id = v.wallet_id
+    where v.wallet_id between first_id and last_id
+    window wallet as (partition by v.wallet_id order by v.seq)
+  ) c
+  where c.seq <> c.place or c.hash is distinct from ledger_private.record_hash(coalesce(c.previous, c.start), c.bytes)
+$$;
+
+comment on function ledger_private.verify_wallets is
+$$Findings in wallets and their events: the id derived from the owner, status and limits those of the newest events
+about them, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the
+first: the wallet), and over the limits that it set.$$;
+
+grant execute on function ledger_private.verify_wallets to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_wallets.sql
+
 --! Included functions/ledger_private/verify/verify_totals.sql
 create or replace function ledger_private.verify_totals()
 returns setof ledger.finding
@@ -969,6 +1616,144 @@ comment on function ledger_private.verify_kept is
 
 grant execute on function ledger_private.verify_kept to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_kept.sql
+
+--! Included functions/ledger/asset_limit_set.sql
+create or replace function ledger.asset_limit_set(
+  asset_code text,
+  max_spend bigint default null,
+  max_balance bigint default null,
+  max_daily_top_up bigint default null,
+  max_daily_bonus bigint default null,
+  max_daily_spend bigint default null,
+  max_transfer bigint default null,
+  max_daily_transfer bigint default null
+)
+returns ledger.asset_limits
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'))
+    where asset_code is null;
+  perform ledger_private.refuse(ledger_private.invalid_limit(array[max_spend, max_balance, max_daily_top_up,
+    max_daily_bonus, max_daily_spend, max_transfer, max_daily_transfer]));
+  return ledger_private.change_limits(asset_code, jsonb_build_object('max_spend', max_spend,
+    'max_balance', max_balance, 'max_daily_top_up', max_daily_top_up, 'max_daily_bonus', max_daily_bonus,
+    'max_daily_spend', max_daily_spend, 'max_transfer', max_transfer, 'max_daily_transfer', max_daily_transfer));
+end
+$$;
+
+comment on function ledger.asset_limit_set is
+$$@resultFieldName limits
+Sets all limits of an asset at once, for each wallet of it; null means none. A wallet's own limits go before them: see
+walletLimitSet. Movements booked already are not judged
+again; reversals never are, and do not give a day's total back. Setting the limits that are in force changes nothing.
+
+- assetCode: the asset, such as GOLD.
+- maxSpend: the largest single spend or capture, in minor units.
+- maxBalance: the largest balance that a top-up, bonus or transfer may lead to.
+- maxDailyTopUp: the largest total of top-ups within 24 hours, at any moment.
+- maxDailyBonus: the largest total of bonuses within 24 hours.
+- maxDailySpend: the largest total of spends and captures within 24 hours.
+- maxTransfer: the largest single transfer to another player.
+- maxDailyTransfer: the largest total of transfers to other players within 24 hours.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
+
+grant execute on function ledger.asset_limit_set to wallet_operator;
+--! EndIncluded functions/ledger/asset_limit_set.sql
+
+--! Included functions/ledger/wallet_limit_set.sql
+create or replace function ledger.wallet_limit_set(
+  wallet_id uuid,
+  max_spend bigint default null,
+  max_balance bigint default null,
+  max_daily_top_up bigint default null,
+  max_daily_bonus bigint default null,
+  max_daily_spend bigint default null,
+  max_transfer bigint default null,
+  max_daily_transfer bigint default null
+)
+returns ledger.wallet_limits
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_newest ledger.wallet_limits;
+  v_limits ledger.wallet_limits;
+  v_own boolean := num_nonnulls(max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
+    max_transfer, max_daily_transfer) > 0;
+begin
+  perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id', 'Name the wallet by its id.'))
+    where wallet_id is null;
+  perform ledger_private.refuse(ledger_private.invalid_limit(array[max_spend, max_balance, max_daily_top_up,
+    max_daily_bonus, max_daily_spend, max_transfer, max_daily_transfer]));
+  -- Of two calls one waits for the other. Above READ COMMITTED it ends with 40001: each changes the wallet's row.
+  perform from ledger.wallets w where w.id = wallet_limit_set.wallet_id for no key update;
+  if not found then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
+  end if;
+
+  select l.* into v_newest from ledger.wallet_limits l where l.wallet_id = wallet_limit_set.wallet_id
+    order by l.seq desc limit 1;
+  v_limits := row(wallet_id, v_newest.seq, max_spend, max_balance, max_daily_top_up, max_daily_bonus, max_daily_spend,
+    max_transfer, max_daily_transfer);
+  if v_newest.seq is not null and v_newest is not distinct from v_limits then
+    return v_newest;
+  end if;
+  select max(e.seq) + 1 into v_limits.seq from ledger.wallet_events e where e.wallet_id = wallet_limit_set.wallet_id;
+  perform set_config('ledger.posting', 'on', true);
+  perform ledger_private.record_events(array[wallet_id], 'limited', null,
+    sha256(ledger_private.wallet_limit_bytes(v_limits)));
+  insert into ledger.wallet_limits values (v_limits.*);
+  update ledger.wallets w set own_limits = case when v_own then v_limits.seq end
+    where w.id = wallet_limit_set.wallet_id;
+  perform set_config('ledger.posting', '', true);
+  return v_limits;
+end
+$$;
+
+comment on function ledger.wallet_limit_set is
+$$@resultFieldName limits
+Sets all limits of a single wallet at once: each stands in place of the same limit of its asset, lower or higher; null
+means that the asset's counts. To lift one of the asset's limits for a wallet, set it to 9000000000000000000. Movements
+booked already are not judged again; reversals never are, and do not give a day's total back. Setting the limits that
+are in force changes nothing. A wallet's events say who set them and when.
+
+- walletId: the player's wallet.
+- maxSpend: the largest single spend or capture, in minor units.
+- maxBalance: the largest balance that a top-up, bonus or transfer may lead to.
+- maxDailyTopUp: the largest total of top-ups within 24 hours, at any moment.
+- maxDailyBonus: the largest total of bonuses within 24 hours.
+- maxDailySpend: the largest total of spends and captures within 24 hours.
+- maxTransfer: the largest single transfer to another player.
+- maxDailyTransfer: the largest total of transfers to other players within 24 hours.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
+
+grant execute on function ledger.wallet_limit_set to wallet_operator;
+--! EndIncluded functions/ledger/wallet_limit_set.sql
+
+--! Included functions/ledger/wallets_limits.sql
+create or replace function ledger.wallets_limits(wallet ledger.wallets)
+returns ledger.wallet_limits
+language sql
+stable
+begin atomic
+  select l from ledger.wallet_limits l where l.wallet_id = wallet.id order by l.seq desc limit 1;
+end;
+
+comment on function ledger.wallets_limits is
+$$The wallet's own limits in force, which go before those of its asset; null where none were ever set, and for
+players.$$;
+
+grant execute on function ledger.wallets_limits
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/wallets_limits.sql
 
 --! Included functions/ledger/ledger_trial_balance.sql
 create or replace function ledger.ledger_trial_balance(asset_code text default null)
@@ -1234,6 +2019,117 @@ and npm run migrate has not run since.$$;
 
 grant execute on function ledger.ledger_journal to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger/ledger_journal.sql
+
+--! Included functions/ledger/ledger_verify.sql
+create or replace function ledger.ledger_verify(wallet_id uuid default null)
+returns setof ledger.finding
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- What findings show is the same in every session.
+set timezone = 'UTC'
+set bytea_output = 'hex'
+-- One wallet and all of them want different plans, and what is sorted is to fit into memory.
+set plan_cache_mode = force_custom_plan
+set jit = off
+set work_mem = '64MB'
+set random_page_cost = 1.1
+as $$
+declare
+  -- Wallets by the first digit of their ids: a large ledger is proven part by part, a small one at once.
+  v_digits text[] := array[null];
+  v_digit text;
+  v_first uuid;
+  v_last uuid;
+  v_proven bigint := 0;
+  v_rows bigint;
+begin
+  -- "No row" must never mean "no such wallet".
+  if ledger_verify.wallet_id is not null
+    and not exists (select from ledger.wallets w where w.id = ledger_verify.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(ledger_verify.wallet_id));
+  end if;
+  if ledger_verify.wallet_id is null and pg_relation_size('ledger.entries') > 32 * 1024 * 1024 then
+    v_digits := regexp_split_to_array('0123456789abcdef', '');
+  end if;
+  if current_setting('ledger.progress', true) = 'on' then
+    select count(*) into v_rows from ledger.entries e
+      where ledger_verify.wallet_id is null or e.wallet_id = ledger_verify.wallet_id;
+    raise info 'ledger_verify' using detail = jsonb_build_object('proven', 0, 'rows', v_rows);
+  end if;
+
+  foreach v_digit in array v_digits loop
+    v_first := coalesce(ledger_verify.wallet_id,
+      (coalesce(v_digit, '0') || '0000000-0000-0000-0000-000000000000')::uuid);
+    v_last := coalesce(ledger_verify.wallet_id,
+      (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
+    return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_draws(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_order(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
+    if v_rows is not null then
+      v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
+      raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);
+    end if;
+  end loop;
+  if ledger_verify.wallet_id is null then
+    return query select f.* from ledger_private.verify_totals() f;
+    return query select f.* from ledger_private.verify_records() f;
+    return query select f.* from ledger_private.verify_seals() f;
+    return query select f.* from ledger_private.verify_closed() f;
+  end if;
+end
+$$;
+
+comment on function ledger.ledger_verify is
+$$Proves the ledger again from its rows, in one snapshot, while others go on posting: every broken rule is a row, and no
+row means that it is sound.
+
+- walletId: one player's wallet with its transfers; the whole ledger if left out. Refuses with WALLET_NOT_FOUND (WLNOW).
+
+In a session with ledger.progress = on, a message (INFO) tells again and again how many of the entries have been proven.
+
+Rules:
+
+- entry_seq: a wallet's entries are numbered without gaps
+- entry_balance: balances and totals continue from the entry before, and cover what holds reserve
+- entry_time: a wallet's time never runs backwards
+- entry_hash: the chain of hashes is whole
+- entry_reference: the wallet and the transfer of an entry are there
+- transfer_reference: both entries of a transfer are there
+- transfer_sides: the accounts and the asset are those that the transfer's kind demands
+- transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
+- transfer_reversed: no more of a transfer was reversed than it moved, paid credits first
+- hold_reference: a hold is what its transfer placed, and ended later, if it has ended
+- hold_expiry: a hold that was due was freed by the wallet's next entries
+- lot_reference: each expiring bonus made a lot, and so did each expiry in a transfer
+- lot_balance: what was drawn from a lot adds up, and in lots is no more than the wallet's bonus credits
+- lot_draws: an entry drew from lots what its kind demands, and the end of a hold freed what it had reserved
+- lot_order: the earliest expiry was drawn first, and credits that do not expire last
+- lot_expiry: a lot that was due was booked by the wallet's next entries
+- work_list: the lists of open holds and lots are true
+- wallet_id: the id of a wallet is the one derived from its owner
+- wallet_reference: the asset of a wallet and the wallet of an event are there
+- wallet_status: a wallet's status is what its newest event about it says
+- wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
+- record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
+  numbered without gaps, none missing, and each hash covers the row and the one before
+- asset_sum: within an asset, what players have is what the house's accounts have
+- house_total: the totals of a block are the sums of the entries that it closed
+- seal_chain: seals are numbered without gaps, and each covers the one before
+- seal_root: the tree over the sealed entries has the root and the counts that the seal says
+- seal_entry: what was sealed is there, and what was to be sealed was
+- seal_record: so are the wallets' events, the limits and the verifications that were sealed; the list of events to seal
+  is true$$;
+
+grant execute on function ledger.ledger_verify to wallet_auditor;
+--! EndIncluded functions/ledger/ledger_verify.sql
 
 --! Included functions/ledger/ledger_seal.sql
 create or replace function ledger.ledger_seal(max_events int default 100000)

@@ -24,11 +24,21 @@ interface Limits {
   max_daily_top_up: string | null;
   max_daily_bonus: string | null;
   max_daily_spend: string | null;
+  max_transfer: string | null;
+  max_daily_transfer: string | null;
   actor: string;
   created_at: string;
 }
 
-const NAMES = ['max_spend', 'max_balance', 'max_daily_top_up', 'max_daily_bonus', 'max_daily_spend'] as const;
+const NAMES = [
+  'max_spend',
+  'max_balance',
+  'max_daily_top_up',
+  'max_daily_bonus',
+  'max_daily_spend',
+  'max_transfer',
+  'max_daily_transfer',
+] as const;
 type Name = (typeof NAMES)[number];
 const NONE = Object.fromEntries(NAMES.map((name) => [name, null]));
 
@@ -48,6 +58,10 @@ async function limited(limits: Partial<Record<Name, number | string | null>>): P
 
 const settingsOf = async (asset: string) =>
   (await db.query<Limits>('select * from ledger.asset_limits where asset_code = $1 order by seq', [asset])).rows;
+
+const assetOf = async (wallet: string): Promise<string> =>
+  (await db.query<{ asset_code: string }>('select asset_code from ledger.wallets where id = $1', [wallet])).rows[0]
+    ?.asset_code ?? '';
 
 const book = (name: string, args: Record<string, unknown>) => call(db, name, { idem_key: newKey(), ...args });
 const topUp = (wallet_id: string, amount: number) => book('wallet_top_up', { wallet_id, amount });
@@ -95,7 +109,10 @@ describe('asset_limit_set', () => {
   it('sets all limits of an asset at once, and says who did and when', async () => {
     const asset = await newAsset(db);
     const operator = await db.connectAs('operator', 'eve');
-    const limits = { max_spend: 1, max_balance: 2, max_daily_top_up: 3, max_daily_bonus: 4, max_daily_spend: 5 };
+    const limits = {
+      ...{ max_spend: 1, max_balance: 2, max_daily_top_up: 3, max_daily_bonus: 4, max_daily_spend: 5 },
+      ...{ max_transfer: 6, max_daily_transfer: 7 },
+    };
 
     expect(await call<Limits>(operator, 'asset_limit_set', { asset_code: asset, ...limits })).toEqual({
       asset_code: asset,
@@ -105,6 +122,8 @@ describe('asset_limit_set', () => {
       max_daily_top_up: '3',
       max_daily_bonus: '4',
       max_daily_spend: '5',
+      max_transfer: '6',
+      max_daily_transfer: '7',
       actor: 'operator:eve',
       created_at: expect.any(String) as string,
       hash: expect.any(Buffer) as Buffer,
@@ -279,6 +298,41 @@ describe('max_spend', () => {
   });
 });
 
+describe('max_transfer', () => {
+  it('is the largest transfer, for who sends', async () => {
+    const asset = await limited({ max_transfer: 10 });
+    const [wallet, friend] = [await newWallet(db, asset, { bought: 100, bonus: 5 }), await newWallet(db, asset)];
+
+    expect(await refusal(send(wallet, friend, 11))).toMatchObject(limitOf(wallet, 'max_transfer', 10, 10));
+    expect(await send(wallet, friend, 10)).toMatchObject({ balance: '95' });
+    expect(await send(wallet, friend, 10)).toMatchObject({ balance: '85' });
+  });
+
+  it('limits neither spends nor holds nor captures, and no transfer that is taken back', async () => {
+    const asset = await newAsset(db);
+    const [wallet, friend] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
+    const { transfer_id } = await send(wallet, friend, 20);
+    await set(asset, { max_transfer: 10, max_daily_transfer: 0 });
+
+    await spend(wallet, 20);
+    await capture(wallet, await hold(wallet, 20));
+    await book('wallet_reverse', { wallet_id: wallet, transfer_id });
+
+    expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '60' });
+  });
+
+  it('of 0 stops all sending', async () => {
+    const asset = await limited({ max_transfer: 0 });
+    const [wallet, friend] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
+
+    expect(await refusal(send(wallet, friend, 1))).toMatchObject(limitOf(wallet, 'max_transfer', 0, 0));
+    expect(await refusal(batch(['transfer', wallet, 1, friend]))).toMatchObject({
+      code: 'WLLIM',
+      detail: { limit: 'max_transfer', index: 0 },
+    });
+  });
+});
+
 describe('max_balance', () => {
   it.each([
     { what: 'a top-up', credit: (wallet: string, amount: number) => topUp(wallet, amount) },
@@ -359,6 +413,10 @@ describe.each([
     limit: 'max_daily_spend',
     add: async (wallet: string, amount: number) => capture(wallet, await hold(wallet, amount + 5), amount),
   },
+  {
+    limit: 'max_daily_transfer',
+    add: async (wallet: string, amount: number) => send(wallet, await newWallet(db, await assetOf(wallet)), amount),
+  },
 ] as const)('$limit', ({ limit, add }) => {
   /** A wallet with enough to spend, none of which counts towards any total: it arrived by a transfer. */
   async function wallet(limits: Partial<Record<Name, number>>): Promise<string> {
@@ -381,10 +439,7 @@ describe.each([
   it('counts what was booked before it was set, and leaves nothing where that was more', async () => {
     const id = await wallet({});
     await add(id, 60);
-    const {
-      rows: [row],
-    } = await db.query<{ asset_code: string }>('select asset_code from ledger.wallets where id = $1', [id]);
-    await set(row?.asset_code ?? '', { [limit]: 50 });
+    await set(await assetOf(id), { [limit]: 50 });
 
     expect(await refusal(add(id, 1))).toMatchObject(limitOf(id, limit, 50, 0));
   });
@@ -415,17 +470,16 @@ describe.each([
     await setTimes(id, daysAgo('2900-01-01 00:00:00.000001+00'));
     expect(await refusal(add(id, 31))).toMatchObject(limitOf(id, limit, 100, 30));
     await setTimes(id, daysAgo('2900-01-01 00:00:00+00'));
-    const { created_at } = await add(id, 100);
-    expect(await refusal(add(id, 1))).toMatchObject(limitOf(id, limit, 100, 0));
+    expect(await refusal(add(id, 101))).toMatchObject(limitOf(id, limit, 100, 100));
 
     await setTimes(id, booked);
-    expect(new Date(created_at)).toEqual(new Date(now));
   });
 
   it('counts each day for itself, from the wallet and asset alone', async () => {
     const asset = await limited({ [limit]: 100 });
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
-    if (limit === 'max_daily_spend') for (const id of [one, two]) await topUp(id, 500);
+    if (limit === 'max_daily_spend' || limit === 'max_daily_transfer')
+      for (const id of [one, two]) await topUp(id, 500);
     await add(one, 100);
 
     expect(await refusal(add(one, 1))).toMatchObject({ code: 'WLLIM' });
@@ -549,6 +603,8 @@ describe('limits together', () => {
     expect(await refusal(topUp(wallet, 1))).toMatchObject(limitOf(wallet, 'max_daily_top_up', 10, 0));
     await bonus(wallet, 8);
     await spend(wallet, 2);
+    const friend = await newWallet(db, await assetOf(wallet));
+    expect(await refusal(send(wallet, friend, 11))).toMatchObject(limitOf(wallet, 'max_transfer', 10, 10));
     expect(await refusal(bonus(wallet, 3))).toMatchObject(limitOf(wallet, 'max_balance', 10, 2));
     expect(await refusal(spend(wallet, 1))).toMatchObject(limitOf(wallet, 'max_daily_spend', 10, 0));
   });
@@ -606,9 +662,11 @@ describe('limits, in order of precedence,', () => {
   });
 
   it('come before funds', async () => {
-    const { wallet_id, friend } = await hopeless();
+    const { asset, wallet_id, friend } = await hopeless();
 
     expect(await refusal(spend(wallet_id, 1))).toMatchObject(limitOf(wallet_id, 'max_spend', 0, 0));
+    expect(await refusal(send(wallet_id, friend, 1))).toMatchObject(limitOf(wallet_id, 'max_transfer', 0, 0));
+    await set(asset, { max_balance: 0 });
     expect(await refusal(send(wallet_id, friend, 1))).toMatchObject({
       code: 'WLLIM',
       detail: { wallet_id: friend, limit: 'max_balance' },

@@ -58,7 +58,7 @@ function helper(name: string, from: string, to: string, times = 1): Edit {
 }
 
 const OWN_LOCK =
-  '    select w.status, w.asset_code into v_status, v_asset\n' +
+  '    select case when w.own_limits is null then w.status end, w.asset_code into v_status, v_asset\n' +
   '      from ledger.wallets w where w.id = post_own.wallet_id for no key update;\n';
 
 const LOCKS: Mutant[] = [
@@ -372,6 +372,32 @@ const FUNDS: Mutant[] = [
     name: 'no posting looks at limits',
     tests: ['ledger/asset_limit_set'],
     edits: [helper('above_limit', "if kind <> 'reversal' then", 'if false then')],
+  },
+  {
+    name: "a wallet's own limits are not looked at",
+    tests: ['ledger/wallet_limit_set'],
+    edits: [helper('limits_of', 'if wallet.own_limits is not null then', 'if false then')],
+  },
+  {
+    name: "a wallet's own limits leave none of its asset's",
+    tests: ['ledger/wallet_limit_set'],
+    edits: [helper('limits_of', 'coalesce(v_own.max_balance, v_limits.max_balance)', 'v_own.max_balance')],
+  },
+  {
+    name: 'who receives is asked for the limits of transfers',
+    tests: ['ledger/asset_limit_set', 'ledger/wallet_limit_set'],
+    edits: [
+      helper(
+        'above_limit',
+        "kind = 'transfer' and change < 0, v_limits.max_transfer",
+        "kind = 'transfer', v_limits.max_transfer",
+      ),
+    ],
+  },
+  {
+    name: "a proof does not compare a wallet's limits with its event",
+    tests: ['every_column'],
+    edits: [helper('verify_wallets', 'where v.facts_hash = l.hash is not true', 'where false')],
   },
   {
     name: 'the limit of 24 hours is not looked at',
@@ -1365,6 +1391,7 @@ const USUAL: Mutant[] = [
       to: 'false and o.expires_at',
     },
     { what: 'the status', from: "v_status = 'open'", to: 'v_status is not null' },
+    { what: 'limits of its own', from: 'case when w.own_limits is null then w.status end', to: 'w.status' },
     { what: 'funds', from: ' and v_balance >= 0', to: '' },
     {
       what: 'the ceiling',
@@ -1381,6 +1408,16 @@ const USUAL: Mutant[] = [
     { what: 'the other wallet being another', from: 'from_wallet <> to_wallet and ', to: '' },
     { what: 'the status', from: "v_status = 'open' and v_other_status = 'open'", to: 'true' },
     { what: 'the assets', from: ' and v_asset = v_other_asset', to: '' },
+    {
+      what: 'limits of the first one',
+      from: 'case when w.own_limits is null then w.status end, w.asset_code into v_status',
+      to: 'w.status, w.asset_code into v_status',
+    },
+    {
+      what: 'limits of the second one',
+      from: 'case when w.own_limits is null then w.status end, w.asset_code into v_other_status',
+      to: 'w.status, w.asset_code into v_other_status',
+    },
     { what: 'funds', from: ' and v_from.balance >= 0', to: '' },
     { what: 'the ceiling', from: 'greatest(v_to.balance, v_from.sent) <= 8000000000000000000', to: 'true' },
     {

@@ -141,6 +141,7 @@ export class Scenario {
       await this.#ask('job', 'wallet_id', pair);
     }
     await this.#ask('job', 'wallet_open_many', { owner_ids: [...this.#owners.values()], asset_code: ASSET });
+    await this.#ask('operator', 'wallet_limit_set', { wallet_id: this.#wallets.get('ann'), max_transfer: 4000 });
     await this.#ask('job', 'ledger_unsettled', {});
   }
 
@@ -318,7 +319,7 @@ export class Scenario {
     await this.#ask(caller, 'wallet_statement', { wallet_id, ...month });
     await this.#ask(caller, 'wallet_explain', { wallet_id });
     await this.#ask(caller, 'wallet_history', { wallet_id });
-    const ofWallet = ['available', 'balance', 'bonus_balance', 'held_balance', 'seq', 'holds'];
+    const ofWallet = ['available', 'balance', 'bonus_balance', 'held_balance', 'seq', 'holds', 'limits'];
     for (const name of ofWallet) await this.#askOf(caller, `wallets_${name}`, 'wallets', 'id', wallet_id);
     for (const open of [true, false])
       await this.#write(

@@ -24,9 +24,9 @@ begin
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and from_wallet <> to_wallet and current_setting('transaction_isolation') = 'read committed' then
     -- By ascending id, as all calls lock.
-    select w.status, w.asset_code into v_status, v_asset
+    select case when w.own_limits is null then w.status end, w.asset_code into v_status, v_asset
       from ledger.wallets w where w.id = least(from_wallet, post_between.to_wallet) for no key update;
-    select w.status, w.asset_code into v_other_status, v_other_asset
+    select case when w.own_limits is null then w.status end, w.asset_code into v_other_status, v_other_asset
       from ledger.wallets w where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
     v_now := clock_timestamp();
     select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,

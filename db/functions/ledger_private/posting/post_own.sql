@@ -33,7 +33,8 @@ begin
   if amount between 1 and 1000000000000000 and octet_length(idem_key) <= 200 and idem_key ~ '^[!-~]+$'
     and (metadata = '{}' or ledger_private.is_metadata(metadata))
     and current_setting('transaction_isolation') = 'read committed' then
-    select w.status, w.asset_code into v_status, v_asset
+    -- A wallet with limits of its own is not usual, whatever its status.
+    select case when w.own_limits is null then w.status end, w.asset_code into v_status, v_asset
       from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total,

@@ -16,11 +16,11 @@ declare
 begin
   -- Reversals give back: for them only what the ledger counts to is a limit.
   if kind <> 'reversal' then
-    select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code
-      order by l.seq desc limit 1;
+    v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
-  if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend) > 0 then
+  if num_nonnulls(v_limits.max_daily_top_up, v_limits.max_daily_bonus, v_limits.max_daily_spend,
+    v_limits.max_daily_transfer) > 0 then
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
   return (
@@ -43,7 +43,11 @@ begin
       ('max_daily_bonus', kind = 'bonus', v_limits.max_daily_bonus,
         coalesce(head.granted_total, 0) - coalesce(v_day_before.granted_total, 0)),
       ('max_daily_spend', kind in ('spend', 'capture'), v_limits.max_daily_spend,
-        coalesce(head.spent_total, 0) - coalesce(v_day_before.spent_total, 0))
+        coalesce(head.spent_total, 0) - coalesce(v_day_before.spent_total, 0)),
+      -- Of a transfer, for who sends.
+      ('max_transfer', kind = 'transfer' and change < 0, v_limits.max_transfer, 0),
+      ('max_daily_transfer', kind = 'transfer' and change < 0, v_limits.max_daily_transfer,
+        coalesce(head.sent_total, 0) - coalesce(v_day_before.sent_total, 0))
     ) as l (name, applies, max, used)
     where l.applies and l.used + amount > l.max
     limit 1);
@@ -51,5 +55,5 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above a limit of the asset or of what the ledger counts to. head is the wallet's newest
-entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the wallet, of its asset or of what the ledger counts to. head is the
+wallet's newest entry, change what the amount does to its balance.$$;

@@ -10,10 +10,24 @@ as $$
       where w.id is distinct from ledger.wallet_id(w.owner_id, w.asset_code)
     union all
     select 'wallet_status', jsonb_build_object('status', w.status, 'event', v.kind)
-      from (select max(e.seq) as seq from ledger.wallet_events e where e.wallet_id = w.id) newest
-      left join ledger.wallet_events v on v.wallet_id = w.id and v.seq = newest.seq
+      from (select) one
+      left join lateral (
+        -- As texts: a new kind cannot be named in the transaction that brings it.
+        select e.kind from ledger.wallet_events e
+          where e.wallet_id = w.id and e.kind::text in ('opened', 'frozen', 'closed', 'reopened')
+          order by e.seq desc limit 1
+      ) v on true
       where (case v.kind when 'opened' then 'open' when 'reopened' then 'open' else v.kind::text end)
         is distinct from w.status::text
+    union all
+    select 'wallet_limits', jsonb_build_object('own_limits', w.own_limits, 'event', l.seq)
+      from (select) one
+      left join lateral (
+        select n.* from ledger.wallet_limits n where n.wallet_id = w.id order by n.seq desc limit 1
+      ) l on true
+      where w.own_limits is distinct from case
+        when num_nonnulls(l.max_spend, l.max_balance, l.max_daily_top_up, l.max_daily_bonus, l.max_daily_spend,
+          l.max_transfer, l.max_daily_transfer) > 0 then l.seq end
     union all
     select 'wallet_reference', jsonb_build_object('asset_code', w.asset_code)
       where not exists (select from ledger.assets a where a.code = w.asset_code)
@@ -23,6 +37,18 @@ as $$
   select 'wallet_reference', e.wallet_id, null, null, jsonb_build_object('event', e.seq)
   from ledger.wallet_events e
   where e.wallet_id between first_id and last_id and not exists (select from ledger.wallets w where w.id = e.wallet_id)
+  union all
+  select 'wallet_limits', coalesce(v.wallet_id, l.wallet_id), null, null,
+    jsonb_build_object('event', coalesce(v.seq, l.seq), 'set', l.wallet_id is not null)
+  from (
+    select e.wallet_id, e.seq, e.facts_hash from ledger.wallet_events e
+      where e.wallet_id between first_id and last_id and e.kind::text = 'limited'
+  ) v
+  full join (
+    select n.wallet_id, n.seq, sha256(ledger_private.wallet_limit_bytes(n)) as hash from ledger.wallet_limits n
+      where n.wallet_id between first_id and last_id
+  ) l on l.wallet_id = v.wallet_id and l.seq = v.seq
+  where v.facts_hash = l.hash is not true
   union all
   select 'record_chain', c.wallet_id, null, null, jsonb_build_object('table', 'wallet_events', 'number', c.seq,
     'place', c.place)
@@ -39,7 +65,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_wallets is
-$$Findings in wallets and their events: the id derived from the owner, the status that of the newest event, asset and
-wallet there, events numbered without gaps, each hash over the event and the one before (the first: the wallet).$$;
+$$Findings in wallets and their events: the id derived from the owner, status and limits those of the newest events
+about them, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the
+first: the wallet), and over the limits that it set.$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;
