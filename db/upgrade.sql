@@ -39,8 +39,8 @@ grant select on ledger.blocks, ledger.house_totals, ledger.block_heads, ledger_p
 alter policy auditors_see_all on ledger.block_heads to wallet_operator, wallet_auditor;
 
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block but counted_until.';
-comment on column ledger.blocks.counted_until is
-$$No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
+comment on column ledger.blocks.counted_until is $$@behavior -*
+No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
 of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
 comment on column ledger.house_totals.total_movements is
   'How many these are. It follows from movements, so no hash covers it.';
@@ -69,3 +69,22 @@ comment on column ledger.wallet_events.facts_hash is $$@behavior -*
 SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
 drop function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint);
 drop function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text);
+
+-- Blocks and verifications in GraphQL.
+grant select on ledger.verifications to wallet_operator;
+comment on table ledger.blocks is $$@behavior -query:resource:list
+A block of entries that was closed, with the root of a Merkle tree over them, the totals of the house and the hash of
+the block before. Append-only; kept elsewhere too, blocks show what a recomputed chain of hashes does not.$$;
+comment on column ledger.blocks.snapshot is
+$$@behavior -*
+Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
+pg_snapshot.)$$;
+comment on column ledger.blocks.xid is $$@behavior -*
+The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.$$;
+comment on column ledger.blocks.final_until is $$@behavior -*
+All figures before this instant are final: no transaction is open that could still book there. -infinity where none
+are.$$;
+comment on table ledger.verifications is $$@behavior -query:resource:list -query:resource:single
+When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
+comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
+comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';

@@ -245,6 +245,7 @@
 
 -- What callers call: the whole ledger
 --!include functions/ledger/ledger_trial_balance.sql
+--!include functions/ledger/blocks_final_until.sql
 --!include functions/ledger/ledger_balances_at.sql
 --!include functions/ledger/ledger_activity.sql
 --!include functions/ledger/ledger_journal.sql

@@ -21,9 +21,9 @@ create table ledger.blocks (
 create index blocks_final_until_idx on ledger.blocks (final_until, seq);
 create index blocks_counted_until_idx on ledger.blocks (counted_until, seq);
 
-comment on table ledger.blocks is $$@behavior -*
-Blocks of entries that were closed, each with the root of a Merkle tree over them, the totals of the house and the hash
-of the block before. Append-only; kept elsewhere too, they show what a recomputed chain of hashes does not.$$;
+comment on table ledger.blocks is $$@behavior -query:resource:list
+A block of entries that was closed, with the root of a Merkle tree over them, the totals of the house and the hash of
+the block before. Append-only; kept elsewhere too, blocks show what a recomputed chain of hashes does not.$$;
 comment on column ledger.blocks.seq is 'Number of the block: 1, 2, 3 and so on without gaps.';
 comment on column ledger.blocks.entries is 'How many entries it closes that none before it did.';
 comment on column ledger.blocks.wallets is 'How many wallets they are of.';
@@ -33,17 +33,19 @@ comment on column ledger.blocks.totals_hash is 'SHA-256 over its rows of house_t
 comment on column ledger.blocks.previous is 'The hash of the block before; null in the first.';
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block but counted_until.';
 comment on column ledger.blocks.snapshot is
-$$Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
+$$@behavior -*
+Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
 pg_snapshot.)$$;
-comment on column ledger.blocks.xid is
-  'The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.';
+comment on column ledger.blocks.xid is $$@behavior -*
+The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.$$;
 comment on column ledger.blocks.epoch is 'The epoch of the feed in which ids of transactions are to be read.';
 comment on column ledger.blocks.sealed_at is 'When it was begun: the cut comes after it.';
-comment on column ledger.blocks.final_until is
-  'The figures of all quarter hours before this instant are final: no transaction is open that could still book there.';
+comment on column ledger.blocks.final_until is $$@behavior -*
+All figures before this instant are final: no transaction is open that could still book there. -infinity where none
+are.$$;
 comment on column ledger.blocks.actor is 'Who closed it.';
-comment on column ledger.blocks.counted_until is
-$$No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
+comment on column ledger.blocks.counted_until is $$@behavior -*
+No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
 of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
 
 create trigger _100_guard_insert before insert on ledger.blocks

@@ -14,8 +14,10 @@ create table ledger.verifications (
 
 create index verifications_clean_idx on ledger.verifications (finished_at) where findings = 0;
 
-comment on table ledger.verifications is $$@behavior -*
+comment on table ledger.verifications is $$@behavior -query:resource:list -query:resource:single
 When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
+comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
+comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';
 comment on column ledger.verifications.id is 'Time-ordered id.';
 comment on column ledger.verifications.seq is 'Number of the verification: 1, 2, 3 and so on without gaps.';
 comment on column ledger.verifications.started_at is 'When it began: it saw the ledger as it was then.';
@@ -32,7 +34,7 @@ create trigger _100_guard_insert before insert on ledger.verifications
 create trigger _200_append_only before update or delete or truncate on ledger.verifications
   for each statement execute function ledger_private.tg__append_only();
 
-grant select on ledger.verifications to wallet_auditor;
+grant select on ledger.verifications to wallet_operator, wallet_auditor;
 
 create type ledger.finding as (
   rule text,

@@ -156,6 +156,9 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       () =>
         `{ ledgerActivity(assetCode: "${asset}", fromTime: "2026-01-01T00:00:00Z", toTime: "2026-02-01T00:00:00Z") { nodes { kind } } }`,
     ],
+    ['blocks', ['operator', 'auditor'], () => '{ blocks(last: 1) { nodes { seq hash finalUntil } } }'],
+    ['block', ['operator', 'auditor'], () => '{ block(seq: "1") { seq } }'],
+    ['verifications', ['operator', 'auditor'], () => '{ verifications(last: 1) { nodes { findings } } }'],
     ['ledgerVerify', ['auditor'], () => '{ ledgerVerify { nodes { rule } } }'],
     ['ledgerVerify of a wallet', ['auditor'], () => `{ ledgerVerify(walletId: "${own}") { nodes { rule } } }`],
   ] as [string, Role[], () => string][])(

@@ -79,6 +79,8 @@ describe('schema.graphql', () => {
   it('has these queries and no others', () => {
     expect(fieldsOf('Query')).toEqual([
       'assets',
+      'block',
+      'blocks',
       'entry',
       'hold',
       'ledgerActivity',
@@ -88,6 +90,7 @@ describe('schema.graphql', () => {
       'ledgerVerify',
       'transfer',
       'transferByIdemKey',
+      'verifications',
       'wallet',
       'walletBalance',
       'walletBalanceAt',

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:3768cd455a1ae32d5265ca1ccdf3a1b3698a1b8d
+--! Hash: sha1:ae37314175b151a7080260084a74ef736a9d62db
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -41,8 +41,8 @@ grant select on ledger.blocks, ledger.house_totals, ledger.block_heads, ledger_p
 alter policy auditors_see_all on ledger.block_heads to wallet_operator, wallet_auditor;
 
 comment on column ledger.blocks.hash is 'SHA-256 over every other fact of the block but counted_until.';
-comment on column ledger.blocks.counted_until is
-$$No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
+comment on column ledger.blocks.counted_until is $$@behavior -*
+No movement that it or a block before it closes counts after this instant: the newest at which one does, in the blocks
 of release 0.1.0 the end of that quarter of an hour. What counts when follows from the entries, so no hash covers it.$$;
 comment on column ledger.house_totals.total_movements is
   'How many these are. It follows from movements, so no hash covers it.';
@@ -92,6 +92,25 @@ comment on column ledger.wallet_events.facts_hash is $$@behavior -*
 SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
 drop function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint);
 drop function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text);
+
+-- Blocks and verifications in GraphQL.
+grant select on ledger.verifications to wallet_operator;
+comment on table ledger.blocks is $$@behavior -query:resource:list
+A block of entries that was closed, with the root of a Merkle tree over them, the totals of the house and the hash of
+the block before. Append-only; kept elsewhere too, blocks show what a recomputed chain of hashes does not.$$;
+comment on column ledger.blocks.snapshot is
+$$@behavior -*
+Which transactions, of its epoch, had ended: it and the blocks before it close what these wrote, and nothing else. (A
+pg_snapshot.)$$;
+comment on column ledger.blocks.xid is $$@behavior -*
+The transaction that closed it. What was booked before sealed_at, a transaction before this one wrote.$$;
+comment on column ledger.blocks.final_until is $$@behavior -*
+All figures before this instant are final: no transaction is open that could still book there. -infinity where none
+are.$$;
+comment on table ledger.verifications is $$@behavior -query:resource:list -query:resource:single
+When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
+comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
+comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';
 
 --! Included functions/ledger_private/nodes/received_from_elsewhere.sql
 create or replace function ledger_private.received_from_elsewhere()
@@ -1806,6 +1825,20 @@ booked since the last one.
 
 grant execute on function ledger.ledger_trial_balance to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger/ledger_trial_balance.sql
+
+--! Included functions/ledger/blocks_final_until.sql
+create or replace function ledger.blocks_final_until(block ledger.blocks)
+returns timestamptz
+language sql
+immutable
+return nullif(block.final_until, '-infinity');
+
+comment on function ledger.blocks_final_until is
+$$All figures before this instant are final: no transaction is open that could still book there. Null in the first
+blocks, while none are.$$;
+
+grant execute on function ledger.blocks_final_until to wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/blocks_final_until.sql
 
 --! Included functions/ledger/ledger_balances_at.sql
 create or replace function ledger.ledger_balances_at(at_times timestamptz[], asset_code text default null)

@@ -365,6 +365,7 @@ export class Scenario {
     await this.#ask('auditor', 'ledger_verify', { wallet_id: this.#wallet('ann') });
     await this.#ask('auditor', 'ledger_verify_seals', { kept });
     await this.#ask('auditor', 'ledger_trial_balance', { asset_code: ASSET });
+    await this.#askOf('auditor', 'blocks_final_until', 'blocks', 'seq', '1');
     await this.#report();
     await this.#ask('job', 'ledger_prove', { kept });
     await this.#ask('auditor', 'ledger_metrics', {}, ([name = '', labels = '']) => [name, labels]);

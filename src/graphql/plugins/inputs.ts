@@ -1,5 +1,12 @@
 /** What functions are given: rows of composite types, and lists of them. */
-import { getNullableType, GraphQLList, GraphQLNonNull, isListType, isNonNullType } from 'postgraphile/graphql';
+import {
+  getNullableType,
+  GraphQLList,
+  GraphQLNonNull,
+  isListType,
+  isNonNullType,
+  type GraphQLInputType,
+} from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
 
 export const InputsPlugin: GraphileConfig.Plugin = {
@@ -12,11 +19,20 @@ export const InputsPlugin: GraphileConfig.Plugin = {
       },
       GraphQLInputObjectType_fields_field(field, _build, { scope: { isMutationInput } }) {
         const list = isNonNullType(field.type) ? field.type.ofType : undefined;
-        // No function of a mutation takes a null in a list.
         if (!isMutationInput || !isListType(list)) return field;
-        const item = getNullableType(list.ofType);
-        return { ...field, type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(item))) };
+        return { ...field, type: new GraphQLNonNull(listOf(list.ofType)) };
+      },
+      GraphQLObjectType_fields_field_args_arg(arg) {
+        const { type } = arg;
+        if (isNonNullType(type) && isListType(type.ofType))
+          return { ...arg, type: new GraphQLNonNull(listOf(type.ofType.ofType)) };
+        return isListType(type) ? { ...arg, type: listOf(type.ofType) } : arg;
       },
     },
   },
 };
+
+/** No function takes a null in a list. */
+function listOf(item: GraphQLInputType): GraphQLList<GraphQLInputType> {
+  return new GraphQLList(new GraphQLNonNull(getNullableType(item)));
+}
