@@ -37,9 +37,9 @@ export async function fillGateway(url: string, wallets: number): Promise<string[
       for (let first = 1; first <= wallets; first += BATCH) {
         await client.query(
           `select count(*) from ledger.wallet_post_batch(array(
-             select row($1::ledger.transfer_kind, ledger.wallet_id('player-' || player, $2),
+             select ledger.request($1::ledger.transfer_kind, ledger.wallet_id('player-' || player, $2),
                  case $1 when 'transfer' then ledger.wallet_id('player-' || player % $3 + 1, $2) end,
-                 $4, $5, null, null, null, null)::ledger.wallet_request
+                 $4::bigint, $5)
                from generate_series($6::int, $7::int) player))`,
           [kind, ASSET, wallets, amount, `history-${round}`, first, Math.min(first + BATCH - 1, wallets)],
         );

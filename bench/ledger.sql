@@ -30,7 +30,7 @@ language plpgsql
 as $$
 begin
   perform count(*)
-    from (select (n - 1) / 10000 as part, array_agg(row('top_up', id, null, 1000000000, 'opening', null, '{}', null, null)::ledger.wallet_request) as requests
+    from (select (n - 1) / 10000 as part, array_agg(ledger.request('top_up', id, null, 1000000000, 'opening', null, '{}')) as requests
       from bench.players p where p.crowd = fund_players.crowd group by part) parts,
       ledger.wallet_post_batch(parts.requests);
 end
@@ -231,8 +231,8 @@ declare
 begin
   loop
     v_requests := array(
-      select row(kind, v_players[place], case when kind = 'transfer' then v_players[place % v_count + 1] end,
-          1, v_key || n, null, '{}', null, null)::ledger.wallet_request
+      select ledger.request(kind, v_players[place], case when kind = 'transfer' then v_players[place % v_count + 1] end,
+          1, v_key || n, null, '{}')
         from (
           select n, (array['top_up', 'bonus', 'spend', 'transfer'])[n % 4 + 1]::ledger.transfer_kind as kind,
               1 + floor(random() * v_count)::int as place
@@ -266,7 +266,7 @@ as $$
 declare
   v_count int := cardinality(players);
   v_requests ledger.wallet_request[] := array(
-    select row('top_up', players[1 + floor(random() * v_count)::int], null, 1, key || n, null, '{}', null, null)::ledger.wallet_request
+    select ledger.request('top_up', players[1 + floor(random() * v_count)::int], null, 1, key || n, null, '{}')
       from generate_series(calls, calls + size - 1) n);
 begin
   perform count(*) from ledger.wallet_post_each(v_requests);

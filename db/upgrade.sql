@@ -95,3 +95,91 @@ comment on table ledger.verifications is $$@behavior -query:resource:list -query
 When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
 comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
 comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';
+
+-- What openings, adjustments and exchanges ask for.
+alter type ledger.wallet_request
+  add attribute bonus_amount bigint,
+  add attribute side ledger.entry_side,
+  add attribute reason text,
+  add attribute to_amount bigint;
+drop function ledger.request(
+  ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid
+);
+comment on type ledger.account is
+$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
+credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. opening: balances
+brought from another system. adjustments: corrections by operators. exchange: credits that owners exchanged for those of
+another asset, or got for them. elsewhere: players whose wallets another database has; sums name it, entries do not. The
+others have no movements yet.$$;
+comment on type ledger.transfer_kind is
+  'What a movement is. debt, collection, forgiveness and merge are not booked yet.';
+comment on column ledger.entries.to_wallet is $$@behavior -*
+The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
+who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
+comment on column ledger.entries.metadata is $$@behavior -*
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+
+create or replace view ledger.transfers with (security_invoker) as
+  select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
+    case when ledger.entries_side(e) = 'debit' then e.wallet_id when e.debit = 'player' then e.to_wallet end
+      as debit_wallet_id,
+    case when ledger.entries_side(e) = 'debit' then e.seq when e.debit = 'player' then e.to_seq end as debit_seq,
+    case when ledger.entries_side(e) = 'credit' then e.wallet_id when e.credit = 'player' then e.to_wallet end
+      as credit_wallet_id,
+    case when ledger.entries_side(e) = 'credit' then e.seq when e.credit = 'player' then e.to_seq end as credit_seq,
+    e.requested_amount,
+    case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
+    coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
+    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
+    case e.kind when 'adjustment' then e.metadata ->> 'reason' end as reason,
+    case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
+    case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
+  from ledger.entries e
+  where e.actor is not null;
+comment on view ledger.transfers is $$@primaryKey id
+@unique wallet_id,idem_key|@fieldName transferByIdemKey
+@foreignKey (wallet_id) references wallets (id)|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (reverses) references transfers (id)|@fieldName reversedTransfer|@forwardDescription The movement that this one reverses.|@foreignFieldName reversals|@backwardDescription What has been taken back of it: its reversals, oldest first.|@isIndexed
+@foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (linked_wallet_id, linked_seq) references entries (wallet_id, seq)|@fieldName linkedEntry|@forwardDescription Of an exchange and its reversal, the entry in the owner's wallet of the other asset, booked in the same commit.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
+One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
+player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
+house.$$;
+comment on column ledger.transfers.metadata is $$@notNull
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+comment on column ledger.transfers.reason is
+  'Of an adjustment, why, in the words of whoever corrected the balance.';
+comment on column ledger.transfers.linked_wallet_id is
+  'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
+comment on column ledger.transfers.linked_seq is
+  'The number of the entry there, whose amount and this one''s are the rate.';
+
+create or replace view ledger.journal with (security_invoker) as
+  select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
+  from ledger_private.movements() e
+  join ledger.wallets w on w.id = e.wallet_id
+  cross join lateral ledger_private.accounts_here(e) a
+  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
+  cross join lateral (
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id
+      when s.account in ('player', 'elsewhere') then e.to_wallet end
+  ) l (side, account, wallet_id)
+  where e.amount > 0;
+comment on column ledger.wallet_request.kind is $$@notNull
+top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.$$;
+comment on column ledger.wallet_request.wallet_id is $$@notNull
+The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
+comment on column ledger.wallet_request.counterparty_id is
+  'The wallet that the credits of a transfer or an exchange arrive in; of other kinds, none.';
+comment on column ledger.wallet_request.expires_at is
+  'Of a bonus, a hold or the bonus credits of an opening, when it expires; never if left out.';
+comment on column ledger.wallet_request.bonus_amount is
+  'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
+comment on column ledger.wallet_request.side is
+  'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
+comment on column ledger.wallet_request.reason is 'Of an adjustment, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.to_amount is
+  'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';

@@ -83,11 +83,15 @@
 
 -- Rules, in the documented order of refusals
 --!include functions/ledger_private/posting/leaves.sql
+--!include functions/ledger_private/posting/takes.sql
 --!include functions/ledger_private/posting/house_account.sql
+--!include functions/ledger_private/refusals/invalid_amount.sql
 --!include functions/ledger_private/refusals/invalid_request.sql
+--!include functions/ledger_private/refusals/not_exchangeable.sql
 --!include functions/ledger_private/refusals/not_found.sql
 --!include functions/ledger_private/refusals/key_reused.sql
 --!include functions/ledger_private/refusals/expiry_passed.sql
+--!include functions/ledger_private/refusals/opened_before.sql
 --!include functions/ledger_private/refusals/not_allowed.sql
 --!include functions/ledger_private/refusals/hold_not_open.sql
 --!include functions/ledger_private/refusals/not_reversible.sql
@@ -147,10 +151,14 @@
 --!include functions/ledger_private/batch/post_group.sql
 --!include functions/ledger_private/batch/post_others.sql
 
--- Reversals and statuses
+-- Reversals, exchanges and statuses
 --!include functions/ledger_private/reversal/reversible_parts.sql
 --!include functions/ledger_private/reversal/reversal_plan.sql
 --!include functions/ledger_private/reversal/reversal_draws.sql
+--!include functions/ledger_private/exchange/exchanged_bonus.sql
+--!include functions/ledger_private/exchange/linked.sql
+--!include functions/ledger_private/exchange/exchange.sql
+--!include functions/ledger_private/exchange/reverse_exchange.sql
 --!include functions/ledger_private/reversal/reverse.sql
 --!include functions/ledger_private/wallets/record_events.sql
 --!include functions/ledger_private/wallets/open_wallets.sql
@@ -190,6 +198,7 @@
 --!include functions/ledger_private/verify/verify_entries.sql
 --!include functions/ledger_private/verify/verify_transfers.sql
 --!include functions/ledger_private/verify/verify_pairs.sql
+--!include functions/ledger_private/verify/verify_links.sql
 --!include functions/ledger_private/verify/verify_wallets.sql
 --!include functions/ledger_private/verify/verify_totals.sql
 --!include functions/ledger_private/verify/verify_holds.sql
@@ -216,6 +225,9 @@
 --!include functions/ledger/wallet_capture.sql
 --!include functions/ledger/wallet_release.sql
 --!include functions/ledger/wallet_reverse.sql
+--!include functions/ledger/wallet_exchange.sql
+--!include functions/ledger/wallet_adjust.sql
+--!include functions/ledger/wallet_opening.sql
 --!include functions/ledger/wallet_post_batch.sql
 --!include functions/ledger/wallet_post_each.sql
 --!include functions/ledger/wallet_freeze.sql

@@ -73,23 +73,35 @@ create type ledger.wallet_request as (
   expires_at timestamptz,
   metadata jsonb,
   hold_id uuid,
-  transfer_id uuid
+  transfer_id uuid,
+  bonus_amount bigint,
+  side ledger.entry_side,
+  reason text,
+  to_amount bigint
 );
 comment on type ledger.wallet_request is 'One item of many in one call: what its single call would be given.';
 comment on column ledger.wallet_request.kind is $$@notNull
-top_up, bonus, spend, transfer, hold, capture, release or reversal.$$;
+top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
-The player's wallet; of a transfer, the one they leave.$$;
+The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
-  'The wallet that a transfer arrives in; of other kinds, none.';
+  'The wallet that the credits of a transfer or an exchange arrive in; of other kinds, none.';
 comment on column ledger.wallet_request.amount is
   'Minor units, 1 to 1000000000000000. A capture or reversal without one is of all that there is; a release has none.';
 comment on column ledger.wallet_request.idem_key is $$@notNull
 1 to 200 characters, unique within the wallet for ever.$$;
-comment on column ledger.wallet_request.expires_at is 'Of a bonus or a hold, when it expires; never if left out.';
+comment on column ledger.wallet_request.expires_at is
+  'Of a bonus, a hold or the bonus credits of an opening, when it expires; never if left out.';
 comment on column ledger.wallet_request.metadata is 'A JSON object of at most 8192 bytes; empty if left out.';
 comment on column ledger.wallet_request.hold_id is 'Of a capture or a release, the hold.';
 comment on column ledger.wallet_request.transfer_id is 'Of a reversal, the movement that it takes back.';
+comment on column ledger.wallet_request.bonus_amount is
+  'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
+comment on column ledger.wallet_request.side is
+  'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
+comment on column ledger.wallet_request.reason is 'Of an adjustment, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.to_amount is
+  'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
 grant usage on type ledger.wallet_request to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_balance as (

@@ -5,7 +5,8 @@ create type ledger.transfer_kind as enum (
   'top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry',
   'opening', 'exchange', 'adjustment', 'debt', 'collection', 'forgiveness', 'merge'
 );
-comment on type ledger.transfer_kind is 'What a movement is. The kinds after expiry are not booked yet.';
+comment on type ledger.transfer_kind is
+  'What a movement is. debt, collection, forgiveness and merge are not booked yet.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what
@@ -107,8 +108,8 @@ and only there.$$;
 comment on column ledger.entries.idem_key is $$@behavior -*
 The caller's idempotency key, unique within the wallet for ever; null where the system booked.$$;
 comment on column ledger.entries.to_wallet is $$@behavior -*
-The other player's wallet, where the movement is between two. The line there does not name this one: who sent is not for
-who received.$$;
+The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
+who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
 comment on column ledger.entries.to_seq is $$@behavior -*
 The number of the line there.$$;
 comment on column ledger.entries.requested_amount is $$@behavior -*
@@ -122,7 +123,7 @@ The hold that this one opened, captured or released.$$;
 comment on column ledger.entries.expires_at is $$@behavior -*
 When the credits or the hold expire, as asked.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
 comment on column ledger.entries.hash is
   'SHA-256 over the hash of the line before and every fact of this one: one chain per wallet.';
 
@@ -149,14 +150,19 @@ grant select on ledger.entries to wallet_player, wallet_service, wallet_operator
 
 create view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
-    case ledger.entries_side(e) when 'debit' then e.wallet_id else e.to_wallet end as debit_wallet_id,
-    case ledger.entries_side(e) when 'debit' then e.seq else e.to_seq end as debit_seq,
-    case ledger.entries_side(e) when 'credit' then e.wallet_id else e.to_wallet end as credit_wallet_id,
-    case ledger.entries_side(e) when 'credit' then e.seq else e.to_seq end as credit_seq,
+    case when ledger.entries_side(e) = 'debit' then e.wallet_id when e.debit = 'player' then e.to_wallet end
+      as debit_wallet_id,
+    case when ledger.entries_side(e) = 'debit' then e.seq when e.debit = 'player' then e.to_seq end as debit_seq,
+    case when ledger.entries_side(e) = 'credit' then e.wallet_id when e.credit = 'player' then e.to_wallet end
+      as credit_wallet_id,
+    case when ledger.entries_side(e) = 'credit' then e.seq when e.credit = 'player' then e.to_seq end as credit_seq,
     e.requested_amount,
     case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
     coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
-    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at
+    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
+    case e.kind when 'adjustment' then e.metadata ->> 'reason' end as reason,
+    case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
+    case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
   from ledger.entries e
   where e.actor is not null;
 
@@ -167,6 +173,7 @@ comment on view ledger.transfers is $$@primaryKey id
 @foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
 @foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 @foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (linked_wallet_id, linked_seq) references entries (wallet_id, seq)|@fieldName linkedEntry|@forwardDescription Of an exchange and its reversal, the entry in the owner's wallet of the other asset, booked in the same commit.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
 @behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
 One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
@@ -194,11 +201,17 @@ comment on column ledger.transfers.reverses is 'The transfer that this one rever
 comment on column ledger.transfers.hold_id is 'The hold that this one opened, captured or released.';
 comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
 comment on column ledger.transfers.actor is $$@notNull
 Who called: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.transfers.created_at is $$@notNull
 When it was booked.$$;
+comment on column ledger.transfers.reason is
+  'Of an adjustment, why, in the words of whoever corrected the balance.';
+comment on column ledger.transfers.linked_wallet_id is
+  'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
+comment on column ledger.transfers.linked_seq is
+  'The number of the entry there, whose amount and this one''s are the rate.';
 grant select on ledger.transfers to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create view ledger.journal with (security_invoker) as
@@ -208,7 +221,8 @@ create view ledger.journal with (security_invoker) as
   cross join lateral ledger_private.accounts_here(e) a
   cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
   cross join lateral (
-    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id else e.to_wallet end
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id
+      when s.account in ('player', 'elsewhere') then e.to_wallet end
   ) l (side, account, wallet_id)
   where e.amount > 0;
 

@@ -306,8 +306,8 @@ describe("a job's own transaction", () => {
       for (const attempt of ['first', 'repeated']) {
         await admin.query(
           `select from ledger.wallet_post_batch(array[
-             row('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31', '{}', null, null)::ledger.wallet_request,
-             row('transfer', $1::uuid, $2::uuid, 5, 'batch 2', null, '{}', null, null)::ledger.wallet_request])`,
+             ledger.request('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31', '{}'),
+             ledger.request('transfer', $1::uuid, $2::uuid, 5, 'batch 2', null, '{}')])`,
           [wallet, friend],
         );
         await admin.query('savepoint forgery');

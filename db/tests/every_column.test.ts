@@ -74,7 +74,7 @@ beforeAll(async () => {
   await post('reverse', { wallet_id: alice, transfer_id: spend.transfer_id, amount: 3 });
   await post('transfer', { from_wallet: alice, to_wallet: bob, amount: 5 });
   await db.query(
-    "select from ledger.wallet_post_batch(array[row('spend', $1::uuid, null, 4, 'b', null, null, null, null)::ledger.wallet_request])",
+    "select from ledger.wallet_post_batch(array[ledger.request('spend', $1::uuid, null, 4, 'b', null, null)])",
     [bob],
   );
   // As if that day had come: what expires on it is booked.

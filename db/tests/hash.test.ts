@@ -230,9 +230,9 @@ describe('the chain of hashes', () => {
     await call<object>(db, 'wallet_expire_due', {});
     await db.query(
       `select from ledger.wallet_post_batch(array[
-         row('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31 00:00:00.5Z', '{"a": 1}', null, null)::ledger.wallet_request,
-         row('transfer', $1::uuid, $2::uuid, 3, 'batch 2', null, null, null, null)::ledger.wallet_request,
-         row('spend', $2::uuid, null, 2, 'batch 3', null, '{}', null, null)::ledger.wallet_request])`,
+         ledger.request('bonus', $1::uuid, null, 4, 'batch 1', '2999-12-31 00:00:00.5Z', '{"a": 1}'),
+         ledger.request('transfer', $1::uuid, $2::uuid, 3, 'batch 2', null, null),
+         ledger.request('spend', $2::uuid, null, 2, 'batch 3', null, '{}')])`,
       [one, two],
     );
 

@@ -357,28 +357,45 @@ export interface WalletRequest {
   metadata?: object | string | null;
   hold_id?: string | null;
   transfer_id?: string | null;
+  bonus_amount?: number | string | null;
+  side?: string | null;
+  reason?: string | null;
+  to_amount?: number | string | null;
 }
 
-/** The list of requests as an argument that takes nine parameters from $1, and these. */
+const FIELDS = {
+  kind: 'ledger.transfer_kind',
+  wallet_id: 'uuid',
+  counterparty_id: 'uuid',
+  amount: 'bigint',
+  idem_key: 'text',
+  expires_at: 'timestamptz',
+  metadata: 'jsonb',
+  hold_id: 'uuid',
+  transfer_id: 'uuid',
+  bonus_amount: 'bigint',
+  side: 'ledger.entry_side',
+  reason: 'text',
+  to_amount: 'bigint',
+} as const satisfies Record<keyof WalletRequest, string>;
+const NAMES = Object.keys(FIELDS) as (keyof WalletRequest)[];
+
+/** The list of requests as an argument that takes a parameter for each field from $1, and these. */
 const REQUESTS = `array(
-  select row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id)::ledger.wallet_request
-    from unnest($1::ledger.transfer_kind[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::timestamptz[], $7::jsonb[], $8::uuid[], $9::uuid[])
-      with ordinality r (kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+  select row(${NAMES.join(', ')})::ledger.wallet_request
+    from unnest(${Object.values(FIELDS)
+      .map((type, index) => `$${index + 1}::${type}[]`)
+      .join(', ')})
+      with ordinality r (${NAMES.join(', ')}, place)
     order by place)`;
 
 function columnsOf(requests: WalletRequest[]): unknown[][] {
-  const column = (name: keyof WalletRequest) => requests.map((request) => request[name] ?? null);
-  return [
-    column('kind'),
-    column('wallet_id'),
-    column('counterparty_id'),
-    column('amount'),
-    column('idem_key'),
-    column('expires_at'),
-    column('metadata').map((value) => (typeof value === 'object' && value ? JSON.stringify(value) : value)),
-    column('hold_id'),
-    column('transfer_id'),
-  ];
+  return NAMES.map((name) =>
+    requests.map((request) => {
+      const value = request[name] ?? null;
+      return typeof value === 'object' && value ? JSON.stringify(value) : value;
+    }),
+  );
 }
 
 /** Calls wallet_post_batch. */

@@ -24,6 +24,8 @@ const REFUSALS = /^WL(AMT|ARG|SLF|NOW|NOA|NOH|NOT|AST|KEY|FRZ|CLS|HLD|REV|LIM|FN
 const UNREADABLE = /^(22P02|22003|22007|22008|22009|22021|22023|22P05|54001)$/;
 /** What would be of use to an attacker, or of none to anybody: code, paths, the inside of the database. */
 const INSIDES = /ledger_private|plpgsql|\bselect\b.*\bfrom\b|\.sql\b|\.ts\b|\/(?:tmp|usr|home|work)\//i;
+/** Kinds that are an operator's. */
+const RESERVED: Value[] = ['reversal', 'opening', 'adjustment'];
 interface Argument {
   name: string;
   type: string;
@@ -57,7 +59,7 @@ async function signatureOf(name: string): Promise<Signature> {
        (select r from unnest($2::text[]) r where has_function_privilege(r, p.oid, 'execute') limit 1) as role,
        case when b.batch then (
          select json_agg(json_build_object('name', attname, 'type', format_type(atttypid, null),
-             'nullable', attname in ('counterparty_id', 'expires_at', 'metadata', 'hold_id', 'transfer_id')) order by attnum)
+             'nullable', attname not in ('kind', 'wallet_id', 'amount', 'idem_key')) order by attnum)
            from pg_attribute where attrelid = 'ledger.wallet_request'::regclass and attnum > 0
        ) else (
          select coalesce(json_agg(json_build_object('name', p.proargnames[n], 'type', format_type(t, null),
@@ -152,7 +154,7 @@ async function faultOfValue(
   const outcome =
     legal === false ? await attempt(session, sql, values) : await undone(session, () => attempt(session, sql, values));
   // A kind that the caller has no right to.
-  if (arg.name === 'kind' && value === 'reversal' && outcome.code === '42501') return undefined;
+  if (arg.name === 'kind' && RESERVED.includes(value) && outcome.code === '42501') return undefined;
   if (outcome.code !== undefined) return faultOf(outcome);
   return legal === false ? 'taken' : undefined;
 }

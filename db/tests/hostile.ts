@@ -2,6 +2,7 @@
 import {
   call,
   type Database,
+  newAsset,
   newKey,
   newOwner,
   newWallet,
@@ -98,7 +99,11 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
     ...['{infinity,-infinity}', '{2030-02-30}', '[0:0]={2030-01-01Z}', '{294276-12-31T23:59:59Z}', '{999999-01-01}'],
     ...[`{${'2030-01-01Z,'.repeat(1000)}2030-01-01Z}`, `{${'x'.repeat(MEBIBYTE)}}`, null],
   ),
-  'ledger.transfer_kind': text('', 'gift', 'hold', 'capture', 'release', 'reversal', 'expiry', 'Spend', SQL, null),
+  'ledger.transfer_kind': text(
+    ...['', 'gift', 'hold', 'capture', 'release', 'reversal', 'expiry', 'opening', 'exchange', 'adjustment', 'debt'],
+    ...['merge', 'Spend', SQL, null],
+  ),
+  'ledger.entry_side': text('', 'debit', 'credit', 'both', 'Debit', ' debit', SQL, null),
 };
 
 const FUNDS = 800_000_000_000_000;
@@ -114,11 +119,17 @@ const key = (value: string) =>
   characters(200)(value) && value.trim() === value && !/^[\u0001-\u001f\u007f-\u009f]*$/.test(value);
 const CODE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const limit = whole(0n, 9n * 10n ** 18n);
+/** Of those in bounds, the largest are more than a wallet or a hold has. */
+const amount = (value: string) => whole(1n, BigInt(PART))(value) || (whole(1n, 10n ** 15n)(value) ? undefined : false);
 
 /** Which hostile values an argument takes; where it is not known, either answer will do. */
-const LEGAL: Readonly<Record<string, (value: string) => boolean | undefined>> = {
-  // Of those in bounds, the largest are more than a wallet or a hold has.
-  amount: (value) => whole(1n, BigInt(PART))(value) || (whole(1n, 10n ** 15n)(value) ? undefined : false),
+const LEGAL: Readonly<Record<string, (value: string, nullable: boolean) => boolean | undefined>> = {
+  amount,
+  // As a field of a request, these are for other kinds.
+  to_amount: (value, nullable) => !nullable && amount(value),
+  bonus_amount: (value, nullable) => !nullable && whole(1n, 5n)(value),
+  side: (value, nullable) => !nullable && ['debit', 'credit'].includes(value),
+  reason: (value, nullable) => !nullable && characters(1000)(value),
   scale: whole(0n, 18n),
   max_wallets: whole(1n, 100_000n),
   max_spend: limit,
@@ -130,7 +141,6 @@ const LEGAL: Readonly<Record<string, (value: string) => boolean | undefined>> = 
   owner_id: key,
   owner_ids: (value) => ['{}', '{good}', '[0:1]={a,b}'].includes(value),
   name: characters(200),
-  reason: characters(1000),
   code: (value) => CODE.test(value),
   // There may be one.
   asset_code: (value) => (CODE.test(value) ? undefined : false),
@@ -165,7 +175,7 @@ function isStorable(json: string): boolean {
 export function isLegal(argument: string, value: Value, nullable: boolean): boolean | undefined {
   if (value === null) return nullable || argument === 'metadata';
   if (Buffer.isBuffer(value)) return false;
-  return LEGAL[argument]?.(value);
+  return LEGAL[argument]?.(value, nullable);
 }
 
 /** A short name of a value for reports. */
@@ -180,10 +190,18 @@ export interface Scene {
   asset: string;
   wallet: string;
   friend: string;
+  /** The owner's wallet of another asset. */
+  other: string;
 }
 
 export async function newScene(db: Database, asset: string): Promise<Scene> {
-  return { asset, wallet: await newWallet(db, asset, { bought: FUNDS }), friend: await newWallet(db, asset) };
+  const owner = newOwner();
+  return {
+    asset,
+    wallet: await newWallet(db, asset, { bought: FUNDS, owner }),
+    friend: await newWallet(db, asset),
+    other: await newWallet(db, await newAsset(db), { owner }),
+  };
 }
 
 /** A good value for each argument of a function, by its name, or else by its type: the call is accepted. */
@@ -202,7 +220,14 @@ export async function goodValue(
     case 'from_wallet':
       return scene.wallet;
     case 'to_wallet':
-      return scene.friend;
+      return name === 'wallet_exchange' ? scene.other : scene.friend;
+    case 'to_amount':
+      return name === 'wallet_exchange' ? '5' : null;
+    case 'side':
+    case 'reason':
+    case 'bonus_amount':
+      if (name.startsWith('wallet_post_')) return null;
+      break;
     case 'hold_id':
       return name.startsWith('wallet_post_') ? null : (await flow('wallet_hold')).hold_id;
     case 'transfer_id':
@@ -231,9 +256,8 @@ export async function goodValue(
     case 'after':
     case 'kept':
       return null;
-    default:
-      return GOOD_BY_TYPE[type] ?? null;
   }
+  return GOOD_BY_TYPE[type] ?? null;
 }
 
 const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
@@ -250,6 +274,7 @@ const GOOD_BY_TYPE: Readonly<Record<string, string>> = {
   integer: '2',
   text: 'for a test',
   uuid: UNKNOWN_WALLET,
+  'ledger.entry_side': 'debit',
   jsonb: '{"order": 1}',
   'timestamp with time zone': '2999-12-31T00:00:00Z',
 };
@@ -270,13 +295,16 @@ export async function countRows(db: Session): Promise<Record<string, number>> {
 const STORED: Readonly<Record<string, string>> = {
   amount: 'ledger.entries requested_amount',
   idem_key: 'ledger.entries idem_key',
-  metadata: 'ledger.entries metadata',
+  to_amount: 'ledger.entries requested_amount',
+  bonus_amount: 'ledger.entries bonus_amount',
+  // That of an adjustment has its reason too.
+  metadata: "(select metadata - 'reason' as metadata from ledger.entries) metadata",
   expires_at: 'ledger.entries expires_at',
   owner_id: 'ledger.wallets owner_id',
   code: 'ledger.assets code',
   name: 'ledger.assets name',
   scale: 'ledger.assets scale',
-  reason: 'ledger.wallet_events reason',
+  reason: '(select reason from ledger.wallet_events union all select reason from ledger.transfers) reason',
   ...Object.fromEntries(
     [
       ...['max_spend', 'max_balance', 'max_daily_top_up', 'max_daily_bonus', 'max_daily_spend'],

@@ -18,7 +18,11 @@ const BOOKED = [
   'release',
   'reversal',
   'expiry',
+  'opening',
+  'exchange',
+  'adjustment',
   'spend again',
+  'exchange again',
 ];
 const REFUSED = 'WLAMT WLARG WLSLF WLNOW WLNOH WLNOT WLAST WLKEY WLFRZ WLCLS WLHLD WLREV WLFND'.split(' ');
 /** A run of this size takes some tenths of a second, and one that fails is run again until it is small. */

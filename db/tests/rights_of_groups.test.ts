@@ -12,21 +12,25 @@ const KINDS = {
   hold: 'wallet_hold',
   capture: 'wallet_capture',
   release: 'wallet_release',
+  exchange: 'wallet_exchange',
   reversal: 'wallet_reverse',
+  opening: 'wallet_opening',
+  adjustment: 'wallet_adjust',
 } as const;
 type Kind = keyof typeof KINDS;
 const GROUPS = ['wallet_post_batch', 'wallet_post_each'];
-const FLOWS: Kind[] = ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release'];
+const FLOWS: Kind[] = ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'exchange'];
+const OPERATOR: Kind[] = [...FLOWS, 'reversal', 'opening', 'adjustment'];
 
 /** A session of each, and which kinds it may book; null where it may not even call a group. */
 const CALLERS: Record<string, { connect: () => Promise<pg.Client>; may: Kind[] | null }> = {
   player: { connect: () => db.connectAs('player', 'p'), may: null },
   service: { connect: () => db.connectAs('service', 'shop'), may: FLOWS },
-  operator: { connect: () => db.connectAs('operator', 'op'), may: [...FLOWS, 'reversal'] },
+  operator: { connect: () => db.connectAs('operator', 'op'), may: OPERATOR },
   auditor: { connect: () => db.connectAs('auditor', 'audit'), may: null },
   job: { connect: () => db.connectJob(), may: FLOWS },
   // Whoever logs in with more than one role has the rights of the one that was taken on.
-  'a superuser': { connect: () => db.connect(), may: [...FLOWS, 'reversal'] },
+  'a superuser': { connect: () => db.connect(), may: OPERATOR },
   'a superuser as a job': {
     connect: async () => {
       const session = await db.connect();
@@ -45,6 +49,13 @@ async function requestOf(kind: Kind): Promise<{ wallet: string; args: string; va
   const common = { wallet_id: wallet, amount: 5, idem_key: newKey() };
   const more: Record<string, unknown> = {};
   if (kind === 'transfer') more.counterparty_id = await newWallet(db, asset);
+  if (kind === 'exchange') {
+    const { rows } = await db.query<{ owner: string }>('select owner_id as owner from ledger.wallets where id = $1', [
+      wallet,
+    ]);
+    Object.assign(more, { counterparty_id: await newWallet(db, await newAsset(db), rows[0]), to_amount: 1 });
+  }
+  if (kind === 'adjustment') Object.assign(more, { side: 'debit', reason: 'for a test' });
   if (kind === 'capture' || kind === 'release') more.hold_id = (await call(db, 'wallet_hold', common)).hold_id;
   if (kind === 'reversal') more.transfer_id = (await call(db, 'wallet_spend', common)).transfer_id;
   const args = { kind, wallet_id: wallet, idem_key: newKey(), ...(kind !== 'release' && { amount: 1 }), ...more };

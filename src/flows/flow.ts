@@ -63,6 +63,13 @@ export const FLOWS: Readonly<Record<string, FlowSpec>> = {
   wallet_capture: { kind: 'capture', groupedFor: CALLERS },
   wallet_release: { kind: 'release', groupedFor: CALLERS },
   wallet_reverse: { kind: 'reversal', groupedFor: ['operator'] },
+  wallet_exchange: {
+    kind: 'exchange',
+    groupedFor: CALLERS,
+    renamed: { from_wallet: 'wallet_id', to_wallet: 'counterparty_id' },
+  },
+  wallet_adjust: { kind: 'adjustment', groupedFor: ['operator'] },
+  wallet_opening: { kind: 'opening', groupedFor: ['operator'] },
 };
 
 /** An item of a group was refused: what the error of its single call says. */

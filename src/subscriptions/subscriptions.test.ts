@@ -283,7 +283,7 @@ describe('a subscriber', () => {
     await call(db, 'wallet_hold', { wallet_id: wallet, amount: 10, idem_key: newKey() });
     await eventually(() => events.wallets.find(({ seq }) => seq === '2'), 'second entry');
     await db.query(
-      "select ledger.wallet_post_batch(array[row('top_up', $1, null, 7, $2, null, '{}', null, null)::ledger.wallet_request])",
+      "select ledger.wallet_post_batch(array[ledger.request('top_up', $1, null, 7, $2, null, '{}')])",
       [wallet, newKey()],
     );
 

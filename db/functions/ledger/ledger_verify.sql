@@ -44,6 +44,7 @@ begin
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
     return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_links(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -82,6 +83,8 @@ Rules:
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
+- transfer_link: both sides of an exchange, or of its reversal, are there: of one owner and two assets, with the same
+  part of bonus credits
 - transfer_reversed: no more of a transfer was reversed than it moved, paid credits first
 - hold_reference: a hold is what its transfer placed, and ended later, if it has ended
 - hold_expiry: a hold that was due was freed by the wallet's next entries

@@ -7,13 +7,17 @@ create or replace function ledger.request(
   expires_at timestamptz default null,
   metadata jsonb default null,
   hold_id uuid default null,
-  transfer_id uuid default null
+  transfer_id uuid default null,
+  bonus_amount bigint default null,
+  side ledger.entry_side default null,
+  reason text default null,
+  to_amount bigint default null
 )
 returns ledger.wallet_request
 language sql
 immutable
 return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata,
-  hold_id, transfer_id)::ledger.wallet_request;
+  hold_id, transfer_id, bonus_amount, side, reason, to_amount)::ledger.wallet_request;
 
 comment on function ledger.request is
 $$@behavior -*

@@ -12,8 +12,8 @@ $$;
 
 comment on function ledger.wallet_freeze is
 $$@resultFieldName wallet
-Freezes a wallet: no spend, transfer, hold or capture leaves it; top-ups, bonuses, transfers to it, reversals, releases
-and expiry still book. A wallet that is frozen stays as it is.
+Freezes a wallet: no spend, transfer, exchange, hold or capture leaves it; top-ups, bonuses, what other wallets send,
+openings, adjustments, reversals, releases and expiry still book. A wallet that is frozen stays as it is.
 
 - walletId: the player's wallet.
 - reason: why, for the wallet's events, 1 to 1000 characters.

@@ -23,9 +23,9 @@ Books many movements at once, all or nothing: each upon the balances that those 
 single calls. Returns a receipt for each request, in their order. Its wallets are locked until it commits; nobody else
 waits for it.
 
-- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases
-  and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
-  answered with the receipt of then.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases,
+  reversals, openings, exchanges and adjustments. Each has its own idempotency key: those that have been booked before
+  are recognised one by one, and answered with the receipt of then.
 
 Refuses with INVALID_ARGUMENT (WLARG) another kind, or too many items; with FORBIDDEN (42501) a kind whose own function
 the caller may not execute; and as the single call of the first item that fails would, with its index, counted from 0,

@@ -30,9 +30,9 @@ Returns for each request, in their order, its receipt or its refusal, which are 
 wallet each books upon the balances that those before it leave. Of two with the same key in one wallet the later one
 is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
 
-- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases
-  and reversals. Each has its own idempotency key: those that have been booked before are recognised one by one, and
-  answered with the receipt of then.
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases,
+  reversals, openings, exchanges and adjustments. Each has its own idempotency key: those that have been booked before
+  are recognised one by one, and answered with the receipt of then.
 - wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones
   of the same wallets as such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as
   they are.

@@ -24,13 +24,13 @@ wallets of the original, sides swapped. A spend or capture gives paid credits ba
 they came from, with their own expiry (what has expired since is booked to breakage by the next entry, in the same
 transaction; the receipt's available is without it), and never reopens a hold. A top-up takes paid credits that are not
 reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first,
-then its lots.
+then its lots. An exchange goes back as a whole, both movements of it, where all that arrived is still there.
 
 - walletId: the wallet that the original acted for; of a transfer, the sender's.
-- transferId: the original: a top-up, bonus, spend, capture or transfer.
+- transferId: the original: a top-up, bonus, spend, capture, transfer or either movement of an exchange.
 - idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
   the same key and the same arguments returns the same receipt and books nothing.
-- amount: minor units, 1 to what is left to reverse; all that is left if left out.
+- amount: minor units, 1 to what is left to reverse; all that is left if left out. Of an exchange, all or nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),

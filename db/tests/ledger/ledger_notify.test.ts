@@ -215,7 +215,7 @@ describe('a posting', () => {
     await post('wallet_capture', { hold_id: await held() });
     await post('wallet_release', { hold_id: await held() });
     await session.query(
-      `select ledger.wallet_post_batch(array[row('top_up', $1, null, 1, $2, null, '{}', null, null)::ledger.wallet_request])`,
+      `select ledger.wallet_post_batch(array[ledger.request('top_up', $1, null, 1, $2, null, '{}')])`,
       [other, newKey()],
     );
     await session.query('select ledger.wallet_expire_due()');

@@ -14,6 +14,10 @@ const FIELDS: Record<string, string> = {
   metadata: '{"n": 1}',
   hold_id: '00000000-0000-8000-8000-000000000002',
   transfer_id: '00000000-0000-8000-8000-000000000003',
+  bonus_amount: '8',
+  side: 'debit',
+  reason: 'a reason',
+  to_amount: '9',
 };
 
 describe('request', () => {

@@ -546,7 +546,7 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
       const expires_at = await inMs(db, SOON_MS);
       await db.query(
         `select count(*) from ledger.wallet_post_batch(array(
-           select row('bonus', id, null, 10, 'bonus ' || n, $2, '{}', null, null)::ledger.wallet_request
+           select ledger.request('bonus', id, null, 10, 'bonus ' || n, $2, '{}')
            from unnest($1::uuid[]) id, generate_series($3::int, $3::int + 9) n))`,
         [ids, expires_at, first],
       );

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { newAsset } from '../helpers.ts';
-import { command, WALLETS } from './commands.ts';
+import { command, OTHERS, WALLETS } from './commands.ts';
 import { Twin } from './twin.ts';
 
 const COMMANDS = 60;
@@ -22,11 +22,14 @@ export async function checkModel(client: pg.Client, run: Run, seen = new Map<str
   const ask = async (commands: Iterable<fc.AsyncCommand<Twin, Twin>>) => {
     const twin = await Twin.start(
       client,
-      { ...Object.fromEntries(WALLETS.map((name) => [name, asset])), foreign },
+      {
+        ...Object.fromEntries(WALLETS.map((name) => [name, asset])),
+        ...Object.fromEntries([...OTHERS, 'foreign'].map((name) => [name, foreign])),
+      },
       seen,
     );
     try {
-      for (const name of [...WALLETS.slice(0, 3), 'foreign']) await twin.open(name);
+      for (const name of [...WALLETS.slice(0, 3), ...OTHERS, 'foreign']) await twin.open(name);
       await fc.asyncModelRun(() => ({ model: twin, real: twin }), commands);
       await twin.finish();
     } catch (error) {

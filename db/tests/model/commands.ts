@@ -6,6 +6,8 @@ import type { Instant, Status } from './wallet.ts';
 
 /** Players' wallets of one asset; `late` is only opened by a command. */
 export const WALLETS = ['ann', 'ben', 'cid', 'late'];
+/** Wallets of another asset that two of them have too, for what is exchanged. */
+export const OTHERS = ['ann other', 'ben other'];
 /** A wallet of another asset, and one that is not there. */
 const STRANGERS = ['foreign', 'nobody'];
 const YEARS = [2101, 2102].map((year) => Date.UTC(year, 0) * 1000);
@@ -23,6 +25,10 @@ interface Draft {
   amount: Amount;
   expires?: Expiry;
   metadata?: Record<string, unknown>;
+  bonus?: bigint;
+  side?: 'debit' | 'credit';
+  reason?: string;
+  toAmount?: bigint | null;
   badKey?: string;
   /** The wallet is meant, also where the hold or the transfer is another's. */
   stubborn?: boolean;
@@ -30,7 +36,7 @@ interface Draft {
 
 interface Again {
   again: number;
-  change: 'none' | 'amount' | 'metadata' | 'kind' | 'expiry';
+  change: 'none' | 'amount' | 'metadata' | 'kind' | 'expiry' | 'more';
 }
 
 type Item = Draft | Again;
@@ -40,6 +46,7 @@ const wallet = fc.oneof(
   { weight: 60, arbitrary: fc.constantFrom(...WALLETS.slice(0, 3)) },
   { weight: 3, arbitrary: fc.constant('late') },
   { weight: 2, arbitrary: fc.constantFrom(...STRANGERS) },
+  { weight: 4, arbitrary: fc.constantFrom(...OTHERS) },
 );
 const small = fc.bigInt({ min: 1n, max: 30n });
 const gained: fc.Arbitrary<Amount> = fc.oneof(
@@ -84,13 +91,39 @@ const hold = draft('hold', {
 const capture = draft('capture', { amount: part, hold: pick, stubborn });
 const release = draft('release', { hold: pick, stubborn });
 const reversal = draft('reversal', { amount: part, transfer: pick, stubborn });
+const opening = draft('opening', {
+  amount: gained,
+  bonus: fc.bigInt({ min: 0n, max: 60n }),
+  expires: fc.oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: expires }),
+});
+const adjustment = draft('adjustment', {
+  amount: spent,
+  side: fc.constantFrom('debit' as const, 'credit' as const),
+  reason: fc.constantFrom('an error', 'another'),
+});
+const pair = fc.constantFrom<[string, string][]>(
+  ['ann', 'ann other'],
+  ['ben other', 'ben'],
+  ['ben', 'ben other'],
+  ['ann other', 'ann'],
+);
+const exchange = fc
+  .tuple(
+    draft('exchange', {
+      amount: spent,
+      to: receiver,
+      toAmount: fc.oneof({ weight: 30, arbitrary: small }, { weight: 1, arbitrary: fc.constantFrom(0n, null) }),
+    }),
+    fc.oneof({ weight: 8, arbitrary: pair }, { weight: 1, arbitrary: fc.constant(undefined) }),
+  )
+  .map(([item, wallets]): Draft => (wallets ? { ...item, wallet: wallets[0], to: wallets[1] } : item));
 const again: fc.Arbitrary<Again> = fc.record({
   again: pick,
   change: fc.oneof(
     { weight: 3, arbitrary: fc.constant('none' as const) },
     {
       weight: 2,
-      arbitrary: fc.constantFrom('amount' as const, 'metadata' as const, 'kind' as const, 'expiry' as const),
+      arbitrary: fc.constantFrom<Again['change'][]>('amount', 'metadata', 'kind', 'expiry', 'more'),
     },
   ),
 });
@@ -158,7 +191,7 @@ class Act implements Command {
 }
 
 async function resolve(item: Draft, twin: Twin, place: number): Promise<Request | undefined> {
-  const { kind, to, metadata } = item;
+  const { kind, to, metadata, bonus, side, reason, toAmount } = item;
   // The newest hold or transfer of any wallet, which then is the one that acts.
   const chosen = item.hold === undefined ? undefined : nth(twin.ledger.holds(), item.hold);
   const original = item.transfer === undefined ? undefined : nth(twin.ledger.transfers(), item.transfer);
@@ -175,6 +208,9 @@ async function resolve(item: Draft, twin: Twin, place: number): Promise<Request 
     ...(original && { transfer: original.id }),
     ...(expiresAt !== undefined && { expiresAt: twin.watch(expiresAt) }),
     ...(metadata && { metadata }),
+    ...(bonus !== undefined && { bonus }),
+    ...(side && { side, reason: reason ?? 'an error' }),
+    ...(toAmount !== undefined && { toAmount }),
   };
 }
 
@@ -192,6 +228,17 @@ function repeat({ again: back, change }: Again, twin: Twin, batch: Request[]): R
       return { ...request, metadata: { n: 2 } };
     case 'expiry':
       return request.kind === 'bonus' ? { ...request, expiresAt: Date.UTC(2103, 0) * 1000 } : request;
+    case 'more':
+      switch (request.kind) {
+        case 'opening':
+          return { ...request, bonus: (request.bonus ?? 0n) + 1n };
+        case 'adjustment':
+          return { ...request, reason: 'a third' };
+        case 'exchange':
+          return { ...request, toAmount: (request.toAmount ?? 0n) + 1n };
+        default:
+          return request;
+      }
     case 'kind':
       return { kind: 'top_up', wallet: request.wallet, amount: request.amount ?? 1n, key: request.key };
   }
@@ -216,7 +263,9 @@ function amountOf(amount: Amount, name: string, twin: Twin): bigint | null {
 
 const single = (item: fc.Arbitrary<Item>): fc.Arbitrary<Command> => item.map((one) => new Post([one]));
 const flow = fc.oneof<fc.Arbitrary<Item>[]>(topUp, bonus, expiring, spend, transfer, again);
-const any = fc.oneof<fc.Arbitrary<Item>[]>(flow, flow, hold, capture, release, reversal);
+const any = fc.oneof<fc.Arbitrary<Item>[]>(
+  ...[flow, flow, flow, hold, capture, release, reversal, reversal, opening, exchange, exchange, adjustment],
+);
 const list = fc
   .tuple(fc.array(any, { minLength: 1, maxLength: 6 }), fc.constantFrom('batch' as const, 'each' as const))
   .map(([items, kind]): Command => new Post(items, kind));
@@ -251,6 +300,19 @@ const mixedPayment = fc
     return new Post([{ kind: 'top_up', wallet: name, amount: bought }, ...granted, payment]);
   });
 
+/** Credits of every source are exchanged, and that is taken back, from either side. */
+const takenBack = fc
+  .tuple(pair, fc.array(fc.constantFrom<Expiry>(undefined, 'soon', 'far'), { maxLength: 3 }), small, spent, small, pick)
+  .map(([[from, to], lots, bought, amount, toAmount, transfer]): Command => {
+    const granted = lots.map((ends): Item => ({ kind: 'bonus', wallet: from, amount: 5n, expires: ends }));
+    return new Post([
+      { kind: 'adjustment', wallet: from, amount: bought, side: 'credit', reason: 'an error' },
+      ...granted,
+      { kind: 'exchange', wallet: from, to, amount, toAmount },
+      { kind: 'reversal', wallet: from, amount: null, transfer },
+    ]);
+  });
+
 /** One command, each kind as often as it is worth. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: single(topUp) },
@@ -263,6 +325,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: single(release) },
   { weight: 6, arbitrary: single(reversal) },
   { weight: 2, arbitrary: single(again) },
+  { weight: 1, arbitrary: single(opening) },
+  { weight: 2, arbitrary: single(adjustment) },
+  { weight: 3, arbitrary: single(exchange) },
+  { weight: 3, arbitrary: takenBack },
   { weight: 4, arbitrary: list },
   { weight: 4, arbitrary: dueUnderHold },
   { weight: 4, arbitrary: mixedPayment },

@@ -22,7 +22,18 @@ import {
   type Wallet,
 } from './wallet.ts';
 
-export type Kind = 'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal';
+export type Kind =
+  | 'top_up'
+  | 'bonus'
+  | 'spend'
+  | 'transfer'
+  | 'hold'
+  | 'capture'
+  | 'release'
+  | 'reversal'
+  | 'opening'
+  | 'exchange'
+  | 'adjustment';
 
 export interface Request {
   kind: Kind;
@@ -35,6 +46,13 @@ export interface Request {
   key: string;
   expiresAt?: Instant;
   metadata?: Record<string, unknown>;
+  /** Of an opening. */
+  bonus?: bigint;
+  /** Of an adjustment. */
+  side?: 'debit' | 'credit';
+  reason?: string;
+  /** What arrives in an exchange. */
+  toAmount?: bigint | null;
 }
 
 export interface Receipt {
@@ -76,12 +94,16 @@ interface Transfer {
   id: string;
   wallet: string;
   kind: Kind;
-  /** The other player, and the entry there. */
+  /** The other player's wallet, or the owner's other one, and the entry there. */
   other?: string;
   otherSeq?: number;
   amount: bigint;
   /** What is left to reverse, as parts of the acting wallet. */
   left: Part[];
+  /** The other movement of an exchange or of its reversal. */
+  linked?: string;
+  /** Whether it is the one in which credits leave. */
+  leaves?: boolean;
 }
 
 interface Placed {
@@ -97,6 +119,8 @@ const HOUSE: Partial<Record<Kind, string>> = {
   spend: 'revenue',
   capture: 'revenue',
 };
+/** Wallets are named by their owner, and by what tells them from the owner's first one. */
+export const ownerOf = (name: string): string => name.split(' ')[0] ?? '';
 
 /** What one call changes, over what there was: a refusal throws it away. */
 class Layer<V> {
@@ -208,9 +232,14 @@ export class Ledger {
   /** Balances of the accounts of an asset, on the side where they are counted. */
   accounts(asset: string): Record<string, bigint> {
     const players = this.wallets.filter((wallet) => wallet.asset === asset).flatMap(all);
-    const house = ['treasury', 'promotions', 'revenue', 'breakage'];
+    const house = ['treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments'];
     const balances = house.map((account) => [account, this.#accounts.get(`${asset} ${account}`) ?? 0n]);
     return Object.fromEntries([...balances, ['players', sum(players)]]) as Record<string, bigint>;
+  }
+
+  /** The other movement of each exchange and of its reversal. */
+  links(): { id: string; linked: string }[] {
+    return [...this.#transfers.values()].flatMap(({ id, linked }) => (linked === undefined ? [] : [{ id, linked }]));
   }
 
   #atomically<T>(work: (call: Call) => T): T {
@@ -250,7 +279,10 @@ class Call {
   post(request: Request, now: Instant): Receipt {
     checkRequest(request);
     const asset = this.#find(request.wallet).asset;
-    if (request.to !== undefined && this.#find(request.to).asset !== asset) throw new Refused('WLAST');
+    const isOther = request.to !== undefined && this.#find(request.to).asset !== asset;
+    if (request.kind === 'exchange' && (!isOther || ownerOf(request.wallet) !== ownerOf(request.to ?? '')))
+      throw new Refused('WLARG', { argument: 'to_wallet' });
+    if (request.kind === 'transfer' && isOther) throw new Refused('WLAST');
     if (request.hold !== undefined && this.#layers.holds.get(request.hold)?.wallet !== request.wallet)
       throw new Refused('WLNOH');
     const original = request.transfer === undefined ? undefined : this.#layers.transfers.get(request.transfer);
@@ -263,7 +295,9 @@ class Call {
     }
 
     if (isDue(request.expiresAt, now)) throw new Refused('WLARG', { argument: 'expires_at' });
-    const leaving = ['spend', 'transfer', 'hold', 'capture'].includes(request.kind);
+    if (request.kind === 'opening' && this.#find(request.wallet).opened)
+      throw new Refused('WLARG', { argument: 'wallet_id' });
+    const leaving = ['spend', 'transfer', 'exchange', 'hold', 'capture'].includes(request.kind);
     const other = request.to ?? original?.other;
     this.#checkStatus(request.wallet, leaving);
     if (other !== undefined) this.#checkStatus(other, false);
@@ -313,8 +347,103 @@ class Call {
         return this.#endHold(request, now);
       case 'reversal':
         if (!original) throw new Error('no original');
-        return this.#reverse(request, now, original);
+        return original.kind === 'exchange'
+          ? this.#reverseExchange(request, now, original)
+          : this.#reverse(request, now, original);
+      case 'opening':
+        return this.#opening(request);
+      case 'exchange':
+        return this.#exchange(request);
+      case 'adjustment':
+        return this.#adjust(request);
     }
+  }
+
+  #opening(request: Request): Receipt {
+    const wallet = this.#edit(request.wallet);
+    const [amount, bonus] = [request.amount ?? 0n, request.bonus ?? 0n];
+    wallet.seq += 1;
+    wallet.opened = true;
+    const lot = { source: 'lot', lot: wallet.seq, expiresAt: request.expiresAt } as const;
+    const parts: Part[] = [
+      { source: 'paid', amount: amount - bonus },
+      { ...(request.expiresAt === undefined ? { source: 'bonus' } : lot), amount: bonus },
+    ];
+    give(wallet, parts);
+    this.#count(wallet, 'opening', amount);
+    return this.#record(request, parts, { left: [] });
+  }
+
+  /** What it gives is paid; what it takes is what a spend would take. */
+  #adjust(request: Request): Receipt {
+    const wallet = this.#edit(request.wallet);
+    const amount = request.amount ?? 0n;
+    const isCredit = request.side === 'credit';
+    const parts: Part[] = isCredit ? [{ source: 'paid', amount }] : this.#take(wallet, amount);
+    wallet.seq += 1;
+    if (isCredit) give(wallet, parts);
+    this.#count(wallet, 'adjustments', isCredit ? amount : -amount);
+    return this.#record(request, parts, { left: [] });
+  }
+
+  /** Of what arrives the same part is bonus credits as of what leaves, rounded up. */
+  #exchange(request: Request): Receipt {
+    const [from, to] = [this.#edit(request.wallet), this.#edit(request.to ?? '')];
+    const [amount, toAmount] = [request.amount ?? 0n, request.toAmount ?? 0n];
+    const parts = this.#take(from, amount);
+    const bonus = (bonusOf(parts) * toAmount + amount - 1n) / amount;
+    const arrived = (
+      [
+        ['paid', toAmount - bonus],
+        ['bonus', bonus],
+      ] as const
+    ).map(([source, much]) => ({ source, amount: much }));
+    from.seq += 1;
+    to.seq += 1;
+    give(to, arrived);
+    this.#count(from, 'exchange', -amount);
+    this.#count(to, 'exchange', toAmount);
+    return this.#recordPair(request, parts, { wallet: to.name, parts: arrived });
+  }
+
+  /** Both movements, as a whole: what had arrived must be there still. */
+  #reverseExchange(request: Request, now: Instant, original: Transfer): Receipt {
+    const left = sum(original.left);
+    if (left === 0n || (request.amount ?? left) !== left)
+      throw new Refused('WLREV', { kind: original.kind, left: String(left) });
+    const linked = this.#layers.transfers.get(original.linked ?? '');
+    if (!linked) throw new Error('no other side');
+    const [gone, arrived] = original.leaves ? [original, linked] : [linked, original];
+    const [from, to] = [this.#edit(gone.wallet), this.#edit(arrived.wallet)];
+    const got = arrived.left.reduce((total, part) => total + takeOf(to, part, part.amount), 0n);
+    const missing = sum(arrived.left) - got;
+    if (missing > 0n)
+      throw new Refused('WLFND', {
+        available: String(got),
+        requested: String(sum(arrived.left)),
+        missing: String(missing),
+      });
+    give(from, gone.left);
+    from.seq += 1;
+    to.seq += 1;
+    this.#count(from, 'exchange', sum(gone.left));
+    this.#count(to, 'exchange', -sum(arrived.left));
+    for (const side of [original, linked]) this.#layers.transfers.set(side.id, { ...side, left: [] });
+    const receipt = this.#recordPair(request, original.left, { wallet: linked.wallet, parts: linked.left });
+    if (original.leaves) return this.#afterExpiry(receipt, now);
+    this.#expireLots(from.name, now);
+    return receipt;
+  }
+
+  /** The movements of two assets: the receipt is that of the wallet that acts. */
+  #recordPair(request: Request, parts: Part[], other: { wallet: string; parts: Part[] }): Receipt {
+    const [id, linked] = [this.#newTransfer(), this.#newTransfer()];
+    const isExchange = request.kind === 'exchange';
+    const more = (of: Part[]) => ({ left: isExchange ? of : [], leaves: false });
+    this.#record({ ...request, wallet: other.wallet }, other.parts, {
+      ...{ ...more(other.parts), id: linked, other: request.wallet, linked: id },
+    });
+    return this.#record(request, parts, { ...more(parts), leaves: isExchange, id, other: other.wallet, linked });
   }
 
   #credit(request: Request, part: Part): Receipt {
@@ -505,10 +634,14 @@ class Call {
 
 const isOutOfBounds = (amount: bigint): boolean => amount < 1n || amount > MAX_AMOUNT;
 
-function checkRequest({ kind, wallet, to, amount, key }: Request): void {
+function checkRequest({ kind, wallet, to, amount, key, toAmount = null, bonus = 0n, expiresAt }: Request): void {
   const optional = ['capture', 'release', 'reversal'].includes(kind);
   if (amount === null ? !optional : isOutOfBounds(amount)) throw new Refused('WLAMT');
+  if (kind === 'exchange' && (toAmount === null || isOutOfBounds(toAmount))) throw new Refused('WLAMT');
   if (key.length < 1 || key.length > 200) throw new Refused('WLARG', { argument: 'idem_key' });
+  if (kind === 'opening' && bonus > (amount ?? 0n)) throw new Refused('WLARG', { argument: 'bonus_amount' });
+  if (kind === 'opening' && bonus === 0n && expiresAt !== undefined)
+    throw new Refused('WLARG', { argument: 'expires_at' });
   if (wallet === to) throw new Refused('WLSLF');
 }
 
@@ -519,8 +652,12 @@ function checkReplay(first: Request, again: Request): void {
     ['to_wallet', first.to, again.to],
     ['hold_id', first.hold, again.hold],
     ['transfer_id', first.transfer, again.transfer],
+    ['side', first.side, again.side],
     ['amount', first.amount, again.amount],
+    ['to_amount', first.toAmount, again.toAmount],
+    ['bonus_amount', first.bonus, again.bonus],
     ['expires_at', first.expiresAt, again.expiresAt],
+    ['reason', first.reason, again.reason],
     ['metadata', JSON.stringify(first.metadata ?? {}), JSON.stringify(again.metadata ?? {})],
   ];
   const different = fields.find(([, one, two]) => one !== two);

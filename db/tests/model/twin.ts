@@ -13,7 +13,7 @@ import {
   UNKNOWN_WALLET,
   type WalletRequest,
 } from '../helpers.ts';
-import { type Balance, Ledger, type Receipt, Refused, type Request } from './ledger.ts';
+import { type Balance, Ledger, ownerOf, type Receipt, Refused, type Request } from './ledger.ts';
 import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
 
 /** What a call came to: its answer, or how it was refused. */
@@ -35,9 +35,9 @@ export class Twin {
   /** How often each outcome came: a receipt, a receipt again, or the code of a refusal. */
   readonly seen: Map<string, number>;
   readonly #client: pg.Client;
-  readonly #asset: string;
-  /** The asset's accounts as others left them. */
-  #before: Record<string, bigint> = {};
+  readonly #assets: string[];
+  /** The accounts of each asset as others left them. */
+  readonly #before = new Map<string, Record<string, bigint>>();
   /** The database's ids of the model's names. */
   readonly #ids = new Map<string, string>();
   /** Of each wallet that may be opened, its owner and asset. */
@@ -50,7 +50,7 @@ export class Twin {
 
   private constructor(client: pg.Client, assets: string[], seen: Map<string, number>) {
     this.#client = client;
-    this.#asset = assets[0] ?? '';
+    this.#assets = assets;
     this.seen = seen;
     this.ledger = new Ledger(assets);
   }
@@ -63,13 +63,14 @@ export class Twin {
   ): Promise<Twin> {
     const assets = [...new Set(Object.values(wallets))];
     const twin = new Twin(client, assets, seen);
+    const run = randomUUID();
     for (const [name, asset_code] of Object.entries(wallets)) {
-      const owner = { owner_id: `${name}-${randomUUID()}`, asset_code };
+      const owner = { owner_id: `${ownerOf(name)}-${run}`, asset_code };
       const { wallet_id } = await call<{ wallet_id: string }>(client, 'wallet_id', owner);
       twin.#owners.set(name, owner);
       twin.#ids.set(name, wallet_id);
     }
-    twin.#before = await twin.#accounts();
+    for (const asset of assets) twin.#before.set(asset, await twin.#accounts(asset));
     twin.#ids.set('nobody', UNKNOWN_WALLET);
     return twin;
   }
@@ -165,6 +166,7 @@ export class Twin {
 
   /** Balances, lifetime totals, statuses, what the balances are made of, and which holds are open. */
   async expectSameState(): Promise<void> {
+    await this.#learnLinks();
     const wallets = this.ledger.wallets;
     const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[]; open: string[] }>(
       `select (extract(epoch from statement_timestamp()) * 1000000)::bigint as now, w.status, b.balance, b.bonus_balance, b.held_balance,
@@ -203,17 +205,20 @@ export class Twin {
 
   /** Everything that is due is booked, the ledger proves sound, and the accounts stand as in the model. */
   async finish(): Promise<void> {
-    if ((this.ledger.accounts(this.#asset).breakage ?? 0n) > 0n) this.#see('expiry');
+    if (this.#assets.some((asset) => (this.ledger.accounts(asset).breakage ?? 0n) > 0n)) this.#see('expiry');
     while (this.#soon.length > 0) await this.fallDue();
     await this.expireDue();
     for (const { name } of this.ledger.wallets)
       deepStrictEqual(await callAll(this.#client, 'ledger_verify', { wallet_id: this.#id(name) }), [], 'findings');
-    const accounts = await this.#accounts();
-    deepStrictEqual(
-      Object.fromEntries(Object.entries(accounts).map(([name, sum]) => [name, sum - (this.#before[name] ?? 0n)])),
-      this.ledger.accounts(this.#asset),
-      'the accounts',
-    );
+    for (const asset of this.#assets) {
+      const accounts = await this.#accounts(asset);
+      const before = this.#before.get(asset) ?? {};
+      deepStrictEqual(
+        Object.fromEntries(Object.entries(accounts).map(([name, sum]) => [name, sum - (before[name] ?? 0n)])),
+        this.ledger.accounts(asset),
+        'the accounts',
+      );
+    }
   }
 
   /** Leaves nothing that could fall due later. */
@@ -246,16 +251,21 @@ export class Twin {
     }
   }
 
-  /** What stands in each account of the asset; both sides have the same sum. */
-  async #accounts(): Promise<Record<string, bigint>> {
+  /** What stands in each account of the asset; both sides have the same sum. Two accounts may be on either side. */
+  async #accounts(asset_code: string): Promise<Record<string, bigint>> {
     const rows = await callAll<{ account: string; debit: string; credit: string }>(
       this.#client,
       'ledger_trial_balance',
-      { asset_code: this.#asset },
+      { asset_code },
     );
     const total = (side: 'debit' | 'credit') => rows.reduce((sum, row) => sum + BigInt(row[side]), 0n);
     deepStrictEqual(total('debit'), total('credit'), 'the trial balance');
-    return Object.fromEntries(rows.map(({ account, debit, credit }) => [account, BigInt(debit) + BigInt(credit)]));
+    const sums = rows.map(({ account, debit, credit }) => {
+      const sign = ['exchange', 'adjustments'].includes(account) ? -1n : 1n;
+      return [account, BigInt(debit) + sign * BigInt(credit)];
+    });
+    const none = Object.keys(this.ledger.accounts(asset_code)).map((account) => [account, 0n]);
+    return Object.fromEntries([...none, ...sums]) as Record<string, bigint>;
   }
 
   async #now(): Promise<Instant> {
@@ -263,10 +273,10 @@ export class Twin {
     return Number(rows[0]?.now);
   }
 
-  #call({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata }: Request): Promise<Row> {
-    const [name, acting] = kind === 'transfer' ? ['wallet_transfer', 'from_wallet'] : [`wallet_${kind}`, 'wallet_id'];
-    return call(this.#client, kind === 'reversal' ? 'wallet_reverse' : name, {
-      [acting]: this.#id(wallet),
+  #call({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata, ...more }: Request): Promise<Row> {
+    const name = { reversal: 'reverse', adjustment: 'adjust' }[kind as string] ?? kind;
+    return call(this.#client, `wallet_${name}`, {
+      [to === undefined ? 'wallet_id' : 'from_wallet']: this.#id(wallet),
       to_wallet: to === undefined ? undefined : this.#id(to),
       hold_id: hold === undefined ? undefined : this.#id(hold),
       transfer_id: transfer === undefined ? undefined : this.#id(transfer),
@@ -274,11 +284,15 @@ export class Twin {
       idem_key: key,
       expires_at: expiresAt === undefined ? undefined : timestamp(expiresAt),
       metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
+      bonus_amount: more.bonus === undefined ? undefined : String(more.bonus),
+      side: more.side,
+      reason: more.reason,
+      to_amount: typeof more.toAmount === 'bigint' ? String(more.toAmount) : more.toAmount,
     });
   }
 
   #items(requests: Request[]): WalletRequest[] {
-    return requests.map(({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata }) => ({
+    return requests.map(({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata, ...more }) => ({
       kind,
       wallet_id: this.#id(wallet),
       counterparty_id: to === undefined ? null : this.#id(to),
@@ -288,6 +302,10 @@ export class Twin {
       metadata: metadata ?? null,
       hold_id: hold === undefined ? null : this.#id(hold),
       transfer_id: transfer === undefined ? null : this.#id(transfer),
+      bonus_amount: more.bonus === undefined ? null : String(more.bonus),
+      side: more.side ?? null,
+      reason: more.reason ?? null,
+      to_amount: typeof more.toAmount === 'bigint' ? String(more.toAmount) : null,
     }));
   }
 
@@ -346,6 +364,19 @@ export class Twin {
     const known = new Set(this.#ids.values());
     if (!this.#ids.has(receipt.transfer) && !known.has(row.transfer_id))
       this.#ids.set(receipt.transfer, row.transfer_id);
+  }
+
+  /** Of the two movements of an exchange, and of its reversal, a receipt tells one. */
+  async #learnLinks(): Promise<void> {
+    for (const { id, linked } of this.ledger.links()) {
+      if (!this.#ids.has(id) || this.#ids.has(linked)) continue;
+      const { rows } = await this.#client.query<{ id: string }>(
+        `select e.transfer_id as id from ledger.transfers t
+         join ledger.entries e on e.wallet_id = t.linked_wallet_id and e.seq = t.linked_seq where t.id = $1`,
+        [this.#id(id)],
+      );
+      if (rows[0]) this.#ids.set(linked, rows[0].id);
+    }
   }
 
   #nameOf(id: string): string {

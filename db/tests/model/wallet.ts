@@ -35,6 +35,8 @@ export interface Wallet {
   granted: bigint;
   spent: bigint;
   sent: bigint;
+  /** Whether it has had its opening balance. */
+  opened: boolean;
 }
 
 export const newWallet = (name: string, asset: string): Wallet => ({
@@ -48,6 +50,7 @@ export const newWallet = (name: string, asset: string): Wallet => ({
   granted: 0n,
   spent: 0n,
   sent: 0n,
+  opened: false,
 });
 
 export const sum = (parts: Part[]): bigint => parts.reduce((total, { amount }) => total + amount, 0n);

@@ -100,6 +100,7 @@ export class Scenario {
     await this.#batch();
     await this.#each();
     await this.#plainGroups();
+    await this.#others();
     await this.#refusals();
     await this.#read('job');
     await this.#read('player');
@@ -143,6 +144,26 @@ export class Scenario {
     await this.#ask('job', 'wallet_open_many', { owner_ids: [...this.#owners.values()], asset_code: ASSET });
     await this.#ask('operator', 'wallet_limit_set', { wallet_id: this.#wallets.get('ann'), max_transfer: 4000 });
     await this.#ask('job', 'ledger_unsettled', {});
+  }
+
+  /** What is brought along, corrected and exchanged, and taken back of that. */
+  async #others(): Promise<void> {
+    const wallet_id = this.#wallet('ben');
+    const opening = { amount: 70, bonus_amount: 20, expires_at: LATE, metadata: '{"as_of": "2030-01-01"}' };
+    await this.#ask('operator', 'wallet_opening', { ...this.#request('ben'), ...opening });
+    await this.#ask('operator', 'wallet_opening', { ...this.#request('ben'), ...opening });
+    for (const side of ['credit', 'debit'])
+      await this.#ask('operator', 'wallet_adjust', { ...this.#request('ben'), side, amount: 9, reason: 'why' });
+    const exchange = {
+      from_wallet: wallet_id,
+      to_wallet: this.#plain.get('ben'),
+      ...{ amount: 30, to_amount: 7, metadata: '{"offer": 1.50}' },
+    };
+    const [row] = await this.#ask('job', 'wallet_exchange', { ...exchange, idem_key: this.#key() });
+    const bytes = row && fieldsOf(row)[TRANSFER_ID]?.bytes;
+    const reversal = { wallet_id, transfer_id: bytes ? uuidOf(bytes) : '' };
+    await this.#ask('operator', 'wallet_reverse', { ...reversal, idem_key: this.#key(), amount: 3 });
+    await this.#ask('operator', 'wallet_reverse', { ...reversal, idem_key: this.#key() });
   }
 
   async #flow(): Promise<void> {
@@ -221,7 +242,7 @@ export class Scenario {
     ]);
     const places = items.map((_, index) => {
       const [kind, wallet, to, amount, key, expires] = [1, 2, 3, 4, 5, 6].map((n) => `$${6 * index + n}`);
-      return `row(${kind}, ${wallet}, ${to}, ${amount}, ${key}, ${expires}, null, null, null)::ledger.wallet_request`;
+      return `ledger.request(${kind}, ${wallet}, ${to}, ${amount}, ${key}, ${expires}, null)`;
     });
     await this.#write('job', 'wallet_post_batch', `ledger.wallet_post_batch(array[${places.join(', ')}])`, values);
   }

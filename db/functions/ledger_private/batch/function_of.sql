@@ -3,8 +3,10 @@ returns text
 language sql
 immutable
 return case
-  when kind in ('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release') then 'wallet_' || kind::text
+  when kind in ('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'opening', 'exchange')
+    then 'wallet_' || kind::text
   when kind = 'reversal' then 'wallet_reverse'
+  when kind = 'adjustment' then 'wallet_adjust'
 end;
 
 comment on function ledger_private.function_of is

@@ -5,11 +5,12 @@ stable
 as $$
   select r.place, w.id
   from unnest(requests) with ordinality r (
-    kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, place)
+    kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount, side,
+    reason, to_amount, place)
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),
-    -- What comes back of a transfer comes from who received it.
+    -- What comes back of a transfer comes from who received it; both sides of an exchange go back.
     (case when r.kind = 'reversal' then
       (select e.to_wallet from ledger.entries e
         where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)

@@ -44,6 +44,18 @@ begin
       return ledger.wallet_reverse(
         wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
         amount => item.amount, metadata => item.metadata);
+    when 'opening' then
+      return ledger.wallet_opening(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key,
+        bonus_amount => item.bonus_amount, expires_at => item.expires_at, metadata => item.metadata);
+    when 'exchange' then
+      return ledger.wallet_exchange(
+        from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+        to_amount => item.to_amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'adjustment' then
+      return ledger.wallet_adjust(
+        wallet_id => item.wallet_id, side => item.side, amount => item.amount, idem_key => item.idem_key,
+        reason => item.reason, metadata => item.metadata);
   end case;
 end
 $$;

@@ -29,7 +29,8 @@ as $$
     select x.wallet_id, max(x.seq) as seq, count(*) as entries
     from movements m
     cross join lateral (values (m.wallet_id, m.seq), (m.to_wallet, m.to_seq)) x (wallet_id, seq)
-    where x.wallet_id is not null
+    -- The other side of an exchange is a movement of its own.
+    where x.wallet_id = m.wallet_id or x.wallet_id is not null and 'exchange' not in (m.debit, m.credit)
     group by x.wallet_id
   ), closed as (
     select array_agg(h.wallet_id order by h.wallet_id) as wallet_ids, array_agg(h.seq order by h.wallet_id) as seqs,

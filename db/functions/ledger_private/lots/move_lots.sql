@@ -7,7 +7,7 @@ declare
   v_draws ledger.bonus_lot_draws[];
   v_lots ledger.bonus_lots[] := '{}';
 begin
-  if entry.kind = 'bonus' then
+  if entry.kind in ('bonus', 'opening') then
     -- What is granted without an expiry is in no lot.
     if entry.expires_at is not null then
       perform ledger_private.write_lots(

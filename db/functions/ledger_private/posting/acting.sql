@@ -11,6 +11,9 @@ begin
   entry.hold_id := request.hold_id;
   entry.expires_at := request.expires_at;
   entry.metadata := coalesce(request.metadata, '{}');
+  if request.reason is not null then
+    entry.metadata := entry.metadata || jsonb_build_object('reason', request.reason);
+  end if;
   return entry;
 end
 $$;

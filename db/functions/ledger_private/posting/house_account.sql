@@ -9,6 +9,9 @@ return case kind
   when 'spend' then 'revenue'
   when 'capture' then 'revenue'
   when 'expiry' then 'breakage'
+  when 'opening' then 'opening'
+  when 'exchange' then 'exchange'
+  when 'adjustment' then 'adjustments'
   when 'reversal' then null
   else 'player'
 end;

@@ -12,7 +12,7 @@ begin
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared;
   end if;
-  v_change := case when ledger_private.leaves(request.kind) then -request.amount else request.amount end;
+  v_change := case when ledger_private.takes(request) then -request.amount else request.amount end;
   perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head,
     kind => request.kind, change => v_change, amount => request.amount, at_time => v_prepared.at_time), v_ids);
   if request.counterparty_id is not null then
@@ -28,4 +28,5 @@ end
 $$;
 
 comment on function ledger_private.judged is
-  'A top-up, bonus, spend or transfer prepared and judged by all rules. With a receipt in it, it is a repetition.';
+  $$A movement of one wallet, or a transfer, prepared and judged by all rules. With a receipt in it, it is a
+repetition.$$;

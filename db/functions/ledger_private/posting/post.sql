@@ -6,7 +6,7 @@ as $$
 declare
   v_prepared ledger_private.prepared := ledger_private.judged(request);
   v_head ledger.entries := v_prepared.head;
-  v_side ledger.entry_side := case when ledger_private.leaves(request.kind) then 'debit' else 'credit' end;
+  v_side ledger.entry_side := case when ledger_private.takes(request) then 'debit' else 'credit' end;
   v_id uuid := uuidv7();
   v_bonus bigint;
   v_entry ledger.entries;
@@ -15,8 +15,11 @@ begin
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
-  v_bonus := ledger_private.bonus_part(request.kind, request.amount,
-    v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_bonus := case
+    when request.kind = 'opening' then coalesce(request.bonus_amount, 0)
+    when request.kind = 'adjustment' and v_side = 'credit' then 0
+    else ledger_private.bonus_part(request.kind, request.amount,
+      v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end;
   v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
     transfer_id => v_id, kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind),
     amount => request.amount, bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
@@ -41,4 +44,5 @@ end
 $$;
 
 comment on function ledger_private.post is
-  'Books a top-up, bonus, spend or transfer: judges it by all rules, in the documented order, then writes the rows.';
+$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment) or a transfer: judges it by all rules, in
+the documented order, then writes the rows.$$;

@@ -20,8 +20,12 @@ begin
     perform ledger_private.refuse(ledger_private.wallet_not_found(
       case when (v_prepared.wallet).id is null then request.wallet_id else other_id end));
   end if;
-  perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code,
-    (v_prepared.other).asset_code));
+  if request.kind = 'exchange' then
+    perform ledger_private.refuse(ledger_private.not_exchangeable(v_prepared.wallet, v_prepared.other));
+  elsif request.kind <> 'reversal' then
+    perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code,
+      (v_prepared.other).asset_code));
+  end if;
   perform ledger_private.refuse(ledger_private.not_found(request), v_ids);
   v_prepared.receipt := ledger_private.replay(request);
   if (v_prepared.receipt).transfer_id is not null then
@@ -33,6 +37,9 @@ begin
   perform ledger_private.refuse(
     ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)),
       v_ids);
+  if request.kind = 'opening' then
+    perform ledger_private.refuse(ledger_private.opened_before(request.wallet_id), v_ids);
+  end if;
   perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)),
     v_ids);
   perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.other, false), v_ids);

@@ -14,8 +14,8 @@ declare
   v_limits ledger.asset_limits;
   v_day_before ledger.entries;
 begin
-  -- Reversals give back: for them only what the ledger counts to is a limit.
-  if kind <> 'reversal' then
+  -- What is given back, corrected or brought along: for it only what the ledger counts to is a limit.
+  if kind not in ('reversal', 'opening', 'adjustment') then
     v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.

@@ -9,14 +9,22 @@ as $$
     'Send a new key for a new request, or the first request unchanged for its receipt.')
   from (values
     (1, 'kind', first.kind::text, request.kind::text),
-    (2, 'to_wallet', case first.kind when 'transfer' then first.to_wallet::text end, request.counterparty_id::text),
+    (2, 'to_wallet', case when first.kind in ('transfer', 'exchange') then first.to_wallet::text end,
+      request.counterparty_id::text),
     -- A hold's own id is not asked for but given.
     (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
     (4, 'transfer_id', first.reverses::text, request.transfer_id::text),
-    (5, 'amount', first.requested_amount::text, request.amount::text),
-    (6, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
+    (5, 'side', case first.kind when 'adjustment' then ledger.entries_side(first)::text end, request.side::text),
+    (6, 'amount', first.requested_amount::text, request.amount::text),
+    (7, 'to_amount', case first.kind when 'exchange' then (
+        select o.amount::text from ledger.entries o where o.wallet_id = first.to_wallet and o.seq = first.to_seq) end,
+      request.to_amount::text),
+    (8, 'bonus_amount', case first.kind when 'opening' then first.bonus_amount::text end, request.bonus_amount::text),
+    (9, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
       ledger_private.in_utc(request.expires_at) #>> '{}'),
-    (7, 'metadata', first.metadata::text, coalesce(request.metadata, '{}')::text)
+    (10, 'reason', case first.kind when 'adjustment' then first.metadata ->> 'reason' end, request.reason),
+    (11, 'metadata', case first.kind when 'adjustment' then first.metadata - 'reason' else first.metadata end::text,
+      coalesce(request.metadata, '{}')::text)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again
   order by d.position

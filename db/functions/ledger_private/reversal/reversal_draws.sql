@@ -21,7 +21,8 @@ as $$
   ), drawn as (
     select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
     union all
-    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+    select d.* from ledger.bonus_lot_draws d where original.kind = 'transfer'
+      and d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
   ), expected as (
     select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, least(
         bonus_before + reversal.bonus_amount, g.before + g.amount) - greatest(bonus_before, g.before) as amount
@@ -31,7 +32,7 @@ as $$
     select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, greatest(bonus_before, g.before) - least(
         bonus_before + reversal.bonus_amount, g.before + g.amount)
     from given g
-    where original.kind in ('spend', 'capture')
+    where original.kind in ('spend', 'capture', 'exchange')
       and greatest(bonus_before, g.before) < least(bonus_before + reversal.bonus_amount, g.before + g.amount)
     union all
     -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same

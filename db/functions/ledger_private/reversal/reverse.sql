@@ -24,6 +24,9 @@ begin
   if v_original.wallet_id is null then
     perform ledger_private.refuse_stale();
   end if;
+  if v_original.kind = 'exchange' then
+    return ledger_private.reverse_exchange(request, v_original, v_prepared);
+  end if;
   select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
     from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
   perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount),

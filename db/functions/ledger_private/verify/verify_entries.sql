@@ -44,8 +44,10 @@ as $$
       j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
       coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
-        when j.kind = 'top_up' then 0
+        when j.kind = 'top_up' or j.kind = 'adjustment' and j.side = 'credit' then 0
         when j.kind in ('bonus', 'expiry') then j.amount
+        -- Of an opening and of what arrives in an exchange, verify_transfers() and verify_links() know.
+        when j.kind in ('opening', 'exchange') and j.side = 'credit' then j.bonus_amount
         when j.kind = 'capture' then least(j.amount, j.hold_bonus)
         when j.kind = 'release' then j.hold_bonus
         else least(greatest(j.amount, j.held_amount),

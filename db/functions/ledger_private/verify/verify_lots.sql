@@ -11,10 +11,12 @@ as $$
     where d.wallet_id between first_id and last_id
     window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
   ), expected as (
-    -- A lot for each expiring bonus, and at the receiver for each expiry among the lots that a transfer drew from.
-    select e.wallet_id, e.seq, e.expires_at, e.amount::numeric
+    -- A lot for each expiring bonus, also in an opening, and at the receiver for each expiry among the lots that a
+    -- transfer drew from.
+    select e.wallet_id, e.seq, e.expires_at,
+      case e.kind when 'bonus' then e.amount else e.bonus_amount end::numeric as amount
     from ledger.entries e
-    where e.wallet_id between first_id and last_id and e.kind = 'bonus' and e.expires_at is not null
+    where e.wallet_id between first_id and last_id and e.kind in ('bonus', 'opening') and e.expires_at is not null
     union all
     select e.wallet_id, e.seq, d.expires_at, sum(d.amount)
     from ledger.entries e

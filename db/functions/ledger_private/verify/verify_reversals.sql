@@ -41,9 +41,10 @@ as $$
     jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
   where case
-    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer')
+    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange')
       or j.original_seq >= j.seq then true
     when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
+    when (j.o).kind = 'exchange' and (j.r).amount <> (j.o).amount then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
     when (j.r).bonus_amount > 0 and j.paid_left then exists (

@@ -5,7 +5,7 @@ stable
 as $$
   with acting as (
     select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
-      o.credit as o_credit, o.to_wallet as o_to_wallet
+      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
@@ -18,7 +18,10 @@ as $$
   ), facts as (
     select a.entry, (
       (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
-        and coalesce(a.hold_expires_at <= a.created_at, false))
+        and coalesce(a.hold_expires_at <= a.created_at, false)
+        or a.kind = 'exchange' and a.debit <> 'player'
+        -- One side of a reversed exchange has the key: see verify_links().
+        or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
       or (a.kind in ('hold', 'release')) <> (a.amount = 0)
       or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
       or a.requested_amount is distinct from case
@@ -32,18 +35,23 @@ as $$
       or (a.kind = 'reversal') <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
       or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
-      or a.expires_at is not null and (a.kind not in ('bonus', 'hold') or a.expires_at <= a.created_at)
+      or a.expires_at is not null and (a.kind not in ('bonus', 'hold', 'opening') or a.expires_at <= a.created_at
+        or a.kind = 'opening' and a.bonus_amount = 0)
+      or a.kind = 'opening' and (a.bonus_amount not between 0 and a.amount or exists (
+        select from ledger.entries n where n.wallet_id = a.wallet_id and n.kind = 'opening' and n.seq < a.seq))
+      or a.kind = 'adjustment' and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
       or a.kind = 'capture' and a.amount > a.hold_amount
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
       (a.debit, a.credit) is distinct from case
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
-        when a.kind in ('top_up', 'bonus') then (ledger_private.house_account(a.kind), 'player'::ledger.account)
+        when a.kind in ('top_up', 'bonus', 'opening') or a.kind in ('exchange', 'adjustment') and a.credit = 'player'
+          then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
       or a.to_wallet is distinct from case a.kind
-        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet end
-      or a.kind = 'transfer' and a.to_wallet is null
+        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet when 'exchange' then a.to_wallet end
+      or a.kind in ('transfer', 'exchange') and a.to_wallet is null
       or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )
