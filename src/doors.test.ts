@@ -74,10 +74,16 @@ const RECEIPTS = [
   'wallet_capture',
   'wallet_release',
   'wallet_reverse',
+  'wallet_exchange',
+  'wallet_opening',
+  'wallet_adjust',
 ];
 const STATUSES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
 /** What only operators may, and jobs may not. */
-const OPERATED = ['asset_create', 'asset_limit_set', 'wallet_limit_set', 'wallet_reverse', ...STATUSES];
+const OPERATED = [
+  ...['asset_create', 'asset_limit_set', 'wallet_limit_set', 'wallet_reverse', 'wallet_opening', 'wallet_adjust'],
+  ...STATUSES,
+];
 
 const gateway = createGateway();
 const { db } = gateway;
@@ -165,6 +171,10 @@ const ITEM = [
   'metadata',
   'hold_id',
   'transfer_id',
+  'bonus_amount',
+  'side',
+  'reason',
+  'to_amount',
 ];
 
 function literal(key: string, value: unknown): string {
@@ -280,9 +290,23 @@ async function goodCall(name: string, { wallet = '', asset = '' } = {}): Promise
       const { transfer_id } = await call(db, 'wallet_spend', { ...named, amount: 5, idem_key: newKey() });
       return { name, args: { ...named, transfer_id, amount: 5, ...common } };
     }
+    case 'wallet_exchange': {
+      const owner = await ownerOf(acting);
+      const to_wallet = await newWallet(db, await newAsset(db), { owner });
+      return { name, args: { from_wallet: acting, to_wallet, amount: 5, to_amount: 7, ...common } };
+    }
+    case 'wallet_opening':
+      return { name, args: { ...named, amount: 5, bonus_amount: 2, expires_at: '2098-01-01T00:00:00Z', ...common } };
+    case 'wallet_adjust':
+      return { name, args: { ...named, side: 'debit', amount: 5, reason: `it's an "error"`, ...common } };
     default:
       return { name, args: { ...named, amount: 5, ...common } };
   }
+}
+
+async function ownerOf(wallet: string): Promise<string> {
+  const { rows } = await db.query<{ owner_id: string }>('select owner_id from ledger.wallets where id = $1', [wallet]);
+  return rows[0]?.owner_id ?? '';
 }
 
 /** A hold of 5. */
@@ -485,7 +509,7 @@ function itemOf({ name, args }: Call): Item {
   const { from_wallet, to_wallet, ...rest } = args;
   return {
     kind: name.replace('wallet_', ''),
-    ...(name === 'wallet_transfer' && { wallet_id: from_wallet, counterparty_id: to_wallet }),
+    ...(from_wallet !== undefined && { wallet_id: from_wallet, counterparty_id: to_wallet }),
     ...rest,
   };
 }
@@ -577,7 +601,7 @@ describe('wallet_post_each', () => {
     }
   });
 
-  it.each(['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release'])(
+  it.each(['top_up', 'bonus', 'spend', 'transfer', 'exchange', 'hold', 'capture', 'release'])(
     'replays a single %s, which replays an item of it, through every door',
     async (kind) => {
       const [single, other] = [await goodCall(`wallet_${kind}`), await goodCall(`wallet_${kind}`)];
@@ -678,7 +702,7 @@ interface RefusedCall {
   arrange: () => Promise<Call>;
 }
 
-const LEAVING = ['wallet_spend', 'wallet_transfer', 'wallet_hold', 'wallet_capture'];
+const LEAVING = ['wallet_spend', 'wallet_transfer', 'wallet_exchange', 'wallet_hold', 'wallet_capture'];
 /** A limit that a call of 5 would pass; the wallet has bought 100 and been granted 3 within the day. */
 const LIMITS: Record<string, Args> = {
   wallet_top_up: { max_daily_top_up: 104 },
@@ -693,10 +717,19 @@ const OVERFLOWS: Record<string, { who: string; head: Record<string, string> }> =
   wallet_bonus: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
   wallet_spend: { who: 'wallet_id', head: { balance: '9', spent_total: MAX_BALANCE } },
   wallet_transfer: { who: 'to_wallet', head: { balance: MAX_BALANCE } },
+  wallet_exchange: { who: 'to_wallet', head: { balance: MAX_BALANCE } },
+  wallet_opening: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
+};
+
+/** Other values of what only these have. */
+const OTHERS: Record<string, Args> = {
+  wallet_exchange: { to_amount: 8 },
+  wallet_opening: { bonus_amount: 3, expires_at: '2099-01-01T00:00:00Z' },
+  wallet_adjust: { side: 'credit', reason: 'another' },
 };
 
 const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
-  const acting = name === 'wallet_transfer' ? 'from_wallet' : 'wallet_id';
+  const acting = ['wallet_transfer', 'wallet_exchange'].includes(name) ? 'from_wallet' : 'wallet_id';
   const but = (more: Args) => async () => {
     const { args } = await goodCall(name);
     return { name, args: { ...args, ...more } };
@@ -715,6 +748,7 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
     ...(name === 'wallet_bonus' || name === 'wallet_hold'
       ? [{ field: 'expires_at', other: () => Promise.resolve('2099-01-01T00:00:00Z') }]
       : []),
+    ...Object.entries(OTHERS[name] ?? {}).map(([field, value]) => ({ field, other: () => Promise.resolve(value) })),
   ];
   return [
     ...(hasAmount ? [0, -1, 10 ** 15 + 1, '9223372036854775807'] : []).map((amount) => ({
@@ -755,7 +789,7 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
     ...(LEAVING.includes(name)
       ? [{ code: 'WALLET_FROZEN', what: `${name} from a frozen wallet`, arrange: notOpen('frozen') }]
       : []),
-    ...(['wallet_spend', 'wallet_transfer', 'wallet_hold'].includes(name)
+    ...(['wallet_spend', 'wallet_transfer', 'wallet_exchange', 'wallet_hold', 'wallet_adjust'].includes(name)
       ? [{ code: 'INSUFFICIENT_FUNDS', what: `${name} of more than there is`, arrange: but({ amount: 104 }) }]
       : []),
     { code: 'WALLET_CLOSED', what: `${name} for a closed wallet`, arrange: notOpen('closed') },
@@ -929,6 +963,28 @@ const others: RefusedCall[] = [
     })),
   ),
   refusedFlow('wallet_capture', 'INSUFFICIENT_FUNDS', 'of more than the hold reserved', () => ({ amount: 6 })),
+  refusedFlow('wallet_exchange', 'INVALID_AMOUNT', 'for nothing', () => ({ to_amount: 0 })),
+  refusedFlow('wallet_exchange', 'SAME_WALLET', 'with the same wallet', ({ from_wallet }) => ({
+    to_wallet: from_wallet,
+  })),
+  refusedFlow('wallet_exchange', 'WALLET_NOT_FOUND', 'with an unknown wallet', () => ({ to_wallet: UNKNOWN_WALLET })),
+  refusedFlow('wallet_exchange', 'INVALID_ARGUMENT', "with another owner's wallet", async () => ({
+    to_wallet: await newWallet(db, await newAsset(db)),
+  })),
+  refusedFlow('wallet_exchange', 'INVALID_ARGUMENT', 'with a wallet of the same asset', async () => ({
+    to_wallet: await someWallet(),
+  })),
+  refusedFlow('wallet_opening', 'INVALID_ARGUMENT', 'with more bonus credits than credits', () => ({
+    bonus_amount: 6,
+  })),
+  refusedFlow('wallet_opening', 'INVALID_ARGUMENT', 'with an expiry of no bonus credits', () => ({ bonus_amount: 0 })),
+  refusedFlow('wallet_opening', 'INVALID_ARGUMENT', 'of a wallet that has had one', async (args) => {
+    await call(db, 'wallet_opening', { ...args, idem_key: newKey() });
+    return {};
+  }),
+  ...['', 'x'.repeat(1001)].map((reason) =>
+    refusedFlow('wallet_adjust', 'INVALID_ARGUMENT', `for a reason of ${reason.length} characters`, () => ({ reason })),
+  ),
   {
     code: 'WALLET_CLOSED',
     what: 'wallet_freeze of a closed wallet',
@@ -1069,7 +1125,7 @@ describe('a refusal', () => {
 
   /** Of a caller who may book them all through every door. */
   const asItems = [...everyFlow, ...refusedHolds, ...others].filter(
-    ({ what }) => RECEIPTS.includes(what.replace(/ .*/, '')) && !what.startsWith('wallet_reverse'),
+    ({ what }) => RECEIPTS.includes(what.replace(/ .*/, '')) && !OPERATED.includes(what.replace(/ .*/, '')),
   );
   it.each(asItems)('of $what is the same among many calls, through every door ($code)', async ({ code, arrange }) => {
     const request = await arrange();

@@ -88,7 +88,9 @@ class World {
       name,
       input: {
         ...input,
-        ...(name === 'walletTransfer' ? { fromWallet: id, toWallet: this.#wallets[to ?? 0] } : { walletId: id }),
+        ...(['walletTransfer', 'walletExchange'].includes(name)
+          ? { fromWallet: id, toWallet: this.#wallets[to ?? 0] }
+          : { walletId: id }),
         ...(['walletCapture', 'walletRelease'].includes(name) && { holdId: earlier?.hold_id ?? UNKNOWN_WALLET }),
         ...(name === 'walletReverse' && { transferId: earlier?.transfer_id ?? UNKNOWN_WALLET }),
       },
@@ -127,6 +129,9 @@ class Writer {
       walletCapture: 2,
       walletRelease: 2,
       walletReverse: 2,
+      walletAdjust: 2,
+      walletOpening: 2,
+      walletExchange: 1,
     });
     const earlier = this.#earlier(name);
     const wallet = earlier?.wallet ?? (chance.happens(92) ? chance.int(0, OPEN - 1) : chance.int(FROZEN, UNKNOWN));
@@ -142,7 +147,13 @@ class Writer {
         ...(chance.happens(15) && {
           metadata: chance.pick([{ n: 1 }, { 'ä"\\': [null, 1.5, 'x'] }, [], 'text', null, {}]),
         }),
-        ...(['walletBonus', 'walletHold'].includes(name) &&
+        ...(name === 'walletAdjust' && {
+          side: chance.pick(['debit', 'credit']),
+          reason: chance.pick(['an error', 'ü "so"', '']),
+        }),
+        ...(name === 'walletOpening' && chance.happens(50) && { bonusAmount: String(chance.int(0, 20)) }),
+        ...(name === 'walletExchange' && { toAmount: String(chance.int(0, 20)) }),
+        ...(['walletBonus', 'walletHold', 'walletOpening'].includes(name) &&
           chance.happens(40) && { expiresAt: chance.pick(['2101-01-01T00:00:00Z', '2000-01-01T00:00:00Z', null]) }),
       },
     };

@@ -60,6 +60,14 @@ const withStatus = async (name?: 'wallet_freeze' | 'wallet_close') => {
   return { walletId, reason: 'for a test' };
 };
 
+/** A new owner's credits for those of another asset. */
+const exchanged = async () => {
+  const someone = newOwner();
+  const fromWallet = await newWallet(db, asset, { owner: someone, bought: 5 });
+  const toWallet = await newWallet(db, await newAsset(db), { owner: someone });
+  return { fromWallet, toWallet, amount: 1, toAmount: 2, idemKey: newKey() };
+};
+
 /** What an answer comes to: "ok", or the error's code. */
 const outcome = (answer: Answer): string => (answer.body.errors ? errorOf(answer).extensions.code : 'ok');
 
@@ -106,6 +114,19 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       async () => ({ walletId: own, transferId: await topUp(), idemKey: newKey() }),
       'receipt { seq }',
     ],
+    [
+      'walletAdjust',
+      OPERATORS,
+      () => ({ walletId: own, side: 'credit', amount: 1, reason: 'an error', idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    [
+      'walletOpening',
+      OPERATORS,
+      async () => ({ walletId: await newWallet(db, asset), amount: 1, idemKey: newKey() }),
+      'receipt { seq }',
+    ],
+    ['walletExchange', FLOWS, () => exchanged(), 'receipt { seq }'],
     ['walletFreeze', OPERATORS, () => withStatus(), 'wallet { status }'],
     ['walletClose', OPERATORS, () => withStatus(), 'wallet { status }'],
     ['walletReopen', OPERATORS, () => withStatus('wallet_close'), 'wallet { status }'],

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:32416ae8dfeb01baa3c5ebb49c526e2d4b05518a
+--! Hash: sha1:8ecda67b1775423da6e8d98eab1814f73e94c7f2
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -118,6 +118,94 @@ comment on table ledger.verifications is $$@behavior -query:resource:list -query
 When the whole ledger was proved from its rows, and what came of it. Append-only.$$;
 comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
 comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';
+
+-- What openings, adjustments and exchanges ask for.
+alter type ledger.wallet_request
+  add attribute bonus_amount bigint,
+  add attribute side ledger.entry_side,
+  add attribute reason text,
+  add attribute to_amount bigint;
+drop function ledger.request(
+  ledger.transfer_kind, uuid, uuid, bigint, text, timestamptz, jsonb, uuid, uuid
+);
+comment on type ledger.account is
+$$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
+credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. opening: balances
+brought from another system. adjustments: corrections by operators. exchange: credits that owners exchanged for those of
+another asset, or got for them. elsewhere: players whose wallets another database has; sums name it, entries do not. The
+others have no movements yet.$$;
+comment on type ledger.transfer_kind is
+  'What a movement is. debt, collection, forgiveness and merge are not booked yet.';
+comment on column ledger.entries.to_wallet is $$@behavior -*
+The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
+who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
+comment on column ledger.entries.metadata is $$@behavior -*
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+
+create or replace view ledger.transfers with (security_invoker) as
+  select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
+    case when ledger.entries_side(e) = 'debit' then e.wallet_id when e.debit = 'player' then e.to_wallet end
+      as debit_wallet_id,
+    case when ledger.entries_side(e) = 'debit' then e.seq when e.debit = 'player' then e.to_seq end as debit_seq,
+    case when ledger.entries_side(e) = 'credit' then e.wallet_id when e.credit = 'player' then e.to_wallet end
+      as credit_wallet_id,
+    case when ledger.entries_side(e) = 'credit' then e.seq when e.credit = 'player' then e.to_seq end as credit_seq,
+    e.requested_amount,
+    case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
+    coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
+    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
+    case e.kind when 'adjustment' then e.metadata ->> 'reason' end as reason,
+    case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
+    case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
+  from ledger.entries e
+  where e.actor is not null;
+comment on view ledger.transfers is $$@primaryKey id
+@unique wallet_id,idem_key|@fieldName transferByIdemKey
+@foreignKey (wallet_id) references wallets (id)|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (reverses) references transfers (id)|@fieldName reversedTransfer|@forwardDescription The movement that this one reverses.|@foreignFieldName reversals|@backwardDescription What has been taken back of it: its reversals, oldest first.|@isIndexed
+@foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (linked_wallet_id, linked_seq) references entries (wallet_id, seq)|@fieldName linkedEntry|@forwardDescription Of an exchange and its reversal, the entry in the owner's wallet of the other asset, booked in the same commit.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
+One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
+player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
+house.$$;
+comment on column ledger.transfers.metadata is $$@notNull
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+comment on column ledger.transfers.reason is
+  'Of an adjustment, why, in the words of whoever corrected the balance.';
+comment on column ledger.transfers.linked_wallet_id is
+  'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
+comment on column ledger.transfers.linked_seq is
+  'The number of the entry there, whose amount and this one''s are the rate.';
+
+create or replace view ledger.journal with (security_invoker) as
+  select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
+  from ledger_private.movements() e
+  join ledger.wallets w on w.id = e.wallet_id
+  cross join lateral ledger_private.accounts_here(e) a
+  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
+  cross join lateral (
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id
+      when s.account in ('player', 'elsewhere') then e.to_wallet end
+  ) l (side, account, wallet_id)
+  where e.amount > 0;
+comment on column ledger.wallet_request.kind is $$@notNull
+top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.$$;
+comment on column ledger.wallet_request.wallet_id is $$@notNull
+The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
+comment on column ledger.wallet_request.counterparty_id is
+  'The wallet that the credits of a transfer or an exchange arrive in; of other kinds, none.';
+comment on column ledger.wallet_request.expires_at is
+  'Of a bonus, a hold or the bonus credits of an opening, when it expires; never if left out.';
+comment on column ledger.wallet_request.bonus_amount is
+  'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
+comment on column ledger.wallet_request.side is
+  'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
+comment on column ledger.wallet_request.reason is 'Of an adjustment, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.to_amount is
+  'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
 
 --! Included functions/ledger_private/nodes/received_from_elsewhere.sql
 create or replace function ledger_private.received_from_elsewhere()
@@ -492,6 +580,232 @@ facts_hash of their event.$$;
 grant execute on function ledger_private.wallet_limit_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_limit_bytes.sql
 
+--! Included functions/ledger_private/posting/leaves.sql
+create or replace function ledger_private.leaves(kind ledger.transfer_kind)
+returns boolean
+language sql
+immutable
+return kind in ('spend', 'transfer', 'exchange', 'hold', 'capture');
+
+comment on function ledger_private.leaves is
+  'Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.';
+--! EndIncluded functions/ledger_private/posting/leaves.sql
+
+--! Included functions/ledger_private/posting/takes.sql
+create or replace function ledger_private.takes(request ledger.wallet_request)
+returns boolean
+language sql
+immutable
+return ledger_private.leaves(request.kind) or coalesce(request.side = 'debit', false);
+
+comment on function ledger_private.takes is
+  'Whether a request takes credits out of the acting wallet. An adjustment may, also where the wallet is frozen.';
+--! EndIncluded functions/ledger_private/posting/takes.sql
+
+--! Included functions/ledger_private/posting/house_account.sql
+create or replace function ledger_private.house_account(kind ledger.transfer_kind)
+returns ledger.account
+language sql
+immutable
+-- The values are of their type from the start: a cast afterwards would keep PostgreSQL from inlining this.
+return case kind
+  when 'top_up' then 'treasury'::ledger.account
+  when 'bonus' then 'promotions'
+  when 'spend' then 'revenue'
+  when 'capture' then 'revenue'
+  when 'expiry' then 'breakage'
+  when 'opening' then 'opening'
+  when 'exchange' then 'exchange'
+  when 'adjustment' then 'adjustments'
+  when 'reversal' then null
+  else 'player'
+end;
+
+comment on function ledger_private.house_account is
+  'The account on the other side of the acting wallet, by kind; null for a reversal, where the original decides.';
+
+grant execute on function ledger_private.house_account to wallet_auditor;
+--! EndIncluded functions/ledger_private/posting/house_account.sql
+
+--! Included functions/ledger_private/refusals/invalid_amount.sql
+create or replace function ledger_private.invalid_amount(argument text, amount bigint)
+returns ledger.refusal
+language sql
+immutable
+return ledger_private.refusal('WLAMT', format('invalid amount: %s', coalesce(amount::text, 'null')),
+  jsonb_build_object(argument, amount::text, 'min', '1', 'max', '1000000000000000'),
+  'Send a whole number of minor units from 1 to 1000000000000000.');
+
+comment on function ledger_private.invalid_amount is
+  'WLAMT: an amount is missing or out of its bounds, named as the function names it.';
+--! EndIncluded functions/ledger_private/refusals/invalid_amount.sql
+
+--! Included functions/ledger_private/refusals/invalid_request.sql
+create or replace function ledger_private.invalid_request(request ledger.wallet_request)
+returns ledger.refusal
+language plpgsql
+immutable
+as $$
+declare
+  v_between boolean := request.kind in ('transfer', 'exchange');
+  v_broken text := case
+    when request.kind is null and request.amount between 1 and 1000000000000000 then 'kind'
+    when request.wallet_id is null then case when v_between then 'from_wallet' else 'wallet_id' end
+    when v_between <> (request.counterparty_id is not null)
+      then case when v_between then 'to_wallet' else 'counterparty_id' end
+    when (request.kind in ('capture', 'release')) <> (request.hold_id is not null) then 'hold_id'
+    when (request.kind = 'reversal') <> (request.transfer_id is not null) then 'transfer_id'
+    when (request.kind = 'adjustment') <> (request.side is not null) then 'side'
+    when request.kind = 'release' and request.amount is not null then 'amount'
+    when request.kind <> 'exchange' and request.to_amount is not null then 'to_amount'
+    when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
+    when request.bonus_amount is not null
+      and (request.kind <> 'opening' or request.bonus_amount not between 0 and request.amount) then 'bonus_amount'
+    when request.expires_at is not null and (not isfinite(request.expires_at)
+      or request.kind not in ('bonus', 'hold', 'opening')
+      or request.kind = 'opening' and coalesce(request.bonus_amount, 0) = 0) then 'expires_at'
+    when (request.kind = 'adjustment') <> (request.reason is not null)
+      or char_length(request.reason) not between 1 and 1000 then 'reason'
+    when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true
+      or request.kind = 'adjustment' and request.metadata ? 'reason' then 'metadata'
+  end;
+begin
+  if request.amount not between 1 and 1000000000000000
+    or request.amount is null and coalesce(request.kind not in ('capture', 'release', 'reversal'), true) then
+    return ledger_private.invalid_amount('amount', request.amount);
+  elsif request.kind = 'exchange' and coalesce(request.to_amount not between 1 and 1000000000000000, true) then
+    return ledger_private.invalid_amount('to_amount', request.to_amount);
+  elsif v_broken is null and request.wallet_id = request.counterparty_id then
+    return ledger_private.refusal('WLSLF', format('same wallet: %s', request.wallet_id),
+      jsonb_build_object('wallet_id', request.wallet_id), 'Name two different wallets.');
+  elsif v_broken is null then
+    return null;
+  end if;
+  return ledger_private.invalid_argument(v_broken, case v_broken
+    when 'idem_key' then
+      'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
+    when 'kind' then
+      'Send top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.'
+    when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
+    when 'to_amount' then 'Only an exchange has an amount that arrives.'
+    when 'bonus_amount' then 'Send what of the amount of an opening is bonus credits, or leave it out.'
+    when 'side' then 'Send debit or credit for an adjustment; other kinds have no side.'
+    when 'reason' then 'Say why of an adjustment, in 1 to 1000 characters; other kinds have no reason.'
+    when 'counterparty_id' then 'Only a transfer or an exchange names a second wallet.'
+    when 'expires_at' then
+      'Send an instant after now, or leave it out; only bonuses, holds and the bonus credits of an opening expire.'
+    when 'metadata' then case when request.metadata ? 'reason' and request.kind = 'adjustment'
+      then 'Send the reason as an argument: it is stored with the metadata.'
+      else 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.' end
+    when 'hold_id' then 'Name the hold by its id in a capture or a release; other kinds have none.'
+    when 'transfer_id' then 'Name the transfer by its id in a reversal; other kinds have none.'
+    else 'Name the wallet by its id.'
+  end);
+end
+$$;
+
+comment on function ledger_private.invalid_request is
+  'WLAMT, then WLARG, then WLSLF: why a request could not be right whatever the ledger holds.';
+--! EndIncluded functions/ledger_private/refusals/invalid_request.sql
+
+--! Included functions/ledger_private/refusals/not_exchangeable.sql
+create or replace function ledger_private.not_exchangeable(wallet ledger.wallets, other ledger.wallets)
+returns ledger.refusal
+language sql
+immutable
+return case when wallet.owner_id <> other.owner_id or wallet.asset_code = other.asset_code then
+  ledger_private.invalid_argument('to_wallet', 'Exchange between two wallets of one owner, of different assets.',
+    jsonb_build_object('same_owner', wallet.owner_id = other.owner_id, 'from_asset', wallet.asset_code,
+      'to_asset', other.asset_code))
+end;
+
+comment on function ledger_private.not_exchangeable is
+  'WLARG: credits are exchanged between wallets of one owner and different assets only.';
+--! EndIncluded functions/ledger_private/refusals/not_exchangeable.sql
+
+--! Included functions/ledger_private/refusals/key_reused.sql
+create or replace function ledger_private.key_reused(first ledger.entries, request ledger.wallet_request)
+returns ledger.refusal
+language sql
+stable
+as $$
+  select ledger_private.refusal('WLKEY', format('idempotency key reused: %s differs from the first request', d.field),
+    jsonb_build_object('wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
+      'field', d.field, 'first', d.first, 'again', d.again),
+    'Send a new key for a new request, or the first request unchanged for its receipt.')
+  from (values
+    (1, 'kind', first.kind::text, request.kind::text),
+    (2, 'to_wallet', case when first.kind in ('transfer', 'exchange') then first.to_wallet::text end,
+      request.counterparty_id::text),
+    -- A hold's own id is not asked for but given.
+    (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
+    (4, 'transfer_id', first.reverses::text, request.transfer_id::text),
+    (5, 'side', case first.kind when 'adjustment' then ledger.entries_side(first)::text end, request.side::text),
+    (6, 'amount', first.requested_amount::text, request.amount::text),
+    (7, 'to_amount', case first.kind when 'exchange' then (
+        select o.amount::text from ledger.entries o where o.wallet_id = first.to_wallet and o.seq = first.to_seq) end,
+      request.to_amount::text),
+    (8, 'bonus_amount', case first.kind when 'opening' then first.bonus_amount::text end, request.bonus_amount::text),
+    (9, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
+      ledger_private.in_utc(request.expires_at) #>> '{}'),
+    (10, 'reason', case first.kind when 'adjustment' then first.metadata ->> 'reason' end, request.reason),
+    (11, 'metadata', case first.kind when 'adjustment' then first.metadata - 'reason' else first.metadata end::text,
+      coalesce(request.metadata, '{}')::text)
+  ) as d (position, field, first, again)
+  where d.first is distinct from d.again
+  order by d.position
+  limit 1
+$$;
+
+comment on function ledger_private.key_reused is
+  'WLKEY: a request is not the one that its key was first used for, with the first field that differs.';
+--! EndIncluded functions/ledger_private/refusals/key_reused.sql
+
+--! Included functions/ledger_private/refusals/opened_before.sql
+create or replace function ledger_private.opened_before(wallet_id uuid)
+returns ledger.refusal
+language sql
+stable
+as $$
+  -- Rare, so that it has no index: the wallet's entries are read.
+  select ledger_private.invalid_argument('wallet_id',
+    'A balance is brought to a wallet once; correct it by wallet_adjust.',
+    jsonb_build_object('wallet_id', e.wallet_id, 'transfer_id', e.transfer_id, 'idem_key', e.idem_key))
+  from ledger.entries e
+  where e.wallet_id = opened_before.wallet_id and e.kind = 'opening'
+  limit 1
+$$;
+
+comment on function ledger_private.opened_before is
+  'WLARG: a wallet has had its opening balance. Asked after the key, so that a late retry still gets its receipt.';
+--! EndIncluded functions/ledger_private/refusals/opened_before.sql
+
+--! Included functions/ledger_private/refusals/not_reversible.sql
+create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
+returns ledger.refusal
+language sql
+immutable
+as $$
+  select ledger_private.refusal('WLREV',
+    case when r.able and r.whole and available > 0 then format('not reversible: %s of an exchange', requested)
+      when r.able then format('not reversible: %s left of %s', available, original.amount)
+      else format('not reversible: a %s', original.kind) end,
+    jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
+      'left', case when r.able then available else 0 end::text, 'requested', requested::text),
+    case when r.able and r.whole then 'An exchange is reversed as a whole: leave the amount out.'
+      when r.able then 'Ask for no more than is left to reverse.'
+      else 'Only top-ups, bonuses, spends, captures, transfers and exchanges are reversed; adjust what is wrong.'
+      end)
+  from (
+    select original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange'), original.kind = 'exchange'
+  ) r (able, whole)
+  where not r.able or available <= 0 or requested > available or r.whole and requested < available
+$$;
+
+comment on function ledger_private.not_reversible is
+  'WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.';
+--! EndIncluded functions/ledger_private/refusals/not_reversible.sql
+
 --! Included functions/ledger_private/wallets/limits_of.sql
 create or replace function ledger_private.limits_of(wallet ledger.wallets)
 returns ledger.asset_limits
@@ -540,8 +854,8 @@ declare
   v_limits ledger.asset_limits;
   v_day_before ledger.entries;
 begin
-  -- Reversals give back: for them only what the ledger counts to is a limit.
-  if kind <> 'reversal' then
+  -- What is given back, corrected or brought along: for it only what the ledger counts to is a limit.
+  if kind not in ('reversal', 'opening', 'adjustment') then
     v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
@@ -584,6 +898,217 @@ comment on function ledger_private.above_limit is
 $$WLLIM: an amount would go above a limit of the wallet, of its asset or of what the ledger counts to. head is the
 wallet's newest entry, change what the amount does to its balance.$$;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
+
+--! Included functions/ledger_private/posting/acting.sql
+create or replace function ledger_private.acting(entry ledger.entries, request ledger.wallet_request)
+returns ledger.entries
+language plpgsql
+stable
+as $$
+begin
+  entry.actor := ledger_private.actor();
+  entry.idem_key := request.idem_key;
+  entry.requested_amount := request.amount;
+  entry.reverses := request.transfer_id;
+  entry.hold_id := request.hold_id;
+  entry.expires_at := request.expires_at;
+  entry.metadata := coalesce(request.metadata, '{}');
+  if request.reason is not null then
+    entry.metadata := entry.metadata || jsonb_build_object('reason', request.reason);
+  end if;
+  return entry;
+end
+$$;
+
+comment on function ledger_private.acting is
+  'An entry as that of the acting wallet: with the request, and who calls. The system''s own have no request.';
+--! EndIncluded functions/ledger_private/posting/acting.sql
+
+--! Included functions/ledger_private/posting/prepare.sql
+create or replace function ledger_private.prepare(request ledger.wallet_request, other_id uuid default null)
+returns ledger_private.prepared
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array[request.wallet_id, other_id];
+  v_wallet ledger.wallets;
+  v_prepared ledger_private.prepared;
+begin
+  perform ledger_private.refuse(ledger_private.invalid_request(request));
+  for v_wallet in select w.* from ledger_private.lock_wallets(v_ids) w loop
+    if v_wallet.id = request.wallet_id then
+      v_prepared.wallet := v_wallet;
+    else
+      v_prepared.other := v_wallet;
+    end if;
+  end loop;
+  if (v_prepared.wallet).id is null or (v_prepared.other).id is distinct from other_id then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(
+      case when (v_prepared.wallet).id is null then request.wallet_id else other_id end));
+  end if;
+  if request.kind = 'exchange' then
+    perform ledger_private.refuse(ledger_private.not_exchangeable(v_prepared.wallet, v_prepared.other));
+  elsif request.kind <> 'reversal' then
+    perform ledger_private.refuse(ledger_private.asset_mismatch((v_prepared.wallet).asset_code,
+      (v_prepared.other).asset_code));
+  end if;
+  perform ledger_private.refuse(ledger_private.not_found(request), v_ids);
+  v_prepared.receipt := ledger_private.replay(request);
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared;
+  end if;
+
+  v_prepared.at_time := clock_timestamp();
+  v_prepared.head := ledger_private.head(request.wallet_id);
+  perform ledger_private.refuse(
+    ledger_private.expiry_passed(request.expires_at, greatest(v_prepared.at_time, (v_prepared.head).created_at)),
+      v_ids);
+  if request.kind = 'opening' then
+    perform ledger_private.refuse(ledger_private.opened_before(request.wallet_id), v_ids);
+  end if;
+  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.wallet, ledger_private.leaves(request.kind)),
+    v_ids);
+  perform ledger_private.refuse(ledger_private.not_allowed(v_prepared.other, false), v_ids);
+  if ledger_private.settle(v_ids, v_prepared.at_time) then
+    v_prepared.head := ledger_private.head(request.wallet_id);
+  end if;
+  v_prepared.other_head := ledger_private.head(other_id);
+  return v_prepared;
+end
+$$;
+
+comment on function ledger_private.prepare is
+$$What a call begins with, in the order of refusals: judges the request, locks the wallets, looks for what it names and
+for its key, judges expiry and status, books what is due. With a receipt in it, it is a repetition.$$;
+--! EndIncluded functions/ledger_private/posting/prepare.sql
+
+--! Included functions/ledger_private/posting/judged.sql
+create or replace function ledger_private.judged(request ledger.wallet_request)
+returns ledger_private.prepared
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array[request.wallet_id, request.counterparty_id];
+  v_change bigint;
+  v_prepared ledger_private.prepared := ledger_private.prepare(request, request.counterparty_id);
+  v_head ledger.entries := v_prepared.head;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared;
+  end if;
+  v_change := case when ledger_private.takes(request) then -request.amount else request.amount end;
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_head,
+    kind => request.kind, change => v_change, amount => request.amount, at_time => v_prepared.at_time), v_ids);
+  if request.counterparty_id is not null then
+    perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
+      kind => request.kind, change => request.amount, amount => request.amount, at_time => v_prepared.at_time), v_ids);
+  end if;
+  if v_change < 0 then
+    perform ledger_private.refuse(ledger_private.insufficient_funds(
+      request.wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), request.amount), v_ids);
+  end if;
+  return v_prepared;
+end
+$$;
+
+comment on function ledger_private.judged is
+  $$A movement of one wallet, or a transfer, prepared and judged by all rules. With a receipt in it, it is a
+repetition.$$;
+--! EndIncluded functions/ledger_private/posting/judged.sql
+
+--! Included functions/ledger_private/lots/move_lots.sql
+create or replace function ledger_private.move_lots(entry ledger.entries, other_entry ledger.entries default null)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_draws ledger.bonus_lot_draws[];
+  v_lots ledger.bonus_lots[] := '{}';
+begin
+  if entry.kind in ('bonus', 'opening') then
+    -- What is granted without an expiry is in no lot.
+    if entry.expires_at is not null then
+      perform ledger_private.write_lots(
+        array[row(entry.wallet_id, entry.seq, entry.expires_at, entry.bonus_amount)::ledger.bonus_lots], '{}');
+    end if;
+    return;
+  end if;
+  v_draws := ledger_private.draws(entry);
+  if cardinality(v_draws) = 0 then
+    return;
+  end if;
+  if other_entry.wallet_id is not null then
+    -- What arrives is a lot there, with its own expiry; parts of one expiry are one lot.
+    v_lots := array(
+      select row(other_entry.wallet_id, other_entry.seq, d.expires_at, sum(d.amount))::ledger.bonus_lots
+      from unnest(v_draws) d group by d.expires_at order by d.expires_at);
+  end if;
+  perform ledger_private.write_lots(v_lots, v_draws);
+  -- What arrived may be due already where that wallet's clock runs ahead.
+  if other_entry.created_at > entry.created_at then
+    perform ledger_private.settle(array[other_entry.wallet_id], entry.created_at);
+  end if;
+end
+$$;
+
+comment on function ledger_private.move_lots is
+$$Does with lots what a movement asks for that is written: draws bonus credits from them, and makes lots of those that
+arrive and expire. other_entry is the receiver's, of a transfer.$$;
+--! EndIncluded functions/ledger_private/lots/move_lots.sql
+
+--! Included functions/ledger_private/posting/post.sql
+create or replace function ledger_private.post(request ledger.wallet_request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_prepared ledger_private.prepared := ledger_private.judged(request);
+  v_head ledger.entries := v_prepared.head;
+  v_side ledger.entry_side := case when ledger_private.takes(request) then 'debit' else 'credit' end;
+  v_id uuid := uuidv7();
+  v_bonus bigint;
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  v_bonus := case
+    when request.kind = 'opening' then coalesce(request.bonus_amount, 0)
+    when request.kind = 'adjustment' and v_side = 'credit' then 0
+    else ledger_private.bonus_part(request.kind, request.amount,
+      v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end;
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
+    transfer_id => v_id, kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind),
+    amount => request.amount, bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  if request.counterparty_id is null then
+    v_entry := ledger_private.chained(v_entry);
+    perform ledger_private.write(array[v_entry]);
+  else
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
+      wallet_id => request.counterparty_id, transfer_id => v_id, kind => request.kind, side => 'credit',
+      account => 'player', amount => request.amount, bonus_amount => v_bonus, held_amount => 0,
+      at_time => v_prepared.at_time));
+    v_entry.to_wallet := v_other_entry.wallet_id;
+    v_entry.to_seq := v_other_entry.seq;
+    v_entry := ledger_private.chained(v_entry);
+    perform ledger_private.write(array[v_entry, v_other_entry]);
+  end if;
+  if v_bonus > 0 then
+    perform ledger_private.move_lots(v_entry, v_other_entry);
+  end if;
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.post is
+$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment) or a transfer: judges it by all rules, in
+the documented order, then writes the rows.$$;
+--! EndIncluded functions/ledger_private/posting/post.sql
 
 --! Included functions/ledger_private/posting/post_own.sql
 create or replace function ledger_private.post_own(
@@ -755,6 +1280,114 @@ comment on function ledger_private.post_between is
   'Books a transfer between two players'' wallets.';
 --! EndIncluded functions/ledger_private/posting/post_between.sql
 
+--! Included functions/ledger_private/batch/function_of.sql
+create or replace function ledger_private.function_of(kind ledger.transfer_kind)
+returns text
+language sql
+immutable
+return case
+  when kind in ('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'opening', 'exchange')
+    then 'wallet_' || kind::text
+  when kind = 'reversal' then 'wallet_reverse'
+  when kind = 'adjustment' then 'wallet_adjust'
+end;
+
+comment on function ledger_private.function_of is
+  'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
+--! EndIncluded functions/ledger_private/batch/function_of.sql
+
+--! Included functions/ledger_private/batch/group_wallets.sql
+create or replace function ledger_private.group_wallets(requests ledger.wallet_request[])
+returns table (place bigint, wallet_id uuid)
+language sql
+stable
+as $$
+  select r.place, w.id
+  from unnest(requests) with ordinality r (
+    kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount, side,
+    reason, to_amount, place)
+  cross join lateral (values
+    (r.wallet_id),
+    (r.counterparty_id),
+    -- What comes back of a transfer comes from who received it; both sides of an exchange go back.
+    (case when r.kind = 'reversal' then
+      (select e.to_wallet from ledger.entries e
+        where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
+    end)
+  ) w (id)
+  where w.id is not null
+$$;
+
+comment on function ledger_private.group_wallets is
+  'The wallets that each of many requests touches, by its place in the list, from 1.';
+--! EndIncluded functions/ledger_private/batch/group_wallets.sql
+
+--! Included functions/ledger_private/batch/post_item.sql
+create or replace function ledger_private.post_item(item ledger.wallet_request, absent uuid[])
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+begin
+  item.metadata := coalesce(item.metadata, '{}');
+  if ledger_private.function_of(item.kind) is null then
+    item.kind := null;
+  end if;
+  -- A single call has no place for what its kind has no use for.
+  perform ledger_private.refuse(ledger_private.invalid_request(item));
+  -- What was opened after the list was locked would be locked out of turn.
+  perform ledger_private.refuse(ledger_private.wallet_not_found(w.id))
+    from unnest(array[item.wallet_id, item.counterparty_id]) with ordinality w (id, place)
+    where w.id = any (absent) order by w.place;
+  case item.kind
+    when 'top_up' then
+      return ledger.wallet_top_up(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'bonus' then
+      return ledger.wallet_bonus(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+        metadata => item.metadata);
+    when 'spend' then
+      return ledger.wallet_spend(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'transfer' then
+      return ledger.wallet_transfer(
+        from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+        idem_key => item.idem_key, metadata => item.metadata);
+    when 'hold' then
+      return ledger.wallet_hold(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, expires_at => item.expires_at,
+        metadata => item.metadata);
+    when 'capture' then
+      return ledger.wallet_capture(
+        wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, amount => item.amount,
+        metadata => item.metadata);
+    when 'release' then
+      return ledger.wallet_release(
+        wallet_id => item.wallet_id, hold_id => item.hold_id, idem_key => item.idem_key, metadata => item.metadata);
+    when 'reversal' then
+      return ledger.wallet_reverse(
+        wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
+        amount => item.amount, metadata => item.metadata);
+    when 'opening' then
+      return ledger.wallet_opening(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key,
+        bonus_amount => item.bonus_amount, expires_at => item.expires_at, metadata => item.metadata);
+    when 'exchange' then
+      return ledger.wallet_exchange(
+        from_wallet => item.wallet_id, to_wallet => item.counterparty_id, amount => item.amount,
+        to_amount => item.to_amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'adjustment' then
+      return ledger.wallet_adjust(
+        wallet_id => item.wallet_id, side => item.side, amount => item.amount, idem_key => item.idem_key,
+        reason => item.reason, metadata => item.metadata);
+  end case;
+end
+$$;
+
+comment on function ledger_private.post_item is 'Books one item of many by its single call.';
+--! EndIncluded functions/ledger_private/batch/post_item.sql
+
 --! Included functions/ledger_private/batch/usual_head.sql
 create or replace function ledger_private.usual_head(wallet_id uuid)
 returns table (
@@ -795,6 +1428,381 @@ comment on function ledger_private.usual_head is
 $$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
 reserved, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
 --! EndIncluded functions/ledger_private/batch/usual_head.sql
+
+--! Included functions/ledger_private/batch/usual_moves.sql
+create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], absent uuid[], ids uuid[])
+returns table (
+  place bigint,
+  acting boolean,
+  transfer_id uuid,
+  kind ledger.transfer_kind,
+  amount bigint,
+  part bigint,
+  idem_key text,
+  metadata jsonb,
+  to_wallet uuid,
+  to_seq bigint,
+  wallet_id uuid,
+  rank bigint,
+  head_seq bigint,
+  balance bigint,
+  bonus_balance bigint,
+  bought bigint,
+  granted bigint,
+  spent bigint,
+  sent bigint,
+  created_at timestamptz,
+  hash bytea
+)
+language sql
+stable
+as $$
+  with items as materialized (
+    select r.place, r.id as transfer_id, r.kind, r.wallet_id, r.counterparty_id, r.amount, r.idem_key,
+        coalesce(r.metadata, '{}') as metadata,
+        -- As in post_own and post_between.
+        (r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id,
+            r.bonus_amount, r.side, r.reason, r.to_amount) = 0
+          and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
+            or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
+          and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
+          and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true as plain
+      from rows from (unnest(requests), unnest(ids)) with ordinality r (
+        kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount,
+        side, reason, to_amount, id, place)
+  ), heads as materialized (
+    select row_number() over () as number, h.*
+      from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
+      cross join lateral ledger_private.usual_head(n.wallet_id) h
+      where n.wallet_id <> all (absent)
+  ), lines as materialized (
+    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain,
+        case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata, h.*,
+        row_number() over (partition by h.id order by i.place) as rank
+      from items i
+      join (values (true), (false)) a (acting) on a.acting or i.kind = 'transfer'
+      left join heads h on h.id = case when a.acting then i.wallet_id else i.counterparty_id end
+  ), moves as materialized (
+    select l.*, o.id as to_wallet, o.seq + o.rank as to_seq, o.number as to_number,
+        l.plain and l.id is not null and (l.kind <> 'transfer' or not l.acting or o.asset_code = l.asset_code) as usual
+      from lines l
+      left join lines o on o.place = l.place and l.acting and not o.acting
+  ), bonus (parts) as materialized (
+    select ledger_private.bonus_parts(
+        kinds => array_agg(m.kind order by m.place), amounts => array_agg(m.amount order by m.place),
+        from_numbers => array_agg(m.number order by m.place), to_numbers => array_agg(m.to_number order by m.place),
+        bonus_balances => (select array_agg(h.bonus_balance order by h.number) from heads h))
+      from moves m
+      where m.acting
+        and m.place < (select coalesce(min(u.place), 9223372036854775807) from moves u where u.usual is not true)
+  )
+  select m.place, m.acting, m.transfer_id, m.kind, m.amount, (select b.parts from bonus b)[m.place], m.idem_key,
+    m.metadata, m.to_wallet, m.to_seq, m.id, m.rank, m.seq, m.balance, m.bonus_balance, m.bought, m.granted, m.spent,
+    m.sent, m.created_at, m.hash
+  from moves m
+  where m.place <= (select cardinality(b.parts) from bonus b)
+$$;
+
+comment on function ledger_private.usual_moves is
+$$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
+balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
+each request, with its number among the rows of that wallet (rank), and what stands in the wallet before all of them;
+ids are those of the transfers.$$;
+--! EndIncluded functions/ledger_private/batch/usual_moves.sql
+
+--! Included functions/ledger_private/reversal/reversal_draws.sql
+create or replace function ledger_private.reversal_draws(
+  reversal ledger.entries, original ledger.entries, bonus_before bigint
+)
+returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestamptz, amount bigint, expected bigint)
+language sql
+stable
+as $$
+  with given as (
+    -- In the reverse order of drawing, after bonus credits that do not expire.
+    select g.*, original.bonus_amount - sum(g.amount) over ()
+      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
+    from (
+      select d.lot_seq, d.expires_at, d.amount
+      from ledger.bonus_lot_draws d
+      where d.wallet_id = original.wallet_id and d.seq = original.seq and d.amount > 0
+      union all
+      select l.seq, l.expires_at, l.amount
+      from ledger.bonus_lots l
+      where original.kind = 'bonus' and l.wallet_id = original.wallet_id and l.seq = original.seq
+    ) g
+  ), drawn as (
+    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
+    union all
+    select d.* from ledger.bonus_lot_draws d where original.kind = 'transfer'
+      and d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+  ), expected as (
+    select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, least(
+        bonus_before + reversal.bonus_amount, g.before + g.amount) - greatest(bonus_before, g.before) as amount
+    from given g
+    where original.kind = 'bonus'
+    union all
+    select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, greatest(bonus_before, g.before) - least(
+        bonus_before + reversal.bonus_amount, g.before + g.amount)
+    from given g
+    where original.kind in ('spend', 'capture', 'exchange')
+      and greatest(bonus_before, g.before) < least(bonus_before + reversal.bonus_amount, g.before + g.amount)
+    union all
+    -- Between players, what goes back to lots of the sender leaves the lots that the original made, with the same
+    -- expiry.
+    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, least(d.amount, 0)
+    from drawn d
+    join given g on g.lot_seq = d.lot_seq and g.expires_at = d.expires_at
+    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id
+    union all
+    select reversal.to_wallet, reversal.to_seq, original.to_seq, d.expires_at, -sum(d.amount)
+    from drawn d
+    where original.kind = 'transfer' and d.wallet_id = reversal.wallet_id and ledger_private.is_here(reversal.to_wallet)
+    group by d.expires_at
+  )
+  select coalesce(d.wallet_id, x.wallet_id), coalesce(d.seq, x.seq), coalesce(d.lot_seq, x.lot_seq),
+    coalesce(d.expires_at, x.expires_at), d.amount, x.amount::bigint
+  from drawn d
+  full join expected x on x.wallet_id = d.wallet_id and x.seq = d.seq and x.lot_seq = d.lot_seq
+    and x.expires_at = d.expires_at
+$$;
+
+comment on function ledger_private.reversal_draws is
+$$What a reversal drew from lots and gave back to them, and what it should have. Both are acting entries; bonus_before
+is how many of the original's bonus credits had been reversed before.$$;
+
+grant execute on function ledger_private.reversal_draws to wallet_auditor;
+--! EndIncluded functions/ledger_private/reversal/reversal_draws.sql
+
+--! Included functions/ledger_private/exchange/exchanged_bonus.sql
+create or replace function ledger_private.exchanged_bonus(bonus_amount bigint, amount bigint, to_amount bigint)
+returns bigint
+language sql
+immutable
+-- A whole division: the quotient of numeric is rounded.
+return div(bonus_amount::numeric * to_amount + amount - 1, amount)::bigint;
+
+comment on function ledger_private.exchanged_bonus is
+$$How much of what arrives in an exchange is bonus credits: the same part as of what leaves, rounded up, so that no
+bonus credit becomes a paid one.$$;
+
+grant execute on function ledger_private.exchanged_bonus to wallet_auditor;
+--! EndIncluded functions/ledger_private/exchange/exchanged_bonus.sql
+
+--! Included functions/ledger_private/exchange/linked.sql
+create or replace function ledger_private.linked(entry ledger.entries, other ledger.entries)
+returns ledger.entries
+language plpgsql
+stable
+as $$
+begin
+  entry.to_wallet := other.wallet_id;
+  entry.to_seq := other.seq;
+  return ledger_private.chained(entry);
+end
+$$;
+
+comment on function ledger_private.linked is
+  'An entry, complete, with the one of the other asset that is booked with it, and with its own hash.';
+--! EndIncluded functions/ledger_private/exchange/linked.sql
+
+--! Included functions/ledger_private/exchange/exchange.sql
+create or replace function ledger_private.exchange(request ledger.wallet_request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array[request.wallet_id, request.counterparty_id];
+  v_prepared ledger_private.prepared := ledger_private.prepare(request, request.counterparty_id);
+  v_head ledger.entries := v_prepared.head;
+  v_bonus bigint;
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
+    kind => 'exchange', change => request.to_amount, amount => request.to_amount, at_time => v_prepared.at_time),
+    v_ids);
+  perform ledger_private.refuse(ledger_private.insufficient_funds(
+    request.wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), request.amount), v_ids);
+
+  v_bonus := ledger_private.bonus_part('exchange', request.amount,
+    v_head.bonus_balance - ledger_private.reserved_bonus(v_head));
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
+    transfer_id => uuidv7(), kind => 'exchange', side => 'debit', account => 'exchange', amount => request.amount,
+    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  v_other_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.other_head,
+    wallet_id => request.counterparty_id, transfer_id => uuidv7(), kind => 'exchange', side => 'credit',
+    account => 'exchange', amount => request.to_amount,
+    bonus_amount => ledger_private.exchanged_bonus(v_bonus, request.amount, request.to_amount), held_amount => 0,
+    at_time => v_prepared.at_time),
+    ledger.request(kind => 'exchange', wallet_id => request.counterparty_id, amount => request.to_amount));
+  v_other_entry := ledger_private.linked(v_other_entry, v_entry);
+  v_entry := ledger_private.linked(v_entry, v_other_entry);
+  perform ledger_private.write(array[v_entry, v_other_entry]);
+  if v_bonus > 0 then
+    perform ledger_private.move_lots(v_entry);
+  end if;
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.exchange is
+$$Books an exchange: a movement in each asset, between the owner's wallet and the house's account exchange. Each names
+the other; the one that credits leave carries the request.$$;
+--! EndIncluded functions/ledger_private/exchange/exchange.sql
+
+--! Included functions/ledger_private/exchange/reverse_exchange.sql
+create or replace function ledger_private.reverse_exchange(
+  request ledger.wallet_request,
+  original ledger.entries,
+  prepared ledger_private.prepared
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array[request.wallet_id, original.to_wallet];
+  v_acts_from boolean := original.debit = 'player'; -- The acting wallet is the one that credits had left.
+  v_left bigint;
+  v_other ledger.entries; -- the other side of the exchange
+  v_other_request ledger.wallet_request;
+  v_from ledger.entries;
+  v_from_head ledger.entries;
+  v_to ledger.entries;
+  v_to_head ledger.entries;
+  v_plan ledger_private.reversal_plan;
+begin
+  select original.amount - coalesce(sum(r.amount), 0) into v_left
+    from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
+  perform ledger_private.refuse(ledger_private.not_reversible(original, request.amount, v_left), v_ids);
+  select o.* into strict v_other from ledger.entries o
+    where o.wallet_id = original.to_wallet and o.seq = original.to_seq;
+  v_other_request := ledger.request(kind => 'reversal', wallet_id => v_other.wallet_id,
+    transfer_id => v_other.transfer_id);
+  v_from := case when v_acts_from then original else v_other end;
+  v_from_head := case when v_acts_from then prepared.head else prepared.other_head end;
+  v_to := case when v_acts_from then v_other else original end;
+  v_to_head := case when v_acts_from then prepared.other_head else prepared.head end;
+  perform ledger_private.refuse(ledger_private.above_limit(
+    wallet => case when v_acts_from then prepared.wallet else prepared.other end, head => v_from_head,
+    kind => 'reversal', change => v_from.amount, amount => v_from.amount, at_time => prepared.at_time), v_ids);
+  v_plan := ledger_private.reversal_plan(original => v_to, amount => v_to.amount, given_to => null,
+    taken_from => v_to_head);
+  if v_plan.missing > 0 then
+    perform ledger_private.refuse(ledger_private.insufficient_funds(wallet_id => v_to.wallet_id,
+      available => v_to.amount - v_plan.missing, requested => v_to.amount,
+      facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
+  end if;
+  v_plan := ledger_private.reversal_plan(original => v_from, amount => v_from.amount, given_to => v_from_head,
+    taken_from => null);
+
+  v_from := ledger_private.acting(ledger_private.next_entry(head => v_from_head, wallet_id => v_from.wallet_id,
+    transfer_id => uuidv7(), kind => 'reversal', side => 'credit', account => 'exchange', amount => v_from.amount,
+    bonus_amount => v_from.bonus_amount, held_amount => 0, at_time => prepared.at_time),
+    case when v_acts_from then request else v_other_request end);
+  v_to := ledger_private.acting(ledger_private.next_entry(head => v_to_head, wallet_id => v_to.wallet_id,
+    transfer_id => uuidv7(), kind => 'reversal', side => 'debit', account => 'exchange', amount => v_to.amount,
+    bonus_amount => v_to.bonus_amount, held_amount => 0, at_time => prepared.at_time),
+    case when v_acts_from then v_other_request else request end);
+  v_from := ledger_private.linked(v_from, v_to);
+  v_to := ledger_private.linked(v_to, v_from);
+  perform ledger_private.write(array[v_from, v_to]);
+  if cardinality(v_plan.draws) > 0 then
+    perform ledger_private.write_lots('{}', v_plan.draws);
+    -- What is given back to lots that have expired goes to breakage.
+    perform ledger_private.settle(array[v_from.wallet_id], v_from.created_at);
+  end if;
+  return ledger_private.receipt(case when v_acts_from then v_from else v_to end, false);
+end
+$$;
+
+comment on function ledger_private.reverse_exchange is
+$$Takes both movements of an exchange back, as a whole: what had arrived has to be there still, and what had left is
+given back, to the lots that it came from. original is the movement of the wallet that acts.$$;
+--! EndIncluded functions/ledger_private/exchange/reverse_exchange.sql
+
+--! Included functions/ledger_private/reversal/reverse.sql
+create or replace function ledger_private.reverse(request ledger.wallet_request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_original ledger.entries;
+  v_prepared ledger_private.prepared;
+  v_ids uuid[];
+  v_amount bigint;
+  v_giving boolean; -- The acting wallet gives credits back; otherwise it gets them back.
+  v_side ledger.entry_side;
+  v_plan ledger_private.reversal_plan;
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  select e.* into v_original from ledger.entries e
+    where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id;
+  v_prepared := ledger_private.prepare(request, v_original.to_wallet);
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  -- It was committed while this call waited for the wallet: its other wallet was not locked.
+  if v_original.wallet_id is null then
+    perform ledger_private.refuse_stale();
+  end if;
+  if v_original.kind = 'exchange' then
+    return ledger_private.reverse_exchange(request, v_original, v_prepared);
+  end if;
+  select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
+    from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount),
+    array[request.wallet_id]);
+  v_amount := coalesce(request.amount, v_amount);
+  v_ids := array[request.wallet_id, v_original.to_wallet];
+  v_giving := ledger.entries_side(v_original) = 'credit';
+  v_side := case when v_giving then 'debit' else 'credit' end;
+  v_plan := ledger_private.reversal_plan(original => v_original, amount => v_amount,
+    given_to => case when not v_giving then v_prepared.head end,
+    taken_from => case when v_giving then v_prepared.head else v_prepared.other_head end);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head,
+    kind => 'reversal', change => case when v_giving then -v_amount else v_amount end, amount => v_amount,
+    at_time => v_prepared.at_time), v_ids);
+  if v_plan.missing > 0 then
+    perform ledger_private.refuse(ledger_private.insufficient_funds(
+      wallet_id => coalesce(v_original.to_wallet, request.wallet_id), available => v_amount - v_plan.missing,
+      requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
+  end if;
+
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_prepared.head, wallet_id => request.wallet_id,
+    transfer_id => uuidv7(), kind => 'reversal', side => v_side,
+    account => case when v_giving then v_original.debit else v_original.credit end, amount => v_amount,
+    bonus_amount => v_plan.bonus_amount, held_amount => 0, at_time => v_prepared.at_time), request);
+  if v_original.to_wallet is not null then
+    v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
+      wallet_id => v_original.to_wallet, transfer_id => v_entry.transfer_id, kind => 'reversal', side => 'debit',
+      account => 'player', amount => v_amount, bonus_amount => v_plan.bonus_amount, held_amount => 0,
+      at_time => v_prepared.at_time));
+    v_entry.to_wallet := v_other_entry.wallet_id;
+    v_entry.to_seq := v_other_entry.seq;
+  end if;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry]
+    else array[v_entry, v_other_entry] end);
+  if cardinality(v_plan.draws) > 0 then
+    perform ledger_private.write_lots('{}', v_plan.draws);
+    -- What is given back to lots that have expired goes to breakage.
+    perform ledger_private.settle(array[request.wallet_id], v_entry.created_at);
+  end if;
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.reverse is
+  'Books a reversal: takes a movement back, whole or in part, between the very accounts of the original.';
+--! EndIncluded functions/ledger_private/reversal/reverse.sql
 
 --! Included functions/ledger_private/wallets/record_events.sql
 create or replace function ledger_private.record_events(
@@ -996,7 +2004,8 @@ as $$
     select x.wallet_id, max(x.seq) as seq, count(*) as entries
     from movements m
     cross join lateral (values (m.wallet_id, m.seq), (m.to_wallet, m.to_seq)) x (wallet_id, seq)
-    where x.wallet_id is not null
+    -- The other side of an exchange is a movement of its own.
+    where x.wallet_id = m.wallet_id or x.wallet_id is not null and 'exchange' not in (m.debit, m.credit)
     group by x.wallet_id
   ), closed as (
     select array_agg(h.wallet_id order by h.wallet_id) as wallet_ids, array_agg(h.seq order by h.wallet_id) as seqs,
@@ -1457,6 +2466,264 @@ something, and when it counts.$$;
 grant execute on function ledger_private.journal_of_block to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger_private/reports/journal_of_block.sql
 
+--! Included functions/ledger_private/verify/verify_entries.sql
+create or replace function ledger_private.verify_entries(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with walked as (
+    select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
+      w.id as owner,
+      case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
+      -- What holds and their ends do to the bonus credits that are reserved.
+      coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0)
+        as reserved_bonus,
+      case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end as reserves,
+      -- What was due by then, the wallet had to have booked by now.
+      max(case when e.kind = 'release' and e.idem_key is null then null else e.created_at end) over wallet as due_by
+    from ledger.entries e
+    left join ledger.wallets w on w.id = e.wallet_id
+    left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
+    where e.wallet_id between first_id and last_id
+    window wallet as (partition by e.wallet_id order by e.seq)
+  ), judged as (
+    -- In numeric, because a tampered amount must not end the proof by an overflow.
+    select j.entry, j.head, j.owner,
+      j.seq <> coalesce((j.head).seq, 0)::numeric + 1 as breaks_seq,
+      (j.balance, j.bonus_balance, j.held_balance, j.paid_balance, j.free_balance,
+        j.topped_up_total, j.granted_total, j.spent_total, j.sent_total)
+        is distinct from (
+          coalesce((j.head).balance, 0) + j.sign * j.amount,
+          coalesce((j.head).bonus_balance, 0) + j.sign * j.bonus_amount,
+          coalesce((j.head).held_balance, 0)::numeric + j.held_amount,
+          j.balance::numeric - j.bonus_balance,
+          j.balance::numeric - j.held_balance,
+          coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
+          coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
+          coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture')
+            then j.amount else 0 end,
+          coalesce((j.head).sent_total, 0)::numeric + case when j.kind = 'transfer' and j.side = 'debit'
+            then j.amount else 0 end)
+        -- What is reserved of bonus credits is there, and so is what is reserved of paid ones.
+        or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance
+          and j.bonus_balance as breaks_balance,
+      coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
+      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
+      j.owner is null as breaks_reference,
+      -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
+      coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
+        when j.kind = 'top_up' or j.kind = 'adjustment' and j.side = 'credit' then 0
+        when j.kind in ('bonus', 'expiry') then j.amount
+        -- Of an opening and of what arrives in an exchange, verify_transfers() and verify_links() know.
+        when j.kind in ('opening', 'exchange') and j.side = 'credit' then j.bonus_amount
+        when j.kind = 'capture' then least(j.amount, j.hold_bonus)
+        when j.kind = 'release' then j.hold_bonus
+        else least(greatest(j.amount, j.held_amount),
+          coalesce((j.head).bonus_balance, 0) - j.reserved_bonus + coalesce(j.reserves, 0)) end, false) as breaks_bonus,
+      coalesce(j.kind in ('capture', 'release') and j.hold_expiry <= j.due_by, false) as breaks_hold
+    from walked j
+  )
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id, f.detail
+  from judged g
+  cross join lateral (values
+    ('entry_seq', g.breaks_seq, jsonb_build_object('expected', coalesce((g.head).seq, 0)::numeric + 1)),
+    ('entry_balance', g.breaks_balance, jsonb_build_object('after',
+      to_jsonb(g.head) - 'hash' - 'metadata' - 'idem_key')),
+    ('entry_time', g.breaks_time, jsonb_build_object('after', (g.head).created_at)),
+    ('entry_hash', g.breaks_hash, jsonb_build_object('found', encode((g.entry).hash, 'hex'))),
+    ('entry_reference', g.breaks_reference, jsonb_build_object('wallet_found', g.owner is not null)),
+    ('transfer_facts', g.breaks_bonus, to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'),
+    ('hold_expiry', g.breaks_hold, jsonb_build_object('hold_id', (g.entry).hold_id))
+  ) as f (rule, broken, detail)
+  where (g.breaks_seq or g.breaks_balance or g.breaks_time or g.breaks_hash or g.breaks_reference or g.breaks_bonus
+    or g.breaks_hold)
+    and f.broken
+$$;
+
+comment on function ledger_private.verify_entries is
+  'Findings in entries: each against the one before it and its wallet, and its bonus part.';
+
+grant execute on function ledger_private.verify_entries to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_entries.sql
+
+--! Included functions/ledger_private/verify/verify_transfers.sql
+create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with acting as (
+    select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
+      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind
+    from ledger.entries e
+    left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
+    -- Few have one: it is looked up, and not found in a hash table of all entries.
+    left join lateral (
+      select n.* from ledger.entries n
+      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
+        and n.wallet_id = e.wallet_id offset 0
+    ) o on true
+    where e.wallet_id between first_id and last_id and e.actor is not null
+  ), facts as (
+    select a.entry, (
+      (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
+        and coalesce(a.hold_expires_at <= a.created_at, false)
+        or a.kind = 'exchange' and a.debit <> 'player'
+        -- One side of a reversed exchange has the key: see verify_links().
+        or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0)
+      or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+      or a.requested_amount is distinct from case
+        when a.kind in ('release', 'expiry')
+          or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+        when a.kind = 'hold' then a.held_amount
+        else a.amount end
+      or a.kind <> 'hold' and a.held_amount is distinct from case
+        when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
+      or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
+      or (a.kind = 'reversal') <> (a.reverses is not null)
+      or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
+      or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
+      or a.expires_at is not null and (a.kind not in ('bonus', 'hold', 'opening') or a.expires_at <= a.created_at
+        or a.kind = 'opening' and a.bonus_amount = 0)
+      or a.kind = 'opening' and (a.bonus_amount not between 0 and a.amount or exists (
+        select from ledger.entries n where n.wallet_id = a.wallet_id and n.kind = 'opening' and n.seq < a.seq))
+      or a.kind = 'adjustment' and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
+      or a.kind = 'capture' and a.amount > a.hold_amount
+      or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
+      or a.metadata is null) is not false as breaks_facts,
+      -- The accounts that the kind decides; of a reversal the original's, sides swapped.
+      (a.debit, a.credit) is distinct from case
+        when a.kind = 'reversal' then (a.o_credit, a.o_debit)
+        when a.kind in ('top_up', 'bonus', 'opening') or a.kind in ('exchange', 'adjustment') and a.credit = 'player'
+          then (ledger_private.house_account(a.kind), 'player'::ledger.account)
+        else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
+      or a.to_wallet is distinct from case a.kind
+        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet when 'exchange' then a.to_wallet end
+      or a.kind in ('transfer', 'exchange') and a.to_wallet is null
+      or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
+    from acting a
+  )
+  select f.rule, (g.entry).wallet_id, (g.entry).seq, (g.entry).transfer_id,
+    to_jsonb(g.entry) - 'metadata' - 'idem_key' - 'hash'
+  from facts g
+  cross join lateral (values ('transfer_facts', g.breaks_facts), ('transfer_sides', g.breaks_sides)) as f (rule, broken)
+  where f.broken
+$$;
+
+comment on function ledger_private.verify_transfers is
+  'Findings in movements: on the accounts and with the facts that the kind demands.';
+
+grant execute on function ledger_private.verify_transfers to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+
+--! Included functions/ledger_private/verify/verify_pairs.sql
+create or replace function ledger_private.verify_pairs(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with pairs as (
+    -- Both rows of a movement between players, from either side: the acting one and the received one.
+    select a, r
+    from ledger.entries a
+    left join ledger.entries r on r.wallet_id = a.to_wallet and r.seq = a.to_seq
+    where a.wallet_id between first_id and last_id and a.to_wallet is not null
+      -- Of exchanges, verify_links() knows.
+      and 'exchange' not in (a.debit, a.credit)
+    union all
+    select a, r
+    from ledger.entries r
+    left join ledger.entries a on a.transfer_id = r.transfer_id and a.actor is not null
+    where r.wallet_id between first_id and last_id and r.actor is null
+  )
+  select 'transfer_reference', coalesce((p.a).wallet_id, (p.r).wallet_id), coalesce((p.a).seq, (p.r).seq),
+    coalesce((p.a).transfer_id, (p.r).transfer_id),
+    jsonb_build_object('acting', (p.a).seq, 'received', (p.r).seq, 'wallet_id', (p.r).wallet_id)
+  from pairs p
+  left join ledger.wallets w on w.id = (p.a).wallet_id
+  left join ledger.wallets o on o.id = (p.r).wallet_id
+  where (((p.r).transfer_id, (p.r).wallet_id, (p.r).seq, (p.r).kind, (p.r).debit, (p.r).credit,
+      (p.r).amount, (p.r).bonus_amount, (p.r).held_amount, o.asset_code)
+    is distinct from ((p.a).transfer_id, (p.a).to_wallet, (p.a).to_seq, (p.a).kind, (p.a).debit, (p.a).credit,
+      (p.a).amount, (p.a).bonus_amount, 0::bigint, w.asset_code)
+    or num_nonnulls((p.r).actor, (p.r).idem_key, (p.r).to_wallet, (p.r).to_seq, (p.r).requested_amount,
+      (p.r).held_bonus_amount, (p.r).reverses, (p.r).hold_id, (p.r).expires_at, (p.r).metadata) > 0
+    -- Both have the same time, unless one wallet was ahead of it already.
+    or (p.r).created_at <> (p.a).created_at and not exists (
+      select from ledger.entries n
+      where n.created_at = greatest((p.r).created_at, (p.a).created_at)
+        and n.wallet_id = case when (p.r).created_at > (p.a).created_at then (p.r).wallet_id else (p.a).wallet_id end
+        and n.seq = case when (p.r).created_at > (p.a).created_at then (p.r).seq else (p.a).seq end - 1))
+    -- Another database has the other entry, where it has that wallet.
+    and ((p.r).transfer_id is not null or ledger_private.is_here((p.a).to_wallet))
+    and ((p.a).transfer_id is not null or not ledger_private.is_from_elsewhere(p.r))
+$$;
+
+comment on function ledger_private.verify_pairs is
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who
+received is told nothing of who sent.$$;
+
+grant execute on function ledger_private.verify_pairs to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_pairs.sql
+
+--! Included functions/ledger_private/verify/verify_links.sql
+create or replace function ledger_private.verify_links(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with sides as (
+    select a, o, w.owner_id, w.asset_code, x.owner_id as o_owner_id, x.asset_code as o_asset_code, r.to_wallet, r.to_seq
+    from ledger.entries a
+    left join ledger.wallets w on w.id = a.wallet_id
+    left join ledger.wallets x on x.id = a.to_wallet
+    left join lateral (
+      select n.* from ledger.entries n where n.wallet_id = a.to_wallet and n.seq = a.to_seq offset 0
+    ) o on true
+    -- What the other side's original should be.
+    left join lateral (
+      select n.to_wallet, n.to_seq from ledger.entries n
+      where n.wallet_id = a.wallet_id and n.transfer_id = a.reverses and n.actor is not null offset 0
+    ) r on true
+    where a.wallet_id between first_id and last_id and 'exchange' in (a.debit, a.credit)
+      -- Another database has the other side, where it has that wallet.
+      and (a.to_wallet is null or ledger_private.is_here(a.to_wallet))
+  )
+  select 'transfer_link', (s.a).wallet_id, (s.a).seq, (s.a).transfer_id,
+    jsonb_build_object('to_wallet', (s.a).to_wallet, 'to_seq', (s.a).to_seq, 'found', (s.o).transfer_id)
+  from sides s
+  where case
+    when (s.o).transfer_id is null or s.owner_id is distinct from s.o_owner_id or s.asset_code = s.o_asset_code
+      or (s.o).transfer_id = (s.a).transfer_id then true
+    -- One asset leaves its wallet, the other one arrives.
+    when ((s.o).to_wallet, (s.o).to_seq, (s.o).kind, (s.o).actor, (s.o).debit, (s.o).credit) is distinct from (
+      (s.a).wallet_id, (s.a).seq, (s.a).kind, (s.a).actor, (s.a).credit, (s.a).debit) then true
+    -- One side has the request.
+    when ((s.a).idem_key is null) = ((s.o).idem_key is null) or (s.a).idem_key is null and (s.a).metadata <> '{}'
+      then true
+    when (s.a).kind = 'reversal' and not exists (
+      select from ledger.entries n
+      where n.wallet_id = s.to_wallet and n.seq = s.to_seq and n.transfer_id = (s.o).reverses) then true
+    when (s.a).kind = 'exchange' and (s.a).debit = 'player' and (s.a).amount > 0
+      and (s.o).bonus_amount <> ledger_private.exchanged_bonus((s.a).bonus_amount, (s.a).amount, (s.o).amount) then true
+    -- Both have the same time, unless one wallet was ahead of it already.
+    else (s.o).created_at <> (s.a).created_at and not exists (
+      select from ledger.entries n
+      where n.created_at = greatest((s.o).created_at, (s.a).created_at)
+        and n.wallet_id = case when (s.o).created_at > (s.a).created_at then (s.o).wallet_id else (s.a).wallet_id end
+        and n.seq = case when (s.o).created_at > (s.a).created_at then (s.o).seq else (s.a).seq end - 1)
+  end
+$$;
+
+comment on function ledger_private.verify_links is
+$$Findings in exchanges and their reversals: both sides are there, of one owner and two assets, each names the other,
+one has the request, and what arrived is bonus credits in the same part as what left.$$;
+
+grant execute on function ledger_private.verify_links to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_links.sql
+
 --! Included functions/ledger_private/verify/verify_wallets.sql
 create or replace function ledger_private.verify_wallets(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -1609,6 +2876,267 @@ asset of which players have more or less than all movements gave them.$$;
 grant execute on function ledger_private.verify_totals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_totals.sql
 
+--! Included functions/ledger_private/verify/verify_lots.sql
+create or replace function ledger_private.verify_lots(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with lots as (
+    select l.* from ledger.bonus_lots l where l.wallet_id between first_id and last_id
+  ), draws as (
+    select d.*, lag(d.balance) over lot as balance_before, lag(d.held_balance) over lot as held_before
+    from ledger.bonus_lot_draws d
+    where d.wallet_id between first_id and last_id
+    window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
+  ), expected as (
+    -- A lot for each expiring bonus, also in an opening, and at the receiver for each expiry among the lots that a
+    -- transfer drew from.
+    select e.wallet_id, e.seq, e.expires_at,
+      case e.kind when 'bonus' then e.amount else e.bonus_amount end::numeric as amount
+    from ledger.entries e
+    where e.wallet_id between first_id and last_id and e.kind in ('bonus', 'opening') and e.expires_at is not null
+    union all
+    select e.wallet_id, e.seq, d.expires_at, sum(d.amount)
+    from ledger.entries e
+    join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
+    join ledger.bonus_lot_draws d on d.wallet_id = a.wallet_id and d.seq = a.seq
+    where e.wallet_id between first_id and last_id and e.kind = 'transfer' and e.actor is null and e.bonus_amount > 0
+    group by e.wallet_id, e.seq, d.expires_at
+  ), state as (
+    select l.wallet_id, l.seq, l.expires_at, s.balance, s.balance - s.held_balance as free
+    from lots l
+    cross join lateral ledger_private.lot_at(l, 9223372036854775807) s
+  )
+  select 'lot_reference', coalesce(l.wallet_id, x.wallet_id), coalesce(l.seq, x.seq), null::uuid,
+    jsonb_build_object('expires_at', coalesce(l.expires_at, x.expires_at), 'amount', l.amount, 'expected', x.amount)
+  from lots l
+  full join expected x on x.wallet_id = l.wallet_id and x.seq = l.seq and x.expires_at = l.expires_at
+  where l.amount is distinct from x.amount
+    -- From which lots a sender gave, another database may know.
+    and not (x.seq is null and exists (select from ledger.entries e
+      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'transfer' and l.amount <= e.bonus_amount
+        and ledger_private.is_from_elsewhere(e)))
+  union all
+  select 'lot_balance', d.wallet_id, d.seq, null, to_jsonb(d)
+  from draws d
+  left join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+  where l.seq is null or d.seq <= l.seq
+    or d.balance is distinct from coalesce(d.balance_before, l.amount)::numeric - d.amount
+    or d.held_balance is distinct from coalesce(d.held_before, 0)::numeric + d.held_amount
+    or d.balance > l.amount or d.held_balance not between 0 and d.balance
+  union all
+  select 'work_list', coalesce(o.wallet_id, s.wallet_id), coalesce(o.lot_seq, s.seq), null, to_jsonb(o)
+  from (
+    select o.* from ledger_private.open_lots o where o.wallet_id between first_id and last_id
+  ) o
+  full join (select s.* from state s where s.balance > 0) s
+    on s.wallet_id = o.wallet_id and s.expires_at = o.expires_at and s.seq = o.lot_seq
+  where o.lot_seq is null or s.seq is null or o.due_at is distinct from case when s.free > 0 then s.expires_at end
+$$;
+
+comment on function ledger_private.verify_lots is
+  'Findings in lots: each made by its entry, what was drawn adding up, and the list of open ones true.';
+
+grant execute on function ledger_private.verify_lots to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_lots.sql
+
+--! Included functions/ledger_private/verify/verify_draws.sql
+create or replace function ledger_private.verify_draws(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with drawn as (
+    select d.wallet_id, d.seq, sum(d.amount) as amount, min(d.amount) as least_amount, max(d.amount) as most_amount,
+      sum(d.held_amount) as held_amount, min(d.held_amount) as least_held, max(d.held_amount) as most_held,
+      min(d.expires_at) as first_expiry, max(d.expires_at) as last_expiry, array_agg(distinct d.hold_id) as holds
+    from ledger.bonus_lot_draws d
+    where d.wallet_id between first_id and last_id
+    group by d.wallet_id, d.seq
+  ), expiries as (
+    select e.* from ledger.entries e
+    where e.kind = 'expiry' and e.wallet_id between first_id and last_id
+  )
+  select 'lot_draws', d.wallet_id, d.seq, e.transfer_id, to_jsonb(d)
+  from drawn d
+  left join ledger.entries e on e.wallet_id = d.wallet_id and e.seq = d.seq
+  where case
+    -- What the end of a hold frees and takes, verify_holds() proves.
+    when e.kind in ('capture', 'release') then false
+    when e.kind = 'hold' then d.least_amount < 0 or d.most_amount > 0 or d.least_held <= 0
+      or d.held_amount > e.held_bonus_amount
+      or d.holds is distinct from array[e.transfer_id] or d.first_expiry <= e.created_at
+    when d.least_held <> 0 or d.most_held <> 0 or d.holds is distinct from array[null::uuid] then true
+    -- What goes back, and to which lots, verify_reversals() proves.
+    when e.kind = 'reversal' then false
+    when e.actor is null or d.least_amount <= 0 then true
+    when e.kind in ('spend', 'transfer') or e.kind in ('exchange', 'adjustment') and e.debit = 'player'
+      then d.amount > e.bonus_amount or d.first_expiry <= e.created_at
+    when e.kind = 'expiry' then d.amount <> e.amount or d.last_expiry > e.created_at
+    else true end
+  union all
+  select 'lot_draws', x.wallet_id, x.seq, x.transfer_id, null
+  from expiries x
+  where not exists (select from drawn d where d.wallet_id = x.wallet_id and d.seq = x.seq)
+$$;
+
+comment on function ledger_private.verify_draws is
+  'Findings in what entries drew from lots: as much as their kind demands, not expired (an expiry: that had).';
+
+grant execute on function ledger_private.verify_draws to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_draws.sql
+
+--! Included functions/ledger_private/verify/verify_reversals.sql
+create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with chosen as (
+    select e as r, e.wallet_id, e.transfer_id as id, e.seq
+    from ledger.entries e
+    where e.kind = 'reversal' and e.actor is not null and e.wallet_id between first_id and last_id
+    union all
+    -- That of a transfer to a single wallet is found through its own entries.
+    select a, a.wallet_id, a.transfer_id, a.seq
+    from ledger.entries e
+    join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
+    where first_id = last_id and e.wallet_id = first_id and e.kind = 'reversal' and e.actor is null
+  ), reversals as (
+    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed,
+      sum((c.r).bonus_amount) over earlier as reversed_bonus, o.kind = 'transfer' as between_players,
+      o.seq as original_seq
+    from chosen c
+    left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null and o.wallet_id = c.wallet_id
+    window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
+  ), judged as (
+    select v.*,
+      -- Paid credits go back first; what of it is bonus credits follows from what was reversed before.
+      (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0))
+        as too_much_bonus,
+      v.reversed - v.reversed_bonus < p.paid as paid_left
+    from reversals v
+    cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
+  )
+  select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).transfer_id, jsonb_build_object('exceeded', x.parts)
+  from (select distinct on ((r.o).transfer_id) r.o from reversals r where (r.o).transfer_id is not null) v
+  cross join lateral (
+    select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p
+      where p.amount < 0
+  ) x (parts)
+  where x.parts is not null
+  union all
+  select 'transfer_reversed', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
+  from judged j
+  where case
+    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange')
+      or j.original_seq >= j.seq then true
+    when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
+    when (j.o).kind = 'exchange' and (j.r).amount <> (j.o).amount then true
+    when not j.between_players then j.too_much_bonus <> 0
+    -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
+    when (j.r).bonus_amount > 0 and j.paid_left then exists (
+      select from ledger.entries e
+      where e.wallet_id = (j.r).to_wallet and e.seq = (j.r).to_seq
+        and e.balance - e.bonus_balance > case when e.held_balance = 0 then 0 else e.held_balance - (
+          select coalesce(sum(h.bonus_amount), 0)
+          from ledger.holds h
+          where h.wallet_id = e.wallet_id and h.seq < e.seq and not exists (
+            select from ledger.entries c
+            where c.wallet_id = h.wallet_id and c.hold_id = h.id and c.kind <> 'hold' and c.seq < e.seq)) end)
+    else false end
+  union all
+  select 'lot_draws', j.wallet_id, j.seq, j.id,
+    jsonb_build_object('wallet_id', d.wallet_id, 'lot_seq', d.lot_seq, 'expires_at', d.expires_at, 'amount', d.amount,
+      'expected', d.expected)
+  from judged j
+  cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
+  where d.amount is distinct from d.expected
+  union all
+  select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount,
+    'bonus_amount', (j.r).bonus_amount)
+  from judged j
+  cross join lateral (
+    select sum(d.amount) from ledger.bonus_lot_draws d where d.wallet_id = (j.r).to_wallet
+      and d.seq = (j.r).to_seq) d (amount)
+  where j.between_players and d.amount > (j.r).bonus_amount
+$$;
+
+comment on function ledger_private.verify_reversals is
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be
+reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
+
+grant execute on function ledger_private.verify_reversals to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_reversals.sql
+
+--! Included functions/ledger_private/verify/lot_steps.sql
+create or replace function ledger_private.lot_steps(first_id uuid, last_id uuid)
+returns table (
+  wallet_id uuid, seq bigint, transfer_id uuid, ranks int[], expiries timestamptz[], free bigint[], in_lots numeric,
+  free_bonus numeric, emptied int, due_by timestamptz
+)
+language sql
+stable
+as $$
+  with lots as (
+    select l.*, row_number() over (partition by l.wallet_id order by l.expires_at, l.seq)::int as rank
+    from ledger.bonus_lots l
+    where l.wallet_id between first_id and last_id
+  ), changes as (
+    select l.wallet_id, l.seq, l.rank, l.expires_at, l.amount as free, -l.amount::numeric as drawn from lots l
+    union all
+    select d.wallet_id, d.seq, l.rank, l.expires_at, d.balance - d.held_balance, d.amount::numeric + d.held_amount
+    from ledger.bonus_lot_draws d
+    join lots l on l.wallet_id = d.wallet_id and l.seq = d.lot_seq and l.expires_at = d.expires_at
+    where d.wallet_id between first_id and last_id
+  ), by_entry as (
+    select c.wallet_id, c.seq, array_agg(c.rank) as ranks, array_agg(c.expires_at) as expiries,
+      array_agg(c.free) as free, max(c.rank) as last, sum(c.drawn) as drawn
+    from changes c
+    group by c.wallet_id, c.seq
+  ), reserved as (
+    select n.wallet_id, n.seq, n.kind = 'release' and n.idem_key is null as settling,
+      case n.kind when 'hold' then n.held_bonus_amount else -h.bonus_amount end as change
+    from ledger.entries n
+    left join ledger.holds h on h.wallet_id = n.wallet_id and h.id = n.hold_id
+    where n.kind in ('hold', 'capture', 'release') and n.wallet_id between first_id and last_id
+  ), walked as (
+    select e.wallet_id, e.seq, e.transfer_id, e.kind, ledger.entries_side(e) as side, e.created_at, c.ranks, c.expiries,
+      c.free, c.last, c.drawn,
+      case e.kind when 'hold' then h.change else e.bonus_amount end as bonus_amount,
+      e.kind = 'expiry' or coalesce(h.settling, false) as settling,
+      e.bonus_balance - coalesce(sum(h.change) over wallet, 0) as free_bonus, -sum(c.drawn) over wallet as in_lots
+    from ledger.entries e
+    left join reserved h on h.wallet_id = e.wallet_id and h.seq = e.seq
+    left join by_entry c on c.wallet_id = e.wallet_id and c.seq = e.seq
+    where e.wallet_id in (select l.wallet_id from lots l)
+    window wallet as (partition by e.wallet_id order by e.seq)
+  )
+  select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
+    -- The rank up to which it emptied all; null where it took nothing that may be in lots.
+    case when w.kind in ('spend', 'hold', 'transfer', 'exchange', 'adjustment') and w.side = 'debit'
+      and w.bonus_amount > 0 then
+      case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
+    -- What was due by then, the wallet's next entries had to book.
+    case
+      when lead(w.seq) over wallet is null or w.kind = 'expiry' then w.created_at
+      when not lead(w.settling) over wallet then lead(w.created_at) over wallet end as due_by
+  from walked w
+  window wallet as (partition by w.wallet_id order by w.seq)
+  order by w.wallet_id, w.seq
+$$;
+
+comment on function ledger_private.lot_steps is
+$$The entries of the wallets from one id to another that have lots, in order, with what each did to them: the ranks (the
+earliest expiry first), the expiries and the free credits of the lots that it changed; how much was in lots after it,
+and of the bonus credits not reserved; the rank up to which it emptied all; and when it, or the wallet's next entry, had
+to have booked what was due.$$;
+
+grant execute on function ledger_private.lot_steps to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/lot_steps.sql
+
 --! Included functions/ledger_private/verify/verify_kept.sql
 create or replace function ledger_private.verify_kept(kept jsonb)
 returns setof ledger.finding
@@ -1642,6 +3170,319 @@ comment on function ledger_private.verify_kept is
 
 grant execute on function ledger_private.verify_kept to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_kept.sql
+
+--! Included functions/ledger/request.sql
+create or replace function ledger.request(
+  kind ledger.transfer_kind,
+  wallet_id uuid,
+  counterparty_id uuid default null,
+  amount bigint default null,
+  idem_key text default null,
+  expires_at timestamptz default null,
+  metadata jsonb default null,
+  hold_id uuid default null,
+  transfer_id uuid default null,
+  bonus_amount bigint default null,
+  side ledger.entry_side default null,
+  reason text default null,
+  to_amount bigint default null
+)
+returns ledger.wallet_request
+language sql
+immutable
+return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata,
+  hold_id, transfer_id, bonus_amount, side, reason, to_amount)::ledger.wallet_request;
+
+comment on function ledger.request is
+$$@behavior -*
+An item of wallet_post_batch or wallet_post_each by the names of its fields: those that its kind has no use for are left
+out. A call that is written so stays as it is where a later release adds a field. It checks nothing.$$;
+
+grant execute on function ledger.request to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/request.sql
+
+--! Included functions/ledger/wallet_reverse.sql
+create or replace function ledger.wallet_reverse(
+  wallet_id uuid,
+  transfer_id uuid,
+  idem_key text,
+  amount bigint default null,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id));
+end
+$$;
+
+comment on function ledger.wallet_reverse is
+$$@resultFieldName receipt
+Takes a movement back, whole or in part: a refund, a chargeback, a grant or a transfer in error. Books between the very
+wallets of the original, sides swapped. A spend or capture gives paid credits back before bonus ones, these to the lots
+they came from, with their own expiry (what has expired since is booked to breakage by the next entry, in the same
+transaction; the receipt's available is without it), and never reopens a hold. A top-up takes paid credits that are not
+reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first,
+then its lots. An exchange goes back as a whole, both movements of it, where all that arrived is still there.
+
+- walletId: the wallet that the original acted for; of a transfer, the sender's.
+- transferId: the original: a top-up, bonus, spend, capture, transfer or either movement of an exchange.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- amount: minor units, 1 to what is left to reverse; all that is left if left out. Of an exchange, all or nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
+(WLREV), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND)
+where the credits are gone, with the amount that is missing.$$;
+
+grant execute on function ledger.wallet_reverse to wallet_operator;
+--! EndIncluded functions/ledger/wallet_reverse.sql
+
+--! Included functions/ledger/wallet_exchange.sql
+create or replace function ledger.wallet_exchange(
+  from_wallet uuid,
+  to_wallet uuid,
+  amount bigint,
+  to_amount bigint,
+  idem_key text,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.exchange(ledger.request(kind => 'exchange', wallet_id => from_wallet,
+    counterparty_id => to_wallet, amount => amount, to_amount => to_amount, idem_key => idem_key,
+    metadata => metadata));
+end
+$$;
+
+comment on function ledger.wallet_exchange is
+$$@resultFieldName receipt
+Exchanges an owner's credits of one asset for credits of another, in one commit: a movement in each asset, whose other
+side is the house's account exchange. Each names the entry of the other one (linkedEntry); both amounts are the rate.
+Bonus credits leave first, the earliest expiry first; of what arrives the same part is bonus credits, rounded up,
+without an expiry. The receipt is that of fromWallet. Both movements are reversed together, as a whole, by either one.
+
+- fromWallet: the wallet that credits leave.
+- toWallet: the wallet that credits arrive in: of the same owner, and of another asset.
+- amount: what leaves, in minor units of its asset, 1 to 1000000000000000.
+- toAmount: what arrives, in minor units of the other asset, 1 to 1000000000000000: with amount, the rate.
+- idemKey: 1 to 200 characters, no white space at either end, unique within fromWallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the offer; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF), WALLET_NOT_FOUND
+(WLNOW), INVALID_ARGUMENT (WLARG) for wallets of two owners or of one asset, IDEMPOTENCY_KEY_REUSED (WLKEY),
+WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM), INSUFFICIENT_FUNDS (WLFND).$$;
+
+grant execute on function ledger.wallet_exchange to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_exchange.sql
+
+--! Included functions/ledger/wallet_adjust.sql
+create or replace function ledger.wallet_adjust(
+  wallet_id uuid,
+  side ledger.entry_side,
+  amount bigint,
+  idem_key text,
+  reason text,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post(ledger.request(kind => 'adjustment', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, side => side, reason => reason));
+end
+$$;
+
+comment on function ledger.wallet_adjust is
+$$@resultFieldName receipt
+Corrects a balance, with a reason: an operator gives credits to the wallet, or takes them out of it. The other side is
+the house's account adjustments. Credits that it gives count as paid ones, but as no purchase, and no limit of the asset
+is asked or counted. What it takes leaves in the order of a spend: bonus credits first, the earliest expiry first, and
+none that are reserved. It books in a frozen wallet too, and is not reversed: book the other side.
+
+- walletId: the player's wallet.
+- side: credit to give credits to the wallet, debit to take them out of it.
+- amount: minor units, 1 to 1000000000000000.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- reason: why, 1 to 1000 characters. It is stored with the metadata, which the wallet's owner may read.
+- metadata: a JSON object of at most 8192 bytes without a field reason, such as the ticket; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the
+ledger counts to, INSUFFICIENT_FUNDS (WLFND).$$;
+
+grant execute on function ledger.wallet_adjust to wallet_operator;
+--! EndIncluded functions/ledger/wallet_adjust.sql
+
+--! Included functions/ledger/wallet_opening.sql
+create or replace function ledger.wallet_opening(
+  wallet_id uuid,
+  amount bigint,
+  idem_key text,
+  bonus_amount bigint default 0,
+  expires_at timestamptz default null,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post(ledger.request(kind => 'opening', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, expires_at => expires_at, metadata => metadata, bonus_amount => coalesce(bonus_amount, 0)));
+end
+$$;
+
+comment on function ledger.wallet_opening is
+$$@resultFieldName receipt
+Books the balance that a player brings from another system: from the house's account opening to the wallet, once per
+wallet, at any time. It is no purchase and no grant, and no limit of the asset is asked or counted. It is not reversed:
+correct it by an adjustment.
+
+- walletId: the player's wallet.
+- amount: all credits, with the bonus credits among them, in minor units, 1 to 1000000000000000.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- bonusAmount: the part of the amount that is bonus credits, 0 to the amount; none if left out.
+- expiresAt: the instant from which these bonus credits cannot be spent any more and go to breakage, after now; never if
+  left out. Only where there are bonus credits.
+- metadata: a JSON object of at most 8192 bytes, such as the account and the date in the other system; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), INVALID_ARGUMENT (WLARG) for an expiry that has passed and for a wallet that has had its
+opening, WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to.$$;
+
+grant execute on function ledger.wallet_opening to wallet_operator;
+--! EndIncluded functions/ledger/wallet_opening.sql
+
+--! Included functions/ledger/wallet_post_batch.sql
+create or replace function ledger.wallet_post_batch(requests ledger.wallet_request[])
+returns setof ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- Lists of all lengths have one plan, by look-ups.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_absent uuid[];
+begin
+  perform ledger_private.check_group(requests);
+  select g.absent into v_absent from ledger_private.lock_group(requests, true) g;
+  return query select (o.receipt).* from ledger_private.post_group(requests, true, v_absent) o;
+end
+$$;
+
+comment on function ledger.wallet_post_batch is
+$$@resultFieldName receipts
+Books many movements at once, all or nothing: each upon the balances that those before it leave, by the rules of
+single calls. Returns a receipt for each request, in their order. Its wallets are locked until it commits; nobody else
+waits for it.
+
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases,
+  reversals, openings, exchanges and adjustments. Each has its own idempotency key: those that have been booked before
+  are recognised one by one, and answered with the receipt of then.
+
+Refuses with INVALID_ARGUMENT (WLARG) another kind, or too many items; with FORBIDDEN (42501) a kind whose own function
+the caller may not execute; and as the single call of the first item that fails would, with its index, counted from 0,
+in the detail.$$;
+grant execute on function ledger.wallet_post_batch to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_post_batch.sql
+
+--! Included functions/ledger/wallet_post_each.sql
+create or replace function ledger.wallet_post_each(requests ledger.wallet_request[], wait boolean default true)
+returns setof ledger.outcome
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- Lists of all lengths have one plan, by look-ups.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+declare
+  v_skipped boolean[];
+  v_absent uuid[];
+begin
+  perform ledger_private.check_group(requests);
+  perform ledger_private.refuse(ledger_private.invalid_argument('wait', 'Send true or false.')) where wait is null;
+  select g.skipped, g.absent into v_skipped, v_absent from ledger_private.lock_group(requests, wait) g;
+  if v_skipped is null then
+    return query select o.* from ledger_private.post_group(requests, false, v_absent) o;
+  else
+    return query select o.* from ledger_private.post_others(requests, v_skipped, v_absent) o;
+  end if;
+end
+$$;
+
+comment on function ledger.wallet_post_each is
+$$@resultFieldName outcomes
+Books many movements in one call, each for itself: one that is refused changes nothing and does not touch the others.
+Returns for each request, in their order, its receipt or its refusal, which are those of its single call; within a
+wallet each books upon the balances that those before it leave. Of two with the same key in one wallet the later one
+is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED (WLKEY).
+
+- requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases,
+  reversals, openings, exchanges and adjustments. Each has its own idempotency key: those that have been booked before
+  are recognised one by one, and answered with the receipt of then.
+- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones
+  of the same wallets as such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as
+  they are.
+
+All wallets are locked at once, until it commits. Anything that is no refusal undoes the whole call.
+
+Refuses as a whole with INVALID_ARGUMENT (WLARG) too many items; with FORBIDDEN (42501) a kind whose own function the
+caller may not execute; and with RETRY (40001), above READ COMMITTED, a wallet that was skipped.$$;
+grant execute on function ledger.wallet_post_each to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_post_each.sql
+
+--! Included functions/ledger/wallet_freeze.sql
+create or replace function ledger.wallet_freeze(wallet_id uuid, reason text)
+returns ledger.wallets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.change_status(wallet_id, 'frozen', reason);
+end
+$$;
+
+comment on function ledger.wallet_freeze is
+$$@resultFieldName wallet
+Freezes a wallet: no spend, transfer, exchange, hold or capture leaves it; top-ups, bonuses, what other wallets send,
+openings, adjustments, reversals, releases and expiry still book. A wallet that is frozen stays as it is.
+
+- walletId: the player's wallet.
+- reason: why, for the wallet's events, 1 to 1000 characters.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), WALLET_CLOSED (WLCLS).$$;
+
+grant execute on function ledger.wallet_freeze to wallet_operator;
+--! EndIncluded functions/ledger/wallet_freeze.sql
 
 --! Included functions/ledger/asset_limit_set.sql
 create or replace function ledger.asset_limit_set(
@@ -2107,6 +3948,7 @@ begin
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
     return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_links(v_first, v_last) f;
     return query select f.* from ledger_private.verify_reversals(v_first, v_last) f;
     return query select f.* from ledger_private.verify_holds(v_first, v_last) f;
     return query select f.* from ledger_private.verify_lots(v_first, v_last) f;
@@ -2145,6 +3987,8 @@ Rules:
 - transfer_reference: both entries of a transfer are there
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
+- transfer_link: both sides of an exchange, or of its reversal, are there: of one owner and two assets, with the same
+  part of bonus credits
 - transfer_reversed: no more of a transfer was reversed than it moved, paid credits first
 - hold_reference: a hold is what its transfer placed, and ended later, if it has ended
 - hold_expiry: a hold that was due was freed by the wallet's next entries
