@@ -96,6 +96,11 @@ When the whole ledger was proved from its rows, and what came of it. Append-only
 comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
 comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';
 
+-- Before the views that name its columns.
+alter table ledger.entries add column owed bigint;
+comment on column ledger.entries.owed is
+  'What the wallet owes after this line, in minor units; null for nothing.';
+
 -- What openings, adjustments and exchanges ask for.
 alter type ledger.wallet_request
   add attribute bonus_amount bigint,
@@ -109,15 +114,15 @@ comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
 credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. opening: balances
 brought from another system. adjustments: corrections by operators. exchange: credits that owners exchanged for those of
-another asset, or got for them. elsewhere: players whose wallets another database has; sums name it, entries do not. The
-others have no movements yet.$$;
+another asset, or got for them. receivables: what wallets owe. losses: what of that was given up. elsewhere: players
+whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 comment on type ledger.transfer_kind is
-  'What a movement is. debt, collection, forgiveness and merge are not booked yet.';
+  'What a movement is. merge is not booked yet.';
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
 
 create or replace view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -131,7 +136,7 @@ create or replace view ledger.transfers with (security_invoker) as
     case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
     coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
     e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
-    case e.kind when 'adjustment' then e.metadata ->> 'reason' end as reason,
+    case when e.kind in ('adjustment', 'forgiveness', 'merge') then e.metadata ->> 'reason' end as reason,
     case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
     case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
   from ledger.entries e
@@ -149,9 +154,9 @@ One movement of credits, as the call asked for it and as the wallet that acted b
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
 house.$$;
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
 comment on column ledger.transfers.reason is
-  'Of an adjustment, why, in the words of whoever corrected the balance.';
+  'Of an adjustment or a forgiveness, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
   'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
 comment on column ledger.transfers.linked_seq is
@@ -169,7 +174,8 @@ create or replace view ledger.journal with (security_invoker) as
   ) l (side, account, wallet_id)
   where e.amount > 0;
 comment on column ledger.wallet_request.kind is $$@notNull
-top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.$$;
+top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
+collection or forgiveness.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
@@ -180,6 +186,25 @@ comment on column ledger.wallet_request.bonus_amount is
   'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
 comment on column ledger.wallet_request.side is
   'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
-comment on column ledger.wallet_request.reason is 'Of an adjustment, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.reason is 'Of an adjustment or a forgiveness, why: 1 to 1000 characters.';
 comment on column ledger.wallet_request.to_amount is
   'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
+
+-- Debts.
+alter type ledger.receipt add attribute owed bigint, add attribute in_flight boolean;
+comment on column ledger.receipt.owed is $$@notNull
+What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone.$$;
+comment on column ledger.receipt.in_flight is $$@notNull
+Whether it still had to arrive at another database. False: all wallets are in one.$$;
+
+alter type ledger.wallet_request add attribute owe boolean;
+comment on column ledger.wallet_request.owe is
+  'Of the reversal of a top-up, whether what is gone becomes a debt of the wallet; false if left out.';
+
+alter type ledger.credit_source add value 'debt';
+comment on type ledger.credit_source is
+$$Where credits in a wallet come from: bought, given away, or given away until an instant. debt is what the wallet
+owes, and no part of its balance.$$;
+
+drop function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb);
+drop function ledger_private.not_reversible(ledger.entries, bigint, bigint);

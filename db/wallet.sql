@@ -59,6 +59,7 @@
 --!include functions/ledger_private/hashes/text_hash.sql
 --!include functions/ledger_private/hashes/metadata_hash.sql
 --!include functions/ledger_private/hashes/entry_digest.sql
+--!include functions/ledger_private/hashes/facts_hash.sql
 --!include functions/ledger_private/hashes/entry_hash.sql
 --!include functions/ledger_private/hashes/record_hash.sql
 --!include functions/ledger_private/hashes/asset_bytes.sql
@@ -84,6 +85,7 @@
 -- Rules, in the documented order of refusals
 --!include functions/ledger_private/posting/leaves.sql
 --!include functions/ledger_private/posting/takes.sql
+--!include functions/ledger_private/posting/has_reason.sql
 --!include functions/ledger_private/posting/house_account.sql
 --!include functions/ledger_private/refusals/invalid_amount.sql
 --!include functions/ledger_private/refusals/invalid_request.sql
@@ -159,6 +161,7 @@
 --!include functions/ledger_private/exchange/linked.sql
 --!include functions/ledger_private/exchange/exchange.sql
 --!include functions/ledger_private/exchange/reverse_exchange.sql
+--!include functions/ledger_private/reversal/reverse_owing.sql
 --!include functions/ledger_private/reversal/reverse.sql
 --!include functions/ledger_private/wallets/record_events.sql
 --!include functions/ledger_private/wallets/open_wallets.sql
@@ -196,6 +199,7 @@
 
 -- Proofs
 --!include functions/ledger_private/verify/verify_entries.sql
+--!include functions/ledger_private/verify/verify_debts.sql
 --!include functions/ledger_private/verify/verify_transfers.sql
 --!include functions/ledger_private/verify/verify_pairs.sql
 --!include functions/ledger_private/verify/verify_links.sql
@@ -228,6 +232,8 @@
 --!include functions/ledger/wallet_exchange.sql
 --!include functions/ledger/wallet_adjust.sql
 --!include functions/ledger/wallet_opening.sql
+--!include functions/ledger/wallet_collect.sql
+--!include functions/ledger/wallet_forgive.sql
 --!include functions/ledger/wallet_post_batch.sql
 --!include functions/ledger/wallet_post_each.sql
 --!include functions/ledger/wallet_freeze.sql
@@ -248,6 +254,7 @@
 --!include functions/ledger/wallets_bonus_balance.sql
 --!include functions/ledger/wallets_held_balance.sql
 --!include functions/ledger/wallets_available.sql
+--!include functions/ledger/wallets_owed.sql
 --!include functions/ledger/wallets_seq.sql
 --!include functions/ledger/holds_closing.sql
 --!include functions/ledger/holds_status.sql

@@ -77,11 +77,14 @@ const RECEIPTS = [
   'wallet_exchange',
   'wallet_opening',
   'wallet_adjust',
+  'wallet_collect',
+  'wallet_forgive',
 ];
 const STATUSES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
 /** What only operators may, and jobs may not. */
 const OPERATED = [
   ...['asset_create', 'asset_limit_set', 'wallet_limit_set', 'wallet_reverse', 'wallet_opening', 'wallet_adjust'],
+  ...['wallet_collect', 'wallet_forgive'],
   ...STATUSES,
 ];
 
@@ -175,6 +178,7 @@ const ITEM = [
   'side',
   'reason',
   'to_amount',
+  'owe',
 ];
 
 function literal(key: string, value: unknown): string {
@@ -299,6 +303,12 @@ async function goodCall(name: string, { wallet = '', asset = '' } = {}): Promise
       return { name, args: { ...named, amount: 5, bonus_amount: 2, expires_at: '2098-01-01T00:00:00Z', ...common } };
     case 'wallet_adjust':
       return { name, args: { ...named, side: 'debit', amount: 5, reason: `it's an "error"`, ...common } };
+    case 'wallet_collect':
+      await charge(acting);
+      return { name, args: { ...named, amount: 5, ...common } };
+    case 'wallet_forgive':
+      await charge(acting);
+      return { name, args: { ...named, amount: 5, reason: 'a gesture', ...common } };
     default:
       return { name, args: { ...named, amount: 5, ...common } };
   }
@@ -307,6 +317,20 @@ async function goodCall(name: string, { wallet = '', asset = '' } = {}): Promise
 async function ownerOf(wallet: string): Promise<string> {
   const { rows } = await db.query<{ owner_id: string }>('select owner_id from ledger.wallets where id = $1', [wallet]);
   return rows[0]?.owner_id ?? '';
+}
+
+/** What it buys is spent and charged back: it owes 7 more, and has what it had. */
+async function charge(wallet_id: string): Promise<void> {
+  const bought = await call(db, 'wallet_top_up', { wallet_id, amount: 7, idem_key: newKey() });
+  const { transfer_id } = bought;
+  const all = { wallet_id, amount: bought.available, idem_key: newKey() };
+  const spent = BigInt(bought.available) > 0n ? await call(db, 'wallet_spend', all) : undefined;
+  await call(db, 'wallet_reverse', { wallet_id, transfer_id, idem_key: newKey(), owe: true });
+  if (spent)
+    await call(db, 'wallet_reverse', {
+      ...{ wallet_id, transfer_id: spent.transfer_id, idem_key: newKey() },
+      ...{ amount: String(BigInt(bought.available) - 7n) },
+    });
 }
 
 /** A hold of 5. */
@@ -726,6 +750,7 @@ const OTHERS: Record<string, Args> = {
   wallet_exchange: { to_amount: 8 },
   wallet_opening: { bonus_amount: 3, expires_at: '2099-01-01T00:00:00Z' },
   wallet_adjust: { side: 'credit', reason: 'another' },
+  wallet_forgive: { reason: 'another' },
 };
 
 const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
@@ -985,6 +1010,11 @@ const others: RefusedCall[] = [
   ...['', 'x'.repeat(1001)].map((reason) =>
     refusedFlow('wallet_adjust', 'INVALID_ARGUMENT', `for a reason of ${reason.length} characters`, () => ({ reason })),
   ),
+  ...['wallet_collect', 'wallet_forgive'].map((name) =>
+    refusedFlow(name, 'LIMIT_EXCEEDED', 'of more than is owed', () => ({ amount: 1000 })),
+  ),
+  refusedFlow('wallet_forgive', 'INVALID_ARGUMENT', 'for no reason', () => ({ reason: '' })),
+  refusedFlow('wallet_reverse', 'NOT_REVERSIBLE', 'of what leaves no debt', () => ({ owe: true })),
   {
     code: 'WALLET_CLOSED',
     what: 'wallet_freeze of a closed wallet',

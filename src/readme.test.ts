@@ -1,7 +1,7 @@
 /** Examples of the README whose output is that of a run. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { call, expectSound, newKey } from '../db/tests/helpers.ts';
+import { call, createDatabase, expectSound, newKey } from '../db/tests/helpers.ts';
 import { createGateway, ROOT } from './testing.ts';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -95,6 +95,22 @@ describe('the README on many calls in one', () => {
 
     const { status, body } = await gateway.as('service', 'shop').post(blockOf(HEADING, 'graphql'));
     expect({ status, body }).toEqual({ status: 200, body: JSON.parse(blockOf(HEADING, 'json')) as object });
+    await expectSound(db);
+  });
+});
+
+describe('the README on debts', () => {
+  const db = createDatabase();
+
+  it('shows what a chargeback of credits that are gone answers', async () => {
+    await call<object>(db, 'asset_create', { code: 'GOLD', name: 'Gold Coins' });
+    const { id: wallet_id } = await call<{ id: string }>(db, 'wallet_open', { owner_id: 'erin', asset_code: 'GOLD' });
+    await call(db, 'wallet_top_up', { wallet_id, amount: 100, idem_key: 'order-30' });
+    await call(db, 'wallet_spend', { wallet_id, amount: 70, idem_key: newKey() });
+
+    const { statement, answer } = typed(blockOf('Debts', 'text'));
+    const { fields, rows } = await db.pool.query<(string | number | null)[]>({ text: statement, rowMode: 'array' });
+    expect(answer).toEqual(shown({ fields, rows }));
     await expectSound(db);
   });
 });

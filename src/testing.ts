@@ -40,7 +40,7 @@ export interface GraphqlReceipt {
 
 export const ROOT = fileURLToPath(new URL('../', import.meta.url));
 export const AUTH: SecretAuth = { kind: 'secret', secret: 'only for tests: not a secret at all' };
-export const RECEIPT = `transferId walletId seq kind amount bonusAmount balance bonusBalance heldBalance available holdId replayed
+export const RECEIPT = `transferId walletId seq kind amount bonusAmount balance bonusBalance heldBalance available holdId replayed owed inFlight
   createdAt`;
 
 /** For what comes in its own time: only a hang takes so long. */

@@ -12,7 +12,9 @@ create type ledger.receipt as (
   available bigint,
   hold_id uuid,
   replayed boolean,
-  created_at timestamptz
+  created_at timestamptz,
+  owed bigint,
+  in_flight boolean
 );
 comment on type ledger.receipt is
 $$What a booking did, and the acting wallet as that booking left it. Repeating the call with the same key returns the
@@ -43,6 +45,10 @@ comment on column ledger.receipt.replayed is $$@notNull
 True where the key had been used before and nothing was booked now.$$;
 comment on column ledger.receipt.created_at is $$@notNull
 When it was booked.$$;
+comment on column ledger.receipt.owed is $$@notNull
+What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone.$$;
+comment on column ledger.receipt.in_flight is $$@notNull
+Whether it still had to arrive at another database. False: all wallets are in one.$$;
 grant usage on type ledger.receipt to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.refusal as (code text, message text, detail jsonb, hint text);
@@ -77,11 +83,13 @@ create type ledger.wallet_request as (
   bonus_amount bigint,
   side ledger.entry_side,
   reason text,
-  to_amount bigint
+  to_amount bigint,
+  owe boolean
 );
 comment on type ledger.wallet_request is 'One item of many in one call: what its single call would be given.';
 comment on column ledger.wallet_request.kind is $$@notNull
-top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.$$;
+top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
+collection or forgiveness.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
@@ -99,9 +107,11 @@ comment on column ledger.wallet_request.bonus_amount is
   'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
 comment on column ledger.wallet_request.side is
   'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
-comment on column ledger.wallet_request.reason is 'Of an adjustment, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.reason is 'Of an adjustment or a forgiveness, why: 1 to 1000 characters.';
 comment on column ledger.wallet_request.to_amount is
   'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
+comment on column ledger.wallet_request.owe is
+  'Of the reversal of a top-up, whether what is gone becomes a debt of the wallet; false if left out.';
 grant usage on type ledger.wallet_request to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_balance as (
@@ -150,9 +160,10 @@ What the entries before to_time left.$$;
 grant usage on type ledger.wallet_statement to wallet_player, wallet_service, wallet_operator,
   wallet_auditor, wallet_job;
 
-create type ledger.credit_source as enum ('paid', 'bonus', 'expiring_bonus');
+create type ledger.credit_source as enum ('paid', 'bonus', 'expiring_bonus', 'debt');
 comment on type ledger.credit_source is
-  'Where credits in a wallet come from: bought, given away, or given away until an instant.';
+  $$Where credits in a wallet come from: bought, given away, or given away until an instant. debt is what the wallet
+owes, and no part of its balance.$$;
 grant usage on type ledger.credit_source to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.balance_part as (

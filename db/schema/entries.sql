@@ -6,7 +6,7 @@ create type ledger.transfer_kind as enum (
   'opening', 'exchange', 'adjustment', 'debt', 'collection', 'forgiveness', 'merge'
 );
 comment on type ledger.transfer_kind is
-  'What a movement is. debt, collection, forgiveness and merge are not booked yet.';
+  'What a movement is. merge is not booked yet.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what
@@ -48,6 +48,8 @@ create table ledger.entries (
   expires_at timestamptz,
   metadata jsonb,
   hash bytea not null,
+  -- Behind all others: a usual row does not name it.
+  owed bigint,
   -- The second wall: a writer that read an old head collides here instead of overwriting history.
   primary key (wallet_id, seq),
   -- Declared, not enforced: the functions hold the wallets locked, and ledger_verify() proves it. It documents the
@@ -123,9 +125,11 @@ The hold that this one opened, captured or released.$$;
 comment on column ledger.entries.expires_at is $$@behavior -*
 When the credits or the hold expire, as asked.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
 comment on column ledger.entries.hash is
   'SHA-256 over the hash of the line before and every fact of this one: one chain per wallet.';
+comment on column ledger.entries.owed is
+  'What the wallet owes after this line, in minor units; null for nothing.';
 
 create trigger _100_guard_insert before insert on ledger.entries
   for each statement execute function ledger_private.tg__guard_insert();
@@ -160,7 +164,7 @@ create view ledger.transfers with (security_invoker) as
     case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
     coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
     e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
-    case e.kind when 'adjustment' then e.metadata ->> 'reason' end as reason,
+    case when e.kind in ('adjustment', 'forgiveness', 'merge') then e.metadata ->> 'reason' end as reason,
     case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
     case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
   from ledger.entries e
@@ -201,13 +205,13 @@ comment on column ledger.transfers.reverses is 'The transfer that this one rever
 comment on column ledger.transfers.hold_id is 'The hold that this one opened, captured or released.';
 comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
 comment on column ledger.transfers.actor is $$@notNull
 Who called: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.transfers.created_at is $$@notNull
 When it was booked.$$;
 comment on column ledger.transfers.reason is
-  'Of an adjustment, why, in the words of whoever corrected the balance.';
+  'Of an adjustment or a forgiveness, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
   'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
 comment on column ledger.transfers.linked_seq is

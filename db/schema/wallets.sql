@@ -13,8 +13,8 @@ comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
 credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. opening: balances
 brought from another system. adjustments: corrections by operators. exchange: credits that owners exchanged for those of
-another asset, or got for them. elsewhere: players whose wallets another database has; sums name it, entries do not. The
-others have no movements yet.$$;
+another asset, or got for them. receivables: what wallets owe. losses: what of that was given up. elsewhere: players
+whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 grant usage on type ledger.account to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 create type ledger.wallet_status as enum ('open', 'frozen', 'closed');

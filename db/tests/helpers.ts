@@ -24,6 +24,8 @@ export interface Receipt {
   hold_id: string | null;
   replayed: boolean;
   created_at: string;
+  owed: string;
+  in_flight: boolean;
 }
 
 export interface Refusal {
@@ -361,6 +363,7 @@ export interface WalletRequest {
   side?: string | null;
   reason?: string | null;
   to_amount?: number | string | null;
+  owe?: boolean | null;
 }
 
 const FIELDS = {
@@ -377,6 +380,7 @@ const FIELDS = {
   side: 'ledger.entry_side',
   reason: 'text',
   to_amount: 'bigint',
+  owe: 'boolean',
 } as const satisfies Record<keyof WalletRequest, string>;
 const NAMES = Object.keys(FIELDS) as (keyof WalletRequest)[];
 

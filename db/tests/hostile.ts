@@ -101,6 +101,7 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
   ),
   'ledger.transfer_kind': text(
     ...['', 'gift', 'hold', 'capture', 'release', 'reversal', 'expiry', 'opening', 'exchange', 'adjustment', 'debt'],
+    ...['collection', 'forgiveness'],
     ...['merge', 'Spend', SQL, null],
   ),
   'ledger.entry_side': text('', 'debit', 'credit', 'both', 'Debit', ' debit', SQL, null),
@@ -260,11 +261,18 @@ export async function goodValue(
   return GOOD_BY_TYPE[type] ?? null;
 }
 
-const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
+const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen', 'wallet_collect', 'wallet_forgive'];
 
-/** One that has not got the status yet which the function gives it. */
+/** One that has not got the status yet which the function gives it, or that owes what the function is for. */
 async function newWalletFor(db: Database, { asset }: Scene, name: string): Promise<string> {
   const wallet = await newWallet(db, asset);
+  if (name === 'wallet_collect' || name === 'wallet_forgive') {
+    const movement = () => ({ wallet_id: wallet, amount: PART, idem_key: newKey() });
+    const { transfer_id } = await call(db, 'wallet_top_up', movement());
+    await call(db, 'wallet_spend', movement());
+    await call(db, 'wallet_reverse', { wallet_id: wallet, transfer_id, idem_key: newKey(), owe: true });
+    await call(db, 'wallet_top_up', movement());
+  }
   if (name === 'wallet_reopen') await setStatus(db, wallet, 'frozen');
   return wallet;
 }

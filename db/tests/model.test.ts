@@ -21,10 +21,12 @@ const BOOKED = [
   'opening',
   'exchange',
   'adjustment',
+  'collection',
+  'forgiveness',
   'spend again',
   'exchange again',
 ];
-const REFUSED = 'WLAMT WLARG WLSLF WLNOW WLNOH WLNOT WLAST WLKEY WLFRZ WLCLS WLHLD WLREV WLFND'.split(' ');
+const REFUSED = 'WLAMT WLARG WLSLF WLNOW WLNOH WLNOT WLAST WLKEY WLFRZ WLCLS WLHLD WLREV WLLIM WLFND'.split(' ');
 /** A run of this size takes some tenths of a second, and one that fails is run again until it is small. */
 const LIMIT_MS = 600_000 + RUNS * 10_000;
 

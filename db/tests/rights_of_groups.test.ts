@@ -16,11 +16,13 @@ const KINDS = {
   reversal: 'wallet_reverse',
   opening: 'wallet_opening',
   adjustment: 'wallet_adjust',
+  collection: 'wallet_collect',
+  forgiveness: 'wallet_forgive',
 } as const;
 type Kind = keyof typeof KINDS;
 const GROUPS = ['wallet_post_batch', 'wallet_post_each'];
 const FLOWS: Kind[] = ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'exchange'];
-const OPERATOR: Kind[] = [...FLOWS, 'reversal', 'opening', 'adjustment'];
+const OPERATOR: Kind[] = [...FLOWS, 'reversal', 'opening', 'adjustment', 'collection', 'forgiveness'];
 
 /** A session of each, and which kinds it may book; null where it may not even call a group. */
 const CALLERS: Record<string, { connect: () => Promise<pg.Client>; may: Kind[] | null }> = {
@@ -56,6 +58,13 @@ async function requestOf(kind: Kind): Promise<{ wallet: string; args: string; va
     Object.assign(more, { counterparty_id: await newWallet(db, await newAsset(db), rows[0]), to_amount: 1 });
   }
   if (kind === 'adjustment') Object.assign(more, { side: 'debit', reason: 'for a test' });
+  if (kind === 'collection' || kind === 'forgiveness') {
+    const { transfer_id } = await call(db, 'wallet_top_up', { ...common, idem_key: newKey() });
+    await call(db, 'wallet_spend', { ...common, amount: 25, idem_key: newKey() });
+    await call(db, 'wallet_reverse', { wallet_id: wallet, transfer_id, idem_key: newKey(), owe: true });
+    await call(db, 'wallet_top_up', { ...common, idem_key: newKey() });
+    if (kind === 'forgiveness') more.reason = 'for a test';
+  }
   if (kind === 'capture' || kind === 'release') more.hold_id = (await call(db, 'wallet_hold', common)).hold_id;
   if (kind === 'reversal') more.transfer_id = (await call(db, 'wallet_spend', common)).transfer_id;
   const args = { kind, wallet_id: wallet, idem_key: newKey(), ...(kind !== 'release' && { amount: 1 }), ...more };

@@ -69,6 +69,8 @@ export const FLOWS: Readonly<Record<string, FlowSpec>> = {
     renamed: { from_wallet: 'wallet_id', to_wallet: 'counterparty_id' },
   },
   wallet_adjust: { kind: 'adjustment', groupedFor: ['operator'] },
+  wallet_collect: { kind: 'collection', groupedFor: ['operator'] },
+  wallet_forgive: { kind: 'forgiveness', groupedFor: ['operator'] },
   wallet_opening: { kind: 'opening', groupedFor: ['operator'] },
 };
 

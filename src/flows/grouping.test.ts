@@ -130,6 +130,8 @@ class Writer {
       walletRelease: 2,
       walletReverse: 2,
       walletAdjust: 2,
+      walletCollect: 2,
+      walletForgive: 2,
       walletOpening: 2,
       walletExchange: 1,
     });
@@ -151,6 +153,8 @@ class Writer {
           side: chance.pick(['debit', 'credit']),
           reason: chance.pick(['an error', 'ü "so"', '']),
         }),
+        ...(name === 'walletForgive' && { reason: chance.pick(['a gesture', '']) }),
+        ...(name === 'walletReverse' && chance.happens(50) && { owe: true }),
         ...(name === 'walletOpening' && chance.happens(50) && { bonusAmount: String(chance.int(0, 20)) }),
         ...(name === 'walletExchange' && { toAmount: String(chance.int(0, 20)) }),
         ...(['walletBonus', 'walletHold', 'walletOpening'].includes(name) &&

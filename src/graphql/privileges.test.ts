@@ -60,6 +60,17 @@ const withStatus = async (name?: 'wallet_freeze' | 'wallet_close') => {
   return { walletId, reason: 'for a test' };
 };
 
+/** A wallet that owes 5 and has 3. */
+const owing = async () => {
+  const wallet_id = await newWallet(db, asset);
+  const book = (name: string, amount: number) => call(db, name, { wallet_id, amount, idem_key: newKey() });
+  const { transfer_id } = await book('wallet_top_up', 5);
+  await book('wallet_spend', 5);
+  await call(db, 'wallet_reverse', { wallet_id, transfer_id, idem_key: newKey(), owe: true });
+  await book('wallet_top_up', 3);
+  return wallet_id;
+};
+
 /** A new owner's credits for those of another asset. */
 const exchanged = async () => {
   const someone = newOwner();
@@ -125,6 +136,18 @@ describe.each(ROLES)('a token of the role %s', (role) => {
       OPERATORS,
       async () => ({ walletId: await newWallet(db, asset), amount: 1, idemKey: newKey() }),
       'receipt { seq }',
+    ],
+    [
+      'walletCollect',
+      OPERATORS,
+      async () => ({ walletId: await owing(), amount: 1, idemKey: newKey() }),
+      'receipt { owed }',
+    ],
+    [
+      'walletForgive',
+      OPERATORS,
+      async () => ({ walletId: await owing(), amount: 1, reason: 'a gesture', idemKey: newKey() }),
+      'receipt { owed }',
     ],
     ['walletExchange', FLOWS, () => exchanged(), 'receipt { seq }'],
     ['walletFreeze', OPERATORS, () => withStatus(), 'wallet { status }'],

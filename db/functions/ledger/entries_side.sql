@@ -3,7 +3,9 @@ returns ledger.entry_side
 language sql
 immutable
 return case
-  when entry.debit <> 'player' then 'credit'::ledger.entry_side
+  -- Of a debt, the side on which the wallet is named: it moves no credits of it.
+  when entry.kind = 'debt' then 'debit'::ledger.entry_side
+  when entry.debit <> 'player' then 'credit'
   when entry.credit <> 'player' then 'debit'
   when entry.kind = 'hold' then 'debit'
   when entry.kind = 'release' then 'credit'
@@ -14,7 +16,8 @@ end;
 
 comment on function ledger.entries_side is
 $$@notNull
-Debit or credit: a credit raises the wallet's balance, a debit lowers it.$$;
+Debit or credit: a credit raises the wallet's balance, a debit lowers it. A debt (debit) and one that is given up
+(credit) change what the wallet owes, and not its balance.$$;
 
 grant execute on function ledger.entries_side
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -42,6 +42,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id,
       (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_debts(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
     return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_links(v_first, v_last) f;

@@ -11,13 +11,14 @@ create or replace function ledger.request(
   bonus_amount bigint default null,
   side ledger.entry_side default null,
   reason text default null,
-  to_amount bigint default null
+  to_amount bigint default null,
+  owe boolean default null
 )
 returns ledger.wallet_request
 language sql
 immutable
 return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata,
-  hold_id, transfer_id, bonus_amount, side, reason, to_amount)::ledger.wallet_request;
+  hold_id, transfer_id, bonus_amount, side, reason, to_amount, owe)::ledger.wallet_request;
 
 comment on function ledger.request is
 $$@behavior -*

@@ -53,16 +53,18 @@ begin
         null, null from held h
       union all
       select 'expiring_bonus', p.amount, p.hold_id, p.expires_at, p.lot_seq from pinned p
+      union all
+      select 'debt', v_head.owed, null, null, null
     )
     select p.source, p.amount::bigint,
-        case when p.hold_id is null and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount
-          else 0 end::bigint,
+        case when p.hold_id is null and p.source <> 'debt'
+          and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount else 0 end::bigint,
         p.expires_at, (
           select e.transfer_id from ledger.entries e where e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq
         ), p.hold_id
       from parts p
       where p.amount > 0
-      order by p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
+      order by p.source = 'debt', p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
 end
 $$;
 
@@ -71,8 +73,8 @@ $$@behavior -queryField:resource:connection +queryField:resource:list
 @listSuffix omit
 Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring
 ones, and what each open hold reserves of them. The amounts add up to the balance, those without a hold and not expired
-to what is available. A hold that has expired is not among them: its credits are listed as free, or as expired, before
-that is booked.
+to what is available. What the wallet owes is a line of its own (debt), which belongs to neither sum. A hold that has
+expired is not among them: its credits are listed as free, or as expired, before that is booked.
 
 - walletId: a player's wallet that the caller may see.
 

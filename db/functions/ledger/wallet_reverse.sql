@@ -3,7 +3,8 @@ create or replace function ledger.wallet_reverse(
   transfer_id uuid,
   idem_key text,
   amount bigint default null,
-  metadata jsonb default '{}'
+  metadata jsonb default '{}',
+  owe boolean default false
 )
 returns ledger.receipt
 language plpgsql
@@ -13,7 +14,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount,
-    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id));
+    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id, owe => owe));
 end
 $$;
 
@@ -32,10 +33,13 @@ then its lots. An exchange goes back as a whole, both movements of it, where all
   the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what is left to reverse; all that is left if left out. Of an exchange, all or nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
+- owe: of a top-up, whether what is gone of it becomes a debt of the wallet (see wallet.owed) instead of a refusal. What
+  is there is taken; the receipt's amount is that, which may be 0, and owed what the wallet owes now. It gives leave
+  and is no part of the request: a repetition may come with or without it.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
-(WLREV), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND)
-where the credits are gone, with the amount that is missing.$$;
+(WLREV), also for owe where it is no top-up, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
+counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:8ecda67b1775423da6e8d98eab1814f73e94c7f2
+--! Hash: sha1:d52cc1af41ebd9f9c4a7b4cb0c8df62771117bc1
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -119,6 +119,11 @@ When the whole ledger was proved from its rows, and what came of it. Append-only
 comment on constraint verifications_pkey on ledger.verifications is '@behavior -*';
 comment on constraint verifications_seq_key on ledger.verifications is '@behavior -*';
 
+-- Before the views that name its columns.
+alter table ledger.entries add column owed bigint;
+comment on column ledger.entries.owed is
+  'What the wallet owes after this line, in minor units; null for nothing.';
+
 -- What openings, adjustments and exchanges ask for.
 alter type ledger.wallet_request
   add attribute bonus_amount bigint,
@@ -132,15 +137,15 @@ comment on type ledger.account is
 $$What a movement debits and credits: player, which is one wallet or another, or an account of the house. treasury:
 credits sold. promotions: credits given away. revenue: credits spent. breakage: credits that expired. opening: balances
 brought from another system. adjustments: corrections by operators. exchange: credits that owners exchanged for those of
-another asset, or got for them. elsewhere: players whose wallets another database has; sums name it, entries do not. The
-others have no movements yet.$$;
+another asset, or got for them. receivables: what wallets owe. losses: what of that was given up. elsewhere: players
+whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 comment on type ledger.transfer_kind is
-  'What a movement is. debt, collection, forgiveness and merge are not booked yet.';
+  'What a movement is. merge is not booked yet.';
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
 
 create or replace view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -154,7 +159,7 @@ create or replace view ledger.transfers with (security_invoker) as
     case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
     coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
     e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
-    case e.kind when 'adjustment' then e.metadata ->> 'reason' end as reason,
+    case when e.kind in ('adjustment', 'forgiveness', 'merge') then e.metadata ->> 'reason' end as reason,
     case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
     case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
   from ledger.entries e
@@ -172,9 +177,9 @@ One movement of credits, as the call asked for it and as the wallet that acted b
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
 house.$$;
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
 comment on column ledger.transfers.reason is
-  'Of an adjustment, why, in the words of whoever corrected the balance.';
+  'Of an adjustment or a forgiveness, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
   'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
 comment on column ledger.transfers.linked_seq is
@@ -192,7 +197,8 @@ create or replace view ledger.journal with (security_invoker) as
   ) l (side, account, wallet_id)
   where e.amount > 0;
 comment on column ledger.wallet_request.kind is $$@notNull
-top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.$$;
+top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
+collection or forgiveness.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
 The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
@@ -203,9 +209,54 @@ comment on column ledger.wallet_request.bonus_amount is
   'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
 comment on column ledger.wallet_request.side is
   'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
-comment on column ledger.wallet_request.reason is 'Of an adjustment, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.reason is 'Of an adjustment or a forgiveness, why: 1 to 1000 characters.';
 comment on column ledger.wallet_request.to_amount is
   'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
+
+-- Debts.
+alter type ledger.receipt add attribute owed bigint, add attribute in_flight boolean;
+comment on column ledger.receipt.owed is $$@notNull
+What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone.$$;
+comment on column ledger.receipt.in_flight is $$@notNull
+Whether it still had to arrive at another database. False: all wallets are in one.$$;
+
+alter type ledger.wallet_request add attribute owe boolean;
+comment on column ledger.wallet_request.owe is
+  'Of the reversal of a top-up, whether what is gone becomes a debt of the wallet; false if left out.';
+
+alter type ledger.credit_source add value 'debt';
+comment on type ledger.credit_source is
+$$Where credits in a wallet come from: bought, given away, or given away until an instant. debt is what the wallet
+owes, and no part of its balance.$$;
+
+drop function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb);
+drop function ledger_private.not_reversible(ledger.entries, bigint, bigint);
+
+--! Included functions/ledger/entries_side.sql
+create or replace function ledger.entries_side(entry ledger.entries)
+returns ledger.entry_side
+language sql
+immutable
+return case
+  -- Of a debt, the side on which the wallet is named: it moves no credits of it.
+  when entry.kind = 'debt' then 'debit'::ledger.entry_side
+  when entry.debit <> 'player' then 'credit'
+  when entry.credit <> 'player' then 'debit'
+  when entry.kind = 'hold' then 'debit'
+  when entry.kind = 'release' then 'credit'
+  -- Between players, the wallet that acts is the one that credits leave, or get back to.
+  when (entry.actor is not null) = (entry.kind <> 'reversal') then 'debit'
+  else 'credit'
+end;
+
+comment on function ledger.entries_side is
+$$@notNull
+Debit or credit: a credit raises the wallet's balance, a debit lowers it. A debt (debit) and one that is given up
+(credit) change what the wallet owes, and not its balance.$$;
+
+grant execute on function ledger.entries_side
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/entries_side.sql
 
 --! Included functions/ledger_private/nodes/received_from_elsewhere.sql
 create or replace function ledger_private.received_from_elsewhere()
@@ -520,6 +571,117 @@ comment on function ledger_private.invalid_limit is
   'WLARG: one of the limits, in the order in which they are set, cannot be one; named as the functions name it.';
 --! EndIncluded functions/ledger_private/refusals/invalid_limit.sql
 
+--! Included functions/ledger_private/hashes/entry_digest.sql
+create or replace function ledger_private.entry_digest(
+  previous_hash bytea,
+  wallet_id uuid,
+  transfer_id uuid,
+  seq bigint,
+  amount bigint,
+  bonus_amount bigint,
+  held_amount bigint,
+  balance bigint,
+  bonus_balance bigint,
+  held_balance bigint,
+  paid_balance bigint,
+  free_balance bigint,
+  topped_up_total bigint,
+  granted_total bigint,
+  spent_total bigint,
+  sent_total bigint,
+  created_at timestamptz,
+  kind ledger.transfer_kind,
+  debit ledger.account,
+  credit ledger.account,
+  actor text default null,
+  idem_key text default null,
+  metadata_hash bytea default null,
+  to_wallet uuid default null,
+  to_seq bigint default null,
+  requested_amount bigint default null,
+  held_bonus_amount bigint default null,
+  reverses uuid default null,
+  hold_id uuid default null,
+  expires_at timestamptz default null
+)
+returns bytea
+language sql
+stable
+as $$
+  -- No array of accounts: that format has the number of its type, which is another one in each database.
+  select sha256(array_send(array[
+    'ledger.entry.v2',
+    coalesce(previous_hash, E'\\x0000000000000000000000000000000000000000000000000000000000000000'),
+    array_send(array[wallet_id, transfer_id, to_wallet, reverses, hold_id]),
+    array_send(array[
+      seq, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, paid_balance, free_balance,
+      topped_up_total, granted_total, spent_total, sent_total, to_seq, requested_amount, held_bonus_amount
+    ]),
+    array_send(array[created_at, expires_at]),
+    enum_send(kind),
+    enum_send(debit),
+    enum_send(credit),
+    convert_to(actor, 'UTF8'),
+    convert_to(idem_key, 'UTF8'),
+    metadata_hash
+  ]))
+$$;
+
+comment on function ledger_private.entry_digest is
+$$The hash of an entry by its facts: SHA-256 over an array of bytea in PostgreSQL's binary format, which has a header of
+fixed width and, before each element, its length (-1 for null), so that no two different entries have the same bytes.
+Its elements: the text ledger.entry.v2, the hash of the wallet's entry before (32 zero bytes for the first), and every
+fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format, the kind, both accounts, and
+texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8;
+metadata is its hash; where the wallet owes something, facts_hash. The order is for ever.$$;
+
+grant execute on function ledger_private.entry_digest to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/entry_digest.sql
+
+--! Included functions/ledger_private/hashes/facts_hash.sql
+create or replace function ledger_private.facts_hash(entry ledger.entries)
+returns bytea
+language sql
+stable
+as $$
+  select case when entry.owed is null then ledger_private.metadata_hash(entry.metadata)
+    else sha256(array_send(array[
+      'ledger.entry.facts.v1', ledger_private.metadata_hash(entry.metadata), int8send(entry.owed)])) end
+$$;
+
+comment on function ledger_private.facts_hash is
+$$What stands in an entry's hash for its metadata: their hash. Where the wallet owes something, it is SHA-256 over an
+array of bytea, written as in entry_digest: the text ledger.entry.facts.v1, the hash of the metadata, and what is
+owed.$$;
+
+grant execute on function ledger_private.facts_hash to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/facts_hash.sql
+
+--! Included functions/ledger_private/hashes/entry_hash.sql
+create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
+returns bytea
+language sql
+stable
+as $$
+  select ledger_private.entry_digest(
+    previous_hash => entry_hash.previous_hash, wallet_id => entry.wallet_id, transfer_id => entry.transfer_id,
+    seq => entry.seq, amount => entry.amount, bonus_amount => entry.bonus_amount, held_amount => entry.held_amount,
+    balance => entry.balance, bonus_balance => entry.bonus_balance, held_balance => entry.held_balance,
+    paid_balance => entry.paid_balance, free_balance => entry.free_balance, topped_up_total => entry.topped_up_total,
+    granted_total => entry.granted_total, spent_total => entry.spent_total, sent_total => entry.sent_total,
+    created_at => entry.created_at, kind => entry.kind, debit => entry.debit, credit => entry.credit,
+    actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.facts_hash(entry),
+    to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
+    held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id,
+    expires_at => entry.expires_at)
+$$;
+
+comment on function ledger_private.entry_hash is
+  'The hash of an entry, from that of the entry before it: see entry_digest.';
+
+grant execute on function ledger_private.entry_hash to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/entry_hash.sql
+
 --! Included functions/ledger_private/hashes/asset_limit_bytes.sql
 create or replace function ledger_private.asset_limit_bytes(limits ledger.asset_limits)
 returns bytea
@@ -596,11 +758,25 @@ create or replace function ledger_private.takes(request ledger.wallet_request)
 returns boolean
 language sql
 immutable
-return ledger_private.leaves(request.kind) or coalesce(request.side = 'debit', false);
+return ledger_private.leaves(request.kind) or request.kind = 'collection' or coalesce(request.side = 'debit', false);
 
 comment on function ledger_private.takes is
-  'Whether a request takes credits out of the acting wallet. An adjustment may, also where the wallet is frozen.';
+$$Whether a request takes credits out of the acting wallet. An adjustment may, and a collection does, also where the
+wallet is frozen.$$;
 --! EndIncluded functions/ledger_private/posting/takes.sql
+
+--! Included functions/ledger_private/posting/has_reason.sql
+create or replace function ledger_private.has_reason(kind ledger.transfer_kind)
+returns boolean
+language sql
+immutable
+return coalesce(kind in ('adjustment', 'forgiveness', 'merge'), false);
+
+comment on function ledger_private.has_reason is
+  'Whether a kind comes with a reason, which is kept in its metadata.';
+
+grant execute on function ledger_private.has_reason to wallet_auditor;
+--! EndIncluded functions/ledger_private/posting/has_reason.sql
 
 --! Included functions/ledger_private/posting/house_account.sql
 create or replace function ledger_private.house_account(kind ledger.transfer_kind)
@@ -617,6 +793,8 @@ return case kind
   when 'opening' then 'opening'
   when 'exchange' then 'exchange'
   when 'adjustment' then 'adjustments'
+  when 'collection' then 'receivables'
+  when 'forgiveness' then 'losses'
   when 'reversal' then null
   else 'player'
 end;
@@ -664,10 +842,11 @@ declare
     when request.expires_at is not null and (not isfinite(request.expires_at)
       or request.kind not in ('bonus', 'hold', 'opening')
       or request.kind = 'opening' and coalesce(request.bonus_amount, 0) = 0) then 'expires_at'
-    when (request.kind = 'adjustment') <> (request.reason is not null)
+    when request.kind <> 'reversal' and request.owe then 'owe'
+    when ledger_private.has_reason(request.kind) <> (request.reason is not null)
       or char_length(request.reason) not between 1 and 1000 then 'reason'
     when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true
-      or request.kind = 'adjustment' and request.metadata ? 'reason' then 'metadata'
+      or request.reason is not null and request.metadata ? 'reason' then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
@@ -685,16 +864,17 @@ begin
     when 'idem_key' then
       'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
     when 'kind' then
-      'Send top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.'
+      'Send a kind whose single call you may call, such as top_up.'
     when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
     when 'to_amount' then 'Only an exchange has an amount that arrives.'
     when 'bonus_amount' then 'Send what of the amount of an opening is bonus credits, or leave it out.'
     when 'side' then 'Send debit or credit for an adjustment; other kinds have no side.'
-    when 'reason' then 'Say why of an adjustment, in 1 to 1000 characters; other kinds have no reason.'
+    when 'reason' then 'Say why of an adjustment or a forgiveness, in 1 to 1000 characters; other kinds have no reason.'
+    when 'owe' then 'Only the reversal of a top-up can leave a debt.'
     when 'counterparty_id' then 'Only a transfer or an exchange names a second wallet.'
     when 'expires_at' then
       'Send an instant after now, or leave it out; only bonuses, holds and the bonus credits of an opening expire.'
-    when 'metadata' then case when request.metadata ? 'reason' and request.kind = 'adjustment'
+    when 'metadata' then case when request.metadata ? 'reason' and request.reason is not null
       then 'Send the reason as an argument: it is stored with the metadata.'
       else 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.' end
     when 'hold_id' then 'Name the hold by its id in a capture or a release; other kinds have none.'
@@ -733,7 +913,8 @@ as $$
     jsonb_build_object('wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
       'field', d.field, 'first', d.first, 'again', d.again),
     'Send a new key for a new request, or the first request unchanged for its receipt.')
-  from (values
+  from (select ledger_private.has_reason(first.kind)) h (has)
+  cross join lateral (values
     (1, 'kind', first.kind::text, request.kind::text),
     (2, 'to_wallet', case when first.kind in ('transfer', 'exchange') then first.to_wallet::text end,
       request.counterparty_id::text),
@@ -748,8 +929,8 @@ as $$
     (8, 'bonus_amount', case first.kind when 'opening' then first.bonus_amount::text end, request.bonus_amount::text),
     (9, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
       ledger_private.in_utc(request.expires_at) #>> '{}'),
-    (10, 'reason', case first.kind when 'adjustment' then first.metadata ->> 'reason' end, request.reason),
-    (11, 'metadata', case first.kind when 'adjustment' then first.metadata - 'reason' else first.metadata end::text,
+    (10, 'reason', case when h.has then first.metadata ->> 'reason' end, request.reason),
+    (11, 'metadata', case when h.has then first.metadata - 'reason' else first.metadata end::text,
       coalesce(request.metadata, '{}')::text)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again
@@ -781,18 +962,24 @@ comment on function ledger_private.opened_before is
 --! EndIncluded functions/ledger_private/refusals/opened_before.sql
 
 --! Included functions/ledger_private/refusals/not_reversible.sql
-create or replace function ledger_private.not_reversible(original ledger.entries, requested bigint, available bigint)
+create or replace function ledger_private.not_reversible(
+  original ledger.entries, requested bigint, available bigint, owe boolean default false
+)
 returns ledger.refusal
 language sql
 immutable
 as $$
   select ledger_private.refusal('WLREV',
     case when r.able and r.whole and available > 0 then format('not reversible: %s of an exchange', requested)
+      when r.able and available > 0 and (requested > available) is not true
+        then format('not reversible: no debt of a %s', original.kind)
       when r.able then format('not reversible: %s left of %s', available, original.amount)
       else format('not reversible: a %s', original.kind) end,
     jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
       'left', case when r.able then available else 0 end::text, 'requested', requested::text),
     case when r.able and r.whole then 'An exchange is reversed as a whole: leave the amount out.'
+      when r.able and available > 0 and (requested > available) is not true
+        then 'Only what is gone of a top-up becomes a debt: leave owe out.'
       when r.able then 'Ask for no more than is left to reverse.'
       else 'Only top-ups, bonuses, spends, captures, transfers and exchanges are reversed; adjust what is wrong.'
       end)
@@ -800,10 +987,12 @@ as $$
     select original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange'), original.kind = 'exchange'
   ) r (able, whole)
   where not r.able or available <= 0 or requested > available or r.whole and requested < available
+    or owe and original.kind <> 'top_up'
 $$;
 
 comment on function ledger_private.not_reversible is
-  'WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed.';
+$$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed,
+or leaves no debt.$$;
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
 
 --! Included functions/ledger_private/wallets/limits_of.sql
@@ -855,7 +1044,7 @@ declare
   v_day_before ledger.entries;
 begin
   -- What is given back, corrected or brought along: for it only what the ledger counts to is a limit.
-  if kind not in ('reversal', 'opening', 'adjustment') then
+  if kind not in ('reversal', 'opening', 'adjustment', 'collection', 'forgiveness') then
     v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
@@ -876,6 +1065,7 @@ begin
         case kind when 'bonus' then coalesce(head.granted_total, 0) end,
         case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
         case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
+      ('owed', kind in ('collection', 'forgiveness'), coalesce(head.owed, 0), 0),
       ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
       ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
       ('max_daily_top_up', kind = 'top_up', v_limits.max_daily_top_up,
@@ -895,9 +1085,67 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above a limit of the wallet, of its asset or of what the ledger counts to. head is the
-wallet's newest entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the wallet or its asset, what the wallet owes, or what the ledger counts
+to. head is the wallet's newest entry, change what the amount does to its balance.$$;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
+
+--! Included functions/ledger_private/posting/next_entry.sql
+create or replace function ledger_private.next_entry(
+  head ledger.entries,
+  wallet_id uuid,
+  transfer_id uuid,
+  kind ledger.transfer_kind,
+  side ledger.entry_side,
+  account ledger.account,
+  amount bigint,
+  bonus_amount bigint,
+  held_amount bigint,
+  at_time timestamptz
+)
+returns ledger.entries
+language plpgsql
+stable
+as $$
+declare
+  v_entry ledger.entries;
+  -- A debt, and one that is given up, move nothing of the wallet: they are between two accounts of the house.
+  v_sign int := case when side = 'credit' then 1 when side = 'debit' then -1 else 0 end;
+begin
+  v_entry.wallet_id := wallet_id;
+  v_entry.transfer_id := transfer_id;
+  v_entry.kind := kind;
+  v_entry.debit := case when kind = 'debt' then 'receivables' when side = 'debit' then 'player' else account end;
+  v_entry.credit := case when kind = 'forgiveness' then 'receivables' when side = 'credit' then 'player'
+    else account end;
+  v_entry.seq := coalesce(head.seq, 0) + 1;
+  v_entry.amount := amount;
+  v_entry.bonus_amount := bonus_amount;
+  v_entry.held_amount := held_amount;
+  v_entry.balance := coalesce(head.balance, 0) + v_sign * amount;
+  v_entry.bonus_balance := coalesce(head.bonus_balance, 0) + v_sign * bonus_amount;
+  v_entry.held_balance := coalesce(head.held_balance, 0) + held_amount;
+  v_entry.paid_balance := v_entry.balance - v_entry.bonus_balance;
+  v_entry.free_balance := v_entry.balance - v_entry.held_balance;
+  v_entry.topped_up_total := coalesce(head.topped_up_total, 0) + case kind when 'top_up' then amount else 0 end;
+  v_entry.granted_total := coalesce(head.granted_total, 0) + case kind when 'bonus' then amount else 0 end;
+  v_entry.spent_total := coalesce(head.spent_total, 0) + case when kind in ('spend', 'capture') then amount else 0 end;
+  v_entry.sent_total := coalesce(head.sent_total, 0) + case when kind = 'transfer' and side = 'debit'
+    then amount else 0 end;
+  v_entry.owed := nullif(coalesce(head.owed, 0) + case when kind = 'debt' then amount
+    when kind in ('collection', 'forgiveness') then -amount else 0 end, 0);
+  -- A wallet's time never runs backwards, even if the server's clock does.
+  v_entry.created_at := greatest(at_time, head.created_at);
+  v_entry.xid := pg_current_xact_id();
+  v_entry.hash := head.hash;
+  return v_entry;
+end
+$$;
+
+comment on function ledger_private.next_entry is
+$$The entry that follows a wallet's head (null: its first), with the account on the other side; side is null where both
+are the house's. Its hash is still the head's, to which chained() chains it. The domain of the balances refuses what is
+below zero.$$;
+--! EndIncluded functions/ledger_private/posting/next_entry.sql
 
 --! Included functions/ledger_private/posting/acting.sql
 create or replace function ledger_private.acting(entry ledger.entries, request ledger.wallet_request)
@@ -923,6 +1171,39 @@ $$;
 comment on function ledger_private.acting is
   'An entry as that of the acting wallet: with the request, and who calls. The system''s own have no request.';
 --! EndIncluded functions/ledger_private/posting/acting.sql
+
+--! Included functions/ledger_private/posting/receipt.sql
+create or replace function ledger_private.receipt(entry ledger.entries, replayed boolean)
+returns ledger.receipt
+language plpgsql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_expired bigint := 0;
+begin
+  if entry.bonus_balance > 0 and entry.kind in ('capture', 'release', 'reversal') then
+    -- Everything else that had expired by then was booked before this entry.
+    v_expired := (
+      select coalesce(sum(d.balance - d.held_balance), 0)
+      from ledger.bonus_lot_draws d
+      where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
+  end if;
+  return row(
+    entry.transfer_id, entry.wallet_id, entry.seq, entry.kind,
+    case when entry.kind in ('hold', 'release') then abs(entry.held_amount) else entry.amount end,
+    coalesce(entry.held_bonus_amount, entry.bonus_amount),
+    entry.balance, entry.bonus_balance, entry.held_balance, entry.free_balance - v_expired,
+    entry.hold_id, replayed, entry.created_at, coalesce(entry.owed, 0), false
+  )::ledger.receipt;
+end
+$$;
+
+comment on function ledger_private.receipt is
+$$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the
+next entry of the same transaction books it to breakage.$$;
+--! EndIncluded functions/ledger_private/posting/receipt.sql
 
 --! Included functions/ledger_private/posting/prepare.sql
 create or replace function ledger_private.prepare(request ledger.wallet_request, other_id uuid default null)
@@ -1007,7 +1288,9 @@ begin
   end if;
   if v_change < 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(
-      request.wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), request.amount), v_ids);
+      request.wallet_id, coalesce(case request.kind when 'collection' then
+          v_head.paid_balance - v_head.held_balance + ledger_private.reserved_bonus(v_head)
+        else v_head.free_balance end, 0), request.amount), v_ids);
   end if;
   return v_prepared;
 end
@@ -1068,7 +1351,8 @@ as $$
 declare
   v_prepared ledger_private.prepared := ledger_private.judged(request);
   v_head ledger.entries := v_prepared.head;
-  v_side ledger.entry_side := case when ledger_private.takes(request) then 'debit' else 'credit' end;
+  v_side ledger.entry_side := case when ledger_private.takes(request) then 'debit'
+    when request.kind <> 'forgiveness' then 'credit' end;
   v_id uuid := uuidv7();
   v_bonus bigint;
   v_entry ledger.entries;
@@ -1079,7 +1363,7 @@ begin
   end if;
   v_bonus := case
     when request.kind = 'opening' then coalesce(request.bonus_amount, 0)
-    when request.kind = 'adjustment' and v_side = 'credit' then 0
+    when request.kind = 'adjustment' and v_side = 'credit' or request.kind in ('collection', 'forgiveness') then 0
     else ledger_private.bonus_part(request.kind, request.amount,
       v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end;
   v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
@@ -1106,7 +1390,8 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment) or a transfer: judges it by all rules, in
+$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection,
+forgiveness) or a transfer: judges it by all rules, in
 the documented order, then writes the rows.$$;
 --! EndIncluded functions/ledger_private/posting/post.sql
 
@@ -1151,7 +1436,7 @@ begin
       from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total,
-        greatest(e.created_at, clock_timestamp()), e.hash, e.held_balance = 0
+        greatest(e.created_at, clock_timestamp()), e.hash, e.held_balance = 0 and e.owed is null
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
       from ledger.entries e where e.wallet_id = post_own.wallet_id order by e.seq desc limit 1;
@@ -1188,10 +1473,10 @@ begin
       v_guard := set_config('ledger.posting', '', true);
       if found and expires_at is null then
         return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false,
-          v_at)::ledger.receipt;
+          v_at, 0, false)::ledger.receipt;
       elsif found then
         return ledger_private.write_lot(row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0,
-          v_balance, null, false, v_at)::ledger.receipt, expires_at);
+          v_balance, null, false, v_at, 0, false)::ledger.receipt, expires_at);
       end if;
     end if;
   end if;
@@ -1204,6 +1489,55 @@ comment on function ledger_private.post_own is
 $$Books a movement of one wallet: a top-up, bonus or spend. debit and credit are its accounts, sign is 1 where the
 balance grows and -1 where it falls; bought, bonus and spent say what it adds to the totals of the wallet.$$;
 --! EndIncluded functions/ledger_private/posting/post_own.sql
+
+--! Included functions/ledger_private/posting/write_transfer.sql
+create or replace function ledger_private.write_transfer(
+  from_line ledger_private.line,
+  to_line ledger_private.line,
+  amount bigint,
+  bonus bigint,
+  idem_key text,
+  metadata jsonb
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_id uuid := uuidv7();
+  v_actor text := ledger_private.actor();
+  v_guard text := set_config('ledger.posting', 'on', true);
+begin
+  insert into ledger.entries
+    select r.wallet_id, v_id, r.seq, write_transfer.amount, bonus, 0, r.balance, r.bonus_balance, 0,
+        r.balance - r.bonus_balance, r.balance, r.bought, r.granted, r.spent, r.sent, r.at_time, pg_current_xact_id(),
+        'transfer', 'player', 'player', r.actor, r.idem_key, r.to_wallet, r.to_seq, r.requested_amount,
+        null, null, null, null, r.metadata,
+        ledger_private.entry_digest(previous_hash => r.hash, wallet_id => r.wallet_id,
+          transfer_id => v_id, seq => r.seq, amount => write_transfer.amount, bonus_amount => bonus, held_amount => 0,
+          balance => r.balance, bonus_balance => r.bonus_balance, held_balance => 0,
+          paid_balance => r.balance - r.bonus_balance, free_balance => r.balance, topped_up_total => r.bought,
+          granted_total => r.granted, spent_total => r.spent, sent_total => r.sent, created_at => r.at_time,
+          kind => 'transfer', debit => 'player', credit => 'player', actor => r.actor, idem_key => r.idem_key,
+          to_wallet => r.to_wallet, to_seq => r.to_seq, requested_amount => r.requested_amount,
+          metadata_hash => ledger_private.metadata_hash(r.metadata))
+      from (values
+        (from_line.wallet_id, from_line.seq, from_line.balance, from_line.bonus_balance, from_line.bought,
+          from_line.granted, from_line.spent, from_line.sent, from_line.at_time, from_line.hash, v_actor,
+          write_transfer.idem_key, to_line.wallet_id, to_line.seq, write_transfer.amount, write_transfer.metadata),
+        (to_line.wallet_id, to_line.seq, to_line.balance, to_line.bonus_balance, to_line.bought, to_line.granted,
+          to_line.spent, to_line.sent, to_line.at_time, to_line.hash, null, null, null, null, null, null)
+      ) r (wallet_id, seq, balance, bonus_balance, bought, granted, spent, sent, at_time, hash, actor, idem_key,
+        to_wallet, to_seq, requested_amount, metadata);
+  v_guard := set_config('ledger.posting', '', true);
+  return row(v_id, from_line.wallet_id, from_line.seq, 'transfer', amount, bonus, from_line.balance,
+    from_line.bonus_balance, 0, from_line.balance, null, false, from_line.at_time, 0, false)::ledger.receipt;
+end
+$$;
+
+comment on function ledger_private.write_transfer is
+  'Writes both entries of a transfer, and returns its receipt. The sender''s alone carries the request.';
+--! EndIncluded functions/ledger_private/posting/write_transfer.sql
 
 --! Included functions/ledger_private/posting/post_between.sql
 create or replace function ledger_private.post_between(
@@ -1238,14 +1572,15 @@ begin
       from ledger.wallets w where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
     v_now := clock_timestamp();
     select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
-        e.spent_total, e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+        e.spent_total, e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash,
+        e.held_balance = 0 and e.owed is null
           and (select k.seq from ledger.entries k
             where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_from
       from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
     select e.wallet_id, e.seq + 1, e.balance + post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
-        e.spent_total, e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+        e.spent_total, e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0 and e.owed is null
       into v_to
       from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
     if v_to.seq is null then
@@ -1290,6 +1625,8 @@ return case
     then 'wallet_' || kind::text
   when kind = 'reversal' then 'wallet_reverse'
   when kind = 'adjustment' then 'wallet_adjust'
+  when kind = 'collection' then 'wallet_collect'
+  when kind = 'forgiveness' then 'wallet_forgive'
 end;
 
 comment on function ledger_private.function_of is
@@ -1305,7 +1642,7 @@ as $$
   select r.place, w.id
   from unnest(requests) with ordinality r (
     kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount, side,
-    reason, to_amount, place)
+    reason, to_amount, owe, place)
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),
@@ -1368,7 +1705,7 @@ begin
     when 'reversal' then
       return ledger.wallet_reverse(
         wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
-        amount => item.amount, metadata => item.metadata);
+        amount => item.amount, metadata => item.metadata, owe => coalesce(item.owe, false));
     when 'opening' then
       return ledger.wallet_opening(
         wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key,
@@ -1381,6 +1718,13 @@ begin
       return ledger.wallet_adjust(
         wallet_id => item.wallet_id, side => item.side, amount => item.amount, idem_key => item.idem_key,
         reason => item.reason, metadata => item.metadata);
+    when 'collection' then
+      return ledger.wallet_collect(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'forgiveness' then
+      return ledger.wallet_forgive(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, reason => item.reason,
+        metadata => item.metadata);
   end case;
 end
 $$;
@@ -1414,7 +1758,7 @@ as $$
     select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
   ) e on true
   where w.id = usual_head.wallet_id and w.status = 'open' and w.own_limits is null
-    and coalesce(e.held_balance, 0) = 0
+    and coalesce(e.held_balance, 0) = 0 and e.owed is null
     and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
     -- So far below the end that no list of requests reaches it.
     and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0)
@@ -1426,7 +1770,7 @@ $$;
 
 comment on function ledger_private.usual_head is
 $$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
-reserved, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
+reserved or owed, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
 --! EndIncluded functions/ledger_private/batch/usual_head.sql
 
 --! Included functions/ledger_private/batch/usual_moves.sql
@@ -1462,14 +1806,14 @@ as $$
         coalesce(r.metadata, '{}') as metadata,
         -- As in post_own and post_between.
         (r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id,
-            r.bonus_amount, r.side, r.reason, r.to_amount) = 0
+            r.bonus_amount, r.side, r.reason, r.to_amount, r.owe) = 0
           and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
             or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
           and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
           and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true as plain
       from rows from (unnest(requests), unnest(ids)) with ordinality r (
         kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount,
-        side, reason, to_amount, id, place)
+        side, reason, to_amount, owe, id, place)
   ), heads as materialized (
     select row_number() over () as number, h.*
       from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
@@ -1509,6 +1853,115 @@ balance could refuse: for what it asks, or for what stands in a wallet. Keys are
 each request, with its number among the rows of that wallet (rank), and what stands in the wallet before all of them;
 ids are those of the transfers.$$;
 --! EndIncluded functions/ledger_private/batch/usual_moves.sql
+
+--! Included functions/ledger_private/batch/usual_entries.sql
+create or replace function ledger_private.usual_entries(
+  requests ledger.wallet_request[],
+  absent uuid[],
+  ids uuid[],
+  actor text,
+  at_time timestamptz
+)
+returns setof ledger.entries
+language sql
+stable
+as $$
+  with recursive moves as materialized (
+    select m.*, m.head_seq + m.rank as seq, case when s.leaves then -1 else 1 end as sign,
+        case when s.leaves then 'player' else ledger_private.house_account(m.kind) end as debit,
+        case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
+        case when m.acting then usual_entries.actor end as actor,
+        case when m.acting then m.amount end as requested_amount
+      from ledger_private.usual_moves(requests => requests, absent => absent, ids => ids) m
+      cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
+  ), lines as (
+    -- Begins with what stands in each wallet, and goes on wallet by wallet.
+    select 0::bigint as place, false as acting, m.wallet_id, 0::bigint as rank, m.balance, m.bonus_balance, m.bought,
+        m.granted, m.spent, m.sent, m.created_at, m.hash
+      from moves m
+      where m.rank = 1
+    union all
+    select n.place, n.acting, n.wallet_id, n.rank, n.balance_after, n.bonus_after, n.bought_after, n.granted_after,
+        n.spent_after, n.sent_after, n.at_time, ledger_private.entry_digest(
+          previous_hash => n.hash_before, wallet_id => n.wallet_id, transfer_id => n.transfer_id, seq => n.seq,
+          amount => n.amount, bonus_amount => n.part, held_amount => 0, balance => n.balance_after,
+          bonus_balance => n.bonus_after, held_balance => 0, paid_balance => n.balance_after - n.bonus_after,
+          free_balance => n.balance_after, topped_up_total => n.bought_after, granted_total => n.granted_after,
+          spent_total => n.spent_after, sent_total => n.sent_after, created_at => n.at_time, kind => n.kind,
+          debit => n.debit, credit => n.credit, actor => n.actor, idem_key => n.idem_key,
+          metadata_hash => ledger_private.metadata_hash(n.metadata), to_wallet => n.to_wallet, to_seq => n.to_seq,
+          requested_amount => n.requested_amount)
+      from (
+        select m.*, l.hash as hash_before, greatest(usual_entries.at_time, l.created_at) as at_time,
+            l.balance + m.sign * m.amount as balance_after, l.bonus_balance + m.sign * m.part as bonus_after,
+            l.bought + case m.kind when 'top_up' then m.amount else 0 end as bought_after,
+            l.granted + case m.kind when 'bonus' then m.amount else 0 end as granted_after,
+            l.spent + case m.kind when 'spend' then m.amount else 0 end as spent_after,
+            l.sent + case when m.kind = 'transfer' and m.acting then m.amount else 0 end as sent_after
+          from lines l
+          join moves m on m.wallet_id = l.wallet_id and m.rank = l.rank + 1
+          offset 0
+      ) n
+  )
+  select m.wallet_id, m.transfer_id, m.seq, m.amount, m.part, 0, l.balance, l.bonus_balance, 0,
+    l.balance - l.bonus_balance, l.balance, l.bought, l.granted, l.spent, l.sent, l.created_at, pg_current_xact_id(),
+    m.kind, m.debit, m.credit, m.actor, m.idem_key, m.to_wallet, m.to_seq, m.requested_amount, null::bigint, null::uuid,
+    null::uuid, null::timestamptz, m.metadata, l.hash, null::bigint
+  from moves m
+  join lines l on l.place = m.place and l.acting = m.acting
+  where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
+$$;
+
+comment on function ledger_private.usual_entries is
+$$The entries of the first of many requests, whose wallets are locked, up to the one that something can refuse. Each
+follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the
+first entries of all wallets, then the second ones, and so on.$$;
+--! EndIncluded functions/ledger_private/batch/usual_entries.sql
+
+--! Included functions/ledger_private/batch/post_usual.sql
+create or replace function ledger_private.post_usual(requests ledger.wallet_request[], absent uuid[])
+returns setof ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array(select uuidv7() from generate_series(1, cardinality(requests)));
+  v_actor text := ledger_private.actor();
+  v_now timestamptz := clock_timestamp();
+  v_constraint text;
+begin
+  -- Above READ COMMITTED what stands in a wallet may be old.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return;
+  end if;
+  perform set_config('ledger.posting', 'on', true);
+  return query
+  with written as (
+    insert into ledger.entries
+      select * from ledger_private.usual_entries(
+        requests => requests, absent => absent, ids => v_ids, actor => v_actor, at_time => v_now)
+      returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
+  )
+  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,
+      w.bonus_balance::bigint, 0::bigint, w.balance::bigint, null::uuid, false, w.created_at, 0::bigint, false
+    from written w
+    where w.actor is not null
+    -- The ids were given in the order of the requests.
+    order by w.transfer_id;
+  perform set_config('ledger.posting', '', true);
+exception when unique_violation then
+  get stacked diagnostics v_constraint = constraint_name;
+  if v_constraint <> 'entries_wallet_id_idem_key_key' then
+    raise;
+  end if;
+  -- Keys that have been used are answered one by one.
+end
+$$;
+
+comment on function ledger_private.post_usual is
+$$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
+be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
+--! EndIncluded functions/ledger_private/batch/post_usual.sql
 
 --! Included functions/ledger_private/reversal/reversal_draws.sql
 create or replace function ledger_private.reversal_draws(
@@ -1679,7 +2132,8 @@ declare
 begin
   select original.amount - coalesce(sum(r.amount), 0) into v_left
     from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(original, request.amount, v_left), v_ids);
+  perform ledger_private.refuse(ledger_private.not_reversible(original, request.amount, v_left, request.owe),
+    v_ids);
   select o.* into strict v_other from ledger.entries o
     where o.wallet_id = original.to_wallet and o.seq = original.to_seq;
   v_other_request := ledger.request(kind => 'reversal', wallet_id => v_other.wallet_id,
@@ -1726,6 +2180,42 @@ $$Takes both movements of an exchange back, as a whole: what had arrived has to 
 given back, to the lots that it came from. original is the movement of the wallet that acts.$$;
 --! EndIncluded functions/ledger_private/exchange/reverse_exchange.sql
 
+--! Included functions/ledger_private/reversal/reverse_owing.sql
+create or replace function ledger_private.reverse_owing(
+  request ledger.wallet_request,
+  original ledger.entries,
+  head ledger.entries,
+  amount bigint,
+  missing bigint,
+  at_time timestamptz
+)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_debt ledger.entries;
+  v_entry ledger.entries;
+begin
+  -- The debt first, so that the line with the request shows what is owed after both.
+  v_debt := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => head,
+    wallet_id => request.wallet_id, transfer_id => uuidv7(), kind => 'debt', side => null, account => original.debit,
+    amount => missing, bonus_amount => 0, held_amount => 0, at_time => at_time),
+    ledger.request(kind => 'debt', wallet_id => request.wallet_id, transfer_id => request.transfer_id)));
+  v_entry := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => v_debt,
+    wallet_id => request.wallet_id, transfer_id => uuidv7(), kind => 'reversal', side => 'debit',
+    account => original.debit, amount => amount - missing, bonus_amount => 0, held_amount => 0, at_time => at_time),
+    request));
+  perform ledger_private.write(array[v_debt, v_entry]);
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.reverse_owing is
+$$Books the reversal of a top-up of which credits are gone: what is missing of the amount becomes a debt of the wallet,
+the rest is taken, which may be nothing.$$;
+--! EndIncluded functions/ledger_private/reversal/reverse_owing.sql
+
 --! Included functions/ledger_private/reversal/reverse.sql
 create or replace function ledger_private.reverse(request ledger.wallet_request)
 returns ledger.receipt
@@ -1758,7 +2248,7 @@ begin
   end if;
   select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
     from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount),
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount, request.owe),
     array[request.wallet_id]);
   v_amount := coalesce(request.amount, v_amount);
   v_ids := array[request.wallet_id, v_original.to_wallet];
@@ -1770,7 +2260,10 @@ begin
   perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head,
     kind => 'reversal', change => case when v_giving then -v_amount else v_amount end, amount => v_amount,
     at_time => v_prepared.at_time), v_ids);
-  if v_plan.missing > 0 then
+  if v_plan.missing > 0 and request.owe then
+    return ledger_private.reverse_owing(request, v_original, v_prepared.head, v_amount, v_plan.missing,
+      v_prepared.at_time);
+  elsif v_plan.missing > 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(
       wallet_id => coalesce(v_original.to_wallet, request.wallet_id), available => v_amount - v_plan.missing,
       requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);
@@ -1844,6 +2337,64 @@ comment on function ledger_private.record_events is
 $$Leaves an event in each of these locked or new wallets, chained to the one before (the first: to the facts of the
 wallet), and to be sealed. facts_hash is over what it is about. For callers that have opened the guards.$$;
 --! EndIncluded functions/ledger_private/wallets/record_events.sql
+
+--! Included functions/ledger_private/wallets/change_status.sql
+create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
+returns ledger.wallets
+language plpgsql
+volatile
+as $$
+declare
+  v_wallet ledger.wallets;
+  v_head ledger.entries;
+begin
+  if wallet_id is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id', 'Name the wallet by its id.'));
+  end if;
+  if reason is null or char_length(reason) not between 1 and 1000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('reason', 'Say why, in 1 to 1000 characters.'));
+  end if;
+  select w.* into v_wallet from ledger.wallets w where w.id = change_status.wallet_id for no key update;
+  if not found then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
+  end if;
+  if v_wallet.status = change_status.status then
+    return v_wallet;
+  end if;
+  if change_status.status = 'frozen' then
+    perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
+  end if;
+  if change_status.status = 'closed' then
+    perform ledger_private.settle(array[wallet_id], clock_timestamp());
+    select e.* into v_head from ledger.entries e where e.wallet_id = change_status.wallet_id
+      order by e.seq desc limit 1;
+    -- Nothing is written after the head here, so a stale one would not collide: a wallet that has been filled meanwhile
+    -- would be closed.
+    perform ledger_private.check_snapshot(array[wallet_id]);
+    -- What is reserved is part of the balance.
+    if v_head.balance > 0 or v_head.owed > 0 then
+      perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
+        'Only an empty wallet that owes nothing is closed: move what is left, collect or forgive its debt.',
+        jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text,
+          'held_balance', v_head.held_balance::text, 'owed', coalesce(v_head.owed, 0)::text)));
+    end if;
+  end if;
+
+  perform set_config('ledger.posting', 'on', true);
+  update ledger.wallets w set status = change_status.status where w.id = change_status.wallet_id
+    returning w.* into v_wallet;
+  perform ledger_private.record_events(array[wallet_id],
+    (case change_status.status when 'open' then 'reopened'
+      else change_status.status::text end)::ledger.wallet_event_kind, reason);
+  perform set_config('ledger.posting', '', true);
+  return v_wallet;
+end
+$$;
+
+comment on function ledger_private.change_status is
+$$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG,
+WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
+--! EndIncluded functions/ledger_private/wallets/change_status.sql
 
 --! Included functions/ledger_private/wallets/change_limits.sql
 create or replace function ledger_private.change_limits(asset_code text, changes jsonb)
@@ -2475,7 +3026,8 @@ as $$
   with walked as (
     select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
       w.id as owner,
-      case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
+      case when e.kind in ('debt', 'forgiveness') then 0 when ledger.entries_side(e) = 'credit' then 1
+        else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
       coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0)
         as reserved_bonus,
@@ -2513,7 +3065,8 @@ as $$
       j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
       coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
-        when j.kind = 'top_up' or j.kind = 'adjustment' and j.side = 'credit' then 0
+        when j.kind in ('top_up', 'debt', 'collection', 'forgiveness')
+          or j.kind = 'adjustment' and j.side = 'credit' then 0
         when j.kind in ('bonus', 'expiry') then j.amount
         -- Of an opening and of what arrives in an exchange, verify_transfers() and verify_links() know.
         when j.kind in ('opening', 'exchange') and j.side = 'credit' then j.bonus_amount
@@ -2547,6 +3100,47 @@ comment on function ledger_private.verify_entries is
 grant execute on function ledger_private.verify_entries to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
 
+--! Included functions/ledger_private/verify/verify_debts.sql
+create or replace function ledger_private.verify_debts(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  -- Few wallets ever owe: looked at are the lines that say or change what is owed, and the line after each.
+  with lines as (
+    select e from ledger.entries e
+    where e.wallet_id between first_id and last_id
+      and (e.owed is not null or e.kind in ('debt', 'collection', 'forgiveness'))
+    union
+    select n from ledger.entries e
+    join ledger.entries n on n.wallet_id = e.wallet_id and n.seq = e.seq + 1
+    where e.wallet_id between first_id and last_id and e.owed is not null
+  )
+  select 'entry_owed', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
+    jsonb_build_object('owed', (l.e).owed, 'after', p.owed, 'kind', (l.e).kind, 'amount', (l.e).amount)
+  from lines l
+  left join ledger.entries p on p.wallet_id = (l.e).wallet_id and p.seq = (l.e).seq - 1
+  where (l.e).owed <= 0
+    or (l.e).owed is distinct from nullif(coalesce(p.owed, 0)::numeric + case when (l.e).kind = 'debt' then (l.e).amount
+      when (l.e).kind in ('collection', 'forgiveness') then -(l.e).amount else 0 end, 0)
+  union all
+  -- A debt comes of a top-up, by the reversal in the line after it.
+  select 'transfer_facts', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
+    to_jsonb(l.e) - 'metadata' - 'idem_key' - 'hash'
+  from lines l
+  where (l.e).kind = 'debt' and not exists (
+    select from ledger.entries n
+    join ledger.entries o on o.transfer_id = n.reverses and o.actor is not null and o.wallet_id = n.wallet_id
+    where n.wallet_id = (l.e).wallet_id and n.seq = (l.e).seq + 1 and n.kind = 'reversal'
+      and n.reverses = (l.e).reverses and o.kind = 'top_up')
+$$;
+
+comment on function ledger_private.verify_debts is
+  'Findings in what wallets owe: each line against the one before it, and each debt against its reversal.';
+
+grant execute on function ledger_private.verify_debts to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_debts.sql
+
 --! Included functions/ledger_private/verify/verify_transfers.sql
 create or replace function ledger_private.verify_transfers(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -2555,7 +3149,7 @@ stable
 as $$
   with acting as (
     select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
-      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind
+      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind, d.amount as owed_amount
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
@@ -2564,38 +3158,47 @@ as $$
       where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
         and n.wallet_id = e.wallet_id offset 0
     ) o on true
+    -- What it could not take, the line before it says.
+    left join lateral (
+      select n.amount from ledger.entries n
+      where e.kind = 'reversal' and n.wallet_id = e.wallet_id and n.seq = e.seq - 1 and n.kind = 'debt'
+        and n.reverses = e.reverses offset 0
+    ) d on true
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
     select a.entry, (
       (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
         and coalesce(a.hold_expires_at <= a.created_at, false)
-        or a.kind = 'exchange' and a.debit <> 'player'
+        or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'debt'
         -- One side of a reversed exchange has the key: see verify_links().
         or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
-      or (a.kind in ('hold', 'release')) <> (a.amount = 0)
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0) and (a.owed_amount is null or a.amount < 0)
       or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
       or a.requested_amount is distinct from case
-        when a.kind in ('release', 'expiry')
+        when a.kind in ('release', 'expiry', 'debt')
           or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
-        else a.amount end
+        else a.amount + coalesce(a.owed_amount, 0) end
       or a.kind <> 'hold' and a.held_amount is distinct from case
         when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
       or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
-      or (a.kind = 'reversal') <> (a.reverses is not null)
+      or (a.kind in ('reversal', 'debt')) <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
       or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
       or a.expires_at is not null and (a.kind not in ('bonus', 'hold', 'opening') or a.expires_at <= a.created_at
         or a.kind = 'opening' and a.bonus_amount = 0)
       or a.kind = 'opening' and (a.bonus_amount not between 0 and a.amount or exists (
         select from ledger.entries n where n.wallet_id = a.wallet_id and n.kind = 'opening' and n.seq < a.seq))
-      or a.kind = 'adjustment' and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
+      or ledger_private.has_reason(a.kind)
+        and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
       or a.kind = 'capture' and a.amount > a.hold_amount
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
       (a.debit, a.credit) is distinct from case
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
+        when a.kind = 'debt' then ('receivables'::ledger.account, a.o_debit)
+        when a.kind = 'forgiveness' then ('losses'::ledger.account, 'receivables'::ledger.account)
         when a.kind in ('top_up', 'bonus', 'opening') or a.kind in ('exchange', 'adjustment') and a.credit = 'player'
           then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
@@ -2996,7 +3599,7 @@ as $$
   with chosen as (
     select e as r, e.wallet_id, e.transfer_id as id, e.seq
     from ledger.entries e
-    where e.kind = 'reversal' and e.actor is not null and e.wallet_id between first_id and last_id
+    where e.kind in ('reversal', 'debt') and e.actor is not null and e.wallet_id between first_id and last_id
     union all
     -- That of a transfer to a single wallet is found through its own entries.
     select a, a.wallet_id, a.transfer_id, a.seq
@@ -3033,7 +3636,7 @@ as $$
   where case
     when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange')
       or j.original_seq >= j.seq then true
-    when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
+    when (j.r).kind = 'reversal' and (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
     when (j.o).kind = 'exchange' and (j.r).amount <> (j.o).amount then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
@@ -3185,13 +3788,14 @@ create or replace function ledger.request(
   bonus_amount bigint default null,
   side ledger.entry_side default null,
   reason text default null,
-  to_amount bigint default null
+  to_amount bigint default null,
+  owe boolean default null
 )
 returns ledger.wallet_request
 language sql
 immutable
 return row(kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata,
-  hold_id, transfer_id, bonus_amount, side, reason, to_amount)::ledger.wallet_request;
+  hold_id, transfer_id, bonus_amount, side, reason, to_amount, owe)::ledger.wallet_request;
 
 comment on function ledger.request is
 $$@behavior -*
@@ -3207,7 +3811,8 @@ create or replace function ledger.wallet_reverse(
   transfer_id uuid,
   idem_key text,
   amount bigint default null,
-  metadata jsonb default '{}'
+  metadata jsonb default '{}',
+  owe boolean default false
 )
 returns ledger.receipt
 language plpgsql
@@ -3217,7 +3822,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   return ledger_private.reverse(ledger.request(kind => 'reversal', wallet_id => wallet_id, amount => amount,
-    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id));
+    idem_key => idem_key, metadata => metadata, transfer_id => transfer_id, owe => owe));
 end
 $$;
 
@@ -3236,11 +3841,14 @@ then its lots. An exchange goes back as a whole, both movements of it, where all
   the same key and the same arguments returns the same receipt and books nothing.
 - amount: minor units, 1 to what is left to reverse; all that is left if left out. Of an exchange, all or nothing.
 - metadata: a JSON object of at most 8192 bytes, such as the reason; null means {}.
+- owe: of a top-up, whether what is gone of it becomes a debt of the wallet (see wallet.owed) instead of a refusal. What
+  is there is taken; the receipt's amount is that, which may be 0, and owed what the wallet owes now. It gives leave
+  and is no part of the request: a repetition may come with or without it.
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
-(WLREV), LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND)
-where the credits are gone, with the amount that is missing.$$;
+(WLREV), also for owe where it is no top-up, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
+counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;
 --! EndIncluded functions/ledger/wallet_reverse.sql
@@ -3374,6 +3982,81 @@ opening, WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM) only where the balance wo
 
 grant execute on function ledger.wallet_opening to wallet_operator;
 --! EndIncluded functions/ledger/wallet_opening.sql
+
+--! Included functions/ledger/wallet_collect.sql
+create or replace function ledger.wallet_collect(
+  wallet_id uuid,
+  amount bigint,
+  idem_key text,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post(ledger.request(kind => 'collection', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata));
+end
+$$;
+
+comment on function ledger.wallet_collect is
+$$@resultFieldName receipt
+Takes credits out of a wallet to pay what it owes. The other side is the house's account receivables. It takes paid
+credits only, and none that are reserved, also of a frozen wallet. It is not reversed: adjust what was wrong.
+
+- walletId: the player's wallet.
+- amount: minor units, 1 to what the wallet owes.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the ticket; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM) where it is more than the wallet owes,
+INSUFFICIENT_FUNDS (WLFND).$$;
+
+grant execute on function ledger.wallet_collect to wallet_operator;
+--! EndIncluded functions/ledger/wallet_collect.sql
+
+--! Included functions/ledger/wallet_forgive.sql
+create or replace function ledger.wallet_forgive(
+  wallet_id uuid,
+  amount bigint,
+  idem_key text,
+  reason text,
+  metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post(ledger.request(kind => 'forgiveness', wallet_id => wallet_id, amount => amount,
+    idem_key => idem_key, metadata => metadata, reason => reason));
+end
+$$;
+
+comment on function ledger.wallet_forgive is
+$$@resultFieldName receipt
+Gives up what a wallet owes, whole or in part, with a reason. It changes no balance of the wallet: the amount goes from
+the house's account receivables to its losses. It is not reversed.
+
+- walletId: the player's wallet.
+- amount: minor units, 1 to what the wallet owes.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- reason: why, 1 to 1000 characters; the wallet's owner may read it.
+- metadata: a JSON object of at most 8192 bytes, such as the ticket; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM) where it is more than the wallet owes.$$;
+
+grant execute on function ledger.wallet_forgive to wallet_operator;
+--! EndIncluded functions/ledger/wallet_forgive.sql
 
 --! Included functions/ledger/wallet_post_batch.sql
 create or replace function ledger.wallet_post_batch(requests ledger.wallet_request[])
@@ -3604,6 +4287,115 @@ Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).
 
 grant execute on function ledger.wallet_limit_set to wallet_operator;
 --! EndIncluded functions/ledger/wallet_limit_set.sql
+
+--! Included functions/ledger/wallet_explain.sql
+create or replace function ledger.wallet_explain(wallet_id uuid)
+returns setof ledger.balance_part
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_head ledger.entries;
+begin
+  if not exists (select from ledger.wallets w where w.id = wallet_explain.wallet_id) then
+    perform ledger_private.refuse(ledger_private.wallet_not_found(wallet_id));
+  end if;
+  select e.* into v_head from ledger.entries e where e.wallet_id = wallet_explain.wallet_id order by e.seq desc limit 1;
+
+  return query
+    -- One look-up for each that is open: joined, all holds, lots and entries that the wallet ever had are read.
+    with held as (
+      -- What is due is not booked yet, but reserves nothing any more.
+      select h.* from ledger_private.open_holds o
+        cross join lateral (select n.* from ledger.holds n where n.wallet_id = o.wallet_id
+          and n.id = o.hold_id limit 1) h
+        where o.wallet_id = wallet_explain.wallet_id and coalesce(h.expires_at, 'infinity') > statement_timestamp()
+    ), pinned as (
+      select h.id as hold_id, d.lot_seq, d.expires_at, d.held_amount as amount
+        from held h join ledger.bonus_lot_draws d on d.wallet_id = h.wallet_id and d.seq = h.seq
+    ), lots as (
+      select l.seq, l.expires_at, s.balance - coalesce((
+            select sum(p.amount) from pinned p where p.lot_seq = l.seq and p.expires_at = l.expires_at), 0) as free
+        from ledger_private.open_lots o
+        cross join lateral (
+          select n.*, n as lot from ledger.bonus_lots n where n.wallet_id = o.wallet_id and n.seq = o.lot_seq
+            and n.expires_at = o.expires_at limit 1
+        ) l
+        cross join lateral ledger_private.lot_at(l.lot, v_head.seq) s
+        where o.wallet_id = wallet_explain.wallet_id
+    ), parts (source, amount, hold_id, expires_at, seq) as (
+      select 'paid'::ledger.credit_source,
+          v_head.balance - v_head.bonus_balance - coalesce((select sum(h.amount - h.bonus_amount) from held h),
+            0), null::uuid,
+          null::timestamptz, null::bigint
+      union all
+      select 'bonus', v_head.bonus_balance - coalesce((select sum(h.bonus_amount) from held h), 0)
+          - coalesce((select sum(l.free) from lots l), 0), null, null, null
+      union all
+      select 'expiring_bonus', l.free, null, l.expires_at, l.seq from lots l
+      union all
+      select 'paid', h.amount - h.bonus_amount, h.id, null, null from held h
+      union all
+      select 'bonus', h.bonus_amount - coalesce((select sum(p.amount) from pinned p where p.hold_id = h.id), 0), h.id,
+        null, null from held h
+      union all
+      select 'expiring_bonus', p.amount, p.hold_id, p.expires_at, p.lot_seq from pinned p
+      union all
+      select 'debt', v_head.owed, null, null, null
+    )
+    select p.source, p.amount::bigint,
+        case when p.hold_id is null and p.source <> 'debt'
+          and (p.expires_at is null or p.expires_at > statement_timestamp()) then p.amount else 0 end::bigint,
+        p.expires_at, (
+          select e.transfer_id from ledger.entries e where e.wallet_id = wallet_explain.wallet_id and e.seq = p.seq
+        ), p.hold_id
+      from parts p
+      where p.amount > 0
+      order by p.source = 'debt', p.hold_id nulls first, p.expires_at, p.seq, p.source desc;
+end
+$$;
+
+comment on function ledger.wallet_explain is
+$$@behavior -queryField:resource:connection +queryField:resource:list
+@listSuffix omit
+Why a wallet's balance is what it is: the paid credits, the bonus credits without expiry, each open lot of expiring
+ones, and what each open hold reserves of them. The amounts add up to the balance, those without a hold and not expired
+to what is available. What the wallet owes is a line of its own (debt), which belongs to neither sum. A hold that has
+expired is not among them: its credits are listed as free, or as expired, before that is booked.
+
+- walletId: a player's wallet that the caller may see.
+
+Refuses with WALLET_NOT_FOUND (WLNOW).$$;
+
+grant execute on function ledger.wallet_explain
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/wallet_explain.sql
+
+--! Included functions/ledger/wallets_owed.sql
+create or replace function ledger.wallets_owed(wallet ledger.wallets)
+returns bigint
+language sql
+stable
+return coalesce((
+  select e.owed
+  from ledger.entries e
+  where e.wallet_id = wallet.id
+  order by e.seq desc
+  limit 1
+), 0);
+
+comment on function ledger.wallets_owed is
+$$@notNull
+What the wallet owes, in minor units: bought credits that a chargeback could not take because they were gone. It is no
+part of the balance, which is never negative.$$;
+
+grant execute on function ledger.wallets_owed
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/wallets_owed.sql
 
 --! Included functions/ledger/wallets_limits.sql
 create or replace function ledger.wallets_limits(wallet ledger.wallets)
@@ -3946,6 +4738,7 @@ begin
     v_last := coalesce(ledger_verify.wallet_id,
       (coalesce(v_digit, 'f') || 'fffffff-ffff-ffff-ffff-ffffffffffff')::uuid);
     return query select f.* from ledger_private.verify_entries(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_debts(v_first, v_last) f;
     return query select f.* from ledger_private.verify_transfers(v_first, v_last) f;
     return query select f.* from ledger_private.verify_pairs(v_first, v_last) f;
     return query select f.* from ledger_private.verify_links(v_first, v_last) f;

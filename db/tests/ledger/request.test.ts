@@ -18,6 +18,7 @@ const FIELDS: Record<string, string> = {
   side: 'debit',
   reason: 'a reason',
   to_amount: '9',
+  owe: 'true',
 };
 
 describe('request', () => {

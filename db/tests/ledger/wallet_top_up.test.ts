@@ -48,6 +48,8 @@ describe('wallet_top_up', () => {
       hold_id: null,
       replayed: false,
       created_at: expect.any(String) as string,
+      owed: '0',
+      in_flight: false,
     });
     expect(await callAll(db, 'ledger_trial_balance', { asset_code: asset })).toEqual([
       { asset_code: asset, account: 'treasury', debit: '540', credit: '0' },

@@ -29,6 +29,7 @@ interface Draft {
   side?: 'debit' | 'credit';
   reason?: string;
   toAmount?: bigint | null;
+  owe?: boolean;
   badKey?: string;
   /** The wallet is meant, also where the hold or the transfer is another's. */
   stubborn?: boolean;
@@ -90,7 +91,10 @@ const hold = draft('hold', {
 });
 const capture = draft('capture', { amount: part, hold: pick, stubborn });
 const release = draft('release', { hold: pick, stubborn });
-const reversal = draft('reversal', { amount: part, transfer: pick, stubborn });
+const reversal = draft('reversal', {
+  ...{ amount: part, transfer: pick, stubborn },
+  owe: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.constant(true) }),
+});
 const opening = draft('opening', {
   amount: gained,
   bonus: fc.bigInt({ min: 0n, max: 60n }),
@@ -101,6 +105,8 @@ const adjustment = draft('adjustment', {
   side: fc.constantFrom('debit' as const, 'credit' as const),
   reason: fc.constantFrom('an error', 'another'),
 });
+const collection = draft('collection', { amount: spent });
+const forgiveness = draft('forgiveness', { amount: spent, reason: fc.constantFrom('a gesture', 'another') });
 const pair = fc.constantFrom<[string, string][]>(
   ['ann', 'ann other'],
   ['ben other', 'ben'],
@@ -191,7 +197,7 @@ class Act implements Command {
 }
 
 async function resolve(item: Draft, twin: Twin, place: number): Promise<Request | undefined> {
-  const { kind, to, metadata, bonus, side, reason, toAmount } = item;
+  const { kind, to, metadata, bonus, side, reason, toAmount, owe } = item;
   // The newest hold or transfer of any wallet, which then is the one that acts.
   const chosen = item.hold === undefined ? undefined : nth(twin.ledger.holds(), item.hold);
   const original = item.transfer === undefined ? undefined : nth(twin.ledger.transfers(), item.transfer);
@@ -209,7 +215,9 @@ async function resolve(item: Draft, twin: Twin, place: number): Promise<Request 
     ...(expiresAt !== undefined && { expiresAt: twin.watch(expiresAt) }),
     ...(metadata && { metadata }),
     ...(bonus !== undefined && { bonus }),
-    ...(side && { side, reason: reason ?? 'an error' }),
+    ...(side && { side }),
+    ...(reason !== undefined && { reason }),
+    ...(owe && { owe }),
     ...(toAmount !== undefined && { toAmount }),
   };
 }
@@ -233,6 +241,7 @@ function repeat({ again: back, change }: Again, twin: Twin, batch: Request[]): R
         case 'opening':
           return { ...request, bonus: (request.bonus ?? 0n) + 1n };
         case 'adjustment':
+        case 'forgiveness':
           return { ...request, reason: 'a third' };
         case 'exchange':
           return { ...request, toAmount: (request.toAmount ?? 0n) + 1n };
@@ -264,7 +273,22 @@ function amountOf(amount: Amount, name: string, twin: Twin): bigint | null {
 const single = (item: fc.Arbitrary<Item>): fc.Arbitrary<Command> => item.map((one) => new Post([one]));
 const flow = fc.oneof<fc.Arbitrary<Item>[]>(topUp, bonus, expiring, spend, transfer, again);
 const any = fc.oneof<fc.Arbitrary<Item>[]>(
-  ...[flow, flow, flow, hold, capture, release, reversal, reversal, opening, exchange, exchange, adjustment],
+  ...[
+    flow,
+    flow,
+    flow,
+    hold,
+    capture,
+    release,
+    reversal,
+    reversal,
+    opening,
+    exchange,
+    exchange,
+    adjustment,
+    collection,
+    forgiveness,
+  ],
 );
 const list = fc
   .tuple(fc.array(any, { minLength: 1, maxLength: 6 }), fc.constantFrom('batch' as const, 'each' as const))
@@ -313,6 +337,21 @@ const takenBack = fc
     ]);
   });
 
+/** A top-up is charged back after its credits were spent, and some of the debt is paid or given up. */
+const chargedBack = fc
+  .tuple(players, small, spent, small, small, small)
+  .map(([name, bought, gone, later, paid, forgiven]): Command => {
+    return new Post([
+      { kind: 'top_up', wallet: name, amount: bought },
+      { kind: 'spend', wallet: name, amount: gone },
+      // The newest that can be reversed is the spend, where there was enough for it.
+      { kind: 'reversal', wallet: name, amount: null, transfer: 1, owe: true },
+      { kind: 'top_up', wallet: name, amount: later },
+      { kind: 'collection', wallet: name, amount: paid },
+      { kind: 'forgiveness', wallet: name, amount: forgiven, reason: 'a gesture' },
+    ]);
+  });
+
 /** One command, each kind as often as it is worth. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: single(topUp) },
@@ -329,6 +368,9 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: single(adjustment) },
   { weight: 3, arbitrary: single(exchange) },
   { weight: 3, arbitrary: takenBack },
+  { weight: 3, arbitrary: chargedBack },
+  { weight: 1, arbitrary: single(collection) },
+  { weight: 1, arbitrary: single(forgiveness) },
   { weight: 4, arbitrary: list },
   { weight: 4, arbitrary: dueUnderHold },
   { weight: 4, arbitrary: mixedPayment },

@@ -33,7 +33,9 @@ export type Kind =
   | 'reversal'
   | 'opening'
   | 'exchange'
-  | 'adjustment';
+  | 'adjustment'
+  | 'collection'
+  | 'forgiveness';
 
 export interface Request {
   kind: Kind;
@@ -48,7 +50,9 @@ export interface Request {
   metadata?: Record<string, unknown>;
   /** Of an opening. */
   bonus?: bigint;
-  /** Of an adjustment. */
+  /** Of a reversal: what is gone becomes a debt. */
+  owe?: boolean;
+  /** Of an adjustment; a forgiveness has a reason, too. */
   side?: 'debit' | 'credit';
   reason?: string;
   /** What arrives in an exchange. */
@@ -68,6 +72,7 @@ export interface Receipt {
   available: bigint;
   hold: string | null;
   replayed: boolean;
+  owed: bigint;
 }
 
 export interface Balance {
@@ -232,7 +237,17 @@ export class Ledger {
   /** Balances of the accounts of an asset, on the side where they are counted. */
   accounts(asset: string): Record<string, bigint> {
     const players = this.wallets.filter((wallet) => wallet.asset === asset).flatMap(all);
-    const house = ['treasury', 'promotions', 'revenue', 'breakage', 'opening', 'exchange', 'adjustments'];
+    const house = [
+      'treasury',
+      'promotions',
+      'revenue',
+      'breakage',
+      'opening',
+      'exchange',
+      'adjustments',
+      'receivables',
+      'losses',
+    ];
     const balances = house.map((account) => [account, this.#accounts.get(`${asset} ${account}`) ?? 0n]);
     return Object.fromEntries([...balances, ['players', sum(players)]]) as Record<string, bigint>;
   }
@@ -316,7 +331,8 @@ class Call {
     if (status === 'closed') {
       this.settle(name, now);
       const balance = sum(all(this.#find(name)));
-      if (balance > 0n) throw new Refused('WLARG', { argument: 'wallet_id', balance: String(balance) });
+      if (balance > 0n || this.#find(name).owed > 0n)
+        throw new Refused('WLARG', { argument: 'wallet_id', balance: String(balance) });
     }
     const wallet = this.#edit(name);
     wallet.status = status;
@@ -356,6 +372,9 @@ class Call {
         return this.#exchange(request);
       case 'adjustment':
         return this.#adjust(request);
+      case 'collection':
+      case 'forgiveness':
+        return this.#payDebt(request);
     }
   }
 
@@ -386,6 +405,23 @@ class Call {
     return this.#record(request, parts, { left: [] });
   }
 
+  /** Paid credits that are free pay a debt; one that is given up changes no balance. */
+  #payDebt(request: Request): Receipt {
+    const wallet = this.#edit(request.wallet);
+    const amount = request.amount ?? 0n;
+    if (amount > wallet.owed) throw new Refused('WLLIM', { limit: 'owed', left: String(wallet.owed) });
+    const paid: Part = { source: 'paid', amount };
+    if (request.kind === 'collection') {
+      const available = sum(wallet.free.filter(({ source }) => source === 'paid'));
+      if (amount > available) throw new Refused('WLFND', { available: String(available), requested: String(amount) });
+      takeOf(wallet, paid, amount);
+    } else this.#count(wallet, 'losses', amount);
+    wallet.seq += 1;
+    wallet.owed -= amount;
+    this.#count(wallet, 'receivables', -amount);
+    return this.#record(request, [paid], { left: [] });
+  }
+
   /** Of what arrives the same part is bonus credits as of what leaves, rounded up. */
   #exchange(request: Request): Receipt {
     const [from, to] = [this.#edit(request.wallet), this.#edit(request.to ?? '')];
@@ -409,7 +445,7 @@ class Call {
   /** Both movements, as a whole: what had arrived must be there still. */
   #reverseExchange(request: Request, now: Instant, original: Transfer): Receipt {
     const left = sum(original.left);
-    if (left === 0n || (request.amount ?? left) !== left)
+    if (left === 0n || (request.amount ?? left) !== left || request.owe === true)
       throw new Refused('WLREV', { kind: original.kind, left: String(left) });
     const linked = this.#layers.transfers.get(original.linked ?? '');
     if (!linked) throw new Error('no other side');
@@ -516,7 +552,9 @@ class Call {
     const reversible = HOUSE[original.kind] !== undefined || original.kind === 'transfer';
     const left = reversible ? sum(original.left) : 0n;
     const amount = request.amount ?? left;
-    if (left === 0n || amount > left) throw new Refused('WLREV', { kind: original.kind, left: String(left) });
+    const mayOwe = request.owe === true && original.kind === 'top_up';
+    if (left === 0n || amount > left || (request.owe === true && !mayOwe))
+      throw new Refused('WLREV', { kind: original.kind, left: String(left) });
     const gives = original.kind === 'top_up' || original.kind === 'bonus';
     const acting = this.#edit(request.wallet);
     const from = gives ? acting : original.other === undefined ? undefined : this.#edit(original.other);
@@ -530,7 +568,7 @@ class Call {
       missing -= got;
       if (got > 0n) taken.push({ ...part, amount: got });
     }
-    if (missing > 0n)
+    if (missing > 0n && !mayOwe)
       throw new Refused('WLFND', {
         available: String(amount - missing),
         requested: String(amount),
@@ -541,11 +579,17 @@ class Call {
     acting.seq += 1;
     if (from && from !== acting) from.seq += 1;
     this.#count(acting, HOUSE[original.kind], -amount);
+    if (missing > 0n) {
+      // The debt has a line of its own.
+      acting.seq += 1;
+      acting.owed += missing;
+      this.#count(acting, 'receivables', missing);
+    }
     const rest = original.left.map((part) => {
       const back = taken.find(
         ({ source, lot, expiresAt }) => source === part.source && lot === part.lot && expiresAt === part.expiresAt,
       );
-      return { ...part, amount: part.amount - (back?.amount ?? 0n) };
+      return { ...part, amount: part.amount - (back?.amount ?? 0n) - (part.source === 'paid' ? missing : 0n) };
     });
     this.#layers.transfers.set(original.id, { ...original, left: rest });
     const receipt = this.#record(request, taken, { left: [], other: original.other });
@@ -604,6 +648,7 @@ class Call {
       available: sum(wallet.free),
       hold: request.hold ?? null,
       replayed: false,
+      owed: wallet.owed,
     };
   }
 

@@ -171,7 +171,7 @@ export class Twin {
     const { rows } = await this.#client.query<Record<string, string> & { parts: unknown[]; open: string[] }>(
       `select (extract(epoch from statement_timestamp()) * 1000000)::bigint as now, w.status, b.balance, b.bonus_balance, b.held_balance,
          b.available, b.seq, coalesce(e.topped_up_total, 0) as topped_up, coalesce(e.granted_total, 0) as granted,
-         coalesce(e.spent_total, 0) as spent, coalesce(e.sent_total, 0) as sent,
+         coalesce(e.spent_total, 0) as spent, coalesce(e.sent_total, 0) as sent, coalesce(e.owed, 0) as owed,
          array(select json_build_array(p.source, p.amount::text, (extract(epoch from p.expires_at) * 1000000)::bigint, p.hold_id)
            from ledger.wallet_explain(w.id) p) as parts,
          array(select h.id::text from ledger.wallets_holds(w, true) h where ledger.holds_status(h) = 'open') as open
@@ -187,7 +187,7 @@ export class Twin {
         wallet: wallets[place]?.name,
         status: row.status,
         balance: balanceOf(row),
-        totals: [row.topped_up, row.granted, row.spent, row.sent],
+        totals: [row.topped_up, row.granted, row.spent, row.sent, row.owed],
         parts: row.parts.map((part) => JSON.stringify(part)).sort(),
         open: [...row.open].sort(),
       })),
@@ -195,7 +195,7 @@ export class Twin {
         wallet: wallet.name,
         status: wallet.status,
         balance: this.ledger.balance(wallet.name, Number(rows[place]?.now)),
-        totals: [wallet.toppedUp, wallet.granted, wallet.spent, wallet.sent].map(String),
+        totals: [wallet.toppedUp, wallet.granted, wallet.spent, wallet.sent, wallet.owed].map(String),
         parts: this.#parts(wallet, Number(rows[place]?.now)),
         open: this.#open(wallet, Number(rows[place]?.now)),
       })),
@@ -274,7 +274,9 @@ export class Twin {
   }
 
   #call({ kind, wallet, to, hold, transfer, amount, key, expiresAt, metadata, ...more }: Request): Promise<Row> {
-    const name = { reversal: 'reverse', adjustment: 'adjust' }[kind as string] ?? kind;
+    const name =
+      { reversal: 'reverse', adjustment: 'adjust', collection: 'collect', forgiveness: 'forgive' }[kind as string] ??
+      kind;
     return call(this.#client, `wallet_${name}`, {
       [to === undefined ? 'wallet_id' : 'from_wallet']: this.#id(wallet),
       to_wallet: to === undefined ? undefined : this.#id(to),
@@ -287,6 +289,7 @@ export class Twin {
       bonus_amount: more.bonus === undefined ? undefined : String(more.bonus),
       side: more.side,
       reason: more.reason,
+      owe: more.owe,
       to_amount: typeof more.toAmount === 'bigint' ? String(more.toAmount) : more.toAmount,
     });
   }
@@ -305,6 +308,7 @@ export class Twin {
       bonus_amount: more.bonus === undefined ? null : String(more.bonus),
       side: more.side ?? null,
       reason: more.reason ?? null,
+      owe: more.owe ?? null,
       to_amount: typeof more.toAmount === 'bigint' ? String(more.toAmount) : null,
     }));
   }
@@ -398,6 +402,7 @@ export class Twin {
       available: BigInt(row.available),
       hold: row.hold_id === null ? null : this.#nameOf(row.hold_id),
       replayed: row.replayed,
+      owed: BigInt(row.owed),
     };
   }
 
@@ -410,11 +415,12 @@ export class Twin {
     const reserved = openHolds(wallet, now).flatMap((hold) =>
       hold.parts.map((part) => ({ ...part, hold: this.#id(hold.id) })),
     );
-    return [...unreserved(wallet, now).map((part) => ({ ...part, hold: null })), ...reserved]
-      .map(({ source, amount, expiresAt, hold }) =>
+    const parts = [...unreserved(wallet, now).map((part) => ({ ...part, hold: null })), ...reserved].map(
+      ({ source, amount, expiresAt, hold }) =>
         JSON.stringify([source === 'lot' ? 'expiring_bonus' : source, String(amount), expiresAt ?? null, hold]),
-      )
-      .sort();
+    );
+    const debt = wallet.owed > 0n ? [JSON.stringify(['debt', String(wallet.owed), null, null])] : [];
+    return [...parts, ...debt].sort();
   }
 
   /** Says that a call is going to name this instant. */

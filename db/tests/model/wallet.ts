@@ -37,6 +37,8 @@ export interface Wallet {
   sent: bigint;
   /** Whether it has had its opening balance. */
   opened: boolean;
+  /** What chargebacks could not take. */
+  owed: bigint;
 }
 
 export const newWallet = (name: string, asset: string): Wallet => ({
@@ -51,6 +53,7 @@ export const newWallet = (name: string, asset: string): Wallet => ({
   spent: 0n,
   sent: 0n,
   opened: false,
+  owed: 0n,
 });
 
 export const sum = (parts: Part[]): bigint => parts.reduce((total, { amount }) => total + amount, 0n);

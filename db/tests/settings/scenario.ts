@@ -164,6 +164,18 @@ export class Scenario {
     const reversal = { wallet_id, transfer_id: bytes ? uuidOf(bytes) : '' };
     await this.#ask('operator', 'wallet_reverse', { ...reversal, idem_key: this.#key(), amount: 3 });
     await this.#ask('operator', 'wallet_reverse', { ...reversal, idem_key: this.#key() });
+    await this.#debts();
+  }
+
+  /** A chargeback of credits that are gone, paid and given up in part. */
+  async #debts(): Promise<void> {
+    const [bought] = await this.#book('ben', 'wallet_top_up', { amount: 90 });
+    const reversal = { wallet_id: this.#wallet('ben'), transfer_id: bought, idem_key: this.#key() };
+    await this.#book('ben', 'wallet_spend', { amount: 80 });
+    for (let call = 0; call < 2; call += 1) await this.#ask('operator', 'wallet_reverse', { ...reversal, owe: true });
+    await this.#book('ben', 'wallet_top_up', { amount: 20 });
+    await this.#ask('operator', 'wallet_collect', { ...this.#request('ben'), amount: 2 });
+    await this.#ask('operator', 'wallet_forgive', { ...this.#request('ben'), amount: 1, reason: 'why' });
   }
 
   async #flow(): Promise<void> {
@@ -340,7 +352,7 @@ export class Scenario {
     await this.#ask(caller, 'wallet_statement', { wallet_id, ...month });
     await this.#ask(caller, 'wallet_explain', { wallet_id });
     await this.#ask(caller, 'wallet_history', { wallet_id });
-    const ofWallet = ['available', 'balance', 'bonus_balance', 'held_balance', 'seq', 'holds', 'limits'];
+    const ofWallet = ['available', 'balance', 'bonus_balance', 'held_balance', 'owed', 'seq', 'holds', 'limits'];
     for (const name of ofWallet) await this.#askOf(caller, `wallets_${name}`, 'wallets', 'id', wallet_id);
     for (const open of [true, false])
       await this.#write(

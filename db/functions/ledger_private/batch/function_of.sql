@@ -7,6 +7,8 @@ return case
     then 'wallet_' || kind::text
   when kind = 'reversal' then 'wallet_reverse'
   when kind = 'adjustment' then 'wallet_adjust'
+  when kind = 'collection' then 'wallet_collect'
+  when kind = 'forgiveness' then 'wallet_forgive'
 end;
 
 comment on function ledger_private.function_of is

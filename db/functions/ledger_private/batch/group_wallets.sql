@@ -6,7 +6,7 @@ as $$
   select r.place, w.id
   from unnest(requests) with ordinality r (
     kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount, side,
-    reason, to_amount, place)
+    reason, to_amount, owe, place)
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),

@@ -43,7 +43,7 @@ begin
     when 'reversal' then
       return ledger.wallet_reverse(
         wallet_id => item.wallet_id, transfer_id => item.transfer_id, idem_key => item.idem_key,
-        amount => item.amount, metadata => item.metadata);
+        amount => item.amount, metadata => item.metadata, owe => coalesce(item.owe, false));
     when 'opening' then
       return ledger.wallet_opening(
         wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key,
@@ -56,6 +56,13 @@ begin
       return ledger.wallet_adjust(
         wallet_id => item.wallet_id, side => item.side, amount => item.amount, idem_key => item.idem_key,
         reason => item.reason, metadata => item.metadata);
+    when 'collection' then
+      return ledger.wallet_collect(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, metadata => item.metadata);
+    when 'forgiveness' then
+      return ledger.wallet_forgive(
+        wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, reason => item.reason,
+        metadata => item.metadata);
   end case;
 end
 $$;

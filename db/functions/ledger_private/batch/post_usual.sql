@@ -22,7 +22,7 @@ begin
       returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
   )
   select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,
-      w.bonus_balance::bigint, 0::bigint, w.balance::bigint, null::uuid, false, w.created_at
+      w.bonus_balance::bigint, 0::bigint, w.balance::bigint, null::uuid, false, w.created_at, 0::bigint, false
     from written w
     where w.actor is not null
     -- The ids were given in the order of the requests.

@@ -49,7 +49,7 @@ as $$
   select m.wallet_id, m.transfer_id, m.seq, m.amount, m.part, 0, l.balance, l.bonus_balance, 0,
     l.balance - l.bonus_balance, l.balance, l.bought, l.granted, l.spent, l.sent, l.created_at, pg_current_xact_id(),
     m.kind, m.debit, m.credit, m.actor, m.idem_key, m.to_wallet, m.to_seq, m.requested_amount, null::bigint, null::uuid,
-    null::uuid, null::timestamptz, m.metadata, l.hash
+    null::uuid, null::timestamptz, m.metadata, l.hash, null::bigint
   from moves m
   join lines l on l.place = m.place and l.acting = m.acting
   where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)

@@ -23,7 +23,7 @@ as $$
     select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
   ) e on true
   where w.id = usual_head.wallet_id and w.status = 'open' and w.own_limits is null
-    and coalesce(e.held_balance, 0) = 0
+    and coalesce(e.held_balance, 0) = 0 and e.owed is null
     and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
     -- So far below the end that no list of requests reaches it.
     and coalesce(greatest(e.balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total), 0)
@@ -35,4 +35,4 @@ $$;
 
 comment on function ledger_private.usual_head is
 $$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
-reserved, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
+reserved or owed, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;

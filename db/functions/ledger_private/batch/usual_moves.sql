@@ -30,14 +30,14 @@ as $$
         coalesce(r.metadata, '{}') as metadata,
         -- As in post_own and post_between.
         (r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id,
-            r.bonus_amount, r.side, r.reason, r.to_amount) = 0
+            r.bonus_amount, r.side, r.reason, r.to_amount, r.owe) = 0
           and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
             or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
           and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
           and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true as plain
       from rows from (unnest(requests), unnest(ids)) with ordinality r (
         kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount,
-        side, reason, to_amount, id, place)
+        side, reason, to_amount, owe, id, place)
   ), heads as materialized (
     select row_number() over () as number, h.*
       from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n

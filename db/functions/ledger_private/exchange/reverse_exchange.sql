@@ -21,7 +21,8 @@ declare
 begin
   select original.amount - coalesce(sum(r.amount), 0) into v_left
     from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(original, request.amount, v_left), v_ids);
+  perform ledger_private.refuse(ledger_private.not_reversible(original, request.amount, v_left, request.owe),
+    v_ids);
   select o.* into strict v_other from ledger.entries o
     where o.wallet_id = original.to_wallet and o.seq = original.to_seq;
   v_other_request := ledger.request(kind => 'reversal', wallet_id => v_other.wallet_id,

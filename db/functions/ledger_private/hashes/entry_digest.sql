@@ -59,6 +59,6 @@ fixed width and, before each element, its length (-1 for null), so that no two d
 Its elements: the text ledger.entry.v2, the hash of the wallet's entry before (32 zero bytes for the first), and every
 fact of the entry but xid: arrays of uuid, bigint and timestamptz in the same format, the kind, both accounts, and
 texts. Integers are big-endian, times microseconds since 2000-01-01 UTC, kinds and accounts their names, texts UTF-8;
-metadata is its hash. The order is for ever.$$;
+metadata is its hash; where the wallet owes something, facts_hash. The order is for ever.$$;
 
 grant execute on function ledger_private.entry_digest to wallet_auditor;

@@ -10,7 +10,7 @@ as $$
     paid_balance => entry.paid_balance, free_balance => entry.free_balance, topped_up_total => entry.topped_up_total,
     granted_total => entry.granted_total, spent_total => entry.spent_total, sent_total => entry.sent_total,
     created_at => entry.created_at, kind => entry.kind, debit => entry.debit, credit => entry.credit,
-    actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.metadata_hash(entry.metadata),
+    actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.facts_hash(entry),
     to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
     held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id,
     expires_at => entry.expires_at)

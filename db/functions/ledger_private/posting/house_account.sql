@@ -12,6 +12,8 @@ return case kind
   when 'opening' then 'opening'
   when 'exchange' then 'exchange'
   when 'adjustment' then 'adjustments'
+  when 'collection' then 'receivables'
+  when 'forgiveness' then 'losses'
   when 'reversal' then null
   else 'player'
 end;

@@ -21,7 +21,9 @@ begin
   end if;
   if v_change < 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(
-      request.wallet_id, coalesce(v_head.balance - v_head.held_balance, 0), request.amount), v_ids);
+      request.wallet_id, coalesce(case request.kind when 'collection' then
+          v_head.paid_balance - v_head.held_balance + ledger_private.reserved_bonus(v_head)
+        else v_head.free_balance end, 0), request.amount), v_ids);
   end if;
   return v_prepared;
 end

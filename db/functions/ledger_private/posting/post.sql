@@ -6,7 +6,8 @@ as $$
 declare
   v_prepared ledger_private.prepared := ledger_private.judged(request);
   v_head ledger.entries := v_prepared.head;
-  v_side ledger.entry_side := case when ledger_private.takes(request) then 'debit' else 'credit' end;
+  v_side ledger.entry_side := case when ledger_private.takes(request) then 'debit'
+    when request.kind <> 'forgiveness' then 'credit' end;
   v_id uuid := uuidv7();
   v_bonus bigint;
   v_entry ledger.entries;
@@ -17,7 +18,7 @@ begin
   end if;
   v_bonus := case
     when request.kind = 'opening' then coalesce(request.bonus_amount, 0)
-    when request.kind = 'adjustment' and v_side = 'credit' then 0
+    when request.kind = 'adjustment' and v_side = 'credit' or request.kind in ('collection', 'forgiveness') then 0
     else ledger_private.bonus_part(request.kind, request.amount,
       v_head.bonus_balance - ledger_private.reserved_bonus(v_head)) end;
   v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
@@ -44,5 +45,6 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment) or a transfer: judges it by all rules, in
+$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection,
+forgiveness) or a transfer: judges it by all rules, in
 the documented order, then writes the rows.$$;

@@ -30,14 +30,15 @@ begin
       from ledger.wallets w where w.id = greatest(from_wallet, post_between.to_wallet) for no key update;
     v_now := clock_timestamp();
     select from_wallet, e.seq + 1, e.balance - post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
-        e.spent_total, e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+        e.spent_total, e.sent_total + post_between.amount, greatest(e.created_at, v_now), e.hash,
+        e.held_balance = 0 and e.owed is null
           and (select k.seq from ledger.entries k
             where k.wallet_id = from_wallet and k.idem_key = post_between.idem_key) is null
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_from
       from ledger.entries e where e.wallet_id = from_wallet order by e.seq desc limit 1;
     select e.wallet_id, e.seq + 1, e.balance + post_between.amount, e.bonus_balance, e.topped_up_total, e.granted_total,
-        e.spent_total, e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0
+        e.spent_total, e.sent_total, greatest(e.created_at, v_now), e.hash, e.held_balance = 0 and e.owed is null
       into v_to
       from ledger.entries e where e.wallet_id = post_between.to_wallet order by e.seq desc limit 1;
     if v_to.seq is null then

@@ -38,7 +38,7 @@ begin
       from ledger.wallets w where w.id = post_own.wallet_id for no key update;
     select e.seq + 1, e.balance + sign * post_own.amount, e.bonus_balance + bonus, e.topped_up_total + bought,
         e.granted_total + bonus, e.spent_total + post_own.spent, e.sent_total,
-        greatest(e.created_at, clock_timestamp()), e.hash, e.held_balance = 0
+        greatest(e.created_at, clock_timestamp()), e.hash, e.held_balance = 0 and e.owed is null
           and (select l.seq from ledger.asset_limits l where l.asset_code = v_asset and l.seq = 1) is null
       into v_seq, v_balance, v_bonus, v_bought, v_granted, v_spent, v_sent, v_at, v_hash, v_usual
       from ledger.entries e where e.wallet_id = post_own.wallet_id order by e.seq desc limit 1;
@@ -75,10 +75,10 @@ begin
       v_guard := set_config('ledger.posting', '', true);
       if found and expires_at is null then
         return row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0, v_balance, null, false,
-          v_at)::ledger.receipt;
+          v_at, 0, false)::ledger.receipt;
       elsif found then
         return ledger_private.write_lot(row(v_id, wallet_id, v_seq, kind, amount, bonus, v_balance, v_bonus, 0,
-          v_balance, null, false, v_at)::ledger.receipt, expires_at);
+          v_balance, null, false, v_at, 0, false)::ledger.receipt, expires_at);
       end if;
     end if;
   end if;

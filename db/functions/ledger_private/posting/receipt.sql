@@ -20,7 +20,7 @@ begin
     case when entry.kind in ('hold', 'release') then abs(entry.held_amount) else entry.amount end,
     coalesce(entry.held_bonus_amount, entry.bonus_amount),
     entry.balance, entry.bonus_balance, entry.held_balance, entry.free_balance - v_expired,
-    entry.hold_id, replayed, entry.created_at
+    entry.hold_id, replayed, entry.created_at, coalesce(entry.owed, 0), false
   )::ledger.receipt;
 end
 $$;

@@ -38,7 +38,7 @@ begin
         to_wallet, to_seq, requested_amount, metadata);
   v_guard := set_config('ledger.posting', '', true);
   return row(v_id, from_line.wallet_id, from_line.seq, 'transfer', amount, bonus, from_line.balance,
-    from_line.bonus_balance, 0, from_line.balance, null, false, from_line.at_time)::ledger.receipt;
+    from_line.bonus_balance, 0, from_line.balance, null, false, from_line.at_time, 0, false)::ledger.receipt;
 end
 $$;
 

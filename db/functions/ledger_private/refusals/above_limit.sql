@@ -15,7 +15,7 @@ declare
   v_day_before ledger.entries;
 begin
   -- What is given back, corrected or brought along: for it only what the ledger counts to is a limit.
-  if kind not in ('reversal', 'opening', 'adjustment') then
+  if kind not in ('reversal', 'opening', 'adjustment', 'collection', 'forgiveness') then
     v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
@@ -36,6 +36,7 @@ begin
         case kind when 'bonus' then coalesce(head.granted_total, 0) end,
         case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
         case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
+      ('owed', kind in ('collection', 'forgiveness'), coalesce(head.owed, 0), 0),
       ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
       ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
       ('max_daily_top_up', kind = 'top_up', v_limits.max_daily_top_up,
@@ -55,5 +56,5 @@ end
 $$;
 
 comment on function ledger_private.above_limit is
-$$WLLIM: an amount would go above a limit of the wallet, of its asset or of what the ledger counts to. head is the
-wallet's newest entry, change what the amount does to its balance.$$;
+$$WLLIM: an amount would go above a limit of the wallet or its asset, what the wallet owes, or what the ledger counts
+to. head is the wallet's newest entry, change what the amount does to its balance.$$;

@@ -21,10 +21,11 @@ declare
     when request.expires_at is not null and (not isfinite(request.expires_at)
       or request.kind not in ('bonus', 'hold', 'opening')
       or request.kind = 'opening' and coalesce(request.bonus_amount, 0) = 0) then 'expires_at'
-    when (request.kind = 'adjustment') <> (request.reason is not null)
+    when request.kind <> 'reversal' and request.owe then 'owe'
+    when ledger_private.has_reason(request.kind) <> (request.reason is not null)
       or char_length(request.reason) not between 1 and 1000 then 'reason'
     when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true
-      or request.kind = 'adjustment' and request.metadata ? 'reason' then 'metadata'
+      or request.reason is not null and request.metadata ? 'reason' then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
@@ -42,16 +43,17 @@ begin
     when 'idem_key' then
       'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
     when 'kind' then
-      'Send top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange or adjustment.'
+      'Send a kind whose single call you may call, such as top_up.'
     when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
     when 'to_amount' then 'Only an exchange has an amount that arrives.'
     when 'bonus_amount' then 'Send what of the amount of an opening is bonus credits, or leave it out.'
     when 'side' then 'Send debit or credit for an adjustment; other kinds have no side.'
-    when 'reason' then 'Say why of an adjustment, in 1 to 1000 characters; other kinds have no reason.'
+    when 'reason' then 'Say why of an adjustment or a forgiveness, in 1 to 1000 characters; other kinds have no reason.'
+    when 'owe' then 'Only the reversal of a top-up can leave a debt.'
     when 'counterparty_id' then 'Only a transfer or an exchange names a second wallet.'
     when 'expires_at' then
       'Send an instant after now, or leave it out; only bonuses, holds and the bonus credits of an opening expire.'
-    when 'metadata' then case when request.metadata ? 'reason' and request.kind = 'adjustment'
+    when 'metadata' then case when request.metadata ? 'reason' and request.reason is not null
       then 'Send the reason as an argument: it is stored with the metadata.'
       else 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.' end
     when 'hold_id' then 'Name the hold by its id in a capture or a release; other kinds have none.'

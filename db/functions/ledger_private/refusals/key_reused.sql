@@ -7,7 +7,8 @@ as $$
     jsonb_build_object('wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
       'field', d.field, 'first', d.first, 'again', d.again),
     'Send a new key for a new request, or the first request unchanged for its receipt.')
-  from (values
+  from (select ledger_private.has_reason(first.kind)) h (has)
+  cross join lateral (values
     (1, 'kind', first.kind::text, request.kind::text),
     (2, 'to_wallet', case when first.kind in ('transfer', 'exchange') then first.to_wallet::text end,
       request.counterparty_id::text),
@@ -22,8 +23,8 @@ as $$
     (8, 'bonus_amount', case first.kind when 'opening' then first.bonus_amount::text end, request.bonus_amount::text),
     (9, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
       ledger_private.in_utc(request.expires_at) #>> '{}'),
-    (10, 'reason', case first.kind when 'adjustment' then first.metadata ->> 'reason' end, request.reason),
-    (11, 'metadata', case first.kind when 'adjustment' then first.metadata - 'reason' else first.metadata end::text,
+    (10, 'reason', case when h.has then first.metadata ->> 'reason' end, request.reason),
+    (11, 'metadata', case when h.has then first.metadata - 'reason' else first.metadata end::text,
       coalesce(request.metadata, '{}')::text)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again

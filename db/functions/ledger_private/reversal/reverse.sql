@@ -29,7 +29,7 @@ begin
   end if;
   select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
     from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount),
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount, request.owe),
     array[request.wallet_id]);
   v_amount := coalesce(request.amount, v_amount);
   v_ids := array[request.wallet_id, v_original.to_wallet];
@@ -41,7 +41,10 @@ begin
   perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.wallet, head => v_prepared.head,
     kind => 'reversal', change => case when v_giving then -v_amount else v_amount end, amount => v_amount,
     at_time => v_prepared.at_time), v_ids);
-  if v_plan.missing > 0 then
+  if v_plan.missing > 0 and request.owe then
+    return ledger_private.reverse_owing(request, v_original, v_prepared.head, v_amount, v_plan.missing,
+      v_prepared.at_time);
+  elsif v_plan.missing > 0 then
     perform ledger_private.refuse(ledger_private.insufficient_funds(
       wallet_id => coalesce(v_original.to_wallet, request.wallet_id), available => v_amount - v_plan.missing,
       requested => v_amount, facts => jsonb_build_object('missing', v_plan.missing::text)), v_ids);

@@ -6,7 +6,8 @@ as $$
   with walked as (
     select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
       w.id as owner,
-      case ledger.entries_side(e) when 'credit' then 1 else -1 end::numeric as sign, ledger.entries_side(e) as side,
+      case when e.kind in ('debt', 'forgiveness') then 0 when ledger.entries_side(e) = 'credit' then 1
+        else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
       coalesce(sum(case when e.kind = 'hold' then e.held_bonus_amount else -h.bonus_amount end) over wallet, 0)
         as reserved_bonus,
@@ -44,7 +45,8 @@ as $$
       j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
       coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
-        when j.kind = 'top_up' or j.kind = 'adjustment' and j.side = 'credit' then 0
+        when j.kind in ('top_up', 'debt', 'collection', 'forgiveness')
+          or j.kind = 'adjustment' and j.side = 'credit' then 0
         when j.kind in ('bonus', 'expiry') then j.amount
         -- Of an opening and of what arrives in an exchange, verify_transfers() and verify_links() know.
         when j.kind in ('opening', 'exchange') and j.side = 'credit' then j.bonus_amount

@@ -6,7 +6,7 @@ as $$
   with chosen as (
     select e as r, e.wallet_id, e.transfer_id as id, e.seq
     from ledger.entries e
-    where e.kind = 'reversal' and e.actor is not null and e.wallet_id between first_id and last_id
+    where e.kind in ('reversal', 'debt') and e.actor is not null and e.wallet_id between first_id and last_id
     union all
     -- That of a transfer to a single wallet is found through its own entries.
     select a, a.wallet_id, a.transfer_id, a.seq
@@ -43,7 +43,7 @@ as $$
   where case
     when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange')
       or j.original_seq >= j.seq then true
-    when (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
+    when (j.r).kind = 'reversal' and (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
     when (j.o).kind = 'exchange' and (j.r).amount <> (j.o).amount then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.

@@ -5,7 +5,7 @@ stable
 as $$
   with acting as (
     select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
-      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind
+      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind, d.amount as owed_amount
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
@@ -14,38 +14,47 @@ as $$
       where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
         and n.wallet_id = e.wallet_id offset 0
     ) o on true
+    -- What it could not take, the line before it says.
+    left join lateral (
+      select n.amount from ledger.entries n
+      where e.kind = 'reversal' and n.wallet_id = e.wallet_id and n.seq = e.seq - 1 and n.kind = 'debt'
+        and n.reverses = e.reverses offset 0
+    ) d on true
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
     select a.entry, (
       (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
         and coalesce(a.hold_expires_at <= a.created_at, false)
-        or a.kind = 'exchange' and a.debit <> 'player'
+        or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'debt'
         -- One side of a reversed exchange has the key: see verify_links().
         or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
-      or (a.kind in ('hold', 'release')) <> (a.amount = 0)
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0) and (a.owed_amount is null or a.amount < 0)
       or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
       or a.requested_amount is distinct from case
-        when a.kind in ('release', 'expiry')
+        when a.kind in ('release', 'expiry', 'debt')
           or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
-        else a.amount end
+        else a.amount + coalesce(a.owed_amount, 0) end
       or a.kind <> 'hold' and a.held_amount is distinct from case
         when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
       or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
-      or (a.kind = 'reversal') <> (a.reverses is not null)
+      or (a.kind in ('reversal', 'debt')) <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
       or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
       or a.expires_at is not null and (a.kind not in ('bonus', 'hold', 'opening') or a.expires_at <= a.created_at
         or a.kind = 'opening' and a.bonus_amount = 0)
       or a.kind = 'opening' and (a.bonus_amount not between 0 and a.amount or exists (
         select from ledger.entries n where n.wallet_id = a.wallet_id and n.kind = 'opening' and n.seq < a.seq))
-      or a.kind = 'adjustment' and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
+      or ledger_private.has_reason(a.kind)
+        and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
       or a.kind = 'capture' and a.amount > a.hold_amount
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
       (a.debit, a.credit) is distinct from case
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
+        when a.kind = 'debt' then ('receivables'::ledger.account, a.o_debit)
+        when a.kind = 'forgiveness' then ('losses'::ledger.account, 'receivables'::ledger.account)
         when a.kind in ('top_up', 'bonus', 'opening') or a.kind in ('exchange', 'adjustment') and a.credit = 'player'
           then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end

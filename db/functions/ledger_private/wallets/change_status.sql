@@ -31,11 +31,11 @@ begin
     -- would be closed.
     perform ledger_private.check_snapshot(array[wallet_id]);
     -- What is reserved is part of the balance.
-    if v_head.balance > 0 then
+    if v_head.balance > 0 or v_head.owed > 0 then
       perform ledger_private.refuse(ledger_private.invalid_argument('wallet_id',
-        'Only an empty wallet is closed: spend, transfer or reverse what is left.',
+        'Only an empty wallet that owes nothing is closed: move what is left, collect or forgive its debt.',
         jsonb_build_object('wallet_id', wallet_id, 'balance', v_head.balance::text,
-          'held_balance', v_head.held_balance::text)));
+          'held_balance', v_head.held_balance::text, 'owed', coalesce(v_head.owed, 0)::text)));
     end if;
   end if;
 

@@ -1,0 +1,38 @@
+create or replace function ledger_private.verify_debts(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  -- Few wallets ever owe: looked at are the lines that say or change what is owed, and the line after each.
+  with lines as (
+    select e from ledger.entries e
+    where e.wallet_id between first_id and last_id
+      and (e.owed is not null or e.kind in ('debt', 'collection', 'forgiveness'))
+    union
+    select n from ledger.entries e
+    join ledger.entries n on n.wallet_id = e.wallet_id and n.seq = e.seq + 1
+    where e.wallet_id between first_id and last_id and e.owed is not null
+  )
+  select 'entry_owed', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
+    jsonb_build_object('owed', (l.e).owed, 'after', p.owed, 'kind', (l.e).kind, 'amount', (l.e).amount)
+  from lines l
+  left join ledger.entries p on p.wallet_id = (l.e).wallet_id and p.seq = (l.e).seq - 1
+  where (l.e).owed <= 0
+    or (l.e).owed is distinct from nullif(coalesce(p.owed, 0)::numeric + case when (l.e).kind = 'debt' then (l.e).amount
+      when (l.e).kind in ('collection', 'forgiveness') then -(l.e).amount else 0 end, 0)
+  union all
+  -- A debt comes of a top-up, by the reversal in the line after it.
+  select 'transfer_facts', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
+    to_jsonb(l.e) - 'metadata' - 'idem_key' - 'hash'
+  from lines l
+  where (l.e).kind = 'debt' and not exists (
+    select from ledger.entries n
+    join ledger.entries o on o.transfer_id = n.reverses and o.actor is not null and o.wallet_id = n.wallet_id
+    where n.wallet_id = (l.e).wallet_id and n.seq = (l.e).seq + 1 and n.kind = 'reversal'
+      and n.reverses = (l.e).reverses and o.kind = 'top_up')
+$$;
+
+comment on function ledger_private.verify_debts is
+  'Findings in what wallets owe: each line against the one before it, and each debt against its reversal.';
+
+grant execute on function ledger_private.verify_debts to wallet_auditor;
