@@ -29,6 +29,7 @@
 --!include schema/reports.sql
 --!include schema/calls.sql
 --!include schema/helpers.sql
+--!include schema/lists.sql
 --!include schema/gateway.sql
 
 -- How facts are written
@@ -261,6 +262,38 @@
 --!include functions/ledger/wallets_holds.sql
 --!include functions/ledger/assets_limits.sql
 --!include functions/ledger/wallets_limits.sql
+
+-- Lists over all wallets
+--!include functions/ledger_private/lists/page_asked.sql
+--!include functions/ledger_private/lists/page_of.sql
+--!include functions/ledger_private/lists/cursor_id.sql
+--!include functions/ledger_private/lists/id_keys.sql
+--!include functions/ledger_private/lists/cursor_wallet.sql
+--!include functions/ledger_private/lists/prefix_end.sql
+--!include functions/ledger_private/lists/walk_wallets.sql
+--!include functions/ledger_private/lists/check_range.sql
+--!include functions/ledger_private/lists/id_from.sql
+--!include functions/ledger_private/lists/id_micros.sql
+--!include functions/ledger_private/lists/micros_at.sql
+--!include functions/ledger_private/lists/is_rare_key.sql
+--!include functions/ledger_private/lists/walk_transfers.sql
+--!include functions/ledger_private/lists/hold_due.sql
+--!include functions/ledger_private/lists/open_hold_keys.sql
+--!include functions/ledger_private/lists/cursor_place.sql
+--!include functions/ledger_private/lists/place_cursor.sql
+--!include functions/ledger_private/lists/id_of_place.sql
+--!include functions/ledger_private/lists/id_place.sql
+--!include functions/ledger_private/lists/operator_kinds.sql
+--!include functions/ledger_private/lists/is_operators.sql
+--!include functions/ledger_private/lists/action_places.sql
+--!include schema/support.sql
+
+-- What callers call: lists over all wallets
+--!include functions/ledger/wallets_page.sql
+--!include functions/ledger/transfers_page.sql
+--!include functions/ledger/holds_page.sql
+--!include functions/ledger/expiring_lots_page.sql
+--!include functions/ledger/operator_actions_page.sql
 
 -- What callers call: the whole ledger
 --!include functions/ledger/ledger_trial_balance.sql

@@ -57,9 +57,9 @@ create table ledger.entries (
   constraint entries_wallet_id_fkey foreign key (wallet_id) references ledger.wallets (id) not enforced
 );
 
--- A key books once. Who looks for a number cannot take this index, and who looks for a key does: of two that cost the
--- same, the later one counts.
-create unique index entries_wallet_id_idem_key_key on ledger.entries (wallet_id, idem_key) where idem_key is not null;
+-- A key books once. It comes before the wallet, so that it is found without one too, byte by byte under any collation.
+create unique index entries_idem_key_wallet_id_key on ledger.entries (idem_key text_pattern_ops, wallet_id)
+  where idem_key is not null;
 -- A movement is found by its id; it finds its reversals; and the feed its place.
 create unique index entries_transfer_id_idx on ledger.entries (transfer_id) where actor is not null;
 create index entries_reverses_idx on ledger.entries (reverses) where reverses is not null;

@@ -60,7 +60,8 @@ create table ledger_private.open_holds (
   primary key (wallet_id, hold_id)
 );
 
-create index open_holds_expires_at_idx on ledger_private.open_holds (expires_at);
+-- What falls due; with the hold, in an order that a list can go on in.
+create index open_holds_expires_at_hold_id_idx on ledger_private.open_holds (expires_at, hold_id);
 comment on table ledger_private.open_holds is 'The holds that are open.';
 
 -- Rows come and go: what is gone must not pile up where the next due ones are looked for.

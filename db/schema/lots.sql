@@ -98,8 +98,8 @@ create table ledger_private.open_lots (
 );
 
 -- All of them: where the list was empty when it was last looked at, an index of the due ones alone would be read as a
--- whole for each wallet.
-create index open_lots_due_at_idx on ledger_private.open_lots (due_at);
+-- whole for each wallet. With the lot, in an order that a list can go on in.
+create index open_lots_due_at_wallet_id_lot_seq_idx on ledger_private.open_lots (due_at, wallet_id, lot_seq);
 comment on table ledger_private.open_lots is 'The lots with credits left in them.';
 
 -- Rows come and go: what is gone must not pile up where the next due ones are looked for.

@@ -40,6 +40,11 @@ create table ledger.wallets (
 
 -- A player's list of wallets.
 create index wallets_owner_id_idx on ledger.wallets (owner_id);
+-- Lists by owner, whose beginning is looked for too: in the order of code points, whatever the database's collation is.
+-- (That of assets without the id, of which an owner has one: with it, all of it would be read for the asset of a few.)
+create index wallets_by_owner_idx on ledger.wallets (owner_id collate "C", id);
+create index wallets_by_asset_idx on ledger.wallets (asset_code, owner_id collate "C");
+create index wallets_by_status_idx on ledger.wallets (status, owner_id collate "C", id) where status <> 'open';
 
 comment on table ledger.wallets is
 $$A wallet: one owner's credits of one asset. Its balance is not a column of it: the newest entry of the wallet carries
@@ -48,7 +53,10 @@ comment on column ledger.wallets.id is 'Derived from owner and asset (see wallet
 comment on column ledger.wallets.owner_id is $$@isIndexed
 @behavior -orderBy
 The player's account number: 1 to 200 characters, opaque and unchanging. Never an e-mail address or a name.$$;
-comment on column ledger.wallets.asset_code is 'The asset whose credits the wallet holds.';
+comment on column ledger.wallets.asset_code is $$@behavior -orderBy -filterBy
+The asset whose credits the wallet holds.$$;
+comment on constraint wallets_asset_code_fkey on ledger.wallets is
+  '@behavior -manyRelation:resource:connection -manyRelation:resource:list';
 comment on column ledger.wallets.status is 'open, frozen or closed; every change leaves a row in the wallet''s events.';
 comment on column ledger.wallets.created_at is 'When the wallet was opened.';
 comment on column ledger.wallets.own_limits is $$@behavior -*
@@ -88,6 +96,9 @@ create table ledger.wallet_events (
   facts_hash bytea,
   primary key (wallet_id, seq)
 );
+
+-- What operators did, by time. Each wallet was opened; that is not among it.
+create index wallet_events_created_at_idx on ledger.wallet_events (created_at, wallet_id, seq) where kind <> 'opened';
 
 comment on table ledger.wallet_events is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single

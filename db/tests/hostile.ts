@@ -105,6 +105,9 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
     ...['merge', 'Spend', SQL, null],
   ),
   'ledger.entry_side': text('', 'debit', 'credit', 'both', 'Debit', ' debit', SQL, null),
+  boolean: text('', 'maybe', '2', SQL, null),
+  'ledger.wallet_status': text('', 'lost', 'Open', 'closed', SQL, null),
+  'ledger.transfer_kind[]': text('', '{}', '{gift}', '{spend,NULL}', '{{spend},{hold}}', '{Spend}', SQL, null),
 };
 
 const FUNDS = 800_000_000_000_000;
@@ -255,6 +258,10 @@ export async function goodValue(
       return 'Europe/Berlin';
     case 'counterparty_id':
     case 'after':
+    case 'before':
+    case 'before_cursor':
+    case 'last':
+    case 'to':
     case 'kept':
       return null;
   }

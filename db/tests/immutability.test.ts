@@ -278,7 +278,7 @@ describe('constraints, even where writing is open,', () => {
       what: 'movement with the same key in a wallet',
       kind: 'spend',
       facts: { transfer_id: UNKNOWN_WALLET },
-      constraint: 'entries_wallet_id_idem_key_key',
+      constraint: 'entries_idem_key_wallet_id_key',
     },
     {
       what: 'movement with the same id',

@@ -70,6 +70,11 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.assets_limits': READERS,
   'ledger.wallets_limits': READERS,
   'ledger.ledger_events': ['service', 'operator', 'auditor', 'job'],
+  'ledger.wallets_page': READERS,
+  'ledger.transfers_page': ['service', 'operator', 'auditor', 'job'],
+  'ledger.holds_page': ['service', 'operator', 'auditor', 'job'],
+  'ledger.expiring_lots_page': ['service', 'operator', 'auditor', 'job'],
+  'ledger.operator_actions_page': ['operator', 'auditor'],
   'ledger.ledger_seal': ['job'],
   'ledger.ledger_prove': ['job'],
   'ledger.ledger_verify_seals': ['auditor'],
@@ -109,6 +114,8 @@ const TABLES: Record<string, string> = {
 const VIEWS: Record<string, Actor[]> = {
   'ledger.transfers': READERS,
   'ledger.journal': ['auditor', 'job'],
+  'ledger.expiring_lots': READERS,
+  'ledger.operator_actions': ['operator', 'auditor'],
 };
 
 /** Where not every role of the ledger reads a table: those that do. */
@@ -157,6 +164,11 @@ const CALLS: Record<string, string> = {
   asset_limit_set: "'NEW', 1",
   wallet_limit_set: 'uuidv7(), 1',
   ledger_events: '',
+  wallets_page: '',
+  transfers_page: '',
+  holds_page: '',
+  expiring_lots_page: '',
+  operator_actions_page: 'clock_timestamp()',
   ledger_seal: '',
   ledger_prove: '',
   ledger_verify_seals: '',
@@ -249,7 +261,7 @@ describe.each(ACTORS)('%s', (actor) => {
         select: await outcome(session, `select * from ${view}`),
         writes: [
           await outcome(session, `insert into ${view} select * from ${view} limit 0`),
-          await outcome(session, `update ${view} set kind = kind where false`),
+          await outcome(session, `update ${view} set wallet_id = wallet_id where false`),
           await outcome(session, `delete from ${view} where false`),
           await outcome(session, `truncate ${view} cascade`),
           await outcome(session, `lock ${view} in access exclusive mode`),

@@ -11,6 +11,7 @@ import { FlowsPlugin } from './plugins/flows.ts';
 import { HotPlugin } from './plugins/hot.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
+import { ListsPlugin } from './plugins/lists.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { RequestFactsPlugin } from './plugins/request_facts.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
@@ -49,6 +50,7 @@ export function createPreset({
       PagingPlugin,
       PositionsPlugin,
       FiltersPlugin,
+      ListsPlugin,
       CachesPlugin,
       RefusalsPlugin,
       OutcomesPlugin,

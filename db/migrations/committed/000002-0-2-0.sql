@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:d52cc1af41ebd9f9c4a7b4cb0c8df62771117bc1
+--! Hash: sha1:0e326a4e49bc5b205d3fc1e64760c5d843f71aa8
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -231,6 +231,26 @@ owes, and no part of its balance.$$;
 
 drop function ledger.wallet_reverse(uuid, uuid, text, bigint, jsonb);
 drop function ledger_private.not_reversible(ledger.entries, bigint, bigint);
+
+-- A key is found without its wallet too. This reads all entries once, while postings wait: for 10^7 of them less than
+-- half a minute (bench/README.md). It replaces the index that had the wallet first: a posting writes as many as before.
+create unique index entries_idem_key_wallet_id_key on ledger.entries (idem_key text_pattern_ops, wallet_id)
+  where idem_key is not null;
+drop index ledger.entries_wallet_id_idem_key_key;
+
+-- Lists over all wallets: these tables are read once each, and have a row for each wallet or for what is open.
+create index wallets_by_owner_idx on ledger.wallets (owner_id collate "C", id);
+create index wallets_by_asset_idx on ledger.wallets (asset_code, owner_id collate "C");
+comment on column ledger.wallets.asset_code is $$@behavior -orderBy -filterBy
+The asset whose credits the wallet holds.$$;
+comment on constraint wallets_asset_code_fkey on ledger.wallets is
+  '@behavior -manyRelation:resource:connection -manyRelation:resource:list';
+create index wallets_by_status_idx on ledger.wallets (status, owner_id collate "C", id) where status <> 'open';
+create index wallet_events_created_at_idx on ledger.wallet_events (created_at, wallet_id, seq) where kind <> 'opened';
+create index open_holds_expires_at_hold_id_idx on ledger_private.open_holds (expires_at, hold_id);
+drop index ledger_private.open_holds_expires_at_idx;
+create index open_lots_due_at_wallet_id_lot_seq_idx on ledger_private.open_lots (due_at, wallet_id, lot_seq);
+drop index ledger_private.open_lots_due_at_idx;
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -514,6 +534,61 @@ create type ledger_private.journal_movement as (
 );
 --! EndIncluded schema/reports.sql
 
+--! Included schema/lists.sql
+-- Lists over all wallets, a page at a time. What a list looks through has no number of its own: a page names the rows
+-- by their keys, and where to go on, also where it looked through many rows and found few.
+create type ledger.page as (
+  keys jsonb,
+  start_cursor text,
+  end_cursor text,
+  has_next_page boolean,
+  has_previous_page boolean
+);
+comment on type ledger.page is $$@behavior -*
+A page of a list over all wallets. A page looks at a bounded number of rows: it may have fewer than were asked for, or
+none, and still a next one.$$;
+comment on column ledger.page.keys is
+  'A JSON array, in the order of the list: of each row the columns that identify it, and its cursor.';
+comment on column ledger.page.start_cursor is 'What the page before this one ends at.';
+comment on column ledger.page.end_cursor is 'What the page after this one begins at.';
+comment on column ledger.page.has_next_page is 'Whether to go on after it, where it was read forwards.';
+comment on column ledger.page.has_previous_page is 'Whether to go on before it, where it was read backwards.';
+grant usage on type ledger.page to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+-- How much of a list is asked for, and from which end.
+create type ledger_private.page_asked as (size int, backwards boolean);
+
+-- What transfers are looked for. Null is any.
+create type ledger_private.transfer_search as (
+  from_time timestamptz,
+  to_time timestamptz,
+  kinds ledger.transfer_kind[],
+  actor text,
+  asset_code text,
+  idem_key text,
+  metadata jsonb,
+  due_before timestamptz
+);
+
+-- A place in a list that is in the order of instants.
+create type ledger_private.list_place as (at_time timestamptz, id uuid, seq bigint);
+--! EndIncluded schema/lists.sql
+
+--! Included functions/ledger_private/hashes/asset_id.sql
+create or replace function ledger_private.asset_id(code text)
+returns uuid
+language sql
+immutable
+as $$
+  select ledger_private.uuid_v8(sha256(array_send(array['ledger.asset.v1', convert_to(code, 'UTF8')])))
+$$;
+
+comment on function ledger_private.asset_id is
+  'The id under which an asset with its limits is sealed: derived from its code.';
+
+grant execute on function ledger_private.asset_id to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/asset_id.sql
+
 --! Included functions/ledger_private/refusals/asset_not_found.sql
 create or replace function ledger_private.asset_not_found(asset_code text)
 returns ledger.refusal
@@ -570,6 +645,23 @@ $$;
 comment on function ledger_private.invalid_limit is
   'WLARG: one of the limits, in the order in which they are set, cannot be one; named as the functions name it.';
 --! EndIncluded functions/ledger_private/refusals/invalid_limit.sql
+
+--! Included functions/ledger_private/refusals/is_metadata.sql
+create or replace function ledger_private.is_metadata(value jsonb)
+returns boolean
+language plpgsql
+immutable
+as $$
+begin
+  return jsonb_typeof(value) = 'object' and octet_length(value::text) <= 8192;
+end
+$$;
+
+comment on function ledger_private.is_metadata is
+  'Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.';
+
+grant execute on function ledger_private.is_metadata to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/refusals/is_metadata.sql
 
 --! Included functions/ledger_private/hashes/entry_digest.sql
 create or replace function ledger_private.entry_digest(
@@ -1631,6 +1723,8 @@ end;
 
 comment on function ledger_private.function_of is
   'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
+
+grant execute on function ledger_private.function_of to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger_private/batch/function_of.sql
 
 --! Included functions/ledger_private/batch/group_wallets.sql
@@ -1951,7 +2045,7 @@ begin
   perform set_config('ledger.posting', '', true);
 exception when unique_violation then
   get stacked diagnostics v_constraint = constraint_name;
-  if v_constraint <> 'entries_wallet_id_idem_key_key' then
+  if v_constraint <> 'entries_idem_key_wallet_id_key' then
     raise;
   end if;
   -- Keys that have been used are answered one by one.
@@ -4413,6 +4507,1040 @@ players.$$;
 grant execute on function ledger.wallets_limits
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_limits.sql
+
+--! Included functions/ledger_private/lists/page_asked.sql
+create or replace function ledger_private.page_asked(first int, last int, after text, before text)
+returns ledger_private.page_asked
+language plpgsql
+stable
+as $$
+declare
+  v_argument text := case
+    when first not between 0 and 1000 then 'first'
+    when last not between 0 and 1000 then 'last'
+    when first is not null and last is not null then 'last'
+  end;
+begin
+  if v_argument is not null then
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
+      'Ask for 0 to 1000 rows, either the first or the last.', '{"max": 1000}'));
+  end if;
+  -- What comes before a cursor ends there.
+  return row(coalesce(first, last, 100),
+    last is not null or first is null and before is not null and after is null)::ledger_private.page_asked;
+end
+$$;
+
+comment on function ledger_private.page_asked is
+  'How many rows of a list are asked for, and whether from its end; WLARG where that is not 0 to 1000, or both ends.';
+
+grant execute on function ledger_private.page_asked
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/page_asked.sql
+
+--! Included functions/ledger_private/lists/page_of.sql
+create or replace function ledger_private.page_of(
+  keys jsonb,
+  asked ledger_private.page_asked,
+  searched_to text default null
+)
+returns ledger.page
+language plpgsql
+immutable
+as $$
+declare
+  v_more boolean := jsonb_array_length(keys) > asked.size;
+  -- Where the search ended counts only if it ended before the page was full.
+  v_place text := case when not v_more then searched_to end;
+  v_page ledger.page;
+begin
+  v_more := v_more or v_place is not null;
+  select coalesce(jsonb_agg(k.key order by case when asked.backwards then -k.n else k.n end), '[]') into v_page.keys
+    from jsonb_array_elements(page_of.keys) with ordinality k (key, n)
+    where k.n <= asked.size;
+  v_page.start_cursor := coalesce(case when asked.backwards then v_place end, v_page.keys -> 0 ->> 'cursor');
+  v_page.end_cursor := coalesce(case when not asked.backwards then v_place end, v_page.keys -> -1 ->> 'cursor');
+  v_page.has_next_page := v_more and not asked.backwards;
+  v_page.has_previous_page := v_more and asked.backwards;
+  return v_page;
+end
+$$;
+
+comment on function ledger_private.page_of is
+$$A page, of the keys in the order in which they were found, one more than was asked for where there are more.
+searched_to is the place up to which was looked, where that was not the end of the list.$$;
+
+grant execute on function ledger_private.page_of
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/page_of.sql
+
+--! Included functions/ledger_private/lists/cursor_id.sql
+create or replace function ledger_private.cursor_id(argument text, place text)
+returns uuid
+language plpgsql
+immutable
+as $$
+begin
+  if place !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+    perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+      'Give a cursor of this list as it came.', '{"reason": "malformed"}'));
+  end if;
+  return place::uuid;
+end
+$$;
+
+comment on function ledger_private.cursor_id is 'The id that a cursor is; WLARG where it is none.';
+
+grant execute on function ledger_private.cursor_id
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/cursor_id.sql
+
+--! Included functions/ledger_private/lists/id_keys.sql
+create or replace function ledger_private.id_keys(ids uuid[])
+returns jsonb
+language sql
+immutable
+return (
+  select coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'cursor', i.id) order by i.n), '[]')
+  from unnest(ids) with ordinality i (id, n));
+
+comment on function ledger_private.id_keys is
+  'The keys of rows that their id identifies, of which it is the cursor too.';
+
+grant execute on function ledger_private.id_keys
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/id_keys.sql
+
+--! Included functions/ledger_private/lists/cursor_wallet.sql
+create or replace function ledger_private.cursor_wallet(argument text, place text)
+returns ledger.wallets
+language plpgsql
+stable
+as $$
+declare
+  v_wallet ledger.wallets;
+begin
+  if place is not null then
+    select w.* into v_wallet from ledger.wallets w where w.id = ledger_private.cursor_id(argument, place);
+    if not found then
+      perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+        'Give a cursor of this list as it came.', '{"reason": "cursor_unknown"}'));
+    end if;
+  end if;
+  return v_wallet;
+end
+$$;
+
+comment on function ledger_private.cursor_wallet is
+  'The wallet that a cursor names; nulls without one, WLARG where the caller sees none.';
+
+grant execute on function ledger_private.cursor_wallet
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/cursor_wallet.sql
+
+--! Included functions/ledger_private/lists/prefix_end.sql
+create or replace function ledger_private.prefix_end(prefix text)
+returns text
+language sql
+immutable
+return (
+  -- The next code point in place of the last one that has a next. (There are none from D800 to DFFF.)
+  select left(p.prefix, -1) || chr(case ascii(right(p.prefix, 1)) when 55295 then 57344
+    else ascii(right(p.prefix, 1)) + 1 end)
+  from (values (rtrim(prefix_end.prefix, chr(1114111)))) p (prefix)
+  where p.prefix <> '');
+
+comment on function ledger_private.prefix_end is
+$$The text before which, in the order of code points, all texts come that begin so, or before it; null where there is
+none.$$;
+
+grant execute on function ledger_private.prefix_end
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/prefix_end.sql
+
+--! Included functions/ledger_private/lists/walk_wallets.sql
+create or replace function ledger_private.walk_wallets(
+  owner_prefix text,
+  asset_code text,
+  status ledger.wallet_status,
+  above ledger.wallets,
+  below ledger.wallets,
+  backwards boolean,
+  wanted int,
+  out ids uuid[],
+  out searched_to uuid
+)
+language plpgsql
+stable
+as $$
+declare
+  -- How many wallets one page looks at.
+  v_most constant int := 2000;
+  -- The one index that begins with what is looked for. Its first column is given as a range of one value: as an
+  -- equality, it would be none of the order, which another index might then promise too.
+  v_led text := case when status <> 'open' then 'w.status' when asset_code is not null then 'w.asset_code' end;
+  v_value text := case when status <> 'open' then status::text else asset_code end;
+  v_owner text := coalesce(owner_prefix, '');
+  v_end text := ledger_private.prefix_end(owner_prefix);
+  v_id uuid := '00000000-0000-0000-0000-000000000000';
+  v_walk text;
+begin
+  if above.owner_id collate "C" >= v_owner then
+    v_owner := above.owner_id;
+    v_id := above.id;
+  end if;
+  v_walk := format('select w.* from %s w where %s order by %s limit $1',
+    -- A player's are few, found by their owner and nothing else.
+    case when current_user = 'wallet_player' then '(select * from ledger.wallets offset 0)' else 'ledger.wallets' end,
+    concat_ws(' and ',
+      case when v_led = 'w.status' then 'w.status <> ''open''' end,
+      format(case when v_led is null then '(w.owner_id collate "C", w.id) > (%2$L, %3$L)'
+        else '(%4$s, w.owner_id collate "C", w.id) > (%1$L, %2$L, %3$L)' end, v_value, v_owner, v_id, v_led),
+      case when v_led is not null then format('%s <= %L', v_led, v_value) end,
+      case when v_end is not null then
+        format(case when v_led is null then 'w.owner_id collate "C" < %2$L'
+          else '(%3$s, w.owner_id collate "C") < (%1$L, %2$L)' end, v_value, v_end, v_led) end,
+      case when below.id is not null then
+        format(case when v_led is null then '(w.owner_id collate "C", w.id) < (%2$L, %3$L)'
+          else '(%4$s, w.owner_id collate "C", w.id) < (%1$L, %2$L, %3$L)' end,
+          v_value, below.owner_id, below.id, v_led) end),
+    concat_ws(', ', v_led || case when backwards then ' desc' else ' asc' end,
+      case when backwards then 'w.owner_id collate "C" desc, w.id desc'
+        else 'w.owner_id collate "C", w.id' end));
+  execute format('select array(select w.id from (%s) w
+      where ($2 is null or w.asset_code = $2) and ($3 is null or w.status = $3) limit $4)', v_walk)
+    into ids using v_most, asset_code, status, wanted;
+  if cardinality(ids) < wanted then
+    execute format('select w.id from (%s) w offset $1 - 1', v_walk) into searched_to using v_most;
+  end if;
+end
+$$;
+
+comment on function ledger_private.walk_wallets is
+$$Up to so many wallets that are looked for, in the order of owners, or backwards against it, between two. Looks at a
+bounded number of them: searched_to is the last one that it looked at, where there may be more.$$;
+
+grant execute on function ledger_private.walk_wallets
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/walk_wallets.sql
+
+--! Included functions/ledger_private/lists/check_range.sql
+create or replace function ledger_private.check_range(from_time timestamptz, to_time timestamptz)
+returns void
+language plpgsql
+stable
+as $$
+begin
+  -- Hours, because the days of a time zone differ. Up to now, it is a while that the pages of a list take.
+  if from_time is null
+    or coalesce(to_time, clock_timestamp() - interval '1 hour') > from_time + interval '744 hours' then
+    perform ledger_private.refuse(ledger_private.invalid_argument('from',
+      'No index leads to these rows: give from, and with to at most 31 days, and ask for one range after the other.',
+      '{"max_days": 31}'));
+  end if;
+end
+$$;
+
+comment on function ledger_private.check_range is
+  'WLARG where a search that no index answers is not of at most 31 days; without an end, up to now.';
+
+grant execute on function ledger_private.check_range
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/check_range.sql
+
+--! Included functions/ledger_private/lists/id_from.sql
+create or replace function ledger_private.id_from(micros bigint)
+returns uuid
+language sql
+immutable
+return (
+  -- Version 7: a millisecond in 48 bits, the version, and the 4096th part of it in 12 bits.
+  select (lpad(to_hex(m.micros / 1000), 12, '0') || '7' || lpad(to_hex((m.micros % 1000 * 4096 + 999) / 1000), 3, '0')
+    || repeat('0', 16))::uuid
+  from (values (least(greatest(id_from.micros, 0), 281474976710655000))) m (micros));
+
+comment on function ledger_private.id_from is
+  'The least id that a movement may have been given in a microsecond, counted from 1970.';
+
+grant execute on function ledger_private.id_from
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/id_from.sql
+
+--! Included functions/ledger_private/lists/id_micros.sql
+create or replace function ledger_private.id_micros(id uuid)
+returns bigint
+language sql
+immutable
+return (
+  select ('x' || left(h.id, 12))::bit(48)::bigint * 1000 + ('x' || substr(h.id, 14, 3))::bit(12)::int * 1000 / 4096
+  from (values (replace(id_micros.id::text, '-', ''))) h (id));
+
+comment on function ledger_private.id_micros is
+  'The microsecond in which a movement was given its id, counted from 1970. Of a greater id it is never less.';
+
+grant execute on function ledger_private.id_micros
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/id_micros.sql
+
+--! Included functions/ledger_private/lists/micros_at.sql
+create or replace function ledger_private.micros_at(at_time timestamptz)
+returns bigint
+language plpgsql
+stable
+as $$
+declare
+  -- What got its id before v_low was booked before the time, what got it at v_high or later was booked at or after it.
+  v_low bigint;
+  v_high bigint;
+  v_middle bigint;
+  v_id uuid;
+  v_time timestamptz;
+  -- Most were given their ids when they were booked: two looks around the time leave few more.
+  v_guess bigint := case when isfinite(at_time) then (extract(epoch from at_time) * 1000000)::bigint - 500000 end;
+begin
+  select ledger_private.id_micros(e.transfer_id) into v_low
+    from ledger.entries e where e.actor is not null order by e.transfer_id limit 1;
+  select ledger_private.id_micros(e.transfer_id) + 1 into v_high
+    from ledger.entries e where e.actor is not null order by e.transfer_id desc limit 1;
+  while v_high - v_low > 1000000 loop
+    v_middle := case when v_guess > v_low and v_guess < v_high then v_guess else (v_low + v_high) / 2 end;
+    select e.transfer_id, e.created_at into v_id, v_time
+      from ledger.entries e where e.actor is not null and e.transfer_id >= ledger_private.id_from(v_middle)
+      order by e.transfer_id limit 1;
+    if v_time < at_time then
+      v_low := ledger_private.id_micros(v_id) + 1;
+    else
+      v_high := v_middle;
+    end if;
+    -- The other side of the time, then none.
+    v_guess := case when v_middle = v_guess and v_time < at_time then v_guess + 1000000 end;
+  end loop;
+  return v_low;
+end
+$$;
+
+comment on function ledger_private.micros_at is
+$$A microsecond, to the second, from which on movements were given their ids that were booked at a time or later; null
+where nothing is booked. A binary search: ids and times have the same order, but for what was under way at once.$$;
+
+grant execute on function ledger_private.micros_at
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/micros_at.sql
+
+--! Included functions/ledger_private/lists/is_rare_key.sql
+create or replace function ledger_private.is_rare_key(idem_key text)
+returns boolean
+language sql
+stable
+begin atomic
+  select count(*) <= 2000
+  from (select from ledger.entries e where e.idem_key = is_rare_key.idem_key limit 2001) k;
+end;
+
+comment on function ledger_private.is_rare_key is
+  'Whether so few movements have an idempotency key, each in its wallet, that a page can look at all of them.';
+
+grant execute on function ledger_private.is_rare_key
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/is_rare_key.sql
+
+--! Included functions/ledger_private/lists/walk_transfers.sql
+create or replace function ledger_private.walk_transfers(
+  search ledger_private.transfer_search,
+  above uuid,
+  below uuid,
+  backwards boolean,
+  wanted int,
+  condition text default 'true',
+  out ids uuid[],
+  out searched_to uuid
+)
+language plpgsql
+stable
+as $$
+declare
+  -- How many movements one page looks at.
+  v_most constant int := 2000;
+  -- By how much, in microseconds, the order of ids and that of times may differ.
+  v_margin constant bigint := 10000000;
+  v_by_key boolean := search.idem_key is not null and ledger_private.is_rare_key(search.idem_key);
+  v_walk text;
+begin
+  if search.from_time is not null then
+    above := greatest(above, ledger_private.id_from(ledger_private.micros_at(search.from_time) - v_margin));
+  end if;
+  if search.to_time is not null then
+    below := least(below, ledger_private.id_from(ledger_private.micros_at(search.to_time) + v_margin));
+  end if;
+  above := coalesce(above, '00000000-0000-0000-0000-000000000000');
+  below := coalesce(below, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  -- Few movements have one key: they are all looked up.
+  v_walk := format('select e.* from %s e where e.actor is not null and e.transfer_id > $2 and e.transfer_id < $3
+      order by e.transfer_id %s limit $4',
+    case when v_by_key then '(select k.* from ledger.entries k where k.idem_key = ($1).idem_key offset 0)'
+      else 'ledger.entries' end,
+    case when backwards then 'asc' else 'desc' end);
+  execute format('select array(select w.transfer_id from (%s) w where %s limit $5)', v_walk, concat_ws(' and ',
+      condition,
+      case when search.from_time is not null then 'w.created_at >= ($1).from_time' end,
+      case when search.to_time is not null then 'w.created_at < ($1).to_time' end,
+      case when search.kinds is not null then 'w.kind = any (($1).kinds)' end,
+      case when search.actor is not null then 'w.actor = ($1).actor' end,
+      case when search.idem_key is not null then 'w.idem_key = ($1).idem_key' end,
+      case when search.due_before is not null then 'w.expires_at < ($1).due_before' end,
+      case when search.metadata is not null then 'w.metadata @> ($1).metadata' end,
+      -- A sub-select, so that one wallet is looked up for each.
+      case when search.asset_code is not null then
+        '(select a.asset_code from ledger.wallets a where a.id = w.wallet_id) = ($1).asset_code' end))
+    into ids using search, above, below, v_most, wanted;
+  if cardinality(ids) < wanted then
+    execute format('select w.transfer_id from (%s) w offset $4 - 1', v_walk)
+      into searched_to using search, above, below, v_most;
+  end if;
+end
+$$;
+
+comment on function ledger_private.walk_transfers is
+$$Up to so many movements that a search is for, the newest first or backwards the oldest, with ids between two. Looks at
+a bounded number of them: searched_to is the last one that it looked at, where there may be more. condition is one more,
+on the entry w.$$;
+
+grant execute on function ledger_private.walk_transfers
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/walk_transfers.sql
+
+--! Included functions/ledger_private/lists/hold_due.sql
+create or replace function ledger_private.hold_due(argument text, hold_id uuid)
+returns timestamptz
+language plpgsql
+stable
+as $$
+declare
+  v_due timestamptz;
+begin
+  if hold_id is null then
+    return null;
+  end if;
+  select coalesce(e.expires_at, 'infinity') into v_due
+    from ledger.entries e where e.transfer_id = hold_due.hold_id and e.actor is not null and e.kind = 'hold';
+  if not found then
+    perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+      'Give a cursor of this list as it came.', '{"reason": "cursor_unknown"}'));
+  end if;
+  return v_due;
+end
+$$;
+
+comment on function ledger_private.hold_due is
+  'When the hold that a cursor names is due, infinity for never; null without one, WLARG where it names none.';
+
+grant execute on function ledger_private.hold_due
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/hold_due.sql
+
+--! Included functions/ledger_private/lists/open_hold_keys.sql
+create or replace function ledger_private.open_hold_keys(
+  due_before timestamptz,
+  above uuid,
+  below uuid,
+  backwards boolean,
+  wanted int
+)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+  -- A hold without expiry is due after all others.
+  v_above timestamptz := ledger_private.hold_due('before', above);
+  v_below timestamptz := ledger_private.hold_due('after', below);
+  v_keys jsonb;
+begin
+  execute format('
+    select coalesce(jsonb_agg(jsonb_build_object(
+      ''wallet_id'', o.wallet_id, ''id'', o.hold_id, ''cursor'', o.hold_id)), ''[]'')
+    from (
+      select o.* from (
+        (select * from ledger_private.open_holds o
+          where $1 is null and o.expires_at is null and $3 = ''infinity''
+            and o.hold_id > case when $2 = ''infinity'' then $4 else ledger_private.id_from(0) end and o.hold_id < $5
+          order by o.expires_at %1$s, o.hold_id %1$s limit $6)
+        union all
+        (select * from ledger_private.open_holds o
+          where o.expires_at > statement_timestamp() and o.expires_at < coalesce($1, ''infinity'')
+            and (o.expires_at, o.hold_id) > ($2, $4) and (o.expires_at, o.hold_id) < ($3, $5)
+          order by o.expires_at %1$s, o.hold_id %1$s limit $6)
+      ) o
+      order by coalesce(o.expires_at, ''infinity'') %1$s, o.hold_id %1$s
+      limit $6
+    ) o', case when backwards then 'asc' else 'desc' end)
+    into v_keys
+    using due_before, coalesce(v_above, '-infinity'), coalesce(v_below, 'infinity'),
+      coalesce(above, ledger_private.id_from(0)), coalesce(below, 'ffffffff-ffff-ffff-ffff-ffffffffffff'), wanted;
+  return v_keys;
+end
+$$;
+
+comment on function ledger_private.open_hold_keys is
+$$The keys of up to so many open holds, between two: those without expiry first, then the latest due, or backwards the
+soonest due.$$;
+
+grant execute on function ledger_private.open_hold_keys
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/open_hold_keys.sql
+
+--! Included functions/ledger_private/lists/cursor_place.sql
+create or replace function ledger_private.cursor_place(argument text, place text)
+returns ledger_private.list_place
+language plpgsql
+immutable
+as $$
+declare
+  v_parts text[] := regexp_match(place,
+    '^(0|-?[1-9][0-9]{0,16})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.](0|[1-9][0-9]{0,17})$');
+begin
+  if place is null then
+    return null;
+  elsif v_parts is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+      'Give a cursor of this list as it came.', '{"reason": "malformed"}'));
+  end if;
+  -- What it says at most: a cursor that was made up leads nowhere, but to no error either.
+  return row(timestamptz 'epoch' + greatest(least(v_parts[1]::bigint, 9000000000000000), -9000000000000000)
+    * interval '1 microsecond', v_parts[2]::uuid, v_parts[3]::bigint)::ledger_private.list_place;
+end
+$$;
+
+comment on function ledger_private.cursor_place is
+  'The place in an order of instants that a cursor is; nulls without one, WLARG where it is none.';
+
+grant execute on function ledger_private.cursor_place
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/cursor_place.sql
+
+--! Included functions/ledger_private/lists/place_cursor.sql
+create or replace function ledger_private.place_cursor(at_time timestamptz, id uuid, seq bigint)
+returns text
+language sql
+immutable
+return (extract(epoch from at_time) * 1000000)::bigint || '.' || id || '.' || seq;
+
+comment on function ledger_private.place_cursor is 'The cursor of a place in an order of instants: see cursor_place.';
+
+grant execute on function ledger_private.place_cursor
+  to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/lists/place_cursor.sql
+
+--! Included functions/ledger_private/lists/id_of_place.sql
+create or replace function ledger_private.id_of_place(place ledger_private.list_place)
+returns uuid
+language sql
+immutable
+return (
+  -- A movement stands at the microsecond of its id; what else stands there comes before or after it by its own id.
+  select greatest(ledger_private.id_from(m.micros), least(place.id, ledger_private.id_from(m.micros + 1)))
+  from (values ((extract(epoch from place.at_time) * 1000000)::bigint)) m (micros)
+  where place.at_time is not null);
+
+comment on function ledger_private.id_of_place is
+  'The id before which movements come that are before a place in an order of instants, and after which the others.';
+
+grant execute on function ledger_private.id_of_place to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/lists/id_of_place.sql
+
+--! Included functions/ledger_private/lists/id_place.sql
+create or replace function ledger_private.id_place(id uuid)
+returns ledger_private.list_place
+language sql
+immutable
+return row(timestamptz 'epoch' + ledger_private.id_micros(id) * interval '1 microsecond', id, 0)
+  ::ledger_private.list_place;
+
+comment on function ledger_private.id_place is 'The place of a movement in an order of instants: that of its id.';
+
+grant execute on function ledger_private.id_place to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/lists/id_place.sql
+
+--! Included functions/ledger_private/lists/operator_kinds.sql
+create or replace function ledger_private.operator_kinds()
+returns ledger.transfer_kind[]
+language sql
+stable
+as $$
+  select coalesce(array_agg(k.kind), '{}')
+  from unnest(enum_range(null::ledger.transfer_kind)) k (kind)
+  join pg_proc p on p.proname = ledger_private.function_of(k.kind) and p.pronamespace = 'ledger'::regnamespace
+  where not has_function_privilege('wallet_service', p.oid, 'execute')
+$$;
+
+comment on function ledger_private.operator_kinds is
+  'The kinds of movements that operators may book and services may not, by the grants on their functions.';
+
+grant execute on function ledger_private.operator_kinds to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/lists/operator_kinds.sql
+
+--! Included functions/ledger_private/lists/is_operators.sql
+create or replace function ledger_private.is_operators(kind ledger.transfer_kind, actor text)
+returns boolean
+language sql
+stable
+as $$
+  select actor like 'operator:%' or kind = any (ledger_private.operator_kinds())
+$$;
+
+comment on function ledger_private.is_operators is
+  'Whether a movement is what an operator did: of a kind that only operators may book, or booked by one.';
+
+grant execute on function ledger_private.is_operators to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/lists/is_operators.sql
+
+--! Included functions/ledger_private/lists/action_places.sql
+create or replace function ledger_private.action_places(
+  search ledger_private.transfer_search,
+  above ledger_private.list_place,
+  below ledger_private.list_place,
+  backwards boolean,
+  wanted int
+)
+returns table (at_time timestamptz, id uuid, seq bigint)
+language plpgsql
+stable
+as $$
+begin
+  -- Each part is read from its own index; assets and their limits are few.
+  return query execute format('
+    select p.* from (
+      (select e.created_at, e.wallet_id, e.seq::bigint from ledger.wallet_events e
+        where e.kind <> ''opened'' and e.created_at >= ($1).from_time and e.created_at < ($1).to_time
+          and (e.created_at, e.wallet_id, e.seq) > ($2.at_time, $2.id, $2.seq)
+          and (e.created_at, e.wallet_id, e.seq) < ($3.at_time, $3.id, $3.seq) %1$s
+        order by e.created_at %2$s, e.wallet_id %2$s, e.seq %2$s limit $4)
+      union all
+      select e.created_at, ledger_private.asset_id(e.asset_code), e.seq from ledger.asset_limits e
+        where e.created_at >= ($1).from_time and e.created_at < ($1).to_time %1$s
+      union all
+      select e.created_at, ledger_private.asset_id(e.code), 0 from ledger.assets e
+        where e.created_at >= ($1).from_time and e.created_at < ($1).to_time %1$s
+    ) p (at_time, id, seq)
+    where (p.at_time, p.id, p.seq) > ($2.at_time, $2.id, $2.seq)
+      and (p.at_time, p.id, p.seq) < ($3.at_time, $3.id, $3.seq)
+    order by p.at_time %2$s, p.id %2$s, p.seq %2$s limit $4',
+    case when search.actor is not null then 'and e.actor = ($1).actor' end,
+    case when backwards then 'asc' else 'desc' end)
+    using search, above, below, wanted;
+end
+$$;
+
+comment on function ledger_private.action_places is
+$$Up to so many of the places, between two, of what operators did beside movements: statuses of wallets, assets and
+their limits. The newest first, or backwards the oldest.$$;
+
+grant execute on function ledger_private.action_places to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger_private/lists/action_places.sql
+
+--! Included schema/support.sql
+-- What lists over all wallets show that is in no table by itself.
+create view ledger.expiring_lots with (security_invoker) as
+  select o.wallet_id, o.lot_seq as seq, o.expires_at, s.balance - s.held_balance as amount,
+    s.held_balance as held_amount, l.amount as granted_amount
+  from ledger_private.open_lots o
+  join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+  cross join lateral ledger_private.lot_at(l, 9223372036854775807) s;
+
+comment on view ledger.expiring_lots is $$@primaryKey wallet_id,seq,expires_at
+@foreignKey (wallet_id) references wallets (id)|@fieldName wallet|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (wallet_id, seq) references entries (wallet_id, seq)|@fieldName entry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@behavior -query:resource:connection -query:resource:list -query:resource:single -filter -order -insert -update -delete
+Bonus credits of one wallet that expire at one instant, as far as they are left.$$;
+comment on column ledger.expiring_lots.wallet_id is $$@notNull
+The wallet.$$;
+comment on column ledger.expiring_lots.seq is $$@notNull
+The number of the wallet's entry with which they arrived.$$;
+comment on column ledger.expiring_lots.expires_at is $$@notNull
+From when they cannot be spent any more.$$;
+comment on column ledger.expiring_lots.amount is $$@notNull
+What is left of them and not reserved, in minor units: what will expire, if nothing happens before.$$;
+comment on column ledger.expiring_lots.held_amount is $$@notNull
+What holds reserve of them, in minor units: it does not expire while they are open.$$;
+comment on column ledger.expiring_lots.granted_amount is $$@notNull
+How many they were, in minor units.$$;
+grant select on ledger.expiring_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+
+create view ledger.operator_actions with (security_invoker) as
+  select t.id, 0::bigint as seq, t.kind::text as action, t.actor, t.metadata ->> 'reason' as reason, t.created_at,
+    t.wallet_id, null::text as asset_code, t.id as transfer_id
+  from ledger.transfers t
+  where ledger_private.is_operators(t.kind, t.actor)
+  union all
+  select e.wallet_id, e.seq, e.kind::text, e.actor, e.reason, e.created_at, e.wallet_id, null, null
+  from ledger.wallet_events e
+  where e.kind <> 'opened'
+  union all
+  select ledger_private.asset_id(l.asset_code), l.seq, 'limits_set', l.actor, null, l.created_at, null,
+    l.asset_code, null
+  from ledger.asset_limits l
+  union all
+  select ledger_private.asset_id(a.code), 0, 'asset_created', a.actor, null, a.created_at, null, a.code, null
+  from ledger.assets a;
+
+comment on view ledger.operator_actions is $$@primaryKey id,seq
+@foreignKey (wallet_id) references wallets (id)|@fieldName wallet|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (transfer_id) references transfers (id)|@fieldName transfer|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@behavior -query:resource:connection -query:resource:list -query:resource:single -filter -order -insert -update -delete
+Something that an operator did: a movement that only operators may book or that one booked, a change of a wallet's
+status, a new asset or its limits.$$;
+comment on column ledger.operator_actions.id is $$@notNull
+Of what it was done to: the movement, the wallet, or the id of the asset.$$;
+comment on column ledger.operator_actions.seq is $$@notNull
+With the id, what identifies it: of a wallet's event or an asset's limits the number, otherwise 0.$$;
+comment on column ledger.operator_actions.action is $$@notNull
+What was done: the kind of the movement; frozen, closed or reopened; asset_created or limits_set.$$;
+comment on column ledger.operator_actions.actor is $$@notNull
+Who did it: the token's role and subject, or db: and the database login.$$;
+comment on column ledger.operator_actions.reason is
+  'Why: what was said of a status, or the field reason of the movement''s metadata; null where nothing was said.';
+comment on column ledger.operator_actions.created_at is $$@notNull
+When.$$;
+comment on column ledger.operator_actions.wallet_id is 'The wallet that it was done to, if it was one.';
+comment on column ledger.operator_actions.asset_code is 'The asset that it was done to, if it was one.';
+comment on column ledger.operator_actions.transfer_id is 'The movement that it booked, if it is one.';
+grant select on ledger.operator_actions to wallet_operator, wallet_auditor;
+--! EndIncluded schema/support.sql
+
+--! Included functions/ledger/wallets_page.sql
+create or replace function ledger.wallets_page(
+  owner_prefix text default null,
+  asset_code text default null,
+  status ledger.wallet_status default null,
+  first int default null,
+  last int default null,
+  after text default null,
+  before text default null
+)
+returns ledger.page
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_asked ledger_private.page_asked := ledger_private.page_asked(first, last, after, before);
+  v_found record;
+begin
+  v_found := ledger_private.walk_wallets(owner_prefix => owner_prefix, asset_code => asset_code, status => status,
+    above => ledger_private.cursor_wallet('after', after), below => ledger_private.cursor_wallet('before', before),
+    backwards => v_asked.backwards, wanted => v_asked.size + 1);
+  return ledger_private.page_of(ledger_private.id_keys(v_found.ids), v_asked, v_found.searched_to::text);
+end
+$$;
+
+comment on function ledger.wallets_page is
+$$@behavior -*
+The wallets of all owners that the caller may see, in the order of their owners by code points. A page looks at 2000
+wallets at most: it may have fewer rows than were asked for, or none, and a next page all the same. Over GraphQL, where
+none of ownerPrefix, assetCode and status is given, all are listed by their ids, or by condition and orderBy.
+
+- ownerPrefix: only those whose owner's account number begins so; of one owner, the whole number.
+- assetCode: only those of this asset.
+- status: only those that are open, frozen or closed.
+- first: how many to read at most, from the first one or after a cursor: 0 to 1000, 100 where neither first nor last is
+  given.
+- last: how many to read at most, from the last one or before a cursor: 0 to 1000; not together with first.
+- after: the cursor after which to go on.
+- before: the cursor before which to go on.
+
+Refuses with INVALID_ARGUMENT (WLARG): a size is out of bounds, a cursor is malformed or names no wallet.$$;
+
+grant execute on function ledger.wallets_page
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/wallets_page.sql
+
+--! Included functions/ledger/transfers_page.sql
+create or replace function ledger.transfers_page(
+  "from" timestamptz default null,
+  "to" timestamptz default null,
+  kinds ledger.transfer_kind[] default null,
+  actor text default null,
+  asset_code text default null,
+  idem_key text default null,
+  metadata jsonb default null,
+  first int default null,
+  last int default null,
+  after text default null,
+  before text default null
+)
+returns ledger.page
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_asked ledger_private.page_asked := ledger_private.page_asked(first, last, after, before);
+  v_search ledger_private.transfer_search := row("from", "to", kinds, actor, asset_code, idem_key, metadata, null);
+  v_found record;
+begin
+  if not ledger_private.is_metadata(metadata) then
+    perform ledger_private.refuse(ledger_private.invalid_argument('metadata',
+      'Give an object, of which the metadata that is looked for has all fields with these values.'));
+  end if;
+  if (idem_key is null or not ledger_private.is_rare_key(idem_key))
+    and num_nonnulls(kinds, actor, asset_code, idem_key, metadata) > 0 then
+    perform ledger_private.check_range("from", "to");
+  end if;
+  v_found := ledger_private.walk_transfers(search => v_search, above => ledger_private.cursor_id('before', before),
+    below => ledger_private.cursor_id('after', after), backwards => v_asked.backwards, wanted => v_asked.size + 1);
+  return ledger_private.page_of(ledger_private.id_keys(v_found.ids), v_asked, v_found.searched_to::text);
+end
+$$;
+
+comment on function ledger.transfers_page is
+$$@behavior -*
+The movements of all wallets that the caller may see, newest first, by the ids that they were given when they were
+booked. Whatever is looked for has all that is given. A page looks at 2000 movements at most: it may have fewer than
+were asked for, or none, and a next page all the same.
+
+- from: only what was booked at this instant or later.
+- to: only what was booked before this instant.
+- kinds: only movements of these kinds; none at all where the list is empty.
+- actor: only those of this caller, as transfers name it, such as operator:kim.
+- assetCode: only those of wallets of this asset.
+- idemKey: only those with this idempotency key, in whatever wallet: found by an index.
+- metadata: only those whose metadata has all these fields, with these values.
+- first: how many to read at most, from the newest or after a cursor: 0 to 1000, 100 where neither first nor last is
+  given.
+- last: how many to read at most, from the oldest or before a cursor: 0 to 1000; not together with first.
+- after: the cursor after which to go on.
+- before: the cursor before which to go on.
+
+For kinds, actor, assetCode and metadata there is no index: they need from, and a range of at most 31 days. So does a
+key that more than 2000 movements have, which is looked for in the same way.
+
+Refuses with INVALID_ARGUMENT (WLARG): a size is out of bounds, a cursor is malformed, a range is missing or too
+long.$$;
+
+grant execute on function ledger.transfers_page to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/transfers_page.sql
+
+--! Included functions/ledger/holds_page.sql
+create or replace function ledger.holds_page(
+  open boolean default null,
+  due_before timestamptz default null,
+  first int default null,
+  last int default null,
+  after text default null,
+  before text default null
+)
+returns ledger.page
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_asked ledger_private.page_asked := ledger_private.page_asked(first, last, after, before);
+  v_above uuid := ledger_private.cursor_id('before', before);
+  v_below uuid := ledger_private.cursor_id('after', after);
+  v_search ledger_private.transfer_search;
+  v_found record;
+  v_keys jsonb;
+begin
+  if open then
+    return ledger_private.page_of(ledger_private.open_hold_keys(due_before => due_before, above => v_above,
+      below => v_below, backwards => v_asked.backwards, wanted => v_asked.size + 1), v_asked);
+  end if;
+  v_search.kinds := '{hold}';
+  v_search.due_before := due_before;
+  v_found := ledger_private.walk_transfers(search => v_search, above => v_above, below => v_below,
+    backwards => v_asked.backwards, wanted => v_asked.size + 1,
+    -- As holds_status says it, from the list of open ones.
+    condition => case when open is null then 'true' else '(w.expires_at <= statement_timestamp() or not exists (
+      select from ledger_private.open_holds o where o.wallet_id = w.wallet_id and o.hold_id = w.transfer_id))' end);
+  select coalesce(jsonb_agg(jsonb_build_object('wallet_id', e.wallet_id, 'id', e.transfer_id, 'cursor', e.transfer_id)
+      order by i.n), '[]') into v_keys
+    from unnest(v_found.ids) with ordinality i (id, n)
+    join ledger.entries e on e.transfer_id = i.id and e.actor is not null;
+  return ledger_private.page_of(v_keys, v_asked, v_found.searched_to::text);
+end
+$$;
+
+comment on function ledger.holds_page is
+$$@behavior -*
+The holds of all wallets that the caller may see. Open ones come by when they are due: those that never expire first,
+then the latest due; the soonest due are the last ones. All others come newest first, and a page of these looks at 2000
+movements at most: it may have fewer rows than were asked for, or none, and a next page all the same.
+
+- open: true for those that are open; false for those that have been captured or released or have expired, booked or
+  not; all if left out.
+- dueBefore: only those that expire before this instant.
+- first: how many to read at most, from the first one or after a cursor: 0 to 1000, 100 where neither first nor last is
+  given.
+- last: how many to read at most, from the last one or before a cursor: 0 to 1000; not together with first.
+- after: the cursor after which to go on.
+- before: the cursor before which to go on.
+
+Refuses with INVALID_ARGUMENT (WLARG): a size is out of bounds, a cursor is malformed or names no hold.$$;
+
+grant execute on function ledger.holds_page to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/holds_page.sql
+
+--! Included functions/ledger/expiring_lots_page.sql
+create or replace function ledger.expiring_lots_page(
+  before timestamptz default null,
+  first int default null,
+  last int default null,
+  after text default null,
+  before_cursor text default null
+)
+returns ledger.page
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_asked ledger_private.page_asked := ledger_private.page_asked(first, last, after, before_cursor);
+  v_above ledger_private.list_place := ledger_private.cursor_place('before_cursor', before_cursor);
+  v_below ledger_private.list_place := ledger_private.cursor_place('after', after);
+  v_keys jsonb;
+begin
+  v_above := row(coalesce(v_above.at_time, '-infinity'), coalesce(v_above.id, ledger_private.id_from(0)),
+    coalesce(v_above.seq, 0));
+  v_below := row(coalesce(v_below.at_time, 'infinity'), coalesce(v_below.id, ledger_private.id_from(0)),
+    coalesce(v_below.seq, 0));
+  execute format('
+    select coalesce(jsonb_agg(jsonb_build_object(''wallet_id'', o.wallet_id, ''seq'', o.lot_seq,
+      ''expires_at'', ledger_private.in_utc(o.expires_at),
+      ''cursor'', ledger_private.place_cursor(o.due_at, o.wallet_id, o.lot_seq))), ''[]'')
+    from (
+      select o.* from ledger_private.open_lots o
+      where o.due_at > statement_timestamp() and o.due_at < coalesce($1, ''infinity'')
+        and (o.due_at, o.wallet_id, o.lot_seq) > ($2.at_time, $2.id, $2.seq)
+        and (o.due_at, o.wallet_id, o.lot_seq) < ($3.at_time, $3.id, $3.seq)
+      order by o.due_at %1$s, o.wallet_id %1$s, o.lot_seq %1$s
+      limit $4
+    ) o', case when v_asked.backwards then 'asc' else 'desc' end)
+    into v_keys using before, v_above, v_below, v_asked.size + 1;
+  return ledger_private.page_of(v_keys, v_asked);
+end
+$$;
+
+comment on function ledger.expiring_lots_page is
+$$@behavior -*
+Bonus credits of all wallets that the caller may see which expire, the latest first; the soonest are the last ones. What
+has expired is not among them, booked or not, nor is what open holds reserve all of: it cannot expire before they end.
+
+- before: only what expires before this instant.
+- first: how many to read at most, from the latest or after a cursor: 0 to 1000, 100 where neither first nor last is
+  given.
+- last: how many to read at most, from the soonest or before a cursor: 0 to 1000; not together with first.
+- after: the cursor after which to go on.
+- beforeCursor: the cursor before which to go on. (Before is an instant here.)
+
+Refuses with INVALID_ARGUMENT (WLARG): a size is out of bounds, or a cursor is malformed.$$;
+
+grant execute on function ledger.expiring_lots_page to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/expiring_lots_page.sql
+
+--! Included functions/ledger/operator_actions_page.sql
+create or replace function ledger.operator_actions_page(
+  "from" timestamptz default null,
+  "to" timestamptz default null,
+  actor text default null,
+  first int default null,
+  last int default null,
+  after text default null,
+  before text default null
+)
+returns ledger.page
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+set enable_sort = off
+as $$
+declare
+  v_asked ledger_private.page_asked := ledger_private.page_asked(first, last, after, before);
+  v_above ledger_private.list_place := ledger_private.cursor_place('before', before);
+  v_below ledger_private.list_place := ledger_private.cursor_place('after', after);
+  v_search ledger_private.transfer_search;
+  v_found record;
+  v_end ledger_private.list_place;
+  v_keys jsonb;
+begin
+  perform ledger_private.check_range("from", "to");
+  v_search.from_time := "from";
+  v_search.to_time := "to";
+  v_search.actor := actor;
+  v_found := ledger_private.walk_transfers(search => v_search, above => ledger_private.id_of_place(v_above),
+    below => ledger_private.id_of_place(v_below), backwards => v_asked.backwards, wanted => v_asked.size + 1,
+    condition => format('(w.actor like %L or w.kind = any (%L))', 'operator:%', ledger_private.operator_kinds()));
+  v_above := row(coalesce(v_above.at_time, '-infinity'), coalesce(v_above.id, ledger_private.id_from(0)),
+    coalesce(v_above.seq, 0));
+  v_below := row(coalesce(v_below.at_time, 'infinity'), coalesce(v_below.id, ledger_private.id_from(0)),
+    coalesce(v_below.seq, 0));
+  v_search.to_time := coalesce("to", 'infinity');
+  -- What else there is beyond the movement at which the search ended comes with a later page.
+  if v_found.searched_to is not null then
+    v_end := ledger_private.id_place(v_found.searched_to);
+    if v_asked.backwards then
+      v_below := least(v_below, v_end);
+    else
+      v_above := greatest(v_above, v_end);
+    end if;
+  end if;
+  select coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'seq', p.seq,
+      'cursor', ledger_private.place_cursor(p.at_time, p.id, p.seq))), '[]') into v_keys
+    from (
+      select p.* from (
+        select m.* from unnest(v_found.ids) i cross join lateral ledger_private.id_place(i) m
+        union all
+        select a.* from ledger_private.action_places(search => v_search, above => v_above, below => v_below,
+          backwards => v_asked.backwards, wanted => v_asked.size + 1) a
+      ) p (at_time, id, seq)
+      order by case when v_asked.backwards then p.at_time end, case when v_asked.backwards then p.id end,
+        case when v_asked.backwards then p.seq end, p.at_time desc, p.id desc, p.seq desc
+      limit v_asked.size + 1
+    ) p;
+  return ledger_private.page_of(v_keys, v_asked,
+    case when v_end is not null then ledger_private.place_cursor(v_end.at_time, v_end.id, v_end.seq) end);
+end
+$$;
+
+comment on function ledger.operator_actions_page is
+$$@behavior -*
+What operators did, newest first: movements that only operators may book (reversals, adjustments, opening balances and
+the like) and all others that operators booked, changes of a wallet's status, new assets, limits. A page looks at 2000
+movements at most: it may have fewer rows than were asked for, or none, and a next page all the same.
+
+- from: only what was done at this instant or later. Needed: no index leads to all of this.
+- to: only what was done before this instant, at most 31 days after from; until now if left out.
+- actor: only what this caller did, such as operator:kim.
+- first: how many to read at most, from the newest or after a cursor: 0 to 1000, 100 where neither first nor last is
+  given.
+- last: how many to read at most, from the oldest or before a cursor: 0 to 1000; not together with first.
+- after: the cursor after which to go on.
+- before: the cursor before which to go on.
+
+Refuses with INVALID_ARGUMENT (WLARG): a size is out of bounds, a cursor is malformed, a range is missing or too
+long.$$;
+
+grant execute on function ledger.operator_actions_page to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger/operator_actions_page.sql
 
 --! Included functions/ledger/ledger_trial_balance.sql
 create or replace function ledger.ledger_trial_balance(asset_code text default null)

@@ -186,13 +186,13 @@ const KEYS: Mutant[] = [
     name: 'no posting looks its key up, and keys need not be unique',
     tests: ['ledger/wallet_spend'],
     edits: [helper('replay', 'if not found then', 'if true then'), NO_CONFLICT],
-    sql: 'drop index ledger.entries_wallet_id_idem_key_key',
+    sql: 'drop index ledger.entries_idem_key_wallet_id_key',
   },
   {
     name: 'keys need not be unique',
     tests: ['immutability'],
     edits: [NO_CONFLICT],
-    sql: 'drop index ledger.entries_wallet_id_idem_key_key',
+    sql: 'drop index ledger.entries_idem_key_wallet_id_key',
   },
   {
     name: 'two movements may have one id',

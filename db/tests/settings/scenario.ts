@@ -39,6 +39,8 @@ const LATER = '2101-07-01T12:00:00Z';
 /** Where each is in a receipt. */
 const [TRANSFER_ID, HOLD_ID] = [0, 10];
 const FEED_LIMIT_MS = 60_000;
+/** Longer than a scenario takes. */
+const SLACK_MS = 3_600_000;
 
 /** What a block summed is a row for each quarter of an hour: of two where one ended meanwhile. */
 const WITHOUT_QUARTERS = [
@@ -104,6 +106,7 @@ export class Scenario {
     await this.#refusals();
     await this.#read('job');
     await this.#read('player');
+    await this.#lists();
     await this.#feed();
     await this.#prove();
     return this;
@@ -367,6 +370,25 @@ export class Scenario {
     for (const name of ['holds_status', 'holds_closing'])
       await this.#askOf(caller, name, 'holds', 'wallet_id', wallet_id, 'of.seq');
     await this.#askOf(caller, 'assets_limits', 'assets', 'code', ASSET);
+  }
+
+  /** Lists over all wallets; their cursors tell of the clock. */
+  async #lists(): Promise<void> {
+    const show = (row: string[]) => row.map((text) => text.replaceAll(/\b\d{16}\./g, 'micros.'));
+    const range = { from: '2026-01-01T00:30:00+01:00', to: '2026-01-31T12:00:00Z' };
+    const all: [Caller, string, Record<string, unknown>][] = [
+      ['player', 'wallets', {}],
+      ['job', 'wallets', { owner_prefix: 'a', asset_code: ASSET, status: 'open' }],
+      ['job', 'transfers', { last: 5 }],
+      ['operator', 'transfers', { idem_key: 'key 1' }],
+      ['operator', 'transfers', { kinds: ['spend'], metadata: '{"n": 1}', ...range }],
+      ['operator', 'transfers', { kinds: ['spend'] }],
+      ['job', 'holds', { open: true }],
+      ['job', 'holds', { open: false, due_before: LATE }],
+      ['job', 'expiring_lots', { before: LATER }],
+      ['auditor', 'operator_actions', { from: await inMs(this.#db, -SLACK_MS), first: 5 }],
+    ];
+    for (const [caller, list, args] of all) await this.#ask(caller, `${list}_page`, args, show);
   }
 
   /** From the first movement on, once nobody else's open transaction holds the last one back. */

@@ -175,6 +175,6 @@ function isGiven(value: unknown): boolean {
   return value !== null && value !== undefined;
 }
 
-function refusal(message: string): GraphQLError {
+export function refusal(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code: 'INVALID_ARGUMENT' } });
 }

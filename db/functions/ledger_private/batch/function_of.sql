@@ -13,3 +13,5 @@ end;
 
 comment on function ledger_private.function_of is
   'The name of the function that books one movement of a kind; null where callers cannot ask for it.';
+
+grant execute on function ledger_private.function_of to wallet_operator, wallet_auditor;

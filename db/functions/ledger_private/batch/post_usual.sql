@@ -30,7 +30,7 @@ begin
   perform set_config('ledger.posting', '', true);
 exception when unique_violation then
   get stacked diagnostics v_constraint = constraint_name;
-  if v_constraint <> 'entries_wallet_id_idem_key_key' then
+  if v_constraint <> 'entries_idem_key_wallet_id_key' then
     raise;
   end if;
   -- Keys that have been used are answered one by one.

@@ -9,4 +9,4 @@ $$;
 comment on function ledger_private.asset_id is
   'The id under which an asset with its limits is sealed: derived from its code.';
 
-grant execute on function ledger_private.asset_id to wallet_auditor;
+grant execute on function ledger_private.asset_id to wallet_operator, wallet_auditor;

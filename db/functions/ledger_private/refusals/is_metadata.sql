@@ -10,3 +10,5 @@ $$;
 
 comment on function ledger_private.is_metadata is
   'Whether JSON may be metadata: an object of at most 8192 bytes. Not inlined: a call without them does not set it up.';
+
+grant execute on function ledger_private.is_metadata to wallet_service, wallet_operator, wallet_auditor, wallet_job;
