@@ -15,7 +15,7 @@ begin atomic
       concat_ws('.', b.seq, (extract(epoch from m.created_at - '2000-01-01 00:00:00+00') * 1000000)::bigint,
         m.transfer_id, s.side) end,
     m.counted_at, m.created_at, m.transfer_id, m.kind, m.asset_code, s.side, ledger_private.account_name(s.account),
-    case when s.side = m.side then m.wallet_id else m.to_wallet end,
+    case when s.side = m.side then m.wallet_id when s.account in ('player', 'elsewhere') then m.to_wallet end,
     m.amount, m.bonus_amount, m.reverses, m.idem_key, m.actor,
     coalesce(m.counted_at < (select r.final_until from r), false)
   -- In order, so that only the lines of one block are sorted at a time: the first are sent before the next block is

@@ -285,7 +285,10 @@ describe('what is final', () => {
     for (const close of [() => Promise.resolve([]), () => sealAll(own)]) {
       await close();
       expect(await at([soon, final], asset)).toEqual(before);
-      expect((await at([after], asset)).find(({ account }) => account === 'players')?.balance).toBe('5');
+      // Also where they are asked for together with one that is not final.
+      const all = await at([soon, final, after], asset);
+      expect(all.slice(0, before.length)).toEqual(before);
+      expect(all.slice(before.length).find(({ account }) => account === 'players')?.balance).toBe('5');
     }
   });
 });
