@@ -118,6 +118,8 @@ export async function bookSome(session: Session, db: Session, wallets: string[],
   const { hold_id } = await call(session, 'wallet_hold', { wallet_id, amount: 1, ...key() });
   await call(session, turn % 2 === 0 ? 'wallet_capture' : 'wallet_release', { wallet_id, hold_id, ...key() });
   if (turn % 3 === 0) await call(db, 'wallet_reverse', { wallet_id, transfer_id, amount: 1, ...key() });
+  const side = turn % 2 === 0 ? 'credit' : 'debit';
+  await call(db, 'wallet_adjust', { wallet_id, side, amount: 1 + (turn % 4), reason: 'counted again', ...key() });
 }
 
 export const someWallets = (db: Database, asset: string, count: number): Promise<string[]> =>

@@ -7,13 +7,14 @@ import {
   type GatewayRole,
   newAsset,
   newKey,
+  newOwner,
   newWallet,
   postBatch,
   refusal,
   REHASH,
   type Session,
 } from '../helpers.ts';
-import { type Activity, bookSome, randomInstants, someWallets } from '../reports.ts';
+import { type Activity, bookSome, expectActivity, expectBalances, randomInstants, someWallets } from '../reports.ts';
 import { sealAll } from '../seals.ts';
 
 const db = createDatabase();
@@ -73,6 +74,48 @@ describe('ledger_activity', () => {
         'capture players revenue': [1, 3, 0],
         'expiry players breakage': [1, 8, 8],
       });
+    }
+  });
+
+  it('tells of openings, corrections and exchanges by their accounts, in each asset, and adds up with balances and journal', async () => {
+    const [gold, gems] = [await newAsset(db), await newAsset(db)];
+    const owner = newOwner();
+    const from_wallet = await newWallet(db, gold, { owner });
+    const to_wallet = await newWallet(db, gems, { owner });
+    const key = () => ({ idem_key: newKey() });
+    await call(db, 'wallet_opening', { wallet_id: from_wallet, amount: 100, bonus_amount: 30, ...key() });
+    const corrected = { wallet_id: from_wallet, reason: 'counted again', ...key() };
+    await call(db, 'wallet_adjust', { ...corrected, side: 'credit', amount: 9 });
+    await call(db, 'wallet_adjust', { ...corrected, ...key(), side: 'debit', amount: 5 });
+    const exchange = { from_wallet, to_wallet, amount: 40, to_amount: 8 };
+    const { transfer_id } = await call(db, 'wallet_exchange', { ...exchange, ...key() });
+    await call(db, 'wallet_exchange', { ...exchange, amount: 10, to_amount: 2, ...key() });
+    await call(db, 'wallet_reverse', { wallet_id: from_wallet, transfer_id, ...key() });
+    const told = async (asset_code: string) =>
+      (await activity({ asset_code, ...around(), bucket: 'month' })).map(
+        ({ kind, debit, credit, movements, amount }) => `${kind} ${debit} ${credit} ${movements} ${amount}`,
+      );
+
+    for (const close of [() => Promise.resolve([]), () => sealAll(db)]) {
+      await close();
+      expect((await told(gold)).sort()).toEqual([
+        'adjustment adjustments players 1 9',
+        'adjustment players adjustments 1 5',
+        'exchange players exchange 2 50',
+        'opening opening players 1 100',
+        'reversal exchange players 1 40',
+      ]);
+      expect((await told(gems)).sort()).toEqual(['exchange exchange players 2 10', 'reversal players exchange 1 8']);
+      for (const asset of [gold, gems]) {
+        await expectBalances(await db.connect(), asset, ['infinity']);
+        await expectActivity(await db.connect(), asset);
+      }
+      const { rows } = await db.query<{ line: string }>(
+        `select j.account || ' ' || case j.wallet_id when $2 then 'from' when $3 then 'to' else coalesce(j.wallet_id::text, 'no wallet') end as line
+         from unnest($1::text[]) a cross join lateral ledger.ledger_journal(a) j where j.kind = 'exchange' group by 1 order by 1`,
+        [[gold, gems], from_wallet, to_wallet],
+      );
+      expect(rows.map(({ line }) => line)).toEqual(['exchange no wallet', 'players from', 'players to']);
     }
   });
 
