@@ -346,6 +346,8 @@ const FACTS: Record<string, Row> = {
   wallet_capture: { seq: '4', hold_id: expect.any(String) as string },
   wallet_release: { seq: '4', hold_id: expect.any(String) as string },
   wallet_reverse: { seq: '4' },
+  wallet_collect: { seq: '8' },
+  wallet_forgive: { seq: '8' },
 };
 
 describe.each(RECEIPTS)('%s', (name) => {

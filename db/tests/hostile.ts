@@ -104,6 +104,7 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
     ...['collection', 'forgiveness'],
     ...['merge', 'Spend', SQL, null],
   ),
+  boolean: text('', 'true', 'false', 'yes', '1', 'TRUE ', 'maybe', '2', 'NaN', SQL, null),
   'ledger.entry_side': text('', 'debit', 'credit', 'both', 'Debit', ' debit', SQL, null),
   boolean: text('', 'maybe', '2', SQL, null),
   'ledger.wallet_status': text('', 'lost', 'Open', 'closed', SQL, null),
@@ -177,7 +178,7 @@ function isStorable(json: string): boolean {
 
 /** Whether an argument takes a value; undefined where that is not known, or depends on more than the value. */
 export function isLegal(argument: string, value: Value, nullable: boolean): boolean | undefined {
-  if (value === null) return nullable || argument === 'metadata';
+  if (value === null) return nullable || ['metadata', 'owe'].includes(argument);
   if (Buffer.isBuffer(value)) return false;
   return LEGAL[argument]?.(value, nullable);
 }

@@ -172,9 +172,9 @@ export class Scenario {
 
   /** A chargeback of credits that are gone, paid and given up in part. */
   async #debts(): Promise<void> {
-    const [bought] = await this.#book('ben', 'wallet_top_up', { amount: 90 });
+    const [bought] = await this.#book('ben', 'wallet_top_up', { amount: 450 });
     const reversal = { wallet_id: this.#wallet('ben'), transfer_id: bought, idem_key: this.#key() };
-    await this.#book('ben', 'wallet_spend', { amount: 80 });
+    await this.#book('ben', 'wallet_spend', { amount: 450 });
     for (let call = 0; call < 2; call += 1) await this.#ask('operator', 'wallet_reverse', { ...reversal, owe: true });
     await this.#book('ben', 'wallet_top_up', { amount: 20 });
     await this.#ask('operator', 'wallet_collect', { ...this.#request('ben'), amount: 2 });
