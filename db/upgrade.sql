@@ -117,12 +117,13 @@ brought from another system. adjustments: corrections by operators. exchange: cr
 another asset, or got for them. receivables: what wallets owe. losses: what of that was given up. elsewhere: players
 whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 comment on type ledger.transfer_kind is
-  'What a movement is. merge is not booked yet.';
+  'What a movement is.';
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason.$$;
 
 create or replace view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -154,9 +155,10 @@ One movement of credits, as the call asked for it and as the wallet that acted b
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
 house.$$;
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason.$$;
 comment on column ledger.transfers.reason is
-  'Of an adjustment or a forgiveness, why, in the words of whoever made it.';
+  'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
   'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
 comment on column ledger.transfers.linked_seq is
@@ -175,18 +177,19 @@ create or replace view ledger.journal with (security_invoker) as
   where e.amount > 0;
 comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
-collection or forgiveness.$$;
+collection, forgiveness or merge.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
-The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
+The player's wallet; of a transfer, an exchange or a merge, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
-  'The wallet that the credits of a transfer or an exchange arrive in; of other kinds, none.';
+  'The wallet that the credits of a transfer, an exchange or a merge arrive in; of other kinds, none.';
 comment on column ledger.wallet_request.expires_at is
   'Of a bonus, a hold or the bonus credits of an opening, when it expires; never if left out.';
 comment on column ledger.wallet_request.bonus_amount is
   'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
 comment on column ledger.wallet_request.side is
   'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
-comment on column ledger.wallet_request.reason is 'Of an adjustment or a forgiveness, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.reason is
+  'Of an adjustment, a forgiveness or a merge, why: 1 to 1000 characters.';
 comment on column ledger.wallet_request.to_amount is
   'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
 
@@ -228,3 +231,13 @@ create index open_holds_expires_at_hold_id_idx on ledger_private.open_holds (exp
 drop index ledger_private.open_holds_expires_at_idx;
 create index open_lots_due_at_wallet_id_lot_seq_idx on ledger_private.open_lots (due_at, wallet_id, lot_seq);
 drop index ledger_private.open_lots_due_at_idx;
+
+alter table ledger.wallets
+  add column merged_into uuid,
+  add constraint wallets_merged_into_fkey foreign key (merged_into) references ledger.wallets (id) not enforced;
+comment on column ledger.wallets.merged_into is $$@name merged_into_id
+The wallet that everything in this one moved to, where it was merged: it stays closed then.$$;
+comment on constraint wallets_merged_into_fkey on ledger.wallets is
+$$@fieldName mergedInto
+@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@forwardDescription Where it was merged, the wallet that everything moved to. That may have been merged too.$$;

@@ -91,12 +91,15 @@
 --!include functions/ledger_private/refusals/invalid_amount.sql
 --!include functions/ledger_private/refusals/invalid_request.sql
 --!include functions/ledger_private/refusals/not_exchangeable.sql
+--!include functions/ledger_private/merge/successors.sql
+--!include functions/ledger_private/merge/original.sql
 --!include functions/ledger_private/refusals/not_found.sql
 --!include functions/ledger_private/refusals/key_reused.sql
 --!include functions/ledger_private/refusals/expiry_passed.sql
 --!include functions/ledger_private/refusals/opened_before.sql
 --!include functions/ledger_private/refusals/not_allowed.sql
 --!include functions/ledger_private/refusals/hold_not_open.sql
+--!include functions/ledger_private/refusals/not_mergeable.sql
 --!include functions/ledger_private/refusals/not_reversible.sql
 --!include functions/ledger_private/wallets/limits_of.sql
 --!include functions/ledger_private/refusals/above_limit.sql
@@ -155,6 +158,7 @@
 --!include functions/ledger_private/batch/post_others.sql
 
 -- Reversals, exchanges and statuses
+--!include functions/ledger_private/merge/merged_lot.sql
 --!include functions/ledger_private/reversal/reversible_parts.sql
 --!include functions/ledger_private/reversal/reversal_plan.sql
 --!include functions/ledger_private/reversal/reversal_draws.sql
@@ -162,12 +166,14 @@
 --!include functions/ledger_private/exchange/linked.sql
 --!include functions/ledger_private/exchange/exchange.sql
 --!include functions/ledger_private/exchange/reverse_exchange.sql
+--!include functions/ledger_private/reversal/write_reversed_lots.sql
 --!include functions/ledger_private/reversal/reverse_owing.sql
 --!include functions/ledger_private/reversal/reverse.sql
 --!include functions/ledger_private/wallets/record_events.sql
 --!include functions/ledger_private/wallets/open_wallets.sql
 --!include functions/ledger_private/wallets/change_status.sql
 --!include functions/ledger_private/wallets/change_limits.sql
+--!include functions/ledger_private/merge/merge.sql
 
 -- The feed and blocks
 --!include functions/ledger_private/feed_and_blocks/is_moved.sql
@@ -200,8 +206,10 @@
 
 -- Proofs
 --!include functions/ledger_private/verify/verify_entries.sql
+--!include functions/ledger_private/nodes/may_be_elsewhere.sql
 --!include functions/ledger_private/verify/verify_debts.sql
 --!include functions/ledger_private/verify/verify_transfers.sql
+--!include functions/ledger_private/merge/is_merged.sql
 --!include functions/ledger_private/verify/verify_pairs.sql
 --!include functions/ledger_private/verify/verify_links.sql
 --!include functions/ledger_private/verify/verify_wallets.sql
@@ -209,6 +217,7 @@
 --!include functions/ledger_private/verify/verify_holds.sql
 --!include functions/ledger_private/verify/verify_lots.sql
 --!include functions/ledger_private/verify/verify_draws.sql
+--!include functions/ledger_private/verify/reversals.sql
 --!include functions/ledger_private/verify/verify_reversals.sql
 --!include functions/ledger_private/verify/lot_steps.sql
 --!include functions/ledger_private/verify/verify_order.sql
@@ -230,6 +239,7 @@
 --!include functions/ledger/wallet_capture.sql
 --!include functions/ledger/wallet_release.sql
 --!include functions/ledger/wallet_reverse.sql
+--!include functions/ledger/wallet_merge.sql
 --!include functions/ledger/wallet_exchange.sql
 --!include functions/ledger/wallet_adjust.sql
 --!include functions/ledger/wallet_opening.sql

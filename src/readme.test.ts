@@ -99,6 +99,30 @@ describe('the README on many calls in one', () => {
   });
 });
 
+describe('the README on merging two wallets', () => {
+  const db = createDatabase();
+
+  it('shows what a merge answers, and a reversal through the successor', async () => {
+    await call<object>(db, 'asset_create', { code: 'GOLD', name: 'Gold Coins' });
+    const [old = ''] = await Promise.all(
+      ['greta-old', 'greta'].map(
+        async (owner_id) => (await call<{ id: string }>(db, 'wallet_open', { owner_id, asset_code: 'GOLD' })).id,
+      ),
+    );
+    await call(db, 'wallet_top_up', { wallet_id: old, amount: 100, idem_key: 'order-40' });
+    const lot = { amount: 20, idem_key: newKey(), expires_at: '2099-01-01T00:00:00Z' };
+    await call(db, 'wallet_bonus', { wallet_id: old, ...lot });
+
+    const examples = blocksOf('Merging two wallets').map(({ text }) => typed(text));
+    expect(examples).toHaveLength(2);
+    for (const { statement, answer } of examples) {
+      const { fields, rows } = await db.pool.query<(string | number | null)[]>({ text: statement, rowMode: 'array' });
+      expect(answer).toEqual(shown({ fields, rows }));
+    }
+    await expectSound(db);
+  });
+});
+
 describe('the README on debts', () => {
   const db = createDatabase();
 

@@ -89,11 +89,11 @@ create type ledger.wallet_request as (
 comment on type ledger.wallet_request is 'One item of many in one call: what its single call would be given.';
 comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
-collection or forgiveness.$$;
+collection, forgiveness or merge.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
-The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
+The player's wallet; of a transfer, an exchange or a merge, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
-  'The wallet that the credits of a transfer or an exchange arrive in; of other kinds, none.';
+  'The wallet that the credits of a transfer, an exchange or a merge arrive in; of other kinds, none.';
 comment on column ledger.wallet_request.amount is
   'Minor units, 1 to 1000000000000000. A capture or reversal without one is of all that there is; a release has none.';
 comment on column ledger.wallet_request.idem_key is $$@notNull
@@ -107,7 +107,8 @@ comment on column ledger.wallet_request.bonus_amount is
   'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
 comment on column ledger.wallet_request.side is
   'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
-comment on column ledger.wallet_request.reason is 'Of an adjustment or a forgiveness, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.reason is
+  'Of an adjustment, a forgiveness or a merge, why: 1 to 1000 characters.';
 comment on column ledger.wallet_request.to_amount is
   'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
 comment on column ledger.wallet_request.owe is

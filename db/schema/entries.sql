@@ -6,7 +6,7 @@ create type ledger.transfer_kind as enum (
   'opening', 'exchange', 'adjustment', 'debt', 'collection', 'forgiveness', 'merge'
 );
 comment on type ledger.transfer_kind is
-  'What a movement is. merge is not booked yet.';
+  'What a movement is.';
 grant usage on type ledger.transfer_kind to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
 -- A rule of one column costs a sixth of a CHECK of the table, which PostgreSQL reads anew for each statement. So what
@@ -125,7 +125,8 @@ The hold that this one opened, captured or released.$$;
 comment on column ledger.entries.expires_at is $$@behavior -*
 When the credits or the hold expire, as asked.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason.$$;
 comment on column ledger.entries.hash is
   'SHA-256 over the hash of the line before and every fact of this one: one chain per wallet.';
 comment on column ledger.entries.owed is
@@ -205,13 +206,14 @@ comment on column ledger.transfers.reverses is 'The transfer that this one rever
 comment on column ledger.transfers.hold_id is 'The hold that this one opened, captured or released.';
 comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason.$$;
 comment on column ledger.transfers.actor is $$@notNull
 Who called: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.transfers.created_at is $$@notNull
 When it was booked.$$;
 comment on column ledger.transfers.reason is
-  'Of an adjustment or a forgiveness, why, in the words of whoever made it.';
+  'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
   'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
 comment on column ledger.transfers.linked_seq is

@@ -35,7 +35,11 @@ create table ledger.wallets (
   status ledger.wallet_status not null default 'open',
   created_at timestamptz not null default clock_timestamp(),
   own_limits int,
-  constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200)
+  -- Null in all but few.
+  merged_into uuid,
+  constraint wallets_owner_id_has_1_to_200_characters check (char_length(owner_id) between 1 and 200),
+  -- Declared, not enforced: another database may have the successor. It gives GraphQL the relation.
+  constraint wallets_merged_into_fkey foreign key (merged_into) references ledger.wallets (id) not enforced
 );
 
 -- A player's list of wallets.
@@ -62,7 +66,15 @@ comment on column ledger.wallets.created_at is 'When the wallet was opened.';
 comment on column ledger.wallets.own_limits is $$@behavior -*
 Which event set the limits of its own that are in force; null where those of its asset are.$$;
 
--- The one table with a row that changes: its status does, and which limits it has; nothing else of it.
+comment on column ledger.wallets.merged_into is $$@name merged_into_id
+The wallet that everything in this one moved to, where it was merged: it stays closed then.$$;
+comment on constraint wallets_merged_into_fkey on ledger.wallets is
+$$@fieldName mergedInto
+@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@forwardDescription Where it was merged, the wallet that everything moved to. That may have been merged too.$$;
+
+-- The one table with a row that changes: its status does, which limits it has and, once, the wallet it is
+-- merged into; nothing else of it.
 create trigger _100_guard_insert before insert on ledger.wallets
   for each statement execute function ledger_private.tg__guard_insert();
 create trigger _200_append_only before delete or truncate on ledger.wallets

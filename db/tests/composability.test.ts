@@ -45,6 +45,12 @@ const requests: Record<string, (asset: string) => Promise<Record<string, unknown
     const { transfer_id } = await call(db, 'wallet_spend', booking(wallet_id));
     return { wallet_id, transfer_id, idem_key: newKey() };
   },
+  wallet_merge: async (asset) => ({
+    from_wallet: await withLot(asset),
+    to_wallet: await newWallet(db, asset),
+    idem_key: newKey(),
+    reason: 'why',
+  }),
   wallet_freeze: async (asset) => ({ wallet_id: await newWallet(db, asset), reason: 'why' }),
   wallet_close: async (asset) => ({ wallet_id: await withDue(asset), reason: 'why' }),
   wallet_reopen: async (asset) => {

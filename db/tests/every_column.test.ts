@@ -89,6 +89,7 @@ beforeAll(async () => {
     await call<object>(db, 'wallet_limit_set', { wallet_id: alice, max_transfer });
   await call<object>(db, 'wallet_limit_set', { wallet_id: bob, max_balance: 1_000_000 });
   await call<object>(db, 'wallet_freeze', { wallet_id: carol, reason: 'a doubt' });
+  await merged(asset);
   const closed = await newWallet(db, asset);
   await call<object>(db, 'wallet_close', { wallet_id: closed, reason: 'gone' });
   expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
@@ -109,6 +110,19 @@ beforeAll(async () => {
   await expectSound(db);
   client = await db.connect();
 }, LIMIT_MS);
+
+/** A wallet that was merged into another one, which got back of what it had spent, and owes what it owed. */
+async function merged(asset: string): Promise<void> {
+  const [from, to] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 10 })];
+  const bought = await post('top_up', { wallet_id: from, amount: 50 });
+  await post('bonus', { wallet_id: from, amount: 8, expires_at: '2095-01-01Z' });
+  const spent = await post('spend', { wallet_id: from, amount: 20 });
+  await post('bonus', { wallet_id: from, amount: 9, expires_at: '2095-01-01Z' });
+  await post('reverse', { wallet_id: from, transfer_id: bought.transfer_id, owe: true });
+  const request = { from_wallet: from, to_wallet: to, idem_key: newKey(), reason: 'two accounts' };
+  await call(db, 'wallet_merge', request);
+  await post('reverse', { wallet_id: to, transfer_id: spent.transfer_id, amount: 15 });
+}
 
 async function columnsOf(table: string): Promise<Column[]> {
   const { rows } = await db.query<Column>(

@@ -25,7 +25,7 @@ const UNREADABLE = /^(22P02|22003|22007|22008|22009|22021|22023|22P05|54001)$/;
 /** What would be of use to an attacker, or of none to anybody: code, paths, the inside of the database. */
 const INSIDES = /ledger_private|plpgsql|\bselect\b.*\bfrom\b|\.sql\b|\.ts\b|\/(?:tmp|usr|home|work)\//i;
 /** Kinds that are an operator's. */
-const RESERVED: Value[] = ['reversal', 'opening', 'adjustment', 'collection', 'forgiveness'];
+const RESERVED: Value[] = ['reversal', 'opening', 'adjustment', 'collection', 'forgiveness', 'merge'];
 interface Argument {
   name: string;
   type: string;

@@ -223,7 +223,8 @@ export async function goodValue(
     case 'wallet_id':
       return STATES.includes(name) ? newWalletFor(db, scene, name) : scene.wallet;
     case 'from_wallet':
-      return scene.wallet;
+      // A wallet is merged once.
+      return name === 'wallet_merge' ? newWallet(db, scene.asset, { bought: 5 }) : scene.wallet;
     case 'to_wallet':
       return name === 'wallet_exchange' ? scene.other : scene.friend;
     case 'to_amount':

@@ -18,11 +18,12 @@ const KINDS = {
   adjustment: 'wallet_adjust',
   collection: 'wallet_collect',
   forgiveness: 'wallet_forgive',
+  merge: 'wallet_merge',
 } as const;
 type Kind = keyof typeof KINDS;
 const GROUPS = ['wallet_post_batch', 'wallet_post_each'];
 const FLOWS: Kind[] = ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'exchange'];
-const OPERATOR: Kind[] = [...FLOWS, 'reversal', 'opening', 'adjustment', 'collection', 'forgiveness'];
+const OPERATOR: Kind[] = [...FLOWS, 'reversal', 'opening', 'adjustment', 'collection', 'forgiveness', 'merge'];
 
 /** A session of each, and which kinds it may book; null where it may not even call a group. */
 const CALLERS: Record<string, { connect: () => Promise<pg.Client>; may: Kind[] | null }> = {
@@ -50,7 +51,7 @@ async function requestOf(kind: Kind): Promise<{ wallet: string; args: string; va
   const wallet = await newWallet(db, asset, { bought: 20 });
   const common = { wallet_id: wallet, amount: 5, idem_key: newKey() };
   const more: Record<string, unknown> = {};
-  if (kind === 'transfer') more.counterparty_id = await newWallet(db, asset);
+  if (kind === 'transfer' || kind === 'merge') more.counterparty_id = await newWallet(db, asset);
   if (kind === 'exchange') {
     const { rows } = await db.query<{ owner: string }>('select owner_id as owner from ledger.wallets where id = $1', [
       wallet,
@@ -65,9 +66,16 @@ async function requestOf(kind: Kind): Promise<{ wallet: string; args: string; va
     await call(db, 'wallet_top_up', { ...common, idem_key: newKey() });
     if (kind === 'forgiveness') more.reason = 'for a test';
   }
+  if (kind === 'merge') more.reason = 'for a test';
   if (kind === 'capture' || kind === 'release') more.hold_id = (await call(db, 'wallet_hold', common)).hold_id;
   if (kind === 'reversal') more.transfer_id = (await call(db, 'wallet_spend', common)).transfer_id;
-  const args = { kind, wallet_id: wallet, idem_key: newKey(), ...(kind !== 'release' && { amount: 1 }), ...more };
+  const args = {
+    kind,
+    wallet_id: wallet,
+    idem_key: newKey(),
+    ...(kind !== 'release' && kind !== 'merge' && { amount: 1 }),
+    ...more,
+  };
   const names = Object.keys(args).map((name, index) => `${name} => $${index + 1}`);
   return { wallet, args: names.join(', '), values: Object.values(args) };
 }

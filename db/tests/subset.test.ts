@@ -10,6 +10,7 @@ import {
   newAsset,
   newKey,
   newOwner,
+  type Receipt,
   refusal,
   type Session,
 } from './helpers.ts';
@@ -85,6 +86,37 @@ async function moveCredits(db: Session): Promise<void> {
       await book('wallet_reverse', { wallet_id: from_wallet, transfer_id, amount: 20 });
     }
   await call<object>(db, 'wallet_freeze', { wallet_id: low[2], reason: 'for a test' });
+  await mergeWallets(book);
+}
+
+/** Chains of merges within each half and between them; each successor gets back what its predecessors had booked, and owes what they owed. */
+async function mergeWallets(book: (name: string, args: Record<string, unknown>) => Promise<Receipt>): Promise<void> {
+  const [lows, highs] = await walletsOfBothHalves(6);
+  const chains = [
+    [lows, highs, lows],
+    [highs, lows, highs],
+    [lows, lows, highs],
+    [highs, highs, lows],
+  ].map((halves) => halves.map((half) => half.pop() ?? ''));
+  for (const [first = '', ...successors] of chains) {
+    const wallet_id = first;
+    const bought = await book('wallet_top_up', { wallet_id, amount: 100 });
+    const given = await book('wallet_bonus', { wallet_id, amount: 60, expires_at: '2099-01-01Z' });
+    const spent = await book('wallet_spend', { wallet_id, amount: 40 });
+    const sent = await book('wallet_transfer', { from_wallet: first, to_wallet: low[0], amount: 15 });
+    await book('wallet_spend', { wallet_id, amount: 80 });
+    await book('wallet_reverse', { wallet_id, transfer_id: bought.transfer_id, amount: 30, owe: true });
+    let from_wallet = first;
+    for (const to_wallet of successors) {
+      await book('wallet_merge', { from_wallet, to_wallet, reason: 'two accounts' });
+      const acting = { wallet_id: to_wallet };
+      await book('wallet_reverse', { ...acting, transfer_id: spent.transfer_id, amount: 11 });
+      await book('wallet_reverse', { ...acting, transfer_id: sent.transfer_id, amount: 4 });
+      await book('wallet_reverse', { ...acting, transfer_id: bought.transfer_id, amount: 20, owe: true });
+      from_wallet = to_wallet;
+    }
+    await book('wallet_bonus', { wallet_id: from_wallet, amount: Number(given.amount) });
+  }
 }
 
 /** Copies a half of the wallets, as an administrator would who splits a ledger. */

@@ -68,6 +68,11 @@ export const FLOWS: Readonly<Record<string, FlowSpec>> = {
     groupedFor: CALLERS,
     renamed: { from_wallet: 'wallet_id', to_wallet: 'counterparty_id' },
   },
+  wallet_merge: {
+    kind: 'merge',
+    groupedFor: ['operator'],
+    renamed: { from_wallet: 'wallet_id', to_wallet: 'counterparty_id' },
+  },
   wallet_adjust: { kind: 'adjustment', groupedFor: ['operator'] },
   wallet_collect: { kind: 'collection', groupedFor: ['operator'] },
   wallet_forgive: { kind: 'forgiveness', groupedFor: ['operator'] },

@@ -81,7 +81,8 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- transfer_reference: both entries of a transfer are there
+- transfer_reference: both entries of a transfer are there; a merge left nothing, is the last of its wallet, and this
+  points to the successor, which owes what both had owed
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
 - transfer_link: both sides of an exchange, or of its reversal, are there: of one owner and two assets, with the same
@@ -99,6 +100,7 @@ Rules:
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event about it says
 - wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
+- wallet_merged: a wallet that points to a successor is closed, and its last entry moved everything there
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
   numbered without gaps, none missing, and each hash covers the row and the one before
 - asset_sum: within an asset, what players have is what the house's accounts have

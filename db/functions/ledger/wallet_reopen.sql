@@ -17,6 +17,7 @@ Opens a frozen or closed wallet again. A wallet that is open stays as it is.
 - walletId: the player's wallet.
 - reason: why, for the wallet's events, 1 to 1000 characters.
 
-Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).$$;
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), WALLET_CLOSED (WLCLS) for a wallet that
+was merged into another one, whose id the detail has (merged_into).$$;
 
 grant execute on function ledger.wallet_reopen to wallet_operator;

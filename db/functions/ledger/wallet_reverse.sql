@@ -27,7 +27,8 @@ transaction; the receipt's available is without it), and never reopens a hold. A
 reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first,
 then its lots. An exchange goes back as a whole, both movements of it, where all that arrived is still there.
 
-- walletId: the wallet that the original acted for; of a transfer, the sender's.
+- walletId: the wallet that the original acted for; of a transfer, the sender's. Where that was merged, its successor:
+  it gives and gets then, and bonus credits that expire come back as lots of their own.
 - transferId: the original: a top-up, bonus, spend, capture, transfer or either movement of an exchange.
 - idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
   the same key and the same arguments returns the same receipt and books nothing.
@@ -39,7 +40,8 @@ then its lots. An exchange goes back as a whole, both movements of it, where all
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
-(WLREV), also for owe where it is no top-up, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
-counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
+(WLREV), also for owe where it is no top-up, and for an exchange of a merged wallet or its transfer to its successor,
+LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the
+credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;

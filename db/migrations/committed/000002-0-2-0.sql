@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:adae037f89af618fe0e0f71fcc17023cac1d6a3a
+--! Hash: sha1:7b973c968005daf759c58354a5b54b0bbdea127b
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -74,19 +74,28 @@ as $$
 declare
   v_expected ledger.wallets := OLD;
 begin
-  v_expected.status := NEW.status;
+  -- What has been merged stays closed.
+  if OLD.merged_into is null then
+    v_expected.status := NEW.status;
+  end if;
+  if OLD.merged_into is null and NEW.status = 'closed' and exists (
+    select from ledger_private.head(OLD.id) e
+      where e.kind = 'merge' and e.actor is not null and e.to_wallet = NEW.merged_into) then
+    v_expected.merged_into := NEW.merged_into;
+  end if;
   v_expected.own_limits := NEW.own_limits;
   if v_expected is distinct from NEW then
     raise exception using
       errcode = '42501',
-      message = format('wallet %s: only its status and which limits it has ever change', OLD.id);
+      message = format('wallet %s: only its status, its limits and, once, its successor ever change', OLD.id);
   end if;
   return NEW;
 end
 $$;
 
 comment on function ledger_private.tg_wallets__status_only is
-  'Refuses to change anything of a wallet but its status and which limits it has.';
+$$Refuses to change anything of a wallet but its status, which limits it has and, once, the wallet that all of it moved
+to.$$;
 --! EndIncluded functions/ledger_private/triggers/tg_wallets__status_only.sql
 alter type ledger.wallet_event_kind add value 'limited';
 comment on type ledger.wallet_event_kind is
@@ -140,12 +149,13 @@ brought from another system. adjustments: corrections by operators. exchange: cr
 another asset, or got for them. receivables: what wallets owe. losses: what of that was given up. elsewhere: players
 whose wallets another database has; sums name it, entries do not. The others have no movements yet.$$;
 comment on type ledger.transfer_kind is
-  'What a movement is. merge is not booked yet.';
+  'What a movement is.';
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason.$$;
 
 create or replace view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -177,9 +187,10 @@ One movement of credits, as the call asked for it and as the wallet that acted b
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
 house.$$;
 comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment or a forgiveness also its reason.$$;
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason.$$;
 comment on column ledger.transfers.reason is
-  'Of an adjustment or a forgiveness, why, in the words of whoever made it.';
+  'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
   'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
 comment on column ledger.transfers.linked_seq is
@@ -198,18 +209,19 @@ create or replace view ledger.journal with (security_invoker) as
   where e.amount > 0;
 comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
-collection or forgiveness.$$;
+collection, forgiveness or merge.$$;
 comment on column ledger.wallet_request.wallet_id is $$@notNull
-The player's wallet; of a transfer or an exchange, the one that credits leave.$$;
+The player's wallet; of a transfer, an exchange or a merge, the one that credits leave.$$;
 comment on column ledger.wallet_request.counterparty_id is
-  'The wallet that the credits of a transfer or an exchange arrive in; of other kinds, none.';
+  'The wallet that the credits of a transfer, an exchange or a merge arrive in; of other kinds, none.';
 comment on column ledger.wallet_request.expires_at is
   'Of a bonus, a hold or the bonus credits of an opening, when it expires; never if left out.';
 comment on column ledger.wallet_request.bonus_amount is
   'Of an opening, the part of the amount that is bonus credits; 0 if left out.';
 comment on column ledger.wallet_request.side is
   'Of an adjustment, credit to give credits to the wallet, debit to take them out of it.';
-comment on column ledger.wallet_request.reason is 'Of an adjustment or a forgiveness, why: 1 to 1000 characters.';
+comment on column ledger.wallet_request.reason is
+  'Of an adjustment, a forgiveness or a merge, why: 1 to 1000 characters.';
 comment on column ledger.wallet_request.to_amount is
   'Of an exchange, what arrives, in minor units of the other asset, 1 to 1000000000000000.';
 
@@ -251,6 +263,16 @@ create index open_holds_expires_at_hold_id_idx on ledger_private.open_holds (exp
 drop index ledger_private.open_holds_expires_at_idx;
 create index open_lots_due_at_wallet_id_lot_seq_idx on ledger_private.open_lots (due_at, wallet_id, lot_seq);
 drop index ledger_private.open_lots_due_at_idx;
+
+alter table ledger.wallets
+  add column merged_into uuid,
+  add constraint wallets_merged_into_fkey foreign key (merged_into) references ledger.wallets (id) not enforced;
+comment on column ledger.wallets.merged_into is $$@name merged_into_id
+The wallet that everything in this one moved to, where it was merged: it stays closed then.$$;
+comment on constraint wallets_merged_into_fkey on ledger.wallets is
+$$@fieldName mergedInto
+@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@forwardDescription Where it was merged, the wallet that everything moved to. That may have been merged too.$$;
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -839,7 +861,7 @@ create or replace function ledger_private.leaves(kind ledger.transfer_kind)
 returns boolean
 language sql
 immutable
-return kind in ('spend', 'transfer', 'exchange', 'hold', 'capture');
+return kind in ('spend', 'transfer', 'exchange', 'merge', 'hold', 'capture');
 
 comment on function ledger_private.leaves is
   'Whether a kind takes credits out of the acting wallet, or reserves them: what a frozen wallet does not allow.';
@@ -917,7 +939,7 @@ language plpgsql
 immutable
 as $$
 declare
-  v_between boolean := request.kind in ('transfer', 'exchange');
+  v_between boolean := request.kind in ('transfer', 'exchange', 'merge');
   v_broken text := case
     when request.kind is null and request.amount between 1 and 1000000000000000 then 'kind'
     when request.wallet_id is null then case when v_between then 'from_wallet' else 'wallet_id' end
@@ -926,7 +948,7 @@ declare
     when (request.kind in ('capture', 'release')) <> (request.hold_id is not null) then 'hold_id'
     when (request.kind = 'reversal') <> (request.transfer_id is not null) then 'transfer_id'
     when (request.kind = 'adjustment') <> (request.side is not null) then 'side'
-    when request.kind = 'release' and request.amount is not null then 'amount'
+    when request.kind in ('release', 'merge') and request.amount is not null then 'amount'
     when request.kind <> 'exchange' and request.to_amount is not null then 'to_amount'
     when ledger_private.is_key(request.idem_key) is not true then 'idem_key'
     when request.bonus_amount is not null
@@ -938,11 +960,12 @@ declare
     when ledger_private.has_reason(request.kind) <> (request.reason is not null)
       or char_length(request.reason) not between 1 and 1000 then 'reason'
     when ledger_private.is_metadata(coalesce(request.metadata, '{}')) is not true
-      or request.reason is not null and request.metadata ? 'reason' then 'metadata'
+      or request.reason is not null and request.metadata ? 'reason'
+      or request.kind = 'merge' and request.metadata <> '{}' then 'metadata'
   end;
 begin
   if request.amount not between 1 and 1000000000000000
-    or request.amount is null and coalesce(request.kind not in ('capture', 'release', 'reversal'), true) then
+    or request.amount is null and coalesce(request.kind not in ('capture', 'release', 'reversal', 'merge'), true) then
     return ledger_private.invalid_amount('amount', request.amount);
   elsif request.kind = 'exchange' and coalesce(request.to_amount not between 1 and 1000000000000000, true) then
     return ledger_private.invalid_amount('to_amount', request.to_amount);
@@ -955,19 +978,20 @@ begin
   return ledger_private.invalid_argument(v_broken, case v_broken
     when 'idem_key' then
       'Send an idempotency key of 1 to 200 characters, no white space at either end, a new one for each request.'
-    when 'kind' then
-      'Send a kind whose single call you may call, such as top_up.'
-    when 'amount' then 'A release frees all that its hold reserves: leave the amount out.'
+    when 'kind' then 'Send a kind whose single call you may call, such as top_up.'
+    when 'amount' then 'A release frees all that is reserved, a merge moves all there is: leave the amount out.'
     when 'to_amount' then 'Only an exchange has an amount that arrives.'
     when 'bonus_amount' then 'Send what of the amount of an opening is bonus credits, or leave it out.'
     when 'side' then 'Send debit or credit for an adjustment; other kinds have no side.'
-    when 'reason' then 'Say why of an adjustment or a forgiveness, in 1 to 1000 characters; other kinds have no reason.'
+    when 'reason' then
+      'Say why of an adjustment, a forgiveness or a merge, in 1 to 1000 characters; other kinds have no reason.'
     when 'owe' then 'Only the reversal of a top-up can leave a debt.'
-    when 'counterparty_id' then 'Only a transfer or an exchange names a second wallet.'
+    when 'counterparty_id' then 'Only a transfer, an exchange or a merge names a second wallet.'
     when 'expires_at' then
       'Send an instant after now, or leave it out; only bonuses, holds and the bonus credits of an opening expire.'
-    when 'metadata' then case when request.metadata ? 'reason' and request.reason is not null
-      then 'Send the reason as an argument: it is stored with the metadata.'
+    when 'metadata' then case when request.kind = 'merge' then 'A merge has no metadata: leave them out.'
+      when request.metadata ? 'reason' and request.reason is not null
+        then 'Send the reason as an argument: it is stored with the metadata.'
       else 'Send a JSON object of at most 8192 bytes; store a reference to larger facts.' end
     when 'hold_id' then 'Name the hold by its id in a capture or a release; other kinds have none.'
     when 'transfer_id' then 'Name the transfer by its id in a reversal; other kinds have none.'
@@ -995,6 +1019,81 @@ comment on function ledger_private.not_exchangeable is
   'WLARG: credits are exchanged between wallets of one owner and different assets only.';
 --! EndIncluded functions/ledger_private/refusals/not_exchangeable.sql
 
+--! Included functions/ledger_private/merge/successors.sql
+create or replace function ledger_private.successors(wallet_id uuid)
+returns table (wallet_id uuid, place int, seq bigint)
+language sql
+stable
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+  with recursive chain as (
+    select w.id, w.merged_into, 1 as place, null::bigint as seq from ledger.wallets w where w.id = successors.wallet_id
+    union all
+    -- A merge is the last entry of its wallet.
+    select w.id, w.merged_into, c.place + 1, (select e.to_seq from ledger_private.head(c.id) e where e.kind = 'merge')
+    from chain c
+    join ledger.wallets w on w.id = c.merged_into
+  ) cycle id set is_cycle using path
+  select c.id, c.place, c.seq from chain c where not c.is_cycle
+$$;
+
+comment on function ledger_private.successors is
+$$A wallet, and those that it was merged into, one after the other, each with the number of its entry by which all
+arrived there.$$;
+
+grant execute on function ledger_private.successors to wallet_auditor;
+--! EndIncluded functions/ledger_private/merge/successors.sql
+
+--! Included functions/ledger_private/merge/original.sql
+create or replace function ledger_private.original(wallet_id uuid, transfer_id uuid)
+returns setof ledger.entries
+language sql
+stable
+rows 1
+as $$
+  select e.*
+  from ledger.entries e
+  where e.transfer_id = original.transfer_id and e.actor is not null
+    and case when e.wallet_id = original.wallet_id then true
+      else exists (select from ledger_private.successors(e.wallet_id) s where s.wallet_id = original.wallet_id) end
+$$;
+
+comment on function ledger_private.original is
+  'The movement that a wallet may reverse: one that it acted in, or that a wallet did which was merged into it.';
+
+grant execute on function ledger_private.original to wallet_auditor;
+--! EndIncluded functions/ledger_private/merge/original.sql
+
+--! Included functions/ledger_private/refusals/not_found.sql
+create or replace function ledger_private.not_found(request ledger.wallet_request)
+returns ledger.refusal
+language plpgsql
+stable
+as $$
+begin
+  -- Statements of their own: most requests name neither.
+  if request.hold_id is not null then
+    if not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
+      return ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
+        jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
+          'Name a hold of this wallet by the hold_id of its receipt.');
+    end if;
+  elsif request.transfer_id is not null then
+    if not exists (select from ledger_private.original(request.wallet_id, request.transfer_id)) then
+      return ledger_private.refusal('WLNOT', format('transfer not found: %s', request.transfer_id),
+        jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.transfer_id),
+        'Name a transfer that this wallet, or one merged into it, acted in by the transfer_id of its receipt.');
+    end if;
+  end if;
+  return null;
+end
+$$;
+
+comment on function ledger_private.not_found is
+  'WLNOH or WLNOT: the hold or the transfer that a request names is not there, or of another wallet.';
+--! EndIncluded functions/ledger_private/refusals/not_found.sql
+
 --! Included functions/ledger_private/refusals/key_reused.sql
 create or replace function ledger_private.key_reused(first ledger.entries, request ledger.wallet_request)
 returns ledger.refusal
@@ -1008,7 +1107,7 @@ as $$
   from (select ledger_private.has_reason(first.kind)) h (has)
   cross join lateral (values
     (1, 'kind', first.kind::text, request.kind::text),
-    (2, 'to_wallet', case when first.kind in ('transfer', 'exchange') then first.to_wallet::text end,
+    (2, 'to_wallet', case when first.kind in ('transfer', 'exchange', 'merge') then first.to_wallet::text end,
       request.counterparty_id::text),
     -- A hold's own id is not asked for but given.
     (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),
@@ -1053,32 +1152,75 @@ comment on function ledger_private.opened_before is
   'WLARG: a wallet has had its opening balance. Asked after the key, so that a late retry still gets its receipt.';
 --! EndIncluded functions/ledger_private/refusals/opened_before.sql
 
+--! Included functions/ledger_private/refusals/not_allowed.sql
+create or replace function ledger_private.not_allowed(wallet ledger.wallets, leaving boolean, facts jsonb default '{}')
+returns ledger.refusal
+language sql
+immutable
+return case
+  when wallet.merged_into is not null then ledger_private.refusal('WLCLS', format('wallet closed: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id, 'merged_into', wallet.merged_into) || facts,
+    'The wallet was merged: call for the one that merged_into names.')
+  when wallet.status = 'closed' then ledger_private.refusal('WLCLS', format('wallet closed: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id) || facts, 'An operator can reopen the wallet.')
+  when wallet.status = 'frozen' and leaving then ledger_private.refusal('WLFRZ', format('wallet frozen: %s', wallet.id),
+    jsonb_build_object('wallet_id', wallet.id) || facts, 'No credits leave a frozen wallet; an operator can reopen it.')
+end;
+
+comment on function ledger_private.not_allowed is
+  $$WLCLS for a closed wallet, with its successor where it was merged; WLFRZ for credits that leave a frozen one. facts
+are added to the detail.$$;
+--! EndIncluded functions/ledger_private/refusals/not_allowed.sql
+
+--! Included functions/ledger_private/refusals/not_mergeable.sql
+create or replace function ledger_private.not_mergeable(head ledger.entries)
+returns ledger.refusal
+language sql
+stable
+as $$
+  select ledger_private.invalid_argument('from_wallet',
+    'Only what is not reserved is moved: capture or release the open holds first.',
+    jsonb_build_object('wallet_id', head.wallet_id, 'held_balance', head.held_balance::text, 'hold_ids', (
+      select jsonb_agg(h.hold_id order by h.hold_id) from (
+        select o.hold_id from ledger_private.open_holds o where o.wallet_id = head.wallet_id
+        order by o.hold_id limit 100) h)))
+  where head.held_balance > 0
+$$;
+
+comment on function ledger_private.not_mergeable is
+  'WLARG: a wallet that is to be merged has open holds, of which the oldest 100 are named.';
+--! EndIncluded functions/ledger_private/refusals/not_mergeable.sql
+
 --! Included functions/ledger_private/refusals/not_reversible.sql
 create or replace function ledger_private.not_reversible(
-  original ledger.entries, requested bigint, available bigint, owe boolean default false
+  original ledger.entries, requested bigint, available bigint, owe boolean default false, acting uuid default null
 )
 returns ledger.refusal
 language sql
 immutable
 as $$
   select ledger_private.refusal('WLREV',
-    case when r.able and r.whole and available > 0 then format('not reversible: %s of an exchange', requested)
+    case when r.able and r.apart then format('not reversible: a %s of a merged wallet', original.kind)
+      when r.able and r.whole and available > 0 then format('not reversible: %s of an exchange', requested)
       when r.able and available > 0 and (requested > available) is not true
         then format('not reversible: no debt of a %s', original.kind)
       when r.able then format('not reversible: %s left of %s', available, original.amount)
       else format('not reversible: a %s', original.kind) end,
     jsonb_build_object('wallet_id', original.wallet_id, 'transfer_id', original.transfer_id, 'kind', original.kind,
       'left', case when r.able then available else 0 end::text, 'requested', requested::text),
-    case when r.able and r.whole then 'An exchange is reversed as a whole: leave the amount out.'
+    case when r.able and r.apart then
+        'An exchange of a merged wallet, or its transfer to its successor, is not reversed: adjust what is wrong.'
+      when r.able and r.whole then 'An exchange is reversed as a whole: leave the amount out.'
       when r.able and available > 0 and (requested > available) is not true
         then 'Only what is gone of a top-up becomes a debt: leave owe out.'
       when r.able then 'Ask for no more than is left to reverse.'
       else 'Only top-ups, bonuses, spends, captures, transfers and exchanges are reversed; adjust what is wrong.'
       end)
   from (
-    select original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange'), original.kind = 'exchange'
-  ) r (able, whole)
-  where not r.able or available <= 0 or requested > available or r.whole and requested < available
+    select original.kind in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange'), original.kind = 'exchange',
+      original.wallet_id <> acting and (original.kind = 'exchange' or original.to_wallet = acting)
+  ) r (able, whole, apart)
+  where not r.able or r.apart or available <= 0 or requested > available or r.whole and requested < available
     or owe and original.kind <> 'top_up'
 $$;
 
@@ -1136,7 +1278,7 @@ declare
   v_day_before ledger.entries;
 begin
   -- What is given back, corrected or brought along: for it only what the ledger counts to is a limit.
-  if kind not in ('reversal', 'opening', 'adjustment', 'collection', 'forgiveness') then
+  if kind not in ('reversal', 'opening', 'adjustment', 'collection', 'forgiveness', 'merge') then
     v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
@@ -1150,13 +1292,14 @@ begin
         'left', greatest(l.max - l.used, 0)::text),
       'Ask for no more than is left, or wait until the limit leaves more.')
     from (values
-      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
+      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it; a whole
+      -- balance, which a merge moves, might.
       ('max_balance', true, 9000000000000000000, greatest(
-        coalesce(head.balance, 0) + change - amount,
+        coalesce(head.balance, 0)::numeric + change - amount,
         case kind when 'top_up' then coalesce(head.topped_up_total, 0) end,
         case kind when 'bonus' then coalesce(head.granted_total, 0) end,
         case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
-        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
+        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)),
       ('owed', kind in ('collection', 'forgiveness'), coalesce(head.owed, 0), 0),
       ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
       ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),
@@ -1281,6 +1424,13 @@ begin
       select coalesce(sum(d.balance - d.held_balance), 0)
       from ledger.bonus_lot_draws d
       where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
+  end if;
+  if entry.bonus_balance > 0 and entry.kind = 'reversal' then
+    -- In the successor of a merged wallet, what is given back is a lot of this entry.
+    v_expired := v_expired + (
+      select coalesce(sum(l.amount), 0)
+      from ledger.bonus_lots l
+      where l.wallet_id = entry.wallet_id and l.seq = entry.seq and l.expires_at <= entry.created_at);
   end if;
   return row(
     entry.transfer_id, entry.wallet_id, entry.seq, entry.kind,
@@ -1719,6 +1869,7 @@ return case
   when kind = 'adjustment' then 'wallet_adjust'
   when kind = 'collection' then 'wallet_collect'
   when kind = 'forgiveness' then 'wallet_forgive'
+  when kind = 'merge' then 'wallet_merge'
 end;
 
 comment on function ledger_private.function_of is
@@ -1740,10 +1891,11 @@ as $$
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),
-    -- What comes back of a transfer comes from who received it; both sides of an exchange go back.
+    -- What comes back of a transfer comes from who received it; both sides of an exchange go back. (Whether the
+    -- movement is the wallet's, or that of one merged into it, the item itself tells.)
     (case when r.kind = 'reversal' then
       (select e.to_wallet from ledger.entries e
-        where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
+        where e.transfer_id = r.transfer_id and e.actor is not null)
     end)
   ) w (id)
   where w.id is not null
@@ -1819,6 +1971,8 @@ begin
       return ledger.wallet_forgive(
         wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, reason => item.reason,
         metadata => item.metadata);
+    when 'merge' then
+      return ledger.wallet_merge(item.wallet_id, item.counterparty_id, item.idem_key, item.reason);
   end case;
 end
 $$;
@@ -2057,6 +2211,189 @@ $$Books the first of many requests, whose wallets are locked, by few statements:
 be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
 --! EndIncluded functions/ledger_private/batch/post_usual.sql
 
+--! Included functions/ledger_private/merge/merged_lot.sql
+create or replace function ledger_private.merged_lot(original ledger.entries, wallet_id uuid)
+returns table (lot_seq bigint, amount bigint)
+language sql
+stable
+as $$
+  select s.seq, (
+      -- What was left of the bonus when it was moved, less what was taken back since: the lot may have more credits.
+      coalesce((
+        select sum(d.amount)
+        from ledger.bonus_lot_draws d
+        join ledger.entries m on m.wallet_id = d.wallet_id and m.seq = d.seq and m.kind = 'merge'
+        where d.wallet_id = original.wallet_id and d.lot_seq = original.seq), 0)
+      - coalesce((
+        select sum(r.amount)
+        from ledger.entries r
+        where r.reverses = original.transfer_id and r.wallet_id <> original.wallet_id), 0))::bigint
+  from ledger_private.successors(original.wallet_id) s
+  where s.wallet_id = merged_lot.wallet_id
+$$;
+
+comment on function ledger_private.merged_lot is
+$$Where credits of an expiring bonus are since its wallet was merged into this one: the number of the lot, and how many
+of it are the bonus' own.$$;
+
+grant execute on function ledger_private.merged_lot to wallet_auditor;
+--! EndIncluded functions/ledger_private/merge/merged_lot.sql
+
+--! Included functions/ledger_private/reversal/reversible_parts.sql
+create or replace function ledger_private.reversible_parts(original ledger.entries)
+returns setof ledger_private.reversible_part
+language sql
+stable
+as $$
+  with given as (
+    -- The lots that credits were drawn from; of a bonus, the lot that it made.
+    select d.lot_seq, d.expires_at, d.amount
+    from ledger.bonus_lot_draws d
+    where d.wallet_id = original.wallet_id and d.seq = original.seq and d.amount > 0
+    union all
+    select l.seq, l.expires_at, l.amount
+    from ledger.bonus_lots l
+    where original.kind = 'bonus' and l.wallet_id = original.wallet_id and l.seq = original.seq
+  ), reversals as (
+    select r.wallet_id, r.amount, r.bonus_amount, r.seq
+    from ledger.entries r
+    where r.reverses = original.transfer_id
+  ), reversed as (
+    select d.lot_seq, d.expires_at, sum(abs(d.amount)) as amount
+    from reversals r
+    -- One look-up for each: joined, all draws that the wallet ever had are read.
+    cross join lateral (
+      select n.* from ledger.bonus_lot_draws n where n.wallet_id = original.wallet_id and n.seq = r.seq offset 0
+    ) d
+    where r.wallet_id = original.wallet_id
+    group by d.lot_seq, d.expires_at
+  ), later as (
+    -- Through a wallet that this one was merged into, which has lots of its own: of an expiry, the newest went first.
+    select d.expires_at, sum(d.amount) as amount
+    from reversals r
+    cross join lateral (
+      select n.expires_at, n.amount from ledger.bonus_lot_draws n where n.wallet_id = r.wallet_id and n.seq = r.seq
+      union all
+      select n.expires_at, n.amount from ledger.bonus_lots n where n.wallet_id = r.wallet_id and n.seq = r.seq
+    ) d
+    where r.wallet_id <> original.wallet_id
+    group by d.expires_at
+  ), lots as (
+    select u.lot_seq, u.expires_at, u.amount - greatest(case when u.is_last then coalesce(l.amount, 0) - u.before
+      else least(coalesce(l.amount, 0) - u.before, u.amount) end, 0) as amount
+    from (
+      select g.lot_seq, g.expires_at, g.amount - coalesce(r.amount, 0) as amount,
+        coalesce(sum(g.amount - coalesce(r.amount, 0)) over newer, 0) as before,
+        row_number() over (partition by g.expires_at order by g.lot_seq) = 1 as is_last
+      from given g
+      left join reversed r using (lot_seq, expires_at)
+      window newer as (partition by g.expires_at order by g.lot_seq desc rows between unbounded preceding
+        and 1 preceding)
+    ) u
+    left join later l on l.expires_at = u.expires_at
+  ), sums as (
+    select original.amount - coalesce(sum(r.amount), 0) as amount,
+      original.bonus_amount - coalesce(sum(r.bonus_amount), 0) as bonus_amount
+    from reversals r
+  )
+  select 'paid', null::bigint, null::timestamptz, (s.amount - s.bonus_amount)::bigint from sums s
+  union all
+  select 'bonus', null, null, (s.bonus_amount - coalesce((select sum(l.amount) from lots l), 0))::bigint from sums s
+  union all
+  select 'lot', l.lot_seq, l.expires_at, l.amount::bigint from lots l
+$$;
+
+comment on function ledger_private.reversible_parts is
+$$What is left to reverse of a movement: paid credits, bonus credits that do not expire, and those of each lot that it
+drew from (of a bonus: that it made).$$;
+
+grant execute on function ledger_private.reversible_parts to wallet_auditor;
+--! EndIncluded functions/ledger_private/reversal/reversible_parts.sql
+
+--! Included functions/ledger_private/reversal/reversal_plan.sql
+create or replace function ledger_private.reversal_plan(
+  original ledger.entries,
+  amount bigint,
+  given_to ledger.entries,
+  taken_from ledger.entries
+)
+returns ledger_private.reversal_plan
+language plpgsql
+stable
+as $$
+declare
+  v_reserved_bonus bigint := ledger_private.reserved_bonus(taken_from);
+  -- The lots in the wallet that gives back: those that the original made there.
+  v_lot_seq bigint := coalesce(original.to_seq, original.seq);
+  v_plan ledger_private.reversal_plan := row(0, amount, null);
+  v_draws ledger.bonus_lot_draws[] := '{}';
+  v_expires_at timestamptz;
+  v_taken bigint := 0; -- by lots of that expiry before
+  v_most bigint; -- Null where the lot has nothing but what the original brought.
+  v_part ledger_private.reversible_part;
+  v_take bigint;
+begin
+  if taken_from.wallet_id not in (original.wallet_id, coalesce(original.to_wallet, original.wallet_id)) then
+    select m.lot_seq, m.amount into v_lot_seq, v_most
+      from ledger_private.merged_lot(original, taken_from.wallet_id) m;
+  end if;
+  -- The reverse of the order in which credits are drawn: as if so much less had been taken in the first place.
+  for v_part in
+    select p.*
+      from ledger_private.reversible_parts(original) p
+      where p.amount > 0
+      order by array_position(array['paid', 'bonus', 'lot'], p.source), p.expires_at desc, p.lot_seq desc
+  loop
+    v_take := least(v_plan.missing, v_part.amount);
+    if taken_from.wallet_id is not null then
+      -- What that wallet has of it and is not reserved. The original's lot there may be spent, reserved or expired by
+      -- now; it may be for several lots of the giver.
+      if v_part.expires_at is distinct from v_expires_at then
+        v_expires_at := v_part.expires_at;
+        v_taken := 0;
+      end if;
+      v_take := least(v_take, case v_part.source
+        when 'paid' then taken_from.balance - taken_from.bonus_balance - (taken_from.held_balance - v_reserved_bonus)
+        when 'bonus' then taken_from.bonus_balance - v_reserved_bonus - (
+          select coalesce(sum(s.balance - s.held_balance), 0)::bigint
+          from ledger_private.open_lots o
+          join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+          cross join lateral ledger_private.lot_at(l, taken_from.seq) s
+          where o.wallet_id = taken_from.wallet_id)
+        else (
+          select least(s.balance - s.held_balance, v_most) - v_taken
+          from ledger.bonus_lots l
+          cross join lateral ledger_private.lot_at(l, taken_from.seq) s
+          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at)
+      end);
+    end if;
+    continue when v_take <= 0;
+    v_plan.missing := v_plan.missing - v_take;
+    continue when v_part.source = 'paid';
+    v_plan.bonus_amount := v_plan.bonus_amount + v_take;
+    continue when v_part.source = 'bonus';
+    if given_to.wallet_id is not null then
+      v_draws[cardinality(v_draws) + 1] := row(
+        given_to.wallet_id, v_part.lot_seq, v_part.expires_at, given_to.seq + 1, null, -v_take, 0,
+        null, null)::ledger.bonus_lot_draws;
+    end if;
+    if taken_from.wallet_id is not null then
+      v_taken := v_taken + v_take;
+      v_draws[cardinality(v_draws) + 1] := row(
+        taken_from.wallet_id, v_lot_seq, v_part.expires_at, taken_from.seq + 1, null, v_take, 0,
+        null, null)::ledger.bonus_lot_draws;
+    end if;
+  end loop;
+  v_plan.draws := v_draws;
+  return v_plan;
+end
+$$;
+
+comment on function ledger_private.reversal_plan is
+$$How an amount of a movement is reversed: paid credits before bonus ones, these by lot, no more of each than is left of
+it and, where a player gives back, than that wallet has free of it. given_to and taken_from are the players' heads.$$;
+--! EndIncluded functions/ledger_private/reversal/reversal_plan.sql
+
 --! Included functions/ledger_private/reversal/reversal_draws.sql
 create or replace function ledger_private.reversal_draws(
   reversal ledger.entries, original ledger.entries, bonus_before bigint
@@ -2065,10 +2402,10 @@ returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestampt
 language sql
 stable
 as $$
-  with given as (
-    -- In the reverse order of drawing, after bonus credits that do not expire.
-    select g.*, original.bonus_amount - sum(g.amount) over ()
-      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
+  with named as (
+    -- Through a wallet that this one was merged into, the lots are that wallet's: where a merge brought the bonus, or
+    -- new ones of the reversal.
+    select n.lot_seq, g.expires_at, sum(g.amount) as amount
     from (
       select d.lot_seq, d.expires_at, d.amount
       from ledger.bonus_lot_draws d
@@ -2078,11 +2415,28 @@ as $$
       from ledger.bonus_lots l
       where original.kind = 'bonus' and l.wallet_id = original.wallet_id and l.seq = original.seq
     ) g
+    cross join lateral (
+      select case when reversal.wallet_id = original.wallet_id then g.lot_seq when original.kind <> 'bonus'
+        then reversal.seq else (select m.lot_seq from ledger_private.merged_lot(original, reversal.wallet_id) m) end
+    ) n (lot_seq)
+    group by n.lot_seq, g.expires_at
+  ), given as (
+    -- In the reverse order of drawing, after bonus credits that do not expire.
+    select g.*, original.bonus_amount - sum(g.amount) over ()
+      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
+    from named g
   ), drawn as (
-    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
+    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, d.amount
+    from ledger.bonus_lot_draws d
+    where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
     union all
-    select d.* from ledger.bonus_lot_draws d where original.kind = 'transfer'
-      and d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, d.amount
+    from ledger.bonus_lot_draws d
+    where original.kind = 'transfer' and d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+    union all
+    select l.wallet_id, l.seq, l.seq, l.expires_at, -l.amount
+    from ledger.bonus_lots l
+    where l.wallet_id = reversal.wallet_id and l.seq = reversal.seq
   ), expected as (
     select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, least(
         bonus_before + reversal.bonus_amount, g.before + g.amount) - greatest(bonus_before, g.before) as amount
@@ -2274,6 +2628,37 @@ $$Takes both movements of an exchange back, as a whole: what had arrived has to 
 given back, to the lots that it came from. original is the movement of the wallet that acts.$$;
 --! EndIncluded functions/ledger_private/exchange/reverse_exchange.sql
 
+--! Included functions/ledger_private/reversal/write_reversed_lots.sql
+create or replace function ledger_private.write_reversed_lots(
+  entry ledger.entries,
+  original ledger.entries,
+  draws ledger.bonus_lot_draws[]
+)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_lots ledger.bonus_lots[] := '{}';
+begin
+  if entry.wallet_id <> original.wallet_id then
+    -- The lots that it came from are those of a wallet that was merged into this one. Of one expiry, it is one new lot.
+    v_lots := array(
+      select row(entry.wallet_id, entry.seq, d.expires_at, -sum(d.amount))::ledger.bonus_lots
+      from unnest(draws) d
+      where d.wallet_id = entry.wallet_id and d.amount < 0
+      group by d.expires_at order by d.expires_at);
+    draws := array(select d from unnest(draws) d where d.wallet_id <> entry.wallet_id or d.amount > 0);
+  end if;
+  perform ledger_private.write_lots(v_lots, draws);
+end
+$$;
+
+comment on function ledger_private.write_reversed_lots is
+$$Writes what a reversal, whose entry is written, takes out of lots and gives back to them: to those of the original, or
+as new lots where that was of a wallet that has been merged.$$;
+--! EndIncluded functions/ledger_private/reversal/write_reversed_lots.sql
+
 --! Included functions/ledger_private/reversal/reverse_owing.sql
 create or replace function ledger_private.reverse_owing(
   request ledger.wallet_request,
@@ -2327,9 +2712,8 @@ declare
   v_entry ledger.entries;
   v_other_entry ledger.entries;
 begin
-  select e.* into v_original from ledger.entries e
-    where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id;
-  v_prepared := ledger_private.prepare(request, v_original.to_wallet);
+  select o.* into v_original from ledger_private.original(request.wallet_id, request.transfer_id) o;
+  v_prepared := ledger_private.prepare(request, nullif(v_original.to_wallet, request.wallet_id));
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
@@ -2337,13 +2721,13 @@ begin
   if v_original.wallet_id is null then
     perform ledger_private.refuse_stale();
   end if;
-  if v_original.kind = 'exchange' then
+  if v_original.kind = 'exchange' and v_original.wallet_id = request.wallet_id then
     return ledger_private.reverse_exchange(request, v_original, v_prepared);
   end if;
   select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
-    from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount, request.owe),
-    array[request.wallet_id]);
+    from ledger.entries r where r.reverses = request.transfer_id;
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount, request.owe,
+    request.wallet_id), array[request.wallet_id]);
   v_amount := coalesce(request.amount, v_amount);
   v_ids := array[request.wallet_id, v_original.to_wallet];
   v_giving := ledger.entries_side(v_original) = 'credit';
@@ -2379,7 +2763,7 @@ begin
   perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry]
     else array[v_entry, v_other_entry] end);
   if cardinality(v_plan.draws) > 0 then
-    perform ledger_private.write_lots('{}', v_plan.draws);
+    perform ledger_private.write_reversed_lots(v_entry, v_original, v_plan.draws);
     -- What is given back to lots that have expired goes to breakage.
     perform ledger_private.settle(array[request.wallet_id], v_entry.created_at);
   end if;
@@ -2388,7 +2772,8 @@ end
 $$;
 
 comment on function ledger_private.reverse is
-  'Books a reversal: takes a movement back, whole or in part, between the very accounts of the original.';
+$$Books a reversal: takes a movement back, whole or in part, between the accounts of the original, for its wallet or the
+one that this was merged into.$$;
 --! EndIncluded functions/ledger_private/reversal/reverse.sql
 
 --! Included functions/ledger_private/wallets/record_events.sql
@@ -2455,7 +2840,7 @@ begin
   if v_wallet.status = change_status.status then
     return v_wallet;
   end if;
-  if change_status.status = 'frozen' then
+  if change_status.status = 'frozen' or v_wallet.merged_into is not null then
     perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
   end if;
   if change_status.status = 'closed' then
@@ -2487,7 +2872,7 @@ $$;
 
 comment on function ledger_private.change_status is
 $$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG,
-WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
+WLNOW, WLCLS to freeze a closed wallet or change a merged one, WLARG to close one that is not empty.$$;
 --! EndIncluded functions/ledger_private/wallets/change_status.sql
 
 --! Included functions/ledger_private/wallets/change_limits.sql
@@ -2541,6 +2926,59 @@ comment on function ledger_private.change_limits is
 $$Adds a row of an asset's limits: the newest with these changes, an object of columns. Where it changes nothing, adds
 none and returns the newest. Refuses with WLNOA.$$;
 --! EndIncluded functions/ledger_private/wallets/change_limits.sql
+
+--! Included functions/ledger_private/merge/merge.sql
+create or replace function ledger_private.merge(request ledger.wallet_request)
+returns ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array[request.wallet_id, request.counterparty_id];
+  v_prepared ledger_private.prepared := ledger_private.prepare(request, request.counterparty_id);
+  v_head ledger.entries := v_prepared.head;
+  v_amount bigint := coalesce(v_head.balance, 0);
+  v_bonus bigint := coalesce(v_head.bonus_balance, 0);
+  v_id uuid := uuidv7();
+  v_entry ledger.entries;
+  v_other_entry ledger.entries;
+begin
+  if (v_prepared.receipt).transfer_id is not null then
+    return v_prepared.receipt;
+  end if;
+  perform ledger_private.refuse(ledger_private.not_mergeable(v_head), v_ids);
+  perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
+    kind => 'merge', change => v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+
+  v_other_entry := ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
+    transfer_id => v_id, kind => 'merge', side => 'credit', account => 'player', amount => v_amount,
+    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time);
+  v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
+    transfer_id => v_id, kind => 'merge', side => 'debit', account => 'player', amount => v_amount,
+    bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  -- What is owed moves too.
+  v_other_entry.owed := nullif(coalesce(v_other_entry.owed, 0) + coalesce(v_entry.owed, 0), 0);
+  v_entry.owed := null;
+  v_entry.to_wallet := v_other_entry.wallet_id;
+  v_entry.to_seq := v_other_entry.seq;
+  v_entry := ledger_private.chained(v_entry);
+  perform ledger_private.write(array[v_entry, ledger_private.chained(v_other_entry)]);
+  if v_bonus > 0 then
+    perform ledger_private.move_lots(v_entry, v_other_entry);
+  end if;
+
+  perform set_config('ledger.posting', 'on', true);
+  update ledger.wallets w set status = 'closed', merged_into = request.counterparty_id
+    where w.id = request.wallet_id;
+  perform ledger_private.record_events(array[request.wallet_id], 'closed', request.reason);
+  perform set_config('ledger.posting', '', true);
+  return ledger_private.receipt(v_entry, false);
+end
+$$;
+
+comment on function ledger_private.merge is
+  'Books a merge: all that a wallet has and owes goes to another one, and it is closed and points there.';
+--! EndIncluded functions/ledger_private/merge/merge.sql
 
 --! Included functions/ledger_private/feed_and_blocks/rows_since.sql
 create or replace function ledger_private.rows_since(snapshot pg_snapshot)
@@ -3194,6 +3632,23 @@ comment on function ledger_private.verify_entries is
 grant execute on function ledger_private.verify_entries to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_entries.sql
 
+--! Included functions/ledger_private/nodes/may_be_elsewhere.sql
+create or replace function ledger_private.may_be_elsewhere(reversal ledger.entries)
+returns boolean
+language sql
+stable
+as $$
+  select exists (select from ledger_private.node_ranges) and exists (
+    select from ledger.entries e
+    where e.wallet_id = reversal.wallet_id and e.seq < reversal.seq and e.kind = 'merge' and e.actor is null)
+$$;
+
+comment on function ledger_private.may_be_elsewhere is
+  'Whether another database may have what a reversal takes back: that of a wallet that was merged into its own.';
+
+grant execute on function ledger_private.may_be_elsewhere to wallet_auditor;
+--! EndIncluded functions/ledger_private/nodes/may_be_elsewhere.sql
+
 --! Included functions/ledger_private/verify/verify_debts.sql
 create or replace function ledger_private.verify_debts(first_id uuid, last_id uuid)
 returns setof ledger.finding
@@ -3215,8 +3670,11 @@ as $$
   from lines l
   left join ledger.entries p on p.wallet_id = (l.e).wallet_id and p.seq = (l.e).seq - 1
   where (l.e).owed <= 0
-    or (l.e).owed is distinct from nullif(coalesce(p.owed, 0)::numeric + case when (l.e).kind = 'debt' then (l.e).amount
-      when (l.e).kind in ('collection', 'forgiveness') then -(l.e).amount else 0 end, 0)
+    -- A merge leaves nothing; what arrives in it, is_merged() knows.
+    or (l.e).owed is distinct from nullif(case when (l.e).kind <> 'merge' then coalesce(p.owed, 0)
+      when (l.e).actor is null then greatest((l.e).owed, p.owed, 0) else 0 end::numeric
+      + case when (l.e).kind = 'debt' then (l.e).amount
+        when (l.e).kind in ('collection', 'forgiveness') then -(l.e).amount else 0 end, 0)
   union all
   -- A debt comes of a top-up, by the reversal in the line after it.
   select 'transfer_facts', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
@@ -3224,9 +3682,10 @@ as $$
   from lines l
   where (l.e).kind = 'debt' and not exists (
     select from ledger.entries n
-    join ledger.entries o on o.transfer_id = n.reverses and o.actor is not null and o.wallet_id = n.wallet_id
+    left join lateral ledger_private.original(n.wallet_id, n.reverses) o on true
     where n.wallet_id = (l.e).wallet_id and n.seq = (l.e).seq + 1 and n.kind = 'reversal'
-      and n.reverses = (l.e).reverses and o.kind = 'top_up')
+      and n.reverses = (l.e).reverses
+      and (o.kind = 'top_up' or o.transfer_id is null and ledger_private.may_be_elsewhere(n)))
 $$;
 
 comment on function ledger_private.verify_debts is
@@ -3243,14 +3702,13 @@ stable
 as $$
   with acting as (
     select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
-      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind, d.amount as owed_amount
+      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind, d.amount as owed_amount,
+      e.reverses is not null and o.transfer_id is null and ledger_private.may_be_elsewhere(e) as elsewhere
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
     left join lateral (
-      select n.* from ledger.entries n
-      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
-        and n.wallet_id = e.wallet_id offset 0
+      select n.* from ledger_private.original(e.wallet_id, e.reverses) n where e.reverses is not null offset 0
     ) o on true
     -- What it could not take, the line before it says.
     left join lateral (
@@ -3266,10 +3724,11 @@ as $$
         or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'debt'
         -- One side of a reversed exchange has the key: see verify_links().
         or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
-      or (a.kind in ('hold', 'release')) <> (a.amount = 0) and (a.owed_amount is null or a.amount < 0)
-      or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0) and a.kind <> 'merge'
+        and (a.owed_amount is null or a.amount < 0)
+      or a.amount not between 0 and case when a.kind in ('expiry', 'merge') then 9000 else 1 end * 1000000000000000
       or a.requested_amount is distinct from case
-        when a.kind in ('release', 'expiry', 'debt')
+        when a.kind in ('release', 'expiry', 'debt', 'merge')
           or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount + coalesce(a.owed_amount, 0) end
@@ -3289,16 +3748,17 @@ as $$
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
-      (a.debit, a.credit) is distinct from case
+      not a.elsewhere and (a.debit, a.credit) is distinct from case
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
         when a.kind = 'debt' then ('receivables'::ledger.account, a.o_debit)
         when a.kind = 'forgiveness' then ('losses'::ledger.account, 'receivables'::ledger.account)
         when a.kind in ('top_up', 'bonus', 'opening') or a.kind in ('exchange', 'adjustment') and a.credit = 'player'
           then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
-      or a.to_wallet is distinct from case a.kind
-        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet when 'exchange' then a.to_wallet end
-      or a.kind in ('transfer', 'exchange') and a.to_wallet is null
+      or a.to_wallet is distinct from case
+        when a.elsewhere or a.kind in ('transfer', 'exchange', 'merge') then a.to_wallet
+        when a.kind = 'reversal' then a.o_to_wallet end
+      or a.kind in ('transfer', 'exchange', 'merge') and a.to_wallet is null
       or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )
@@ -3314,6 +3774,30 @@ comment on function ledger_private.verify_transfers is
 
 grant execute on function ledger_private.verify_transfers to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_transfers.sql
+
+--! Included functions/ledger_private/merge/is_merged.sql
+create or replace function ledger_private.is_merged(entry ledger.entries, received ledger.entries)
+returns boolean
+language sql
+stable
+as $$
+  select entry.balance = 0 and entry.metadata - 'reason' = '{}'
+    and exists (
+      select from ledger.wallets w
+      where w.id = entry.wallet_id and w.merged_into = entry.to_wallet and w.status = 'closed')
+    and not exists (select from ledger.entries n where n.wallet_id = entry.wallet_id and n.seq > entry.seq)
+    -- What was owed is owed now by the successor.
+    and coalesce(received.owed, 0) = (
+      select coalesce(sum(n.owed), 0) from ledger.entries n
+      where (n.wallet_id, n.seq) in ((entry.wallet_id, entry.seq - 1), (received.wallet_id, received.seq - 1)))
+$$;
+
+comment on function ledger_private.is_merged is
+$$Whether a merge, by its two entries, left its wallet empty, closed, without a later entry, and pointing to its
+successor, which owes what both had owed.$$;
+
+grant execute on function ledger_private.is_merged to wallet_auditor;
+--! EndIncluded functions/ledger_private/merge/is_merged.sql
 
 --! Included functions/ledger_private/verify/verify_pairs.sql
 create or replace function ledger_private.verify_pairs(first_id uuid, last_id uuid)
@@ -3347,6 +3831,7 @@ as $$
       (p.a).amount, (p.a).bonus_amount, 0::bigint, w.asset_code)
     or num_nonnulls((p.r).actor, (p.r).idem_key, (p.r).to_wallet, (p.r).to_seq, (p.r).requested_amount,
       (p.r).held_bonus_amount, (p.r).reverses, (p.r).hold_id, (p.r).expires_at, (p.r).metadata) > 0
+    or (p.a).kind = 'merge' and not ledger_private.is_merged(p.a, p.r)
     -- Both have the same time, unless one wallet was ahead of it already.
     or (p.r).created_at <> (p.a).created_at and not exists (
       select from ledger.entries n
@@ -3359,8 +3844,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_pairs is
-$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who
-received is told nothing of who sent.$$;
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; a
+merge left nothing behind; who received is told nothing of who sent.$$;
 
 grant execute on function ledger_private.verify_pairs to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_pairs.sql
@@ -3453,6 +3938,12 @@ as $$
         when num_nonnulls(l.max_spend, l.max_balance, l.max_daily_top_up, l.max_daily_bonus, l.max_daily_spend,
           l.max_transfer, l.max_daily_transfer) > 0 then l.seq end
     union all
+    -- What was merged points to where its newest entry says. (The other way round, is_merged() proves it.)
+    select 'wallet_merged', jsonb_build_object('merged_into', w.merged_into, 'status', w.status)
+      where w.merged_into is not null and (w.status <> 'closed' or not exists (
+        select from ledger_private.head(w.id) e
+        where e.kind = 'merge' and e.actor is not null and e.to_wallet = w.merged_into))
+    union all
     select 'wallet_reference', jsonb_build_object('asset_code', w.asset_code)
       where not exists (select from ledger.assets a where a.code = w.asset_code)
   ) as f (rule, detail)
@@ -3490,8 +3981,8 @@ $$;
 
 comment on function ledger_private.verify_wallets is
 $$Findings in wallets and their events: the id derived from the owner, status and limits those of the newest events
-about them, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the
-first: the wallet), and over the limits that it set.$$;
+about them, a merged one closed and pointing to its successor, asset and wallet there, events numbered without
+gaps, each hash over the event and the one before (the first: the wallet), and over the limits that it set.$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_wallets.sql
@@ -3588,7 +4079,7 @@ as $$
     window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
   ), expected as (
     -- A lot for each expiring bonus, also in an opening, and at the receiver for each expiry among the lots that a
-    -- transfer drew from.
+    -- transfer or a merge drew from.
     select e.wallet_id, e.seq, e.expires_at,
       case e.kind when 'bonus' then e.amount else e.bonus_amount end::numeric as amount
     from ledger.entries e
@@ -3598,8 +4089,14 @@ as $$
     from ledger.entries e
     join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
     join ledger.bonus_lot_draws d on d.wallet_id = a.wallet_id and d.seq = a.seq
-    where e.wallet_id between first_id and last_id and e.kind = 'transfer' and e.actor is null and e.bonus_amount > 0
+    where e.wallet_id between first_id and last_id and e.kind in ('transfer', 'merge') and e.actor is null
+      and e.bonus_amount > 0
     group by e.wallet_id, e.seq, d.expires_at
+    union all
+    -- What a reversal gives back where the wallet of the original was merged: verify_reversals() proves it.
+    select l.wallet_id, l.seq, l.expires_at, l.amount
+    from lots l
+    join ledger.entries e on e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'reversal'
   ), state as (
     select l.wallet_id, l.seq, l.expires_at, s.balance, s.balance - s.held_balance as free
     from lots l
@@ -3612,8 +4109,8 @@ as $$
   where l.amount is distinct from x.amount
     -- From which lots a sender gave, another database may know.
     and not (x.seq is null and exists (select from ledger.entries e
-      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'transfer' and l.amount <= e.bonus_amount
-        and ledger_private.is_from_elsewhere(e)))
+      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind in ('transfer', 'merge')
+        and l.amount <= e.bonus_amount and ledger_private.is_from_elsewhere(e)))
   union all
   select 'lot_balance', d.wallet_id, d.seq, null, to_jsonb(d)
   from draws d
@@ -3668,7 +4165,7 @@ as $$
     -- What goes back, and to which lots, verify_reversals() proves.
     when e.kind = 'reversal' then false
     when e.actor is null or d.least_amount <= 0 then true
-    when e.kind in ('spend', 'transfer') or e.kind in ('exchange', 'adjustment') and e.debit = 'player'
+    when e.kind in ('spend', 'transfer', 'merge') or e.kind in ('exchange', 'adjustment') and e.debit = 'player'
       then d.amount > e.bonus_amount or d.first_expiry <= e.created_at
     when e.kind = 'expiry' then d.amount <> e.amount or d.last_expiry > e.created_at
     else true end
@@ -3684,9 +4181,12 @@ comment on function ledger_private.verify_draws is
 grant execute on function ledger_private.verify_draws to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_draws.sql
 
---! Included functions/ledger_private/verify/verify_reversals.sql
-create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
-returns setof ledger.finding
+--! Included functions/ledger_private/verify/reversals.sql
+create or replace function ledger_private.reversals(first_id uuid, last_id uuid)
+returns table (
+  r ledger.entries, wallet_id uuid, seq bigint, id uuid, o ledger.entries, original_seq bigint, between_players boolean,
+  reversed numeric, reversed_bonus numeric, elsewhere boolean
+)
 language sql
 stable
 as $$
@@ -3700,24 +4200,54 @@ as $$
     from ledger.entries e
     join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
     where first_id = last_id and e.wallet_id = first_id and e.kind = 'reversal' and e.actor is null
-  ), reversals as (
-    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed,
-      sum((c.r).bonus_amount) over earlier as reversed_bonus, o.kind = 'transfer' as between_players,
-      o.seq as original_seq
-    from chosen c
-    left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null and o.wallet_id = c.wallet_id
-    window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
-  ), judged as (
+  )
+  select c.r, c.wallet_id, c.seq, c.id, o, case when o.wallet_id = c.wallet_id then o.seq else s.seq end,
+    o.kind = 'transfer', sum((c.r).amount) over earlier + coalesce(b.amount, 0),
+    sum((c.r).bonus_amount) over earlier + coalesce(b.bonus_amount, 0),
+    (o.transfer_id is null or o.wallet_id <> c.wallet_id and s.place is null)
+      and ledger_private.may_be_elsewhere(c.r)
+  from chosen c
+  left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null
+  -- Where it was merged into this one, and what had been taken back in the wallets before.
+  left join lateral (
+    select n.place, n.seq from ledger_private.successors(o.wallet_id) n
+    where o.wallet_id <> c.wallet_id and n.wallet_id = c.wallet_id offset 0
+  ) s on true
+  left join lateral (
+    select sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
+    from ledger_private.successors(o.wallet_id) n
+    join ledger.entries e on e.wallet_id = n.wallet_id and e.reverses = (c.r).reverses
+    where o.wallet_id <> c.wallet_id and n.place < s.place offset 0
+  ) b on true
+  window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
+$$;
+
+comment on function ledger_private.reversals is
+$$The reversals and debts of the wallets from one id to another (of a single wallet, all that touch it), r, each with
+its original, o; the number of the entry before which it cannot be: the original's, or the one by which the original's
+wallet was merged into this one; how much of the original had been taken back with it; and whether another database may
+have the original, or a wallet on the way.$$;
+
+grant execute on function ledger_private.reversals to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/reversals.sql
+
+--! Included functions/ledger_private/verify/verify_reversals.sql
+create or replace function ledger_private.verify_reversals(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  with judged as (
     select v.*,
       -- Paid credits go back first; what of it is bonus credits follows from what was reversed before.
       (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0))
         as too_much_bonus,
       v.reversed - v.reversed_bonus < p.paid as paid_left
-    from reversals v
+    from ledger_private.reversals(first_id, last_id) v
     cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
   )
   select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).transfer_id, jsonb_build_object('exceeded', x.parts)
-  from (select distinct on ((r.o).transfer_id) r.o from reversals r where (r.o).transfer_id is not null) v
+  from (select distinct on ((j.o).transfer_id) j.o from judged j where (j.o).transfer_id is not null) v
   cross join lateral (
     select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p
       where p.amount < 0
@@ -3727,11 +4257,11 @@ as $$
   select 'transfer_reversed', j.wallet_id, j.seq, j.id,
     jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
-  where case
-    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange')
-      or j.original_seq >= j.seq then true
+  where not j.elsewhere and case
+    when (j.o).transfer_id is null or j.original_seq is null or j.original_seq >= j.seq
+      or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange') then true
     when (j.r).kind = 'reversal' and (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
-    when (j.o).kind = 'exchange' and (j.r).amount <> (j.o).amount then true
+    when (j.o).kind = 'exchange' and ((j.r).amount <> (j.o).amount or (j.o).wallet_id <> j.wallet_id) then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
     when (j.r).bonus_amount > 0 and j.paid_left then exists (
@@ -3750,7 +4280,7 @@ as $$
       'expected', d.expected)
   from judged j
   cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
-  where d.amount is distinct from d.expected
+  where d.amount is distinct from d.expected and not j.elsewhere
   union all
   select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount,
     'bonus_amount', (j.r).bonus_amount)
@@ -3762,8 +4292,9 @@ as $$
 $$;
 
 comment on function ledger_private.verify_reversals is
-$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be
-reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier, of the wallet or one that was
+merged into it, and of a kind that can be reversed, no more reversed than it moved, of no source,
+paid credits first, and lots as the original's were.$$;
 
 grant execute on function ledger_private.verify_reversals to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_reversals.sql
@@ -3813,7 +4344,7 @@ as $$
   )
   select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
     -- The rank up to which it emptied all; null where it took nothing that may be in lots.
-    case when w.kind in ('spend', 'hold', 'transfer', 'exchange', 'adjustment') and w.side = 'debit'
+    case when w.kind in ('spend', 'hold', 'transfer', 'exchange', 'adjustment', 'merge') and w.side = 'debit'
       and w.bonus_amount > 0 then
       case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
     -- What was due by then, the wallet's next entries had to book.
@@ -3929,7 +4460,8 @@ transaction; the receipt's available is without it), and never reopens a hold. A
 reserved, a bonus what is left of its own lot, a transfer what it gave and the receiver still has: paid credits first,
 then its lots. An exchange goes back as a whole, both movements of it, where all that arrived is still there.
 
-- walletId: the wallet that the original acted for; of a transfer, the sender's.
+- walletId: the wallet that the original acted for; of a transfer, the sender's. Where that was merged, its successor:
+  it gives and gets then, and bonus credits that expire come back as lots of their own.
 - transferId: the original: a top-up, bonus, spend, capture, transfer or either movement of an exchange.
 - idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
   the same key and the same arguments returns the same receipt and books nothing.
@@ -3941,11 +4473,52 @@ then its lots. An exchange goes back as a whole, both movements of it, where all
 
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
-(WLREV), also for owe where it is no top-up, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
-counts to, INSUFFICIENT_FUNDS (WLFND) where the credits are gone, with the amount that is missing.$$;
+(WLREV), also for owe where it is no top-up, and for an exchange of a merged wallet or its transfer to its successor,
+LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the
+credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;
 --! EndIncluded functions/ledger/wallet_reverse.sql
+
+--! Included functions/ledger/wallet_merge.sql
+create or replace function ledger.wallet_merge(from_wallet uuid, to_wallet uuid, idem_key text, reason text)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.merge(ledger.request(kind => 'merge', wallet_id => from_wallet, counterparty_id => to_wallet,
+    idem_key => idem_key, metadata => '{}', reason => reason));
+end
+$$;
+
+comment on function ledger.wallet_merge is
+$$@resultFieldName receipt
+Moves everything from one wallet to another of the same asset, usually of another owner, and closes the emptied one,
+which points to its successor (mergedInto) and is never opened again. Paid credits stay paid ones, bonus credits keep
+their expiry; what is due is booked first; what the wallet owes, its successor owes. Totals of what was ever bought,
+granted, spent and sent stay where they are, and no limit of the asset is asked or counted. The receipt is that of
+fromWallet: its amount is the whole balance, which may be 0.
+
+Afterwards the old keys of fromWallet still answer with their receipts. A new call for it is refused with WALLET_CLOSED
+(WLCLS), whose detail names the successor as merged_into. wallet_reverse of the successor takes back what fromWallet
+had booked. A merge is not reversed.
+
+- fromWallet: the wallet that is emptied and closed. A frozen one has to be reopened first.
+- toWallet: its successor, which may be frozen.
+- idemKey: 1 to 200 characters, no white space at either end, unique within fromWallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- reason: why, 1 to 1000 characters; the owner of fromWallet may read it.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF), WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH
+(WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), INVALID_ARGUMENT (WLARG) where
+fromWallet has open holds, with their ids, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
+counts to.$$;
+
+grant execute on function ledger.wallet_merge to wallet_operator;
+--! EndIncluded functions/ledger/wallet_merge.sql
 
 --! Included functions/ledger/wallet_exchange.sql
 create or replace function ledger.wallet_exchange(
@@ -4260,6 +4833,32 @@ Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 
 grant execute on function ledger.wallet_freeze to wallet_operator;
 --! EndIncluded functions/ledger/wallet_freeze.sql
+
+--! Included functions/ledger/wallet_reopen.sql
+create or replace function ledger.wallet_reopen(wallet_id uuid, reason text)
+returns ledger.wallets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.change_status(wallet_id, 'open', reason);
+end
+$$;
+
+comment on function ledger.wallet_reopen is
+$$@resultFieldName wallet
+Opens a frozen or closed wallet again. A wallet that is open stays as it is.
+
+- walletId: the player's wallet.
+- reason: why, for the wallet's events, 1 to 1000 characters.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW), WALLET_CLOSED (WLCLS) for a wallet that
+was merged into another one, whose id the detail has (merged_into).$$;
+
+grant execute on function ledger.wallet_reopen to wallet_operator;
+--! EndIncluded functions/ledger/wallet_reopen.sql
 
 --! Included functions/ledger/asset_limit_set.sql
 create or replace function ledger.asset_limit_set(
@@ -5905,7 +6504,8 @@ Rules:
 - entry_time: a wallet's time never runs backwards
 - entry_hash: the chain of hashes is whole
 - entry_reference: the wallet and the transfer of an entry are there
-- transfer_reference: both entries of a transfer are there
+- transfer_reference: both entries of a transfer are there; a merge left nothing, is the last of its wallet, and this
+  points to the successor, which owes what both had owed
 - transfer_sides: the accounts and the asset are those that the transfer's kind demands
 - transfer_facts: key, amounts, bonus part and dates are those that the transfer's kind demands
 - transfer_link: both sides of an exchange, or of its reversal, are there: of one owner and two assets, with the same
@@ -5923,6 +6523,7 @@ Rules:
 - wallet_reference: the asset of a wallet and the wallet of an event are there
 - wallet_status: a wallet's status is what its newest event about it says
 - wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
+- wallet_merged: a wallet that points to a successor is closed, and its last entry moved everything there
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
   numbered without gaps, none missing, and each hash covers the row and the one before
 - asset_sum: within an asset, what players have is what the house's accounts have

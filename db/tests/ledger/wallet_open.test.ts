@@ -40,6 +40,7 @@ describe('wallet_open', () => {
       asset_code: asset,
       status: 'open',
       created_at: expect.any(String) as string,
+      merged_into: null,
     });
     await expectSound(db);
   });

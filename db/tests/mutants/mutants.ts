@@ -117,7 +117,7 @@ const LOCKS: Mutant[] = [
     edits: [
       helper(
         'reverse',
-        '  v_prepared := ledger_private.prepare(request, v_original.to_wallet);\n',
+        '  v_prepared := ledger_private.prepare(request, nullif(v_original.to_wallet, request.wallet_id));\n',
         '  v_prepared := ledger_private.prepare(request);\n' +
           '  perform from ledger_private.lock_wallets(array[v_original.to_wallet]);\n' +
           '  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
@@ -130,7 +130,7 @@ const LOCKS: Mutant[] = [
     edits: [
       helper(
         'reverse',
-        '  v_prepared := ledger_private.prepare(request, v_original.to_wallet);\n',
+        '  v_prepared := ledger_private.prepare(request, nullif(v_original.to_wallet, request.wallet_id));\n',
         '  v_prepared := ledger_private.prepare(request);\n  v_prepared.other_head := ledger_private.head(v_original.to_wallet);\n',
       ),
     ],
@@ -671,11 +671,11 @@ const REVERSALS: Mutant[] = [
     name: 'a movement is reversed as often as asked',
     tests: ['ledger/wallet_reverse'],
     edits: [
-      helper('reverse', 'and r.reverses = request.transfer_id;', 'and r.reverses = request.transfer_id and false;'),
+      helper('reverse', 'where r.reverses = request.transfer_id;', 'where r.reverses = request.transfer_id and false;'),
       helper(
         'reversible_parts',
-        'and r.reverses = original.transfer_id',
-        'and r.reverses = original.transfer_id and false',
+        'where r.reverses = original.transfer_id',
+        'where r.reverses = original.transfer_id and false',
       ),
     ],
   },
@@ -683,7 +683,11 @@ const REVERSALS: Mutant[] = [
     name: 'more than is left is reversed as far as funds allow',
     tests: ['ledger/wallet_reverse'],
     edits: [
-      helper('not_reversible', 'where not r.able or available <= 0 or requested > available', 'where not r.able'),
+      helper(
+        'not_reversible',
+        'where not r.able or r.apart or available <= 0 or requested > available',
+        'where not r.able',
+      ),
     ],
   },
   {
@@ -705,6 +709,133 @@ const REVERSALS: Mutant[] = [
 ];
 
 /** Many calls in one: batches, and each for itself. */
+const MERGES: Mutant[] = [
+  {
+    name: 'a merge forgets what the wallet owed',
+    tests: ['ledger/wallet_merge'],
+    edits: [helper('merge', ' + coalesce(v_entry.owed, 0)', '')],
+  },
+  {
+    name: 'a merge leaves what the wallet owes where it was, too',
+    tests: ['ledger/wallet_merge'],
+    edits: [helper('merge', '  v_entry.owed := null;\n', '')],
+  },
+  {
+    name: 'a merge does not ask for open holds',
+    tests: ['ledger/wallet_merge'],
+    edits: [helper('not_mergeable', 'head.held_balance > 0', 'false')],
+  },
+  {
+    name: 'a merge counts for the limits of the asset',
+    tests: ['ledger/wallet_merge'],
+    edits: [helper('above_limit', "'forgiveness', 'merge')", "'forgiveness')")],
+  },
+  {
+    name: 'a merge leaves the wallet without a successor',
+    tests: ['ledger/wallet_merge'],
+    edits: [helper('merge', ', merged_into = request.counterparty_id\n', '\n')],
+  },
+  {
+    name: 'a merged wallet does not say where its credits are',
+    tests: ['ledger/wallet_merge'],
+    edits: [helper('not_allowed', 'when wallet.merged_into is not null then', 'when false then')],
+  },
+  {
+    name: 'who opens the guards points a wallet to any other',
+    tests: ['ledger/wallet_merge'],
+    edits: [
+      helper(
+        'tg_wallets__status_only',
+        "e.kind = 'merge' and e.actor is not null and e.to_wallet = NEW.merged_into",
+        'true',
+      ),
+    ],
+  },
+  {
+    name: 'a merged wallet is opened again by who opens the guards',
+    tests: ['ledger/wallet_merge'],
+    edits: [
+      helper(
+        'tg_wallets__status_only',
+        'if OLD.merged_into is null then\n    v_expected.status',
+        'if true then\n    v_expected.status',
+      ),
+    ],
+  },
+  {
+    name: 'a reversal through the successor counts what that reversed alone',
+    tests: ['merges'],
+    edits: [
+      helper(
+        'reverse',
+        'where r.reverses = request.transfer_id',
+        'where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id',
+      ),
+    ],
+  },
+  {
+    name: 'a reversal reaches the next successor only',
+    tests: ['merges'],
+    edits: [
+      helper('original', 's.wallet_id = original.wallet_id', 's.wallet_id = original.wallet_id and s.place <= 2'),
+    ],
+  },
+  {
+    name: 'what is given back in the successor does not expire',
+    tests: ['merges'],
+    edits: [helper('write_reversed_lots', 'where d.wallet_id = entry.wallet_id and d.amount < 0', 'where false')],
+  },
+  {
+    name: 'a receipt counts what was given back in the successor and had expired',
+    tests: ['merges'],
+    edits: [helper('receipt', "entry.bonus_balance > 0 and entry.kind = 'reversal' then", 'false then')],
+  },
+  {
+    name: 'the reversal of a merged bonus takes others of its expiry',
+    tests: ['merges'],
+    edits: [helper('reversal_plan', 'least(s.balance - s.held_balance, v_most)', '(s.balance - s.held_balance)')],
+  },
+  {
+    name: 'the transfer of a merged wallet to its successor is reversed',
+    tests: ['merges'],
+    edits: [helper('not_reversible', ' or original.to_wallet = acting)', ')')],
+  },
+  {
+    name: 'the proof does not look where a merged wallet points',
+    tests: ['merges'],
+    edits: [
+      helper(
+        'verify_wallets',
+        "w.merged_into is not null and (w.status <> 'closed'",
+        "false and (w.status <> 'closed'",
+      ),
+    ],
+  },
+  {
+    name: 'the proof does not look what a merge left behind',
+    tests: ['merges'],
+    edits: [helper('verify_pairs', "(p.a).kind = 'merge' and not", 'false and not')],
+  },
+  {
+    name: 'the proof does not follow debts through a merge',
+    tests: ['merges'],
+    edits: [helper('is_merged', 'and coalesce(received.owed, 0) = (', 'and 0 <= (')],
+  },
+  {
+    name: 'the proof takes any wallet for a successor',
+    tests: ['merges'],
+    edits: [
+      helper('reversals', 'case when o.wallet_id = c.wallet_id then o.seq else s.seq end', 'o.seq'),
+      helper('original', 'exists (select from', 'true or exists (select from'),
+    ],
+  },
+  {
+    name: 'the proof counts what one wallet of a chain reversed alone',
+    tests: ['merges'],
+    edits: [helper('reversals', ' + coalesce(b.amount, 0)', '')],
+  },
+];
+
 const GROUPS: Mutant[] = [
   {
     name: 'a batch locks its wallets as its items come',
@@ -1096,8 +1227,8 @@ const DEBTS: Mutant[] = [
     edits: [
       helper(
         'reverse',
-        'where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;',
-        "where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id and r.kind = 'reversal';",
+        'where r.reverses = request.transfer_id;',
+        "where r.reverses = request.transfer_id and r.kind = 'reversal';",
       ),
     ],
   },
@@ -1644,6 +1775,7 @@ export const MUTANTS: Mutant[] = [
   ...BONUS,
   ...HOLDS,
   ...REVERSALS,
+  ...MERGES,
   ...GROUPS,
   ...GUARDS,
   ...DEBTS,

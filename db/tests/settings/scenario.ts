@@ -103,6 +103,7 @@ export class Scenario {
     await this.#each();
     await this.#plainGroups();
     await this.#others();
+    await this.#merge();
     await this.#refusals();
     await this.#read('job');
     await this.#read('player');
@@ -179,6 +180,21 @@ export class Scenario {
     await this.#book('ben', 'wallet_top_up', { amount: 20 });
     await this.#ask('operator', 'wallet_collect', { ...this.#request('ben'), amount: 2 });
     await this.#ask('operator', 'wallet_forgive', { ...this.#request('ben'), amount: 1, reason: 'why' });
+  }
+
+  /** A wallet that is merged into another one, which gets back what it had spent. */
+  async #merge(): Promise<void> {
+    await this.#ask('operator', 'wallet_reopen', { wallet_id: this.#wallet('dan'), reason: 'why' });
+    await this.#book('dan', 'wallet_top_up', { amount: 10 });
+    await this.#book('dan', 'wallet_bonus', { amount: 12, expires_at: LATE });
+    const [spend] = await this.#book('dan', 'wallet_spend', { amount: 8 });
+    const request = { from_wallet: this.#wallet('dan'), to_wallet: this.#wallet('cid'), reason: 'two accounts' };
+    const merge = { ...request, idem_key: this.#key() };
+    await this.#ask('operator', 'wallet_merge', merge);
+    await this.#ask('operator', 'wallet_merge', merge);
+    await this.#ask('operator', 'wallet_merge', { ...request, idem_key: this.#key() });
+    await this.#ask('operator', 'wallet_reverse', { ...this.#request('cid'), transfer_id: spend, amount: 5 });
+    await this.#ask('operator', 'wallet_reopen', { wallet_id: request.from_wallet, reason: 'why' });
   }
 
   async #flow(): Promise<void> {

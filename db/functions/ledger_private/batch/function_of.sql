@@ -9,6 +9,7 @@ return case
   when kind = 'adjustment' then 'wallet_adjust'
   when kind = 'collection' then 'wallet_collect'
   when kind = 'forgiveness' then 'wallet_forgive'
+  when kind = 'merge' then 'wallet_merge'
 end;
 
 comment on function ledger_private.function_of is

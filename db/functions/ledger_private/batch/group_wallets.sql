@@ -10,10 +10,11 @@ as $$
   cross join lateral (values
     (r.wallet_id),
     (r.counterparty_id),
-    -- What comes back of a transfer comes from who received it; both sides of an exchange go back.
+    -- What comes back of a transfer comes from who received it; both sides of an exchange go back. (Whether the
+    -- movement is the wallet's, or that of one merged into it, the item itself tells.)
     (case when r.kind = 'reversal' then
       (select e.to_wallet from ledger.entries e
-        where e.transfer_id = r.transfer_id and e.actor is not null and e.wallet_id = r.wallet_id)
+        where e.transfer_id = r.transfer_id and e.actor is not null)
     end)
   ) w (id)
   where w.id is not null

@@ -63,6 +63,8 @@ begin
       return ledger.wallet_forgive(
         wallet_id => item.wallet_id, amount => item.amount, idem_key => item.idem_key, reason => item.reason,
         metadata => item.metadata);
+    when 'merge' then
+      return ledger.wallet_merge(item.wallet_id, item.counterparty_id, item.idem_key, item.reason);
   end case;
 end
 $$;

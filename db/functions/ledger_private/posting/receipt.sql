@@ -15,6 +15,13 @@ begin
       from ledger.bonus_lot_draws d
       where d.seq = entry.seq and d.wallet_id = entry.wallet_id and d.expires_at <= entry.created_at);
   end if;
+  if entry.bonus_balance > 0 and entry.kind = 'reversal' then
+    -- In the successor of a merged wallet, what is given back is a lot of this entry.
+    v_expired := v_expired + (
+      select coalesce(sum(l.amount), 0)
+      from ledger.bonus_lots l
+      where l.wallet_id = entry.wallet_id and l.seq = entry.seq and l.expires_at <= entry.created_at);
+  end if;
   return row(
     entry.transfer_id, entry.wallet_id, entry.seq, entry.kind,
     case when entry.kind in ('hold', 'release') then abs(entry.held_amount) else entry.amount end,

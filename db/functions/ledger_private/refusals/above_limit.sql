@@ -15,7 +15,7 @@ declare
   v_day_before ledger.entries;
 begin
   -- What is given back, corrected or brought along: for it only what the ledger counts to is a limit.
-  if kind not in ('reversal', 'opening', 'adjustment', 'collection', 'forgiveness') then
+  if kind not in ('reversal', 'opening', 'adjustment', 'collection', 'forgiveness', 'merge') then
     v_limits := ledger_private.limits_of(wallet);
   end if;
   -- Totals run through the log: what the last 24 hours added is the head's less those of the newest entry before them.
@@ -29,13 +29,14 @@ begin
         'left', greatest(l.max - l.used, 0)::text),
       'Ask for no more than is left, or wait until the limit leaves more.')
     from (values
-      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it.
+      -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it; a whole
+      -- balance, which a merge moves, might.
       ('max_balance', true, 9000000000000000000, greatest(
-        coalesce(head.balance, 0) + change - amount,
+        coalesce(head.balance, 0)::numeric + change - amount,
         case kind when 'top_up' then coalesce(head.topped_up_total, 0) end,
         case kind when 'bonus' then coalesce(head.granted_total, 0) end,
         case when kind in ('spend', 'capture') then coalesce(head.spent_total, 0) end,
-        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)::numeric),
+        case when kind = 'transfer' and change < 0 then coalesce(head.sent_total, 0) end)),
       ('owed', kind in ('collection', 'forgiveness'), coalesce(head.owed, 0), 0),
       ('max_spend', kind in ('spend', 'capture'), v_limits.max_spend, 0),
       ('max_balance', change > 0, v_limits.max_balance, coalesce(head.balance, 0)),

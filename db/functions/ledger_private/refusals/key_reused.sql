@@ -10,7 +10,7 @@ as $$
   from (select ledger_private.has_reason(first.kind)) h (has)
   cross join lateral (values
     (1, 'kind', first.kind::text, request.kind::text),
-    (2, 'to_wallet', case when first.kind in ('transfer', 'exchange') then first.to_wallet::text end,
+    (2, 'to_wallet', case when first.kind in ('transfer', 'exchange', 'merge') then first.to_wallet::text end,
       request.counterparty_id::text),
     -- A hold's own id is not asked for but given.
     (3, 'hold_id', case when first.kind <> 'hold' then first.hold_id::text end, request.hold_id::text),

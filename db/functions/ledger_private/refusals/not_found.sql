@@ -1,21 +1,25 @@
 create or replace function ledger_private.not_found(request ledger.wallet_request)
 returns ledger.refusal
-language sql
+language plpgsql
 stable
 as $$
-  select case
-    when request.hold_id is not null
-      and not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
-      ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
+begin
+  -- Statements of their own: most requests name neither.
+  if request.hold_id is not null then
+    if not exists (select from ledger.holds h where h.wallet_id = request.wallet_id and h.id = request.hold_id) then
+      return ledger_private.refusal('WLNOH', format('hold not found: %s', request.hold_id),
         jsonb_build_object('wallet_id', request.wallet_id, 'hold_id', request.hold_id),
-          'Name a hold of this wallet by the hold_id of its receipt.')
-    when request.transfer_id is not null and not exists (
-      select from ledger.entries e where e.transfer_id = request.transfer_id and e.actor is not null
-        and e.wallet_id = request.wallet_id) then
-      ledger_private.refusal('WLNOT', format('transfer not found: %s', request.transfer_id),
+          'Name a hold of this wallet by the hold_id of its receipt.');
+    end if;
+  elsif request.transfer_id is not null then
+    if not exists (select from ledger_private.original(request.wallet_id, request.transfer_id)) then
+      return ledger_private.refusal('WLNOT', format('transfer not found: %s', request.transfer_id),
         jsonb_build_object('wallet_id', request.wallet_id, 'transfer_id', request.transfer_id),
-        'Name a transfer that this wallet acted in by the transfer_id of its receipt.')
-  end
+        'Name a transfer that this wallet, or one merged into it, acted in by the transfer_id of its receipt.');
+    end if;
+  end if;
+  return null;
+end
 $$;
 
 comment on function ledger_private.not_found is

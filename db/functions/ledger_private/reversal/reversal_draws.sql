@@ -5,10 +5,10 @@ returns table (wallet_id uuid, seq bigint, lot_seq bigint, expires_at timestampt
 language sql
 stable
 as $$
-  with given as (
-    -- In the reverse order of drawing, after bonus credits that do not expire.
-    select g.*, original.bonus_amount - sum(g.amount) over ()
-      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
+  with named as (
+    -- Through a wallet that this one was merged into, the lots are that wallet's: where a merge brought the bonus, or
+    -- new ones of the reversal.
+    select n.lot_seq, g.expires_at, sum(g.amount) as amount
     from (
       select d.lot_seq, d.expires_at, d.amount
       from ledger.bonus_lot_draws d
@@ -18,11 +18,28 @@ as $$
       from ledger.bonus_lots l
       where original.kind = 'bonus' and l.wallet_id = original.wallet_id and l.seq = original.seq
     ) g
+    cross join lateral (
+      select case when reversal.wallet_id = original.wallet_id then g.lot_seq when original.kind <> 'bonus'
+        then reversal.seq else (select m.lot_seq from ledger_private.merged_lot(original, reversal.wallet_id) m) end
+    ) n (lot_seq)
+    group by n.lot_seq, g.expires_at
+  ), given as (
+    -- In the reverse order of drawing, after bonus credits that do not expire.
+    select g.*, original.bonus_amount - sum(g.amount) over ()
+      + sum(g.amount) over (order by g.expires_at desc, g.lot_seq desc) - g.amount as before
+    from named g
   ), drawn as (
-    select d.* from ledger.bonus_lot_draws d where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
+    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, d.amount
+    from ledger.bonus_lot_draws d
+    where d.wallet_id = reversal.wallet_id and d.seq = reversal.seq
     union all
-    select d.* from ledger.bonus_lot_draws d where original.kind = 'transfer'
-      and d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+    select d.wallet_id, d.seq, d.lot_seq, d.expires_at, d.amount
+    from ledger.bonus_lot_draws d
+    where original.kind = 'transfer' and d.wallet_id = reversal.to_wallet and d.seq = reversal.to_seq
+    union all
+    select l.wallet_id, l.seq, l.seq, l.expires_at, -l.amount
+    from ledger.bonus_lots l
+    where l.wallet_id = reversal.wallet_id and l.seq = reversal.seq
   ), expected as (
     select reversal.wallet_id, reversal.seq, g.lot_seq, g.expires_at, least(
         bonus_before + reversal.bonus_amount, g.before + g.amount) - greatest(bonus_before, g.before) as amount

@@ -16,9 +16,14 @@ declare
   v_draws ledger.bonus_lot_draws[] := '{}';
   v_expires_at timestamptz;
   v_taken bigint := 0; -- by lots of that expiry before
+  v_most bigint; -- Null where the lot has nothing but what the original brought.
   v_part ledger_private.reversible_part;
   v_take bigint;
 begin
+  if taken_from.wallet_id not in (original.wallet_id, coalesce(original.to_wallet, original.wallet_id)) then
+    select m.lot_seq, m.amount into v_lot_seq, v_most
+      from ledger_private.merged_lot(original, taken_from.wallet_id) m;
+  end if;
   -- The reverse of the order in which credits are drawn: as if so much less had been taken in the first place.
   for v_part in
     select p.*
@@ -43,7 +48,7 @@ begin
           cross join lateral ledger_private.lot_at(l, taken_from.seq) s
           where o.wallet_id = taken_from.wallet_id)
         else (
-          select s.balance - s.held_balance - v_taken
+          select least(s.balance - s.held_balance, v_most) - v_taken
           from ledger.bonus_lots l
           cross join lateral ledger_private.lot_at(l, taken_from.seq) s
           where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at)

@@ -14,9 +14,8 @@ declare
   v_entry ledger.entries;
   v_other_entry ledger.entries;
 begin
-  select e.* into v_original from ledger.entries e
-    where e.transfer_id = request.transfer_id and e.actor is not null and e.wallet_id = request.wallet_id;
-  v_prepared := ledger_private.prepare(request, v_original.to_wallet);
+  select o.* into v_original from ledger_private.original(request.wallet_id, request.transfer_id) o;
+  v_prepared := ledger_private.prepare(request, nullif(v_original.to_wallet, request.wallet_id));
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared.receipt;
   end if;
@@ -24,13 +23,13 @@ begin
   if v_original.wallet_id is null then
     perform ledger_private.refuse_stale();
   end if;
-  if v_original.kind = 'exchange' then
+  if v_original.kind = 'exchange' and v_original.wallet_id = request.wallet_id then
     return ledger_private.reverse_exchange(request, v_original, v_prepared);
   end if;
   select v_original.amount - coalesce(sum(r.amount), 0) into v_amount
-    from ledger.entries r where r.wallet_id = request.wallet_id and r.reverses = request.transfer_id;
-  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount, request.owe),
-    array[request.wallet_id]);
+    from ledger.entries r where r.reverses = request.transfer_id;
+  perform ledger_private.refuse(ledger_private.not_reversible(v_original, request.amount, v_amount, request.owe,
+    request.wallet_id), array[request.wallet_id]);
   v_amount := coalesce(request.amount, v_amount);
   v_ids := array[request.wallet_id, v_original.to_wallet];
   v_giving := ledger.entries_side(v_original) = 'credit';
@@ -66,7 +65,7 @@ begin
   perform ledger_private.write(case when v_other_entry.wallet_id is null then array[v_entry]
     else array[v_entry, v_other_entry] end);
   if cardinality(v_plan.draws) > 0 then
-    perform ledger_private.write_lots('{}', v_plan.draws);
+    perform ledger_private.write_reversed_lots(v_entry, v_original, v_plan.draws);
     -- What is given back to lots that have expired goes to breakage.
     perform ledger_private.settle(array[request.wallet_id], v_entry.created_at);
   end if;
@@ -75,4 +74,5 @@ end
 $$;
 
 comment on function ledger_private.reverse is
-  'Books a reversal: takes a movement back, whole or in part, between the very accounts of the original.';
+$$Books a reversal: takes a movement back, whole or in part, between the accounts of the original, for its wallet or the
+one that this was merged into.$$;

@@ -42,7 +42,7 @@ as $$
   )
   select w.wallet_id, w.seq, w.transfer_id, w.ranks, w.expiries, w.free, w.in_lots, w.free_bonus,
     -- The rank up to which it emptied all; null where it took nothing that may be in lots.
-    case when w.kind in ('spend', 'hold', 'transfer', 'exchange', 'adjustment') and w.side = 'debit'
+    case when w.kind in ('spend', 'hold', 'transfer', 'exchange', 'adjustment', 'merge') and w.side = 'debit'
       and w.bonus_amount > 0 then
       case when w.drawn = w.bonus_amount then w.last else 2147483647 end end as emptied,
     -- What was due by then, the wallet's next entries had to book.

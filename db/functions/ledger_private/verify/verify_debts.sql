@@ -18,8 +18,11 @@ as $$
   from lines l
   left join ledger.entries p on p.wallet_id = (l.e).wallet_id and p.seq = (l.e).seq - 1
   where (l.e).owed <= 0
-    or (l.e).owed is distinct from nullif(coalesce(p.owed, 0)::numeric + case when (l.e).kind = 'debt' then (l.e).amount
-      when (l.e).kind in ('collection', 'forgiveness') then -(l.e).amount else 0 end, 0)
+    -- A merge leaves nothing; what arrives in it, is_merged() knows.
+    or (l.e).owed is distinct from nullif(case when (l.e).kind <> 'merge' then coalesce(p.owed, 0)
+      when (l.e).actor is null then greatest((l.e).owed, p.owed, 0) else 0 end::numeric
+      + case when (l.e).kind = 'debt' then (l.e).amount
+        when (l.e).kind in ('collection', 'forgiveness') then -(l.e).amount else 0 end, 0)
   union all
   -- A debt comes of a top-up, by the reversal in the line after it.
   select 'transfer_facts', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
@@ -27,9 +30,10 @@ as $$
   from lines l
   where (l.e).kind = 'debt' and not exists (
     select from ledger.entries n
-    join ledger.entries o on o.transfer_id = n.reverses and o.actor is not null and o.wallet_id = n.wallet_id
+    left join lateral ledger_private.original(n.wallet_id, n.reverses) o on true
     where n.wallet_id = (l.e).wallet_id and n.seq = (l.e).seq + 1 and n.kind = 'reversal'
-      and n.reverses = (l.e).reverses and o.kind = 'top_up')
+      and n.reverses = (l.e).reverses
+      and (o.kind = 'top_up' or o.transfer_id is null and ledger_private.may_be_elsewhere(n)))
 $$;
 
 comment on function ledger_private.verify_debts is

@@ -27,7 +27,7 @@ as $$
     -- What goes back, and to which lots, verify_reversals() proves.
     when e.kind = 'reversal' then false
     when e.actor is null or d.least_amount <= 0 then true
-    when e.kind in ('spend', 'transfer') or e.kind in ('exchange', 'adjustment') and e.debit = 'player'
+    when e.kind in ('spend', 'transfer', 'merge') or e.kind in ('exchange', 'adjustment') and e.debit = 'player'
       then d.amount > e.bonus_amount or d.first_expiry <= e.created_at
     when e.kind = 'expiry' then d.amount <> e.amount or d.last_expiry > e.created_at
     else true end

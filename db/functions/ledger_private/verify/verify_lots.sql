@@ -12,7 +12,7 @@ as $$
     window lot as (partition by d.wallet_id, d.lot_seq, d.expires_at order by d.seq)
   ), expected as (
     -- A lot for each expiring bonus, also in an opening, and at the receiver for each expiry among the lots that a
-    -- transfer drew from.
+    -- transfer or a merge drew from.
     select e.wallet_id, e.seq, e.expires_at,
       case e.kind when 'bonus' then e.amount else e.bonus_amount end::numeric as amount
     from ledger.entries e
@@ -22,8 +22,14 @@ as $$
     from ledger.entries e
     join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
     join ledger.bonus_lot_draws d on d.wallet_id = a.wallet_id and d.seq = a.seq
-    where e.wallet_id between first_id and last_id and e.kind = 'transfer' and e.actor is null and e.bonus_amount > 0
+    where e.wallet_id between first_id and last_id and e.kind in ('transfer', 'merge') and e.actor is null
+      and e.bonus_amount > 0
     group by e.wallet_id, e.seq, d.expires_at
+    union all
+    -- What a reversal gives back where the wallet of the original was merged: verify_reversals() proves it.
+    select l.wallet_id, l.seq, l.expires_at, l.amount
+    from lots l
+    join ledger.entries e on e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'reversal'
   ), state as (
     select l.wallet_id, l.seq, l.expires_at, s.balance, s.balance - s.held_balance as free
     from lots l
@@ -36,8 +42,8 @@ as $$
   where l.amount is distinct from x.amount
     -- From which lots a sender gave, another database may know.
     and not (x.seq is null and exists (select from ledger.entries e
-      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind = 'transfer' and l.amount <= e.bonus_amount
-        and ledger_private.is_from_elsewhere(e)))
+      where e.wallet_id = l.wallet_id and e.seq = l.seq and e.kind in ('transfer', 'merge')
+        and l.amount <= e.bonus_amount and ledger_private.is_from_elsewhere(e)))
   union all
   select 'lot_balance', d.wallet_id, d.seq, null, to_jsonb(d)
   from draws d

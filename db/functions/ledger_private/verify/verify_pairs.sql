@@ -29,6 +29,7 @@ as $$
       (p.a).amount, (p.a).bonus_amount, 0::bigint, w.asset_code)
     or num_nonnulls((p.r).actor, (p.r).idem_key, (p.r).to_wallet, (p.r).to_seq, (p.r).requested_amount,
       (p.r).held_bonus_amount, (p.r).reverses, (p.r).hold_id, (p.r).expires_at, (p.r).metadata) > 0
+    or (p.a).kind = 'merge' and not ledger_private.is_merged(p.a, p.r)
     -- Both have the same time, unless one wallet was ahead of it already.
     or (p.r).created_at <> (p.a).created_at and not exists (
       select from ledger.entries n
@@ -41,7 +42,7 @@ as $$
 $$;
 
 comment on function ledger_private.verify_pairs is
-$$Findings in movements between players: both entries are there, unless another database has one, and say the same; who
-received is told nothing of who sent.$$;
+$$Findings in movements between players: both entries are there, unless another database has one, and say the same; a
+merge left nothing behind; who received is told nothing of who sent.$$;
 
 grant execute on function ledger_private.verify_pairs to wallet_auditor;

@@ -3,34 +3,17 @@ returns setof ledger.finding
 language sql
 stable
 as $$
-  with chosen as (
-    select e as r, e.wallet_id, e.transfer_id as id, e.seq
-    from ledger.entries e
-    where e.kind in ('reversal', 'debt') and e.actor is not null and e.wallet_id between first_id and last_id
-    union all
-    -- That of a transfer to a single wallet is found through its own entries.
-    select a, a.wallet_id, a.transfer_id, a.seq
-    from ledger.entries e
-    join ledger.entries a on a.transfer_id = e.transfer_id and a.actor is not null
-    where first_id = last_id and e.wallet_id = first_id and e.kind = 'reversal' and e.actor is null
-  ), reversals as (
-    select c.wallet_id, c.seq, c.id, c.r, o, sum((c.r).amount) over earlier as reversed,
-      sum((c.r).bonus_amount) over earlier as reversed_bonus, o.kind = 'transfer' as between_players,
-      o.seq as original_seq
-    from chosen c
-    left join ledger.entries o on o.transfer_id = (c.r).reverses and o.actor is not null and o.wallet_id = c.wallet_id
-    window earlier as (partition by c.wallet_id, (c.r).reverses order by c.seq)
-  ), judged as (
+  with judged as (
     select v.*,
       -- Paid credits go back first; what of it is bonus credits follows from what was reversed before.
       (v.r).bonus_amount - (greatest(v.reversed - p.paid, 0) - greatest(v.reversed - (v.r).amount - p.paid, 0))
         as too_much_bonus,
       v.reversed - v.reversed_bonus < p.paid as paid_left
-    from reversals v
+    from ledger_private.reversals(first_id, last_id) v
     cross join lateral (select (v.o).amount::numeric - (v.o).bonus_amount as paid) p
   )
   select 'transfer_reversed', (v.o).wallet_id, null::bigint, (v.o).transfer_id, jsonb_build_object('exceeded', x.parts)
-  from (select distinct on ((r.o).transfer_id) r.o from reversals r where (r.o).transfer_id is not null) v
+  from (select distinct on ((j.o).transfer_id) j.o from judged j where (j.o).transfer_id is not null) v
   cross join lateral (
     select jsonb_agg(to_jsonb(p) order by p.source, p.expires_at, p.lot_seq) from ledger_private.reversible_parts(v.o) p
       where p.amount < 0
@@ -40,11 +23,11 @@ as $$
   select 'transfer_reversed', j.wallet_id, j.seq, j.id,
     jsonb_build_object('original', to_jsonb(j.o) - 'metadata' - 'idem_key' - 'hash', 'reversed', j.reversed)
   from judged j
-  where case
-    when (j.o).transfer_id is null or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange')
-      or j.original_seq >= j.seq then true
+  where not j.elsewhere and case
+    when (j.o).transfer_id is null or j.original_seq is null or j.original_seq >= j.seq
+      or (j.o).kind not in ('top_up', 'bonus', 'spend', 'capture', 'transfer', 'exchange') then true
     when (j.r).kind = 'reversal' and (j.r).requested_amount is null and j.reversed <> (j.o).amount then true
-    when (j.o).kind = 'exchange' and (j.r).amount <> (j.o).amount then true
+    when (j.o).kind = 'exchange' and ((j.r).amount <> (j.o).amount or (j.o).wallet_id <> j.wallet_id) then true
     when not j.between_players then j.too_much_bonus <> 0
     -- A receiver gives what it still has of them: bonus credits only once no paid one is free.
     when (j.r).bonus_amount > 0 and j.paid_left then exists (
@@ -63,7 +46,7 @@ as $$
       'expected', d.expected)
   from judged j
   cross join lateral ledger_private.reversal_draws(j.r, j.o, (j.reversed_bonus - (j.r).bonus_amount)::bigint) d
-  where d.amount is distinct from d.expected
+  where d.amount is distinct from d.expected and not j.elsewhere
   union all
   select 'lot_draws', j.wallet_id, j.seq, j.id, jsonb_build_object('drawn', d.amount,
     'bonus_amount', (j.r).bonus_amount)
@@ -75,7 +58,8 @@ as $$
 $$;
 
 comment on function ledger_private.verify_reversals is
-$$Findings in reversals (of a single wallet, all that touch it): the original earlier and of a kind that can be
-reversed, no more reversed than it moved, of no source, paid credits first, and lots as the original's were.$$;
+$$Findings in reversals (of a single wallet, all that touch it): the original earlier, of the wallet or one that was
+merged into it, and of a kind that can be reversed, no more reversed than it moved, of no source,
+paid credits first, and lots as the original's were.$$;
 
 grant execute on function ledger_private.verify_reversals to wallet_auditor;

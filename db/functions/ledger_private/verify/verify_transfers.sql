@@ -5,14 +5,13 @@ stable
 as $$
   with acting as (
     select e.*, e as entry, h.amount as hold_amount, h.expires_at as hold_expires_at, o.debit as o_debit,
-      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind, d.amount as owed_amount
+      o.credit as o_credit, o.to_wallet as o_to_wallet, o.kind as o_kind, d.amount as owed_amount,
+      e.reverses is not null and o.transfer_id is null and ledger_private.may_be_elsewhere(e) as elsewhere
     from ledger.entries e
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
     -- Few have one: it is looked up, and not found in a hash table of all entries.
     left join lateral (
-      select n.* from ledger.entries n
-      where e.reverses is not null and n.transfer_id = e.reverses and n.actor is not null
-        and n.wallet_id = e.wallet_id offset 0
+      select n.* from ledger_private.original(e.wallet_id, e.reverses) n where e.reverses is not null offset 0
     ) o on true
     -- What it could not take, the line before it says.
     left join lateral (
@@ -28,10 +27,11 @@ as $$
         or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'debt'
         -- One side of a reversed exchange has the key: see verify_links().
         or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
-      or (a.kind in ('hold', 'release')) <> (a.amount = 0) and (a.owed_amount is null or a.amount < 0)
-      or a.amount not between 0 and case a.kind when 'expiry' then 9000000000000000000 else 1000000000000000 end
+      or (a.kind in ('hold', 'release')) <> (a.amount = 0) and a.kind <> 'merge'
+        and (a.owed_amount is null or a.amount < 0)
+      or a.amount not between 0 and case when a.kind in ('expiry', 'merge') then 9000 else 1 end * 1000000000000000
       or a.requested_amount is distinct from case
-        when a.kind in ('release', 'expiry', 'debt')
+        when a.kind in ('release', 'expiry', 'debt', 'merge')
           or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount + coalesce(a.owed_amount, 0) end
@@ -51,16 +51,17 @@ as $$
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
-      (a.debit, a.credit) is distinct from case
+      not a.elsewhere and (a.debit, a.credit) is distinct from case
         when a.kind = 'reversal' then (a.o_credit, a.o_debit)
         when a.kind = 'debt' then ('receivables'::ledger.account, a.o_debit)
         when a.kind = 'forgiveness' then ('losses'::ledger.account, 'receivables'::ledger.account)
         when a.kind in ('top_up', 'bonus', 'opening') or a.kind in ('exchange', 'adjustment') and a.credit = 'player'
           then (ledger_private.house_account(a.kind), 'player'::ledger.account)
         else ('player'::ledger.account, ledger_private.house_account(a.kind)) end
-      or a.to_wallet is distinct from case a.kind
-        when 'reversal' then a.o_to_wallet when 'transfer' then a.to_wallet when 'exchange' then a.to_wallet end
-      or a.kind in ('transfer', 'exchange') and a.to_wallet is null
+      or a.to_wallet is distinct from case
+        when a.elsewhere or a.kind in ('transfer', 'exchange', 'merge') then a.to_wallet
+        when a.kind = 'reversal' then a.o_to_wallet end
+      or a.kind in ('transfer', 'exchange', 'merge') and a.to_wallet is null
       or (a.to_wallet is null) <> (a.to_seq is null) as breaks_sides
     from acting a
   )

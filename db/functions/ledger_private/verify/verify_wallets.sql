@@ -29,6 +29,12 @@ as $$
         when num_nonnulls(l.max_spend, l.max_balance, l.max_daily_top_up, l.max_daily_bonus, l.max_daily_spend,
           l.max_transfer, l.max_daily_transfer) > 0 then l.seq end
     union all
+    -- What was merged points to where its newest entry says. (The other way round, is_merged() proves it.)
+    select 'wallet_merged', jsonb_build_object('merged_into', w.merged_into, 'status', w.status)
+      where w.merged_into is not null and (w.status <> 'closed' or not exists (
+        select from ledger_private.head(w.id) e
+        where e.kind = 'merge' and e.actor is not null and e.to_wallet = w.merged_into))
+    union all
     select 'wallet_reference', jsonb_build_object('asset_code', w.asset_code)
       where not exists (select from ledger.assets a where a.code = w.asset_code)
   ) as f (rule, detail)
@@ -66,7 +72,7 @@ $$;
 
 comment on function ledger_private.verify_wallets is
 $$Findings in wallets and their events: the id derived from the owner, status and limits those of the newest events
-about them, asset and wallet there, events numbered without gaps, each hash over the event and the one before (the
-first: the wallet), and over the limits that it set.$$;
+about them, a merged one closed and pointing to its successor, asset and wallet there, events numbered without
+gaps, each hash over the event and the one before (the first: the wallet), and over the limits that it set.$$;
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;

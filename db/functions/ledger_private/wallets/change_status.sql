@@ -20,7 +20,7 @@ begin
   if v_wallet.status = change_status.status then
     return v_wallet;
   end if;
-  if change_status.status = 'frozen' then
+  if change_status.status = 'frozen' or v_wallet.merged_into is not null then
     perform ledger_private.refuse(ledger_private.not_allowed(v_wallet, false));
   end if;
   if change_status.status = 'closed' then
@@ -52,4 +52,4 @@ $$;
 
 comment on function ledger_private.change_status is
 $$Changes a wallet's status and leaves an event; where it has that status, returns it as it is. Refuses with WLARG,
-WLNOW, WLCLS to freeze a closed wallet, WLARG to close one that is not empty.$$;
+WLNOW, WLCLS to freeze a closed wallet or change a merged one, WLARG to close one that is not empty.$$;
