@@ -66,14 +66,12 @@ comment on column ledger.wallets.own_limits is $$@behavior -*
 Which event set the limits of its own that are in force; null where those of its asset are.$$;
 --!include functions/ledger_private/triggers/tg_wallets__status_only.sql
 alter type ledger.wallet_event_kind add value 'limited';
-comment on type ledger.wallet_event_kind is
-  'What happens to a wallet beside its movements: a change of its status, or limits of its own.';
 alter table ledger.wallet_events add column facts_hash bytea;
 comment on table ledger.wallet_events is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
-What happened to a wallet's status and limits: who, when and why. Append-only. Players do not see it.$$;
+What happened to a wallet beside its movements: who, when and why. Append-only. Players do not see it.$$;
 comment on column ledger.wallet_events.facts_hash is $$@behavior -*
-SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
+SHA-256 over what this event is about, where that stands in a row of its own: limits, or a redaction.$$;
 drop function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint);
 drop function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text);
 
@@ -121,9 +119,6 @@ comment on type ledger.transfer_kind is
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
-comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason.$$;
 
 create or replace view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -154,9 +149,6 @@ comment on view ledger.transfers is $$@primaryKey id
 One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
 house.$$;
-comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason.$$;
 comment on column ledger.transfers.reason is
   'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
@@ -241,3 +233,22 @@ comment on constraint wallets_merged_into_fkey on ledger.wallets is
 $$@fieldName mergedInto
 @behavior -manyRelation:resource:connection -manyRelation:resource:list
 @forwardDescription Where it was merged, the wallet that everything moved to. That may have been merged too.$$;
+
+-- Metadata that are blanked by law.
+alter type ledger.wallet_event_kind add value 'redacted';
+comment on type ledger.wallet_event_kind is
+$$What happens to a wallet beside its movements: a change of its status, limits of its own, or that metadata of one of
+its movements were blanked by law.$$;
+--!include functions/ledger_private/triggers/tg_entries__append_only.sql
+create or replace trigger _200_append_only before update or delete or truncate on ledger.entries
+  for each statement execute function ledger_private.tg_entries__append_only();
+--!include functions/ledger_private/triggers/tg_entries__metadata_only.sql
+create trigger _300_metadata_only before update on ledger.entries
+  for each row execute function ledger_private.tg_entries__metadata_only();
+comment on column ledger.entries.metadata is $$@behavior -*
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason; {} also where they had to be blanked by law.$$;
+comment on column ledger.transfers.metadata is $$@notNull
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason; {} also where they had to be blanked by law.$$;
+drop function ledger_private.entry_hash(bytea, ledger.entries);

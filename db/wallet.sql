@@ -23,6 +23,7 @@
 --!include schema/unsettled.sql
 --!include schema/limits.sql
 --!include schema/wallet_limits.sql
+--!include schema/redactions.sql
 --!include schema/feed.sql
 --!include schema/blocks.sql
 --!include schema/proofs.sql
@@ -68,11 +69,13 @@
 --!include functions/ledger_private/hashes/wallet_bytes.sql
 --!include functions/ledger_private/hashes/wallet_event_bytes.sql
 --!include functions/ledger_private/hashes/wallet_limit_bytes.sql
+--!include functions/ledger_private/hashes/redaction_bytes.sql
 --!include functions/ledger_private/hashes/verification_bytes.sql
 --!include functions/ledger_private/hashes/feed_epoch_bytes.sql
 
 -- Reading the log, now and then
 --!include functions/ledger_private/reading/head.sql
+--!include functions/ledger_private/reading/kept_metadata_hash.sql
 --!include functions/ledger_private/reading/seq_at.sql
 --!include functions/ledger_private/reading/seq_before.sql
 --!include functions/ledger_private/reading/entry_at.sql
@@ -213,6 +216,7 @@
 --!include functions/ledger_private/verify/verify_pairs.sql
 --!include functions/ledger_private/verify/verify_links.sql
 --!include functions/ledger_private/verify/verify_wallets.sql
+--!include functions/ledger_private/verify/verify_redactions.sql
 --!include functions/ledger_private/verify/verify_totals.sql
 --!include functions/ledger_private/verify/verify_holds.sql
 --!include functions/ledger_private/verify/verify_lots.sql
@@ -253,6 +257,7 @@
 --!include functions/ledger/asset_limit_set.sql
 --!include functions/ledger/wallet_limit_set.sql
 --!include functions/ledger/wallet_expire_due.sql
+--!include functions/ledger/transfer_redact.sql
 
 -- What callers call: reading
 --!include functions/ledger/wallet_balance.sql

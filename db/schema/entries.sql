@@ -126,7 +126,7 @@ comment on column ledger.entries.expires_at is $$@behavior -*
 When the credits or the hold expire, as asked.$$;
 comment on column ledger.entries.metadata is $$@behavior -*
 The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason.$$;
+reason; {} also where they had to be blanked by law.$$;
 comment on column ledger.entries.hash is
   'SHA-256 over the hash of the line before and every fact of this one: one chain per wallet.';
 comment on column ledger.entries.owed is
@@ -134,8 +134,12 @@ comment on column ledger.entries.owed is
 
 create trigger _100_guard_insert before insert on ledger.entries
   for each statement execute function ledger_private.tg__guard_insert();
+--!include functions/ledger_private/triggers/tg_entries__append_only.sql
 create trigger _200_append_only before update or delete or truncate on ledger.entries
-  for each statement execute function ledger_private.tg__append_only();
+  for each statement execute function ledger_private.tg_entries__append_only();
+--!include functions/ledger_private/triggers/tg_entries__metadata_only.sql
+create trigger _300_metadata_only before update on ledger.entries
+  for each row execute function ledger_private.tg_entries__metadata_only();
 
 -- Of a transfer received, a player sees the own line alone: the key, the metadata and the sender stand in the sender's.
 alter table ledger.entries enable row level security;
@@ -207,7 +211,7 @@ comment on column ledger.transfers.hold_id is 'The hold that this one opened, ca
 comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
 comment on column ledger.transfers.metadata is $$@notNull
 The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason.$$;
+reason; {} also where they had to be blanked by law.$$;
 comment on column ledger.transfers.actor is $$@notNull
 Who called: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.transfers.created_at is $$@notNull

@@ -22,9 +22,10 @@ comment on type ledger.wallet_status is
   'open: everything books. frozen: no credit leaves, credits still arrive. closed: nothing books.';
 grant usage on type ledger.wallet_status to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 
-create type ledger.wallet_event_kind as enum ('opened', 'frozen', 'closed', 'reopened', 'limited');
+create type ledger.wallet_event_kind as enum ('opened', 'frozen', 'closed', 'reopened', 'limited', 'redacted');
 comment on type ledger.wallet_event_kind is
-  'What happens to a wallet beside its movements: a change of its status, or limits of its own.';
+$$What happens to a wallet beside its movements: a change of its status, limits of its own, or that metadata of one of
+its movements were blanked by law.$$;
 grant usage on type ledger.wallet_event_kind to wallet_player, wallet_service, wallet_operator,
   wallet_auditor, wallet_job;
 
@@ -114,7 +115,7 @@ create index wallet_events_created_at_idx on ledger.wallet_events (created_at, w
 
 comment on table ledger.wallet_events is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
-What happened to a wallet's status and limits: who, when and why. Append-only. Players do not see it.$$;
+What happened to a wallet beside its movements: who, when and why. Append-only. Players do not see it.$$;
 comment on constraint wallet_events_wallet_id_fkey on ledger.wallet_events is '@foreignFieldName events';
 comment on column ledger.wallet_events.wallet_id is 'The wallet.';
 comment on column ledger.wallet_events.seq is 'Number of the event within its wallet: 1, 2, 3 and so on.';
@@ -125,7 +126,7 @@ comment on column ledger.wallet_events.created_at is 'When.';
 comment on column ledger.wallet_events.hash is $$@behavior -*
 SHA-256 over the hash before it, which for the first is one over the facts of the wallet, and every other fact.$$;
 comment on column ledger.wallet_events.facts_hash is $$@behavior -*
-SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
+SHA-256 over what this event is about, where that stands in a row of its own: limits, or a redaction.$$;
 
 create trigger _100_guard_insert before insert on ledger.wallet_events
   for each statement execute function ledger_private.tg__guard_insert();

@@ -27,6 +27,11 @@ const requests: Record<string, (asset: string) => Promise<Record<string, unknown
   asset_create: () => Promise.resolve({ code: newKey().slice(0, 20), name: 'n' }),
   asset_limit_set: (asset) => Promise.resolve({ asset_code: asset, max_spend: 1000 }),
   wallet_limit_set: async (asset) => ({ wallet_id: await newWallet(db, asset), max_spend: 1000 }),
+  transfer_redact: async (asset) => {
+    const wallet_id = await newWallet(db, asset);
+    const { transfer_id } = await call(db, 'wallet_top_up', { ...booking(wallet_id), metadata: { name: 'x' } });
+    return { transfer_id, reason: 'why' };
+  },
   wallet_open: (asset) => Promise.resolve({ owner_id: newOwner(), asset_code: asset }),
   wallet_top_up: async (asset) => booking(await newWallet(db, asset)),
   wallet_bonus: async (asset) => ({ ...booking(await newWallet(db, asset)), expires_at: '2999-12-31' }),

@@ -27,6 +27,7 @@ const TABLES = [
   'ledger.verifications',
   'ledger.wallet_events',
   'ledger.wallet_limits',
+  'ledger.redactions',
   'ledger.wallets',
   'ledger_private.open_holds',
   'ledger_private.open_lots',
@@ -88,6 +89,7 @@ beforeAll(async () => {
   for (const max_transfer of [1_000_000, null])
     await call<object>(db, 'wallet_limit_set', { wallet_id: alice, max_transfer });
   await call<object>(db, 'wallet_limit_set', { wallet_id: bob, max_balance: 1_000_000 });
+  await call<object>(db, 'transfer_redact', { transfer_id: spend.transfer_id, reason: 'a law' });
   await call<object>(db, 'wallet_freeze', { wallet_id: carol, reason: 'a doubt' });
   await merged(asset);
   const closed = await newWallet(db, asset);

@@ -515,7 +515,8 @@ export const REHASH = `do $$
     v_hash bytea;
   begin
     for v_entry in select * from ledger.entries order by wallet_id, seq loop
-      v_hash := ledger_private.entry_hash(case when v_entry.wallet_id = v_wallet then v_hash end, v_entry);
+      v_hash := ledger_private.entry_hash(case when v_entry.wallet_id = v_wallet then v_hash end, v_entry,
+        (select r.metadata_hash from ledger.redactions r where r.wallet_id = v_entry.wallet_id and r.seq = v_entry.seq));
       v_wallet := v_entry.wallet_id;
       update ledger.entries set hash = v_hash where wallet_id = v_entry.wallet_id and seq = v_entry.seq;
     end loop;

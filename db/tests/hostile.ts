@@ -218,7 +218,7 @@ export async function goodValue(
   type: string,
 ): Promise<Value> {
   const flow = async (flowName: string) =>
-    call(db, flowName, { wallet_id: scene.wallet, amount: PART, idem_key: newKey() });
+    call(db, flowName, { wallet_id: scene.wallet, amount: PART, idem_key: newKey(), metadata: { item: 'hat' } });
   switch (argument) {
     case 'wallet_id':
       return STATES.includes(name) ? newWalletFor(db, scene, name) : scene.wallet;

@@ -19,6 +19,7 @@ const LOG: Record<string, string> = {
   'ledger.wallets': 'created_at',
   'ledger.wallet_events': 'created_at',
   'ledger.wallet_limits': 'max_spend',
+  'ledger.redactions': 'metadata_hash',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'expires_at',
@@ -88,7 +89,9 @@ const attempts = Object.entries(TABLES)
 beforeAll(async () => {
   const asset = await newAsset(db);
   wallet = await newWallet(db, asset, { bought: 100, bonus: 10 });
-  await call(db, 'wallet_spend', { wallet_id: wallet, amount: 20, idem_key: newKey() });
+  const spent = { wallet_id: wallet, amount: 20, idem_key: newKey(), metadata: { item: 'hat' } };
+  const { transfer_id } = await call(db, 'wallet_spend', spent);
+  await call<object>(db, 'transfer_redact', { transfer_id, reason: 'a law' });
   await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 20, idem_key: newKey(), expires_at: '2999-12-31' });
   await call(db, 'wallet_spend', { wallet_id: wallet, amount: 5, idem_key: newKey() });
   const { hold_id } = await call(db, 'wallet_hold', { wallet_id: wallet, amount: 5, idem_key: newKey() });
@@ -319,6 +322,7 @@ describe('constraints, even where writing is open,', () => {
     { table: 'asset_limits', facts: {}, code: '23505' },
     { table: 'asset_limits', facts: { asset_code: 'no-such-asset' }, code: '23503' },
     { table: 'wallet_limits', facts: {}, code: '23505' },
+    { table: 'redactions', facts: {}, code: '23505' },
     { table: 'blocks', facts: {}, code: '23505' },
     { table: 'block_heads', facts: {}, code: '23505' },
     { table: 'block_heads', facts: { block_seq: 100 }, code: '23503' },

@@ -314,7 +314,7 @@ const HOT: Hot[] = [
     what: 'a repetition',
     by: 'job',
     run: ({ job, main }) => call(job, 'wallet_top_up', { wallet_id: main, amount: 100_000, idem_key: 'first' }),
-    looks: ['wallets_pkey', 'entries_pkey', '?open_lots_pkey', 'entries_idem_key_wallet_id_key'],
+    looks: ['wallets_pkey', 'entries_pkey', '?open_lots_pkey', 'entries_idem_key_wallet_id_key', 'redactions_pkey'],
   },
   {
     what: 'a batch',

@@ -50,6 +50,8 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.asset_limit_set': ['operator'],
   'ledger.wallet_limit_set': ['operator'],
   'ledger.wallet_expire_due': ['job'],
+  // An administrator's.
+  'ledger.transfer_redact': [],
   'ledger.wallet_id': READERS,
   'ledger.wallet_balance': READERS,
   'ledger.wallet_balance_at': READERS,
@@ -95,6 +97,7 @@ const TABLES: Record<string, string> = {
   'ledger.wallets': 'created_at',
   'ledger.wallet_events': 'created_at',
   'ledger.wallet_limits': 'max_spend',
+  'ledger.redactions': 'metadata_hash',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'amount',
@@ -128,6 +131,7 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.block_records': ['auditor'],
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['operator', 'auditor'],
+  'ledger.redactions': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
   'ledger_private.node_ranges': ['operator', 'auditor', 'job'],
 };
@@ -163,6 +167,7 @@ const CALLS: Record<string, string> = {
   wallet_close: "uuidv7(), 'why'",
   wallet_reopen: "uuidv7(), 'why'",
   wallet_expire_due: '',
+  transfer_redact: "uuidv7(), 'why'",
   asset_limit_set: "'NEW', 1",
   wallet_limit_set: 'uuidv7(), 1',
   ledger_events: '',

@@ -25,6 +25,7 @@ const SHARED = ['ledger.assets', 'ledger.asset_limits'];
 const OF_WALLETS = [
   'ledger.wallet_events',
   'ledger.wallet_limits',
+  'ledger.redactions',
   'ledger.entries',
   'ledger.holds',
   'ledger.bonus_lots',

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:7b973c968005daf759c58354a5b54b0bbdea127b
+--! Hash: sha1:938102654c9aa05f016fd47f6e9ce3750b62e46f
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -98,14 +98,12 @@ $$Refuses to change anything of a wallet but its status, which limits it has and
 to.$$;
 --! EndIncluded functions/ledger_private/triggers/tg_wallets__status_only.sql
 alter type ledger.wallet_event_kind add value 'limited';
-comment on type ledger.wallet_event_kind is
-  'What happens to a wallet beside its movements: a change of its status, or limits of its own.';
 alter table ledger.wallet_events add column facts_hash bytea;
 comment on table ledger.wallet_events is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
-What happened to a wallet's status and limits: who, when and why. Append-only. Players do not see it.$$;
+What happened to a wallet beside its movements: who, when and why. Append-only. Players do not see it.$$;
 comment on column ledger.wallet_events.facts_hash is $$@behavior -*
-SHA-256 over what this event is about, where that stands in a row of its own: the limits.$$;
+SHA-256 over what this event is about, where that stands in a row of its own: limits, or a redaction.$$;
 drop function ledger.asset_limit_set(text, bigint, bigint, bigint, bigint, bigint);
 drop function ledger_private.record_events(uuid[], ledger.wallet_event_kind, text);
 
@@ -153,9 +151,6 @@ comment on type ledger.transfer_kind is
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
-comment on column ledger.entries.metadata is $$@behavior -*
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason.$$;
 
 create or replace view ledger.transfers with (security_invoker) as
   select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
@@ -186,9 +181,6 @@ comment on view ledger.transfers is $$@primaryKey id
 One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
 player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
 house.$$;
-comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason.$$;
 comment on column ledger.transfers.reason is
   'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
 comment on column ledger.transfers.linked_wallet_id is
@@ -273,6 +265,63 @@ comment on constraint wallets_merged_into_fkey on ledger.wallets is
 $$@fieldName mergedInto
 @behavior -manyRelation:resource:connection -manyRelation:resource:list
 @forwardDescription Where it was merged, the wallet that everything moved to. That may have been merged too.$$;
+
+-- Metadata that are blanked by law.
+alter type ledger.wallet_event_kind add value 'redacted';
+comment on type ledger.wallet_event_kind is
+$$What happens to a wallet beside its movements: a change of its status, limits of its own, or that metadata of one of
+its movements were blanked by law.$$;
+--! Included functions/ledger_private/triggers/tg_entries__append_only.sql
+create or replace function ledger_private.tg_entries__append_only()
+returns trigger
+language plpgsql
+as $$
+begin
+  if TG_OP = 'UPDATE' and current_setting('ledger.redacting', true) = 'on' then
+    return null;
+  end if;
+  raise exception using
+    errcode = '42501',
+    message = format('%s.%s is append-only: no %s', TG_TABLE_SCHEMA, TG_TABLE_NAME, lower(TG_OP)),
+    hint = 'Book a correcting transfer instead.';
+end
+$$;
+
+comment on function ledger_private.tg_entries__append_only is
+  'Refuses to change or remove entries, also to the owner or a superuser, while transfer_redact is not at work.';
+--! EndIncluded functions/ledger_private/triggers/tg_entries__append_only.sql
+create or replace trigger _200_append_only before update or delete or truncate on ledger.entries
+  for each statement execute function ledger_private.tg_entries__append_only();
+--! Included functions/ledger_private/triggers/tg_entries__metadata_only.sql
+create or replace function ledger_private.tg_entries__metadata_only()
+returns trigger
+language plpgsql
+as $$
+declare
+  v_expected ledger.entries := OLD;
+begin
+  v_expected.metadata := '{}';
+  if v_expected is distinct from NEW then
+    raise exception using
+      errcode = '42501',
+      message = format('transfer %s: nothing of an entry ever changes but its metadata, to {}', OLD.transfer_id);
+  end if;
+  return NEW;
+end
+$$;
+
+comment on function ledger_private.tg_entries__metadata_only is
+  'Refuses to change anything of an entry but its metadata, and these to anything but {}.';
+--! EndIncluded functions/ledger_private/triggers/tg_entries__metadata_only.sql
+create trigger _300_metadata_only before update on ledger.entries
+  for each row execute function ledger_private.tg_entries__metadata_only();
+comment on column ledger.entries.metadata is $$@behavior -*
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason; {} also where they had to be blanked by law.$$;
+comment on column ledger.transfers.metadata is $$@notNull
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason; {} also where they had to be blanked by law.$$;
+drop function ledger_private.entry_hash(bytea, ledger.entries);
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -405,6 +454,37 @@ create policy staff_sees_all on ledger.wallet_limits for select
   to wallet_service, wallet_operator, wallet_auditor, wallet_job using (true);
 grant select on ledger.wallet_limits to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded schema/wallet_limits.sql
+
+--! Included schema/redactions.sql
+-- Metadata that had to be blanked by law. The hash of what stood there stays, so that the chain is still proved. Who
+-- blanked it, when and why, its event says.
+create table ledger.redactions (
+  wallet_id uuid not null,
+  seq bigint not null,
+  transfer_id uuid not null,
+  metadata_hash bytea not null,
+  event_seq int not null,
+  primary key (wallet_id, seq)
+);
+
+comment on table ledger.redactions is $$@behavior -*
+Which movements had their metadata blanked by law. Append-only.$$;
+comment on column ledger.redactions.wallet_id is 'The wallet that acted: its entry had the metadata.';
+comment on column ledger.redactions.seq is 'Number of that entry.';
+comment on column ledger.redactions.transfer_id is 'The movement.';
+comment on column ledger.redactions.metadata_hash is
+  'SHA-256 over what stood there (metadata_hash): what the hash of the entry covers.';
+comment on column ledger.redactions.event_seq is 'Which event of the wallet says who blanked it, when and why.';
+
+create trigger _100_guard_insert before insert on ledger.redactions
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_append_only before update or delete or truncate on ledger.redactions
+  for each statement execute function ledger_private.tg__append_only();
+
+alter table ledger.redactions enable row level security;
+create policy auditors_see_all on ledger.redactions for select to wallet_auditor using (true);
+grant select on ledger.redactions to wallet_auditor;
+--! EndIncluded schema/redactions.sql
 
 --! Included schema/reports.sql
 -- What reports tell finance.
@@ -753,26 +833,30 @@ grant execute on function ledger_private.entry_digest to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_digest.sql
 
 --! Included functions/ledger_private/hashes/facts_hash.sql
-create or replace function ledger_private.facts_hash(entry ledger.entries)
+create or replace function ledger_private.facts_hash(entry ledger.entries, kept_metadata_hash bytea default null)
 returns bytea
 language sql
 stable
 as $$
-  select case when entry.owed is null then ledger_private.metadata_hash(entry.metadata)
-    else sha256(array_send(array[
-      'ledger.entry.facts.v1', ledger_private.metadata_hash(entry.metadata), int8send(entry.owed)])) end
+  select case when entry.owed is null then m.hash
+    else sha256(array_send(array['ledger.entry.facts.v1', m.hash, int8send(entry.owed)])) end
+  from (select coalesce(kept_metadata_hash, ledger_private.metadata_hash(entry.metadata))) m (hash)
 $$;
 
 comment on function ledger_private.facts_hash is
 $$What stands in an entry's hash for its metadata: their hash. Where the wallet owes something, it is SHA-256 over an
 array of bytea, written as in entry_digest: the text ledger.entry.facts.v1, the hash of the metadata, and what is
-owed.$$;
+owed. kept_metadata_hash is that of metadata which were blanked.$$;
 
 grant execute on function ledger_private.facts_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/facts_hash.sql
 
 --! Included functions/ledger_private/hashes/entry_hash.sql
-create or replace function ledger_private.entry_hash(previous_hash bytea, entry ledger.entries)
+create or replace function ledger_private.entry_hash(
+  previous_hash bytea,
+  entry ledger.entries,
+  kept_metadata_hash bytea default null
+)
 returns bytea
 language sql
 stable
@@ -784,14 +868,16 @@ as $$
     paid_balance => entry.paid_balance, free_balance => entry.free_balance, topped_up_total => entry.topped_up_total,
     granted_total => entry.granted_total, spent_total => entry.spent_total, sent_total => entry.sent_total,
     created_at => entry.created_at, kind => entry.kind, debit => entry.debit, credit => entry.credit,
-    actor => entry.actor, idem_key => entry.idem_key, metadata_hash => ledger_private.facts_hash(entry),
+    actor => entry.actor, idem_key => entry.idem_key,
+    metadata_hash => ledger_private.facts_hash(entry, kept_metadata_hash),
     to_wallet => entry.to_wallet, to_seq => entry.to_seq, requested_amount => entry.requested_amount,
     held_bonus_amount => entry.held_bonus_amount, reverses => entry.reverses, hold_id => entry.hold_id,
     expires_at => entry.expires_at)
 $$;
 
 comment on function ledger_private.entry_hash is
-  'The hash of an entry, from that of the entry before it: see entry_digest.';
+$$The hash of an entry, from that of the entry before it: see entry_digest. kept_metadata_hash is that of metadata which
+were blanked.$$;
 
 grant execute on function ledger_private.entry_hash to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/entry_hash.sql
@@ -855,6 +941,43 @@ facts_hash of their event.$$;
 
 grant execute on function ledger_private.wallet_limit_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/wallet_limit_bytes.sql
+
+--! Included functions/ledger_private/hashes/redaction_bytes.sql
+create or replace function ledger_private.redaction_bytes(redaction ledger.redactions)
+returns bytea
+language sql
+stable
+as $$
+  select array_send(array[
+    'redaction', uuid_send(redaction.wallet_id), int8send(redaction.seq), uuid_send(redaction.transfer_id),
+    redaction.metadata_hash, int8send(redaction.event_seq)
+  ])
+$$;
+
+comment on function ledger_private.redaction_bytes is
+$$Every fact of a redaction as bytes: an array of bytea, as those of record_hash. SHA-256 over them is the facts_hash of
+its event.$$;
+
+grant execute on function ledger_private.redaction_bytes to wallet_auditor;
+--! EndIncluded functions/ledger_private/hashes/redaction_bytes.sql
+
+--! Included functions/ledger_private/reading/kept_metadata_hash.sql
+create or replace function ledger_private.kept_metadata_hash(wallet_id uuid, seq bigint)
+returns bytea
+language sql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+  select r.metadata_hash from ledger.redactions r
+    where r.wallet_id = kept_metadata_hash.wallet_id and r.seq = kept_metadata_hash.seq
+$$;
+
+comment on function ledger_private.kept_metadata_hash is
+  'The hash of the metadata that were blanked in an entry (transfer_redact); null where none were.';
+
+grant execute on function ledger_private.kept_metadata_hash to wallet_auditor;
+--! EndIncluded functions/ledger_private/reading/kept_metadata_hash.sql
 
 --! Included functions/ledger_private/posting/leaves.sql
 create or replace function ledger_private.leaves(kind ledger.transfer_kind)
@@ -1105,6 +1228,9 @@ as $$
       'field', d.field, 'first', d.first, 'again', d.again),
     'Send a new key for a new request, or the first request unchanged for its receipt.')
   from (select ledger_private.has_reason(first.kind)) h (has)
+  cross join lateral (
+    select case when first.metadata = '{}' then ledger_private.kept_metadata_hash(first.wallet_id, first.seq) end
+  ) r (kept)
   cross join lateral (values
     (1, 'kind', first.kind::text, request.kind::text),
     (2, 'to_wallet', case when first.kind in ('transfer', 'exchange', 'merge') then first.to_wallet::text end,
@@ -1120,9 +1246,15 @@ as $$
     (8, 'bonus_amount', case first.kind when 'opening' then first.bonus_amount::text end, request.bonus_amount::text),
     (9, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
       ledger_private.in_utc(request.expires_at) #>> '{}'),
-    (10, 'reason', case when h.has then first.metadata ->> 'reason' end, request.reason),
-    (11, 'metadata', case when h.has then first.metadata - 'reason' else first.metadata end::text,
-      coalesce(request.metadata, '{}')::text)
+    -- Of metadata that were blanked only the hash is known, which the reason is in.
+    (10, 'reason', case when r.kept is not null then request.reason
+      when h.has then first.metadata ->> 'reason' end, request.reason),
+    (11, 'metadata', case when r.kept is not null then 'sha256:' || encode(r.kept, 'hex')
+        when h.has then (first.metadata - 'reason')::text else first.metadata::text end,
+      case when r.kept is not null then 'sha256:' || encode(ledger_private.metadata_hash(
+          coalesce(request.metadata, '{}') || case when request.reason is null then '{}'
+            else jsonb_build_object('reason', request.reason) end), 'hex')
+        else coalesce(request.metadata, '{}')::text end)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again
   order by d.position
@@ -3557,7 +3689,7 @@ stable
 as $$
   with walked as (
     select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
-      w.id as owner,
+      w.id as owner, r.metadata_hash as kept_metadata_hash,
       case when e.kind in ('debt', 'forgiveness') then 0 when ledger.entries_side(e) = 'credit' then 1
         else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
@@ -3569,6 +3701,7 @@ as $$
     from ledger.entries e
     left join ledger.wallets w on w.id = e.wallet_id
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
+    left join ledger.redactions r on r.wallet_id = e.wallet_id and r.seq = e.seq
     where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
   ), judged as (
@@ -3581,8 +3714,7 @@ as $$
           coalesce((j.head).balance, 0) + j.sign * j.amount,
           coalesce((j.head).bonus_balance, 0) + j.sign * j.bonus_amount,
           coalesce((j.head).held_balance, 0)::numeric + j.held_amount,
-          j.balance::numeric - j.bonus_balance,
-          j.balance::numeric - j.held_balance,
+          j.balance::numeric - j.bonus_balance, j.balance::numeric - j.held_balance,
           coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
           coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
           coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture')
@@ -3593,7 +3725,7 @@ as $$
         or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance
           and j.bonus_balance as breaks_balance,
       coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
-      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
+      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry, j.kept_metadata_hash) as breaks_hash,
       j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
       coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case
@@ -3744,6 +3876,7 @@ as $$
         select from ledger.entries n where n.wallet_id = a.wallet_id and n.kind = 'opening' and n.seq < a.seq))
       or ledger_private.has_reason(a.kind)
         and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
+        and ledger_private.kept_metadata_hash(a.wallet_id, a.seq) is null
       or a.kind = 'capture' and a.amount > a.hold_amount
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
@@ -3986,6 +4119,35 @@ gaps, each hash over the event and the one before (the first: the wallet), and o
 
 grant execute on function ledger_private.verify_wallets to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_wallets.sql
+
+--! Included functions/ledger_private/verify/verify_redactions.sql
+create or replace function ledger_private.verify_redactions(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  -- That an entry was blanked without a redaction, its hash tells.
+  select 'redaction', r.wallet_id, r.seq, r.transfer_id,
+    jsonb_build_object('event', r.event_seq, 'blank', e.metadata = '{}')
+  from ledger.redactions r
+  left join ledger.entries e on e.wallet_id = r.wallet_id and e.seq = r.seq
+  left join ledger.wallet_events v on v.wallet_id = r.wallet_id and v.seq = r.event_seq
+  where r.wallet_id between first_id and last_id
+    -- As text: a new kind cannot be named in the transaction that brings it.
+    and (e.transfer_id = r.transfer_id and e.actor is not null and e.metadata = '{}' and v.kind::text = 'redacted'
+      and v.facts_hash = sha256(ledger_private.redaction_bytes(r))) is not true
+  union all
+  select 'redaction', v.wallet_id, null, null, jsonb_build_object('event', v.seq, 'blank', null)
+  from ledger.wallet_events v
+  where v.wallet_id between first_id and last_id and v.kind::text = 'redacted'
+    and not exists (select from ledger.redactions r where r.wallet_id = v.wallet_id and r.event_seq = v.seq)
+$$;
+
+comment on function ledger_private.verify_redactions is
+  'Findings in redactions: each of an entry that is blank, with its event, and each such event with its redaction.';
+
+grant execute on function ledger_private.verify_redactions to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_redactions.sql
 
 --! Included functions/ledger_private/verify/verify_totals.sql
 create or replace function ledger_private.verify_totals()
@@ -4980,6 +5142,66 @@ Refuses, in this order, with INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW).
 
 grant execute on function ledger.wallet_limit_set to wallet_operator;
 --! EndIncluded functions/ledger/wallet_limit_set.sql
+
+--! Included functions/ledger/transfer_redact.sql
+create or replace function ledger.transfer_redact(transfer_id uuid, reason text)
+returns ledger.redactions
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_entry ledger.entries;
+  v_redaction ledger.redactions;
+begin
+  if transfer_id is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('transfer_id', 'Name the transfer by its id.'));
+  end if;
+  if reason is null or char_length(reason) not between 1 and 1000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('reason', 'Say why, in 1 to 1000 characters.'));
+  end if;
+  select e.* into v_entry from ledger.entries e
+    where e.transfer_id = transfer_redact.transfer_id and e.actor is not null;
+  perform ledger_private.refuse(ledger_private.not_found(ledger.request(kind => 'reversal',
+    wallet_id => v_entry.wallet_id, transfer_id => transfer_redact.transfer_id)));
+  perform from ledger.wallets w where w.id = v_entry.wallet_id for no key update;
+  select r.* into v_redaction from ledger.redactions r where r.wallet_id = v_entry.wallet_id and r.seq = v_entry.seq;
+  if found then
+    return v_redaction;
+  end if;
+  if v_entry.metadata = '{}' then
+    perform ledger_private.refuse(ledger_private.invalid_argument('transfer_id',
+      'It has no metadata that could be blanked.', jsonb_build_object('transfer_id', transfer_id)));
+  end if;
+
+  v_redaction := row(v_entry.wallet_id, v_entry.seq, transfer_id, ledger_private.metadata_hash(v_entry.metadata),
+    (select max(e.seq) + 1 from ledger.wallet_events e where e.wallet_id = v_entry.wallet_id));
+  perform set_config('ledger.posting', 'on', true);
+  perform ledger_private.record_events(array[v_entry.wallet_id], 'redacted', reason,
+    sha256(ledger_private.redaction_bytes(v_redaction)));
+  insert into ledger.redactions values (v_redaction.*);
+  -- A transaction whose snapshot is older than this event ends with 40001 when it locks the wallet.
+  update ledger.wallets w set status = w.status where w.id = v_entry.wallet_id;
+  perform set_config('ledger.posting', '', true);
+  perform set_config('ledger.redacting', 'on', true);
+  update ledger.entries e set metadata = '{}' where e.wallet_id = v_entry.wallet_id and e.seq = v_entry.seq;
+  perform set_config('ledger.redacting', '', true);
+  return v_redaction;
+end
+$$;
+
+comment on function ledger.transfer_redact is
+$$@behavior -*
+Blanks the metadata of a movement, where a law demands it: from then on they are {} at every door. Their hash stays, so
+that the ledger is proved as before and a late retry of the call is still recognised; the wallet's events say who
+blanked them, when and why. For administrators: no role of the ledger may call it. What has been blanked stays as it is.
+
+- transfer_id: the movement.
+- reason: why, for the wallet's events, 1 to 1000 characters; not what was blanked.
+
+Refuses, in this order, with WLARG, WLNOT for a transfer that is not there, WLARG for one without metadata.$$;
+--! EndIncluded functions/ledger/transfer_redact.sql
 
 --! Included functions/ledger/wallet_explain.sql
 create or replace function ledger.wallet_explain(wallet_id uuid)
@@ -6475,6 +6697,7 @@ begin
     return query select f.* from ledger_private.verify_draws(v_first, v_last) f;
     return query select f.* from ledger_private.verify_order(v_first, v_last) f;
     return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_redactions(v_first, v_last) f;
     if v_rows is not null then
       v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
       raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);
@@ -6524,6 +6747,7 @@ Rules:
 - wallet_status: a wallet's status is what its newest event about it says
 - wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
 - wallet_merged: a wallet that points to a successor is closed, and its last entry moved everything there
+- redaction: metadata that were blanked by law are blank, and an event says so
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
   numbered without gaps, none missing, and each hash covers the row and the one before
 - asset_sum: within an asset, what players have is what the house's accounts have

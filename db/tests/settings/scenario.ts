@@ -6,7 +6,7 @@ import { keepSeals } from '../seals.ts';
 import { apply, type Settings } from './list.ts';
 import { fieldsOf, Names, rowsAsSent, uuidOf } from './rows.ts';
 
-type Caller = 'job' | 'operator' | 'auditor' | 'player';
+type Caller = 'job' | 'operator' | 'auditor' | 'player' | 'admin';
 
 /** An answer, or a refusal with all that is said. */
 export type Outcome = { rows: string[][] } | { code: string; message: string; detail: string; hint: string };
@@ -87,6 +87,7 @@ export class Scenario {
       operator: await db.connectAs('operator', 'ops'),
       auditor: await db.connectAs('auditor', 'ada'),
       player: await db.connectAs('player', scenario.#owners.get('ann')),
+      admin: await db.connect(),
     };
     for (const [name, session] of Object.entries(callers) as [Caller, pg.Client][]) {
       await apply(session, settings);
@@ -203,13 +204,14 @@ export class Scenario {
     await this.#book('ann', 'wallet_bonus', { amount: 40, expires_at: LATER });
     await this.#book('ann', 'wallet_bonus', { amount: 20 });
     await this.#ask('job', 'wallet_transfer', this.#sends('ann', 'ben', 45, 'gift'));
-    const [spend] = await this.#book('ann', 'wallet_spend', { amount: 35 });
+    const [spend] = await this.#book('ann', 'wallet_spend', { amount: 35, metadata: '{"name": "Ada"}' });
     const [, captured] = await this.#book('ann', 'wallet_hold', { amount: 10, expires_at: LATER });
     await this.#book('ann', 'wallet_capture', { hold_id: captured, amount: 4 });
     const [, released] = await this.#book('ben', 'wallet_hold', { amount: 12 });
     await this.#book('ben', 'wallet_release', { hold_id: released });
     await this.#book('ben', 'wallet_hold', { amount: 6 });
     await this.#ask('operator', 'wallet_reverse', { ...this.#request('ann'), transfer_id: spend, amount: 33 });
+    await this.#ask('admin', 'transfer_redact', { transfer_id: spend, reason: 'a law' });
     await this.#ask('operator', 'wallet_freeze', { wallet_id: this.#wallet('ben'), reason: 'why' });
     await this.#ask('operator', 'wallet_reopen', { wallet_id: this.#wallet('ben'), reason: 'well' });
     await this.#ask('operator', 'wallet_close', { wallet_id: this.#wallet('dan'), reason: 'gone' });

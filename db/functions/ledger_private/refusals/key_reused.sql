@@ -8,6 +8,9 @@ as $$
       'field', d.field, 'first', d.first, 'again', d.again),
     'Send a new key for a new request, or the first request unchanged for its receipt.')
   from (select ledger_private.has_reason(first.kind)) h (has)
+  cross join lateral (
+    select case when first.metadata = '{}' then ledger_private.kept_metadata_hash(first.wallet_id, first.seq) end
+  ) r (kept)
   cross join lateral (values
     (1, 'kind', first.kind::text, request.kind::text),
     (2, 'to_wallet', case when first.kind in ('transfer', 'exchange', 'merge') then first.to_wallet::text end,
@@ -23,9 +26,15 @@ as $$
     (8, 'bonus_amount', case first.kind when 'opening' then first.bonus_amount::text end, request.bonus_amount::text),
     (9, 'expires_at', ledger_private.in_utc(first.expires_at) #>> '{}',
       ledger_private.in_utc(request.expires_at) #>> '{}'),
-    (10, 'reason', case when h.has then first.metadata ->> 'reason' end, request.reason),
-    (11, 'metadata', case when h.has then first.metadata - 'reason' else first.metadata end::text,
-      coalesce(request.metadata, '{}')::text)
+    -- Of metadata that were blanked only the hash is known, which the reason is in.
+    (10, 'reason', case when r.kept is not null then request.reason
+      when h.has then first.metadata ->> 'reason' end, request.reason),
+    (11, 'metadata', case when r.kept is not null then 'sha256:' || encode(r.kept, 'hex')
+        when h.has then (first.metadata - 'reason')::text else first.metadata::text end,
+      case when r.kept is not null then 'sha256:' || encode(ledger_private.metadata_hash(
+          coalesce(request.metadata, '{}') || case when request.reason is null then '{}'
+            else jsonb_build_object('reason', request.reason) end), 'hex')
+        else coalesce(request.metadata, '{}')::text end)
   ) as d (position, field, first, again)
   where d.first is distinct from d.again
   order by d.position

@@ -5,7 +5,7 @@ stable
 as $$
   with walked as (
     select e.*, e as entry, lag(e) over wallet as head, h.bonus_amount as hold_bonus, h.expires_at as hold_expiry,
-      w.id as owner,
+      w.id as owner, r.metadata_hash as kept_metadata_hash,
       case when e.kind in ('debt', 'forgiveness') then 0 when ledger.entries_side(e) = 'credit' then 1
         else -1 end::numeric as sign, ledger.entries_side(e) as side,
       -- What holds and their ends do to the bonus credits that are reserved.
@@ -17,6 +17,7 @@ as $$
     from ledger.entries e
     left join ledger.wallets w on w.id = e.wallet_id
     left join ledger.holds h on e.hold_id is not null and h.wallet_id = e.wallet_id and h.id = e.hold_id
+    left join ledger.redactions r on r.wallet_id = e.wallet_id and r.seq = e.seq
     where e.wallet_id between first_id and last_id
     window wallet as (partition by e.wallet_id order by e.seq)
   ), judged as (
@@ -29,8 +30,7 @@ as $$
           coalesce((j.head).balance, 0) + j.sign * j.amount,
           coalesce((j.head).bonus_balance, 0) + j.sign * j.bonus_amount,
           coalesce((j.head).held_balance, 0)::numeric + j.held_amount,
-          j.balance::numeric - j.bonus_balance,
-          j.balance::numeric - j.held_balance,
+          j.balance::numeric - j.bonus_balance, j.balance::numeric - j.held_balance,
           coalesce((j.head).topped_up_total, 0)::numeric + case when j.kind = 'top_up' then j.amount else 0 end,
           coalesce((j.head).granted_total, 0)::numeric + case when j.kind = 'bonus' then j.amount else 0 end,
           coalesce((j.head).spent_total, 0)::numeric + case when j.kind in ('spend', 'capture')
@@ -41,7 +41,7 @@ as $$
         or j.reserved_bonus not between j.bonus_balance::numeric + j.held_balance - j.balance
           and j.bonus_balance as breaks_balance,
       coalesce(j.created_at < (j.head).created_at, false) as breaks_time,
-      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry) as breaks_hash,
+      j.hash is distinct from ledger_private.entry_hash((j.head).hash, j.entry, j.kept_metadata_hash) as breaks_hash,
       j.owner is null as breaks_reference,
       -- Bonus credits go first, as far as they are not reserved. Of a reversal, verify_reversals() knows.
       coalesce(j.actor is not null and j.kind <> 'reversal' and coalesce(j.held_bonus_amount, j.bonus_amount) <> case

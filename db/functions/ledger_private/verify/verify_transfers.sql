@@ -47,6 +47,7 @@ as $$
         select from ledger.entries n where n.wallet_id = a.wallet_id and n.kind = 'opening' and n.seq < a.seq))
       or ledger_private.has_reason(a.kind)
         and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
+        and ledger_private.kept_metadata_hash(a.wallet_id, a.seq) is null
       or a.kind = 'capture' and a.amount > a.hold_amount
       or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
       or a.metadata is null) is not false as breaks_facts,
