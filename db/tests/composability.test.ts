@@ -353,7 +353,7 @@ describe("the owner's rights", () => {
       (name) =>
         [
           name,
-          async (asset: string) => ({ requests: `{"(top_up,${await newWallet(db, asset)},,4,key,,,,)"}` }),
+          async (asset: string) => ({ requests: `{"(top_up,${await newWallet(db, asset)},,4,key,,,,,,,,,)"}` }),
         ] as const,
     ),
   ])('are not lent by %s to what its caller put before the built-in functions', async (name, arrange) => {

@@ -106,7 +106,6 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
   ),
   boolean: text('', 'true', 'false', 'yes', '1', 'TRUE ', 'maybe', '2', 'NaN', SQL, null),
   'ledger.entry_side': text('', 'debit', 'credit', 'both', 'Debit', ' debit', SQL, null),
-  boolean: text('', 'maybe', '2', SQL, null),
   'ledger.wallet_status': text('', 'lost', 'Open', 'closed', SQL, null),
   'ledger.transfer_kind[]': text('', '{}', '{gift}', '{spend,NULL}', '{{spend},{hold}}', '{Spend}', SQL, null),
 };
