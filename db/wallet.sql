@@ -274,6 +274,7 @@
 --!include functions/ledger/wallets_seq.sql
 --!include functions/ledger/holds_closing.sql
 --!include functions/ledger/holds_status.sql
+--!include functions/ledger/transfers_reversible.sql
 --!include functions/ledger/wallets_holds.sql
 --!include functions/ledger/assets_limits.sql
 --!include functions/ledger/wallets_limits.sql
@@ -320,10 +321,13 @@
 --!include functions/ledger/ledger_verify_seals.sql
 --!include functions/ledger/ledger_prove.sql
 --!include functions/ledger/ledger_seal.sql
+--!include functions/ledger_private/feed_and_blocks/feed_place.sql
 --!include functions/ledger/ledger_events.sql
+--!include functions/ledger/ledger_events_newest.sql
 --!include functions/ledger/ledger_notify.sql
 --!include functions/ledger/ledger_unsettled.sql
 --!include functions/ledger/ledger_metrics.sql
+--!include functions/ledger/ledger_state.sql
 --!include functions/gateway/take_poller_turn.sql
 
 select ledger_private.begin_epoch();

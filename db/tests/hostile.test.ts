@@ -18,7 +18,7 @@ const db = createDatabase();
 /** Every function of the SQL door but the computed columns, which take a row; that the files are the functions is tested elsewhere. */
 const FUNCTIONS = readdirSync(new URL('../functions/ledger/', import.meta.url))
   .map((file) => file.replace('.sql', ''))
-  .filter((name) => !/^(assets|blocks|entries|holds|wallets)_(?!page$)/.test(name));
+  .filter((name) => !/^(assets|blocks|entries|holds|transfers|wallets)_(?!page$)/.test(name));
 const REFUSALS = /^WL(AMT|ARG|SLF|NOW|NOA|NOH|NOT|AST|KEY|FRZ|CLS|HLD|REV|LIM|FND)$/;
 /** Refused by PostgreSQL before the function is called: what cannot be read as the argument's type. */
 const UNREADABLE = /^(22P02|22003|22007|22008|22009|22021|22023|22P05|54001)$/;

@@ -93,6 +93,8 @@ describe('schema.graphql', () => {
       'ledgerActivity',
       'ledgerBalancesAt',
       'ledgerEvents',
+      'ledgerEventsNewest',
+      'ledgerState',
       'ledgerTrialBalance',
       'ledgerVerify',
       'operatorActions',

@@ -8,7 +8,6 @@ set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
-  v_parts text[];
   v_epoch int;
   v_xid xid8 := '0';
   v_id uuid := '00000000-0000-0000-0000-000000000000';
@@ -18,26 +17,9 @@ begin
   if "limit" is null or "limit" not between 1 and 10000 then
     perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Ask for 1 to 10000 events at a time.'));
   end if;
-  v_parts := regexp_match(after,
-    '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
-  if after is not null and v_parts is null then
-    perform ledger_private.refuse(ledger_private.invalid_argument('after',
-      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
-  end if;
   v_epoch := ledger_private.feed_epoch();
   if after is not null then
-    v_xid := v_parts[2]::xid8;
-    v_id := v_parts[3]::uuid;
-    if v_parts[1]::int <> v_epoch then
-      perform ledger_private.refuse(ledger_private.invalid_argument('after',
-        'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
-        jsonb_build_object('reason', 'epoch', 'epoch', v_epoch::text)));
-    elsif not exists (
-      select from ledger.entries e where e.actor is not null and e.xid = v_xid and e.transfer_id = v_id) then
-      perform ledger_private.refuse(ledger_private.invalid_argument('after',
-        'The ledger no longer has that event. Start again from null, and skip the transfers that you know by id.',
-        '{"reason": "cursor_unknown"}'));
-    end if;
+    select p.xid, p.id into v_xid, v_id from ledger_private.feed_place('after', after, v_epoch) p;
   end if;
   return query
     select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount,

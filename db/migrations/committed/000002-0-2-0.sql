@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:938102654c9aa05f016fd47f6e9ce3750b62e46f
+--! Hash: sha1:0a8e9b4602508ebc936b313ef505c9c2319e387c
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -1359,6 +1359,9 @@ $$;
 comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed,
 or leaves no debt.$$;
+
+grant execute on function ledger_private.not_reversible
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
 
 --! Included functions/ledger_private/wallets/limits_of.sql
@@ -5312,6 +5315,32 @@ grant execute on function ledger.wallets_owed
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger/wallets_owed.sql
 
+--! Included functions/ledger/transfers_reversible.sql
+create or replace function ledger.transfers_reversible(transfer ledger.transfers)
+returns bigint
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+return (
+  select case when (ledger_private.not_reversible(e, l.amount, l.amount)).code is null then l.amount else 0 end
+  from ledger.entries e
+  cross join lateral (
+    select (e.amount - coalesce(sum(r.amount), 0))::bigint as amount
+    from ledger.entries r
+    where r.reverses = e.transfer_id and r.wallet_id = e.wallet_id
+  ) l
+  where e.transfer_id = transfer.id and e.actor is not null);
+
+comment on function ledger.transfers_reversible is
+$$@notNull
+What is left to reverse of it, in minor units: the amount less what its reversals took back and what became a debt; 0 of
+a kind that is not reversed. wallet_reverse without an amount takes all of this or refuses: whether the credits are
+still there, it tells.$$;
+
+grant execute on function ledger.transfers_reversible
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/transfers_reversible.sql
+
 --! Included functions/ledger/wallets_limits.sql
 create or replace function ledger.wallets_limits(wallet ledger.wallets)
 returns ledger.wallet_limits
@@ -5887,12 +5916,11 @@ create or replace function ledger_private.operator_kinds()
 returns ledger.transfer_kind[]
 language sql
 stable
-as $$
+return (
   select coalesce(array_agg(k.kind), '{}')
   from unnest(enum_range(null::ledger.transfer_kind)) k (kind)
   join pg_proc p on p.proname = ledger_private.function_of(k.kind) and p.pronamespace = 'ledger'::regnamespace
-  where not has_function_privilege('wallet_service', p.oid, 'execute')
-$$;
+  where not has_function_privilege('wallet_service', p.oid, 'execute'));
 
 comment on function ledger_private.operator_kinds is
   'The kinds of movements that operators may book and services may not, by the grants on their functions.';
@@ -5905,9 +5933,7 @@ create or replace function ledger_private.is_operators(kind ledger.transfer_kind
 returns boolean
 language sql
 stable
-as $$
-  select actor like 'operator:%' or kind = any (ledger_private.operator_kinds())
-$$;
+return actor like 'operator:%' or kind = any (ledger_private.operator_kinds());
 
 comment on function ledger_private.is_operators is
   'Whether a movement is what an operator did: of a kind that only operators may book, or booked by one.';
@@ -6019,13 +6045,54 @@ What was done: the kind of the movement; frozen, closed or reopened; asset_creat
 comment on column ledger.operator_actions.actor is $$@notNull
 Who did it: the token's role and subject, or db: and the database login.$$;
 comment on column ledger.operator_actions.reason is
-  'Why: what was said of a status, or the field reason of the movement''s metadata; null where nothing was said.';
+  'Why, as it was said: of a movement, the field reason of its metadata; null where nothing was said.';
 comment on column ledger.operator_actions.created_at is $$@notNull
 When.$$;
 comment on column ledger.operator_actions.wallet_id is 'The wallet that it was done to, if it was one.';
 comment on column ledger.operator_actions.asset_code is 'The asset that it was done to, if it was one.';
 comment on column ledger.operator_actions.transfer_id is 'The movement that it booked, if it is one.';
 grant select on ledger.operator_actions to wallet_operator, wallet_auditor;
+
+-- How the ledger is, at a glance.
+create type ledger.state as (
+  as_of timestamptz,
+  last_block_seq bigint,
+  last_block_at timestamptz,
+  not_closed_seconds double precision,
+  last_verified_at timestamptz,
+  last_verify_findings bigint,
+  last_clean_verified_at timestamptz,
+  feed_cursor text,
+  feed_lag_seconds double precision,
+  overdue_seconds double precision,
+  unsettled_wallets bigint
+);
+comment on type ledger.state is $$@name ledger_state
+How the ledger is: its worker, its feed, its last block and its last proof.$$;
+comment on column ledger.state.as_of is $$@notNull
+When this was so.$$;
+comment on column ledger.state.last_block_seq is
+  'The number of the last block that was closed; null where there is none.';
+comment on column ledger.state.last_block_at is
+  'When the last block was closed: the worker closes one a minute, where anything was booked.';
+comment on column ledger.state.not_closed_seconds is $$@notNull
+How long the oldest movement that no block closes has been there; 0 where all are closed.$$;
+comment on column ledger.state.last_verified_at is
+  'When the whole ledger was last proved; null where that has never been.';
+comment on column ledger.state.last_verify_findings is
+  'How many broken rules that found; 0 where the ledger was sound.';
+comment on column ledger.state.last_clean_verified_at is
+  'When the whole ledger was last proved to be sound; null where that has never been.';
+comment on column ledger.state.feed_cursor is
+  'The cursor of the newest event of the feed; null where there is none.';
+comment on column ledger.state.feed_lag_seconds is $$@notNull
+How long the oldest movement that the feed cannot tell of yet has been there: an open transaction holds it back.$$;
+comment on column ledger.state.overdue_seconds is $$@notNull
+How long holds or credits have been due that the worker has not booked; 0 where there are none. (Nothing depends on it:
+they are due at once.)$$;
+comment on column ledger.state.unsettled_wallets is $$@notNull
+In how many wallets what is due could not be booked when it was last tried.$$;
+grant usage on type ledger.state to wallet_operator, wallet_auditor;
 --! EndIncluded schema/support.sql
 
 --! Included functions/ledger/wallets_page.sql
@@ -6846,5 +6913,183 @@ Refuses with INVALID_ARGUMENT (WLARG).$$;
 
 grant execute on function ledger.ledger_seal to wallet_job;
 --! EndIncluded functions/ledger/ledger_seal.sql
+
+--! Included functions/ledger_private/feed_and_blocks/feed_place.sql
+create or replace function ledger_private.feed_place(argument text, place text, epoch int)
+returns table (xid xid8, id uuid)
+language plpgsql
+stable
+as $$
+declare
+  v_parts text[] := regexp_match(place,
+    '^([1-9][0-9]{0,8})[.](0|[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$');
+begin
+  if v_parts is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+      'Give the cursor of the last event as it came, or null to start.', '{"reason": "malformed"}'));
+  end if;
+  if v_parts[1]::int <> epoch then
+    perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+      'The ledger was restored since. Start again from null, and skip the transfers that you know by their ids.',
+      jsonb_build_object('reason', 'epoch', 'epoch', epoch::text)));
+  elsif not exists (
+    select from ledger.entries e
+      where e.actor is not null and e.xid = v_parts[2]::xid8 and e.transfer_id = v_parts[3]::uuid) then
+    perform ledger_private.refuse(ledger_private.invalid_argument(argument,
+      'The ledger no longer has that event. Start again from null, and skip the transfers that you know by id.',
+      '{"reason": "cursor_unknown"}'));
+  end if;
+  return query select v_parts[2]::xid8, v_parts[3]::uuid;
+end
+$$;
+
+comment on function ledger_private.feed_place is
+  'The place in the feed that a cursor names; WLARG where it is malformed, of another epoch, or unknown.';
+
+grant execute on function ledger_private.feed_place to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/feed_and_blocks/feed_place.sql
+
+--! Included functions/ledger/ledger_events.sql
+create or replace function ledger.ledger_events(after text default null, "limit" int default 100)
+returns setof ledger.event
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_epoch int;
+  v_xid xid8 := '0';
+  v_id uuid := '00000000-0000-0000-0000-000000000000';
+  -- Every transaction before this one has ended: what it wrote is in this snapshot, or never will be.
+  v_horizon xid8 := pg_snapshot_xmin(pg_current_snapshot());
+begin
+  if "limit" is null or "limit" not between 1 and 10000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Ask for 1 to 10000 events at a time.'));
+  end if;
+  v_epoch := ledger_private.feed_epoch();
+  if after is not null then
+    select p.xid, p.id into v_xid, v_id from ledger_private.feed_place('after', after, v_epoch) p;
+  end if;
+  return query
+    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount,
+        t.bonus_amount, t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id,
+        t.expires_at, t.idem_key, t.actor, t.metadata, t.created_at
+      from (
+        select e.xid, e.transfer_id from ledger.entries e
+          where e.actor is not null and (e.xid, e.transfer_id) > (v_xid, v_id) and e.xid < v_horizon
+          order by e.xid, e.transfer_id
+          limit ledger_events."limit"
+      ) n
+      join ledger.transfers t on t.id = n.transfer_id
+      -- One look-up for each: joined, all wallets may be read.
+      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o
+        where o.id = t.wallet_id limit 1) w on true
+      order by n.xid, n.transfer_id;
+end
+$$;
+
+comment on function ledger.ledger_events is
+$$@behavior -queryField:resource:connection +queryField:resource:list
+@listSuffix omit
+The transfers of the ledger as a feed for other systems: each that the caller may see comes once, in the order of the
+transactions that booked them, and when every earlier transaction has ended, so that a reader who goes on after the last
+cursor misses none. Within a wallet, the numbers of its entries tell the order.
+
+- after: the cursor of the last event read; from the first transfer on if left out.
+- limit: how many to read at most, 1 to 10000, over GraphQL to 1000; 100 if left out.
+
+Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a
+restored ledger no longer has (reason: malformed, epoch, cursor_unknown).$$;
+
+grant execute on function ledger.ledger_events to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/ledger_events.sql
+
+--! Included functions/ledger/ledger_events_newest.sql
+create or replace function ledger.ledger_events_newest(before text default null, "limit" int default 100)
+returns setof ledger.event
+language plpgsql
+stable
+security invoker
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_epoch int;
+  -- Every transaction before this one has ended, as in ledger_events: what comes later has no place yet.
+  v_xid xid8 := pg_snapshot_xmin(pg_current_snapshot());
+  v_id uuid := '00000000-0000-0000-0000-000000000000';
+begin
+  if "limit" is null or "limit" not between 1 and 10000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('limit', 'Ask for 1 to 10000 events at a time.'));
+  end if;
+  v_epoch := ledger_private.feed_epoch();
+  if before is not null then
+    select p.xid, p.id into v_xid, v_id from ledger_private.feed_place('before', before, v_epoch) p;
+  end if;
+  return query
+    select v_epoch || '.' || n.xid || '.' || t.id, t.id, t.kind, t.wallet_id, w.owner_id, w.asset_code, t.amount,
+        t.bonus_amount, t.debit_wallet_id, t.debit_seq, t.credit_wallet_id, t.credit_seq, t.reverses, t.hold_id,
+        t.expires_at, t.idem_key, t.actor, t.metadata, t.created_at
+      from (
+        select e.xid, e.transfer_id from ledger.entries e
+          where e.actor is not null and (e.xid, e.transfer_id) < (v_xid, v_id)
+          order by e.xid desc, e.transfer_id desc
+          limit ledger_events_newest."limit"
+      ) n
+      join ledger.transfers t on t.id = n.transfer_id
+      -- One look-up for each: joined, all wallets may be read.
+      left join lateral (select o.owner_id, o.asset_code from ledger.wallets o
+        where o.id = t.wallet_id limit 1) w on true
+      order by n.xid desc, n.transfer_id desc;
+end
+$$;
+
+comment on function ledger.ledger_events_newest is
+$$@behavior -queryField:resource:connection +queryField:resource:list
+@listSuffix omit
+The feed from its newest end: the same events as ledgerEvents, with the same cursors, in the opposite order. Whoever has
+seen the newest goes on with ledgerEvents(after) for what comes next, and here for what came before.
+
+- before: the cursor of the last event read; from the newest event on if left out.
+- limit: how many to read at most, 1 to 10000, over GraphQL to 1000; 100 if left out.
+
+Refuses with INVALID_ARGUMENT (WLARG): a cursor is malformed, or of an earlier epoch, or names a transfer that a
+restored ledger no longer has (reason: malformed, epoch, cursor_unknown).$$;
+
+grant execute on function ledger.ledger_events_newest to wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger/ledger_events_newest.sql
+
+--! Included functions/ledger/ledger_state.sql
+create or replace function ledger.ledger_state()
+returns ledger.state
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  with figures as (
+    select m.name, m.value from ledger.ledger_metrics() m where m.labels = '{}'
+  )
+  select statement_timestamp(), b.seq, b.sealed_at,
+    (select f.value from figures f where f.name = 'unsealed_seconds'), v.finished_at, v.findings,
+    (select max(c.finished_at) from ledger.verifications c where c.findings = 0),
+    (select e.cursor from ledger.ledger_events_newest("limit" => 1) e),
+    (select f.value from figures f where f.name = 'feed_lag_seconds'),
+    (select f.value from figures f where f.name = 'oldest_due_seconds'),
+    (select f.value::bigint from figures f where f.name = 'unsettled_wallets')
+  from (select) as one
+  left join lateral (select s.seq, s.sealed_at from ledger.blocks s order by s.seq desc limit 1) b on true
+  left join lateral (select p.finished_at, p.findings from ledger.verifications p order by p.seq desc limit 1) v on true
+$$;
+
+comment on function ledger.ledger_state is
+$$How the ledger is: whether its worker books and closes blocks, where its feed is, and when it was last proved.$$;
+
+grant execute on function ledger.ledger_state to wallet_operator, wallet_auditor;
+--! EndIncluded functions/ledger/ledger_state.sql
 
 reset role;

@@ -58,7 +58,11 @@ async function work(operator: Session, job: Session): Promise<string[]> {
   await call(operator, 'wallet_bonus', { ...key(), amount: 5, metadata: { reason: 'sorry' } });
   await call(operator, 'wallet_reopen', { wallet_id, reason: 'it was found' });
   await call(operator, 'asset_limit_set', { asset_code, max_spend: 900 });
+  await call(operator, 'wallet_adjust', { ...key(), side: 'credit', amount: 3, reason: 'a wrong count' });
+  await call(operator, 'wallet_limit_set', { wallet_id, max_spend: 50 });
   return [
+    'limited',
+    'adjustment a wrong count',
     'limits_set',
     'reopened it was found',
     'bonus sorry',
@@ -76,7 +80,7 @@ describe('operator_actions_page', () => {
     const operator = await db.connectAs('operator', 'kim');
     const done = await work(operator, await db.connectJob());
 
-    for (const size of [1, 2, 3, 7, 8])
+    for (const size of [1, 2, 4, 9, 10])
       for (const backwards of [false, true])
         expect(wordsOf(await actionsOf(db, { actor: 'operator:kim' }, size, backwards))).toEqual(done);
     for (const action of await actionsOf(db, { actor: 'operator:kim' })) {
@@ -97,7 +101,7 @@ describe('operator_actions_page', () => {
     );
     const all = await actionsOf(db, {});
     expect(wordsOf(all).slice(0, 2)).toEqual(['reversal', 'asset_created']);
-    expect(all.filter(({ actor }) => actor === 'operator:kim')).toHaveLength(7);
+    expect(all.filter(({ actor }) => actor === 'operator:kim')).toHaveLength(9);
     expect(await actionsOf(db, { actor: 'operator:nobody' })).toEqual([]);
   });
 

@@ -407,6 +407,9 @@ export class Scenario {
       ['auditor', 'operator_actions', { from: await inMs(this.#db, -SLACK_MS), first: 5 }],
     ];
     for (const [caller, list, args] of all) await this.#ask(caller, `${list}_page`, args, show);
+    await this.#askOf('player', 'transfers_reversible', 'transfers', 'wallet_id', this.#wallet('ann'), 'of.id');
+    await this.#ask('job', 'ledger_events_newest', { before: 'x' });
+    await this.#ask('operator', 'ledger_state', {}, () => []);
   }
 
   /** From the first movement on, once nobody else's open transaction holds the last one back. */
@@ -429,6 +432,7 @@ export class Scenario {
     const after = await cursorOf(true);
     await this.#ask('job', 'ledger_events', { after, limit: 1000 });
     await this.#ask('job', 'ledger_notify', { after, limit: 1000 });
+    await this.#ask('job', 'ledger_events_newest', { before: await cursorOf(false), limit: 5 });
   }
 
   async #prove(): Promise<void> {

@@ -2,9 +2,7 @@ create or replace function ledger_private.is_operators(kind ledger.transfer_kind
 returns boolean
 language sql
 stable
-as $$
-  select actor like 'operator:%' or kind = any (ledger_private.operator_kinds())
-$$;
+return actor like 'operator:%' or kind = any (ledger_private.operator_kinds());
 
 comment on function ledger_private.is_operators is
   'Whether a movement is what an operator did: of a kind that only operators may book, or booked by one.';

@@ -33,3 +33,6 @@ $$;
 comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed,
 or leaves no debt.$$;
+
+grant execute on function ledger_private.not_reversible
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
