@@ -9,7 +9,8 @@ return (
   cross join lateral (
     select (e.amount - coalesce(sum(r.amount), 0))::bigint as amount
     from ledger.entries r
-    where r.reverses = e.transfer_id and r.wallet_id = e.wallet_id
+    -- Of an exchange both lines name it.
+    where r.reverses = e.transfer_id and (r.wallet_id = e.wallet_id or e.kind <> 'exchange')
   ) l
   where e.transfer_id = transfer.id and e.actor is not null);
 

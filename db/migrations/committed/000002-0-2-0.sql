@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:0a8e9b4602508ebc936b313ef505c9c2319e387c
+--! Hash: sha1:7b362c380e856f8b6a686e38b58acceaace5d11a
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -1330,7 +1330,7 @@ create or replace function ledger_private.not_reversible(
 returns ledger.refusal
 language sql
 immutable
-as $$
+return (
   select ledger_private.refusal('WLREV',
     case when r.able and r.apart then format('not reversible: a %s of a merged wallet', original.kind)
       when r.able and r.whole and available > 0 then format('not reversible: %s of an exchange', requested)
@@ -1353,8 +1353,7 @@ as $$
       original.wallet_id <> acting and (original.kind = 'exchange' or original.to_wallet = acting)
   ) r (able, whole, apart)
   where not r.able or r.apart or available <= 0 or requested > available or r.whole and requested < available
-    or owe and original.kind <> 'top_up'
-$$;
+    or owe and original.kind <> 'top_up');
 
 comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed,
@@ -5327,7 +5326,8 @@ return (
   cross join lateral (
     select (e.amount - coalesce(sum(r.amount), 0))::bigint as amount
     from ledger.entries r
-    where r.reverses = e.transfer_id and r.wallet_id = e.wallet_id
+    -- Of an exchange both lines name it.
+    where r.reverses = e.transfer_id and (r.wallet_id = e.wallet_id or e.kind <> 'exchange')
   ) l
   where e.transfer_id = transfer.id and e.actor is not null);
 

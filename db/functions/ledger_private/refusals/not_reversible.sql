@@ -4,7 +4,7 @@ create or replace function ledger_private.not_reversible(
 returns ledger.refusal
 language sql
 immutable
-as $$
+return (
   select ledger_private.refusal('WLREV',
     case when r.able and r.apart then format('not reversible: a %s of a merged wallet', original.kind)
       when r.able and r.whole and available > 0 then format('not reversible: %s of an exchange', requested)
@@ -27,8 +27,7 @@ as $$
       original.wallet_id <> acting and (original.kind = 'exchange' or original.to_wallet = acting)
   ) r (able, whole, apart)
   where not r.able or r.apart or available <= 0 or requested > available or r.whole and requested < available
-    or owe and original.kind <> 'top_up'
-$$;
+    or owe and original.kind <> 'top_up');
 
 comment on function ledger_private.not_reversible is
 $$WLREV: more of a movement is to be reversed than is left (available), or its kind cannot be reversed,
