@@ -85,6 +85,34 @@ describe('transfers_reversible', () => {
     expect(await leftOf(transfer_id)).toBe('2');
   });
 
+  it('counts reversals that the successor of a merged wallet booked, and those of an exchange once', async () => {
+    const asset = await newAsset(db);
+    const [wallet_id, successor] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
+    await call(db, 'wallet_merge', {
+      from_wallet: wallet_id,
+      to_wallet: successor,
+      idem_key: newKey(),
+      reason: 'two accounts of one player',
+    });
+    await call(db, 'wallet_reverse', { wallet_id: successor, transfer_id, amount: 4, idem_key: newKey() });
+    expect(await leftOf(transfer_id)).toBe('6');
+
+    const owner = newOwner();
+    const [from, to] = [await newWallet(db, asset, { owner }), await newWallet(db, await newAsset(db), { owner })];
+    await call(db, 'wallet_top_up', { wallet_id: from, amount: 10, idem_key: newKey() });
+    const exchanged = await call(db, 'wallet_exchange', {
+      from_wallet: from,
+      to_wallet: to,
+      amount: 8,
+      to_amount: 3,
+      idem_key: newKey(),
+    });
+    expect(await leftOf(exchanged.transfer_id)).toBe('8');
+    await call(db, 'wallet_reverse', { wallet_id: from, transfer_id: exchanged.transfer_id, idem_key: newKey() });
+    expect(await leftOf(exchanged.transfer_id)).toBe('0');
+  });
+
   it('is for everybody who sees the movement', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await newAsset(db), { owner });
