@@ -1232,7 +1232,7 @@ const DEBTS: Mutant[] = [
   {
     name: 'what is gone of a spend becomes a debt',
     tests: ['debts'],
-    edits: [helper('not_reversible', "    or owe and original.kind <> 'top_up'\n", '')],
+    edits: [helper('not_reversible', "\n    or owe and original.kind <> 'top_up'", '')],
   },
   {
     name: 'a debt is not counted as reversed',
@@ -1263,6 +1263,68 @@ const DEBTS: Mutant[] = [
   },
 ];
 
+const LISTS: Mutant[] = [
+  {
+    name: 'a page that found few is the last one',
+    tests: ['ledger/transfers_page'],
+    edits: [helper('page_of', 'case when not v_more then searched_to end', 'null::text')],
+  },
+  {
+    name: 'a page goes on after the last movement it looked at, though it was full before',
+    tests: ['ledger/operator_actions_page'],
+    edits: [helper('page_of', 'case when not v_more then searched_to end', 'searched_to')],
+  },
+  {
+    name: 'the ids of movements are looked for at the time itself, to the second',
+    tests: ['ledger/transfers_page'],
+    edits: [helper('walk_transfers', 'v_margin constant bigint := 10000000', 'v_margin constant bigint := -2000000')],
+  },
+  {
+    name: 'times of ids stand for times of bookings',
+    tests: ['ledger/transfers_page'],
+    edits: [
+      helper(
+        'micros_at',
+        'v_time < at_time',
+        'ledger_private.id_micros(v_id) < extract(epoch from at_time) * 1000000',
+        2,
+      ),
+    ],
+  },
+  {
+    name: 'what an operator did beyond the end of the search is told, and told again',
+    tests: ['ledger/operator_actions_page'],
+    edits: [edit('ledger/operator_actions_page', 'v_above := greatest(v_above, v_end);', 'null;')],
+  },
+  {
+    name: 'of operators, only what they booked themselves is told',
+    tests: ['ledger/operator_actions_page'],
+    edits: [
+      edit('ledger/operator_actions_page', "'operator:%', ledger_private.operator_kinds()", "'operator:%', '{}'"),
+    ],
+  },
+  {
+    name: 'a hold that is due counts as open until that is booked',
+    tests: ['ledger/holds_page'],
+    edits: [helper('open_hold_keys', 'o.expires_at > statement_timestamp() and ', '')],
+  },
+  {
+    name: 'credits that have expired are listed until that is booked',
+    tests: ['ledger/expiring_lots_page'],
+    edits: [edit('ledger/expiring_lots_page', 'o.due_at > statement_timestamp() and ', '')],
+  },
+  {
+    name: 'what owners begin with ends before a code point that has no next',
+    tests: ['ledger/wallets_page'],
+    edits: [helper('prefix_end', 'rtrim(prefix_end.prefix, chr(1114111))', 'prefix_end.prefix')],
+  },
+  {
+    name: 'what is left to reverse forgets the reversals of a successor',
+    tests: ['ledger/transfers_reversible'],
+    edits: [edit('ledger/transfers_reversible', " or e.kind <> 'exchange'", '')],
+  },
+];
+
 const PROOFS: Mutant[] = [
   {
     name: 'the feed has no horizon',
@@ -1285,7 +1347,7 @@ const PROOFS: Mutant[] = [
   {
     name: 'the feed goes on from a cursor that is not there',
     tests: ['ledger/ledger_events'],
-    edits: [edit('ledger/ledger_events', 'elsif not exists', 'elsif false and not exists')],
+    edits: [helper('feed_place', 'elsif not exists', 'elsif false and not exists')],
   },
   {
     name: 'the feed of a restored ledger is read as before',
@@ -1792,6 +1854,7 @@ export const MUTANTS: Mutant[] = [
   ...GROUPS,
   ...GUARDS,
   ...DEBTS,
+  ...LISTS,
   ...PROOFS,
   ...GATEWAY,
   ...CRASHES,
