@@ -157,6 +157,7 @@
 --!include functions/ledger_private/batch/usual_moves.sql
 --!include functions/ledger_private/batch/usual_entries.sql
 --!include functions/ledger_private/batch/post_usual.sql
+--!include functions/ledger_private/batch/post_openings.sql
 --!include functions/ledger_private/batch/post_group.sql
 --!include functions/ledger_private/batch/post_others.sql
 

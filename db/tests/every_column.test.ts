@@ -3,7 +3,17 @@
  * trigger, and each edit is a finding of ledger_verify(). So is each row that is deleted, and each that is put in.
  */
 import type pg from 'pg';
-import { call, callAll, createDatabase, expectSound, type Finding, newAsset, newKey, newWallet } from './helpers.ts';
+import {
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  type Finding,
+  newAsset,
+  newKey,
+  newOwner,
+  newWallet,
+} from './helpers.ts';
 import { sealAll, sealUntil } from './seals.ts';
 
 /** What no proof can find, and why. */
@@ -53,6 +63,23 @@ async function asOwner(statement: string): Promise<void> {
   await owner.query(`begin; set local session_replication_role = replica; ${statement}; commit`);
 }
 
+/** Of an owner with wallets of two assets. */
+async function exchangeAndCorrect(asset: string): Promise<void> {
+  const owner = newOwner();
+  const gold = await newWallet(db, asset, { owner, bought: 20 });
+  const gems = await newWallet(db, await newAsset(db), { owner });
+  await post('opening', { wallet_id: gems, amount: 9, bonus_amount: 4, expires_at: '2095-01-01Z' });
+  await post('opening', { wallet_id: gold, amount: 7, bonus_amount: 3 });
+  for (const [wallet_id, side] of [
+    [gold, 'credit'],
+    [gems, 'debit'],
+  ])
+    await post('adjust', { wallet_id, side, amount: 2, reason: 'an error' });
+  const { transfer_id } = await post('exchange', { from_wallet: gems, to_wallet: gold, amount: 5, to_amount: 8 });
+  await post('reverse', { wallet_id: gems, transfer_id });
+  await post('exchange', { from_wallet: gold, to_wallet: gems, amount: 4, to_amount: 3 });
+}
+
 /** Movements of all kinds, wallets of all states, limits, proofs, two epochs, and seals, after which some more has come. */
 beforeAll(async () => {
   const asset = await newAsset(db);
@@ -78,6 +105,7 @@ beforeAll(async () => {
     "select from ledger.wallet_post_batch(array[ledger.request('spend', $1::uuid, null, 4, 'b', null, null)])",
     [bob],
   );
+  await exchangeAndCorrect(asset);
   // As if that day had come: what expires on it is booked.
   await asOwner(
     `set local session_replication_role = origin; select ledger_private.settle(array['${alice}'::uuid], '2091-01-01Z')`,

@@ -49,12 +49,12 @@ describe('a command', () => {
   it.each(FILES)(
     '%s refuses an argument that it does not know with exit code 2, before anything happens',
     async (file) => {
-      const { code, stdout, stderr } = await node(file, ['--dry-run']);
+      const { code, stdout, stderr } = await node(file, ['--nonsense']);
 
       expect({ code, stdout, stderr }).toEqual({
         code: 2,
         stdout: '',
-        stderr: "Unknown option '--dry-run'; see --help\n",
+        stderr: "Unknown option '--nonsense'; see --help\n",
       });
     },
     SLOW_MS,
@@ -66,6 +66,11 @@ describe('a command', () => {
     ['src/dev/token.ts', ['--role'], "Option '--role <value>' argument missing; see --help"],
     ['src/dev/token.ts', ['--role', '--sub'], "Option '--role' argument is ambiguous; see --help"],
     ['src/dev/token.ts', ['--role', 'player', '--sub', 'a', '--sub', 'b'], '--sub is given twice; see --help'],
+    ['src/commands/import.ts', [], 'Name the file; see --help'],
+    ['src/commands/import.ts', ['a', 'b'], "Unexpected argument 'b'; see --help"],
+    ['src/commands/import.ts', ['a', '--as-of', '2030-02-30'], '--as-of must be a date such as 2030-01-31; see --help'],
+    ['src/commands/import.ts', ['a', '--batch', '0'], '--batch must be a whole number above 0; see --help'],
+    ['src/commands/import.ts', ['a', '--batch', '10001'], '--batch must be at most 10000; see --help'],
     ['src/commands/seal.ts', ['--out', ''], '--out must name a file; see --help'],
     ['db/tests/prove/prove.ts', ['--seconds', 'ten'], '--seconds must be a whole number above 0; see --help'],
     ['db/tests/prove/prove.ts', ['--faults', 'fire'], 'No such fault: fire; see --help'],

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:7b362c380e856f8b6a686e38b58acceaace5d11a
+--! Hash: sha1:fc943b7769d293f3f30ccaf03dadd69457082533
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -2344,6 +2344,148 @@ comment on function ledger_private.post_usual is
 $$Books the first of many requests, whose wallets are locked, by few statements: up to the one of which something could
 be refused, or which is no usual call. Returns their receipts, in order; none where one of their keys has been used.$$;
 --! EndIncluded functions/ledger_private/batch/post_usual.sql
+
+--! Included functions/ledger_private/batch/post_openings.sql
+create or replace function ledger_private.post_openings(requests ledger.wallet_request[], absent uuid[])
+returns setof ledger.receipt
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array(select uuidv7() from generate_series(1, cardinality(requests)));
+  v_actor text := ledger_private.actor();
+  v_now timestamptz := clock_timestamp();
+begin
+  -- Above READ COMMITTED what stands in a wallet may be old.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return;
+  end if;
+  perform set_config('ledger.posting', 'on', true);
+  return query
+  with items as materialized (
+    select r.place, r.id, r.wallet_id, r.amount, coalesce(r.bonus_amount, 0) as bonus, r.idem_key, r.expires_at,
+        coalesce(r.metadata, '{}') as metadata,
+        -- Nothing of it can be refused: it is right by itself, and the first movement of an open wallet.
+        (r.kind = 'opening' and r.amount between 1 and 1000000000000000
+          and num_nonnulls(r.counterparty_id, r.hold_id, r.transfer_id, r.side, r.reason, r.to_amount, r.owe) = 0
+          and coalesce(r.bonus_amount, 0) between 0 and r.amount
+          and (r.expires_at is null or r.bonus_amount > 0 and r.expires_at > v_now and r.expires_at < 'infinity')
+          and ledger_private.is_key(r.idem_key) and ledger_private.is_metadata(coalesce(r.metadata, '{}'))
+          and row_number() over (partition by r.wallet_id order by r.place) = 1
+          and w.status = 'open' and (
+            select e.seq from ledger.entries e where e.wallet_id = w.id order by e.seq desc limit 1) is null) is true
+          as usual
+      from rows from (unnest(requests), unnest(v_ids)) with ordinality r (
+        kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount,
+        side, reason, to_amount, owe, id, place)
+      left join ledger.wallets w on w.id = r.wallet_id and w.id <> all (absent)
+  ), run as materialized (
+    select i.* from items i
+      where i.place < (select coalesce(min(o.place), 9223372036854775807) from items o where not o.usual)
+  ), lots as (
+    insert into ledger.bonus_lots (wallet_id, seq, expires_at, amount)
+      select r.wallet_id, 1, r.expires_at, r.bonus from run r where r.expires_at is not null
+  ), open_lots as (
+    insert into ledger_private.open_lots (wallet_id, expires_at, lot_seq, due_at)
+      select r.wallet_id, r.expires_at, 1, r.expires_at from run r where r.expires_at is not null
+  ), written as (
+    insert into ledger.entries
+      select r.wallet_id, r.id, 1, r.amount, r.bonus, 0, r.amount, r.bonus, 0, r.amount - r.bonus, r.amount, 0, 0, 0, 0,
+          v_now, pg_current_xact_id(), 'opening', 'opening', 'player', v_actor, r.idem_key, null, null, r.amount, null,
+          null, null, r.expires_at, r.metadata, ledger_private.entry_digest(
+            previous_hash => null, wallet_id => r.wallet_id, transfer_id => r.id, seq => 1, amount => r.amount,
+            bonus_amount => r.bonus, held_amount => 0, balance => r.amount, bonus_balance => r.bonus, held_balance => 0,
+            paid_balance => r.amount - r.bonus, free_balance => r.amount, topped_up_total => 0, granted_total => 0,
+            spent_total => 0, sent_total => 0, created_at => v_now, kind => 'opening', debit => 'opening',
+            credit => 'player', actor => v_actor, idem_key => r.idem_key, requested_amount => r.amount,
+            expires_at => r.expires_at, metadata_hash => ledger_private.metadata_hash(r.metadata))
+        from run r
+      returning transfer_id, wallet_id, amount, bonus_amount
+  )
+  select w.transfer_id, w.wallet_id, 1::bigint, 'opening'::ledger.transfer_kind, w.amount, w.bonus_amount, w.amount,
+      w.bonus_amount, 0::bigint, w.amount, null::uuid, false, v_now, 0::bigint, false
+    from written w
+    -- The ids were given in the order of the requests.
+    order by w.transfer_id;
+  perform set_config('ledger.posting', '', true);
+end
+$$;
+
+comment on function ledger_private.post_openings is
+$$Books the first of many requests, whose wallets are locked, by one statement, as far as they are openings of wallets
+in which nothing has moved yet. Returns their receipts, in order. All others are booked one by one.$$;
+--! EndIncluded functions/ledger_private/batch/post_openings.sql
+
+--! Included functions/ledger_private/batch/post_group.sql
+create or replace function ledger_private.post_group(
+  requests ledger.wallet_request[],
+  all_or_nothing boolean,
+  absent uuid[]
+)
+returns setof ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  c_most constant int := 256;
+  -- How many are tried together; how many are booked alone before that, and before the try after it.
+  v_size int := c_most;
+  v_alone int := 0;
+  v_next int := 1;
+  v_window ledger.wallet_request[];
+  v_booked int;
+  v_done int := 0;
+  v_outcome ledger.outcome;
+  v_detail text;
+  v_hint text;
+begin
+  while v_done < cardinality(requests) loop
+    if v_alone = 0 then
+      -- Not a slice, for which the whole list would be copied each time.
+      v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
+        select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
+      end;
+      if (v_window[1]).kind = 'opening' then
+        return query select r, null::ledger.refusal from ledger_private.post_openings(v_window, absent) r;
+      else
+        return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
+      end if;
+      get diagnostics v_booked = row_count;
+      v_done := v_done + v_booked;
+      if v_booked = cardinality(v_window) then
+        v_size := least(2 * v_size, c_most);
+      else
+        -- The next one is not usual, and what was found out of those behind it is lost: fewer are tried then. Where
+        -- none was booked, more are alone each time: a list that is sent again costs few tries.
+        v_size := greatest(v_booked, 2);
+        v_next := case v_booked when 0 then least(2 * v_next, c_most) else 1 end;
+        v_alone := v_next;
+      end if;
+    else
+      if all_or_nothing then
+        v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
+      else
+        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
+      end if;
+      return next v_outcome;
+      v_done := v_done + 1;
+      v_alone := v_alone - 1;
+    end if;
+  end loop;
+exception when others then
+  if sqlstate not like 'WL%' then
+    raise;
+  end if;
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  perform ledger_private.refuse(ledger_private.refusal(
+    sqlstate, sqlerrm, v_detail::jsonb || jsonb_build_object('index', v_done), v_hint));
+end
+$$;
+
+comment on function ledger_private.post_group is
+$$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the
+first that is refused ends the call, with its index, counted from 0, in the detail.$$;
+--! EndIncluded functions/ledger_private/batch/post_group.sql
 
 --! Included functions/ledger_private/merge/merged_lot.sql
 create or replace function ledger_private.merged_lot(original ledger.entries, wallet_id uuid)

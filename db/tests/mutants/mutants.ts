@@ -962,8 +962,8 @@ const GROUPS: Mutant[] = [
     edits: [
       helper(
         'post_group',
-        'return query select r, null::ledger.refusal from',
-        'return query select r, v_outcome.refusal from',
+        'return query select r, null::ledger.refusal from ledger_private.post_usual',
+        'return query select r, v_outcome.refusal from ledger_private.post_usual',
       ),
     ],
   },
@@ -1840,7 +1840,103 @@ const GATEWAY: GatewayMutant[] = [
   },
 ];
 
+const OPENINGS_AND_EXCHANGES: Mutant[] = [
+  {
+    name: 'a second opening is booked',
+    tests: ['ledger/wallet_opening'],
+    edits: [helper('opened_before', "and e.kind = 'opening'", "and e.kind = 'opening' and false")],
+  },
+  {
+    name: 'a second opening of a wallet in a list is booked like the first',
+    tests: ['ledger/wallet_opening'],
+    edits: [helper('post_openings', 'and row_number() over (partition by r.wallet_id order by r.place) = 1', '')],
+  },
+  {
+    name: 'openings in a list make no lots',
+    tests: ['ledger/wallet_opening'],
+    edits: [
+      helper('post_openings', 'r.bonus from run r where r.expires_at is not null', 'r.bonus from run r where false'),
+    ],
+  },
+  {
+    name: 'an opening is asked for the limits of its asset',
+    tests: ['ledger/wallet_opening'],
+    edits: [helper('above_limit', "('reversal', 'opening', 'adjustment',", "('reversal', 'adjustment',")],
+  },
+  {
+    name: 'an adjustment needs no reason',
+    tests: ['ledger/wallet_adjust'],
+    edits: [
+      helper(
+        'invalid_request',
+        'when ledger_private.has_reason(request.kind) <> (request.reason is not null)',
+        'when false',
+      ),
+    ],
+  },
+  {
+    name: 'the reason of an adjustment is no part of the request',
+    tests: ['ledger/wallet_adjust'],
+    edits: [
+      helper('key_reused', "when h.has then first.metadata ->> 'reason' end", 'when h.has then request.reason end'),
+    ],
+  },
+  {
+    name: 'an adjustment that takes is booked as one that gives',
+    tests: ['ledger/wallet_adjust'],
+    edits: [helper('takes', "coalesce(request.side = 'debit', false)", 'false')],
+  },
+  {
+    name: 'credits are exchanged between two owners',
+    tests: ['ledger/wallet_exchange'],
+    edits: [helper('not_exchangeable', 'wallet.owner_id <> other.owner_id or wallet', 'wallet')],
+  },
+  {
+    name: 'an exchange makes paid credits of bonus credits, by rounding',
+    tests: ['ledger/wallet_exchange'],
+    edits: [helper('exchanged_bonus', '* to_amount + amount - 1, amount)', '* to_amount, amount)')],
+  },
+  {
+    name: 'how much arrives in an exchange is no part of the request',
+    tests: ['ledger/wallet_exchange'],
+    edits: [
+      helper(
+        'key_reused',
+        "(7, 'to_amount', case first.kind when 'exchange' then (",
+        "(7, 'to_amount', case first.kind when 'hold' then (",
+      ),
+      helper('key_reused', '      request.to_amount::text),', '      null),'),
+    ],
+  },
+  {
+    name: 'an exchange is reversed although what arrived is gone',
+    tests: ['ledger/wallet_exchange'],
+    edits: [helper('reverse_exchange', 'if v_plan.missing > 0 then', 'if false then')],
+  },
+  {
+    name: 'an exchange is reversed in part',
+    tests: ['ledger/wallet_exchange'],
+    edits: [helper('not_reversible', ' or r.whole and requested < available', '')],
+  },
+  {
+    name: 'a block counts the other side of an exchange again',
+    tests: ['ledger/wallet_exchange'],
+    edits: [helper('cut', " and 'exchange' not in (m.debit, m.credit)", '')],
+  },
+  {
+    name: 'the proof does not ask which side of an exchange has the request',
+    tests: ['links'],
+    edits: [helper('verify_links', 'when ((s.a).idem_key is null) = ((s.o).idem_key is null) or', 'when')],
+  },
+  {
+    name: 'the proof does not ask how much of what arrived is bonus credits',
+    tests: ['links'],
+    edits: [helper('verify_links', "when (s.a).kind = 'exchange' and (s.a).debit = 'player'", 'when false')],
+  },
+];
+
 export const MUTANTS: Mutant[] = [
+  ...OPENINGS_AND_EXCHANGES,
   ...USUAL,
   ...NODES,
   ...LOCKS,

@@ -26,7 +26,11 @@ begin
       v_window := case when v_done = 0 and cardinality(requests) <= v_size then requests else array(
         select requests[i] from generate_series(v_done + 1, least(v_done + v_size, cardinality(requests))) i order by i)
       end;
-      return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
+      if (v_window[1]).kind = 'opening' then
+        return query select r, null::ledger.refusal from ledger_private.post_openings(v_window, absent) r;
+      else
+        return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
+      end if;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;
       if v_booked = cardinality(v_window) then
