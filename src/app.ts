@@ -11,6 +11,7 @@ import { createCors, mayConnect } from './cors/index.ts';
 import type { Database } from './database/database.ts';
 import { pools } from './database/pool.ts';
 import type { Reads } from './database/reads.ts';
+import { learnRead } from './direct_reads/index.ts';
 import { DocumentLimitsPreset } from './document_limits/index.ts';
 import { downloadsRouter } from './downloads/index.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
@@ -84,6 +85,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     auditPool,
     reads,
     introspection,
+    learnRead,
     grouping: config.groupCalls,
     socketContext: subscriptions.context,
     // A document that is named by its hash is measured too.

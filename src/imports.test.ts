@@ -12,7 +12,17 @@ const LAYERS: readonly (readonly string[])[] = [
   ['commands'],
   ['dev'],
   ['app.ts'],
-  ['cors', 'document_limits', 'downloads', 'persisted', 'rate_limits', 'standby', 'subscriptions', 'tracing'],
+  [
+    'cors',
+    'direct_reads',
+    'document_limits',
+    'downloads',
+    'persisted',
+    'rate_limits',
+    'standby',
+    'subscriptions',
+    'tracing',
+  ],
   ['graphql', 'http', 'migrate'],
   ['graphql/plugins', 'jobs', 'auth.ts'],
   ['errors.ts'],
@@ -26,6 +36,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Each can be left out by deleting it and what imports its one entry. */
 const OPTIONAL = [
   'cors',
+  'direct_reads',
   'document_limits',
   'downloads',
   'persisted',

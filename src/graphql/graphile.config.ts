@@ -8,7 +8,7 @@ import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { CachesPlugin, REMEMBERED_DOCUMENTS } from './plugins/caches.ts';
 import { FiltersPlugin } from './plugins/filters.ts';
 import { FlowsPlugin } from './plugins/flows.ts';
-import { HotPlugin } from './plugins/hot.ts';
+import { createHotPlugin, type LearnRead } from './plugins/hot.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
 import { NoIntrospectionPlugin } from './plugins/introspection.ts';
 import { ListsPlugin } from './plugins/lists.ts';
@@ -26,6 +26,8 @@ export interface PresetOptions extends Sources {
   idePlugin?: GraphileConfig.Plugin | undefined;
   /** Whether callers may read the schema. */
   introspection?: boolean;
+  /** Finds out which queries need no plan; without it all have one. */
+  learnRead?: LearnRead | undefined;
   /** What is optional. */
   presets?: readonly GraphileConfig.Preset[];
   plugins?: readonly GraphileConfig.Plugin[];
@@ -34,6 +36,7 @@ export interface PresetOptions extends Sources {
 export function createPreset({
   idePlugin,
   introspection = false,
+  learnRead,
   presets = [],
   plugins = [],
   ...sources
@@ -59,7 +62,7 @@ export function createPreset({
       ...plugins,
       ...(idePlugin ? [idePlugin] : []),
       // After all others that look at a request: it answers some in place of a plan.
-      HotPlugin,
+      createHotPlugin(learnRead),
     ],
     disablePlugins: [
       // Ids are the ledger's own.

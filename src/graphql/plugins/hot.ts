@@ -1,6 +1,7 @@
 /**
  * Executes documents that only call flows, and only ask for their receipts, without a plan: by the executor of GraphQL itself, with a
- * resolver of three cases. What a document is, is found out once; whatever is unusual in it is left to Grafast.
+ * resolver of three cases; and those that read a row, with a resolver that was learned from their plan. What a document is, is found out once;
+ * whatever is unusual in it is left to Grafast.
  */
 import type { RequestHandler } from 'express';
 import { LRUCache } from 'lru-cache';
@@ -21,6 +22,7 @@ import {
 } from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
 import type { Receipt } from '../../flows/flow.ts';
+import { describeError, log } from '../../observability/log.ts';
 import { addErrors } from '../../observability/request_facts.ts';
 import { flowsIn, type FlowFields } from './flows.ts';
 import { REMEMBERED_DOCUMENTS } from './caches.ts';
@@ -32,6 +34,9 @@ interface Payload {
 }
 
 type Resolver = GraphQLFieldResolver<Payload | Receipt, Grafast.Context, { input: Record<string, unknown> }>;
+type AnyResolver = NonNullable<ExecutionArgs['fieldResolver']>;
+/** Resolves with what answers a query as its plan does; undefined where only its plan can. */
+export type LearnRead = (args: ExecutionArgs, operation: OperationDefinitionNode) => Promise<AnyResolver | undefined>;
 type Result = Awaited<ReturnType<typeof execute>>;
 type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
 
@@ -39,7 +44,7 @@ type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionA
 interface Known {
   document: DocumentNode;
   operation: OperationDefinitionNode;
-  fieldResolver: Resolver;
+  fieldResolver: AnyResolver;
 }
 
 interface Body {
@@ -59,9 +64,9 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 const DIRECTIVES = ['include', 'skip'];
 
 /** Documents are remembered by Grafserv, by their text, and with them how they are answered here, if they are. */
-const remembered = new WeakMap<OperationDefinitionNode, Resolver | 'planned'>();
+const remembered = new WeakMap<OperationDefinitionNode, AnyResolver | 'planned' | 'read once'>();
 
-export const HotPlugin: GraphileConfig.Plugin = {
+export const createHotPlugin = (learnRead?: LearnRead): GraphileConfig.Plugin => ({
   name: 'HotPlugin',
   version: '1.0.0',
   grafast: {
@@ -70,18 +75,39 @@ export const HotPlugin: GraphileConfig.Plugin = {
         const { schema, document, operationName, onError } = args;
         const operation = getOperationAST(document, operationName);
         if (!operation || (onError ?? null) !== null) return next();
-        let fieldResolver = remembered.get(operation);
-        if (!fieldResolver) {
-          const fields = flowsIn(schema);
-          fieldResolver = fields && isAnswerable(operation, document, schema, fields) ? resolverOf(fields) : 'planned';
-          remembered.set(operation, fieldResolver);
-          if (fieldResolver !== 'planned') remember(schema, { document, operation, fieldResolver });
+        let found = remembered.get(operation);
+        if (!found) {
+          found = firstFound(operation, args);
+          remembered.set(operation, found);
+          if (typeof found === 'function') remember(schema, { document, operation, fieldResolver: found });
+        } else if (found === 'read once') {
+          // Most documents that come twice come often.
+          remembered.set(operation, 'planned');
+          if (learnRead) void learn(learnRead, operation, args);
         }
-        return fieldResolver === 'planned' ? next() : inOrder(execute({ ...args, fieldResolver }));
+        return typeof found === 'function' ? inOrder(execute({ ...args, fieldResolver: found })) : next();
       },
     },
   },
-};
+});
+
+function firstFound(operation: OperationDefinitionNode, { schema, document }: ExecutionArgs) {
+  if (operation.operation === OperationTypeNode.QUERY) return 'read once';
+  const fields = flowsIn(schema);
+  return fields && isAnswerable(operation, document, schema, fields) ? resolverOf(fields) : 'planned';
+}
+
+/** Meanwhile, and where it fails, the plan answers. */
+async function learn(learnRead: LearnRead, operation: OperationDefinitionNode, args: ExecutionArgs): Promise<void> {
+  try {
+    const fieldResolver = await learnRead(args, operation);
+    if (!fieldResolver) return;
+    remembered.set(operation, fieldResolver);
+    remember(args.schema, { document: args.document, operation, fieldResolver });
+  } catch (error) {
+    log.debug({ error: describeError(error) }, 'a document keeps its plan');
+  }
+}
 
 const byText = new WeakMap<GraphQLSchema, LRUCache<string, Known>>();
 
