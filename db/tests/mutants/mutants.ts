@@ -1401,8 +1401,8 @@ const PROOFS: Mutant[] = [
     edits: [
       helper(
         'rows_since',
-        '  union all\n  select e.* from ledger.entries e where e.actor is not null and e.xid = any (array(select pg_snapshot_xip(snapshot)))\n',
-        '',
+        'select o.* from pg_snapshot_xip(snapshot) x (xid)',
+        'select o.* from pg_snapshot_xip(snapshot) x (xid)\n  join (select) none on false',
       ),
     ],
   },
