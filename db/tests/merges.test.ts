@@ -360,6 +360,20 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
+  it('stays proven and replays where its reason was blanked, or the metadata of what came before it', async () => {
+    const [from, to] = await pair();
+    const bought = await book('wallet_top_up', { wallet_id: from, amount: 100, metadata: { name: 'Ann' } });
+    const idem_key = newKey();
+    const merged = await merge(from, to, { idem_key });
+    for (const { transfer_id } of [bought, merged])
+      await call<object>(db, 'transfer_redact', { transfer_id, reason: 'a request for erasure' });
+
+    expect(await merge(from, to, { idem_key })).toEqual({ ...merged, replayed: true });
+    expect(await refusal(merge(from, to, { idem_key, reason: 'another' }))).toMatchObject({ code: 'WLKEY' });
+    expect(await reverse(to, bought)).toMatchObject({ amount: '100' });
+    await expectSound(db);
+  });
+
   it('comes once from 16 callers with one key, and once from 16 with different ones', async () => {
     for (const key of [newKey(), undefined]) {
       const [from, to] = await pair();
