@@ -33,6 +33,7 @@ interface Entry {
   hold_id: string | null;
   expires_at: string | null;
   metadata: string | null;
+  owed: string | null;
   hash: string;
 }
 
@@ -75,6 +76,7 @@ const optional = <T>(value: T | null, encode: (value: T) => Buffer): Buffer | nu
 
 /** The columns of an entry that its hash covers. */
 const COVERED = [
+  'owed',
   ...[
     'wallet_id',
     'transfer_id',
@@ -105,6 +107,12 @@ const COVERED = [
 
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
+/** Of the metadata; of a wallet that owes something, of that too. */
+function factsHash({ metadata, owed }: Entry): Buffer | null {
+  const hash = optional(metadata, (json) => sha256(text(json)));
+  return owed === null ? hash : sha256(array(OID.bytea, [text('ledger.entry.facts.v1'), hash, bigint(owed)]));
+}
+
 function entryHash(previous: Buffer, e: Entry): Buffer {
   const numbers = (...values: (string | null)[]) =>
     array(
@@ -130,7 +138,7 @@ function entryHash(previous: Buffer, e: Entry): Buffer {
       ...[e.kind, e.debit, e.credit].map(text),
       optional(e.actor, text),
       optional(e.idem_key, text),
-      optional(e.metadata, (metadata) => sha256(text(metadata))),
+      factsHash(e),
     ]),
   );
 }
@@ -223,6 +231,12 @@ describe('the chain of hashes', () => {
     await book('wallet_release', { hold_id: released });
     await book('wallet_reverse', { transfer_id: bought, amount: 20 });
     await call(db, 'wallet_transfer', { from_wallet: one, to_wallet: two, amount: 25, idem_key: 'transfer' });
+    await book('wallet_spend', { amount: 60 });
+    const { transfer_id: more } = await book('wallet_top_up', { amount: 50 });
+    await book('wallet_spend', { amount: 50 });
+    await book('wallet_reverse', { transfer_id: more, owe: true });
+    // What arrives where something is owed is hashed with it, too.
+    await call(db, 'wallet_transfer', { from_wallet: two, to_wallet: one, amount: 2, idem_key: 'back' });
     // Moved into the past, they have other hashes.
     const booked = await hashes(db);
     expect(booked.found).toEqual(booked.computed);
@@ -248,7 +262,7 @@ describe('the chain of hashes', () => {
     expect(found).toEqual(computed);
     expect(found.length).toBeGreaterThan(before.found.length);
     expect(Object.keys(kinds).sort()).toEqual(
-      ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry'].sort(),
+      ['top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'reversal', 'expiry', 'debt'].sort(),
     );
     expect(absent).toEqual([
       {

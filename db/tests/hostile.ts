@@ -269,7 +269,7 @@ export async function goodValue(
   return GOOD_BY_TYPE[type] ?? null;
 }
 
-const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen', 'wallet_collect', 'wallet_forgive'];
+const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen', 'wallet_collect', 'wallet_forgive', 'wallet_opening'];
 
 /** One that has not got the status yet which the function gives it, or that owes what the function is for. */
 async function newWalletFor(db: Database, { asset }: Scene, name: string): Promise<string> {

@@ -1,5 +1,5 @@
 /** The same value means the same at each door: in a single call, in a batch, as a default. */
-import { call, createDatabase, newKey, newWallet, postBatch, refusal, rowsOf, someAsset } from './helpers.ts';
+import { call, createDatabase, newAsset, newKey, newWallet, postBatch, refusal, rowsOf, someAsset } from './helpers.ts';
 
 const db = createDatabase();
 
@@ -15,6 +15,17 @@ async function calls(): Promise<[string, Record<string, unknown>][]> {
     amount: 5,
     idem_key: newKey(),
   });
+  const { rows } = await db.query<{ owner: string }>('select owner_id as owner from ledger.wallets where id = $1', [
+    wallet_id,
+  ]);
+  const exchanged = await newWallet(db, await newAsset(db), rows[0]);
+  const owing = await newWallet(db, asset);
+  const book = (name: string, amount: number) =>
+    call<{ transfer_id: string }>(db, name, { wallet_id: owing, amount, idem_key: newKey() });
+  const { transfer_id: bought } = await book('wallet_top_up', 5);
+  await book('wallet_spend', 5);
+  await call(db, 'wallet_reverse', { wallet_id: owing, transfer_id: bought, idem_key: newKey(), owe: true });
+  await book('wallet_top_up', 5);
   return [
     ['wallet_top_up', { wallet_id, amount: 1 }],
     ['wallet_bonus', { wallet_id, amount: 1 }],
@@ -24,6 +35,11 @@ async function calls(): Promise<[string, Record<string, unknown>][]> {
     ['wallet_capture', { wallet_id, hold_id: await hold() }],
     ['wallet_release', { wallet_id, hold_id: await hold() }],
     ['wallet_reverse', { wallet_id, transfer_id }],
+    ['wallet_opening', { wallet_id, amount: 1 }],
+    ['wallet_exchange', { from_wallet: wallet_id, to_wallet: exchanged, amount: 1, to_amount: 2 }],
+    ['wallet_collect', { wallet_id: owing, amount: 1 }],
+    ['wallet_forgive', { wallet_id: owing, amount: 1, reason: 'a gesture' }],
+    ['wallet_adjust', { wallet_id, side: 'credit', amount: 1, reason: 'an error' }],
   ];
 }
 
@@ -41,7 +57,8 @@ describe('metadata that is null', () => {
         { ...left_out, replayed: true },
       ]);
       const { rows } = await db.query('select metadata from ledger.transfers where id = $1', [left_out.transfer_id]);
-      expect(rows).toEqual([{ metadata: {} }]);
+      // A reason is kept with the metadata.
+      expect(rows).toEqual([{ metadata: 'reason' in args ? { reason: args.reason } : {} }]);
       names.push(name);
     }
     const { rows: posting } = await db.query<{ name: string }>(

@@ -92,6 +92,8 @@ const PG_TYPES: Readonly<Record<string, string>> = {
   JSON: 'jsonb',
   Datetime: 'timestamp with time zone',
   TransferKind: 'ledger.transfer_kind',
+  EntrySide: 'ledger.entry_side',
+  Boolean: 'boolean',
 };
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const isNumber = (json: string): boolean => /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i.test(json);
@@ -105,6 +107,8 @@ interface Argument {
   name: string;
   type: string;
   isRequired: boolean;
+  /** Of a request, which has fields for other kinds. */
+  isItem?: boolean;
 }
 
 const argumentOf = ({ name: key, type }: GraphQLInputField): Argument => ({
@@ -141,10 +145,11 @@ function jsonsOf(type: string): string[] {
 }
 
 /** Whether an argument takes a value that is sent as JSON; undefined where either answer will do. */
-function isLegalJson({ name, type, isRequired }: Argument, json: string): boolean | undefined {
+function isLegalJson({ name, type, isRequired, isItem = false }: Argument, json: string): boolean | undefined {
   // For JSON, null may mean that there is none; a default may stand for it.
   if (json === 'null' && ['metadata', 'scale'].includes(name)) return undefined;
   if (json === 'null') return isLegal(name, null, !isRequired);
+  if (type === 'boolean') return ['true', 'false'].includes(json) ? undefined : false;
   if (type === 'jsonb') {
     if (/1e400|1e999999|9007199254740993/.test(json)) return false;
     return json.includes('['.repeat(1000)) ? undefined : isLegal(name, json, false);
@@ -153,13 +158,13 @@ function isLegalJson({ name, type, isRequired }: Argument, json: string): boolea
     const number = Number(json);
     const isTakenAsNumber =
       type === 'bigint' ? Number.isSafeInteger(number) : type === 'integer' && number === (number | 0);
-    return isTakenAsNumber ? isLegal(name, String(number), false) : false;
+    return isTakenAsNumber ? isLegal(name, String(number), isItem) : false;
   }
   if (name === 'owner_ids' && json === '[]') return true;
   if (!json.startsWith('"') || /\\u[d][8c]00/.test(json) || type === 'integer') return false;
   // GraphQL takes one value for a list of one.
   if (name === 'owner_ids') return isLegal('owner_id', JSON.parse(json) as string, false);
-  return isLegal(name, JSON.parse(json) as string, false);
+  return isLegal(name, JSON.parse(json) as string, isItem);
 }
 
 /** How GraphQL writes what JSON writes: without quotes around names. */
@@ -188,7 +193,9 @@ const MUTATIONS = Object.values(schema.getMutationType()?.getFields() ?? {}).map
     inputType: inputType.name,
     isBatch: item !== undefined,
     // Of many kinds a capture may leave the amount out; a bonus, which is tried, may not.
-    args: item ? args.map((arg) => ({ ...arg, isRequired: arg.isRequired || arg.key === 'amount' })) : args,
+    args: item
+      ? args.map((arg) => ({ ...arg, isItem: true, isRequired: arg.isRequired || arg.key === 'amount' }))
+      : args,
     payload: field.name === 'walletPostEach' ? 'outcomes { refusal { code message detail hint } }' : '__typename',
   };
 });
@@ -198,7 +205,7 @@ async function goodInput(scene: Scene, mutation: Mutation): Promise<Map<string, 
   const input = new Map<string, string>();
   for (const { key, name, type } of mutation.args) {
     const value = await goodValue(db, scene, snake(mutation.key), name, type);
-    const isBare = type === 'jsonb' || type === 'integer';
+    const isBare = ['jsonb', 'integer', 'boolean'].includes(type);
     if (value !== null) input.set(key, isBare ? String(value) : JSON.stringify(value));
   }
   return input;
@@ -221,7 +228,9 @@ function bodyWithLiteral(mutation: Mutation, input: Map<string, string>): string
   const literals = new Map(
     [...input].map(([name, value]) => [
       name,
-      mutation.args.some(({ key, type }) => key === name && type === 'ledger.transfer_kind')
+      mutation.args.some(
+        ({ key, type }) => key === name && ['ledger.transfer_kind', 'ledger.entry_side'].includes(type),
+      )
         ? value.replaceAll('"', '')
         : literalOf(value),
     ]),
@@ -433,7 +442,7 @@ function goodLiteral(field: GraphQLField<unknown, unknown>, { name, type }: Grap
   if (name === 'walletId') return JSON.stringify(ids.wallet);
   if (name === 'assetCode') return JSON.stringify(ids.asset);
   // A period ends after it begins.
-  if (name === 'fromTime') return '"2999-12-01"';
+  if (['fromTime', 'from'].includes(name)) return '"2999-12-01"';
   return { BigInt: '1', Datetime: '"2999-12-31"' }[getNamedType(type).name] ?? '"GOLD"';
 }
 

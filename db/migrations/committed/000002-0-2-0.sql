@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:90a284fed3572db58596257bad5f75ad195cca78
+--! Hash: sha1:b01d2c18a386ed877b4344fb2dced753911981c9
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -5994,7 +5994,8 @@ immutable
 as $$
 declare
   v_parts text[] := regexp_match(place,
-    '^(0|-?[1-9][0-9]{0,16})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.](0|[1-9][0-9]{0,17})$');
+    '^(0|-?[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.](0|[1-9][0-9]{0,17})$');
+  v_micros numeric;
 begin
   if place is null then
     return null;
@@ -6002,9 +6003,12 @@ begin
     perform ledger_private.refuse(ledger_private.invalid_argument(argument,
       'Give a cursor of this list as it came.', '{"reason": "malformed"}'));
   end if;
-  -- What it says at most: a cursor that was made up leads nowhere, but to no error either.
-  return row(timestamptz 'epoch' + greatest(least(v_parts[1]::bigint, 9000000000000000), -9000000000000000)
-    * interval '1 microsecond', v_parts[2]::uuid, v_parts[3]::bigint)::ledger_private.list_place;
+  -- The first and the last instant there is at most: a cursor that was made up leads nowhere, but to no error either.
+  v_micros := greatest(least(v_parts[1]::numeric, 9224318015999999999), -210866803200000000);
+  -- In days and the rest of a day, for all of it is more than a bigint; without a zone, for in some a day is no 24 hours.
+  return row((timestamp 'epoch' + div(v_micros, 86400000000)::int * interval '1 day'
+    + mod(v_micros, 86400000000)::bigint * interval '1 microsecond') at time zone 'UTC', v_parts[2]::uuid,
+    v_parts[3]::bigint)::ledger_private.list_place;
 end
 $$;
 
@@ -6020,7 +6024,7 @@ create or replace function ledger_private.place_cursor(at_time timestamptz, id u
 returns text
 language sql
 immutable
-return (extract(epoch from at_time) * 1000000)::bigint || '.' || id || '.' || seq;
+return trunc(extract(epoch from at_time) * 1000000) || '.' || id || '.' || seq;
 
 comment on function ledger_private.place_cursor is 'The cursor of a place in an order of instants: see cursor_place.';
 

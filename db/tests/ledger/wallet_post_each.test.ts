@@ -220,7 +220,7 @@ describe('wallet_post_each', () => {
     expect(await rowsOf(db, one)).toEqual({ transfers: 2, entries: 3 });
   });
 
-  it.each(['expiry', 'opening', 'merge', null])('refuses the kind %s (WLARG)', async (kind) => {
+  it.each(['expiry', 'debt', null])('refuses the kind %s (WLARG)', async (kind) => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
 
     const outcomes = await postEach(db, [spend(wallet, 1), item(kind, wallet, { amount: 1 }), spend(wallet, 9)]);

@@ -5,7 +5,8 @@ immutable
 as $$
 declare
   v_parts text[] := regexp_match(place,
-    '^(0|-?[1-9][0-9]{0,16})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.](0|[1-9][0-9]{0,17})$');
+    '^(0|-?[1-9][0-9]{0,18})[.]([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})[.](0|[1-9][0-9]{0,17})$');
+  v_micros numeric;
 begin
   if place is null then
     return null;
@@ -13,9 +14,12 @@ begin
     perform ledger_private.refuse(ledger_private.invalid_argument(argument,
       'Give a cursor of this list as it came.', '{"reason": "malformed"}'));
   end if;
-  -- What it says at most: a cursor that was made up leads nowhere, but to no error either.
-  return row(timestamptz 'epoch' + greatest(least(v_parts[1]::bigint, 9000000000000000), -9000000000000000)
-    * interval '1 microsecond', v_parts[2]::uuid, v_parts[3]::bigint)::ledger_private.list_place;
+  -- The first and the last instant there is at most: a cursor that was made up leads nowhere, but to no error either.
+  v_micros := greatest(least(v_parts[1]::numeric, 9224318015999999999), -210866803200000000);
+  -- In days and the rest of a day, for all of it is more than a bigint; without a zone, for in some a day is no 24 hours.
+  return row((timestamp 'epoch' + div(v_micros, 86400000000)::int * interval '1 day'
+    + mod(v_micros, 86400000000)::bigint * interval '1 microsecond') at time zone 'UTC', v_parts[2]::uuid,
+    v_parts[3]::bigint)::ledger_private.list_place;
 end
 $$;
 

@@ -2,7 +2,7 @@ create or replace function ledger_private.place_cursor(at_time timestamptz, id u
 returns text
 language sql
 immutable
-return (extract(epoch from at_time) * 1000000)::bigint || '.' || id || '.' || seq;
+return trunc(extract(epoch from at_time) * 1000000) || '.' || id || '.' || seq;
 
 comment on function ledger_private.place_cursor is 'The cursor of a place in an order of instants: see cursor_place.';
 
