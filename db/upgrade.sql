@@ -252,3 +252,15 @@ comment on column ledger.transfers.metadata is $$@notNull
 The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
 reason; {} also where they had to be blanked by law.$$;
 drop function ledger_private.entry_hash(bytea, ledger.entries);
+
+-- One payment, one wallet.
+alter table ledger.asset_limits add column unique_reference text;
+comment on column ledger.asset_limits.unique_reference is
+$$The field of a top-up's metadata that names the payment: each payment is booked once, in all wallets of the asset;
+null for none.$$;
+comment on column ledger.entries.held_bonus_amount is $$@behavior -*
+Of a hold or a release, the part of what was reserved or freed that is bonus credits, in minor units. 0 in a top-up
+whose payment stands in unique_references.$$;
+alter type ledger_private.prepared add attribute reference text;
+drop function ledger.asset_create(text, text, int);
+drop function ledger_private.outcome_of(ledger.wallet_request, uuid[]);

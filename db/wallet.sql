@@ -24,6 +24,7 @@
 --!include schema/limits.sql
 --!include schema/wallet_limits.sql
 --!include schema/redactions.sql
+--!include schema/references.sql
 --!include schema/feed.sql
 --!include schema/blocks.sql
 --!include schema/proofs.sql
@@ -42,6 +43,7 @@
 --!include functions/ledger_private/refusals/refusal.sql
 --!include functions/ledger_private/refusals/refuse.sql
 --!include functions/ledger_private/refusals/invalid_argument.sql
+--!include functions/ledger_private/refusals/reused.sql
 --!include functions/ledger_private/refusals/wallet_not_found.sql
 --!include functions/ledger_private/refusals/asset_not_found.sql
 --!include functions/ledger_private/refusals/invalid_period.sql
@@ -98,6 +100,7 @@
 --!include functions/ledger_private/merge/original.sql
 --!include functions/ledger_private/refusals/not_found.sql
 --!include functions/ledger_private/refusals/key_reused.sql
+--!include functions/ledger_private/refusals/payment_reused.sql
 --!include functions/ledger_private/refusals/expiry_passed.sql
 --!include functions/ledger_private/refusals/opened_before.sql
 --!include functions/ledger_private/refusals/not_allowed.sql
@@ -136,6 +139,8 @@
 --!include functions/ledger_private/posting/replay.sql
 --!include functions/ledger_private/posting/lock_wallets.sql
 --!include functions/ledger_private/posting/lock_free_wallets.sql
+--!include functions/ledger_private/posting/reference_of.sql
+--!include functions/ledger_private/posting/claim_reference.sql
 --!include functions/ledger_private/posting/prepare.sql
 --!include functions/ledger_private/posting/judged.sql
 --!include functions/ledger_private/lots/move_lots.sql
@@ -151,6 +156,7 @@
 --!include functions/ledger_private/batch/skipped_items.sql
 --!include functions/ledger_private/batch/lock_group.sql
 --!include functions/ledger_private/batch/post_item.sql
+--!include functions/ledger_private/batch/busy_item.sql
 --!include functions/ledger_private/batch/outcome_of.sql
 --!include functions/ledger_private/batch/bonus_parts.sql
 --!include functions/ledger_private/batch/usual_head.sql
@@ -218,6 +224,7 @@
 --!include functions/ledger_private/verify/verify_links.sql
 --!include functions/ledger_private/verify/verify_wallets.sql
 --!include functions/ledger_private/verify/verify_redactions.sql
+--!include functions/ledger_private/verify/verify_references.sql
 --!include functions/ledger_private/verify/verify_totals.sql
 --!include functions/ledger_private/verify/verify_holds.sql
 --!include functions/ledger_private/verify/verify_lots.sql
@@ -234,6 +241,7 @@
 -- What callers call: wallets
 --!include functions/ledger/request.sql
 --!include functions/ledger/asset_create.sql
+--!include functions/ledger/asset_set.sql
 --!include functions/ledger/wallet_open.sql
 --!include functions/ledger/wallet_open_many.sql
 --!include functions/ledger/wallet_top_up.sql

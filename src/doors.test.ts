@@ -59,7 +59,7 @@ const PAYLOADS: Record<string, string> = {
   wallet_reopen: WALLET,
   asset_create: 'asset { code name scale createdAt }',
   asset_limit_set:
-    'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer actor createdAt }',
+    'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer uniqueReference actor createdAt }',
   wallet_limit_set:
     'limits { walletId seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer }',
   wallet_post_batch: `receipts { ${RECEIPT} }`,

@@ -117,7 +117,8 @@ The number of the line there.$$;
 comment on column ledger.entries.requested_amount is $$@behavior -*
 The amount as the caller asked for it, in minor units; null where it asked for all.$$;
 comment on column ledger.entries.held_bonus_amount is $$@behavior -*
-Of a hold or a release, the part of what was reserved or freed that is bonus credits, in minor units.$$;
+Of a hold or a release, the part of what was reserved or freed that is bonus credits, in minor units. 0 in a top-up
+whose payment stands in unique_references.$$;
 comment on column ledger.entries.reverses is $$@behavior -*
 The transfer that this one reverses, if it is a reversal.$$;
 comment on column ledger.entries.hold_id is $$@behavior -*

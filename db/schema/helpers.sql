@@ -7,7 +7,8 @@ create type ledger_private.prepared as (
   other ledger.wallets,
   other_head ledger.entries,
   at_time timestamptz,
-  receipt ledger.receipt
+  receipt ledger.receipt,
+  reference text
 );
 
 -- What can still be taken back of a movement, and how one reversal takes it.

@@ -12,6 +12,7 @@ create table ledger.asset_limits (
   hash bytea not null,
   max_transfer bigint,
   max_daily_transfer bigint,
+  unique_reference text,
   primary key (asset_code, seq)
 );
 
@@ -41,6 +42,9 @@ comment on column ledger.asset_limits.max_transfer is
   'The largest single transfer to another player, in minor units; null for none.';
 comment on column ledger.asset_limits.max_daily_transfer is
   'The largest total of transfers to other players within 24 hours, in minor units; null for none.';
+comment on column ledger.asset_limits.unique_reference is
+$$The field of a top-up's metadata that names the payment: each payment is booked once, in all wallets of the asset;
+null for none.$$;
 
 create trigger _100_guard_insert before insert on ledger.asset_limits
   for each statement execute function ledger_private.tg__guard_insert();

@@ -6,6 +6,7 @@ create table ledger.redactions (
   transfer_id uuid not null,
   metadata_hash bytea not null,
   event_seq int not null,
+  reference_hash bytea,
   primary key (wallet_id, seq)
 );
 
@@ -17,6 +18,8 @@ comment on column ledger.redactions.transfer_id is 'The movement.';
 comment on column ledger.redactions.metadata_hash is
   'SHA-256 over what stood there (metadata_hash): what the hash of the entry covers.';
 comment on column ledger.redactions.event_seq is 'Which event of the wallet says who blanked it, when and why.';
+comment on column ledger.redactions.reference_hash is
+  'Of a top-up whose payment stands in unique_references, the hash that stands there.';
 
 create trigger _100_guard_insert before insert on ledger.redactions
   for each statement execute function ledger_private.tg__guard_insert();

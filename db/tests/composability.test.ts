@@ -25,6 +25,7 @@ beforeAll(async () => {
 /** What is called, and what of it has to be there before. */
 const requests: Record<string, (asset: string) => Promise<Record<string, unknown>>> = {
   asset_create: () => Promise.resolve({ code: newKey().slice(0, 20), name: 'n' }),
+  asset_set: (asset) => Promise.resolve({ asset_code: asset, unique_reference: 'payment' }),
   asset_limit_set: (asset) => Promise.resolve({ asset_code: asset, max_spend: 1000 }),
   wallet_limit_set: async (asset) => ({ wallet_id: await newWallet(db, asset), max_spend: 1000 }),
   transfer_redact: async (asset) => {

@@ -38,6 +38,7 @@ const TABLES = [
   'ledger.wallet_events',
   'ledger.wallet_limits',
   'ledger.redactions',
+  'ledger.unique_references',
   'ledger.wallets',
   'ledger_private.open_holds',
   'ledger_private.open_lots',
@@ -118,6 +119,12 @@ beforeAll(async () => {
     await call<object>(db, 'wallet_limit_set', { wallet_id: alice, max_transfer });
   await call<object>(db, 'wallet_limit_set', { wallet_id: bob, max_balance: 1_000_000 });
   await call<object>(db, 'transfer_redact', { transfer_id: spend.transfer_id, reason: 'a law' });
+  await call<object>(db, 'asset_set', { asset_code: asset, unique_reference: 'note' });
+  await post('top_up', { wallet_id: alice, amount: 5 });
+  const metadata = { note: 'y' };
+  const paid = await call(db, 'wallet_top_up', { wallet_id: bob, amount: 5, idem_key: newKey(), metadata });
+  await call<object>(db, 'transfer_redact', { transfer_id: paid.transfer_id, reason: 'a law' });
+  await call<object>(db, 'asset_set', { asset_code: asset, unique_reference: '' });
   await call<object>(db, 'wallet_freeze', { wallet_id: carol, reason: 'a doubt' });
   await merged(asset);
   const closed = await newWallet(db, asset);

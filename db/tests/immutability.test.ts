@@ -20,6 +20,7 @@ const LOG: Record<string, string> = {
   'ledger.wallet_events': 'created_at',
   'ledger.wallet_limits': 'max_spend',
   'ledger.redactions': 'metadata_hash',
+  'ledger.unique_references': 'seq',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'expires_at',
@@ -99,6 +100,9 @@ beforeAll(async () => {
   await call(db, 'wallet_hold', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: '2999-12-31' });
   await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1000 });
   await call<object>(db, 'wallet_limit_set', { wallet_id: wallet, max_spend: 1000 });
+  await call<object>(db, 'asset_set', { asset_code: asset, unique_reference: 'payment' });
+  const bought = { wallet_id: wallet, amount: 1, idem_key: newKey(), metadata: { payment: 'one' } };
+  await call(db, 'wallet_top_up', bought);
   await call<object>(db, 'ledger_seal', {});
 });
 
@@ -323,6 +327,8 @@ describe('constraints, even where writing is open,', () => {
     { table: 'asset_limits', facts: { asset_code: 'no-such-asset' }, code: '23503' },
     { table: 'wallet_limits', facts: {}, code: '23505' },
     { table: 'redactions', facts: {}, code: '23505' },
+    { table: 'unique_references', facts: {}, code: '23505' },
+    { table: 'unique_references', facts: { asset_code: 'other' }, code: '23505' },
     { table: 'blocks', facts: {}, code: '23505' },
     { table: 'block_heads', facts: {}, code: '23505' },
     { table: 'block_heads', facts: { block_seq: 100 }, code: '23503' },

@@ -25,6 +25,7 @@ const READERS: Actor[] = ['player', 'service', 'operator', 'auditor', 'job'];
 /** Who may call what; whoever is not named may not. */
 const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.asset_create': ['operator'],
+  'ledger.asset_set': ['operator'],
   'ledger.wallet_open': FLOWS,
   'ledger.wallet_open_many': FLOWS,
   'ledger.wallet_top_up': FLOWS,
@@ -101,6 +102,7 @@ const TABLES: Record<string, string> = {
   'ledger.wallet_events': 'created_at',
   'ledger.wallet_limits': 'max_spend',
   'ledger.redactions': 'metadata_hash',
+  'ledger.unique_references': 'seq',
   'ledger.entries': 'created_at',
   'ledger.holds': 'created_at',
   'ledger.bonus_lots': 'amount',
@@ -135,12 +137,14 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger_private.unsealed_events': ['auditor'],
   'ledger.verifications': ['operator', 'auditor'],
   'ledger.redactions': ['auditor'],
+  'ledger.unique_references': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
   'ledger_private.node_ranges': ['operator', 'auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
   asset_create: "'NEW', 'New'",
+  asset_set: "'NONE', 'payment'",
   wallet_open: "'p', 'NEW'",
   wallet_open_many: "array['p'], 'NEW'",
   wallet_id: "'p', 'NEW'",

@@ -198,7 +198,9 @@ describe.each(RELEASES)('a ledger of $version', (release) => {
   async function expectAnswers(session: pg.Client): Promise<void> {
     await session.query("set time zone 'UTC'");
     expect(booked.length).toBeGreaterThan(100);
-    const receipts = booked.map(({ receipt }) => Object.assign({ owed: '0', in_flight: false }, receipt, { replayed: true }));
+    const receipts = booked.map(({ receipt }) =>
+      Object.assign({ owed: '0', in_flight: false }, receipt, { replayed: true }),
+    );
     expect(
       await postEach(
         session,

@@ -26,6 +26,7 @@ const OF_WALLETS = [
   'ledger.wallet_events',
   'ledger.wallet_limits',
   'ledger.redactions',
+  'ledger.unique_references',
   'ledger.entries',
   'ledger.holds',
   'ledger.bonus_lots',

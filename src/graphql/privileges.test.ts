@@ -155,6 +155,7 @@ describe.each(ROLES)('a token of the role %s', (role) => {
     ['walletReopen', OPERATORS, () => withStatus('wallet_close'), 'wallet { status }'],
     ['assetCreate', OPERATORS, () => ({ code: newKey(), name: 'New' }), 'asset { code }'],
     ['walletLimitSet', OPERATORS, () => ({ walletId: own, maxTransfer: 1_000_000 }), 'limits { seq }'],
+    ['assetSet', OPERATORS, () => ({ assetCode: asset, uniqueReference: 'payment' }), 'limits { seq }'],
     ['assetLimitSet', OPERATORS, () => ({ assetCode: asset, maxSpend: 1_000_000 }), 'limits { seq }'],
   ] as [string, Role[], () => Record<string, unknown> | Promise<Record<string, unknown>>, string][])(
     'calls %s if it is one of %j, and is FORBIDDEN otherwise',

@@ -55,6 +55,7 @@ describe('schema.graphql', () => {
     expect(fieldsOf('Mutation')).toEqual([
       'assetCreate',
       'assetLimitSet',
+      'assetSet',
       'walletAdjust',
       'walletBonus',
       'walletCapture',
@@ -179,6 +180,7 @@ describe('schema.graphql', () => {
     expect(results).toEqual([
       'AssetCreatePayload.asset: Asset',
       'AssetLimitSetPayload.limits: AssetLimit',
+      'AssetSetPayload.limits: AssetLimit',
       'WalletAdjustPayload.receipt: Receipt',
       'WalletBonusPayload.receipt: Receipt',
       'WalletCapturePayload.receipt: Receipt',
@@ -236,7 +238,14 @@ describe('schema.graphql', () => {
     );
 
     expect(named).toEqual({
-      AssetCreateInput: ['clientMutationId: String', 'code: String!', 'name: String!', 'scale: Int'],
+      AssetCreateInput: [
+        'clientMutationId: String',
+        'code: String!',
+        'name: String!',
+        'scale: Int',
+        'uniqueReference: String',
+      ],
+      AssetSetInput: ['assetCode: String!', 'clientMutationId: String', 'uniqueReference: String'],
       AssetLimitSetInput: [
         'assetCode: String!',
         'clientMutationId: String',

@@ -1,4 +1,9 @@
-create or replace function ledger.asset_create(code text, name text, scale int default 0)
+create or replace function ledger.asset_create(
+  code text,
+  name text,
+  scale int default 0,
+  unique_reference text default null
+)
 returns ledger.assets
 language plpgsql
 volatile
@@ -7,15 +12,19 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
+  v_field text;
+  v_new boolean;
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
     when name is null or char_length(name) not between 1 and 200 then 'name'
     when scale is null or scale not between 0 and 18 then 'scale'
+    when char_length(unique_reference) not between 1 and 200 then 'unique_reference'
   end;
 begin
   if v_argument is not null then
     perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
-      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18.'));
+      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18; '
+        'unique_reference: 1 to 200 characters.'));
   end if;
 
   v_asset.code := code;
@@ -27,6 +36,7 @@ begin
   perform set_config('ledger.posting', 'on', true);
   insert into ledger.assets select v_asset.*
     on conflict on constraint assets_pkey do nothing;
+  v_new := found;
   select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
   if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
     perform ledger_private.refuse(ledger_private.invalid_argument(
@@ -35,6 +45,15 @@ begin
       jsonb_build_object('code', code, 'name', v_asset.name, 'scale', v_asset.scale)));
   end if;
   perform set_config('ledger.posting', '', true);
+  select l.unique_reference into v_field from ledger.asset_limits l where l.asset_code = v_asset.code
+    order by l.seq desc limit 1;
+  if v_new and unique_reference is not null then
+    perform ledger_private.change_limits(code, jsonb_build_object('unique_reference', unique_reference));
+  elsif unique_reference is not null and unique_reference is distinct from v_field then
+    perform ledger_private.refuse(ledger_private.invalid_argument('unique_reference',
+      'The asset exists with another one, or none: leave it out, and change it with asset_set.',
+      jsonb_build_object('code', code, 'unique_reference', v_field)));
+  end if;
   return v_asset;
 end
 $$;
@@ -46,7 +65,10 @@ Creates an asset. Repeating the call with the same facts changes nothing.
 - code: 1 to 64 letters, digits, dots, dashes or underscores.
 - name: for people, 1 to 200 characters.
 - scale: digits after the point when amounts are shown to people, 0 to 18.
+- uniqueReference: the field of a top-up's metadata that names the payment, for assets in which each payment is booked
+  once: see assetSet. None if left out.
 
-Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale.$$;
+Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale, or with
+another uniqueReference where one is sent.$$;
 
 grant execute on function ledger.asset_create to wallet_operator;

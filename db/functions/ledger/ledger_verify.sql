@@ -53,6 +53,7 @@ begin
     return query select f.* from ledger_private.verify_order(v_first, v_last) f;
     return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
     return query select f.* from ledger_private.verify_redactions(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_references(v_first, v_last) f;
     if v_rows is not null then
       v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
       raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);
@@ -102,6 +103,7 @@ Rules:
 - wallet_status: a wallet's status is what its newest event about it says
 - wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
 - wallet_merged: a wallet that points to a successor is closed, and its last entry moved everything there
+- unique_reference: payments that are booked once are those of the top-ups that name them
 - redaction: metadata that were blanked by law are blank, and an event says so
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
   numbered without gaps, none missing, and each hash covers the row and the one before

@@ -30,7 +30,9 @@ begin
   end if;
 
   v_redaction := row(v_entry.wallet_id, v_entry.seq, transfer_id, ledger_private.metadata_hash(v_entry.metadata),
-    (select max(e.seq) + 1 from ledger.wallet_events e where e.wallet_id = v_entry.wallet_id));
+    (select max(e.seq) + 1 from ledger.wallet_events e where e.wallet_id = v_entry.wallet_id),
+    (select u.reference_hash from ledger.unique_references u
+      where u.wallet_id = v_entry.wallet_id and u.seq = v_entry.seq));
   perform set_config('ledger.posting', 'on', true);
   perform ledger_private.record_events(array[v_entry.wallet_id], 'redacted', reason,
     sha256(ledger_private.redaction_bytes(v_redaction)));

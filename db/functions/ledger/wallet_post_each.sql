@@ -15,11 +15,13 @@ begin
   perform ledger_private.check_group(requests);
   perform ledger_private.refuse(ledger_private.invalid_argument('wait', 'Send true or false.')) where wait is null;
   select g.skipped, g.absent into v_skipped, v_absent from ledger_private.lock_group(requests, wait) g;
+  perform set_config('ledger.waiting', case when wait then '' else 'off' end, true);
   if v_skipped is null then
     return query select o.* from ledger_private.post_group(requests, false, v_absent) o;
   else
     return query select o.* from ledger_private.post_others(requests, v_skipped, v_absent) o;
   end if;
+  perform set_config('ledger.waiting', '', true);
 end
 $$;
 
@@ -33,7 +35,8 @@ is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED 
 - requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases,
   reversals, openings, exchanges and adjustments. Each has its own idempotency key: those that have been booked before
   are recognised one by one, and answered with the receipt of then.
-- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones
+- wait: whether to wait for wallets that other calls have locked, and for payments that they are booking (assetSet). If
+  not, requests for these, and later ones
   of the same wallets as such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as
   they are.
 

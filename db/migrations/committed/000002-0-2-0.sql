@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:b01d2c18a386ed877b4344fb2dced753911981c9
+--! Hash: sha1:f9c2714036436553368173365ea1413a1ddd0997
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -323,6 +323,18 @@ The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a
 reason; {} also where they had to be blanked by law.$$;
 drop function ledger_private.entry_hash(bytea, ledger.entries);
 
+-- One payment, one wallet.
+alter table ledger.asset_limits add column unique_reference text;
+comment on column ledger.asset_limits.unique_reference is
+$$The field of a top-up's metadata that names the payment: each payment is booked once, in all wallets of the asset;
+null for none.$$;
+comment on column ledger.entries.held_bonus_amount is $$@behavior -*
+Of a hold or a release, the part of what was reserved or freed that is bonus credits, in minor units. 0 in a top-up
+whose payment stands in unique_references.$$;
+alter type ledger_private.prepared add attribute reference text;
+drop function ledger.asset_create(text, text, int);
+drop function ledger_private.outcome_of(ledger.wallet_request, uuid[]);
+
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
 returns ledger.entry_side
@@ -464,6 +476,7 @@ create table ledger.redactions (
   transfer_id uuid not null,
   metadata_hash bytea not null,
   event_seq int not null,
+  reference_hash bytea,
   primary key (wallet_id, seq)
 );
 
@@ -475,6 +488,8 @@ comment on column ledger.redactions.transfer_id is 'The movement.';
 comment on column ledger.redactions.metadata_hash is
   'SHA-256 over what stood there (metadata_hash): what the hash of the entry covers.';
 comment on column ledger.redactions.event_seq is 'Which event of the wallet says who blanked it, when and why.';
+comment on column ledger.redactions.reference_hash is
+  'Of a top-up whose payment stands in unique_references, the hash that stands there.';
 
 create trigger _100_guard_insert before insert on ledger.redactions
   for each statement execute function ledger_private.tg__guard_insert();
@@ -485,6 +500,36 @@ alter table ledger.redactions enable row level security;
 create policy auditors_see_all on ledger.redactions for select to wallet_auditor using (true);
 grant select on ledger.redactions to wallet_auditor;
 --! EndIncluded schema/redactions.sql
+
+--! Included schema/references.sql
+-- Payments that have been booked: for assets that name a field of the metadata (asset_limits.unique_reference). Its
+-- value books one top-up in all wallets of the asset. Kept is its hash, so that nothing has to be blanked here by law.
+create table ledger.unique_references (
+  asset_code text not null,
+  reference_hash bytea not null,
+  wallet_id uuid not null,
+  seq bigint not null,
+  primary key (asset_code, reference_hash),
+  constraint unique_references_wallet_id_seq_key unique (wallet_id, seq)
+);
+
+comment on table ledger.unique_references is $$@behavior -*
+Which payment each top-up booked, where the asset wants a payment to be booked once. Append-only.$$;
+comment on column ledger.unique_references.asset_code is 'The asset.';
+comment on column ledger.unique_references.reference_hash is
+  'SHA-256 over the reference of the payment, as text in UTF-8.';
+comment on column ledger.unique_references.wallet_id is 'The wallet that it was booked for.';
+comment on column ledger.unique_references.seq is 'The number of the entry there.';
+
+create trigger _100_guard_insert before insert on ledger.unique_references
+  for each statement execute function ledger_private.tg__guard_insert();
+create trigger _200_append_only before update or delete or truncate on ledger.unique_references
+  for each statement execute function ledger_private.tg__append_only();
+
+alter table ledger.unique_references enable row level security;
+create policy auditors_see_all on ledger.unique_references for select to wallet_auditor using (true);
+grant select on ledger.unique_references to wallet_auditor;
+--! EndIncluded schema/references.sql
 
 --! Included schema/reports.sql
 -- What reports tell finance.
@@ -691,6 +736,17 @@ comment on function ledger_private.asset_id is
 grant execute on function ledger_private.asset_id to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_id.sql
 
+--! Included functions/ledger_private/refusals/reused.sql
+create or replace function ledger_private.reused(message text, detail jsonb, hint text)
+returns ledger.refusal
+language sql
+immutable
+return ledger_private.refusal('WLKEY', format('idempotency key reused: %s', message), detail, hint);
+
+comment on function ledger_private.reused is
+  'WLKEY: what may be booked once, a key or a payment, has been used for another request.';
+--! EndIncluded functions/ledger_private/refusals/reused.sql
+
 --! Included functions/ledger_private/refusals/asset_not_found.sql
 create or replace function ledger_private.asset_not_found(asset_code text)
 returns ledger.refusal
@@ -892,8 +948,9 @@ as $$
     'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend),
     int8send(limits.max_balance), int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus),
     int8send(limits.max_daily_spend), convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
-  ] || case when num_nonnulls(limits.max_transfer, limits.max_daily_transfer) > 0
-    then array[int8send(limits.max_transfer), int8send(limits.max_daily_transfer)] else '{}' end)
+  ] || case when num_nonnulls(limits.max_transfer, limits.max_daily_transfer, limits.unique_reference) > 0
+    then array[int8send(limits.max_transfer), int8send(limits.max_daily_transfer),
+      convert_to(limits.unique_reference, 'UTF8')] else '{}' end)
 $$;
 
 comment on function ledger_private.asset_limit_bytes is
@@ -950,7 +1007,7 @@ stable
 as $$
   select array_send(array[
     'redaction', uuid_send(redaction.wallet_id), int8send(redaction.seq), uuid_send(redaction.transfer_id),
-    redaction.metadata_hash, int8send(redaction.event_seq)
+    redaction.metadata_hash, int8send(redaction.event_seq), redaction.reference_hash
   ])
 $$;
 
@@ -1223,7 +1280,7 @@ returns ledger.refusal
 language sql
 stable
 as $$
-  select ledger_private.refusal('WLKEY', format('idempotency key reused: %s differs from the first request', d.field),
+  select ledger_private.reused(format('%s differs from the first request', d.field),
     jsonb_build_object('wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
       'field', d.field, 'first', d.first, 'again', d.again),
     'Send a new key for a new request, or the first request unchanged for its receipt.')
@@ -1264,6 +1321,29 @@ $$;
 comment on function ledger_private.key_reused is
   'WLKEY: a request is not the one that its key was first used for, with the first field that differs.';
 --! EndIncluded functions/ledger_private/refusals/key_reused.sql
+
+--! Included functions/ledger_private/refusals/payment_reused.sql
+create or replace function ledger_private.payment_reused(asset_code text, reference text)
+returns ledger.refusal
+language sql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+  select ledger_private.reused('the payment has been booked before',
+    jsonb_build_object('field', 'metadata', 'reference', reference, 'wallet_id', e.wallet_id,
+      'transfer_id', e.transfer_id),
+    'The payment is that of the transfer which the detail names: send it once, with one key, for one wallet.')
+  from ledger.unique_references u
+  join ledger.entries e on e.wallet_id = u.wallet_id and e.seq = u.seq
+  where u.asset_code = payment_reused.asset_code
+    and u.reference_hash = sha256(convert_to(payment_reused.reference, 'UTF8'))
+$$;
+
+comment on function ledger_private.payment_reused is
+$$WLKEY: the payment of a top-up has been booked, for another wallet or with another key, with the wallet that it
+belongs to. For assets that have a unique_reference.$$;
+--! EndIncluded functions/ledger_private/refusals/payment_reused.sql
 
 --! Included functions/ledger_private/refusals/opened_before.sql
 create or replace function ledger_private.opened_before(wallet_id uuid)
@@ -1581,6 +1661,68 @@ $$The receipt of a movement, from the acting wallet's entry. What that gave back
 next entry of the same transaction books it to breakage.$$;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
 
+--! Included functions/ledger_private/posting/reference_of.sql
+create or replace function ledger_private.reference_of(asset_code text, metadata jsonb)
+returns text
+language plpgsql
+volatile
+as $$
+declare
+  v_field text;
+  v_reference text;
+begin
+  select l.unique_reference into v_field from ledger.asset_limits l where l.asset_code = reference_of.asset_code
+    order by l.seq desc limit 1;
+  v_reference := metadata ->> v_field;
+  if v_reference is null then
+    return null;
+  end if;
+  if jsonb_typeof(metadata -> v_field) not in ('string', 'number')
+    or ledger_private.is_key(v_reference) is not true then
+    perform ledger_private.refuse(ledger_private.invalid_argument('metadata',
+      'Send the reference of the payment: a number, or a text of 1 to 200 characters, no white space at either end.',
+      jsonb_build_object('unique_reference', v_field)));
+  end if;
+  perform ledger_private.refuse(ledger_private.payment_reused(asset_code, v_reference));
+  return v_reference;
+end
+$$;
+
+comment on function ledger_private.reference_of is
+$$The payment that the metadata of a top-up name, where its asset has a unique_reference; null for none. Refuses with
+WLARG one that cannot be a reference, with WLKEY one that has been booked.$$;
+--! EndIncluded functions/ledger_private/posting/reference_of.sql
+
+--! Included functions/ledger_private/posting/claim_reference.sql
+create or replace function ledger_private.claim_reference(entry ledger.entries, asset_code text, reference text)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_lock_timeout text := current_setting('lock_timeout');
+begin
+  perform set_config('ledger.posting', 'on', true);
+  if current_setting('ledger.waiting', true) = 'off' then
+    perform set_config('lock_timeout', '1', true);
+  end if;
+  -- Waits for another call that is booking the same payment.
+  insert into ledger.unique_references
+    values (asset_code, sha256(convert_to(reference, 'UTF8')), entry.wallet_id, entry.seq)
+    on conflict on constraint unique_references_pkey do nothing;
+  if not found then
+    perform ledger_private.refuse(ledger_private.payment_reused(asset_code, reference));
+  end if;
+  perform set_config('lock_timeout', v_lock_timeout, true);
+  perform set_config('ledger.posting', '', true);
+end
+$$;
+
+comment on function ledger_private.claim_reference is
+$$Makes a payment that of this entry; refuses with WLKEY where another call has booked it meanwhile. With ledger.waiting
+off, it ends with 55P03 where another call is at it.$$;
+--! EndIncluded functions/ledger_private/posting/claim_reference.sql
+
 --! Included functions/ledger_private/posting/prepare.sql
 create or replace function ledger_private.prepare(request ledger.wallet_request, other_id uuid default null)
 returns ledger_private.prepared
@@ -1614,6 +1756,10 @@ begin
   v_prepared.receipt := ledger_private.replay(request);
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared;
+  end if;
+  -- A payment is a purchase: bonuses and reversals may name it, too.
+  if request.kind = 'top_up' then
+    v_prepared.reference := ledger_private.reference_of((v_prepared.wallet).asset_code, request.metadata);
   end if;
 
   v_prepared.at_time := clock_timestamp();
@@ -1745,6 +1891,10 @@ begin
   v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
     transfer_id => v_id, kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind),
     amount => request.amount, bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  if v_prepared.reference is not null then
+    perform ledger_private.claim_reference(v_entry, (v_prepared.wallet).asset_code, v_prepared.reference);
+    v_entry.held_bonus_amount := 0;
+  end if;
   if request.counterparty_id is null then
     v_entry := ledger_private.chained(v_entry);
     perform ledger_private.write(array[v_entry]);
@@ -2114,6 +2264,51 @@ $$;
 comment on function ledger_private.post_item is 'Books one item of many by its single call.';
 --! EndIncluded functions/ledger_private/batch/post_item.sql
 
+--! Included functions/ledger_private/batch/busy_item.sql
+create or replace function ledger_private.busy_item(item ledger.wallet_request)
+returns ledger.outcome
+language sql
+immutable
+return row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy',
+  jsonb_build_object('wallet_id', item.wallet_id),
+  'Another call is at a wallet or a payment of this request or of one before it: send it again as it is.'
+))::ledger.outcome;
+
+comment on function ledger_private.busy_item is
+  'The outcome of a request that has to be sent again, because it would have to wait for another call.';
+--! EndIncluded functions/ledger_private/batch/busy_item.sql
+
+--! Included functions/ledger_private/batch/outcome_of.sql
+create or replace function ledger_private.outcome_of(item ledger.wallet_request, absent uuid[], busy uuid[])
+returns ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  v_detail text;
+  v_hint text;
+begin
+  -- What comes later in a wallet does not overtake what has to be sent again.
+  if item.wallet_id = any (busy) or item.counterparty_id = any (busy) then
+    return ledger_private.busy_item(item);
+  end if;
+  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;
+exception when others then
+  -- Anything else is not about this item.
+  if sqlstate = '55P03' and current_setting('ledger.waiting', true) = 'off' then
+    return ledger_private.busy_item(item);
+  elsif sqlstate not like 'WL%' then
+    raise;
+  end if;
+  get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  return row(null, row(sqlstate, sqlerrm, v_detail::jsonb, v_hint)::ledger.refusal)::ledger.outcome;
+end
+$$;
+
+comment on function ledger_private.outcome_of is
+  'Books one item of many for itself: where it is refused, it has changed nothing, and its refusal is the outcome.';
+--! EndIncluded functions/ledger_private/batch/outcome_of.sql
+
 --! Included functions/ledger_private/batch/usual_head.sql
 create or replace function ledger_private.usual_head(wallet_id uuid)
 returns table (
@@ -2436,6 +2631,7 @@ declare
   v_booked int;
   v_done int := 0;
   v_outcome ledger.outcome;
+  v_busy uuid[] := '{}';
   v_detail text;
   v_hint text;
 begin
@@ -2465,7 +2661,10 @@ begin
       if all_or_nothing then
         v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
       else
-        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
+        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent, v_busy);
+      end if;
+      if (v_outcome.refusal).code = '55P03' then
+        v_busy := v_busy || requests[v_done + 1].wallet_id || requests[v_done + 1].counterparty_id;
       end if;
       return next v_outcome;
       v_done := v_done + 1;
@@ -2486,6 +2685,38 @@ comment on function ledger_private.post_group is
 $$Books many requests, whose wallets are locked, in their order, and returns what came of each. All or nothing: the
 first that is refused ends the call, with its index, counted from 0, in the detail.$$;
 --! EndIncluded functions/ledger_private/batch/post_group.sql
+
+--! Included functions/ledger_private/batch/post_others.sql
+create or replace function ledger_private.post_others(
+  requests ledger.wallet_request[],
+  skipped boolean[],
+  absent uuid[]
+)
+returns setof ledger.outcome
+language plpgsql
+volatile
+as $$
+declare
+  v_tried ledger.wallet_request[] := array(
+    select requests[i] from generate_series(1, cardinality(requests)) i where not skipped[i] order by i);
+  v_outcomes ledger.outcome[] := array(select o from ledger_private.post_group(v_tried, false, absent) o);
+  v_next int := 0;
+begin
+  for i in 1 .. cardinality(requests) loop
+    if skipped[i] then
+      return next ledger_private.busy_item(requests[i]);
+    else
+      v_next := v_next + 1;
+      return next v_outcomes[v_next];
+    end if;
+  end loop;
+end
+$$;
+
+comment on function ledger_private.post_others is
+$$Books those of many requests that are not skipped, each for itself; the outcome of the others is that they are to be
+sent again. In the order of the requests.$$;
+--! EndIncluded functions/ledger_private/batch/post_others.sql
 
 --! Included functions/ledger_private/merge/merged_lot.sql
 create or replace function ledger_private.merged_lot(original ledger.entries, wallet_id uuid)
@@ -4015,7 +4246,8 @@ as $$
         else a.amount + coalesce(a.owed_amount, 0) end
       or a.kind <> 'hold' and a.held_amount is distinct from case
         when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
-      or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
+      or case a.kind when 'top_up' then a.held_bonus_amount <> 0
+        else (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null) end is true
       or (a.kind in ('reversal', 'debt')) <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
       or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)
@@ -4297,6 +4529,36 @@ comment on function ledger_private.verify_redactions is
 
 grant execute on function ledger_private.verify_redactions to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_redactions.sql
+
+--! Included functions/ledger_private/verify/verify_references.sql
+create or replace function ledger_private.verify_references(first_id uuid, last_id uuid)
+returns setof ledger.finding
+language sql
+stable
+as $$
+  select 'unique_reference', coalesce(c.wallet_id, u.wallet_id), coalesce(c.seq, u.seq), c.transfer_id,
+    jsonb_build_object('kept', u.seq is not null, 'booked', c.seq is not null)
+  from (
+    select e.wallet_id, e.seq, e.transfer_id, e.metadata, w.asset_code
+    from ledger.entries e
+    left join ledger.wallets w on w.id = e.wallet_id
+    where e.wallet_id between first_id and last_id and e.kind = 'top_up' and e.held_bonus_amount is not null
+  ) c
+  full join (
+    select n.* from ledger.unique_references n where n.wallet_id between first_id and last_id
+  ) u on u.wallet_id = c.wallet_id and u.seq = c.seq
+  left join ledger.redactions r on r.wallet_id = c.wallet_id and r.seq = c.seq
+  where (u.asset_code = c.asset_code and u.reference_hash = coalesce(r.reference_hash, (
+      select sha256(convert_to(f.value, 'UTF8')) from jsonb_each_text(c.metadata) f
+      where sha256(convert_to(f.value, 'UTF8')) = u.reference_hash limit 1))) is not true
+$$;
+
+comment on function ledger_private.verify_references is
+$$Findings in the payments that are kept: each is that of a top-up which is marked by it (held_bonus_amount 0), of this
+asset, with such a value in its metadata or in what was blanked there; and each such top-up has one.$$;
+
+grant execute on function ledger_private.verify_references to wallet_auditor;
+--! EndIncluded functions/ledger_private/verify/verify_references.sql
 
 --! Included functions/ledger_private/verify/verify_totals.sql
 create or replace function ledger_private.verify_totals()
@@ -4741,6 +5003,128 @@ out. A call that is written so stays as it is where a later release adds a field
 grant execute on function ledger.request to wallet_service, wallet_operator, wallet_job;
 --! EndIncluded functions/ledger/request.sql
 
+--! Included functions/ledger/asset_create.sql
+create or replace function ledger.asset_create(
+  code text,
+  name text,
+  scale int default 0,
+  unique_reference text default null
+)
+returns ledger.assets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_asset ledger.assets;
+  v_field text;
+  v_new boolean;
+  v_argument text := case
+    when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
+    when name is null or char_length(name) not between 1 and 200 then 'name'
+    when scale is null or scale not between 0 and 18 then 'scale'
+    when char_length(unique_reference) not between 1 and 200 then 'unique_reference'
+  end;
+begin
+  if v_argument is not null then
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
+      'code: 1 to 64 letters, digits, dots, dashes or underscores; name: 1 to 200 characters; scale: 0 to 18; '
+        'unique_reference: 1 to 200 characters.'));
+  end if;
+
+  v_asset.code := code;
+  v_asset.name := name;
+  v_asset.scale := scale;
+  v_asset.actor := ledger_private.actor();
+  v_asset.created_at := clock_timestamp();
+  v_asset.hash := ledger_private.record_hash(null, ledger_private.asset_bytes(v_asset));
+  perform set_config('ledger.posting', 'on', true);
+  insert into ledger.assets select v_asset.*
+    on conflict on constraint assets_pkey do nothing;
+  v_new := found;
+  select a.* into strict v_asset from ledger.assets a where a.code = asset_create.code;
+  if (v_asset.name, v_asset.scale) is distinct from (asset_create.name, asset_create.scale) then
+    perform ledger_private.refuse(ledger_private.invalid_argument(
+      case when v_asset.name <> name then 'name' else 'scale' end,
+      'The asset exists with other facts: repeat its own name and scale, or choose another code.',
+      jsonb_build_object('code', code, 'name', v_asset.name, 'scale', v_asset.scale)));
+  end if;
+  perform set_config('ledger.posting', '', true);
+  select l.unique_reference into v_field from ledger.asset_limits l where l.asset_code = v_asset.code
+    order by l.seq desc limit 1;
+  if v_new and unique_reference is not null then
+    perform ledger_private.change_limits(code, jsonb_build_object('unique_reference', unique_reference));
+  elsif unique_reference is not null and unique_reference is distinct from v_field then
+    perform ledger_private.refuse(ledger_private.invalid_argument('unique_reference',
+      'The asset exists with another one, or none: leave it out, and change it with asset_set.',
+      jsonb_build_object('code', code, 'unique_reference', v_field)));
+  end if;
+  return v_asset;
+end
+$$;
+
+comment on function ledger.asset_create is
+$$@resultFieldName asset
+Creates an asset. Repeating the call with the same facts changes nothing.
+
+- code: 1 to 64 letters, digits, dots, dashes or underscores.
+- name: for people, 1 to 200 characters.
+- scale: digits after the point when amounts are shown to people, 0 to 18.
+- uniqueReference: the field of a top-up's metadata that names the payment, for assets in which each payment is booked
+  once: see assetSet. None if left out.
+
+Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale, or with
+another uniqueReference where one is sent.$$;
+
+grant execute on function ledger.asset_create to wallet_operator;
+--! EndIncluded functions/ledger/asset_create.sql
+
+--! Included functions/ledger/asset_set.sql
+create or replace function ledger.asset_set(asset_code text, unique_reference text default null)
+returns ledger.asset_limits
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_newest ledger.asset_limits;
+  v_changes jsonb := case when unique_reference is null then '{}'
+    else jsonb_build_object('unique_reference', nullif(unique_reference, '')) end;
+begin
+  if asset_code is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'));
+  elsif char_length(unique_reference) > 200 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('unique_reference',
+      'Name the field of the metadata, in 1 to 200 characters; an empty text for none; null leaves it as it is.'));
+  elsif v_changes <> '{}' then
+    return ledger_private.change_limits(asset_code, v_changes);
+  end if;
+  perform ledger_private.refuse(ledger_private.asset_not_found(asset_code))
+    where not exists (select from ledger.assets a where a.code = asset_set.asset_code);
+  select l.* into v_newest from ledger.asset_limits l where l.asset_code = asset_set.asset_code
+    order by l.seq desc limit 1;
+  return v_newest;
+end
+$$;
+
+comment on function ledger.asset_set is
+$$@resultFieldName limits
+Sets rules of an asset; what is left out stays as it is. Each setting is a row of its limits, with who set it and when.
+
+- assetCode: the asset, such as GOLD.
+- uniqueReference: the field of a top-up's metadata that names the payment, such as payment; an empty text for none.
+  From then on each value of it is booked once, in all wallets of the asset: the same payment for another wallet, or
+  with another key, is IDEMPOTENCY_KEY_REUSED (WLKEY), and the detail names the wallet and the transfer that have it.
+  The value is a number or a text of 1 to 200 characters, otherwise INVALID_ARGUMENT (WLARG); a top-up without the
+  field, and other kinds, are booked as always. A top-up that was taken back keeps its payment.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
+
+grant execute on function ledger.asset_set to wallet_operator;
+--! EndIncluded functions/ledger/asset_set.sql
+
 --! Included functions/ledger/wallet_reverse.sql
 create or replace function ledger.wallet_reverse(
   wallet_id uuid,
@@ -5090,11 +5474,13 @@ begin
   perform ledger_private.check_group(requests);
   perform ledger_private.refuse(ledger_private.invalid_argument('wait', 'Send true or false.')) where wait is null;
   select g.skipped, g.absent into v_skipped, v_absent from ledger_private.lock_group(requests, wait) g;
+  perform set_config('ledger.waiting', case when wait then '' else 'off' end, true);
   if v_skipped is null then
     return query select o.* from ledger_private.post_group(requests, false, v_absent) o;
   else
     return query select o.* from ledger_private.post_others(requests, v_skipped, v_absent) o;
   end if;
+  perform set_config('ledger.waiting', '', true);
 end
 $$;
 
@@ -5108,7 +5494,8 @@ is answered with the receipt of the earlier one, or with IDEMPOTENCY_KEY_REUSED 
 - requests: at most 10000, for any wallets and assets: top-ups, bonuses, spends, transfers, holds, captures, releases,
   reversals, openings, exchanges and adjustments. Each has its own idempotency key: those that have been booked before
   are recognised one by one, and answered with the receipt of then.
-- wait: whether to wait for wallets that other calls have locked. If not, requests for these wallets, and later ones
+- wait: whether to wait for wallets that other calls have locked, and for payments that they are booking (assetSet). If
+  not, requests for these, and later ones
   of the same wallets as such a request, are not tried: their refusal is RETRY (55P03), and they are sent again as
   they are.
 
@@ -5325,7 +5712,9 @@ begin
   end if;
 
   v_redaction := row(v_entry.wallet_id, v_entry.seq, transfer_id, ledger_private.metadata_hash(v_entry.metadata),
-    (select max(e.seq) + 1 from ledger.wallet_events e where e.wallet_id = v_entry.wallet_id));
+    (select max(e.seq) + 1 from ledger.wallet_events e where e.wallet_id = v_entry.wallet_id),
+    (select u.reference_hash from ledger.unique_references u
+      where u.wallet_id = v_entry.wallet_id and u.seq = v_entry.seq));
   perform set_config('ledger.posting', 'on', true);
   perform ledger_private.record_events(array[v_entry.wallet_id], 'redacted', reason,
     sha256(ledger_private.redaction_bytes(v_redaction)));
@@ -6916,6 +7305,7 @@ begin
     return query select f.* from ledger_private.verify_order(v_first, v_last) f;
     return query select f.* from ledger_private.verify_wallets(v_first, v_last) f;
     return query select f.* from ledger_private.verify_redactions(v_first, v_last) f;
+    return query select f.* from ledger_private.verify_references(v_first, v_last) f;
     if v_rows is not null then
       v_proven := v_proven + (select count(*) from ledger.entries e where e.wallet_id between v_first and v_last);
       raise info 'ledger_verify' using detail = jsonb_build_object('proven', v_proven, 'rows', v_rows);
@@ -6965,6 +7355,7 @@ Rules:
 - wallet_status: a wallet's status is what its newest event about it says
 - wallet_limits: a wallet's limits are those that its newest event about them set, and none are without an event
 - wallet_merged: a wallet that points to a successor is closed, and its last entry moved everything there
+- unique_reference: payments that are booked once are those of the top-ups that name them
 - redaction: metadata that were blanked by law are blank, and an event says so
 - record_chain: a wallet and its events, an asset and its limits, the epochs of the feed and the verifications are
   numbered without gaps, none missing, and each hash covers the row and the one before

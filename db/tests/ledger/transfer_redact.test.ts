@@ -74,7 +74,7 @@ describe('transfer_redact', () => {
     expect(await whereSecretStands()).toEqual(['ledger.entries']);
 
     expect(await redact(transfer_id)).toEqual({
-      ...{ wallet_id, transfer_id, seq: '2', event_seq: 2 },
+      ...{ wallet_id, transfer_id, seq: '2', event_seq: 2, reference_hash: null },
       metadata_hash: before[0]?.hash,
     });
 

@@ -386,6 +386,27 @@ const FUNDS: Mutant[] = [
     edits: [helper('verify_wallets', 'where v.facts_hash = l.hash is not true', 'where false')],
   },
   {
+    name: 'a payment that is being booked for another wallet is booked again',
+    tests: ['ledger/asset_set'],
+    edits: [helper('claim_reference', 'if not found then', 'if false then')],
+  },
+  {
+    name: 'a payment is not looked for before status and limits',
+    tests: ['ledger/asset_set'],
+    edits: [
+      helper(
+        'reference_of',
+        '  perform ledger_private.refuse(ledger_private.payment_reused(asset_code, v_reference));\n',
+        '',
+      ),
+    ],
+  },
+  {
+    name: 'who is not to wait waits for a payment',
+    tests: ['ledger/asset_set'],
+    edits: [helper('claim_reference', "current_setting('ledger.waiting', true) = 'off'", 'false')],
+  },
+  {
     name: 'a late retry of a call whose metadata were blanked is another request',
     tests: ['ledger/transfer_redact'],
     edits: [helper('key_reused', "when first.metadata = '{}' then", 'when false then')],
@@ -1065,8 +1086,8 @@ const GROUPS: Mutant[] = [
     edits: [
       helper(
         'outcome_of',
-        'begin\n  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;\n',
-        'begin\n  perform ledger_private.settle(array[item.wallet_id], clock_timestamp());\n  begin\n' +
+        '  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;\n',
+        '  perform ledger_private.settle(array[item.wallet_id], clock_timestamp());\n  begin\n' +
           '  return row(ledger_private.post_item(item, absent), null)::ledger.outcome;\n',
       ),
       helper(

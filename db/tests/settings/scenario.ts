@@ -140,6 +140,7 @@ export class Scenario {
 
   async #open(): Promise<void> {
     await this.#ask('operator', 'asset_create', { code: ASSET, name: 'For a test', scale: 2 });
+    await this.#ask('operator', 'asset_set', { asset_code: ASSET, unique_reference: 'payment' });
     await this.#ask('operator', 'asset_limit_set', { asset_code: ASSET, max_spend: 500, max_daily_bonus: 5000 });
     for (const owner of this.#owners.keys()) {
       const pair = { owner_id: this.#owners.get(owner), asset_code: ASSET };

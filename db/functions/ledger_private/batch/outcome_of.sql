@@ -1,4 +1,4 @@
-create or replace function ledger_private.outcome_of(item ledger.wallet_request, absent uuid[])
+create or replace function ledger_private.outcome_of(item ledger.wallet_request, absent uuid[], busy uuid[])
 returns ledger.outcome
 language plpgsql
 volatile
@@ -7,10 +7,16 @@ declare
   v_detail text;
   v_hint text;
 begin
+  -- What comes later in a wallet does not overtake what has to be sent again.
+  if item.wallet_id = any (busy) or item.counterparty_id = any (busy) then
+    return ledger_private.busy_item(item);
+  end if;
   return row(ledger_private.post_item(item, absent), null)::ledger.outcome;
 exception when others then
   -- Anything else is not about this item.
-  if sqlstate not like 'WL%' then
+  if sqlstate = '55P03' and current_setting('ledger.waiting', true) = 'off' then
+    return ledger_private.busy_item(item);
+  elsif sqlstate not like 'WL%' then
     raise;
   end if;
   get stacked diagnostics v_detail = pg_exception_detail, v_hint = pg_exception_hint;

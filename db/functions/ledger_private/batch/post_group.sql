@@ -17,6 +17,7 @@ declare
   v_booked int;
   v_done int := 0;
   v_outcome ledger.outcome;
+  v_busy uuid[] := '{}';
   v_detail text;
   v_hint text;
 begin
@@ -46,7 +47,10 @@ begin
       if all_or_nothing then
         v_outcome := row(ledger_private.post_item(requests[v_done + 1], absent), null)::ledger.outcome;
       else
-        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent);
+        v_outcome := ledger_private.outcome_of(requests[v_done + 1], absent, v_busy);
+      end if;
+      if (v_outcome.refusal).code = '55P03' then
+        v_busy := v_busy || requests[v_done + 1].wallet_id || requests[v_done + 1].counterparty_id;
       end if;
       return next v_outcome;
       v_done := v_done + 1;

@@ -15,10 +15,7 @@ declare
 begin
   for i in 1 .. cardinality(requests) loop
     if skipped[i] then
-      return next row(null, ledger_private.refusal('55P03', 'retry: the wallet is busy',
-        jsonb_build_object('wallet_id', requests[i].wallet_id),
-        'Another call has locked a wallet of this request or of one before it: send it again as it is.'
-      ))::ledger.outcome;
+      return next ledger_private.busy_item(requests[i]);
     else
       v_next := v_next + 1;
       return next v_outcomes[v_next];

@@ -7,8 +7,9 @@ as $$
     'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend),
     int8send(limits.max_balance), int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus),
     int8send(limits.max_daily_spend), convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
-  ] || case when num_nonnulls(limits.max_transfer, limits.max_daily_transfer) > 0
-    then array[int8send(limits.max_transfer), int8send(limits.max_daily_transfer)] else '{}' end)
+  ] || case when num_nonnulls(limits.max_transfer, limits.max_daily_transfer, limits.unique_reference) > 0
+    then array[int8send(limits.max_transfer), int8send(limits.max_daily_transfer),
+      convert_to(limits.unique_reference, 'UTF8')] else '{}' end)
 $$;
 
 comment on function ledger_private.asset_limit_bytes is

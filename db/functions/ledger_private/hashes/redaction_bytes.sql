@@ -5,7 +5,7 @@ stable
 as $$
   select array_send(array[
     'redaction', uuid_send(redaction.wallet_id), int8send(redaction.seq), uuid_send(redaction.transfer_id),
-    redaction.metadata_hash, int8send(redaction.event_seq)
+    redaction.metadata_hash, int8send(redaction.event_seq), redaction.reference_hash
   ])
 $$;
 

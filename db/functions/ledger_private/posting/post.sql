@@ -24,6 +24,10 @@ begin
   v_entry := ledger_private.acting(ledger_private.next_entry(head => v_head, wallet_id => request.wallet_id,
     transfer_id => v_id, kind => request.kind, side => v_side, account => ledger_private.house_account(request.kind),
     amount => request.amount, bonus_amount => v_bonus, held_amount => 0, at_time => v_prepared.at_time), request);
+  if v_prepared.reference is not null then
+    perform ledger_private.claim_reference(v_entry, (v_prepared.wallet).asset_code, v_prepared.reference);
+    v_entry.held_bonus_amount := 0;
+  end if;
   if request.counterparty_id is null then
     v_entry := ledger_private.chained(v_entry);
     perform ledger_private.write(array[v_entry]);

@@ -31,6 +31,10 @@ begin
   if (v_prepared.receipt).transfer_id is not null then
     return v_prepared;
   end if;
+  -- A payment is a purchase: bonuses and reversals may name it, too.
+  if request.kind = 'top_up' then
+    v_prepared.reference := ledger_private.reference_of((v_prepared.wallet).asset_code, request.metadata);
+  end if;
 
   v_prepared.at_time := clock_timestamp();
   v_prepared.head := ledger_private.head(request.wallet_id);

@@ -3,7 +3,7 @@ returns ledger.refusal
 language sql
 stable
 as $$
-  select ledger_private.refusal('WLKEY', format('idempotency key reused: %s differs from the first request', d.field),
+  select ledger_private.reused(format('%s differs from the first request', d.field),
     jsonb_build_object('wallet_id', first.wallet_id, 'idem_key', first.idem_key, 'transfer_id', first.transfer_id,
       'field', d.field, 'first', d.first, 'again', d.again),
     'Send a new key for a new request, or the first request unchanged for its receipt.')

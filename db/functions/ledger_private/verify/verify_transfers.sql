@@ -37,7 +37,8 @@ as $$
         else a.amount + coalesce(a.owed_amount, 0) end
       or a.kind <> 'hold' and a.held_amount is distinct from case
         when a.kind in ('capture', 'release') then -a.hold_amount else 0 end
-      or (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null)
+      or case a.kind when 'top_up' then a.held_bonus_amount <> 0
+        else (a.kind in ('hold', 'release')) <> (a.held_bonus_amount is not null) end is true
       or (a.kind in ('reversal', 'debt')) <> (a.reverses is not null)
       or (a.kind in ('hold', 'capture', 'release')) <> (a.hold_id is not null)
       or (a.kind = 'hold') <> coalesce(a.hold_id = a.transfer_id, false)

@@ -1,0 +1,279 @@
+import {
+  call,
+  callAll,
+  createDatabase,
+  expectSound,
+  newAsset,
+  newKey,
+  newWallet,
+  postBatch,
+  postEach,
+  refusal,
+  rulesOf,
+  tamperedWith,
+  UNKNOWN_WALLET,
+  waitsForLock,
+} from '../helpers.ts';
+
+interface Rules {
+  seq: number;
+  unique_reference: string | null;
+  max_spend: string | null;
+}
+
+const db = createDatabase();
+const set = (asset_code: string | null, unique_reference?: string | null) =>
+  call<Rules>(db, 'asset_set', { asset_code, unique_reference });
+
+/** An asset in which a payment is booked once, and two wallets of it. */
+async function payable(field = 'payment'): Promise<{ asset: string; wallet: string; other: string }> {
+  const asset = await newAsset(db);
+  await set(asset, field);
+  return { asset, wallet: await newWallet(db, asset), other: await newWallet(db, asset) };
+}
+
+const topUp = (wallet_id: string, payment: unknown, idem_key = newKey(), session: Parameters<typeof call>[0] = db) =>
+  call(session, 'wallet_top_up', { wallet_id, amount: 5, idem_key, metadata: { payment } });
+const item = (wallet_id: string, payment: string) => ({
+  ...{ kind: 'top_up', wallet_id, amount: 5, idem_key: newKey(), metadata: { payment } },
+});
+const belongsTo = ({ wallet_id, transfer_id }: { wallet_id: string; transfer_id: string }, reference: string) => ({
+  code: 'WLKEY',
+  message: 'idempotency key reused: the payment has been booked before',
+  detail: { field: 'metadata', reference, wallet_id, transfer_id },
+});
+const balanceOf = async (wallet_id: string) =>
+  (await call<{ balance: string }>(db, 'wallet_balance', { wallet_id })).balance;
+
+describe('asset_set', () => {
+  it('adds a row to the limits of the asset, which it leaves as they are; limits leave it as it is', async () => {
+    const asset = await newAsset(db);
+    await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 10 });
+
+    expect(await set(asset, 'payment')).toMatchObject({ seq: 2, max_spend: '10', unique_reference: 'payment' });
+    expect(await call<Rules>(db, 'asset_limit_set', { asset_code: asset, max_spend: 11 })).toMatchObject({
+      seq: 3,
+      max_spend: '11',
+      unique_reference: 'payment',
+    });
+    expect(await set(asset)).toMatchObject({ seq: 3 });
+    expect(await set(asset, 'payment')).toMatchObject({ seq: 3 });
+    expect(await set(asset, '')).toMatchObject({ seq: 4, max_spend: '11', unique_reference: null });
+    await expectSound(db);
+  });
+
+  it.each(['payment', ' a "field" ', 'ünï', 'x'.repeat(200)])('takes the field %p', async (field) => {
+    const { wallet, other } = await payable(field);
+    const book = (wallet_id: string) =>
+      call(db, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey(), metadata: { [field]: 'one' } });
+    const first = await book(wallet);
+
+    expect(await refusal(book(other))).toMatchObject(belongsTo(first, 'one'));
+  });
+
+  it.each([
+    { args: { asset_code: null, unique_reference: 'x'.repeat(201) }, code: 'WLARG', argument: 'asset_code' },
+    { args: { asset_code: 'NONE', unique_reference: 'x'.repeat(201) }, code: 'WLARG', argument: 'unique_reference' },
+    { args: { asset_code: 'NONE', unique_reference: 'x' }, code: 'WLNOA' },
+    { args: { asset_code: 'NONE' }, code: 'WLNOA' },
+  ])('refuses %p', async ({ args, code, argument }) => {
+    expect(await refusal(call<object>(db, 'asset_set', args))).toMatchObject({
+      code,
+      ...(argument && { detail: { argument } }),
+    });
+  });
+
+  it('is what asset_create does with it, once', async () => {
+    const code = `U${newKey().slice(-12)}`;
+    const create = (unique_reference?: string) =>
+      call<object>(db, 'asset_create', { code, name: 'n', scale: 0, unique_reference });
+    await create('payment');
+    await create('payment');
+    await create();
+
+    expect(await set(code)).toMatchObject({ seq: 1, unique_reference: 'payment' });
+    expect(await refusal(create('other'))).toMatchObject({ code: 'WLARG', detail: { argument: 'unique_reference' } });
+    expect(await refusal(create(''))).toMatchObject({ code: 'WLARG', detail: { argument: 'unique_reference' } });
+  });
+});
+
+describe('a payment', () => {
+  it('is booked once: not for another wallet, not with another key (WLKEY); a late retry replays', async () => {
+    const { wallet, other } = await payable();
+    const key = newKey();
+    const first = await topUp(wallet, 'one', key);
+
+    expect(await refusal(topUp(other, 'one'))).toMatchObject(belongsTo(first, 'one'));
+    expect(await refusal(topUp(wallet, 'one'))).toMatchObject(belongsTo(first, 'one'));
+    expect(await topUp(wallet, 'one', key)).toEqual({ ...first, replayed: true });
+    await topUp(other, 'two');
+    expect([await balanceOf(wallet), await balanceOf(other)]).toEqual(['5', '5']);
+    await expectSound(db);
+  });
+
+  it('is one of its asset alone, and none where the asset names no field or the metadata do not have it', async () => {
+    const [one, two] = [await payable(), await payable('order')];
+    for (const wallet of [one.wallet, two.wallet, two.other]) await topUp(wallet, 'one');
+    for (const wallet_id of [one.wallet, one.other])
+      for (const metadata of [{}, null, { other: 'one' }, { payment: null }])
+        await call(db, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey(), metadata });
+    await set(one.asset, '');
+    await topUp(one.other, 'one');
+    await set(one.asset, 'payment');
+    expect(await refusal(topUp(one.other, 'one'))).toMatchObject({ code: 'WLKEY' });
+    await expectSound(db);
+  });
+
+  it('may be named by what is no purchase, and stays booked where it is taken back', async () => {
+    const { wallet, other } = await payable();
+    const metadata = { payment: 'one' };
+    const first = await topUp(wallet, 'one');
+    await call(db, 'wallet_bonus', { wallet_id: other, amount: 1, idem_key: newKey(), metadata });
+    const back = { wallet_id: wallet, transfer_id: first.transfer_id, idem_key: newKey(), metadata };
+    await call(db, 'wallet_reverse', back);
+
+    expect(await refusal(topUp(other, 'one'))).toMatchObject(belongsTo(first, 'one'));
+    await expectSound(db);
+  });
+
+  it('is a text or a number, which are the same where they read the same', async () => {
+    const { wallet, other } = await payable();
+    const first = await topUp(wallet, 17);
+    expect(await refusal(topUp(other, '17'))).toMatchObject(belongsTo(first, '17'));
+    for (const bad of ['', ' one', 'x'.repeat(201), true, {}, ['one']])
+      expect(await refusal(topUp(other, bad))).toMatchObject({ code: 'WLARG', detail: { argument: 'metadata' } });
+    await topUp(other, 'x'.repeat(200));
+  });
+
+  it('is judged after the key, before status and limits', async () => {
+    const { asset, wallet, other } = await payable();
+    const key = newKey();
+    const first = await topUp(wallet, 'one', key);
+    await call<object>(db, 'asset_limit_set', { asset_code: asset, max_balance: 0 });
+    await call<object>(db, 'wallet_close', { wallet_id: other, reason: 'why' });
+
+    expect(await refusal(topUp(UNKNOWN_WALLET, 'one'))).toMatchObject({ code: 'WLNOW' });
+    expect(await refusal(topUp(wallet, 'two', key))).toMatchObject({ code: 'WLKEY', detail: { idem_key: key } });
+    expect(await refusal(topUp(other, 'one'))).toMatchObject(belongsTo(first, 'one'));
+    expect(await refusal(topUp(other, 'two'))).toMatchObject({ code: 'WLCLS' });
+    expect(await refusal(topUp(wallet, 'two'))).toMatchObject({ code: 'WLLIM' });
+    await call<object>(db, 'asset_limit_set', { asset_code: asset });
+    expect(await topUp(wallet, 'two')).toMatchObject({ balance: '10' });
+  });
+
+  it('stays booked once its metadata are blanked', async () => {
+    const { wallet, other } = await payable();
+    const key = newKey();
+    const first = await topUp(wallet, 'one', key);
+    await call<object>(db, 'transfer_redact', { transfer_id: first.transfer_id, reason: 'a law' });
+
+    expect(await refusal(topUp(other, 'one'))).toMatchObject(belongsTo(first, 'one'));
+    expect(await topUp(wallet, 'one', key)).toEqual({ ...first, replayed: true });
+    await expectSound(db);
+  });
+
+  it('is refused by its item in a batch, and among many calls, each for itself', async () => {
+    const { wallet, other } = await payable();
+    expect(await refusal(postBatch(db, [item(wallet, 'one'), item(other, 'one')]))).toMatchObject({
+      code: 'WLKEY',
+      detail: { index: 1, reference: 'one', wallet_id: wallet },
+    });
+    const outcomes = await postEach(db, [item(wallet, 'one'), item(other, 'one'), item(other, 'two')]);
+    expect(outcomes.map(({ refusal: refused }) => refused?.code ?? 'booked')).toEqual(['booked', 'WLKEY', 'booked']);
+    await expectSound(db);
+  });
+});
+
+describe('a payment for two wallets at once', () => {
+  it('is booked for the first, and refused for the second, which waits for it (WLKEY)', async () => {
+    const { wallet, other } = await payable();
+    const [one, two] = [await db.connectJob(), await db.connectJob()];
+    await one.query('begin');
+    const first = await topUp(wallet, 'one', newKey(), one);
+    const second = refusal(topUp(other, 'one', newKey(), two));
+    await waitsForLock(db, two);
+    await one.query('commit');
+
+    expect(await second).toMatchObject(belongsTo(first, 'one'));
+    await expectSound(db);
+  });
+
+  it('is booked for the second where the first is rolled back', async () => {
+    const { wallet, other } = await payable();
+    const [one, two] = [await db.connectJob(), await db.connectJob()];
+    await one.query('begin');
+    await topUp(wallet, 'one', newKey(), one);
+    const second = topUp(other, 'one', newKey(), two);
+    await waitsForLock(db, two);
+    await one.query('rollback');
+
+    expect(await second).toMatchObject({ wallet_id: other, balance: '5' });
+  });
+
+  it('is skipped where nobody is to wait, with what comes later in its wallet (55P03); the rest is booked', async () => {
+    const { wallet, other, asset } = await payable();
+    const third = await newWallet(db, asset);
+    const [one, two] = [await db.connectJob(), await db.connectJob()];
+    await one.query('begin');
+    await topUp(wallet, 'one', newKey(), one);
+    const items = [item(other, 'one'), item(third, 'two'), item(other, 'three')];
+    const outcomes = await postEach(two, items, false);
+    await one.query('commit');
+
+    expect(outcomes.map(({ refusal: refused }) => refused?.code ?? 'booked')).toEqual(['55P03', 'booked', '55P03']);
+    const again = await postEach(two, items, false);
+    expect(again.map(({ refusal: refused }) => refused?.code ?? 'booked')).toEqual(['WLKEY', 'booked', 'booked']);
+    const { rows } = await two.query<{ lock_timeout: string }>('show lock_timeout');
+    expect(rows).toEqual([{ lock_timeout: '0' }]);
+    await expectSound(db);
+  });
+
+  it.each(['repeatable read', 'serializable'])('ends the second with 40001 at %s', async (level) => {
+    const { wallet, other } = await payable();
+    const job = await db.connectJob();
+    await job.query(`begin isolation level ${level}`);
+    await job.query('select from ledger.wallets limit 1');
+    await topUp(wallet, 'one');
+
+    expect(await refusal(topUp(other, 'one', newKey(), job))).toMatchObject({ code: '40001' });
+    await job.query('rollback');
+  });
+
+  it('is one receipt, however many ask, and ten payments among forty calls are ten', async () => {
+    const { asset } = await payable();
+    const wallets = await Promise.all(Array.from({ length: 4 }, () => newWallet(db, asset)));
+    const pool = db.jobPool(10);
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        topUp(wallets[n % 4] ?? '', `payment ${n % 10}`, newKey(), pool).then(
+          () => 'receipt',
+          (error: unknown) => (error as { code: string }).code,
+        ),
+      ),
+    );
+
+    expect(outcomes.sort()).toEqual([...Array<string>(30).fill('WLKEY'), ...Array<string>(10).fill('receipt')]);
+    await expectSound(db);
+  });
+});
+
+describe('ledger_verify', () => {
+  it.each([
+    ['a payment that is not kept', 'delete from ledger.unique_references where wallet_id = $w'],
+    ['another payment', "update ledger.unique_references set reference_hash = sha256('x') where wallet_id = $w"],
+    ['another asset', "update ledger.unique_references set asset_code = 'x' where wallet_id = $w"],
+    ['another entry', 'update ledger.unique_references set seq = 9 where wallet_id = $w'],
+    ['a payment that no top-up has', 'update ledger.entries set held_bonus_amount = null where wallet_id = $w'],
+  ])('finds %s, also with all hashes computed anew', async (_what, sql) => {
+    const { wallet } = await payable();
+    await topUp(wallet, 'one');
+
+    const rules = await tamperedWith(db, sql.replace('$w', `'${wallet}'`), async (look, rehash) => {
+      await rehash();
+      return rulesOf(await look(wallet));
+    });
+
+    expect(rules).toContain('unique_reference');
+    expect(await callAll(db, 'ledger_verify', { wallet_id: wallet })).toEqual([]);
+  });
+});
