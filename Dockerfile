@@ -1,6 +1,14 @@
 # For a release, with the digest: --build-arg NODE_IMAGE=node:24-bookworm-slim@sha256:…
 ARG NODE_IMAGE=node:24-bookworm-slim
 
+# The console's files. Its tools are in no image.
+FROM ${NODE_IMAGE} AS console
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY console ./console
+RUN cd console && node build.ts dist image
+
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 
@@ -28,6 +36,7 @@ RUN node prune.ts && chmod -R a+rX node_modules
 COPY db ./service/db
 COPY src ./service/src
 COPY ops/secrets.ts ./service/ops/
+COPY --from=console /app/console/dist ./service/console/dist
 COPY package.json ./service/
 # The committed migrations may be readable by their owner alone. What runs cannot change itself.
 RUN chmod -R a+rX,go-w service

@@ -7,6 +7,7 @@ import type { GraphQLSchema } from 'postgraphile/graphql';
 import { grafserv } from 'postgraphile/grafserv/express/v4';
 import { createAuthenticator, createIdentify, identityOf, type Role } from './auth.ts';
 import { ConfigError, type AuthConfig, type Config } from './config.ts';
+import { consoleRouter, type ConsoleOptions } from './console/index.ts';
 import { createCors, mayConnect } from './cors/index.ts';
 import type { Database } from './database/database.ts';
 import { pools } from './database/pool.ts';
@@ -34,7 +35,9 @@ export interface AppOptions {
   auth: AuthConfig;
   /** For queries and downloads, besides the database's own pools. */
   reads?: Reads | undefined;
-  /** With it, there is an IDE at `/`. */
+  /** The pages for people, and who gets a token there. */
+  console?: Pick<ConsoleOptions, 'folder' | 'isHome' | 'signIn'> | undefined;
+  /** With it, there is an IDE at `/ruru`. */
   ide?: Ide | undefined;
   /** What is optional in GraphQL. */
   presets?: readonly GraphileConfig.Preset[];
@@ -68,7 +71,7 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { config, database, auth, reads, ide, presets = [], metrics, observed = true } = options;
+  const { config, database, auth, reads, console, ide, presets = [], metrics, observed = true } = options;
   const { corsOrigins, introspection, maxSockets, rateLimitPerMinute } = config;
   const { pool, auditPool } = database;
   // A caller gets the reason why a token was refused in development only.
@@ -120,6 +123,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Where documents come by their hash alone, their texts are not taken.
   if (config.persisted?.only !== true) app.use('/graphql', answerHot(schema, preset));
   app.use(downloadsRouter({ pool: database.historyPool, reads }));
+  if (console) app.use(consoleRouter({ ...console, oidc: config.oidc, identify }));
   // Besides GraphQL it serves the IDE.
   app.use((req, res, next) => {
     if (req.path === '/graphql' || ide?.mayOpen(req)) next();

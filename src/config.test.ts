@@ -31,6 +31,7 @@ describe('readConfig', () => {
       roles: { claim: 'role', isList: false },
       introspection: true,
       persisted: undefined,
+      oidc: undefined,
       auth: undefined,
     });
   });
@@ -57,6 +58,8 @@ describe('readConfig', () => {
       PERSISTED_DOCUMENTS_ONLY: '',
       MAX_SOCKETS: '',
       VERIFY_CRON: '',
+      OIDC_AUTHORITY: '',
+      OIDC_CLIENT_ID: ' ',
       JWT_SECRET: '',
       JWKS_URI: '',
       JWT_ISSUER: '',
@@ -90,6 +93,8 @@ describe('readConfig', () => {
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
       OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+      OIDC_AUTHORITY: 'https://id.example/realms/wallet/',
+      OIDC_CLIENT_ID: 'console',
       JWT_SECRET: SECRET,
       JWT_ISSUER: 'issuer',
       JWT_AUDIENCE: 'wallet',
@@ -124,6 +129,7 @@ describe('readConfig', () => {
       },
       introspection: true,
       persisted: { path: '/documents', only: true },
+      oidc: { authority: 'https://id.example/realms/wallet', clientId: 'console' },
       auth: { kind: 'secret', secret: SECRET, issuer: 'issuer', audience: 'wallet' },
     });
     expect(Object.isFrozen(config)).toBe(true);
@@ -227,6 +233,10 @@ describe('readConfig', () => {
     [{ PERSISTED_DOCUMENTS_ONLY: 'true' }, 'PERSISTED_DOCUMENTS'],
     [{ MAX_SOCKETS: '-1' }, 'MAX_SOCKETS'],
     [{ MAX_SOCKETS: '100001' }, 'MAX_SOCKETS'],
+    [{ OIDC_AUTHORITY: 'https://id.example' }, 'OIDC_AUTHORITY and OIDC_CLIENT_ID go together'],
+    [{ OIDC_CLIENT_ID: 'console' }, 'OIDC_AUTHORITY and OIDC_CLIENT_ID go together'],
+    [{ OIDC_AUTHORITY: 'id.example', OIDC_CLIENT_ID: 'console' }, 'OIDC_AUTHORITY must be'],
+    [{ OIDC_AUTHORITY: 'https://u:p@id.example', OIDC_CLIENT_ID: 'console' }, 'OIDC_AUTHORITY must be'],
     [{ JWT_SECRET: 'short' }, 'JWT_SECRET'],
     [{ ...JWKS, JWT_SECRET: SECRET }, 'JWT_SECRET or JWKS_URI'],
     [{ ...JWKS, JWT_ISSUER: '' }, 'JWT_ISSUER'],

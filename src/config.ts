@@ -18,6 +18,12 @@ export interface JwksAuth {
 }
 export type AuthConfig = SecretAuth | JwksAuth;
 
+/** Where people log in to the console. */
+export interface OidcConfig {
+  authority: string;
+  clientId: string;
+}
+
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -106,6 +112,8 @@ export function readCommandConfig(env: Env) {
     introspection: readBoolean(env, 'GRAPHQL_INTROSPECTION', !production),
     /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
     persisted: readPersisted(env),
+    /** Undefined: nobody logs in to the console by an issuer. */
+    oidc: readOidc(env),
     /** Undefined in development only: there the service keeps a secret of its own. */
     auth: auth && Object.freeze(auth),
   });
@@ -193,6 +201,17 @@ function readAuth(env: Env): AuthConfig | undefined {
     ...(issuer !== undefined && { issuer }),
     ...(audience !== undefined && { audience }),
   };
+}
+
+function readOidc(env: Env): OidcConfig | undefined {
+  const authority = readUrl(env, 'OIDC_AUTHORITY');
+  const clientId = text(env, 'OIDC_CLIENT_ID');
+  if (authority === undefined && clientId === undefined) return undefined;
+  if (authority === undefined || clientId === undefined)
+    throw new ConfigError('OIDC_AUTHORITY and OIDC_CLIENT_ID go together');
+  if (authority.username || authority.password || authority.search || authority.hash)
+    throw new ConfigError('OIDC_AUTHORITY must be the URL of the issuer and no more');
+  return Object.freeze({ authority: authority.href.replace(/\/$/, ''), clientId });
 }
 
 /** Whether it is one of this machine shows when it listens. */

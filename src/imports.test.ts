@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['dev'],
   ['app.ts'],
   [
+    'console',
     'cors',
     'direct_reads',
     'document_limits',
@@ -35,6 +36,7 @@ const LAYERS: readonly (readonly string[])[] = [
 
 /** Each can be left out by deleting it and what imports its one entry. */
 const OPTIONAL = [
+  'console',
   'cors',
   'direct_reads',
   'document_limits',

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { command } from './command.ts';
 import { readConfig, type Config } from './config.ts';
 import type { Database } from './database/database.ts';
+import { consoleFolder } from './dev/console.ts';
 import { developmentToken } from './dev/ide.ts';
 import { authOf, openConfigured } from './dev/local.ts';
 import { printWelcome } from './dev/welcome.ts';
@@ -63,7 +64,8 @@ async function announce(config: Config, port: number, databaseUrl: string | unde
   const url = `http://${shownHost(host)}:${port}`;
   process.stdout.write(`Listening on ${url}\n`);
   const createToken = production ? undefined : developmentToken(await authOf(config), roles);
-  if (createToken) printWelcome(url, { databaseUrl, host, token: await createToken() });
+  if (!createToken) return;
+  printWelcome(url, { databaseUrl, host, token: await createToken(), hasConsole: consoleFolder() !== undefined });
 }
 
 /** How this machine reaches itself. */

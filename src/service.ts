@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { ConfigError, type Config } from './config.ts';
+import { openConsole } from './dev/console.ts';
 import { createIde, developmentToken } from './dev/ide.ts';
 import { authOf, type Opened } from './dev/local.ts';
+import { developmentSignIn } from './dev/sign_in.ts';
 import { HttpServer } from './http/http_server.ts';
 import type { Worker } from './jobs/worker.ts';
 import { createPersistedPreset } from './persisted/index.ts';
@@ -42,13 +44,16 @@ export async function startService(
   const tracing = config.otlpEndpoint && (await import('./tracing/index.ts')).startTracing(config.otlpEndpoint);
   const auth = await authOf(config);
   const presets = config.persisted ? [await createPersistedPreset(config.persisted)] : [];
+  const building = openConsole({ mayBuild: !config.production });
   const opened = await open(config);
   const { database } = opened;
   try {
     const standby = openStandby(config, database);
     const createToken = config.production ? undefined : developmentToken(auth, config.roles);
     const ide = createToken && createIde(createToken);
-    const app = await createApp({ config, database, auth, reads: standby, ide, presets, metrics });
+    const folder = await building;
+    const console = { folder, isHome: !config.production, signIn: developmentSignIn(config, auth) };
+    const app = await createApp({ config, database, auth, reads: standby, console, ide, presets, metrics });
     const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
     const port = await listen(http.server, config.host, config.port);
     const close = async (): Promise<void> => {

@@ -98,7 +98,8 @@ describe('npm start in an empty folder', () => {
 
     const { code, stdout } = await execute('bash', ['-c', curl]);
 
-    expect(service.stdout).toMatch(new RegExp(`^GraphQL IDE +${url}/$`, 'm'));
+    expect(service.stdout).toMatch(new RegExp(`^Console +${url}/console/$`, 'm'));
+    expect(service.stdout).toMatch(new RegExp(`^GraphQL IDE +${url}/ruru$`, 'm'));
     expect(curl).toContain(url);
     expect(curl).toContain(token);
     expect(code).toBe(0);

@@ -30,7 +30,7 @@ async function listens(host: string, port: number): Promise<boolean> {
 async function get(
   { url }: Gateway,
   headers: Record<string, string> = {},
-  { path = '/', host = '127.0.0.1' } = {},
+  { path = '/ruru', host = '127.0.0.1' } = {},
 ): Promise<{ status: number | undefined; text: string; headers: Record<string, unknown> }> {
   const asked = request({ host, port: new URL(url).port, path, headers: { Accept: 'text/html', ...headers } });
   asked.end();
@@ -79,7 +79,7 @@ describe('npm start in development', () => {
     ['a proxy that says which name was asked for', { 'X-Forwarded-Host': 'wallet.example' }],
     ['a proxy that only says that it is one', { Via: '1.1 proxy' }],
   ])('hides them from %s', async (_what, headers) => {
-    for (const path of ['/', '/ruru-static/ruru.css', '/?x']) {
+    for (const path of ['/ruru', '/ruru-static/ruru.css', '/ruru?x']) {
       const { status, text } = await get(gateway, { ...own(gateway), ...headers }, { path });
 
       expect([status, text.includes('Bearer eyJ'), text.includes('NOT_FOUND')]).toEqual([404, false, true]);

@@ -6,6 +6,21 @@ import type { AuthConfig } from '../config.ts';
 import { claimsOf, type RoleNames } from '../roles.ts';
 import { isFromHere } from './loopback.ts';
 
+const EXAMPLES = `# The wallets of the demo. Ctrl-Enter runs what is under the cursor.
+query Wallets {
+  wallets(condition: { ownerId: "alice" }) {
+    nodes { id assetCode balance bonusBalance available entries(first: 3) { nodes { seq kind side amount balance createdAt } } }
+  }
+}
+
+# Run it twice: the key is that of the first time, so nothing is booked twice.
+mutation TopUp {
+  walletTopUp(input: { walletId: "00000000-0000-8000-8000-000000000000", amount: "100", idemKey: "example-1" }) {
+    receipt { seq balance replayed }
+  }
+}
+`;
+
 /** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
 export function developmentToken(auth: AuthConfig, roles: RoleNames): (() => Promise<string>) | undefined {
   if (auth.kind !== 'secret' || !claimsOf('service', roles)) return undefined;
@@ -38,6 +53,7 @@ function createPlugin(createToken: () => Promise<string>): GraphileConfig.Plugin
 function headersScript(token: string): string {
   const headers = JSON.stringify({ Authorization: `Bearer ${token}` }, null, 2);
   return `<script>
+    RURU_CONFIG.defaultQuery = ${JSON.stringify(EXAMPLES).replaceAll('<', '\\u003c')};
     RURU_CONFIG.initialHeaders = RURU_CONFIG.defaultHeaders = ${JSON.stringify(headers)};
     RURU_CONFIG.fetcher = async (request, { headers } = {}) => {
       const answer = await fetch(RURU_CONFIG.endpoint, {

@@ -21,3 +21,8 @@ export function isFromHere({ socket, headers }: IncomingMessage): boolean {
 function isLoopback(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address);
 }
+
+/** Whether nobody else can reach a service that listens there. */
+export function isOwnHost(host: string | undefined): boolean {
+  return host === 'localhost' || host === '::1' || host?.startsWith('127.') === true;
+}

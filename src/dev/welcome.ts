@@ -1,4 +1,5 @@
 /** What `npm start` prints for the person in front of it: the addresses, a token, and a line to paste. */
+import { isOwnHost } from './loopback.ts';
 
 const QUERY = `{ wallets(condition: {ownerId: "alice"}) { nodes {
   id assetCode balance bonusBalance available entries(first: 3) { nodes { seq kind side amount balance createdAt } } } } }`;
@@ -9,22 +10,23 @@ const QUERY = `{ wallets(condition: {ownerId: "alice"}) { nodes {
  */
 export function printWelcome(
   url: string,
-  { databaseUrl, host, token }: { databaseUrl: string | undefined; host: string | undefined; token: string },
+  {
+    databaseUrl,
+    host,
+    token,
+    hasConsole,
+  }: { databaseUrl: string | undefined; host: string | undefined; token: string; hasConsole: boolean },
 ): void {
   const body = JSON.stringify({ query: QUERY.replaceAll(/\s+/g, ' ') });
-  const ide = isOwnHost(host) ? `GraphQL IDE    ${url}/\n` : '';
+  const pages = hasConsole ? `Console        ${url}/console/\n` : '';
+  const ide = isOwnHost(host) ? `GraphQL IDE    ${url}/ruru\n` : '';
   const psql = databaseUrl === undefined ? '' : `psql           psql '${databaseUrl}'\n`;
   console.log(`
-${ide}${psql}token          ${token}
+${pages}${ide}${psql}token          ${token}
                (role service, 12 hours; another: npm run token -- --role player --sub alice)
 
 Try it:
 
 curl -s ${url}/graphql -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${body}'
 `);
-}
-
-/** Whether nobody else can reach it. */
-function isOwnHost(host: string | undefined): boolean {
-  return host === 'localhost' || host === '::1' || host?.startsWith('127.') === true;
 }

@@ -22,7 +22,7 @@ import { RefusalsPlugin } from './plugins/refusals.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions extends Sources {
-  /** For the IDE at `/`; without it there is no IDE. */
+  /** For the IDE at `/ruru`; without it there is no IDE. */
   idePlugin?: GraphileConfig.Plugin | undefined;
   /** Whether callers may read the schema. */
   introspection?: boolean;
@@ -86,6 +86,7 @@ export function createPreset({
     grafast: { context: createContext(sources) },
     grafserv: {
       graphiql: idePlugin !== undefined,
+      graphiqlPath: '/ruru',
       graphiqlOnGraphQLGET: false,
       maskError,
       parseAndValidateCacheSize: REMEMBERED_DOCUMENTS,

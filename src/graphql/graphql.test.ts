@@ -1494,7 +1494,7 @@ describe('over HTTP, in production,', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it.each(['/', '/graphql'])('GET %s serves a browser no IDE', async (path) => {
+  it.each(['/', '/ruru', '/graphql'])('GET %s serves a browser no IDE', async (path) => {
     const response = await service.fetch(path, { headers: { Accept: 'text/html' } });
     const text = await response.text();
 
@@ -1533,8 +1533,8 @@ describe('over HTTP, in production,', () => {
 describe('over HTTP, in development,', () => {
   const development = createGateway({ NODE_ENV: undefined });
 
-  it('GET / serves the IDE, with a token that works', async () => {
-    const response = await development.with(undefined).fetch('/', { headers: { Accept: 'text/html' } });
+  it('GET /ruru serves the IDE, with a token that works', async () => {
+    const response = await development.with(undefined).fetch('/ruru', { headers: { Accept: 'text/html' } });
     const page = await response.text();
 
     expect(response.status).toBe(200);

@@ -168,7 +168,7 @@ describe('in production, a document', () => {
   });
 
   it('has no IDE', async () => {
-    for (const path of ['/', '/graphql', '/ruru-static/ruru.js']) {
+    for (const path of ['/', '/ruru', '/graphql', '/ruru-static/ruru.js']) {
       const response = await service.fetch(path, { headers: { Accept: 'text/html' } });
       expect(response.status).toBeGreaterThanOrEqual(400);
       expect(await response.text()).not.toMatch(/ruru|graphiql/i);

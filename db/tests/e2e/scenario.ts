@@ -104,7 +104,7 @@ export class Scenario {
   /** Its page and the script that the page loads. */
   async #hasIde(): Promise<void> {
     const { url } = this.#compose;
-    const [, script = ''] = /"([^"]+ruru\.js)"/.exec(await (await fetch(`${url}/`)).text()) ?? [];
+    const [, script = ''] = /"([^"]+ruru\.js)"/.exec(await (await fetch(`${url}/ruru`)).text()) ?? [];
     const response = await fetch(new URL(script, url));
     assert.equal(response.status, 200);
     assert.match(response.headers.get('content-type') ?? '', /javascript/);
@@ -164,7 +164,8 @@ export class Scenario {
     await compose.up('gateway');
     await compose.healthy('gateway');
     assert.doesNotMatch(compose.logs('gateway'), /token/);
-    assert.equal((await fetch(`${compose.url}/`)).status, 404, 'the IDE');
+    assert.equal((await fetch(`${compose.url}/ruru`)).status, 404, 'the IDE');
+    assert.equal((await fetch(`${compose.url}/console/`)).status, 200, 'the console');
     await this.#isKept(trace);
     await this.#takeToken();
     await this.#walk();

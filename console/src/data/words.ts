@@ -1,0 +1,138 @@
+/** What the ledger says in codes, in words. */
+import type { EntryLine } from './queries.ts';
+
+export const KINDS: Record<string, string> = {
+  top_up: 'Top-up',
+  bonus: 'Bonus',
+  spend: 'Spend',
+  transfer: 'Transfer',
+  hold: 'Hold',
+  capture: 'Capture',
+  release: 'Release',
+  reversal: 'Reversal',
+  expiry: 'Expiry',
+  opening: 'Opening balance',
+  exchange: 'Exchange',
+  adjustment: 'Adjustment',
+  debt: 'Debt',
+  collection: 'Collection',
+  forgiveness: 'Forgiveness',
+  merge: 'Merge',
+};
+
+export const ACCOUNTS: Record<string, string> = {
+  players: 'Players',
+  player: 'Player',
+  treasury: 'Treasury (sold)',
+  promotions: 'Promotions (given away)',
+  revenue: 'Revenue (spent)',
+  breakage: 'Breakage (expired)',
+  opening: 'Opening balances',
+  exchange: 'Exchange',
+  adjustments: 'Adjustments',
+  receivables: 'Receivables (owed by players)',
+  losses: 'Losses (forgiven)',
+  elsewhere: 'Other databases',
+  transit_in: 'On the way in',
+  transit_out: 'On the way out',
+};
+
+export const kindInWords = (kind: string): string => KINDS[kind] ?? kind;
+export const accountInWords = (account: string): string => ACCOUNTS[account] ?? account;
+
+/** One line of a wallet's history. `amount` shows minor units as the asset has them. */
+export function explain(entry: EntryLine, amount: (units: string) => string): string {
+  const { kind, side, bonusAmount, heldAmount } = entry;
+  const bonus = bonusAmount === '0' ? '' : ofBonus(entry, amount);
+  const held = heldAmount.replace('-', '');
+  switch (kind) {
+    case 'top_up':
+      return 'Bought with real money';
+    case 'bonus':
+      return 'Given away by the house';
+    case 'spend':
+      return `Spent in the game or shop${bonus}`;
+    case 'transfer':
+      return side === 'debit' ? `Sent to another player${bonus}` : `Received from another player${bonus}`;
+    case 'hold':
+      return `Reserved ${amount(held)} for a purchase`;
+    case 'capture':
+      return `Bought what a hold had reserved${bonus}`;
+    case 'release':
+      return `A hold ended without a purchase: ${amount(held)} are free again`;
+    case 'reversal':
+      return side === 'credit' ? `Given back${bonus}` : `Taken back${bonus}`;
+    case 'expiry':
+      return entry.amount === '0' ? `A hold expired: ${amount(held)} are free again` : 'Bonus credits expired';
+    case 'opening':
+      return 'Brought from another system';
+    case 'adjustment':
+      return 'Corrected by an operator';
+    default:
+      return `${kindInWords(kind)}${bonus}`;
+  }
+}
+
+function ofBonus({ amount: all, bonusAmount }: EntryLine, amount: (units: string) => string): string {
+  return all === bonusAmount ? ', all of it bonus' : `, ${amount(bonusAmount)} of it bonus`;
+}
+
+const REFUSALS: Record<string, string> = {
+  INVALID_AMOUNT: 'This is no amount that can be booked.',
+  INVALID_ARGUMENT: 'Something in it cannot be taken as it is.',
+  SAME_WALLET: 'Both sides are the same wallet.',
+  WALLET_NOT_FOUND: 'There is no such wallet.',
+  ASSET_NOT_FOUND: 'There is no such asset.',
+  HOLD_NOT_FOUND: 'This wallet has no such hold.',
+  TRANSFER_NOT_FOUND: 'This wallet has no such transfer.',
+  ASSET_MISMATCH: 'The wallets are of different assets.',
+  IDEMPOTENCY_KEY_REUSED: 'An earlier try of this was booked, with other facts.',
+  WALLET_FROZEN: 'The wallet is frozen: no credits leave it until it is reopened.',
+  WALLET_CLOSED: 'The wallet is closed: nothing is booked until it is reopened.',
+  HOLD_NOT_OPEN: 'The hold has ended already.',
+  NOT_REVERSIBLE: 'This is more than is left to reverse, or is not reversed at all.',
+  LIMIT_EXCEEDED: 'This is above a limit.',
+  INSUFFICIENT_FUNDS: 'There are not enough credits.',
+  FORBIDDEN: 'Your role may not do this.',
+  RATE_LIMITED: 'Too many requests at once. Wait a moment and send it again.',
+};
+
+export function refusalInWords(code: string, message: string): string {
+  return REFUSALS[code] ?? message;
+}
+
+const FACTS: Record<string, string> = {
+  available: 'Available',
+  requested: 'Asked for',
+  missing: 'Missing',
+  balance: 'Balance',
+  held_balance: 'Held',
+  max: 'The limit',
+  used: 'Used of it',
+  left: 'Left of it',
+  limit: 'Which limit',
+  reversible: 'Left to reverse',
+  status: 'Status',
+  argument: 'Which',
+  reason: 'Why',
+  field: 'What differs',
+  min: 'At least',
+  expires_at: 'Expires at',
+  now: 'Now',
+};
+
+const AMOUNTS = new Set(['available', 'requested', 'missing', 'balance', 'held_balance', 'used', 'left', 'reversible']);
+
+/** The facts that a refusal comes with: names, and values as people write them. */
+export function factsInWords(
+  detail: Record<string, unknown>,
+  amount: ((units: string) => string) | undefined,
+): [string, string][] {
+  return Object.entries(detail).flatMap(([name, value]): [string, string][] => {
+    const label = FACTS[name];
+    if (label === undefined || (typeof value !== 'string' && typeof value !== 'number')) return [];
+    const isAmount = AMOUNTS.has(name) || (name === 'max' && 'limit' in detail);
+    const text = String(value);
+    return [[label, amount && isAmount && /^-?\d+$/.test(text) ? amount(text) : text]];
+  });
+}
