@@ -1,6 +1,11 @@
 // ESM as it is written: `node --experimental-vm-modules node_modules/jest/bin/jest.js`; swc only strips the types.
 export default {
-  testMatch: ['<rootDir>/db/tests/**/*.test.ts', '<rootDir>/src/**/*.test.ts', '<rootDir>/bench/**/*.test.ts', '<rootDir>/console/tests/*.test.ts'],
+  testMatch: [
+    '<rootDir>/db/tests/**/*.test.ts',
+    '<rootDir>/src/**/*.test.ts',
+    '<rootDir>/bench/**/*.test.ts',
+    '<rootDir>/console/tests/*.test.ts',
+  ],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/.data/'],
   modulePathIgnorePatterns: ['<rootDir>/.data/'],
   extensionsToTreatAsEsm: ['.ts'],

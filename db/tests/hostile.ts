@@ -228,9 +228,10 @@ export async function goodValue(
       return name === 'wallet_exchange' ? scene.other : scene.friend;
     case 'to_amount':
       return name === 'wallet_exchange' ? '5' : null;
+    case 'bonus_amount':
+      return name === 'wallet_opening' ? '1' : null;
     case 'side':
     case 'reason':
-    case 'bonus_amount':
       if (name.startsWith('wallet_post_')) return null;
       break;
     case 'hold_id':

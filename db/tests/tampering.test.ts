@@ -1236,7 +1236,7 @@ describe('ledger_verify', () => {
         'idem_key = null': 'transfer_facts',
         'requested_amount = 1': 'transfer_facts',
         'requested_amount = null': 'transfer_facts',
-        'held_bonus_amount = 1': 'transfer_facts',
+        'held_bonus_amount = 1': 'transfer_facts unique_reference',
         'to_wallet = ERIN': 'transfer_reference transfer_sides',
         'to_wallet = ERIN, to_seq = 1': 'transfer_reference transfer_sides',
         'to_seq = 2': 'transfer_sides',
@@ -1303,7 +1303,7 @@ describe('ledger_verify', () => {
         'wallet_id = EMMA':
           'asset_sum entry_balance entry_seq entry_time hold_reference lot_draws lot_order transfer_facts',
         'transfer_id = uuidv7()': 'hold_reference lot_draws transfer_facts',
-        "kind = 'top_up', hold_id = null": 'hold_reference lot_draws transfer_facts transfer_sides',
+        "kind = 'top_up', hold_id = null": 'hold_reference lot_draws transfer_facts transfer_sides unique_reference',
         "debit = 'losses'": 'transfer_sides',
         "credit = 'losses'": 'transfer_sides',
         "created_at = created_at + interval '1 hour'": 'entry_time hold_expiry hold_reference',

@@ -83,6 +83,8 @@ describe('the flows over GraphQL', () => {
       heldBalance: '0',
       holdId: null,
       replayed: false,
+      owed: '0',
+      inFlight: false,
     };
     expect(receipts).toEqual(
       [
@@ -678,7 +680,7 @@ describe('many calls over GraphQL, each for itself,', () => {
 
   it('are refused alone where the kind is one that nobody may ask for', async () => {
     const walletId = await newWallet(db, await someAsset(db));
-    const requests = ['expiry', 'top_up', 'merge'].map((kind) => ({ kind, walletId, amount: '1', idemKey: newKey() }));
+    const requests = ['expiry', 'top_up', 'debt'].map((kind) => ({ kind, walletId, amount: '1', idemKey: newKey() }));
 
     const outcomes = outcomesOf(await post(requests));
 
@@ -1498,7 +1500,7 @@ describe('over HTTP, in production,', () => {
     const response = await service.fetch(path, { headers: { Accept: 'text/html' } });
     const text = await response.text();
 
-    expect(response.status).toBe(path === '/' ? 404 : 406);
+    expect(response.status).toBe(path === '/graphql' ? 406 : 404);
     expect(text).not.toMatch(/<html|<script|ruru|graphiql/i);
     expect(response.headers.get('x-powered-by')).toBeNull();
   });

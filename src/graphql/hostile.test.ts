@@ -147,7 +147,7 @@ function jsonsOf(type: string): string[] {
 /** Whether an argument takes a value that is sent as JSON; undefined where either answer will do. */
 function isLegalJson({ name, type, isRequired, isItem = false }: Argument, json: string): boolean | undefined {
   // For JSON, null may mean that there is none; a default may stand for it.
-  if (json === 'null' && ['metadata', 'scale'].includes(name)) return undefined;
+  if (json === 'null' && ['metadata', 'scale', 'bonus_amount'].includes(name)) return undefined;
   if (json === 'null') return isLegal(name, null, !isRequired);
   if (type === 'boolean') return ['true', 'false'].includes(json) ? undefined : false;
   if (type === 'jsonb') {
@@ -231,7 +231,7 @@ function bodyWithLiteral(mutation: Mutation, input: Map<string, string>): string
       mutation.args.some(
         ({ key, type }) => key === name && ['ledger.transfer_kind', 'ledger.entry_side'].includes(type),
       )
-        ? value.replaceAll('"', '')
+        ? value.replace(/^"(\w*)"$/, '$1')
         : literalOf(value),
     ]),
   );
@@ -449,7 +449,11 @@ function goodLiteral(field: GraphQLField<unknown, unknown>, { name, type }: Grap
 /** Those that must be given, and which wallet: some fields read the whole ledger without. */
 function goodArguments(field: GraphQLField<unknown, unknown>, ids: Ids, without?: string): string[] {
   return field.args
-    .filter(({ name, type }) => name !== without && (isNonNullType(type) || name === 'walletId'))
+    .filter(
+      ({ name, type }) =>
+        name !== without &&
+        (isNonNullType(type) || name === 'walletId' || (field.name === 'operatorActions' && name === 'from')),
+    )
     .map((arg) => `${arg.name}: ${goodLiteral(field, arg, ids)}`);
 }
 

@@ -282,10 +282,10 @@ describe('a subscriber', () => {
 
     await call(db, 'wallet_hold', { wallet_id: wallet, amount: 10, idem_key: newKey() });
     await eventually(() => events.wallets.find(({ seq }) => seq === '2'), 'second entry');
-    await db.query(
-      "select ledger.wallet_post_batch(array[ledger.request('top_up', $1, null, 7, $2, null, '{}')])",
-      [wallet, newKey()],
-    );
+    await db.query("select ledger.wallet_post_batch(array[ledger.request('top_up', $1, null, 7, $2, null, '{}')])", [
+      wallet,
+      newKey(),
+    ]);
 
     expect(await events.shows(107)).toMatchObject({ seq: '3' });
   });

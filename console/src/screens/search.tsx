@@ -49,7 +49,8 @@ function ByOwner({ owner }: { owner: string }) {
               </Empty>
             );
           }
-          if (rows.length === 1 && !list.hasNextPage) return <Navigate to="/wallets/$id" params={{ id: only.id }} replace />;
+          if (rows.length === 1 && !list.hasNextPage)
+            return <Navigate to="/wallets/$id" params={{ id: only.id }} replace />;
           return <WalletTable rows={rows} assetOf={assetOf} />;
         }}
       </Shown>

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:f9c2714036436553368173365ea1413a1ddd0997
+--! Hash: sha1:10eaa3e275f5e16daba7f68badad17bdc6cfee95
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -3791,7 +3791,8 @@ as $$
       (select p.final_until from ledger.blocks p where p.seq = quarter_totals_before.block_seq - 1) as final_until
   ) q
   cross join lateral ledger_private.movements_of_block(quarter_totals_before.block_seq) e
-  join ledger.wallets w on w.id = e.wallet_id
+  -- One look-up for each: joined, all wallets of the asset may be read.
+  cross join lateral (select n.asset_code from ledger.wallets n where n.id = e.wallet_id offset 0) w
   cross join lateral ledger_private.accounts_here(e) a
   where exists (select from ledger.house_totals t
       where t.block_seq = quarter_totals_before.block_seq and t.quarter = q.quarter)
@@ -3837,7 +3838,8 @@ as $$
       width_bucket(greatest(e.created_at, (select n.final_until from newest n)), totals_before.at_times) as place,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from ledger_private.rows_since((select ledger_private.closed_snapshot())) e
-    join ledger.wallets w on w.id = e.wallet_id
+    -- One look-up for each: joined, all wallets of the asset may be read.
+    cross join lateral (select n.asset_code from ledger.wallets n where n.id = e.wallet_id offset 0) w
     cross join lateral ledger_private.accounts_here(e) a
     where e.amount > 0 and exists (select from instants i where i.last_block = 9223372036854775807)
       and (totals_before.asset_code is null or w.asset_code = totals_before.asset_code)
@@ -6394,7 +6396,8 @@ begin
   end if;
   -- The first and the last instant there is at most: a cursor that was made up leads nowhere, but to no error either.
   v_micros := greatest(least(v_parts[1]::numeric, 9224318015999999999), -210866803200000000);
-  -- In days and the rest of a day, for all of it is more than a bigint; without a zone, for in some a day is no 24 hours.
+  -- In days and the rest of a day, for all of it is more than a bigint; without a zone, for in some a day is not 24
+  -- hours.
   return row((timestamp 'epoch' + div(v_micros, 86400000000)::int * interval '1 day'
     + mod(v_micros, 86400000000)::bigint * interval '1 microsecond') at time zone 'UTC', v_parts[2]::uuid,
     v_parts[3]::bigint)::ledger_private.list_place;

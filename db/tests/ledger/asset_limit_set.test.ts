@@ -26,6 +26,7 @@ interface Limits {
   max_daily_spend: string | null;
   max_transfer: string | null;
   max_daily_transfer: string | null;
+  unique_reference: string | null;
   actor: string;
   created_at: string;
 }
@@ -124,6 +125,7 @@ describe('asset_limit_set', () => {
       max_daily_spend: '5',
       max_transfer: '6',
       max_daily_transfer: '7',
+      unique_reference: null,
       actor: 'operator:eve',
       created_at: expect.any(String) as string,
       hash: expect.any(Buffer) as Buffer,

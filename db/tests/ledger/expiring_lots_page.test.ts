@@ -49,15 +49,31 @@ describe('expiring_lots_page', () => {
       'after',
       { after: `1.00000000-0000-8000-8000-000000000000.${'9'.repeat(19)}` },
     ],
-    ['an instant that no clock shows', 'after', { after: `${'9'.repeat(18)}.00000000-0000-8000-8000-000000000000.1` }],
+    ['an instant that no clock shows', 'after', { after: `${'9'.repeat(20)}.00000000-0000-8000-8000-000000000000.1` }],
   ])('refuses %s with WLARG: %s', async (_, argument, args) => {
     expect(await refusal(pageOf(db, 'expiring_lots', args))).toMatchObject({ code: 'WLARG', detail: { argument } });
   });
 
   it('leads nowhere from a cursor that was made up', async () => {
-    const far = '99999999999999999.00000000-0000-8000-8000-000000000000.1';
+    for (const far of ['99999999999999999', '9'.repeat(19)]) {
+      const before_cursor = `${far}.00000000-0000-8000-8000-000000000000.1`;
+      expect(await pageOf(db, 'expiring_lots', { before_cursor })).toMatchObject({ keys: [], has_next_page: false });
+    }
+  });
 
-    expect(await pageOf(db, 'expiring_lots', { before_cursor: far })).toMatchObject({ keys: [], has_next_page: false });
+  it('goes on from lots that expire at the end of time', async () => {
+    const wallet = await newWallet(db, await newAsset(db));
+    for (const expires_at of ['294276-12-31T23:59:59.999999Z', '294276-12-31T23:59:59.999998Z'])
+      await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 1, expires_at, idem_key: newKey() });
+    const seqs: number[] = [];
+    let after: string | undefined;
+    for (let page = 0; page < 2; page += 1) {
+      const { keys } = await pageOf(db, 'expiring_lots', { first: 1, after });
+      seqs.push(...keys.map(({ seq }) => Number(seq)));
+      after = String(keys[0]?.cursor);
+    }
+
+    expect(seqs).toEqual([1, 2]);
   });
 });
 

@@ -62,8 +62,9 @@ describe('ledger_events', () => {
       '10 spend',
     ]);
     const { rows } = await db.query<{ fact: object }>(
-      `select to_jsonb(t) - 'id' - 'requested_amount' || jsonb_build_object('transfer_id', t.id, 'owner_id', $2::text,
-           'asset_code', $3::text, 'cursor', '1.' || e.xid || '.' || t.id) as fact
+      // A reason is in the metadata, and the other side of an exchange is an event of its own.
+      `select to_jsonb(t) - '{id,requested_amount,reason,linked_wallet_id,linked_seq}'::text[]
+         || jsonb_build_object('transfer_id', t.id, 'owner_id', $2::text, 'asset_code', $3::text, 'cursor', '1.' || e.xid || '.' || t.id) as fact
          from ledger.transfers t join ledger.entries e on e.transfer_id = t.id and e.actor is not null
          where t.wallet_id = $1 order by e.xid, t.id`,
       [wallet_id, owner, asset],

@@ -41,6 +41,7 @@ describe('wallet_open', () => {
       status: 'open',
       created_at: expect.any(String) as string,
       merged_into: null,
+      own_limits: null,
     });
     await expectSound(db);
   });

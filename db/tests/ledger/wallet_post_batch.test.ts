@@ -702,13 +702,13 @@ describe('wallet_post_batch refuses', () => {
     ).toMatchObject({ code: 'WLAMT', detail: { index: 0, amount: null } });
   });
 
-  it.each(['expiry', 'opening', 'merge', null])('the kind %s (WLARG)', async (kind) => {
+  it.each(['expiry', 'debt', null])('the kind %s (WLARG)', async (kind) => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
 
     expect(await refusal(postBatch(db, [topUp(wallet, 1), topUp(wallet, 1, { kind })]))).toMatchObject({
       code: 'WLARG',
       detail: { index: 1, argument: 'kind' },
-      hint: 'Send top_up, bonus, spend, transfer, hold, capture, release or reversal.',
+      hint: 'Send a kind whose single call you may call, such as top_up.',
     });
     expect(await refusal(postBatch(db, [topUp(wallet, 0, { kind })]))).toMatchObject({ code: 'WLAMT' });
   });

@@ -16,7 +16,8 @@ begin
   end if;
   -- The first and the last instant there is at most: a cursor that was made up leads nowhere, but to no error either.
   v_micros := greatest(least(v_parts[1]::numeric, 9224318015999999999), -210866803200000000);
-  -- In days and the rest of a day, for all of it is more than a bigint; without a zone, for in some a day is no 24 hours.
+  -- In days and the rest of a day, for all of it is more than a bigint; without a zone, for in some a day is not 24
+  -- hours.
   return row((timestamp 'epoch' + div(v_micros, 86400000000)::int * interval '1 day'
     + mod(v_micros, 86400000000)::bigint * interval '1 microsecond') at time zone 'UTC', v_parts[2]::uuid,
     v_parts[3]::bigint)::ledger_private.list_place;

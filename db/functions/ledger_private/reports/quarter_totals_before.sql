@@ -15,7 +15,8 @@ as $$
       (select p.final_until from ledger.blocks p where p.seq = quarter_totals_before.block_seq - 1) as final_until
   ) q
   cross join lateral ledger_private.movements_of_block(quarter_totals_before.block_seq) e
-  join ledger.wallets w on w.id = e.wallet_id
+  -- One look-up for each: joined, all wallets of the asset may be read.
+  cross join lateral (select n.asset_code from ledger.wallets n where n.id = e.wallet_id offset 0) w
   cross join lateral ledger_private.accounts_here(e) a
   where exists (select from ledger.house_totals t
       where t.block_seq = quarter_totals_before.block_seq and t.quarter = q.quarter)

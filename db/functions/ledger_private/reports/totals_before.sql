@@ -26,7 +26,8 @@ as $$
       width_bucket(greatest(e.created_at, (select n.final_until from newest n)), totals_before.at_times) as place,
       count(*) as movements, sum(e.amount) as amount, sum(e.bonus_amount) as bonus_amount
     from ledger_private.rows_since((select ledger_private.closed_snapshot())) e
-    join ledger.wallets w on w.id = e.wallet_id
+    -- One look-up for each: joined, all wallets of the asset may be read.
+    cross join lateral (select n.asset_code from ledger.wallets n where n.id = e.wallet_id offset 0) w
     cross join lateral ledger_private.accounts_here(e) a
     where e.amount > 0 and exists (select from instants i where i.last_block = 9223372036854775807)
       and (totals_before.asset_code is null or w.asset_code = totals_before.asset_code)
