@@ -30,18 +30,21 @@ describe('1,000 closings under load, with slow transactions across each of them,
       const wallets = await Promise.all(Array.from({ length: 6 }, () => newWallet(db, asset, { bought: 1 })));
       const pool = db.jobPool(wallets.length);
       let blocks = 0;
+      // A transaction of another database of the server keeps periods open, too: then it goes on until some were final.
+      const untils = new Set<string>();
+      const isEnough = (): boolean => blocks >= CLOSINGS && untils.size > CLOSINGS / (4 * SLOW_FOR);
       const topUp = (session: Session, wallet_id: string | undefined): Promise<unknown> =>
         call(session, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey() });
       const quick = async (wallet: string): Promise<void> => {
-        while (blocks < CLOSINGS) await topUp(pool, wallet);
+        while (!isEnough()) await topUp(pool, wallet);
       };
       const slow = async (wallet: string): Promise<void> => {
-        while (blocks < CLOSINGS) {
+        while (!isEnough()) {
           const client = await pool.connect();
           try {
             await client.query('begin');
             await topUp(client, wallet);
-            for (const end = blocks + SLOW_FOR; blocks < Math.min(end, CLOSINGS);) await sleep(1);
+            for (const end = blocks + SLOW_FOR; blocks < end && !isEnough();) await sleep(1);
             await topUp(client, wallet);
             await client.query('commit');
           } finally {
@@ -52,7 +55,8 @@ describe('1,000 closings under load, with slow transactions across each of them,
       const final: { until: string; movements: string; amount: string }[] = [];
       const close = async (): Promise<void> => {
         const session = await db.connect();
-        while (blocks < CLOSINGS) {
+        while (!isEnough()) {
+          if (blocks >= CLOSINGS) await sleep(20);
           const [block] = await seal(session);
           if (!block) continue;
           blocks += 1;
@@ -62,12 +66,13 @@ describe('1,000 closings under load, with slow transactions across each of them,
             [block.seq],
           );
           final.push(...rows);
+          for (const { until } of rows) untils.add(until);
         }
       };
       await Promise.all([...wallets.slice(0, 4).map(quick), ...wallets.slice(4).map(slow), close()]);
 
-      expect(blocks).toBe(CLOSINGS);
-      expect(new Set(final.map(({ until }) => until)).size).toBeGreaterThan(CLOSINGS / (4 * SLOW_FOR));
+      expect(blocks).toBeGreaterThanOrEqual(CLOSINGS);
+      expect(untils.size).toBeGreaterThan(CLOSINGS / (4 * SLOW_FOR));
       const { rows: changed } = await db.query(
         `select i.*, f.* from unnest($1::timestamptz[], $2::bigint[], $3::numeric[]) i (until, movements_then, amount_then),
            lateral (${FIGURE}) f where (f.movements, f.amount) <> (i.movements_then, i.amount_then)`,
