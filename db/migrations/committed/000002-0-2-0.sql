@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:10eaa3e275f5e16daba7f68badad17bdc6cfee95
+--! Hash: sha1:738a26e34d4c0aa9191b743f2d68d6f624e1d7c0
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -2867,11 +2867,12 @@ begin
           join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
           cross join lateral ledger_private.lot_at(l, taken_from.seq) s
           where o.wallet_id = taken_from.wallet_id)
-        else (
+        -- No lot of it came to a wallet that was merged after the lot was empty.
+        else coalesce((
           select least(s.balance - s.held_balance, v_most) - v_taken
           from ledger.bonus_lots l
           cross join lateral ledger_private.lot_at(l, taken_from.seq) s
-          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at)
+          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at), 0)
       end);
     end if;
     continue when v_take <= 0;

@@ -47,11 +47,12 @@ begin
           join ledger.bonus_lots l on l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
           cross join lateral ledger_private.lot_at(l, taken_from.seq) s
           where o.wallet_id = taken_from.wallet_id)
-        else (
+        -- No lot of it came to a wallet that was merged after the lot was empty.
+        else coalesce((
           select least(s.balance - s.held_balance, v_most) - v_taken
           from ledger.bonus_lots l
           cross join lateral ledger_private.lot_at(l, taken_from.seq) s
-          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at)
+          where l.wallet_id = taken_from.wallet_id and l.seq = v_lot_seq and l.expires_at = v_part.expires_at), 0)
       end);
     end if;
     continue when v_take <= 0;
