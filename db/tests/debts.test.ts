@@ -220,6 +220,17 @@ describe('a wallet that owes', () => {
     await expectSound(db);
   });
 
+  it('that could have usual calls in lists owes in these, too', async () => {
+    const { wallet, bought } = await chargedBack(70);
+    await reverse(wallet, bought);
+    const items = (count: number) =>
+      Array.from({ length: count }, () => ({ kind: 'top_up', wallet_id: wallet, amount: 1, idem_key: newKey() }));
+
+    expect((await postEach(db, items(2))).map(({ receipt }) => receipt?.owed)).toEqual(['70', '70']);
+    expect((await postBatch(db, items(2))).map(({ owed }) => owed)).toEqual(['70', '70']);
+    expect(await owedOf(wallet)).toBe('70');
+  });
+
   it('is explained: what it owes stands behind the parts of its balance', async () => {
     const { wallet, bought } = await chargedBack(70);
     await reverse(wallet, bought);
