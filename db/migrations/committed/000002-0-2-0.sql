@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:738a26e34d4c0aa9191b743f2d68d6f624e1d7c0
+--! Hash: sha1:978b46d408d0d1d88772fe234be1fe453a2e706e
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -1916,9 +1916,8 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection,
-forgiveness) or a transfer: judges it by all rules, in
-the documented order, then writes the rows.$$;
+$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection, forgiveness) or a transfer:
+judges it by all rules, in the documented order, then writes the rows.$$;
 --! EndIncluded functions/ledger_private/posting/post.sql
 
 --! Included functions/ledger_private/posting/post_own.sql

@@ -49,6 +49,5 @@ end
 $$;
 
 comment on function ledger_private.post is
-$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection,
-forgiveness) or a transfer: judges it by all rules, in
-the documented order, then writes the rows.$$;
+$$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection, forgiveness) or a transfer:
+judges it by all rules, in the documented order, then writes the rows.$$;
