@@ -19,6 +19,8 @@ interface Transfer {
   reverses: string | null;
   metadata: object;
   entries: number;
+  /** Of an exchange and its reversal, which have one request for both movements. */
+  linked_wallet_id: string | null;
 }
 
 interface Entry {
@@ -84,8 +86,8 @@ async function take(client: pg.Client): Promise<Snapshot> {
   await client.query('begin isolation level repeatable read read only');
   const snapshot: Snapshot = {
     transfers: await rows(
-      `select id, wallet_id, idem_key, kind, debit_wallet_id, credit_wallet_id, amount, bonus_amount, hold_id, reverses, metadata,
-         coalesce(n.entries, 0) as entries
+      `select id, wallet_id, idem_key, kind, debit_wallet_id, credit_wallet_id, amount, bonus_amount, hold_id, reverses,
+         case kind when 'adjustment' then metadata - 'reason' else metadata end as metadata, coalesce(n.entries, 0) as entries, linked_wallet_id
        from ledger.transfers t
        left join (select transfer_id, count(*)::int as entries from ledger.entries group by transfer_id) n on n.transfer_id = t.id`,
     ),
@@ -182,7 +184,8 @@ function checkComplete({ transfers }: Snapshot, promises: Promises, tally: Tally
         : promises.byKey.get(keyOf({ wallet: transfer.wallet_id, key: transfer.idem_key }));
     if (promised && !promised.receipt && !promised.inDoubt)
       tally.find(`booked, but never acknowledged: ${describe(promised)}`);
-    if (!promised && !['expiry', 'release'].includes(transfer.kind))
+    const isOtherSide = transfer.idem_key === null && transfer.linked_wallet_id !== null;
+    if (!promised && !isOtherSide && !['expiry', 'release'].includes(transfer.kind))
       tally.find(`booked by nobody: ${JSON.stringify(transfer)}`);
     const legs = Number(transfer.debit_wallet_id !== null) + Number(transfer.credit_wallet_id !== null);
     if (transfer.entries !== legs) tally.find(`${transfer.entries} entries: ${JSON.stringify(transfer)}`);
@@ -258,6 +261,9 @@ function changeBy(
       return { balance: -amount, bonus: -amount, held: 0n };
     case 'transfer':
       return moved(wallet_id === transfer.wallet_id ? -1n : 1n);
+    case 'exchange':
+    case 'adjustment':
+      return moved(transfer.debit_wallet_id === wallet_id ? -1n : 1n);
     case 'hold':
       return { balance: 0n, bonus: 0n, held: amount };
     case 'capture':

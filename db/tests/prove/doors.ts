@@ -4,7 +4,7 @@ import pg from 'pg';
 import { RECEIPT, type Answer } from '../../../src/testing.ts';
 import { callAll, postBatch, postEach, type Receipt, type Refusal, type Session } from '../helpers.ts';
 import type { Gateway } from './gateway.ts';
-import { callOf, type Operation, type Posting } from './operations.ts';
+import { AN_OPERATORS, callOf, type Operation, type Posting } from './operations.ts';
 import { itemOutcomeOf, outcomeOfError, outcomeOfFetchError, outcomeOfGraphqlError, type Outcome } from './outcome.ts';
 
 export interface Door {
@@ -48,9 +48,8 @@ export class JobDoor implements Door {
     this.#patience = patience;
   }
 
-  /** Reversals are for operators. */
   takes({ postings }: Operation): boolean {
-    return postings.every(({ kind }) => kind !== 'reversal');
+    return postings.every(({ kind }) => !AN_OPERATORS.includes(kind));
   }
 
   async post(operation: Operation): Promise<Outcome> {
@@ -240,7 +239,18 @@ function mutationOf({ shape, postings, waits }: Operation): {
 }
 
 /** As one of many. */
-export function itemOf({ kind, wallet, counterparty, amount, key, hold, transfer, expiresAt, metadata }: Posting) {
+export function itemOf({
+  kind,
+  wallet,
+  counterparty,
+  amount,
+  key,
+  hold,
+  transfer,
+  expiresAt,
+  metadata,
+  ...more
+}: Posting) {
   return {
     kind,
     wallet_id: wallet,
@@ -251,6 +261,9 @@ export function itemOf({ kind, wallet, counterparty, amount, key, hold, transfer
     metadata,
     hold_id: hold ?? null,
     transfer_id: transfer ?? null,
+    to_amount: more.toAmount === undefined ? null : String(more.toAmount),
+    side: more.side ?? null,
+    reason: more.reason ?? null,
   };
 }
 

@@ -2,7 +2,8 @@
 import type { Receipt } from '../helpers.ts';
 import type { Chance } from './chance.ts';
 
-export type Kind = 'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal';
+export type Kind =
+  'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal' | 'exchange' | 'adjustment';
 
 export interface Posting {
   kind: Kind;
@@ -10,8 +11,13 @@ export interface Posting {
   key: string;
   /** Null: all of the hold, or what is left to reverse. */
   amount: number | null;
-  /** Who receives a transfer. */
+  /** Who receives a transfer; of an exchange, the owner's wallet of the other asset. */
   counterparty?: string;
+  /** What arrives in an exchange. */
+  toAmount?: number;
+  /** Of an adjustment. */
+  side?: 'debit' | 'credit';
+  reason?: string;
   /** What is captured or released. */
   hold?: string;
   /** What is reversed. */
@@ -50,6 +56,13 @@ export function callOf(posting: Posting): Call {
       const { wallet_id: from_wallet, ...rest } = usual;
       return { name: 'wallet_transfer', args: { from_wallet, to_wallet: posting.counterparty, ...rest } };
     }
+    case 'exchange': {
+      const { wallet_id: from_wallet, ...rest } = usual;
+      const to = { to_wallet: posting.counterparty, to_amount: String(posting.toAmount) };
+      return { name: 'wallet_exchange', args: { from_wallet, ...to, ...rest } };
+    }
+    case 'adjustment':
+      return { name: 'wallet_adjust', args: { ...usual, side: posting.side, reason: posting.reason } };
     case 'capture':
       return { name: 'wallet_capture', args: { ...usual, hold_id: posting.hold } };
     case 'release':
@@ -63,7 +76,7 @@ export function callOf(posting: Posting): Call {
 
 /** What is there to act upon. */
 export interface Stock {
-  /** Few that everybody wants, and many. Those of one asset can send to each other. */
+  /** Few that everybody wants, and many. Those of one asset can send to each other; of one place in each asset, they are one owner's. */
   assets: { hot: string[]; cold: string[] }[];
   /** Acknowledged, and perhaps still open. */
   holds: { wallet: string; id: string; amount: number }[];
@@ -85,9 +98,13 @@ const KINDS: Record<Kind, number> = {
   capture: 7,
   release: 3,
   reversal: 5,
+  exchange: 7,
+  adjustment: 4,
 };
 /** What a job may ask for. */
-const A_JOBS = only('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release');
+const A_JOBS = only('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'exchange');
+/** What it may not. */
+export const AN_OPERATORS: readonly Kind[] = ['reversal', 'adjustment'];
 const SHAPES: Shapes = { single: 78, batch: 7, group: 10, transaction: 5 };
 const MOST_IN_BATCH = 12;
 const MOST_IN_GROUP = 24;
@@ -154,9 +171,24 @@ export class Operations {
           amount: chance.happens(50) ? null : chance.int(1, booked.amount),
         };
       }
+      case 'exchange': {
+        const counterparty = this.#exchanged(wallet);
+        if (counterparty === undefined) return this.posting('spend');
+        return { ...usual, counterparty, toAmount: chance.int(1, 60) };
+      }
+      case 'adjustment':
+        return { ...usual, side: chance.happens(50) ? 'debit' : 'credit', reason: 'an "error"; ü' };
       case 'spend':
         return usual;
     }
+  }
+
+  /** The same owner's wallet of another asset. */
+  #exchanged(wallet: string): string | undefined {
+    const assets = this.#stock.assets.map(({ hot, cold }) => [...hot, ...cold]);
+    const place = Math.max(...assets.map((wallets) => wallets.indexOf(wallet)));
+    const others = assets.filter((wallets) => wallets[place] !== wallet && wallets[place] !== undefined);
+    return others.length > 0 ? this.#chance.pick(others)[place] : undefined;
   }
 
   #wallet(hot: string[], cold: string[]): string {
@@ -195,7 +227,7 @@ export function remember(stock: Stock, { kind }: Posting, receipt: Receipt | und
   const { wallet_id: wallet, transfer_id: id } = receipt;
   const amount = Number(receipt.amount);
   if (kind === 'hold') stock.holds.push({ wallet, id: receipt.hold_id ?? '', amount });
-  else if (!['release', 'reversal'].includes(kind)) stock.booked.push({ wallet, id, amount });
+  else if (!['release', 'reversal', 'adjustment'].includes(kind)) stock.booked.push({ wallet, id, amount });
   for (const list of [stock.holds, stock.booked]) list.splice(0, list.length - REMEMBERED);
 }
 
