@@ -1,7 +1,7 @@
 -- Who may do what with this database as a whole, and how many connections the logins of the service may open. Runs with
 -- each migrate, as its login: these rights come neither with a dump nor with a copy of a database. What is so already
 -- stays untouched. What the login may not change, it tells: as a warning what the owner of the database should run, as
--- a notice what only a superuser can do. See docs/roles.md.
+-- a notice what only a superuser can do. See docs/operate/roles.md.
 do $rights$
 declare
   c_roles constant text[] := array['wallet_gateway', 'wallet_worker', 'wallet_standby',

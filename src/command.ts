@@ -1,4 +1,4 @@
-/** What every command shares: strict arguments, `--help`, one line for each failure, and the exit codes of docs/commands.md. */
+/** What every command shares: strict arguments, `--help`, one line for each failure, and the exit codes of docs/operate/commands.md. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { EXIT, exitCodeOf, oneLine, UsageError } from './exit.ts';
 

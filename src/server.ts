@@ -18,7 +18,7 @@ import { startPoller } from './subscriptions/index.ts';
 const HELP = `npm start
 
 Serves the wallets on HOST and PORT. Without DATABASE_URL it starts a PostgreSQL of its own in .data/ and posts a demo to it; with an
-administrator's DATABASE_URL it migrates first. The settings are environment variables: see "Configuration" in README.md.`;
+administrator's DATABASE_URL it migrates first. The settings are environment variables: see docs/operate/configuration.md.`;
 
 await command({ help: HELP }, run);
 process.exit();

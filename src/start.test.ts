@@ -6,6 +6,7 @@ import { basename, join } from 'node:path';
 import pg from 'pg';
 import { createDatabase, newAsset, newWallet } from '../db/tests/helpers.ts';
 import { AUTH, Child, type Env, execute, ROOT } from './testing.ts';
+import { blocksOf, read } from './testing_docs.ts';
 
 const SLOW_MS = 120_000;
 
@@ -110,6 +111,23 @@ describe('npm start in an empty folder', () => {
       { ...wallet, assetCode: 'GOLD', balance: '1250', bonusBalance: '250', available: '1250' },
     ]);
     expect(service.stderr).not.toMatch(/error|warn(?!.*npm)/i);
+  });
+
+  it('prints what README.md shows', () => {
+    const shown = blocksOf('README.md', read('README.md')).find(({ runBy }) => runBy === 'src/start.test.ts');
+    const stable = (text: string) =>
+      text
+        .replaceAll(/localhost:\d+/g, 'localhost:5678')
+        .replace(/postgres:[^@]*@127\.0\.0\.1:\d+/, 'postgres:…@127.0.0.1:5432')
+        .replaceAll(/eyJ[\w.-]+…?/g, 'eyJ…');
+
+    expect(shown?.text).toMatch(/^curl /m);
+    const lines = stable(service.stdout).split('\n');
+    expect(
+      stable(shown?.text ?? '')
+        .split('\n')
+        .filter((line) => !lines.includes(line)),
+    ).toEqual([]);
   });
 
   it('serves a token of npm run token', async () => {

@@ -456,9 +456,9 @@ describe('the database', () => {
     );
   });
 
-  it('takes the statements of docs/roles.md as they are written', async () => {
-    const text = await readFile(new URL('../../docs/roles.md', import.meta.url), 'utf8');
-    const statements = [...text.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
+  it('takes the statements of docs/operate/roles.md as they are written', async () => {
+    const text = await readFile(new URL('../../docs/operate/roles.md', import.meta.url), 'utf8');
+    const statements = [...text.matchAll(/^```sql[^\n]*\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
       block.trim().split(/;$/m),
     );
     const session = await db.connect();

@@ -25,11 +25,11 @@ const node = (file: string, args: string[], env: Env = {}) =>
   execute(process.execPath, [file, ...args], { env: { DATABASE_URL: NOWHERE, JWT_SECRET: AUTH.secret, ...env } });
 
 describe('a command', () => {
-  it('is in the table of docs/commands.md', () => {
+  it('is in the table of docs/operate/commands.md', () => {
     const names = Object.entries(scripts)
       .filter(([, script]) => FILES.some((file) => script.endsWith(` ${file}`)))
       .map(([name]) => (name === 'start' ? 'npm start' : `npm run ${name}`));
-    const table = readFileSync(join(ROOT, 'docs/commands.md'), 'utf8');
+    const table = readFileSync(join(ROOT, 'docs/operate/commands.md'), 'utf8');
 
     expect(names.length).toBeGreaterThan(10);
     expect(names.filter((name) => !table.includes(`| \`${name}`))).toEqual([]);

@@ -12,7 +12,7 @@ const operator = gateway.as('operator', 'kim');
 const QUERIES = readFileSync(join(ROOT, 'docs/support.md'), 'utf8')
   .split(/^## /m)
   .flatMap((section) =>
-    [...section.matchAll(/^```graphql\n([^]*?)^```/gm)].map(([, query = '']) => ({
+    [...section.matchAll(/^```graphql[^\n]*\n([^]*?)^```/gm)].map(([, query = '']) => ({
       heading: section.split('\n')[0] ?? '',
       query,
     })),

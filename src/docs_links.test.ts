@@ -1,0 +1,210 @@
+/** The pages of the documentation: their links, what they name, how far each is from README, how long some may be, and the site that is built of them. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, join, normalize, relative } from 'node:path';
+import { slug } from '../docs/.vitepress/slug.ts';
+import { execute, ROOT } from './testing.ts';
+import { pages, read } from './testing_docs.ts';
+
+interface Link {
+  page: string;
+  /** From the root of the project. */
+  path: string;
+  anchor: string;
+}
+
+const ALL = [...pages(), 'bench/README.md'];
+/** Without blocks of code and comments, in which nothing is a link. */
+const proseOf = (page: string): string =>
+  read(page)
+    .replaceAll(/^( *)```[^]*?^\1```$/gm, '')
+    .replaceAll(/<!--[^]*?-->/g, '');
+
+const linksOf = (page: string): Link[] =>
+  [
+    ...proseOf(page)
+      .replaceAll(/`[^`\n]*`/g, (code) => (code.includes('](') ? '' : code))
+      .matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g),
+  ].map(([, target = '', anchor = '']) => ({
+    page,
+    path: target === '' ? page : normalize(join(dirname(page), target)),
+    anchor,
+  }));
+
+/** The anchors of a page; a heading that comes twice has a number the second time. */
+function anchorsOf(page: string): string[] {
+  const seen = new Map<string, number>();
+  return [...proseOf(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => {
+    const name = slug(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1'));
+    const times = seen.get(name) ?? 0;
+    seen.set(name, times + 1);
+    return times === 0 ? name : `${name}-${times}`;
+  });
+}
+
+const inWords = ({ page, path, anchor }: Link): string => `${page}: ${path}${anchor === '' ? '' : `#${anchor}`}`;
+const links = ALL.flatMap(linksOf);
+const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+
+describe('the links of README and docs', () => {
+  it('are found', () => {
+    expect(links.length).toBeGreaterThan(200);
+    expect(links.filter(({ anchor }) => anchor !== '').length).toBeGreaterThan(30);
+  });
+
+  it('lead to files of the project, none to a folder', () => {
+    expect(
+      links
+        .filter(({ path }) => path.startsWith('..') || !statSync(join(ROOT, path), { throwIfNoEntry: false })?.isFile())
+        .map(inWords),
+    ).toEqual([]);
+  });
+
+  it('lead to headings that are there', () => {
+    const lost = links.filter(
+      ({ path, anchor }) =>
+        anchor !== '' && path.endsWith('.md') && existsSync(join(ROOT, path)) && !anchorsOf(path).includes(anchor),
+    );
+    expect(lost.map(inWords)).toEqual([]);
+  });
+
+  it('lead from README to every page within two hops', () => {
+    const from = (some: Iterable<string>): string[] =>
+      [...some].flatMap((page) =>
+        page.endsWith('.md') && existsSync(join(ROOT, page)) ? linksOf(page).map(({ path }) => path) : [],
+      );
+    const first = new Set(from(['README.md']));
+    const second = new Set(from(first));
+
+    expect(ALL.filter((page) => page !== 'README.md' && !first.has(page) && !second.has(page))).toEqual([]);
+  });
+
+  it('lead to every picture of the console that a page shows', () => {
+    const shown = ALL.flatMap((page) =>
+      [...read(page).matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map(([, path = '']) => join(dirname(page), path)),
+    );
+
+    expect(shown).toContain('docs/console/wallet-light.png');
+    expect(shown.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
+
+describe('what README and docs name', () => {
+  const text = ALL.map(read).join('\n');
+
+  it('each npm script is there', () => {
+    const named = [...text.matchAll(/npm (?:run (?:--silent )?([\w-]+)|(start|test)\b)/g)].map(
+      ([, one, two]) => one ?? two ?? '',
+    );
+
+    expect(new Set(named).size).toBeGreaterThan(10);
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+
+  it('each file, and each test, is there', () => {
+    // The first folder of the text: files of a folder are named without it in the line of that folder.
+    const paths = [...text.matchAll(/`((?:src|db|bench|ops|console|docs|examples)\/[\w./-]+\.\w+)`/g)].map(
+      ([, path = '']) => path,
+    );
+    const tests = [...text.matchAll(/npm test -- ([\w./-]+)/g)].map(([, name = '']) => name);
+    const testFiles = ['db', 'src', 'bench', 'console'].flatMap((folder) =>
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((path) =>
+        path.endsWith('.test.ts'),
+      ),
+    );
+
+    expect(paths.length).toBeGreaterThan(30);
+    expect(tests.length).toBeGreaterThan(3);
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)) && !/<|db\/migrations\/current/.test(path))).toEqual(
+      [],
+    );
+    expect(tests.filter((name) => !testFiles.some((path) => path.includes(name)))).toEqual([]);
+  });
+
+  it('each variable of the configuration is one that the service reads, and none is left out', () => {
+    const table = read('docs/operate/configuration.md');
+    const named = [...table.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/[A-Z_]+/g)].map(([name]) => name),
+    );
+    const config = read('src/config.ts');
+    const readThere = [...config.matchAll(/'([A-Z][A-Z_]{3,})'|\benv\.([A-Z][A-Z_]{3,})\b/g)].map(
+      ([, one, two]) => one ?? two ?? '',
+    );
+
+    expect(named.length).toBeGreaterThan(25);
+    // The end of a name that is put together.
+    const whole = [...new Set(readThere)].filter((name) => name !== 'PASSWORD');
+    expect(whole.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+  });
+});
+
+describe('the words', () => {
+  it('are those of the field', () => {
+    const dialect = /\b(lend|lent|lends|landed|heeds?|heeded|told)\b|(?<!in[ -])\bflights?\b/i;
+    const found = ALL.filter((page) => !/^(bench|docs\/console)/.test(page)).flatMap((page) =>
+      proseOf(page)
+        .split('\n')
+        .filter((line) => dialect.test(line))
+        .map((line) => `${page}: ${line.slice(0, 100)}`),
+    );
+    expect(found).toEqual([]);
+  });
+});
+
+describe('README and ARCHITECTURE', () => {
+  it('README has at most 150 lines, and tells how to start and to test', () => {
+    const readme = read('README.md');
+    expect(readme.split('\n').length - 1).toBeLessThanOrEqual(150);
+    expect(readme).toMatch(/^npm ci && npm start$/m);
+    expect(readme).toMatch(/^npm ci && npm test$/m);
+    expect(readme).toContain('docker compose up --build');
+  });
+
+  it('ARCHITECTURE has at most 120 lines, and its picture of the modules has exactly the folders of src/', () => {
+    const text = read('ARCHITECTURE.md');
+    expect(text.split('\n').length - 1).toBeLessThanOrEqual(120);
+
+    const [, picture = ''] = /## The modules[^]*?```mermaid\n([^]*?)```/.exec(text) ?? [];
+    const groups = [...picture.matchAll(/^ *subgraph (\w+)/gm)].map(([, name = '']) => name);
+    const drawn = [...picture.matchAll(/^ {4}(\w+)$/gm)].map(([, name = '']) => name);
+    const ends = [...picture.matchAll(/^ *(\w+) --> (\w+)$/gm)].flatMap(([, from = '', to = '']) => [from, to]);
+    const single = ends.filter((name) => !groups.includes(name) && name !== 'start');
+    const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+    expect([...new Set([...drawn, ...single])].sort()).toEqual(folders.map(({ name }) => name).sort());
+  });
+
+  it('each decision has its context, decision and consequence, and stands in the list', () => {
+    const files = readdirSync(join(ROOT, 'docs/decisions')).filter((name) => name !== 'index.md');
+    const list = read('docs/decisions/index.md');
+
+    expect(files.length).toBeGreaterThan(40);
+    for (const [index, name] of files.sort().entries()) {
+      expect(name.slice(0, 5)).toBe(`${String(index + 1).padStart(4, '0')}-`);
+      expect(read(`docs/decisions/${name}`)).toMatch(
+        /^# \d+\. .+\n\n\*\*Context\.\*\* [^]+\n\n\*\*Decision\.\*\* [^]+\n\n\*\*Consequence\.\*\* [^]+\n$/,
+      );
+      expect(list).toContain(`](${name})`);
+    }
+  });
+});
+
+describe('the site', () => {
+  const dist = join(ROOT, 'docs/.vitepress/dist');
+
+  it('is built of all pages, with a search, and a dead link ends the build', async () => {
+    await rm(dist, { recursive: true, force: true });
+    const { code, stdout, stderr } = await execute('npm', ['run', '--silent', 'docs']);
+
+    expect({ code, output: code === 0 ? '' : stdout + stderr }).toEqual({ code: 0, output: '' });
+    const built = readdirSync(dist, { recursive: true, encoding: 'utf8' });
+    const expected = ALL.map((page) => (page === 'README.md' ? 'index.html' : page.replace(/\.md$/, '.html')));
+    expect(expected.filter((page) => !built.includes(page))).toEqual([]);
+    expect(built.filter((path) => path.endsWith('.html') && path !== '404.html' && !expected.includes(path))).toEqual(
+      [],
+    );
+    expect(built).toContain('schema.graphql');
+    expect(built.some((path) => /localSearchIndex/.test(path))).toBe(true);
+    expect(relative(ROOT, dist)).toBe('docs/.vitepress/dist');
+  });
+});
