@@ -4,6 +4,7 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, expectSound } from '../db/tests/helpers.ts';
 import { seed } from './dev/demo.ts';
 import { AUTH, createGateway, execute, ROOT } from './testing.ts';
@@ -12,6 +13,7 @@ import {
   answerTo,
   type Block,
   blocksOf,
+  inDocumentation,
   inLines,
   Names,
   pages,
@@ -130,6 +132,9 @@ describe('the documentation', () => {
   beforeAll(async () => {
     await seed(db.url);
     await answersTo(await db.connect(), read('examples/sql/shop.sql'));
+    // A transaction of another test file holds the feed back while it is open.
+    for (let shown = 0; shown < 5; await sleep(50))
+      shown = (await db.query('select from ledger.ledger_events(null, 5)')).rowCount ?? 0;
   });
 
   it('examples/curl/purchase.sh prints what was recorded', async () => {
@@ -232,8 +237,11 @@ describe('the examples in SQL', () => {
     const admin = await db.connect();
     await admin.query("set timezone = 'UTC'");
     const here = await answersTo(admin, read('examples/psql/audit.sql'));
-    const clean = (text: string) => text.replaceAll(/ +$/gm, '');
-    expect(clean(psql.stdout)).toBe(clean(here));
+    const printed = inDocumentation(psql.stdout);
+    // Columns have another width where the administrator has another name.
+    const comparable = (text: string) =>
+      printed === psql.stdout ? text.replaceAll(/ +$/gm, '') : text.replaceAll(/ +/g, ' ').replaceAll(/-+/g, '-');
+    expect(comparable(printed)).toBe(comparable(here));
   });
 
   it('print what was recorded: for an auditor, and for a job that changes nothing when it runs again', async () => {

@@ -1,10 +1,11 @@
 /** The pages of the documentation: their links, what they name, how far each is from README, how long some may be, and the site that is built of them. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname, join, normalize, relative } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { slug } from '../docs/.vitepress/slug.ts';
 import { execute, ROOT } from './testing.ts';
 import { pages, read } from './testing_docs.ts';
+import { READERS } from './testing_readers.ts';
 
 interface Link {
   page: string;
@@ -86,6 +87,35 @@ describe('the links of README and docs', () => {
 
     expect(shown).toContain('docs/console/wallet-light.png');
     expect(shown.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
+
+/** Hops from README to each page. */
+function hops(): Map<string, number> {
+  const found = new Map([['README.md', 0]]);
+  for (const [page, distance] of found)
+    for (const { path } of page.endsWith('.md') && existsSync(join(ROOT, page)) ? linksOf(page) : [])
+      if (!found.has(path)) found.set(path, distance + 1);
+  return found;
+}
+
+/** The text below a heading, to the next one that is not below it. */
+function sectionOf(page: string, heading: string): string {
+  const lines = read(page).split('\n');
+  const from = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, '') === heading);
+  const depth = /^#+/.exec(lines[from] ?? '')?.[0].length ?? 0;
+  if (from < 0) throw new Error(`${page} has no ${heading}`);
+  const rest = lines.slice(from + 1);
+  const to = rest.findIndex((line) => new RegExp(`^#{1,${depth}} `).test(line));
+  return (to < 0 ? rest : rest.slice(0, to)).join('\n');
+}
+
+describe.each(Object.entries(READERS))('%s', (_reader, questions) => {
+  const far = hops();
+
+  it.each(questions)('%s is answered within two hops', (_question, page, heading, answer) => {
+    expect(far.get(page)).toBeLessThanOrEqual(2);
+    expect(sectionOf(page, heading)).toMatch(answer);
   });
 });
 
@@ -205,6 +235,20 @@ describe('the site', () => {
     );
     expect(built).toContain('schema.graphql');
     expect(built.some((path) => path.includes('localSearchIndex'))).toBe(true);
-    expect(relative(ROOT, dist)).toBe('docs/.vitepress/dist');
+
+    const site = new Map(
+      built.filter((path) => path.endsWith('.html')).map((path) => [path, readFileSync(join(dist, path), 'utf8')]),
+    );
+    const lost = [...site].flatMap(([path, html]) =>
+      [...html.matchAll(/<(?:a|img|link|script)\b[^>]*?(?:href|src)="(?!https?:|data:)([^"#]*)(?:#([^"]*))?"/g)]
+        .filter(([, target = '', anchor = '']) => {
+          const file = target === '' ? path : target.startsWith('/') ? target.slice(1) : join(dirname(path), target);
+          const page = file === '' || file.endsWith('/') ? `${file}index.html` : file;
+          return !existsSync(join(dist, page)) || (anchor !== '' && !site.get(page)?.includes(`id="${anchor}"`));
+        })
+        .map(([link]) => `${path}: ${link}`),
+    );
+    expect(site.size).toBeGreaterThan(60);
+    expect(lost).toEqual([]);
   });
 });
