@@ -74,7 +74,7 @@ describe('the blocks of the documentation', () => {
       'docs/operate/limits.md': 'service',
       'docs/operate/managed-postgresql.md': 'cloud',
       'docs/operate/moving.md': 'cloud',
-      'docs/operate/observability.md': 'service',
+      'docs/operate/observability.md': 'promtool',
       'docs/operate/poolers.md': 'cloud',
       'docs/operate/upgrade.md': 'cloud',
       'docs/proof.md': 'minutes',

@@ -204,6 +204,15 @@ describe('README and ARCHITECTURE', () => {
     expect([...new Set([...drawn, ...single])].sort()).toEqual(folders.map(({ name }) => name).sort());
   });
 
+  it('the map of the source names each folder of src/', () => {
+    const map = read('docs/source_map.md');
+    const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+
+    expect(folders.filter(({ name }) => !new RegExp(`\`(src/)?${name}/\``).test(map)).map(({ name }) => name)).toEqual(
+      [],
+    );
+  });
+
   it('each decision has its context, decision and consequence, and stands in the list', () => {
     const files = readdirSync(join(ROOT, 'docs/decisions')).filter((name) => name !== 'index.md');
     const list = read('docs/decisions/index.md');

@@ -19,7 +19,7 @@ const LOGINS: Readonly<Record<string, string>> = { shop_job: 'wallet_test_job' }
 const AUDITOR = 'jane_audit';
 
 /** Why a block is not run by these tests. */
-export const REASONS = ['docker', 'kubernetes', 'cloud', 'minutes', 'service', 'checkout', 'psql'] as const;
+export const REASONS = ['docker', 'kubernetes', 'cloud', 'minutes', 'service', 'checkout', 'psql', 'promtool'] as const;
 
 export interface Block {
   page: string;
