@@ -14,7 +14,7 @@ interface Link {
   anchor: string;
 }
 
-const ALL = [...pages(), 'bench/README.md'];
+const ALL = [...pages(), ...['bench/README.md', 'client/README.md'].filter((page) => existsSync(join(ROOT, page)))];
 /** Without blocks of code and comments, in which nothing is a link. */
 const proseOf = (page: string): string =>
   read(page)

@@ -26,7 +26,9 @@ export default defineConfig({
   description: 'A double-entry ledger for virtual credits in PostgreSQL, with a GraphQL gateway and a console',
   srcDir: '..',
   srcExclude: [
-    ...['node_modules', '.data', 'console', 'db', 'ops', 'src', 'coverage', 'bench/peers'].map((one) => `${one}/**`),
+    ...['node_modules', '.data', 'console', 'db', 'ops', 'src', 'coverage', 'bench/peers', 'client/*'].map(
+      (one) => `${one}/**`,
+    ),
     '.*/**',
   ],
   outDir: fileURLToPath(new URL('dist', import.meta.url)),
