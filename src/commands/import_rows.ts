@@ -66,7 +66,7 @@ function isAmount(amount: bigint): boolean {
   return amount >= 1n && amount <= MAX_AMOUNT;
 }
 
-/** The rows in which nothing is wrong by itself; of the others, `report` is told. One is in memory at a time. */
+/** The rows without a fault of their own; the others go to `report`. One is in memory at a time. */
 export async function* readRows(path: string, report: (fault: Fault) => void): AsyncGenerator<Row> {
   const file = createReadStream(path);
   const parser = parse({

@@ -18,7 +18,7 @@ const ended = new Counter({
   registers,
 });
 
-/** Adds them up. What a process had counted when it last told is kept when it has ended. */
+/** Adds them up. What a process had counted at its last answer is kept when it has ended. */
 export class WorkerMetrics {
   readonly #asked = new Map<number, (families: Family[]) => void>();
   /** By the worker. */
@@ -29,13 +29,13 @@ export class WorkerMetrics {
   async gather(workers: readonly Worker[]): Promise<Registry> {
     serving.set(workers.length);
     const inTime = new Set<number>();
-    const told = workers.map(async (worker) => {
+    const others = workers.map(async (worker) => {
       const families = await this.#ask(worker);
       if (!families || worker.isDead()) return;
       inTime.add(worker.id);
       this.#latest.set(worker.id, families);
     });
-    const [own] = await Promise.all([readFamilies(), ...told]);
+    const [own] = await Promise.all([readFamilies(), ...others]);
     const latest = [...this.#latest].map(([id, families]) => (inTime.has(id) ? families : countsOf(families)));
     return sum([own as unknown as Family[], this.#ofEnded, ...latest]);
   }

@@ -164,7 +164,7 @@ class PageStep extends Step<ConnectionHandlingResult<Key>> {
     return access<string>($key, 'cursor');
   }
 
-  // What is asked for, the function of the page is told.
+  // The function of the page gets what is asked for.
   readonly apply = unused;
   readonly setFirst = unused;
   readonly setLast = unused;
