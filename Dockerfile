@@ -7,7 +7,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY console ./console
-RUN cd console && node build.ts dist image
+RUN node console/build.ts
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app

@@ -57,6 +57,10 @@ alter table ledger.asset_limits add column max_transfer bigint, add column max_d
 comment on table ledger.asset_limits is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
 Limits of an asset, for each wallet of it that has none of its own. Append-only: the newest are in force.$$;
+comment on constraint asset_limits_asset_code_fkey on ledger.asset_limits is $$@fieldName asset
+@foreignFieldName limitsHistory
+@behavior -manyRelation:resource:list
+@backwardDescription All settings of its limits, oldest first: who made them, and when. None for players.$$;
 comment on column ledger.asset_limits.max_transfer is
   'The largest single transfer to another player, in minor units; null for none.';
 comment on column ledger.asset_limits.max_daily_transfer is

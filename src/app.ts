@@ -115,7 +115,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     app.use(observe);
   }
   if (corsOrigins.length > 0) app.use(PROTECTED, createCors(corsOrigins));
-  app.use(PROTECTED, createAuthenticator(auth, { identify, tellsWhy }), readPreference);
+  const authenticate = createAuthenticator(auth, { identify, tellsWhy });
+  app.use(PROTECTED, authenticate, readPreference);
   if (rateLimitPerMinute !== undefined) {
     app.use(PROTECTED, createRateLimit(database, rateLimitPerMinute));
   }
@@ -123,7 +124,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Where documents come by their hash alone, their texts are not taken.
   if (config.persisted?.only !== true) app.use('/graphql', answerHot(schema, preset));
   app.use(downloadsRouter({ pool: database.historyPool, reads }));
-  if (console) app.use(consoleRouter({ ...console, oidc: config.oidc, identify }));
+  if (console) app.use(consoleRouter({ ...console, oidc: config.oidc, authenticate }));
   // Besides GraphQL it serves the IDE.
   app.use((req, res, next) => {
     if (req.path === '/graphql' || ide?.mayOpen(req)) next();

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { ConfigError, type Config } from './config.ts';
-import { openConsole } from './dev/console.ts';
+import { consoleFolder } from './console/index.ts';
+import { tryToBuildConsole } from './dev/console.ts';
 import { createIde, developmentToken } from './dev/ide.ts';
 import { authOf, type Opened } from './dev/local.ts';
 import { developmentSignIn } from './dev/sign_in.ts';
@@ -44,15 +45,15 @@ export async function startService(
   const tracing = config.otlpEndpoint && (await import('./tracing/index.ts')).startTracing(config.otlpEndpoint);
   const auth = await authOf(config);
   const presets = config.persisted ? [await createPersistedPreset(config.persisted)] : [];
-  const building = openConsole({ mayBuild: !config.production });
+  const building = config.production ? undefined : tryToBuildConsole();
   const opened = await open(config);
   const { database } = opened;
   try {
     const standby = openStandby(config, database);
     const createToken = config.production ? undefined : developmentToken(auth, config.roles);
     const ide = createToken && createIde(createToken);
-    const folder = await building;
-    const console = { folder, isHome: !config.production, signIn: developmentSignIn(config, auth) };
+    await building;
+    const console = { folder: consoleFolder(), isHome: !config.production, signIn: developmentSignIn(config, auth) };
     const app = await createApp({ config, database, auth, reads: standby, console, ide, presets, metrics });
     const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
     const port = await listen(http.server, config.host, config.port);

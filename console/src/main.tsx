@@ -4,7 +4,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { closeLive } from './data/live.ts';
 import { mayAskAgain } from './data/queries.ts';
-import { beginSession, endSession, onSessionEnd, readSettings, tokenNow } from './data/session.ts';
+import { beginSession, endSession, onSessionEnd, readSettings, TokenRefused, tokenNow } from './data/session.ts';
 import { router } from './router.tsx';
 import './styles.css';
 
@@ -41,7 +41,8 @@ async function restore(): Promise<void> {
     } else if (token !== undefined) {
       await beginSession(token);
     }
-  } catch {
-    if (tokenNow() !== undefined) endSession('expired');
+  } catch (error) {
+    // A service that cannot be reached says nothing about the token.
+    if (error instanceof TokenRefused) endSession('expired');
   }
 }

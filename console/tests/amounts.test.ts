@@ -30,7 +30,7 @@ describe('amounts of the console', () => {
   it('are read as they are written', () => {
     fc.assert(
       fc.property(fc.bigInt(1n, 10n ** 15n), fc.integer({ min: 0, max: 12 }), (units, scale) => {
-        expect(parseAmount(decimalOf(units, scale), { code: 'GOLD', scale }, 'en-GB')).toBe(units);
+        expect(parseAmount(decimalOf(units, scale), { code: 'GOLD', scale }, { locale: 'en-GB' })).toBe(units);
       }),
     );
   });
@@ -42,7 +42,7 @@ describe('amounts of the console', () => {
     [' 1 250.50 ', 'en-GB', 125050n],
     ['7.', 'en-GB', 700n],
   ])('%j is read as %s means it', (typed, locale, units) => {
-    expect(parseAmount(typed, { code: 'GOLD', scale: 2 }, locale)).toBe(units);
+    expect(parseAmount(typed, { code: 'GOLD', scale: 2 }, { locale })).toBe(units);
   });
 
   it.each([
@@ -56,7 +56,7 @@ describe('amounts of the console', () => {
     ['0.001', 'GOLD has 2 digits after the point.'],
     ['99999999999999.99', /^At most /],
   ])('%j is no amount, and is told why', (typed, why) => {
-    expect(parseAmount(typed, { code: 'GOLD', scale: 2 }, 'en-GB')).toEqual(
+    expect(parseAmount(typed, { code: 'GOLD', scale: 2 }, { locale: 'en-GB' })).toEqual(
       typeof why === 'string' ? why : expect.stringMatching(why),
     );
   });

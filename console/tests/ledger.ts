@@ -14,9 +14,7 @@ export interface Scene {
 /** An asset with two digits after the point, two players, and what they did. */
 export async function playScene(operator: Caller, asset = 'GOLD'): Promise<Scene> {
   const owner = `carol-${randomUUID().slice(0, 8)}`;
-  await operator.data('mutation ($input: AssetCreateInput!) { assetCreate(input: $input) { asset { code } } }', {
-    input: { code: asset, name: 'Gold Coins', scale: 2 },
-  });
+  await createAsset(operator, asset, 'Gold Coins');
   const wallet = await openWallet(operator, owner, asset);
   const other = await openWallet(operator, `dave-${randomUUID().slice(0, 8)}`, asset);
   const soon = new Date(Date.now() + 30 * 86_400_000).toISOString();
@@ -67,6 +65,13 @@ export async function playScene(operator: Caller, asset = 'GOLD'): Promise<Scene
     topUpTransfer: topUp.transferId,
     hold: hold.holdId ?? '',
   };
+}
+
+/** With two digits after the point. */
+export async function createAsset(operator: Caller, code: string, name = code): Promise<void> {
+  await operator.data('mutation ($input: AssetCreateInput!) { assetCreate(input: $input) { asset { code } } }', {
+    input: { code, name, scale: 2 },
+  });
 }
 
 export async function openWallet(operator: Caller, ownerId: string, assetCode = 'GOLD'): Promise<string> {

@@ -20,7 +20,9 @@ comment on table ledger.asset_limits is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
 Limits of an asset, for each wallet of it that has none of its own. Append-only: the newest are in force.$$;
 comment on constraint asset_limits_asset_code_fkey on ledger.asset_limits is $$@fieldName asset
-@behavior -manyRelation:resource:connection -manyRelation:resource:list$$;
+@foreignFieldName limitsHistory
+@behavior -manyRelation:resource:list
+@backwardDescription All settings of its limits, oldest first: who made them, and when. None for players.$$;
 comment on column ledger.asset_limits.asset_code is 'The asset.';
 comment on column ledger.asset_limits.seq is 'Number of the setting within its asset: 1, 2, 3 and so on.';
 comment on column ledger.asset_limits.max_spend is

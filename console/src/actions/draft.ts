@@ -8,6 +8,8 @@ export interface Draft {
   values: Record<string, string>;
   /** It was sent, and no answer has been seen. */
   isSent: boolean;
+  /** What it was said to do when it was sent. */
+  sentence?: string;
 }
 
 export function draftOf(scope: string, values: Record<string, string>): Draft {

@@ -9,7 +9,7 @@ const ReceiptFields = graphql(`
     bonusAmount
     balance
     available
-    heldBalance
+    owed
     replayed
   }
 `);
@@ -70,6 +70,71 @@ const Release = graphql(
   `
     mutation Release($input: WalletReleaseInput!) {
       done: walletRelease(input: $input) {
+        receipt {
+          ...ReceiptFields
+        }
+      }
+    }
+  `,
+  [ReceiptFields],
+);
+
+const Adjust = graphql(
+  `
+    mutation Adjust($input: WalletAdjustInput!) {
+      done: walletAdjust(input: $input) {
+        receipt {
+          ...ReceiptFields
+        }
+      }
+    }
+  `,
+  [ReceiptFields],
+);
+
+const Collect = graphql(
+  `
+    mutation Collect($input: WalletCollectInput!) {
+      done: walletCollect(input: $input) {
+        receipt {
+          ...ReceiptFields
+        }
+      }
+    }
+  `,
+  [ReceiptFields],
+);
+
+const Forgive = graphql(
+  `
+    mutation Forgive($input: WalletForgiveInput!) {
+      done: walletForgive(input: $input) {
+        receipt {
+          ...ReceiptFields
+        }
+      }
+    }
+  `,
+  [ReceiptFields],
+);
+
+const Exchange = graphql(
+  `
+    mutation Exchange($input: WalletExchangeInput!) {
+      done: walletExchange(input: $input) {
+        receipt {
+          ...ReceiptFields
+        }
+      }
+    }
+  `,
+  [ReceiptFields],
+);
+
+const Merge = graphql(
+  `
+    mutation Merge($input: WalletMergeInput!) {
+      done: walletMerge(input: $input) {
         receipt {
           ...ReceiptFields
         }
@@ -145,9 +210,11 @@ const WalletLimits = graphql(`
 
 export type Receipt = NonNullable<NonNullable<ResultOf<typeof TopUp>['done']>['receipt']>;
 
-interface Booking {
-  walletId: string;
+interface Keyed {
   idemKey: string;
+}
+interface Booking extends Keyed {
+  walletId: string;
   metadata: Record<string, string>;
 }
 
@@ -158,6 +225,18 @@ export const bonus = async (input: Booking & { amount: string; expiresAt: string
 export const reverse = async (input: Booking & { transferId: string; amount: string | null; owe?: boolean }) =>
   (await call(Reverse, { input })).done?.receipt;
 export const release = async (input: Booking & { holdId: string }) => (await call(Release, { input })).done?.receipt;
+
+export const adjust = async (
+  input: Keyed & { walletId: string; side: 'credit' | 'debit'; amount: string; reason: string },
+) => (await call(Adjust, { input })).done?.receipt;
+export const collect = async (input: Booking & { amount: string }) => (await call(Collect, { input })).done?.receipt;
+export const forgive = async (input: Keyed & { walletId: string; amount: string; reason: string }) =>
+  (await call(Forgive, { input })).done?.receipt;
+export const exchange = async (
+  input: Omit<Booking, 'walletId'> & { fromWallet: string; toWallet: string; amount: string; toAmount: string },
+) => (await call(Exchange, { input })).done?.receipt;
+export const merge = async (input: Keyed & { fromWallet: string; toWallet: string; reason: string }) =>
+  (await call(Merge, { input })).done?.receipt;
 
 export const freeze = async (input: { walletId: string; reason: string }) =>
   (await call(Freeze, { input })).done?.wallet;

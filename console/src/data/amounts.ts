@@ -5,7 +5,14 @@ export interface Asset {
   scale: number;
 }
 
-const MAX = 10n ** 15n;
+/** In minor units. */
+export interface Bounds {
+  least: bigint;
+  most: bigint;
+}
+
+const OF_BOOKINGS: Bounds = { least: 1n, most: 10n ** 15n };
+export const OF_LIMITS: Bounds = { least: 0n, most: 9n * 10n ** 18n };
 
 /** 12345 with a scale of 2 is 123.45, grouped as the reader writes numbers. */
 export function formatAmount(units: string | bigint, scale: number, locale?: string): string {
@@ -26,7 +33,11 @@ export function decimalOf(units: bigint, scale: number): string {
  * What somebody typed, in minor units; or why it is no amount. A point or the reader's own sign stands before the fraction. Signs between
  * thousands are refused: elsewhere they stand before a fraction.
  */
-export function parseAmount(typed: string, { code, scale }: Asset, locale?: string): bigint | string {
+export function parseAmount(
+  typed: string,
+  { code, scale }: Asset,
+  { locale, bounds: { least, most } = OF_BOOKINGS }: { locale?: string | undefined; bounds?: Bounds | undefined } = {},
+): bigint | string {
   const text = typed
     .trim()
     .replaceAll(/[\s’']/g, '')
@@ -38,8 +49,8 @@ export function parseAmount(typed: string, { code, scale }: Asset, locale?: stri
     return scale === 0 ? `${code} has no fractions.` : `${code} has ${scale} digits after the point.`;
   }
   const units = BigInt(whole + fraction.padEnd(scale, '0'));
-  if (units === 0n) return 'More than nothing.';
-  return units > MAX ? `At most ${formatAmount(MAX, scale, locale)} at once.` : units;
+  if (units < least) return 'More than nothing.';
+  return units > most ? `At most ${formatAmount(most, scale, locale)}.` : units;
 }
 
 function decimalSign(locale?: string): string {

@@ -1,7 +1,7 @@
 /** Calls of the gateway, and what can come of one. */
 import { print } from '@0no-co/graphql.web';
 import type { TadaDocumentNode } from 'gql.tada';
-import { endSession, tokenNow } from './session.ts';
+import { endSession, tokenInsteadOf, tokenNow } from './session.ts';
 
 /**
  * `refused`: the service said no, and nothing has changed. `unanswered`: nobody knows, whoever asked has to look. `ended`: the token does not
@@ -9,23 +9,31 @@ import { endSession, tokenNow } from './session.ts';
  */
 export type Trouble = 'refused' | 'unanswered' | 'ended';
 
+interface Facts {
+  detail?: Record<string, unknown> | undefined;
+  /** What to do, in the words of the service. */
+  hint?: string | undefined;
+}
+
 export class CallError extends Error {
   override name = 'CallError';
   readonly trouble: Trouble;
   readonly code: string;
   readonly detail: Record<string, unknown>;
+  readonly hint: string | undefined;
 
-  constructor(trouble: Trouble, code: string, message: string, detail: Record<string, unknown> = {}) {
+  constructor(trouble: Trouble, code: string, message: string, { detail = {}, hint }: Facts = {}) {
     super(message);
     this.trouble = trouble;
     this.code = code;
     this.detail = detail;
+    this.hint = hint;
   }
 }
 
 interface Answer {
   data?: unknown;
-  errors?: { message: string; extensions?: { code?: string; detail?: Record<string, unknown> } }[];
+  errors?: { message: string; extensions?: Facts & { code?: string } }[];
 }
 
 const WITHIN_MS = 30_000;
@@ -33,27 +41,34 @@ const WITHIN_MS = 30_000;
 const UNKNOWN = new Set(['RETRY', 'TIMEOUT', 'INTERNAL']);
 
 export async function call<R, V>(document: TadaDocumentNode<R, V>, variables: V, signal?: AbortSignal): Promise<R> {
-  const { response, answer } = await send(JSON.stringify({ query: print(document), variables }), signal);
+  const body = JSON.stringify({ query: print(document), variables });
+  const token = tokenNow();
+  let { response, answer } = await send(body, token, signal);
+  if (response.status === 401) {
+    // Refused before anything was done: with another token it is sent as it was.
+    const other = await tokenInsteadOf(token);
+    if (other !== undefined) ({ response, answer } = await send(body, other, signal));
+  }
   if (response.status === 401) {
     endSession('expired');
     throw new CallError('ended', 'UNAUTHENTICATED', 'Your session has ended.');
   }
   const [error] = answer.errors ?? [];
   if (error) {
-    const { code = 'INTERNAL', detail = {} } = error.extensions ?? {};
+    const { code = 'INTERNAL', detail, hint } = error.extensions ?? {};
     const isUnknown = UNKNOWN.has(code) || response.status >= 500;
-    throw new CallError(isUnknown ? 'unanswered' : 'refused', code, error.message, detail);
+    throw new CallError(isUnknown ? 'unanswered' : 'refused', code, error.message, { detail, hint });
   }
   if (answer.data === undefined) throw noAnswer(`The service answered with ${response.status}.`);
   return answer.data as R;
 }
 
-async function send(body: string, signal?: AbortSignal): Promise<{ response: Response; answer: Answer }> {
+async function send(body: string, token = '', signal?: AbortSignal): Promise<{ response: Response; answer: Answer }> {
   const limit = AbortSignal.timeout(WITHIN_MS);
   try {
     const response = await fetch('/graphql', {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${tokenNow() ?? ''}` },
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${token}` },
       body,
       signal: signal ? AbortSignal.any([limit, signal]) : limit,
     });

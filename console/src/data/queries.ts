@@ -28,6 +28,29 @@ const AssetsQuery = graphql(`
   }
 `);
 
+const AssetLimitsQuery = graphql(`
+  query AssetLimits($code: String!) {
+    assets(first: 1, condition: { code: $code }) {
+      nodes {
+        limitsHistory(first: 100, orderBy: [PRIMARY_KEY_DESC]) {
+          nodes {
+            seq
+            actor
+            createdAt
+            maxSpend
+            maxTransfer
+            maxBalance
+            maxDailyTopUp
+            maxDailyBonus
+            maxDailySpend
+            maxDailyTransfer
+          }
+        }
+      }
+    }
+  }
+`);
+
 const WalletFields = graphql(`
   fragment WalletFields on Wallet {
     id
@@ -49,6 +72,10 @@ const WalletQuery = graphql(
     query Wallet($id: UUID!) {
       wallet(id: $id) {
         ...WalletFields
+        mergedInto {
+          id
+          ownerId
+        }
         limits {
           maxSpend
           maxTransfer
@@ -110,6 +137,15 @@ const EventsQuery = graphql(`
           actor
           reason
           createdAt
+          limits {
+            maxSpend
+            maxTransfer
+            maxBalance
+            maxDailyTopUp
+            maxDailyBonus
+            maxDailySpend
+            maxDailyTransfer
+          }
         }
       }
     }
@@ -164,6 +200,19 @@ const WalletsQuery = graphql(
   [WalletFields],
 );
 
+const OwnersWalletsQuery = graphql(
+  `
+    query OwnersWallets($ownerId: String!) {
+      wallets(first: 1000, condition: { ownerId: $ownerId }) {
+        nodes {
+          ...WalletFields
+        }
+      }
+    }
+  `,
+  [WalletFields],
+);
+
 const TransferFields = graphql(`
   fragment TransferFields on Transfer {
     id
@@ -196,6 +245,16 @@ const TransferQuery = graphql(
     query Transfer($id: UUID!) {
       transfer(id: $id) {
         ...TransferFields
+        reversible
+        linkedEntry {
+          amount
+          transferId
+          wallet {
+            id
+            ownerId
+            assetCode
+          }
+        }
         debitEntry {
           debit
           credit
@@ -430,6 +489,8 @@ export type Verification = NonNullable<ResultOf<typeof ProofsQuery>['verificatio
 export type Kind = EntryLine['kind'];
 
 const PAGE = 50;
+/** The service tells of what is booked, and of nothing else: whether a wallet was frozen, say, is asked now and then. */
+const UNTOLD_MS = 15_000;
 
 export const assetsQuery = queryOptions({
   queryKey: ['assets'],
@@ -437,10 +498,19 @@ export const assetsQuery = queryOptions({
   staleTime: 60_000,
 });
 
+/** All settings, newest first. */
+export const assetLimitsQuery = (code: string) =>
+  queryOptions({
+    queryKey: ['assets', code, 'limits'],
+    queryFn: async ({ signal }) =>
+      (await call(AssetLimitsQuery, { code }, signal)).assets?.nodes[0]?.limitsHistory.nodes ?? [],
+  });
+
 export const walletQuery = (id: string) =>
   queryOptions({
     queryKey: ['wallet', id, 'now'],
     queryFn: async ({ signal }) => (await call(WalletQuery, { id }, signal)).wallet,
+    refetchInterval: UNTOLD_MS,
   });
 
 export const holdQuery = (walletId: string, id: string) =>
@@ -459,6 +529,7 @@ export const eventsQuery = (id: string) =>
   queryOptions({
     queryKey: ['wallet', id, 'events'],
     queryFn: async ({ signal }) => (await call(EventsQuery, { id }, signal)).wallet?.events.nodes ?? [],
+    refetchInterval: UNTOLD_MS,
   });
 
 export interface EntryFilter {
@@ -501,6 +572,13 @@ export const walletsQuery = (filter: WalletFilter) =>
     ['wallets', filter],
     async (after, signal) => (await call(WalletsQuery, { first: PAGE, after, ...filter }, signal)).wallets,
   );
+
+/** Those of one owner, of all assets. */
+export const ownersWalletsQuery = (ownerId: string) =>
+  queryOptions({
+    queryKey: ['wallets', 'of', ownerId],
+    queryFn: async ({ signal }) => (await call(OwnersWalletsQuery, { ownerId }, signal)).wallets?.nodes ?? [],
+  });
 
 export interface TransferFilter {
   kind?: Kind | undefined;

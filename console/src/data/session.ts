@@ -7,7 +7,6 @@ export interface Session {
   token: string;
   role: Role;
   sub: string;
-  expiresAt: string;
 }
 
 export interface Settings {
@@ -20,6 +19,13 @@ interface State {
   session: Session | undefined;
   /** Why there is none any more. */
   ended: 'expired' | undefined;
+  /** Why nobody could log in. */
+  problem?: string;
+}
+
+/** The service does not take the token: nobody is logged in with it. */
+export class TokenRefused extends Error {
+  override name = 'TokenRefused';
 }
 
 const KEY = 'wallet.session';
@@ -40,9 +46,38 @@ export async function beginSession(token: string): Promise<void> {
     headers: { Authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(10_000),
   });
-  if (response.status === 401) throw new Error('The service does not take this token.');
+  if (response.status === 401) throw new TokenRefused('The service does not take this token.');
   if (!response.ok) throw new Error(`The service answered with ${response.status}.`);
   const session = { token, ...((await response.json()) as Omit<Session, 'token'>) };
+  const before = state.session;
+  // What one has seen and may do is not another's.
+  if (before && (before.sub !== session.sub || before.role !== session.role)) endSession();
+  keep(session);
+}
+
+/** The same person with a new token: what is shown stays, and so does what is being typed. */
+export async function renewWith(token: string): Promise<void> {
+  if (!state.session) return;
+  keep({ ...state.session, token });
+  await beginSession(token).catch((error: unknown) => {
+    if (error instanceof TokenRefused) endSession('expired');
+  });
+}
+
+let renewal: (() => Promise<boolean>) | undefined;
+
+/** How a new token is got, where whoever gave the first gives others. */
+export function setRenewal(renew: () => Promise<boolean>): void {
+  renewal = renew;
+}
+
+/** One that counts instead of one that does no more; undefined where there is none. */
+export async function tokenInsteadOf(refused: string | undefined): Promise<string | undefined> {
+  if (tokenNow() === refused && !(await renewal?.())) return undefined;
+  return tokenNow();
+}
+
+function keep(session: Session): void {
   sessionStorage.setItem(KEY, JSON.stringify(session));
   set({ session, ended: undefined });
 }
@@ -50,6 +85,10 @@ export async function beginSession(token: string): Promise<void> {
 export function endSession(reason?: 'expired'): void {
   sessionStorage.removeItem(KEY);
   set({ session: undefined, ended: reason });
+}
+
+export function failLogIn(problem: string): void {
+  set({ session: undefined, ended: undefined, problem });
 }
 
 export async function readSettings(): Promise<Settings> {

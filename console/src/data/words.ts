@@ -109,7 +109,12 @@ const FACTS: Record<string, string> = {
   held_balance: 'Held',
   max: 'The limit',
   used: 'Used of it',
-  left: 'Left of it',
+  left: 'Left',
+  owed: 'Owed',
+  merged_into: 'It was merged into',
+  transfer_id: 'See',
+  from_asset: 'From',
+  to_asset: 'To',
   limit: 'Which limit',
   reversible: 'Left to reverse',
   status: 'Status',
@@ -121,18 +126,34 @@ const FACTS: Record<string, string> = {
   now: 'Now',
 };
 
-const AMOUNTS = new Set(['available', 'requested', 'missing', 'balance', 'held_balance', 'used', 'left', 'reversible']);
+const AMOUNTS = new Set([
+  'available',
+  'requested',
+  'missing',
+  'balance',
+  'held_balance',
+  'owed',
+  'used',
+  'left',
+  'reversible',
+]);
+const LINKS: Record<string, 'wallet' | 'transfer'> = { merged_into: 'wallet', transfer_id: 'transfer' };
+
+export interface Fact {
+  name: string;
+  value: string;
+  /** What has this id. */
+  link?: 'wallet' | 'transfer';
+}
 
 /** The facts that a refusal comes with: names, and values as people write them. */
-export function factsInWords(
-  detail: Record<string, unknown>,
-  amount: ((units: string) => string) | undefined,
-): [string, string][] {
-  return Object.entries(detail).flatMap(([name, value]): [string, string][] => {
-    const label = FACTS[name];
-    if (label === undefined || (typeof value !== 'string' && typeof value !== 'number')) return [];
-    const isAmount = AMOUNTS.has(name) || (name === 'max' && 'limit' in detail);
+export function factsInWords(detail: Record<string, unknown>, amount: ((units: string) => string) | undefined): Fact[] {
+  return Object.entries(detail).flatMap(([key, value]): Fact[] => {
+    const name = FACTS[key];
+    if (name === undefined || (typeof value !== 'string' && typeof value !== 'number')) return [];
+    const isAmount = AMOUNTS.has(key) || (key === 'max' && 'limit' in detail);
     const text = String(value);
-    return [[label, amount && isAmount && /^-?\d+$/.test(text) ? amount(text) : text]];
+    const link = LINKS[key];
+    return [{ name, value: amount && isAmount && /^-?\d+$/.test(text) ? amount(text) : text, ...(link && { link }) }];
   });
 }

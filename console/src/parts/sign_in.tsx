@@ -12,12 +12,17 @@ const ROLES: Record<Role, { name: string; may: string }> = {
 };
 
 export function SignIn() {
-  const { ended } = useSession();
+  const { ended, problem } = useSession();
   const settings = useQuery({ queryKey: ['settings'], queryFn: readSettings, staleTime: Infinity });
   return (
     <main className="sign-in">
       <h1>Wallets</h1>
       {ended === 'expired' && <p className="notice">Your session has ended. Log in again to go on where you were.</p>}
+      {problem !== undefined && (
+        <p className="notice" role="alert">
+          {problem}
+        </p>
+      )}
       {settings.error && <Failed error={settings.error} onRetry={() => void settings.refetch()} />}
       {settings.data ? <Ways settings={settings.data} /> : !settings.error && <Loading lines={3} />}
     </main>

@@ -1,10 +1,12 @@
 /** The kinds of credits, and what each wallet of them may do at most. */
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
+import { useState } from 'react';
 import { ActionDialog } from '../actions/dialog.tsx';
-import { LIMIT_NAMES, setLimits } from '../actions/wallet.ts';
-import { assetsQuery, type AssetRow } from '../data/queries.ts';
+import { LIMIT_NAMES, setLimits } from '../actions/limits.ts';
+import { assetLimitsQuery, assetsQuery, type AssetRow } from '../data/queries.ts';
 import { useRight } from '../data/rights.ts';
+import { LimitHistory } from '../parts/limit_history.tsx';
 import { Amount, Time } from '../parts/shown.tsx';
 import { Empty, Shown } from '../parts/states.tsx';
 
@@ -67,6 +69,7 @@ function Asset({ asset }: { asset: AssetRow }) {
           Set by <span className="mono">{asset.limits.actor}</span>, <Time at={asset.limits.createdAt} />
         </p>
       )}
+      {asset.limits && <History asset={asset} />}
       {mayCorrect && (
         <button type="button" onClick={() => show(asset.code)}>
           Change the limits
@@ -80,5 +83,23 @@ function Asset({ asset }: { asset: AssetRow }) {
         />
       )}
     </section>
+  );
+}
+
+/** Read when somebody wants to see it. */
+function History({ asset }: { asset: AssetRow }) {
+  const [isOpen, setOpen] = useState(false);
+  const query = useQuery({ ...assetLimitsQuery(asset.code), enabled: isOpen });
+  return (
+    <details className="history" onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>How they came about</summary>
+      {isOpen && (
+        <Shown query={query} lines={2}>
+          {(settings) => (
+            <LimitHistory settings={settings.map((limits) => ({ ...limits, limits }))} asset={asset} none="no limit" />
+          )}
+        </Shown>
+      )}
+    </details>
   );
 }

@@ -3,10 +3,10 @@ import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { ActionDialog } from '../actions/dialog.tsx';
-import { leftToReverse, REVERSIBLE, reverse } from '../actions/wallet.ts';
+import { REVERSIBLE, reverse } from '../actions/reverse.ts';
 import type { Asset } from '../data/amounts.ts';
 import { useAssets } from '../data/assets.ts';
-import { transferQuery, UUID, walletQuery, type TransferDetail } from '../data/queries.ts';
+import { explainQuery, transferQuery, UUID, walletQuery, type TransferDetail } from '../data/queries.ts';
 import { useRight } from '../data/rights.ts';
 import { accountInWords, kindInWords } from '../data/words.ts';
 import { useKeys } from '../parts/keys.tsx';
@@ -41,7 +41,7 @@ function Screen({ transfer, asset }: { transfer: TransferDetail; asset: Asset })
   const navigate = useNavigate({ from: '/transfers/$id' });
   const mayCorrect = useRight('correct');
   const act = (next: string | undefined): void => void navigate({ search: { do: next } });
-  const left = leftToReverse(transfer);
+  const left = BigInt(transfer.reversible);
   const isReversible = REVERSIBLE.includes(transfer.kind);
   const mayReverse = mayCorrect && isReversible && left > 0n;
   useKeys(mayReverse ? { r: () => act('reverse') } : {});
@@ -74,10 +74,25 @@ function Screen({ transfer, asset }: { transfer: TransferDetail; asset: Asset })
   );
 }
 
-function ReverseDialog({ transfer, asset, onClose }: { transfer: TransferDetail; asset: Asset; onClose: () => void }) {
-  const { data: wallet } = useQuery(walletQuery(transfer.walletId));
-  if (!wallet) return null;
-  return <ActionDialog action={reverse(transfer, asset, wallet.balance)} subject={transfer.id} onClose={onClose} />;
+interface ReverseProps {
+  transfer: TransferDetail;
+  asset: Asset;
+  onClose: () => void;
+  /** Where the wallet was merged, its successor gives and gets. */
+  line?: readonly string[];
+}
+
+function ReverseDialog({ transfer, asset, onClose, line = [transfer.walletId] }: ReverseProps) {
+  const id = line.at(-1) ?? transfer.walletId;
+  const { data: wallet } = useQuery(walletQuery(id));
+  const { data: parts } = useQuery(explainQuery(id));
+  if (!wallet || !parts) return null;
+  const { mergedInto } = wallet;
+  if (mergedInto) {
+    return <ReverseDialog transfer={transfer} asset={asset} onClose={onClose} line={[...line, mergedInto.id]} />;
+  }
+  const action = reverse({ transfer, asset, wallet, parts, line });
+  return <ActionDialog action={action} subject={transfer.id} onClose={onClose} />;
 }
 
 function Sides({ transfer, asset }: { transfer: TransferDetail; asset: Asset }) {
@@ -117,7 +132,8 @@ function Side({ what, account, wallet }: SideProps) {
 }
 
 function Facts({ transfer, asset }: { transfer: TransferDetail; asset: Asset }) {
-  const { wallet, reversedTransfer: original } = transfer;
+  const { wallet, reversedTransfer: original, linkedEntry: linked } = transfer;
+  const { assetOf } = useAssets();
   const metadata = JSON.stringify(transfer.metadata, null, 2);
   const facts: [string, ReactNode][] = [
     [
@@ -161,6 +177,18 @@ function Facts({ transfer, asset }: { transfer: TransferDetail; asset: Asset }) 
       original && (
         <Link to="/transfers/$id" params={{ id: original.id }} search={{ do: undefined }}>
           {kindInWords(original.kind)} of <Amount units={original.amount} scale={asset.scale} />
+        </Link>
+      ),
+    ],
+    [
+      'Booked with',
+      linked && (
+        <Link to="/transfers/$id" params={{ id: linked.transferId }} search={{ do: undefined }}>
+          <Amount
+            units={linked.amount}
+            scale={assetOf(linked.wallet?.assetCode ?? '').scale}
+            code={linked.wallet?.assetCode}
+          />
         </Link>
       ),
     ],

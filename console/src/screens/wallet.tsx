@@ -1,17 +1,15 @@
 /** One wallet: what it has, why, and what happened in it. */
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { ActionDialog } from '../actions/dialog.tsx';
-import type { Action } from '../actions/action.ts';
-import { bonus, changeStatus, release, setWalletLimits, spend, topUp, type Subject } from '../actions/wallet.ts';
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Asset } from '../data/amounts.ts';
 import { useAssets } from '../data/assets.ts';
 import { useLive } from '../data/live.ts';
-import { holdQuery, UUID, walletQuery, type WalletDetail } from '../data/queries.ts';
+import { UUID, walletQuery, type WalletDetail } from '../data/queries.ts';
 import { useRight } from '../data/rights.ts';
-import { useKeys, useRows } from '../parts/keys.tsx';
+import { useRows } from '../parts/keys.tsx';
 import { Amount, Copied, Status, Time } from '../parts/shown.tsx';
 import { Empty, Shown } from '../parts/states.tsx';
+import { Actions, Doing, Notices, useOthers } from './wallet_actions.tsx';
 import { Events } from './wallet_events.tsx';
 import { Explanation } from './wallet_explanation.tsx';
 import { Holds } from './wallet_holds.tsx';
@@ -65,9 +63,11 @@ function Screen({ wallet, asset, isLive }: { wallet: WalletDetail; asset: Asset;
             <Copied text={wallet.id} what="wallet id" isShort />
             {isLive && <span className="live">live</span>}
           </p>
+          <Others wallet={wallet} />
         </div>
         <Actions wallet={wallet} asset={asset} />
       </div>
+      <Notices wallet={wallet} asset={asset} />
       <dl className="figures">
         <div className="first">
           <dt>Balance</dt>
@@ -96,84 +96,25 @@ function Screen({ wallet, asset, isLive }: { wallet: WalletDetail; asset: Asset;
       <Limits wallet={wallet} asset={asset} />
       <Timeline id={wallet.id} asset={asset} />
       {mayReadEvents && <Events id={wallet.id} />}
+      <Doing wallet={wallet} asset={asset} />
     </>
   );
 }
 
-function Actions({ wallet, asset }: { wallet: WalletDetail; asset: Asset }) {
-  const { do: name, hold: holdId } = route.useSearch();
-  const navigate = useNavigate({ from: '/wallets/$id' });
-  const mayBook = useRight('book');
-  const mayCorrect = useRight('correct');
-  const queries = useQueryClient();
-  const act = (next: string | undefined): void =>
-    void navigate({ search: (now) => ({ ...now, do: next, hold: undefined }) });
-
-  const subject = { wallet, asset };
-  const offered: Action[] = [
-    ...(mayBook ? [topUp(subject), bonus(subject), spend(subject)] : []),
-    ...(mayCorrect ? statusActions(wallet.status).map((change) => changeStatus(subject, change)) : []),
-    ...(mayCorrect
-      ? [
-          setWalletLimits(
-            subject,
-            async () => (await queries.query({ ...walletQuery(wallet.id), staleTime: 0 }))?.limits ?? null,
-          ),
-        ]
-      : []),
-  ];
-  // An action that was sent goes on, whatever has become of the wallet since.
-  const possible = [
-    ...offered,
-    ...(mayCorrect ? (['freeze', 'close', 'reopen'] as const).map((change) => changeStatus(subject, change)) : []),
-  ];
-  const action = possible.find((one) => one.name === name);
-  const isOpen = wallet.status !== 'closed';
-  useKeys(mayBook ? { t: () => act('top_up'), b: () => act('bonus'), s: () => act('spend') } : {});
-
+function Others({ wallet }: { wallet: WalletDetail }) {
+  const others = useOthers(wallet);
+  if (others.length === 0) return null;
   return (
-    <div className="actions">
-      {offered.map(({ name: key, title, isGrave }) => (
-        <button
-          key={key}
-          type="button"
-          className={key === 'top_up' ? 'primary' : isGrave || key === 'limits' ? 'quiet' : undefined}
-          disabled={!isOpen && !['reopen', 'limits'].includes(key)}
-          onClick={() => act(key)}
-        >
-          {SHORT[key] ?? title}
-        </button>
+    <p className="facts">
+      {wallet.ownerId} also has{' '}
+      {others.map(({ id, assetCode }, place) => (
+        <span key={id}>
+          {place > 0 && ', '}
+          <Link to="/wallets/$id" params={{ id }}>
+            {assetCode}
+          </Link>
+        </span>
       ))}
-      {action && (
-        <ActionDialog
-          key={`${action.name}.${wallet.id}`}
-          action={action}
-          subject={wallet.id}
-          onClose={() => act(undefined)}
-        />
-      )}
-      {name === 'release' && mayBook && holdId !== undefined && UUID.test(holdId) && (
-        <Release key={holdId} subject={subject} holdId={holdId} onClose={() => act(undefined)} />
-      )}
-    </div>
+    </p>
   );
-}
-
-/** Also of a hold that has ended meanwhile: whether by what was sent from here, the dialog finds out. */
-function Release({ subject, holdId, onClose }: { subject: Subject; holdId: string; onClose: () => void }) {
-  const { data: hold } = useQuery(holdQuery(subject.wallet.id, holdId));
-  return hold && <ActionDialog action={release(subject, hold)} subject={holdId} onClose={onClose} />;
-}
-
-const SHORT: Record<string, string> = {
-  bonus: 'Bonus',
-  freeze: 'Freeze',
-  close: 'Close',
-  reopen: 'Reopen',
-  limits: 'Limits',
-};
-
-function statusActions(status: WalletDetail['status']): ('freeze' | 'close' | 'reopen')[] {
-  if (status === 'open') return ['freeze', 'close'];
-  return status === 'frozen' ? ['reopen', 'close'] : ['reopen'];
 }

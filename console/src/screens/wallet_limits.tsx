@@ -1,8 +1,10 @@
 /** What the wallet may do at most: its own limits go before those of its asset. */
 import { useQuery } from '@tanstack/react-query';
-import { LIMIT_NAMES } from '../actions/wallet.ts';
+import { LIMIT_NAMES } from '../actions/limits.ts';
 import type { Asset } from '../data/amounts.ts';
-import { assetsQuery, type WalletDetail } from '../data/queries.ts';
+import { assetsQuery, eventsQuery, type WalletDetail } from '../data/queries.ts';
+import { useRight } from '../data/rights.ts';
+import { LimitHistory } from '../parts/limit_history.tsx';
 import { Amount } from '../parts/shown.tsx';
 
 export function Limits({ wallet, asset }: { wallet: WalletDetail; asset: Asset }) {
@@ -13,7 +15,10 @@ export function Limits({ wallet, asset }: { wallet: WalletDetail; asset: Asset }
     const units = own ?? ofAsset?.[name];
     return units ? [{ label, units, isOwn: own !== null && own !== undefined }] : [];
   });
-  if (rows.length === 0) return null;
+  const mayReadEvents = useRight('readEvents');
+  const { data: events = [] } = useQuery({ ...eventsQuery(wallet.id), enabled: mayReadEvents });
+  const settings = events.flatMap(({ limits, ...event }) => (limits ? [{ ...event, limits }] : []));
+  if (rows.length === 0 && settings.length === 0) return null;
   return (
     <section aria-labelledby="limits">
       <h2 id="limits">Limits</h2>
@@ -28,6 +33,12 @@ export function Limits({ wallet, asset }: { wallet: WalletDetail; asset: Asset }
           </div>
         ))}
       </dl>
+      {settings.length > 0 && (
+        <details className="history">
+          <summary>How the wallet’s own limits came about</summary>
+          <LimitHistory settings={settings} asset={asset} none={`that of ${asset.code}`} />
+        </details>
+      )}
     </section>
   );
 }

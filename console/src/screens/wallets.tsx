@@ -3,7 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { ActionDialog } from '../actions/dialog.tsx';
-import { openWallet } from '../actions/wallet.ts';
+import { openWallet } from '../actions/status.ts';
 import { useAssets } from '../data/assets.ts';
 import { walletsQuery, type WalletRow } from '../data/queries.ts';
 import { useRight } from '../data/rights.ts';

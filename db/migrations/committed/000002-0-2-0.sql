@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:978b46d408d0d1d88772fe234be1fe453a2e706e
+--! Hash: sha1:53f91ec748adaee8f8752ba7c631e98cab71cc5f
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -59,6 +59,10 @@ alter table ledger.asset_limits add column max_transfer bigint, add column max_d
 comment on table ledger.asset_limits is
 $$@behavior -query:resource:connection -query:resource:list -query:resource:single
 Limits of an asset, for each wallet of it that has none of its own. Append-only: the newest are in force.$$;
+comment on constraint asset_limits_asset_code_fkey on ledger.asset_limits is $$@fieldName asset
+@foreignFieldName limitsHistory
+@behavior -manyRelation:resource:list
+@backwardDescription All settings of its limits, oldest first: who made them, and when. None for players.$$;
 comment on column ledger.asset_limits.max_transfer is
   'The largest single transfer to another player, in minor units; null for none.';
 comment on column ledger.asset_limits.max_daily_transfer is
