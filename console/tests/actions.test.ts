@@ -488,7 +488,7 @@ describeInBrowser('each action of the console', (visitor) => {
           amount: '2500',
           toAmount: '25000',
         });
-        await post('walletSpend', { walletId: silver, amount: '1' });
+        let hold: string | null = null;
         return {
           path: `/console/transfers/${transferId}?do=reverse`,
           fill: reason('a wrong rate'),
@@ -500,9 +500,10 @@ describeInBrowser('each action of the console', (visitor) => {
             { amounts: ['25000'], balance: '0', owed: '0' },
           ],
           refused: {
-            fill: reason('something is gone'),
+            fill: reason('something is reserved'),
+            meanwhile: async () => ({ holdId: hold } = await post('walletHold', { walletId: silver, amount: '1' })),
             code: 'INSUFFICIENT_FUNDS',
-            after: () => post('walletTopUp', { walletId: silver, amount: '1' }),
+            after: () => post('walletRelease', { walletId: silver, holdId: hold }),
           },
         };
       },
@@ -565,7 +566,10 @@ describeInBrowser('each action of the console', (visitor) => {
     await says(page, done);
 
     expect(await books()).toEqual(once);
-    expect(await axe(visit)).toEqual([]);
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect([colorScheme, await axe(visit)]).toEqual([colorScheme, []]);
+    }
     expect([visit.violations, visit.errors]).toEqual([[], []]);
   });
 
