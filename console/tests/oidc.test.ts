@@ -16,12 +16,12 @@ describeInBrowser(
   (visitor) => {
     let scene: Scene;
     const operator = async (): Promise<Caller> =>
-      new Caller(visitor.gateway, Promise.resolve(await issuer.sign({ sub: 'setup', roles: ['operator'] }, 'wallet')));
+      new Caller(visitor.gateway, Promise.resolve(await issuer.sign({ sub: 'setup', roles: ['wallet-ops'] }, 'wallet')));
     beforeAll(async () => {
       scene = await playScene(await operator());
     });
     beforeEach(() => {
-      issuer.person = { sub: 'ada', roles: ['other', 'operator'] };
+      issuer.person = { sub: 'ada', roles: ['other', 'wallet-ops'] };
       issuer.renews = true;
     });
 
@@ -150,7 +150,7 @@ describeInBrowser(
     });
 
     it('a player is told that this is not for players', async () => {
-      issuer.person = { sub: scene.owner, roles: ['player'] };
+      issuer.person = { sub: scene.owner, roles: ['wallet-owner'] };
       const visit = await visitor.visit(`/console/wallets/${scene.wallet}`);
       await logIn(visit.page);
 
@@ -184,7 +184,7 @@ describeInBrowser(
     JWT_ISSUER: issuer.url,
     JWT_AUDIENCE: 'wallet',
     JWT_ROLE_CLAIM: 'roles',
-    JWT_ROLE_MAP: 'wallet-audit=auditor',
+    JWT_ROLE_MAP: 'wallet-audit=auditor,wallet-ops=operator,wallet-owner=player',
     OIDC_AUTHORITY: issuer.url,
     OIDC_CLIENT_ID: 'console',
   },

@@ -68,6 +68,8 @@ function SearchField({ field }: { field: React.RefObject<HTMLInputElement | null
   const navigate = useNavigate();
   const submit = (event: { preventDefault: () => void }): void => {
     event.preventDefault();
+    // The keys are those of the screen again.
+    field.current?.blur();
     if (text.trim() !== '') void navigate({ to: '/search', search: { q: text.trim() } });
   };
   return (
