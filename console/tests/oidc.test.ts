@@ -16,7 +16,10 @@ describeInBrowser(
   (visitor) => {
     let scene: Scene;
     const operator = async (): Promise<Caller> =>
-      new Caller(visitor.gateway, Promise.resolve(await issuer.sign({ sub: 'setup', roles: ['wallet-ops'] }, 'wallet')));
+      new Caller(
+        visitor.gateway,
+        Promise.resolve(await issuer.sign({ sub: 'setup', roles: ['wallet-ops'] }, 'wallet')),
+      );
     beforeAll(async () => {
       scene = await playScene(await operator());
     });

@@ -140,7 +140,7 @@ describe('schema.graphql', () => {
     );
 
     expect(relations).toEqual({
-      Asset: ['limits: AssetLimit'],
+      Asset: ['limits: AssetLimit', 'limitsHistory: AssetLimitConnection!'],
       AssetLimit: [],
       BalancePart: [],
       Entry: ['transfer: Transfer', 'wallet: Wallet'],
