@@ -257,6 +257,11 @@ describe('the site', () => {
         })
         .map(([link]) => `${path}: ${link}`),
     );
+    const front = site.get('index.html') ?? '';
+    const beside = expected.filter(
+      (page) => /^docs\/(operate\/)?[\w-]+\.html$/.test(page) && page !== 'docs/index.html',
+    );
+    expect(beside.filter((page) => !front.includes(`href="/${page.replace(/index\.html$/, '')}"`))).toEqual([]);
     expect(site.size).toBeGreaterThan(60);
     expect(lost).toEqual([]);
   });

@@ -1,5 +1,5 @@
 /** `npm run docs`: README, docs and examples as static pages with a search, in docs/.vitepress/dist. A dead link ends the build. */
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
@@ -17,6 +17,24 @@ function adjust(link: Link): void {
   const target = link.attrGet('href') ?? '';
   if (/^(\.\.\/)+README\.md/.test(target)) link.attrSet('href', target.replace(/^(\.\.\/)+README\.md/, '/'));
   else if (!/^(https?:|#)|\.md(#|$)/.test(target)) link.attrSet('target', '_self');
+}
+
+interface Entry {
+  text: string;
+  link: string;
+}
+
+/** A list of pages of a folder, and after it those that the list does not have, by their headings. */
+function allOf(folder: string, listed: Entry[], elsewhere: string[] = []): Entry[] {
+  const known = [...listed.map(({ link }) => link.split('/').at(-1)), ...elsewhere, '', 'index'];
+  const names = readdirSync(join(ROOT, folder)).flatMap((file) => /^([\w-]+)\.md$/.exec(file)?.[1] ?? []);
+  const more = names
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      text: /^# (.+)$/m.exec(readFileSync(join(ROOT, folder, `${name}.md`), 'utf8'))?.[1] ?? name,
+      link: `/${folder}/${name}`,
+    }));
+  return [...listed, ...more];
 }
 
 const operate = (text: string, page: string) => ({ text, link: `/docs/operate/${page}` });
@@ -64,11 +82,15 @@ export default defineConfig({
       { text: 'Start', link: '/' },
       {
         text: 'Integrate',
-        items: [
-          { text: 'Integrate', link: '/docs/integrate' },
-          { text: 'Movements', link: '/docs/movements' },
-          { text: 'Examples', link: '/examples/README' },
-        ],
+        items: allOf(
+          'docs',
+          [
+            { text: 'Integrate', link: '/docs/integrate' },
+            { text: 'Movements', link: '/docs/movements' },
+            { text: 'Examples', link: '/examples/README' },
+          ],
+          ['console', 'support', 'finance', 'audit', 'proof', 'source_map', 'database_changes'],
+        ),
       },
       {
         text: 'Work with it',
@@ -82,7 +104,7 @@ export default defineConfig({
       },
       {
         text: 'Operate',
-        items: [
+        items: allOf('docs/operate', [
           operate('Overview', ''),
           operate('Configuration', 'configuration'),
           operate('Tokens', 'tokens'),
@@ -101,7 +123,7 @@ export default defineConfig({
           operate('Moving', 'moving'),
           operate('Import', 'import'),
           operate('Subscriptions', 'subscriptions'),
-        ],
+        ]),
       },
       {
         text: 'Develop',
