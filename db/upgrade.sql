@@ -123,54 +123,6 @@ comment on type ledger.transfer_kind is
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
-
-create or replace view ledger.transfers with (security_invoker) as
-  select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
-    case when ledger.entries_side(e) = 'debit' then e.wallet_id when e.debit = 'player' then e.to_wallet end
-      as debit_wallet_id,
-    case when ledger.entries_side(e) = 'debit' then e.seq when e.debit = 'player' then e.to_seq end as debit_seq,
-    case when ledger.entries_side(e) = 'credit' then e.wallet_id when e.credit = 'player' then e.to_wallet end
-      as credit_wallet_id,
-    case when ledger.entries_side(e) = 'credit' then e.seq when e.credit = 'player' then e.to_seq end as credit_seq,
-    e.requested_amount,
-    case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
-    coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
-    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
-    case when e.kind in ('adjustment', 'forgiveness', 'merge') then e.metadata ->> 'reason' end as reason,
-    case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
-    case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
-  from ledger.entries e
-  where e.actor is not null;
-comment on view ledger.transfers is $$@primaryKey id
-@unique wallet_id,idem_key|@fieldName transferByIdemKey
-@foreignKey (wallet_id) references wallets (id)|@behavior -manyRelation:resource:connection -manyRelation:resource:list
-@foreignKey (reverses) references transfers (id)|@fieldName reversedTransfer|@forwardDescription The movement that this one reverses.|@foreignFieldName reversals|@backwardDescription What has been taken back of it: its reversals, oldest first.|@isIndexed
-@foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
-@foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
-@foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
-@foreignKey (linked_wallet_id, linked_seq) references entries (wallet_id, seq)|@fieldName linkedEntry|@forwardDescription Of an exchange and its reversal, the entry in the owner's wallet of the other asset, booked in the same commit.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
-@behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
-One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
-player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
-house.$$;
-comment on column ledger.transfers.reason is
-  'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
-comment on column ledger.transfers.linked_wallet_id is
-  'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
-comment on column ledger.transfers.linked_seq is
-  'The number of the entry there, whose amount and this one''s are the rate.';
-
-create or replace view ledger.journal with (security_invoker) as
-  select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
-  from ledger_private.movements() e
-  join ledger.wallets w on w.id = e.wallet_id
-  cross join lateral ledger_private.accounts_here(e) a
-  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
-  cross join lateral (
-    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id
-      when s.account in ('player', 'elsewhere') then e.to_wallet end
-  ) l (side, account, wallet_id)
-  where e.amount > 0;
 comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
 collection, forgiveness or merge.$$;
@@ -191,8 +143,12 @@ comment on column ledger.wallet_request.to_amount is
 
 -- Debts.
 alter type ledger.receipt add attribute owed bigint, add attribute in_flight boolean;
+comment on column ledger.receipt.available is $$@notNull
+What could be spent once it was committed, in minor units: the balance less what is reserved, less what of a top-up paid
+a debt, and less credits that it gave back and that had expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.owed is $$@notNull
-What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone.$$;
+What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone. Of a
+top-up that paid some of it, what was owed after that.$$;
 comment on column ledger.receipt.in_flight is $$@notNull
 Whether it still had to arrive at another database. False: all wallets are in one.$$;
 
@@ -252,9 +208,6 @@ create trigger _300_metadata_only before update on ledger.entries
 comment on column ledger.entries.metadata is $$@behavior -*
 The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
 reason; {} also where they had to be blanked by law.$$;
-comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason; {} also where they had to be blanked by law.$$;
 drop function ledger_private.entry_hash(bytea, ledger.entries);
 
 -- One payment, one wallet.
@@ -268,3 +221,8 @@ whose payment stands in unique_references.$$;
 alter type ledger_private.prepared add attribute reference text;
 drop function ledger.asset_create(text, text, int);
 drop function ledger_private.outcome_of(ledger.wallet_request, uuid[]);
+
+-- Debts that are paid by later top-ups.
+alter table ledger.asset_limits add column collect_debts boolean not null default false;
+comment on column ledger.asset_limits.collect_debts is
+  'Whether a top-up pays what the wallet owes, before anything else can be done with it.';

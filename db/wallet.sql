@@ -108,7 +108,9 @@
 --!include functions/ledger_private/refusals/not_mergeable.sql
 --!include functions/ledger_private/refusals/not_reversible.sql
 --!include functions/ledger_private/wallets/limits_of.sql
+--!include functions/ledger_private/refusals/limit_exceeded.sql
 --!include functions/ledger_private/refusals/above_limit.sql
+--!include functions/ledger_private/refusals/above_debt.sql
 --!include functions/ledger_private/refusals/insufficient_funds.sql
 
 -- Entries made and rows written
@@ -144,6 +146,7 @@
 --!include functions/ledger_private/posting/prepare.sql
 --!include functions/ledger_private/posting/judged.sql
 --!include functions/ledger_private/lots/move_lots.sql
+--!include functions/ledger_private/posting/collected.sql
 --!include functions/ledger_private/posting/post.sql
 --!include functions/ledger_private/posting/post_own.sql
 --!include functions/ledger_private/posting/write_transfer.sql

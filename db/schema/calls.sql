@@ -38,15 +38,16 @@ The part of the balance that is bonus credits.$$;
 comment on column ledger.receipt.held_balance is $$@notNull
 The part of the balance that is reserved.$$;
 comment on column ledger.receipt.available is $$@notNull
-What could be spent once it was committed, in minor units: the balance less what is reserved, and less credits that it
-gave back and that had expired, which the same transaction books to breakage.$$;
+What could be spent once it was committed, in minor units: the balance less what is reserved, less what of a top-up paid
+a debt, and less credits that it gave back and that had expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.hold_id is 'The hold it opened, captured or released, if any.';
 comment on column ledger.receipt.replayed is $$@notNull
 True where the key had been used before and nothing was booked now.$$;
 comment on column ledger.receipt.created_at is $$@notNull
 When it was booked.$$;
 comment on column ledger.receipt.owed is $$@notNull
-What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone.$$;
+What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone. Of a
+top-up that paid some of it, what was owed after that.$$;
 comment on column ledger.receipt.in_flight is $$@notNull
 Whether it still had to arrive at another database. False: all wallets are in one.$$;
 grant usage on type ledger.receipt to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;

@@ -13,6 +13,7 @@ create table ledger.asset_limits (
   max_transfer bigint,
   max_daily_transfer bigint,
   unique_reference text,
+  collect_debts boolean not null default false,
   primary key (asset_code, seq)
 );
 
@@ -47,6 +48,8 @@ comment on column ledger.asset_limits.max_daily_transfer is
 comment on column ledger.asset_limits.unique_reference is
 $$The field of a top-up's metadata that names the payment: each payment is booked once, in all wallets of the asset;
 null for none.$$;
+comment on column ledger.asset_limits.collect_debts is
+  'Whether a top-up pays what the wallet owes, before anything else can be done with it.';
 
 create trigger _100_guard_insert before insert on ledger.asset_limits
   for each statement execute function ledger_private.tg__guard_insert();

@@ -1,4 +1,5 @@
 /** What a chargeback cannot take becomes a debt of the wallet: recorded, paid, given up, proven, and never a negative balance. */
+import { newestLines, owedOf, reverseOwing } from './debts.ts';
 import {
   call,
   callAll,
@@ -23,22 +24,8 @@ const topUp = (wallet_id: string, amount: number) =>
   call(db, 'wallet_top_up', { wallet_id, amount, idem_key: newKey() });
 const spend = (wallet_id: string, amount: number) =>
   call(db, 'wallet_spend', { wallet_id, amount, idem_key: newKey() });
-const reverse = (wallet_id: string, { transfer_id }: Receipt, args: Record<string, unknown> = {}) =>
-  call(db, 'wallet_reverse', { wallet_id, transfer_id, idem_key: newKey(), owe: true, ...args });
-const owedOf = async (wallet: string) =>
-  (
-    await db.query<{ owed: string }>('select ledger.wallets_owed(w) as owed from ledger.wallets w where id = $1', [
-      wallet,
-    ])
-  ).rows[0]?.owed;
-const linesOf = async (wallet: string) =>
-  (
-    await db.query<Record<string, unknown>>(
-      `select kind, ledger.entries_side(e) as side, debit, credit, amount::int, balance::int, owed::int
-       from ledger.entries e where wallet_id = $1 order by seq desc limit 2`,
-      [wallet],
-    )
-  ).rows;
+const reverse = (wallet: string, bought: Receipt, args: Record<string, unknown> = {}) =>
+  reverseOwing(db, wallet, bought, args);
 const trialOf = async (asset: string) =>
   Object.fromEntries(
     (
@@ -63,11 +50,11 @@ describe('a top-up that is reversed with owe', () => {
 
     const receipt = await reverse(wallet, bought);
     expect(receipt).toMatchObject({ kind: 'reversal', amount: '30', balance: '0', owed: '70', replayed: false });
-    expect(await linesOf(wallet)).toEqual([
+    expect(await newestLines(db, wallet, 2)).toEqual([
       { kind: 'reversal', side: 'debit', debit: 'player', credit: 'treasury', amount: 30, balance: 0, owed: 70 },
       { kind: 'debt', side: 'debit', debit: 'receivables', credit: 'treasury', amount: 70, balance: 30, owed: 70 },
     ]);
-    expect(await owedOf(wallet)).toBe('70');
+    expect(await owedOf(db, wallet)).toBe('70');
     expect(await trialOf(asset)).toEqual({
       players: 0,
       treasury: 0,
@@ -86,7 +73,7 @@ describe('a top-up that is reversed with owe', () => {
 
     const there = await chargedBack(0);
     expect(await reverse(there.wallet, there.bought)).toMatchObject({ amount: '100', balance: '0', owed: '0' });
-    expect((await linesOf(there.wallet)).map(({ kind }) => kind)).toEqual(['reversal', 'top_up']);
+    expect((await newestLines(db, there.wallet, 2)).map(({ kind }) => kind)).toEqual(['reversal', 'top_up']);
     await expectSound(db);
   });
 
@@ -116,7 +103,7 @@ describe('a top-up that is reversed with owe', () => {
       owed: '73',
     });
     await call(db, 'wallet_capture', { wallet_id: wallet, hold_id: held.hold_id, idem_key: newKey() });
-    expect(await owedOf(wallet)).toBe('73');
+    expect(await owedOf(db, wallet)).toBe('73');
     await expectSound(db);
   });
 
@@ -142,7 +129,7 @@ describe('a top-up that is reversed with owe', () => {
 
     expect(receipts.filter(({ replayed }) => !replayed)).toHaveLength(1);
     expect(new Set(receipts.map(({ transfer_id }) => transfer_id)).size).toBe(1);
-    expect(await owedOf(wallet)).toBe('70');
+    expect(await owedOf(db, wallet)).toBe('70');
   });
 
   it('is as before without owe: INSUFFICIENT_FUNDS (WLFND), and nothing is booked', async () => {
@@ -216,7 +203,7 @@ describe('a wallet that owes', () => {
         )
       ).map(({ owed }) => owed),
     ).toEqual(['70', '70']);
-    expect(await owedOf(wallet)).toBe('70');
+    expect(await owedOf(db, wallet)).toBe('70');
     await expectSound(db);
   });
 
@@ -228,7 +215,7 @@ describe('a wallet that owes', () => {
 
     expect((await postEach(db, items(2))).map(({ receipt }) => receipt?.owed)).toEqual(['70', '70']);
     expect((await postBatch(db, items(2))).map(({ owed }) => owed)).toEqual(['70', '70']);
-    expect(await owedOf(wallet)).toBe('70');
+    expect(await owedOf(db, wallet)).toBe('70');
   });
 
   it('is explained: what it owes stands behind the parts of its balance', async () => {
@@ -268,7 +255,7 @@ describe('a wallet that owes', () => {
     const ends = await Promise.all(Array.from({ length: 8 }, collect));
     expect(ends.filter((end) => end === 1)).toHaveLength(3);
     expect(ends.filter((end) => end === 'WLLIM')).toHaveLength(5);
-    expect(await owedOf(wallet)).toBe('10');
+    expect(await owedOf(db, wallet)).toBe('10');
     expect(await trialOf(asset)).toMatchObject({ players: -910, receivables: 10 });
     await expectSound(db);
   });
@@ -335,6 +322,6 @@ describe('ledger_verify, of debts', () => {
 
   it('finds nothing where nothing was edited, and what is left is what was neither paid nor given up', async () => {
     expect(await callAll(db, 'ledger_verify', { wallet_id: wallet })).toEqual([]);
-    expect(await owedOf(wallet)).toBe('40');
+    expect(await owedOf(db, wallet)).toBe('40');
   });
 });

@@ -19,6 +19,7 @@ const filesOf = (folder: string): string[] =>
     .sort();
 const functions = filesOf('functions/');
 const schema = filesOf('schema/');
+const views = filesOf('views/');
 const read = (path: string): string => readFileSync(new URL(path, DB), 'utf8');
 
 interface Definition {
@@ -76,11 +77,11 @@ describe('the next migration', () => {
 });
 
 describe('wallet.sql', () => {
-  it('includes each file of the schema and of the functions once', async () => {
+  it('includes each file of the schema, the views and the functions once', async () => {
     const included = [...(await expandWhole()).matchAll(/^--! Included (\S+)$/gm)].map(([, path]) => path);
 
     expect(schema.length).toBeGreaterThan(10);
-    expect(included.sort()).toEqual([...schema, ...functions].sort());
+    expect(included.sort()).toEqual([...schema, ...views, ...functions].sort());
   });
 
   it(

@@ -156,6 +156,10 @@ async function merged(asset: string): Promise<void> {
   const spent = await post('spend', { wallet_id: from, amount: 20 });
   await post('bonus', { wallet_id: from, amount: 9, expires_at: '2095-01-01Z' });
   await post('reverse', { wallet_id: from, transfer_id: bought.transfer_id, owe: true });
+  for (const collect_debts of [true, false]) {
+    await call<object>(db, 'asset_set', { asset_code: asset, collect_debts });
+    await post('top_up', { wallet_id: from, amount: 3 });
+  }
   const request = { from_wallet: from, to_wallet: to, idem_key: newKey(), reason: 'two accounts' };
   await call(db, 'wallet_merge', request);
   await post('reverse', { wallet_id: to, transfer_id: spent.transfer_id, amount: 15 });
@@ -196,6 +200,8 @@ function othersOf({ name, type, is_enum }: Column): string[] {
       return [`coalesce(${value} + 1, 1)`, `${value} - 1`];
     case 'text':
       return [`coalesce(${value}, '') || 'x'`];
+    case 'boolean':
+      return [`not ${value}`];
     case 'uuid':
       return ['gen_random_uuid()'];
     case 'timestamp with time zone':

@@ -23,7 +23,7 @@ const functionFiles = SCHEMAS.flatMap((schema) => list(`functions/${schema}/`, /
 const nameOf = (path: string): string =>
   path.replace(/^functions\/([a-z_]+)\/(?:[a-z_]+\/)?([a-z_0-9]+)\.sql$/, '$1.$2');
 const committed = list('migrations/committed/', /\.sql$/);
-const schemaFiles = list('schema/', /./);
+const schemaFiles = [...list('schema/', /./), ...list('views/', /./)];
 const sqlFiles = [
   ...functionFiles,
   ...schemaFiles,

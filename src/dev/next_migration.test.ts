@@ -92,3 +92,16 @@ it('holds a function that changed and that a file of db/schema includes, and not
 
   expect(includesOf(await expandNextMigration(db))).toEqual(['functions/d.sql']);
 });
+
+it('holds a view that changed, and not the file of db/schema that includes it', async () => {
+  await write({
+    'schema/coins.sql': 'create table coins (id int);\n--!include views/v.sql\n',
+    'views/v.sql': 'create or replace view v as select id from coins;\n',
+  });
+  await write({ 'migrations/committed/000001-wallet.sql': await expandWhole(db) });
+  expect(await expandNextMigration(db)).toBeUndefined();
+
+  await write({ 'views/v.sql': 'create or replace view v as select id, 1 as more from coins;\n' });
+
+  expect(includesOf(await expandNextMigration(db))).toEqual(['views/v.sql']);
+});

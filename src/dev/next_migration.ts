@@ -3,7 +3,7 @@
  * a change is made in one file; a database that an earlier text of it has made is refused.
  *
  * It holds db/upgrade.sql, which says by hand how tables and types become those of db/schema, and then, in the order of db/wallet.sql, each file that no
- * release has in these words: functions that are new or changed, and files of db/schema that are new.
+ * release has in these words: functions and views that are new or changed, and files of db/schema that are new.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +26,7 @@ export async function expandNextMigration(db: URL = DB): Promise<string | undefi
   const add = async (paths: string[]): Promise<void> => {
     for (const path of paths) {
       const text = await readFile(new URL(path, db), 'utf8');
-      // Of a table that a release has, the functions that it needs may still change.
+      // Of a table that a release has, the functions and views that its file includes may still change.
       if (path.startsWith('schema/') && before.has(path)) await add(includes(text));
       else if (!byHand.includes(path) && before.get(path) !== text.trim()) changed.push(path);
     }

@@ -244,11 +244,17 @@ describe('schema.graphql', () => {
       AssetCreateInput: [
         'clientMutationId: String',
         'code: String!',
+        'collectDebts: Boolean',
         'name: String!',
         'scale: Int',
         'uniqueReference: String',
       ],
-      AssetSetInput: ['assetCode: String!', 'clientMutationId: String', 'uniqueReference: String'],
+      AssetSetInput: [
+        'assetCode: String!',
+        'clientMutationId: String',
+        'collectDebts: Boolean',
+        'uniqueReference: String',
+      ],
       AssetLimitSetInput: [
         'assetCode: String!',
         'clientMutationId: String',

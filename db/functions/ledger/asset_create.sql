@@ -2,7 +2,8 @@ create or replace function ledger.asset_create(
   code text,
   name text,
   scale int default 0,
-  unique_reference text default null
+  unique_reference text default null,
+  collect_debts boolean default null
 )
 returns ledger.assets
 language plpgsql
@@ -12,7 +13,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
-  v_field text;
+  v_rules ledger.asset_limits;
   v_new boolean;
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
@@ -45,14 +46,20 @@ begin
       jsonb_build_object('code', code, 'name', v_asset.name, 'scale', v_asset.scale)));
   end if;
   perform set_config('ledger.posting', '', true);
-  select l.unique_reference into v_field from ledger.asset_limits l where l.asset_code = v_asset.code
-    order by l.seq desc limit 1;
-  if v_new and unique_reference is not null then
-    perform ledger_private.change_limits(code, jsonb_build_object('unique_reference', unique_reference));
-  elsif unique_reference is not null and unique_reference is distinct from v_field then
-    perform ledger_private.refuse(ledger_private.invalid_argument('unique_reference',
-      'The asset exists with another one, or none: leave it out, and change it with asset_set.',
-      jsonb_build_object('code', code, 'unique_reference', v_field)));
+  if v_new and (unique_reference is not null or collect_debts) then
+    perform ledger_private.change_limits(code, jsonb_build_object('unique_reference', unique_reference,
+      'collect_debts', collect_debts));
+  end if;
+  select l.* into v_rules from ledger.asset_limits l where l.asset_code = v_asset.code order by l.seq desc limit 1;
+  v_argument := case
+    when unique_reference <> coalesce(v_rules.unique_reference, '') then 'unique_reference'
+    when collect_debts <> coalesce(v_rules.collect_debts, false) then 'collect_debts'
+  end;
+  if v_argument is not null then
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
+      'The asset exists with another rule, or none: leave it out, and change it with asset_set.',
+      jsonb_build_object('code', code, 'unique_reference', v_rules.unique_reference,
+        'collect_debts', coalesce(v_rules.collect_debts, false))));
   end if;
   return v_asset;
 end
@@ -67,8 +74,9 @@ Creates an asset. Repeating the call with the same facts changes nothing.
 - scale: digits after the point when amounts are shown to people, 0 to 18.
 - uniqueReference: the field of a top-up's metadata that names the payment, for assets in which each payment is booked
   once: see assetSet. None if left out.
+- collectDebts: whether later top-ups pay what a wallet owes: see assetSet. They do not if left out.
 
-Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale, or with
-another uniqueReference where one is sent.$$;
+Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale, or, where they are sent,
+with another uniqueReference or collectDebts.$$;
 
 grant execute on function ledger.asset_create to wallet_operator;

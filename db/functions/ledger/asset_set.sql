@@ -1,4 +1,8 @@
-create or replace function ledger.asset_set(asset_code text, unique_reference text default null)
+create or replace function ledger.asset_set(
+  asset_code text,
+  unique_reference text default null,
+  collect_debts boolean default null
+)
 returns ledger.asset_limits
 language plpgsql
 volatile
@@ -8,7 +12,8 @@ as $$
 declare
   v_newest ledger.asset_limits;
   v_changes jsonb := case when unique_reference is null then '{}'
-    else jsonb_build_object('unique_reference', nullif(unique_reference, '')) end;
+      else jsonb_build_object('unique_reference', nullif(unique_reference, '')) end
+    || case when collect_debts is null then '{}' else jsonb_build_object('collect_debts', collect_debts) end;
 begin
   if asset_code is null then
     perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'));
@@ -36,6 +41,9 @@ Sets rules of an asset; what is left out stays as it is. Each setting is a row o
   with another key, is IDEMPOTENCY_KEY_REUSED (WLKEY), and the detail names the wallet and the transfer that have it.
   The value is a number or a text of 1 to 200 characters, otherwise INVALID_ARGUMENT (WLARG); a top-up without the
   field, and other kinds, are booked as always. A top-up that was taken back keeps its payment.
+- collectDebts: whether each later top-up of a wallet that owes something pays that first, in the same commit. The
+  top-up is booked whole, and behind it a collection of what is owed, at most what came. Its receipt is the top-up's,
+  with available and owed as they are after both.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
 

@@ -31,7 +31,10 @@ begin
   v_search.actor := actor;
   v_found := ledger_private.walk_transfers(search => v_search, above => ledger_private.id_of_place(v_above),
     below => ledger_private.id_of_place(v_below), backwards => v_asked.backwards, wanted => v_asked.size + 1,
-    condition => format('(w.actor like %L or w.kind = any (%L))', 'operator:%', ledger_private.operator_kinds()));
+    -- As in is_operators.
+    condition => format('(w.actor like %L
+        or w.kind = any (%L) and (w.kind <> ''collection'' or w.idem_key is not null))',
+      'operator:%', ledger_private.operator_kinds()));
   v_above := row(coalesce(v_above.at_time, '-infinity'), coalesce(v_above.id, ledger_private.id_from(0)),
     coalesce(v_above.seq, 0));
   v_below := row(coalesce(v_below.at_time, 'infinity'), coalesce(v_below.id, ledger_private.id_from(0)),

@@ -31,7 +31,7 @@ had booked. A merge is not reversed.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF), WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH
 (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), INVALID_ARGUMENT (WLARG) where
-fromWallet has open holds, with their ids, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
-counts to.$$;
+fromWallet has open holds, with their ids, LIMIT_EXCEEDED (WLLIM) only where the balance, or what is owed, would
+pass what the ledger counts to.$$;
 
 grant execute on function ledger.wallet_merge to wallet_operator;

@@ -41,7 +41,7 @@ then its lots. An exchange goes back as a whole, both movements of it, where all
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
 (WLREV), also for owe where it is no top-up, and for an exchange of a merged wallet or its transfer to its successor,
-LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the
-credits are gone, with the amount that is missing.$$;
+LIMIT_EXCEEDED (WLLIM) only where the balance, or what is owed, would pass what the ledger counts to, INSUFFICIENT_FUNDS
+(WLFND) where the credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;

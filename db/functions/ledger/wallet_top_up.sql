@@ -16,6 +16,8 @@ $$;
 comment on function ledger.wallet_top_up is
 $$@resultFieldName receipt
 Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
+Where the asset collects debts (see assetSet), they pay what the wallet owes first: the receipt's available and owed are
+those after that.
 
 - walletId: the player's wallet.
 - amount: minor units, 1 to 1000000000000000.

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:53f91ec748adaee8f8752ba7c631e98cab71cc5f
+--! Hash: sha1:e2034c4b91831cfce41d913f8503d27b94af43e5
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -155,54 +155,6 @@ comment on type ledger.transfer_kind is
 comment on column ledger.entries.to_wallet is $$@behavior -*
 The other player's wallet, where the movement is between two; the line there does not name this one: who sent is not for
 who received. Of an exchange and its reversal, the same owner's wallet of the other asset: each line names the other.$$;
-
-create or replace view ledger.transfers with (security_invoker) as
-  select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
-    case when ledger.entries_side(e) = 'debit' then e.wallet_id when e.debit = 'player' then e.to_wallet end
-      as debit_wallet_id,
-    case when ledger.entries_side(e) = 'debit' then e.seq when e.debit = 'player' then e.to_seq end as debit_seq,
-    case when ledger.entries_side(e) = 'credit' then e.wallet_id when e.credit = 'player' then e.to_wallet end
-      as credit_wallet_id,
-    case when ledger.entries_side(e) = 'credit' then e.seq when e.credit = 'player' then e.to_seq end as credit_seq,
-    e.requested_amount,
-    case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
-    coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
-    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
-    case when e.kind in ('adjustment', 'forgiveness', 'merge') then e.metadata ->> 'reason' end as reason,
-    case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
-    case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
-  from ledger.entries e
-  where e.actor is not null;
-comment on view ledger.transfers is $$@primaryKey id
-@unique wallet_id,idem_key|@fieldName transferByIdemKey
-@foreignKey (wallet_id) references wallets (id)|@behavior -manyRelation:resource:connection -manyRelation:resource:list
-@foreignKey (reverses) references transfers (id)|@fieldName reversedTransfer|@forwardDescription The movement that this one reverses.|@foreignFieldName reversals|@backwardDescription What has been taken back of it: its reversals, oldest first.|@isIndexed
-@foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
-@foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
-@foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
-@foreignKey (linked_wallet_id, linked_seq) references entries (wallet_id, seq)|@fieldName linkedEntry|@forwardDescription Of an exchange and its reversal, the entry in the owner's wallet of the other asset, booked in the same commit.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
-@behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
-One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
-player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
-house.$$;
-comment on column ledger.transfers.reason is
-  'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
-comment on column ledger.transfers.linked_wallet_id is
-  'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
-comment on column ledger.transfers.linked_seq is
-  'The number of the entry there, whose amount and this one''s are the rate.';
-
-create or replace view ledger.journal with (security_invoker) as
-  select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
-  from ledger_private.movements() e
-  join ledger.wallets w on w.id = e.wallet_id
-  cross join lateral ledger_private.accounts_here(e) a
-  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
-  cross join lateral (
-    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id
-      when s.account in ('player', 'elsewhere') then e.to_wallet end
-  ) l (side, account, wallet_id)
-  where e.amount > 0;
 comment on column ledger.wallet_request.kind is $$@notNull
 top_up, bonus, spend, transfer, hold, capture, release, reversal, opening, exchange, adjustment,
 collection, forgiveness or merge.$$;
@@ -223,8 +175,12 @@ comment on column ledger.wallet_request.to_amount is
 
 -- Debts.
 alter type ledger.receipt add attribute owed bigint, add attribute in_flight boolean;
+comment on column ledger.receipt.available is $$@notNull
+What could be spent once it was committed, in minor units: the balance less what is reserved, less what of a top-up paid
+a debt, and less credits that it gave back and that had expired, which the same transaction books to breakage.$$;
 comment on column ledger.receipt.owed is $$@notNull
-What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone.$$;
+What the wallet owed after it, in minor units: credits that a chargeback could not take because they were gone. Of a
+top-up that paid some of it, what was owed after that.$$;
 comment on column ledger.receipt.in_flight is $$@notNull
 Whether it still had to arrive at another database. False: all wallets are in one.$$;
 
@@ -322,9 +278,6 @@ create trigger _300_metadata_only before update on ledger.entries
 comment on column ledger.entries.metadata is $$@behavior -*
 The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
 reason; {} also where they had to be blanked by law.$$;
-comment on column ledger.transfers.metadata is $$@notNull
-The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
-reason; {} also where they had to be blanked by law.$$;
 drop function ledger_private.entry_hash(bytea, ledger.entries);
 
 -- One payment, one wallet.
@@ -338,6 +291,11 @@ whose payment stands in unique_references.$$;
 alter type ledger_private.prepared add attribute reference text;
 drop function ledger.asset_create(text, text, int);
 drop function ledger_private.outcome_of(ledger.wallet_request, uuid[]);
+
+-- Debts that are paid by later top-ups.
+alter table ledger.asset_limits add column collect_debts boolean not null default false;
+comment on column ledger.asset_limits.collect_debts is
+  'Whether a top-up pays what the wallet owes, before anything else can be done with it.';
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -420,6 +378,108 @@ another database has that (is_from_elsewhere).$$;
 
 grant execute on function ledger_private.accounts_here to wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/nodes/accounts_here.sql
+
+--! Included views/transfers.sql
+-- Movements, under the names that callers know: the lines of the log that carry a request.
+create or replace view ledger.transfers with (security_invoker) as
+  select e.transfer_id as id, e.wallet_id, e.idem_key, e.kind,
+    case when ledger.entries_side(e) = 'debit' then e.wallet_id when e.debit = 'player' then e.to_wallet end
+      as debit_wallet_id,
+    case when ledger.entries_side(e) = 'debit' then e.seq when e.debit = 'player' then e.to_seq end as debit_seq,
+    case when ledger.entries_side(e) = 'credit' then e.wallet_id when e.credit = 'player' then e.to_wallet end
+      as credit_wallet_id,
+    case when ledger.entries_side(e) = 'credit' then e.seq when e.credit = 'player' then e.to_seq end as credit_seq,
+    e.requested_amount,
+    case when e.kind in ('hold', 'release') then abs(e.held_amount) else e.amount end as amount,
+    coalesce(e.held_bonus_amount, e.bonus_amount) as bonus_amount,
+    e.reverses, e.hold_id, e.expires_at, e.metadata, e.actor, e.created_at,
+    case when e.kind in ('adjustment', 'forgiveness', 'merge') then e.metadata ->> 'reason' end as reason,
+    case when 'exchange' in (e.debit, e.credit) then e.to_wallet end as linked_wallet_id,
+    case when 'exchange' in (e.debit, e.credit) then e.to_seq end as linked_seq
+  from ledger.entries e
+  where e.actor is not null;
+
+comment on view ledger.transfers is $$@primaryKey id
+@unique wallet_id,idem_key|@fieldName transferByIdemKey
+@foreignKey (wallet_id) references wallets (id)|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (reverses) references transfers (id)|@fieldName reversedTransfer|@forwardDescription The movement that this one reverses.|@foreignFieldName reversals|@backwardDescription What has been taken back of it: its reversals, oldest first.|@isIndexed
+@foreignKey (wallet_id, hold_id) references holds (wallet_id, id)|@fieldName hold|@forwardDescription The hold that this one opened, captured or released.|@behavior -manyRelation:resource:connection -manyRelation:resource:list
+@foreignKey (debit_wallet_id, debit_seq) references entries (wallet_id, seq)|@fieldName debitEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (credit_wallet_id, credit_seq) references entries (wallet_id, seq)|@fieldName creditEntry|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@foreignKey (linked_wallet_id, linked_seq) references entries (wallet_id, seq)|@fieldName linkedEntry|@forwardDescription Of an exchange and its reversal, the entry in the owner's wallet of the other asset, booked in the same commit.|@behavior -manyRelation:resource:connection -manyRelation:resource:list -singularRelation:resource:single:backward
+@behavior -query:resource:connection -query:resource:list -filter -order -insert -update -delete
+One movement of credits, as the call asked for it and as the wallet that acted booked it. It has one entry in each
+player's wallet that it touches: two where it is between players, otherwise one, and the other side is an account of the
+house.$$;
+comment on column ledger.transfers.id is 'Time-ordered id of the movement.';
+comment on column ledger.transfers.wallet_id is $$@notNull
+The wallet the call acted for: the scope of its idempotency key.$$;
+comment on column ledger.transfers.idem_key is
+  'The caller''s idempotency key, unique within the wallet for ever; null only for what the system books itself.';
+comment on column ledger.transfers.kind is $$@notNull
+What the movement is.$$;
+comment on column ledger.transfers.debit_wallet_id is
+  'The wallet of the debit entry; null where that side is the house''s.';
+comment on column ledger.transfers.debit_seq is 'The debit entry''s number within its wallet.';
+comment on column ledger.transfers.credit_wallet_id is
+  'The wallet of the credit entry; null where that side is the house''s.';
+comment on column ledger.transfers.credit_seq is 'The credit entry''s number within its wallet.';
+comment on column ledger.transfers.requested_amount is
+  'The amount as the caller asked for it, in minor units; null where it asked for all.';
+comment on column ledger.transfers.amount is $$@notNull
+The amount moved, or reserved by a hold and freed by a release, in minor units of the asset.$$;
+comment on column ledger.transfers.bonus_amount is $$@notNull
+The part of the amount that was bonus credits, in minor units.$$;
+comment on column ledger.transfers.reverses is 'The transfer that this one reverses, if it is a reversal.';
+comment on column ledger.transfers.hold_id is 'The hold that this one opened, captured or released.';
+comment on column ledger.transfers.expires_at is 'When the credits or the hold expire, as asked.';
+comment on column ledger.transfers.metadata is $$@notNull
+The caller's own facts: a JSON object of at most 8192 bytes; of an adjustment, a forgiveness or a merge also its
+reason; {} also where they had to be blanked by law.$$;
+comment on column ledger.transfers.actor is $$@notNull
+Who called: the token's role and subject, or db: and the database login.$$;
+comment on column ledger.transfers.created_at is $$@notNull
+When it was booked.$$;
+comment on column ledger.transfers.reason is
+  'Of an adjustment, a forgiveness or a merge, why, in the words of whoever made it.';
+comment on column ledger.transfers.linked_wallet_id is
+  'Of an exchange and its reversal, the same owner''s wallet of the other asset.';
+comment on column ledger.transfers.linked_seq is
+  'The number of the entry there, whose amount and this one''s are the rate.';
+grant select on ledger.transfers to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded views/transfers.sql
+
+--! Included views/journal.sql
+-- The classical form of the log: two lines for each movement.
+create or replace view ledger.journal with (security_invoker) as
+  select e.transfer_id, e.created_at, e.kind, w.asset_code, l.side, l.account, l.wallet_id, e.amount, e.bonus_amount
+  from ledger_private.movements() e
+  join ledger.wallets w on w.id = e.wallet_id
+  cross join lateral ledger_private.accounts_here(e) a
+  cross join lateral (values ('debit'::ledger.entry_side, a.debit), ('credit', a.credit)) s (side, account)
+  cross join lateral (
+    select s.side, s.account, case when s.side = ledger.entries_side(e) then e.wallet_id
+      when s.account in ('player', 'elsewhere') then e.to_wallet end
+  ) l (side, account, wallet_id)
+  where e.amount > 0;
+
+comment on view ledger.journal is $$@behavior -*
+The ledger in its classical form, for auditors: two lines for each movement, of the same amount, one on the debit
+side and one on the credit side. So for each asset both sides have the same sum. Reservations move nothing and have
+no lines.$$;
+comment on column ledger.journal.transfer_id is 'The movement.';
+comment on column ledger.journal.created_at is 'When it was booked.';
+comment on column ledger.journal.kind is 'What the movement is.';
+comment on column ledger.journal.asset_code is 'The asset.';
+comment on column ledger.journal.side is 'Debit or credit.';
+comment on column ledger.journal.account is
+  'The account that is debited or credited: player, elsewhere, or one of the house''s.';
+comment on column ledger.journal.wallet_id is
+  'The player''s wallet; null for the house, and for an unknown sender elsewhere.';
+comment on column ledger.journal.amount is 'The amount moved, in minor units.';
+comment on column ledger.journal.bonus_amount is 'The part of the amount that was bonus credits, in minor units.';
+grant select on ledger.journal to wallet_auditor, wallet_job;
+--! EndIncluded views/journal.sql
 
 --! Included schema/wallet_limits.sql
 -- Limits of a single wallet, which go before those of its asset. Who set them and when, its event says.
@@ -952,14 +1012,15 @@ as $$
     'asset_limit', convert_to(limits.asset_code, 'UTF8'), int8send(limits.seq), int8send(limits.max_spend),
     int8send(limits.max_balance), int8send(limits.max_daily_top_up), int8send(limits.max_daily_bonus),
     int8send(limits.max_daily_spend), convert_to(limits.actor, 'UTF8'), timestamptz_send(limits.created_at)
-  ] || case when num_nonnulls(limits.max_transfer, limits.max_daily_transfer, limits.unique_reference) > 0
+  ] || case when limits.collect_debts
+      or num_nonnulls(limits.max_transfer, limits.max_daily_transfer, limits.unique_reference) > 0
     then array[int8send(limits.max_transfer), int8send(limits.max_daily_transfer),
-      convert_to(limits.unique_reference, 'UTF8')] else '{}' end)
+      convert_to(limits.unique_reference, 'UTF8'), boolsend(limits.collect_debts)] else '{}' end)
 $$;
 
 comment on function ledger_private.asset_limit_bytes is
 $$Every fact of an asset's limits as bytes, for their hash: see record_hash. What release 0.1.0 did not have comes last,
-where any of it is not null: so hashes of then are the same, and the number of elements says which it is.$$;
+where any of it is set: so hashes of then are the same, and the number of elements says which it is.$$;
 
 grant execute on function ledger_private.asset_limit_bytes to wallet_auditor;
 --! EndIncluded functions/ledger_private/hashes/asset_limit_bytes.sql
@@ -1478,6 +1539,19 @@ comment on function ledger_private.limits_of is
   'The limits that count for a wallet, which is locked: its own, and where it has none, those of its asset.';
 --! EndIncluded functions/ledger_private/wallets/limits_of.sql
 
+--! Included functions/ledger_private/refusals/limit_exceeded.sql
+create or replace function ledger_private.limit_exceeded(wallet_id uuid, name text, max bigint, used numeric)
+returns ledger.refusal
+language sql
+immutable
+return ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', name, max, greatest(max - used, 0)),
+  jsonb_build_object('wallet_id', wallet_id, 'limit', name, 'max', max::text, 'left', greatest(max - used, 0)::text),
+  'Ask for no more than is left, or wait until the limit leaves more.');
+
+comment on function ledger_private.limit_exceeded is
+  'WLLIM: an amount would go above a limit, of which so much is used.';
+--! EndIncluded functions/ledger_private/refusals/limit_exceeded.sql
+
 --! Included functions/ledger_private/refusals/above_limit.sql
 create or replace function ledger_private.above_limit(
   wallet ledger.wallets,
@@ -1505,10 +1579,7 @@ begin
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
   return (
-    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max,
-      greatest(l.max - l.used, 0)), jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text,
-        'left', greatest(l.max - l.used, 0)::text),
-      'Ask for no more than is left, or wait until the limit leaves more.')
+    select ledger_private.limit_exceeded(wallet.id, l.name, l.max, l.used)
     from (values
       -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it; a whole
       -- balance, which a merge moves, might.
@@ -1541,6 +1612,18 @@ comment on function ledger_private.above_limit is
 $$WLLIM: an amount would go above a limit of the wallet or its asset, what the wallet owes, or what the ledger counts
 to. head is the wallet's newest entry, change what the amount does to its balance.$$;
 --! EndIncluded functions/ledger_private/refusals/above_limit.sql
+
+--! Included functions/ledger_private/refusals/above_debt.sql
+create or replace function ledger_private.above_debt(wallet_id uuid, owed bigint, more bigint)
+returns ledger.refusal
+language sql
+immutable
+return case when coalesce(owed, 0)::numeric + coalesce(more, 0) > 9000000000000000000
+  then ledger_private.limit_exceeded(wallet_id, 'max_owed', 9000000000000000000, coalesce(owed, 0)) end;
+
+comment on function ledger_private.above_debt is
+  'WLLIM: with more, a wallet would owe more than the ledger counts to.';
+--! EndIncluded functions/ledger_private/refusals/above_debt.sql
 
 --! Included functions/ledger_private/posting/next_entry.sql
 create or replace function ledger_private.next_entry(
@@ -1635,6 +1718,7 @@ set enable_seqscan = off
 as $$
 declare
   v_expired bigint := 0;
+  v_collected bigint := 0;
 begin
   if entry.bonus_balance > 0 and entry.kind in ('capture', 'release', 'reversal') then
     -- Everything else that had expired by then was booked before this entry.
@@ -1650,19 +1734,27 @@ begin
       from ledger.bonus_lots l
       where l.wallet_id = entry.wallet_id and l.seq = entry.seq and l.expires_at <= entry.created_at);
   end if;
+  if entry.owed > 0 and entry.kind = 'top_up' then
+    -- What was collected of it, the next entry says.
+    v_collected := coalesce((
+      select c.amount
+      from ledger.entries c
+      where c.wallet_id = entry.wallet_id and c.seq = entry.seq + 1 and c.kind = 'collection' and c.idem_key is null),
+      0);
+  end if;
   return row(
     entry.transfer_id, entry.wallet_id, entry.seq, entry.kind,
     case when entry.kind in ('hold', 'release') then abs(entry.held_amount) else entry.amount end,
     coalesce(entry.held_bonus_amount, entry.bonus_amount),
-    entry.balance, entry.bonus_balance, entry.held_balance, entry.free_balance - v_expired,
-    entry.hold_id, replayed, entry.created_at, coalesce(entry.owed, 0), false
+    entry.balance, entry.bonus_balance, entry.held_balance, entry.free_balance - v_expired - v_collected,
+    entry.hold_id, replayed, entry.created_at, coalesce(entry.owed, 0) - v_collected, false
   )::ledger.receipt;
 end
 $$;
 
 comment on function ledger_private.receipt is
 $$The receipt of a movement, from the acting wallet's entry. What that gave back to expired lots is not available: the
-next entry of the same transaction books it to breakage.$$;
+next entry of the same transaction books it to breakage. Nor is what of a top-up was collected for a debt.$$;
 --! EndIncluded functions/ledger_private/posting/receipt.sql
 
 --! Included functions/ledger_private/posting/reference_of.sql
@@ -1710,10 +1802,16 @@ begin
   if current_setting('ledger.waiting', true) = 'off' then
     perform set_config('lock_timeout', '1', true);
   end if;
-  -- Waits for another call that is booking the same payment.
-  insert into ledger.unique_references
-    values (asset_code, sha256(convert_to(reference, 'UTF8')), entry.wallet_id, entry.seq)
-    on conflict on constraint unique_references_pkey do nothing;
+  -- Waits for another call that is booking the same payment. Two that book many may each wait for one of the other's.
+  begin
+    insert into ledger.unique_references
+      values (asset_code, sha256(convert_to(reference, 'UTF8')), entry.wallet_id, entry.seq)
+      on conflict on constraint unique_references_pkey do nothing;
+  exception when deadlock_detected then
+    raise exception using errcode = '40001',
+      message = 'could not serialize access: another call is booking the same payments in another order',
+      hint = 'Send it again as it is.';
+  end;
   if not found then
     perform ledger_private.refuse(ledger_private.payment_reused(asset_code, reference));
   end if;
@@ -1723,8 +1821,8 @@ end
 $$;
 
 comment on function ledger_private.claim_reference is
-$$Makes a payment that of this entry; refuses with WLKEY where another call has booked it meanwhile. With ledger.waiting
-off, it ends with 55P03 where another call is at it.$$;
+$$Makes a payment that of this entry; refuses with WLKEY where another call has booked it meanwhile, ends with 40001
+where that waits for a payment of this one. With ledger.waiting off, it ends with 55P03 where another call is at it.$$;
 --! EndIncluded functions/ledger_private/posting/claim_reference.sql
 
 --! Included functions/ledger_private/posting/prepare.sql
@@ -1868,6 +1966,29 @@ $$Does with lots what a movement asks for that is written: draws bonus credits f
 arrive and expire. other_entry is the receiver's, of a transfer.$$;
 --! EndIncluded functions/ledger_private/lots/move_lots.sql
 
+--! Included functions/ledger_private/posting/collected.sql
+create or replace function ledger_private.collected(top_up ledger.entries, asset_code text)
+returns setof ledger.entries
+language plpgsql
+stable
+as $$
+begin
+  if (select l.collect_debts from ledger.asset_limits l where l.asset_code = collected.asset_code
+    order by l.seq desc limit 1) then
+    return next ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => top_up,
+      wallet_id => top_up.wallet_id, transfer_id => uuidv7(), kind => 'collection', side => 'debit',
+      account => ledger_private.house_account('collection'), amount => least(top_up.owed, top_up.amount),
+      bonus_amount => 0, held_amount => 0, at_time => top_up.created_at),
+      ledger.request(kind => 'collection', wallet_id => top_up.wallet_id)));
+  end if;
+end
+$$;
+
+comment on function ledger_private.collected is
+$$The entry that follows the top-up of a wallet that owes something, complete, where its asset has debts paid by
+top-ups: it collects what is owed, at most what came. No row where the asset has not.$$;
+--! EndIncluded functions/ledger_private/posting/collected.sql
+
 --! Included functions/ledger_private/posting/post.sql
 create or replace function ledger_private.post(request ledger.wallet_request)
 returns ledger.receipt
@@ -1901,7 +2022,12 @@ begin
   end if;
   if request.counterparty_id is null then
     v_entry := ledger_private.chained(v_entry);
-    perform ledger_private.write(array[v_entry]);
+    if request.kind = 'top_up' and v_entry.owed > 0 then
+      perform ledger_private.write(
+        v_entry || array(select c from ledger_private.collected(v_entry, (v_prepared.wallet).asset_code) c));
+    else
+      perform ledger_private.write(array[v_entry]);
+    end if;
   else
     v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
       wallet_id => request.counterparty_id, transfer_id => v_id, kind => request.kind, side => 'credit',
@@ -1921,7 +2047,7 @@ $$;
 
 comment on function ledger_private.post is
 $$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection, forgiveness) or a transfer:
-judges it by all rules, in the documented order, then writes the rows.$$;
+judges it by all rules, in the documented order, then writes the rows. A top-up may pay what the wallet owes.$$;
 --! EndIncluded functions/ledger_private/posting/post.sql
 
 --! Included functions/ledger_private/posting/post_own.sql
@@ -3187,6 +3313,8 @@ declare
   v_debt ledger.entries;
   v_entry ledger.entries;
 begin
+  perform ledger_private.refuse(ledger_private.above_debt(request.wallet_id, head.owed, missing),
+    array[request.wallet_id]);
   -- The debt first, so that the line with the request shows what is owed after both.
   v_debt := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => head,
     wallet_id => request.wallet_id, transfer_id => uuidv7(), kind => 'debt', side => null, account => original.debit,
@@ -3410,6 +3538,7 @@ begin
   v_same := v_newest.seq is not null and v_limits is not distinct from v_newest;
   v_limits.asset_code := asset_code;
   v_limits.seq := coalesce(v_newest.seq, 0) + 1;
+  v_limits.collect_debts := coalesce(v_limits.collect_debts, false);
   v_limits.actor := ledger_private.actor();
   v_limits.created_at := clock_timestamp();
   v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash),
@@ -3460,6 +3589,8 @@ begin
   perform ledger_private.refuse(ledger_private.not_mergeable(v_head), v_ids);
   perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
     kind => 'merge', change => v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+  perform ledger_private.refuse(ledger_private.above_debt(request.counterparty_id,
+    owed => (v_prepared.other_head).owed, more => v_head.owed), v_ids);
 
   v_other_entry := ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
     transfer_id => v_id, kind => 'merge', side => 'credit', account => 'player', amount => v_amount,
@@ -4204,10 +4335,22 @@ as $$
     where n.wallet_id = (l.e).wallet_id and n.seq = (l.e).seq + 1 and n.kind = 'reversal'
       and n.reverses = (l.e).reverses
       and (o.kind = 'top_up' or o.transfer_id is null and ledger_private.may_be_elsewhere(n)))
+  union all
+  -- What nobody asked to be collected comes of the top-up in the line before it, in an asset that has ever had that.
+  select 'transfer_facts', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
+    to_jsonb(l.e) - 'metadata' - 'idem_key' - 'hash'
+  from lines l
+  where (l.e).kind = 'collection' and (l.e).idem_key is null and not exists (
+    select from ledger.entries p
+    join ledger.wallets w on w.id = p.wallet_id
+    join ledger.asset_limits s on s.asset_code = w.asset_code and s.collect_debts
+    where p.wallet_id = (l.e).wallet_id and p.seq = (l.e).seq - 1 and p.kind = 'top_up'
+      and (l.e).amount = least(p.amount, p.owed) and (l.e).created_at = p.created_at)
 $$;
 
 comment on function ledger_private.verify_debts is
-  'Findings in what wallets owe: each line against the one before it, and each debt against its reversal.';
+  'Findings in what wallets owe: each line against the one before it, each debt against its reversal, and
+what was collected of a top-up against it.';
 
 grant execute on function ledger_private.verify_debts to wallet_auditor;
 --! EndIncluded functions/ledger_private/verify/verify_debts.sql
@@ -4237,17 +4380,18 @@ as $$
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
     select a.entry, (
-      (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
+      (a.idem_key is null) <> (a.kind in ('expiry', 'debt') or a.kind = 'release' and a.idem_key is null
         and coalesce(a.hold_expires_at <= a.created_at, false)
-        or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'debt'
-        -- One side of a reversed exchange has the key: see verify_links().
+        or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'collection' and a.idem_key is null
+        -- One side of a reversed exchange has the key: see verify_links(); collections: verify_debts().
         or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
       or (a.kind in ('hold', 'release')) <> (a.amount = 0) and a.kind <> 'merge'
         and (a.owed_amount is null or a.amount < 0)
       or a.amount not between 0 and case when a.kind in ('expiry', 'merge') then 9000 else 1 end * 1000000000000000
       or a.requested_amount is distinct from case
         when a.kind in ('release', 'expiry', 'debt', 'merge')
-          or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+          or a.kind in ('capture', 'reversal') and a.requested_amount is null
+          or a.kind = 'collection' and a.idem_key is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount + coalesce(a.owed_amount, 0) end
       or a.kind <> 'hold' and a.held_amount is distinct from case
@@ -4264,8 +4408,7 @@ as $$
       or ledger_private.has_reason(a.kind)
         and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
         and ledger_private.kept_metadata_hash(a.wallet_id, a.seq) is null
-      or a.kind = 'capture' and a.amount > a.hold_amount
-      or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
+      or a.kind = 'capture' and (a.amount > a.hold_amount or a.requested_amount is null and a.amount <> a.hold_amount)
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
       not a.elsewhere and (a.debit, a.credit) is distinct from case
@@ -5014,7 +5157,8 @@ create or replace function ledger.asset_create(
   code text,
   name text,
   scale int default 0,
-  unique_reference text default null
+  unique_reference text default null,
+  collect_debts boolean default null
 )
 returns ledger.assets
 language plpgsql
@@ -5024,7 +5168,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_asset ledger.assets;
-  v_field text;
+  v_rules ledger.asset_limits;
   v_new boolean;
   v_argument text := case
     when code is null or code !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' then 'code'
@@ -5057,14 +5201,20 @@ begin
       jsonb_build_object('code', code, 'name', v_asset.name, 'scale', v_asset.scale)));
   end if;
   perform set_config('ledger.posting', '', true);
-  select l.unique_reference into v_field from ledger.asset_limits l where l.asset_code = v_asset.code
-    order by l.seq desc limit 1;
-  if v_new and unique_reference is not null then
-    perform ledger_private.change_limits(code, jsonb_build_object('unique_reference', unique_reference));
-  elsif unique_reference is not null and unique_reference is distinct from v_field then
-    perform ledger_private.refuse(ledger_private.invalid_argument('unique_reference',
-      'The asset exists with another one, or none: leave it out, and change it with asset_set.',
-      jsonb_build_object('code', code, 'unique_reference', v_field)));
+  if v_new and (unique_reference is not null or collect_debts) then
+    perform ledger_private.change_limits(code, jsonb_build_object('unique_reference', unique_reference,
+      'collect_debts', collect_debts));
+  end if;
+  select l.* into v_rules from ledger.asset_limits l where l.asset_code = v_asset.code order by l.seq desc limit 1;
+  v_argument := case
+    when unique_reference <> coalesce(v_rules.unique_reference, '') then 'unique_reference'
+    when collect_debts <> coalesce(v_rules.collect_debts, false) then 'collect_debts'
+  end;
+  if v_argument is not null then
+    perform ledger_private.refuse(ledger_private.invalid_argument(v_argument,
+      'The asset exists with another rule, or none: leave it out, and change it with asset_set.',
+      jsonb_build_object('code', code, 'unique_reference', v_rules.unique_reference,
+        'collect_debts', coalesce(v_rules.collect_debts, false))));
   end if;
   return v_asset;
 end
@@ -5079,15 +5229,20 @@ Creates an asset. Repeating the call with the same facts changes nothing.
 - scale: digits after the point when amounts are shown to people, 0 to 18.
 - uniqueReference: the field of a top-up's metadata that names the payment, for assets in which each payment is booked
   once: see assetSet. None if left out.
+- collectDebts: whether later top-ups pay what a wallet owes: see assetSet. They do not if left out.
 
-Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale, or with
-another uniqueReference where one is sent.$$;
+Refuses with INVALID_ARGUMENT (WLARG), also where the code exists with another name or scale, or, where they are sent,
+with another uniqueReference or collectDebts.$$;
 
 grant execute on function ledger.asset_create to wallet_operator;
 --! EndIncluded functions/ledger/asset_create.sql
 
 --! Included functions/ledger/asset_set.sql
-create or replace function ledger.asset_set(asset_code text, unique_reference text default null)
+create or replace function ledger.asset_set(
+  asset_code text,
+  unique_reference text default null,
+  collect_debts boolean default null
+)
 returns ledger.asset_limits
 language plpgsql
 volatile
@@ -5097,7 +5252,8 @@ as $$
 declare
   v_newest ledger.asset_limits;
   v_changes jsonb := case when unique_reference is null then '{}'
-    else jsonb_build_object('unique_reference', nullif(unique_reference, '')) end;
+      else jsonb_build_object('unique_reference', nullif(unique_reference, '')) end
+    || case when collect_debts is null then '{}' else jsonb_build_object('collect_debts', collect_debts) end;
 begin
   if asset_code is null then
     perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'));
@@ -5125,11 +5281,48 @@ Sets rules of an asset; what is left out stays as it is. Each setting is a row o
   with another key, is IDEMPOTENCY_KEY_REUSED (WLKEY), and the detail names the wallet and the transfer that have it.
   The value is a number or a text of 1 to 200 characters, otherwise INVALID_ARGUMENT (WLARG); a top-up without the
   field, and other kinds, are booked as always. A top-up that was taken back keeps its payment.
+- collectDebts: whether each later top-up of a wallet that owes something pays that first, in the same commit. The
+  top-up is booked whole, and behind it a collection of what is owed, at most what came. Its receipt is the top-up's,
+  with available and owed as they are after both.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
 
 grant execute on function ledger.asset_set to wallet_operator;
 --! EndIncluded functions/ledger/asset_set.sql
+
+--! Included functions/ledger/wallet_top_up.sql
+create or replace function ledger.wallet_top_up(
+  wallet_id uuid, amount bigint, idem_key text, metadata jsonb default '{}'
+)
+returns ledger.receipt
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return ledger_private.post_own(kind => 'top_up', debit => 'treasury', credit => 'player', sign => 1, bought => amount,
+    wallet_id => wallet_id, amount => amount, idem_key => idem_key, metadata => coalesce(metadata, '{}'));
+end
+$$;
+
+comment on function ledger.wallet_top_up is
+$$@resultFieldName receipt
+Books credits that were bought with real money: from the treasury to the wallet. Call it when the payment is certain.
+Where the asset collects debts (see assetSet), they pay what the wallet owes first: the receipt's available and owed are
+those after that.
+
+- walletId: the player's wallet.
+- amount: minor units, 1 to 1000000000000000.
+- idemKey: 1 to 200 characters, no white space at either end, unique within the wallet for ever. Repeating the call with
+  the same key and the same arguments returns the same receipt and books nothing.
+- metadata: a JSON object of at most 8192 bytes, such as the payment's reference; null means {}.
+
+Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
+IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS), LIMIT_EXCEEDED (WLLIM).$$;
+
+grant execute on function ledger.wallet_top_up to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_top_up.sql
 
 --! Included functions/ledger/wallet_reverse.sql
 create or replace function ledger.wallet_reverse(
@@ -5175,8 +5368,8 @@ then its lots. An exchange goes back as a whole, both movements of it, where all
 Refuses, in this order, with INVALID_AMOUNT (WLAMT), INVALID_ARGUMENT (WLARG), WALLET_NOT_FOUND (WLNOW),
 TRANSFER_NOT_FOUND (WLNOT), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_CLOSED (WLCLS) for either wallet, NOT_REVERSIBLE
 (WLREV), also for owe where it is no top-up, and for an exchange of a merged wallet or its transfer to its successor,
-LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger counts to, INSUFFICIENT_FUNDS (WLFND) where the
-credits are gone, with the amount that is missing.$$;
+LIMIT_EXCEEDED (WLLIM) only where the balance, or what is owed, would pass what the ledger counts to, INSUFFICIENT_FUNDS
+(WLFND) where the credits are gone, with the amount that is missing.$$;
 
 grant execute on function ledger.wallet_reverse to wallet_operator;
 --! EndIncluded functions/ledger/wallet_reverse.sql
@@ -5215,8 +5408,8 @@ had booked. A merge is not reversed.
 
 Refuses, in this order, with INVALID_ARGUMENT (WLARG), SAME_WALLET (WLSLF), WALLET_NOT_FOUND (WLNOW), ASSET_MISMATCH
 (WLAST), IDEMPOTENCY_KEY_REUSED (WLKEY), WALLET_FROZEN (WLFRZ) or WALLET_CLOSED (WLCLS), INVALID_ARGUMENT (WLARG) where
-fromWallet has open holds, with their ids, LIMIT_EXCEEDED (WLLIM) only where the balance would pass what the ledger
-counts to.$$;
+fromWallet has open holds, with their ids, LIMIT_EXCEEDED (WLLIM) only where the balance, or what is owed, would
+pass what the ledger counts to.$$;
 
 grant execute on function ledger.wallet_merge to wallet_operator;
 --! EndIncluded functions/ledger/wallet_merge.sql
@@ -6476,11 +6669,13 @@ grant execute on function ledger_private.operator_kinds to wallet_operator, wall
 --! EndIncluded functions/ledger_private/lists/operator_kinds.sql
 
 --! Included functions/ledger_private/lists/is_operators.sql
-create or replace function ledger_private.is_operators(kind ledger.transfer_kind, actor text)
+create or replace function ledger_private.is_operators(kind ledger.transfer_kind, actor text, idem_key text)
 returns boolean
 language sql
 stable
-return actor like 'operator:%' or kind = any (ledger_private.operator_kinds());
+return actor like 'operator:%' or kind = any (ledger_private.operator_kinds())
+  -- Without a key a top-up collected it, whoever asked for that.
+  and (kind <> 'collection' or idem_key is not null);
 
 comment on function ledger_private.is_operators is
   'Whether a movement is what an operator did: of a kind that only operators may book, or booked by one.';
@@ -6534,7 +6729,9 @@ grant execute on function ledger_private.action_places to wallet_operator, walle
 
 --! Included schema/support.sql
 -- What lists over all wallets show that is in no table by itself.
-create view ledger.expiring_lots with (security_invoker) as
+--! Included views/expiring_lots.sql
+-- What is left of lots that expire, for the list over all wallets.
+create or replace view ledger.expiring_lots with (security_invoker) as
   select o.wallet_id, o.lot_seq as seq, o.expires_at, s.balance - s.held_balance as amount,
     s.held_balance as held_amount, l.amount as granted_amount
   from ledger_private.open_lots o
@@ -6559,12 +6756,14 @@ What holds reserve of them, in minor units: it does not expire while they are op
 comment on column ledger.expiring_lots.granted_amount is $$@notNull
 How many they were, in minor units.$$;
 grant select on ledger.expiring_lots to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
-
-create view ledger.operator_actions with (security_invoker) as
+--! EndIncluded views/expiring_lots.sql
+--! Included views/operator_actions.sql
+-- What operators did, from all the tables that say so.
+create or replace view ledger.operator_actions with (security_invoker) as
   select t.id, 0::bigint as seq, t.kind::text as action, t.actor, t.metadata ->> 'reason' as reason, t.created_at,
     t.wallet_id, null::text as asset_code, t.id as transfer_id
   from ledger.transfers t
-  where ledger_private.is_operators(t.kind, t.actor)
+  where ledger_private.is_operators(t.kind, t.actor, t.idem_key)
   union all
   select e.wallet_id, e.seq, e.kind::text, e.actor, e.reason, e.created_at, e.wallet_id, null, null
   from ledger.wallet_events e
@@ -6599,6 +6798,7 @@ comment on column ledger.operator_actions.wallet_id is 'The wallet that it was d
 comment on column ledger.operator_actions.asset_code is 'The asset that it was done to, if it was one.';
 comment on column ledger.operator_actions.transfer_id is 'The movement that it booked, if it is one.';
 grant select on ledger.operator_actions to wallet_operator, wallet_auditor;
+--! EndIncluded views/operator_actions.sql
 
 -- How the ledger is, at a glance.
 create type ledger.state as (
@@ -6923,7 +7123,10 @@ begin
   v_search.actor := actor;
   v_found := ledger_private.walk_transfers(search => v_search, above => ledger_private.id_of_place(v_above),
     below => ledger_private.id_of_place(v_below), backwards => v_asked.backwards, wanted => v_asked.size + 1,
-    condition => format('(w.actor like %L or w.kind = any (%L))', 'operator:%', ledger_private.operator_kinds()));
+    -- As in is_operators.
+    condition => format('(w.actor like %L
+        or w.kind = any (%L) and (w.kind <> ''collection'' or w.idem_key is not null))',
+      'operator:%', ledger_private.operator_kinds()));
   v_above := row(coalesce(v_above.at_time, '-infinity'), coalesce(v_above.id, ledger_private.id_from(0)),
     coalesce(v_above.seq, 0));
   v_below := row(coalesce(v_below.at_time, 'infinity'), coalesce(v_below.id, ledger_private.id_from(0)),

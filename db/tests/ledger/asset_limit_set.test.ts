@@ -27,6 +27,7 @@ interface Limits {
   max_transfer: string | null;
   max_daily_transfer: string | null;
   unique_reference: string | null;
+  collect_debts: boolean;
   actor: string;
   created_at: string;
 }
@@ -126,6 +127,7 @@ describe('asset_limit_set', () => {
       max_transfer: '6',
       max_daily_transfer: '7',
       unique_reference: null,
+      collect_debts: false,
       actor: 'operator:eve',
       created_at: expect.any(String) as string,
       hash: expect.any(Buffer) as Buffer,

@@ -18,6 +18,7 @@ import {
 interface Rules {
   seq: number;
   unique_reference: string | null;
+  collect_debts: boolean;
   max_spend: string | null;
 }
 
@@ -62,6 +63,33 @@ describe('asset_set', () => {
     await expectSound(db);
   });
 
+  it('sets each rule by itself, and says who collects debts since when', async () => {
+    const asset = await newAsset(db);
+    const collect = (collect_debts: boolean | null) =>
+      call<Rules>(db, 'asset_set', { asset_code: asset, collect_debts });
+
+    expect(await collect(false)).toMatchObject({ seq: 1, collect_debts: false, unique_reference: null });
+    expect(await collect(false)).toMatchObject({ seq: 1 });
+    expect(await set(asset, 'payment')).toMatchObject({ seq: 2, collect_debts: false, unique_reference: 'payment' });
+    expect(await collect(true)).toMatchObject({ seq: 3, collect_debts: true, unique_reference: 'payment' });
+    expect(await collect(null)).toMatchObject({ seq: 3 });
+    expect(await call<Rules>(db, 'asset_limit_set', { asset_code: asset, max_spend: 11 })).toMatchObject({
+      ...{ seq: 4, collect_debts: true, max_spend: '11' },
+    });
+    expect(await set(asset, '')).toMatchObject({ seq: 5, collect_debts: true, unique_reference: null });
+    expect(await collect(false)).toMatchObject({ seq: 6, collect_debts: false });
+    await expectSound(db);
+  });
+
+  it('is found out by ledger_verify where whether debts are collected was edited (record_chain)', async () => {
+    const asset = await newAsset(db);
+    for (const collect_debts of [true, false]) await call(db, 'asset_set', { asset_code: asset, collect_debts });
+    for (const seq of [1, 2]) {
+      const edited = `update ledger.asset_limits set collect_debts = not collect_debts where asset_code = '${asset}' and seq = ${seq}`;
+      expect(await tamperedWith(db, edited, async (look) => rulesOf(await look()))).toContain('record_chain');
+    }
+  });
+
   it.each(['payment', ' a "field" ', 'ünï', 'x'.repeat(200)])('takes the field %p', async (field) => {
     const { wallet, other } = await payable(field);
     const book = (wallet_id: string) =>
@@ -94,6 +122,27 @@ describe('asset_set', () => {
     expect(await set(code)).toMatchObject({ seq: 1, unique_reference: 'payment' });
     expect(await refusal(create('other'))).toMatchObject({ code: 'WLARG', detail: { argument: 'unique_reference' } });
     expect(await refusal(create(''))).toMatchObject({ code: 'WLARG', detail: { argument: 'unique_reference' } });
+  });
+
+  it('is what asset_create does with both, and what it leaves out where they are left out', async () => {
+    const create = (code: string, rules: object = {}) =>
+      call<object>(db, 'asset_create', { code, name: 'n', scale: 0, ...rules });
+    const [one, two] = [`U${newKey().slice(-12)}`, `U${newKey().slice(-12)}`];
+    await create(one, { collect_debts: true, unique_reference: 'payment' });
+    for (const rules of [{}, { collect_debts: true }, { collect_debts: true, unique_reference: 'payment' }])
+      await create(one, rules);
+    expect(await set(one)).toMatchObject({ seq: 1, unique_reference: 'payment', collect_debts: true });
+    expect(await refusal(create(one, { collect_debts: false }))).toMatchObject({
+      code: 'WLARG',
+      detail: { argument: 'collect_debts' },
+    });
+
+    for (const rules of [{ collect_debts: false }, {}]) await create(two, rules);
+    expect(await set(two)).toMatchObject({ seq: null });
+    expect(await refusal(create(two, { collect_debts: true }))).toMatchObject({
+      code: 'WLARG',
+      detail: { argument: 'collect_debts', collect_debts: false },
+    });
   });
 });
 
@@ -225,6 +274,32 @@ describe('a payment for two wallets at once', () => {
     expect(again.map(({ refusal: refused }) => refused?.code ?? 'booked')).toEqual(['WLKEY', 'booked', 'booked']);
     const { rows } = await two.query<{ lock_timeout: string }>('show lock_timeout');
     expect(rows).toEqual([{ lock_timeout: '0' }]);
+    await expectSound(db);
+  });
+
+  it('named in crossed order by two batches: one is booked, the other ends with 40001 and can be sent again', async () => {
+    const { asset, wallet } = await payable();
+    const [between, one, two] = [await db.connectJob(), await db.connectJob(), await db.connectJob()];
+    const batch = async (payments: string[]) =>
+      Promise.all(payments.map(async (payment) => item(await newWallet(db, asset), payment)));
+    const [first, second] = [await batch(['a', 'between', 'b']), await batch(['b', 'a'])];
+    await between.query('begin');
+    await topUp(wallet, 'between', newKey(), between);
+    const codeOf = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'booked',
+        (error: unknown) => (error as { code: string; hint: string }).code,
+      );
+    const outcomes = [codeOf(postBatch(one, first))];
+    await waitsForLock(db, one);
+    outcomes.push(codeOf(postBatch(two, second)));
+    await waitsForLock(db, two);
+    await between.query('rollback');
+
+    const ends = await Promise.all(outcomes);
+    expect([...ends].sort()).toEqual(['40001', 'booked']);
+    const loser = ends[0] === '40001' ? first : second;
+    expect(await refusal(postBatch(db, loser))).toMatchObject({ code: 'WLKEY', detail: { index: 0 } });
     await expectSound(db);
   });
 

@@ -398,4 +398,27 @@ describe('wallet_merge', () => {
     expect(refused.hint).not.toBe('');
     expect(await rowsOf(db)).toEqual(before);
   });
+
+  // The ledger is not sound afterwards.
+  it('moves no more debt than the ledger counts to (WLLIM), nor does a reversal add to it', async () => {
+    const asset = await newAsset(db);
+    const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
+    const bought = await book('wallet_top_up', { wallet_id: to, amount: 100 });
+    await book('wallet_spend', { wallet_id: to, amount: 100 });
+    await forceHead(db, from, { owed: '8999999999999999990' });
+    await forceHead(db, to, { owed: '11', topped_up_total: '100', spent_total: '100' });
+
+    expect(await refusal(merge(from, to))).toMatchObject({
+      code: 'WLLIM',
+      message: 'limit exceeded: max_owed is 9000000000000000000, 8999999999999999989 left',
+      detail: { wallet_id: to, limit: 'max_owed', max: MAX_BALANCE, left: '8999999999999999989' },
+    });
+    await book('wallet_forgive', { wallet_id: to, amount: 1, reason: 'a gesture' });
+    expect(await merge(from, to)).toMatchObject({ amount: '0' });
+    const again = { wallet_id: to, transfer_id: bought.transfer_id, owe: true };
+    expect(await refusal(book('wallet_reverse', again))).toMatchObject({
+      code: 'WLLIM',
+      detail: { wallet_id: to, limit: 'max_owed', left: '0' },
+    });
+  });
 });

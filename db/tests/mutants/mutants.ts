@@ -1282,6 +1282,39 @@ const DEBTS: Mutant[] = [
       ),
     ],
   },
+  {
+    name: 'a top-up pays a debt whatever the asset says',
+    tests: ['collected_debts'],
+    edits: [helper('collected', 'select l.collect_debts from', 'select true from')],
+  },
+  {
+    name: 'a top-up pays all of a debt, or nothing',
+    tests: ['collected_debts'],
+    edits: [helper('collected', 'least(top_up.owed, top_up.amount)', 'top_up.owed')],
+  },
+  {
+    name: 'the receipt of a top-up says that what paid a debt can be spent',
+    tests: ['collected_debts'],
+    edits: [helper('receipt', 'entry.free_balance - v_expired - v_collected', 'entry.free_balance - v_expired')],
+  },
+  {
+    name: 'the receipt of a top-up says what was owed before it paid',
+    tests: ['collected_debts'],
+    edits: [helper('receipt', 'coalesce(entry.owed, 0) - v_collected', 'coalesce(entry.owed, 0)')],
+  },
+  {
+    name: 'ledger_verify() does not compare what was collected with the top-up',
+    tests: ['collected_debts'],
+    edits: [helper('verify_debts', '(l.e).amount = least(p.amount, p.owed) and ', '')],
+  },
+  {
+    name: 'what a top-up collected is told as what an operator did',
+    tests: ['collected_debts'],
+    edits: [
+      helper('is_operators', 'idem_key is not null', 'true'),
+      edit('ledger/operator_actions_page', 'w.idem_key is not null', 'true'),
+    ],
+  },
 ];
 
 const LISTS: Mutant[] = [

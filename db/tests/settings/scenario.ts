@@ -180,6 +180,8 @@ export class Scenario {
     await this.#book('ben', 'wallet_top_up', { amount: 20 });
     await this.#ask('operator', 'wallet_collect', { ...this.#request('ben'), amount: 2 });
     await this.#ask('operator', 'wallet_forgive', { ...this.#request('ben'), amount: 1, reason: 'why' });
+    await this.#ask('operator', 'asset_set', { asset_code: ASSET, collect_debts: true });
+    await this.#book('ben', 'wallet_top_up', { amount: 30, metadata: '{"paid": 2.50}' });
   }
 
   /** A wallet that is merged into another one, which gets back what it had spent. */

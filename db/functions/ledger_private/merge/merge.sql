@@ -19,6 +19,8 @@ begin
   perform ledger_private.refuse(ledger_private.not_mergeable(v_head), v_ids);
   perform ledger_private.refuse(ledger_private.above_limit(wallet => v_prepared.other, head => v_prepared.other_head,
     kind => 'merge', change => v_amount, amount => v_amount, at_time => v_prepared.at_time), v_ids);
+  perform ledger_private.refuse(ledger_private.above_debt(request.counterparty_id,
+    owed => (v_prepared.other_head).owed, more => v_head.owed), v_ids);
 
   v_other_entry := ledger_private.next_entry(head => v_prepared.other_head, wallet_id => request.counterparty_id,
     transfer_id => v_id, kind => 'merge', side => 'credit', account => 'player', amount => v_amount,

@@ -30,7 +30,12 @@ begin
   end if;
   if request.counterparty_id is null then
     v_entry := ledger_private.chained(v_entry);
-    perform ledger_private.write(array[v_entry]);
+    if request.kind = 'top_up' and v_entry.owed > 0 then
+      perform ledger_private.write(
+        v_entry || array(select c from ledger_private.collected(v_entry, (v_prepared.wallet).asset_code) c));
+    else
+      perform ledger_private.write(array[v_entry]);
+    end if;
   else
     v_other_entry := ledger_private.chained(ledger_private.next_entry(head => v_prepared.other_head,
       wallet_id => request.counterparty_id, transfer_id => v_id, kind => request.kind, side => 'credit',
@@ -50,4 +55,4 @@ $$;
 
 comment on function ledger_private.post is
 $$Books a movement of one wallet (top-up, bonus, spend, opening, adjustment, collection, forgiveness) or a transfer:
-judges it by all rules, in the documented order, then writes the rows.$$;
+judges it by all rules, in the documented order, then writes the rows. A top-up may pay what the wallet owes.$$;

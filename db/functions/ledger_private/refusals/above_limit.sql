@@ -24,10 +24,7 @@ begin
     v_day_before := ledger_private.entry_at(wallet.id, greatest(at_time, head.created_at) - interval '24 hours');
   end if;
   return (
-    select ledger_private.refusal('WLLIM', format('limit exceeded: %s is %s, %s left', l.name, l.max,
-      greatest(l.max - l.used, 0)), jsonb_build_object('wallet_id', wallet.id, 'limit', l.name, 'max', l.max::text,
-        'left', greatest(l.max - l.used, 0)::text),
-      'Ask for no more than is left, or wait until the limit leaves more.')
+    select ledger_private.limit_exceeded(wallet.id, l.name, l.max, l.used)
     from (values
       -- What the ledger counts to is so far below the end of bigint that one more amount never overflows it; a whole
       -- balance, which a merge moves, might.

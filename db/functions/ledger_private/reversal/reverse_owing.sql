@@ -14,6 +14,8 @@ declare
   v_debt ledger.entries;
   v_entry ledger.entries;
 begin
+  perform ledger_private.refuse(ledger_private.above_debt(request.wallet_id, head.owed, missing),
+    array[request.wallet_id]);
   -- The debt first, so that the line with the request shows what is owed after both.
   v_debt := ledger_private.chained(ledger_private.acting(ledger_private.next_entry(head => head,
     wallet_id => request.wallet_id, transfer_id => uuidv7(), kind => 'debt', side => null, account => original.debit,

@@ -34,9 +34,21 @@ as $$
     where n.wallet_id = (l.e).wallet_id and n.seq = (l.e).seq + 1 and n.kind = 'reversal'
       and n.reverses = (l.e).reverses
       and (o.kind = 'top_up' or o.transfer_id is null and ledger_private.may_be_elsewhere(n)))
+  union all
+  -- What nobody asked to be collected comes of the top-up in the line before it, in an asset that has ever had that.
+  select 'transfer_facts', (l.e).wallet_id, (l.e).seq, (l.e).transfer_id,
+    to_jsonb(l.e) - 'metadata' - 'idem_key' - 'hash'
+  from lines l
+  where (l.e).kind = 'collection' and (l.e).idem_key is null and not exists (
+    select from ledger.entries p
+    join ledger.wallets w on w.id = p.wallet_id
+    join ledger.asset_limits s on s.asset_code = w.asset_code and s.collect_debts
+    where p.wallet_id = (l.e).wallet_id and p.seq = (l.e).seq - 1 and p.kind = 'top_up'
+      and (l.e).amount = least(p.amount, p.owed) and (l.e).created_at = p.created_at)
 $$;
 
 comment on function ledger_private.verify_debts is
-  'Findings in what wallets owe: each line against the one before it, and each debt against its reversal.';
+  'Findings in what wallets owe: each line against the one before it, each debt against its reversal, and
+what was collected of a top-up against it.';
 
 grant execute on function ledger_private.verify_debts to wallet_auditor;

@@ -22,17 +22,18 @@ as $$
     where e.wallet_id between first_id and last_id and e.actor is not null
   ), facts as (
     select a.entry, (
-      (a.idem_key is null) <> (a.kind = 'expiry' or a.kind = 'release' and a.idem_key is null
+      (a.idem_key is null) <> (a.kind in ('expiry', 'debt') or a.kind = 'release' and a.idem_key is null
         and coalesce(a.hold_expires_at <= a.created_at, false)
-        or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'debt'
-        -- One side of a reversed exchange has the key: see verify_links().
+        or a.kind = 'exchange' and a.debit <> 'player' or a.kind = 'collection' and a.idem_key is null
+        -- One side of a reversed exchange has the key: see verify_links(); collections: verify_debts().
         or a.kind = 'reversal' and a.idem_key is null and a.o_kind = 'exchange')
       or (a.kind in ('hold', 'release')) <> (a.amount = 0) and a.kind <> 'merge'
         and (a.owed_amount is null or a.amount < 0)
       or a.amount not between 0 and case when a.kind in ('expiry', 'merge') then 9000 else 1 end * 1000000000000000
       or a.requested_amount is distinct from case
         when a.kind in ('release', 'expiry', 'debt', 'merge')
-          or a.kind in ('capture', 'reversal') and a.requested_amount is null then null
+          or a.kind in ('capture', 'reversal') and a.requested_amount is null
+          or a.kind = 'collection' and a.idem_key is null then null
         when a.kind = 'hold' then a.held_amount
         else a.amount + coalesce(a.owed_amount, 0) end
       or a.kind <> 'hold' and a.held_amount is distinct from case
@@ -49,8 +50,7 @@ as $$
       or ledger_private.has_reason(a.kind)
         and coalesce(char_length(a.metadata ->> 'reason') not between 1 and 1000, true)
         and ledger_private.kept_metadata_hash(a.wallet_id, a.seq) is null
-      or a.kind = 'capture' and a.amount > a.hold_amount
-      or a.kind = 'capture' and a.requested_amount is null and a.amount is distinct from a.hold_amount
+      or a.kind = 'capture' and (a.amount > a.hold_amount or a.requested_amount is null and a.amount <> a.hold_amount)
       or a.metadata is null) is not false as breaks_facts,
       -- The accounts that the kind decides; of a reversal the original's, sides swapped.
       not a.elsewhere and (a.debit, a.credit) is distinct from case

@@ -21,6 +21,7 @@ begin
   v_same := v_newest.seq is not null and v_limits is not distinct from v_newest;
   v_limits.asset_code := asset_code;
   v_limits.seq := coalesce(v_newest.seq, 0) + 1;
+  v_limits.collect_debts := coalesce(v_limits.collect_debts, false);
   v_limits.actor := ledger_private.actor();
   v_limits.created_at := clock_timestamp();
   v_limits.hash := ledger_private.record_hash(coalesce(v_newest.hash, v_asset_hash),
