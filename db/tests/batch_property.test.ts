@@ -30,6 +30,16 @@ describe('a batch, and each for itself, do what single calls would', () => {
     await expectSound(db);
     expect([...seen.keys()].sort()).toEqual(
       expect.arrayContaining([
+        ...[
+          'adjustment',
+          'opening',
+          'exchange',
+          'collection',
+          'forgiveness',
+          'reversal',
+          'reversal owing',
+          'top_up owing',
+        ],
         ...['WLFND', 'WLKEY', 'WLLIM', 'WLFRZ', 'WLCLS', 'WLHLD', 'WLREV', 'WLNOT', 'WLNOW', 'WLAMT', 'WLARG'],
       ]),
     );

@@ -5,6 +5,7 @@ import {
   callAll,
   inMs,
   newAsset,
+  newOwner,
   newWallet,
   passed,
   postBatch,
@@ -20,6 +21,8 @@ const BATCHES = 10;
 /** How often what differs is tried without a part of it. */
 const MOST_TRIES = 200;
 const WALLETS = 4;
+/** Behind the players' wallets: one of another owner and asset, one that is not there, a closed one; then the players' of another asset. */
+const [FOREIGN, UNKNOWN, CLOSED, OTHERS] = [WALLETS, WALLETS + 1, WALLETS + 2, WALLETS + 3] as const;
 const LATE = '2101-01-01T00:00:00Z';
 const EXPIRIES = [LATE, '2102-01-01T00:00:00Z', '2103-01-01T00:00:00Z', '2104-01-01T00:00:00Z'];
 
@@ -65,11 +68,14 @@ type Outcome = { receipt: object } | { code: string; message: string; detail: st
 interface Step {
   from: number;
   bought: string;
+  /** The key of what it buys besides, and what is charged back of that. */
+  charged?: string;
   /** Nothing but the purchase where lots, holds and limits are left out. */
   history?: {
     given: string;
     held: string;
     closed?: { name: string; key: string };
+    collects?: boolean;
     amount: number;
     due: boolean;
     isHeld: boolean;
@@ -80,9 +86,16 @@ interface Step {
   items: Item[];
 }
 
+/** The function that books one movement of a kind, where it is not called as the kind is. */
+const FUNCTIONS: Record<string, string> = {
+  reversal: 'wallet_reverse',
+  adjustment: 'wallet_adjust',
+  collection: 'wallet_collect',
+  forgiveness: 'wallet_forgive',
+};
+
 /** An asset with the same wallets and the same history as its twin; how calls are made for it is told apart. */
 class World {
-  /** Players first, then one of another asset and one that is not there. */
   readonly wallets: string[] = [];
   /** Those that are open and do not expire. */
   readonly holds: Receipt[] = [];
@@ -91,10 +104,18 @@ class World {
   #due = '';
   readonly client: pg.Client;
   readonly asset: string;
+  /** What players exchange credits for. */
+  readonly other: string;
 
-  constructor(client: pg.Client, asset: string) {
+  constructor(client: pg.Client, asset: string, other: string) {
     this.client = client;
     this.asset = asset;
+    this.other = other;
+  }
+
+  /** Those of the players, of both assets. */
+  get #own(): string[] {
+    return this.wallets.filter((_, place) => place < WALLETS || place >= OTHERS);
   }
 
   request({ from, to, hold, reverses, ...item }: Item): WalletRequest {
@@ -110,9 +131,10 @@ class World {
 
   async single(item: Item): Promise<Receipt> {
     const { kind, wallet_id, counterparty_id, metadata, expires_at, ...request } = this.request(item);
-    return call(this.client, kind === 'reversal' ? 'wallet_reverse' : `wallet_${kind ?? ''}`, {
+    const isBetween = kind === 'transfer' || kind === 'exchange';
+    return call(this.client, FUNCTIONS[kind ?? ''] ?? `wallet_${kind ?? ''}`, {
       ...request,
-      ...(kind === 'transfer' ? { from_wallet: wallet_id, to_wallet: counterparty_id } : { wallet_id }),
+      ...(isBetween ? { from_wallet: wallet_id, to_wallet: counterparty_id } : { wallet_id }),
       ...(expires_at && { expires_at }),
       ...(metadata && { metadata }),
     });
@@ -145,6 +167,19 @@ class World {
     }
   }
 
+  /** What it buys is gone when that is charged back: it owes that, and has as much as before. */
+  async charge(from: number, key: string): Promise<void> {
+    const bought = await this.single({ kind: 'top_up', from, amount: 15, idem_key: `${key} bought` });
+    const adjust = async (side: string, amount: bigint) => {
+      const item = { kind: 'adjustment', from, side, amount: String(amount), reason: 'for a test' };
+      if (amount > 0n) await this.single({ ...item, idem_key: `${key} ${side}` });
+    };
+    await adjust('debit', BigInt(bought.available));
+    const { wallet_id, transfer_id } = bought;
+    await call(this.client, 'wallet_reverse', { wallet_id, transfer_id, idem_key: `${key} back`, owe: true });
+    await adjust('credit', BigInt(bought.available) - 15n);
+  }
+
   async fallDue(): Promise<void> {
     if (this.#due) await passed(this.client, this.#due);
     this.#due = '';
@@ -155,6 +190,7 @@ class World {
     return this.wallets
       .reduce((named, id, place) => named.replaceAll(id, `wallet ${place}`), text)
       .replaceAll(this.asset, 'the asset')
+      .replaceAll(this.other, 'the other asset')
       .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'an id');
   }
 
@@ -245,27 +281,29 @@ class World {
     const { rows: entries } = await this.client.query(
       `select array_position($1::uuid[], e.wallet_id) as wallet, e.seq, e.kind, e.debit, e.credit, ledger.entries_side(e) as side,
          e.amount, e.bonus_amount, e.held_amount, e.balance,
-         e.bonus_balance, e.held_balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total, t.idem_key, t.requested_amount, t.metadata
+         e.bonus_balance, e.held_balance, e.topped_up_total, e.granted_total, e.spent_total, e.sent_total, e.owed,
+         t.idem_key, t.requested_amount, t.metadata
        from ledger.entries e join ledger.transfers t on t.id = e.transfer_id where e.wallet_id = any ($1) order by wallet, e.seq`,
-      [this.wallets.slice(0, WALLETS)],
+      [this.#own],
     );
     const { rows: parts } = await this.client.query(
       `select w.place, p.source, p.amount, p.available, nullif(greatest(p.expires_at, '2100-01-01'), '2100-01-01') as expires_at,
          t.idem_key as transfer, h.idem_key as hold
        from unnest($1::uuid[]) with ordinality w (id, place), ledger.wallet_explain(w.id) with ordinality p
        left join ledger.transfers t on t.id = p.transfer_id left join ledger.transfers h on h.id = p.hold_id order by place, p.ordinality`,
-      [this.wallets.slice(0, WALLETS)],
+      [this.#own],
     );
     const { rows: draws } = await this.client.query(
       `select array_position($1::uuid[], wallet_id) as wallet, lot_seq, greatest(expires_at, '2100-01-01') as expires_at,
          seq, amount, held_amount, balance, held_balance
        from ledger.bonus_lot_draws where wallet_id = any ($1) order by wallet, lot_seq, expires_at, seq`,
-      [this.wallets.slice(0, WALLETS)],
+      [this.#own],
     );
-    const accounts = await callAll<{ asset_code: string }>(this.client, 'ledger_trial_balance', {
-      asset_code: this.asset,
-    });
-    return { entries, parts, draws, accounts: accounts.map((account) => ({ ...account, asset_code: '' })) };
+    const accounts: object[] = [];
+    for (const asset_code of [this.asset, this.other])
+      for (const account of await callAll<object>(this.client, 'ledger_trial_balance', { asset_code }))
+        accounts.push({ ...account, asset_code: '' });
+    return { entries, parts, draws, accounts };
   }
 }
 
@@ -292,6 +330,8 @@ class Writer {
   #fresh(greedy: boolean): Item {
     const random = this.#random;
     if (!this.#plain && this.#named.length > 0 && random.chance(0.2)) return this.#naming();
+    // Among usual ones only few, so that many of these stand together.
+    if (random.chance(this.#plain ? 0.02 : 0.2)) return this.#operators(greedy);
     const flows = ['top_up', 'bonus', 'bonus', 'spend', 'transfer', 'transfer'];
     const kind = random.pick(this.#plain ? flows : [...flows, 'hold']);
     const from = random.upTo(WALLETS) - 1;
@@ -308,6 +348,58 @@ class Writer {
     };
   }
 
+  /** Corrections, exchanges, what ends a debt, opening balances: of these each wallet has one. */
+  #operators(greedy: boolean): Item {
+    const random = this.#random;
+    const kind = random.pick([
+      'adjustment',
+      'adjustment',
+      'exchange',
+      'exchange',
+      'collection',
+      'forgiveness',
+      'opening',
+    ]);
+    const player = random.upTo(WALLETS) - 1;
+    if (kind === 'opening') return this.#opening(random.chance(0.5) ? player : OTHERS + player);
+    const item = {
+      kind,
+      from: player,
+      amount: random.upTo(greedy ? 60 : 10),
+      idem_key: this.key(),
+      ...(random.chance(0.2) && { metadata: { n: random.upTo(2) } }),
+    };
+    switch (kind) {
+      case 'adjustment':
+        return {
+          ...item,
+          side: random.pick(['credit', 'debit', 'debit']),
+          reason: random.pick(['an error', 'another']),
+        };
+      case 'exchange':
+        return {
+          ...item,
+          ...(random.chance(0.6) ? { to: OTHERS + player } : { from: OTHERS + player, to: player }),
+          to_amount: random.upTo(20),
+        };
+      case 'forgiveness':
+        return { ...item, reason: 'a gesture' };
+      default:
+        return item;
+    }
+  }
+
+  #opening(from: number): Item {
+    const random = this.#random;
+    const amount = random.upTo(30);
+    const bonus = random.chance(0.5) ? random.upTo(amount) : undefined;
+    return {
+      ...{ kind: 'opening', from, amount, idem_key: this.key() },
+      ...(bonus !== undefined && { bonus_amount: bonus }),
+      ...(bonus !== undefined && !this.#plain && random.chance(0.5) && { expires_at: random.pick(EXPIRIES) }),
+    };
+  }
+
   /** What ends a hold or takes a movement back; whether there is such a one, the ledger says. */
   #naming(): Item {
     const random = this.#random;
@@ -320,7 +412,8 @@ class Writer {
     } = random.pick(random.chance(0.5) && holds.length > 0 ? holds : this.#named);
     const item = { from, idem_key: this.key() };
     const amount = random.chance(0.5) ? { amount: random.upTo(8) } : {};
-    if (kind !== 'hold') return { ...item, kind: 'reversal', reverses: named ?? '', ...amount };
+    const owe = random.chance(0.4) ? { owe: true } : {};
+    if (kind !== 'hold') return { ...item, kind: 'reversal', reverses: named ?? '', ...amount, ...owe };
     return random.chance(0.5)
       ? { ...item, kind: 'capture', hold: named ?? '', ...amount }
       : { ...item, kind: 'release', hold: named ?? '' };
@@ -341,31 +434,15 @@ class Writer {
   #nonsense(): Item {
     const random = this.#random;
     const item = this.#fresh(false);
-    const [foreign, unknown, closed] = [WALLETS, WALLETS + 1, WALLETS + 2];
+    const plain = { from: item.from, amount: 1, idem_key: item.idem_key };
     return random.pick([
       { ...item, amount: 0, ...(item.kind === 'release' && { kind: 'capture' }) },
-      { ...item, from: random.pick([unknown, closed]) },
-      { kind: 'transfer', from: item.from, to: closed, amount: 1, idem_key: item.idem_key },
-      {
-        ...item,
-        kind: 'transfer',
-        expires_at: undefined,
-        to: random.pick([item.from, foreign, unknown]),
-        hold: undefined,
-        reverses: undefined,
-        amount: 1,
-      },
+      { ...item, from: random.pick([UNKNOWN, CLOSED]) },
+      { ...plain, kind: 'transfer', to: random.pick([CLOSED, item.from, FOREIGN, UNKNOWN]) },
+      { ...plain, kind: 'exchange', to_amount: 1, to: random.pick([CLOSED, item.from, FOREIGN, UNKNOWN, OTHERS]) },
       { ...item, idem_key: '' },
       { ...item, metadata: '[]' },
-      {
-        ...item,
-        kind: 'bonus',
-        to: undefined,
-        expires_at: '2000-01-01',
-        hold: undefined,
-        reverses: undefined,
-        amount: 1,
-      },
+      { ...plain, kind: 'bonus', expires_at: '2000-01-01' },
     ]);
   }
 
@@ -373,14 +450,18 @@ class Writer {
     const greedy = this.#random.chance(0.2);
     // Now and then more than are looked at together.
     const most = this.#plain && this.#random.chance(0.15) ? 400 : 30;
+    // Opening balances of wallets in which nothing has moved yet are booked together.
+    const opened = this.#written.length === 0 && this.#random.chance(0.5);
+    const openings = opened ? Array.from({ length: WALLETS }, (_, player) => this.#opening(OTHERS + player)) : [];
     const items = Array.from({ length: this.#random.upTo(most) }, () => {
       if (this.#random.chance(0.02)) return this.#nonsense();
       const item = this.#written.length > 0 && this.#random.chance(0.1) ? this.#again() : this.#fresh(greedy);
       this.#written.push(item);
       return item;
     });
+    this.#written.unshift(...openings);
     this.#named = this.#written.filter(({ kind }) => kind !== 'release' && kind !== 'capture').slice(-60);
-    return items;
+    return [...openings, ...items];
   }
 }
 
@@ -394,6 +475,7 @@ function draw(
   return Array.from({ length: lists }, () => ({
     from: random.upTo(WALLETS) - 1,
     bought: writer.key(),
+    ...(random.chance(plain ? 0.2 : 0.4) && { charged: writer.key() }),
     ...(!plain && {
       history: {
         given: writer.key(),
@@ -402,6 +484,7 @@ function draw(
           closed: { name: random.pick(['wallet_capture', 'wallet_release']), key: writer.key() },
         }),
         amount: random.upTo(20),
+        ...(limited && random.chance(0.5) && { collects: random.chance(0.7) }),
         due: random.chance(0.25),
         isHeld: random.chance(0.7),
         holdExpires: random.chance(0.3),
@@ -423,28 +506,35 @@ function draw(
   }));
 }
 
-/** Worlds with the same wallets; the last of them is closed. */
+/** Worlds with the same wallets. */
 async function createWorlds(client: pg.Client): Promise<World[]> {
   const foreign = await newWallet(client, await newAsset(client));
+  const owners = Array.from({ length: WALLETS }, newOwner);
   const worlds: World[] = [];
   for (let count = 0; count < 3; count += 1) {
-    const world = new World(client, await newAsset(client));
-    for (let place = 0; place < WALLETS; place += 1) world.wallets.push(await newWallet(client, world.asset));
+    const world = new World(client, await newAsset(client), await newAsset(client));
+    const wallets = async (asset: string) => {
+      for (const owner of owners) world.wallets.push(await newWallet(client, asset, { owner }));
+    };
+    await wallets(world.asset);
     const closed = await newWallet(client, world.asset);
     await call(client, 'wallet_close', { wallet_id: closed, reason: 'for a test' });
     world.wallets.push(foreign, UNKNOWN_WALLET, closed);
+    await wallets(world.other);
     worlds.push(world);
   }
   return worlds;
 }
 
 /** What happens before a list: the same in every world, by single calls. */
-async function live(world: World, { from, bought, history, limits }: Step): Promise<void> {
+async function live(world: World, { from, bought, charged, history, limits }: Step): Promise<void> {
   const { client, asset } = world;
   if (limits) await call(client, 'asset_limit_set', { asset_code: asset });
   await world.single({ kind: 'top_up', from, amount: 40, idem_key: bought });
+  if (charged !== undefined) await world.charge(from, charged);
   if (history) {
-    const { given, held, closed, isHeld, ...gift } = history;
+    const { given, held, closed, collects, isHeld, ...gift } = history;
+    if (collects !== undefined) await call(client, 'asset_set', { asset_code: asset, collect_debts: collects });
     const hold = closed && world.holds.shift();
     if (hold) {
       const request = { wallet_id: hold.wallet_id, hold_id: hold.hold_id, idem_key: closed.key };
@@ -477,8 +567,11 @@ async function compare(client: pg.Client, steps: Step[], seen: Map<string, numbe
     expect({ items, batch: await batches.state() }).toEqual({ items, batch: state });
     expect({ items, each: await each.state() }).toEqual({ items, each: state });
     for (const outcome of expected) {
-      const what = 'code' in outcome ? outcome.code : 'booked';
-      seen.set(what, (seen.get(what) ?? 0) + 1);
+      const { kind, owed } = 'code' in outcome ? { kind: '', owed: '0' } : (outcome.receipt as Receipt);
+      for (const what of 'code' in outcome
+        ? [outcome.code]
+        : ['booked', kind, ...(owed === '0' ? [] : [`${kind} owing`])])
+        seen.set(what, (seen.get(what) ?? 0) + 1);
     }
     await everywhere(status('wallet_reopen'));
   }

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { newAsset } from '../helpers.ts';
-import { command, OTHERS, WALLETS } from './commands.ts';
+import { command, MERGING, OTHERS, WALLETS } from './commands.ts';
 import { Twin } from './twin.ts';
 
 const COMMANDS = 60;
@@ -18,18 +18,19 @@ export interface Run {
 
 /** Asks in one session; fails with the shortest calls that are answered otherwise. `seen` counts what came of them. */
 export async function checkModel(client: pg.Client, run: Run, seen = new Map<string, number>()): Promise<void> {
-  const [asset, foreign] = [await newAsset(client), await newAsset(client)];
   const ask = async (commands: Iterable<fc.AsyncCommand<Twin, Twin>>) => {
+    // Anew for each run, because what one has set would stay for the next.
+    const [asset, foreign] = [await newAsset(client), await newAsset(client)];
     const twin = await Twin.start(
       client,
       {
-        ...Object.fromEntries(WALLETS.map((name) => [name, asset])),
+        ...Object.fromEntries([...WALLETS, ...MERGING].map((name) => [name, asset])),
         ...Object.fromEntries([...OTHERS, 'foreign'].map((name) => [name, foreign])),
       },
       seen,
     );
     try {
-      for (const name of [...WALLETS.slice(0, 3), ...OTHERS, 'foreign']) await twin.open(name);
+      for (const name of [...WALLETS.slice(0, 3), ...MERGING, ...OTHERS, 'foreign']) await twin.open(name);
       await fc.asyncModelRun(() => ({ model: twin, real: twin }), commands);
       await twin.finish();
     } catch (error) {

@@ -12,8 +12,10 @@ import {
   held,
   type Instant,
   isDue,
+  type Limits,
   newWallet,
   type Part,
+  type Rules,
   spendable,
   split,
   sum,
@@ -35,7 +37,8 @@ export type Kind =
   | 'exchange'
   | 'adjustment'
   | 'collection'
-  | 'forgiveness';
+  | 'forgiveness'
+  | 'merge';
 
 export interface Request {
   kind: Kind;
@@ -52,7 +55,7 @@ export interface Request {
   bonus?: bigint;
   /** Of a reversal: what is gone becomes a debt. */
   owe?: boolean;
-  /** Of an adjustment; a forgiveness has a reason, too. */
+  /** Of an adjustment; a forgiveness and a merge have a reason, too. */
   side?: 'debit' | 'credit';
   reason?: string;
   /** What arrives in an exchange. */
@@ -109,6 +112,8 @@ interface Transfer {
   linked?: string;
   /** Whether it is the one in which credits leave. */
   leaves?: boolean;
+  /** Whether there are metadata to blank, or whether they have been blanked. */
+  metadata?: 'some' | 'blanked';
 }
 
 interface Placed {
@@ -155,15 +160,51 @@ export class Ledger {
   readonly #holds = new Map<string, Placed>();
   readonly #keys = new Map<string, { request: Request; receipt: Receipt }>();
   readonly #accounts = new Map<string, bigint>();
-  readonly #assets: Set<string>;
+  /** Which transfer booked a payment, by asset and payment. */
+  readonly #payments = new Map<string, string>();
+  readonly #rules: Map<string, Rules>;
   #transferCount = 0;
 
   constructor(assets: string[]) {
-    this.#assets = new Set(assets);
+    this.#rules = new Map(assets.map((asset) => [asset, { limits: {}, collects: false, unique: false }]));
+  }
+
+  rulesOf(asset: string): Rules {
+    const rules = this.#rules.get(asset);
+    if (!rules) throw new Refused('WLNOA');
+    return rules;
+  }
+
+  setRules(asset: string, rules: Partial<Rules>): void {
+    this.#rules.set(asset, { ...this.rulesOf(asset), ...rules });
+  }
+
+  setLimits(name: string, limits: Limits): void {
+    this.wallet(name).limits = limits;
+  }
+
+  /** Blanks metadata; those of most transfers are blank already. */
+  redact(id: string): void {
+    const transfer = this.#transfers.get(id);
+    if (!transfer?.metadata) throw new Refused('WLARG', { argument: 'transfer_id' });
+    transfer.metadata = 'blanked';
+  }
+
+  /** The transfers, those with metadata last. */
+  blankable(): string[] {
+    return [...this.#transfers.values()]
+      .sort((one, two) => Number(one.metadata === 'some') - Number(two.metadata === 'some'))
+      .map(({ id }) => id);
+  }
+
+  /** Whether everything in a wallet went to another one, by one merge or more. */
+  wentTo(name: string, other: string): boolean {
+    const mergedInto = this.#wallets.get(name)?.mergedInto;
+    return mergedInto !== undefined && (mergedInto === other || this.wentTo(mergedInto, other));
   }
 
   open(name: string, asset: string): Wallet {
-    if (!this.#assets.has(asset)) throw new Refused('WLNOA');
+    this.rulesOf(asset);
     const wallet = this.#wallets.get(name) ?? newWallet(name, asset);
     if (wallet.status === 'closed') throw new Refused('WLCLS');
     this.#wallets.set(name, wallet);
@@ -264,9 +305,10 @@ export class Ledger {
       holds: new Layer(this.#holds),
       keys: new Layer(this.#keys),
       accounts: new Layer(this.#accounts),
+      payments: new Layer(this.#payments),
     };
     const name = () => `transfer-${(this.#transferCount += 1)}`;
-    const result = work(new Call(layers, name));
+    const result = work(new Call(layers, name, (asset) => this.rulesOf(asset)));
     for (const layer of Object.values(layers)) layer.commit();
     return result;
   }
@@ -278,16 +320,19 @@ interface Layers {
   holds: Layer<Placed>;
   keys: Layer<{ request: Request; receipt: Receipt }>;
   accounts: Layer<bigint>;
+  payments: Layer<string>;
 }
 
 /** One call, or one batch. */
 class Call {
   readonly #layers: Layers;
   readonly #newTransfer: () => string;
+  readonly #rulesOf: (asset: string) => Rules;
 
-  constructor(layers: Layers, newTransfer: () => string) {
+  constructor(layers: Layers, newTransfer: () => string, rulesOf: (asset: string) => Rules) {
     this.#layers = layers;
     this.#newTransfer = newTransfer;
+    this.#rulesOf = rulesOf;
   }
 
   /** Refusals come in the documented order. */
@@ -297,7 +342,7 @@ class Call {
     const isOther = request.to !== undefined && this.#find(request.to).asset !== asset;
     if (request.kind === 'exchange' && (!isOther || ownerOf(request.wallet) !== ownerOf(request.to ?? '')))
       throw new Refused('WLARG', { argument: 'to_wallet' });
-    if (request.kind === 'transfer' && isOther) throw new Refused('WLAST');
+    if ((request.kind === 'transfer' || request.kind === 'merge') && isOther) throw new Refused('WLAST');
     if (request.hold !== undefined && this.#layers.holds.get(request.hold)?.wallet !== request.wallet)
       throw new Refused('WLNOH');
     const original = request.transfer === undefined ? undefined : this.#layers.transfers.get(request.transfer);
@@ -305,21 +350,26 @@ class Call {
 
     const used = this.#layers.keys.get(`${request.wallet} ${request.key}`);
     if (used) {
-      checkReplay(used.request, request);
+      checkReplay(used.request, request, this.#layers.transfers.get(used.receipt.transfer)?.metadata === 'blanked');
       return { ...used.receipt, replayed: true };
     }
+    const payment = this.#paymentOf(request, asset);
+    if (payment !== undefined && this.#layers.payments.get(`${asset} ${payment}`) !== undefined)
+      throw new Refused('WLKEY', { field: 'metadata', reference: payment });
 
     if (isDue(request.expiresAt, now)) throw new Refused('WLARG', { argument: 'expires_at' });
     if (request.kind === 'opening' && this.#find(request.wallet).opened)
       throw new Refused('WLARG', { argument: 'wallet_id' });
-    const leaving = ['spend', 'transfer', 'exchange', 'hold', 'capture'].includes(request.kind);
+    const leaving = ['spend', 'transfer', 'exchange', 'hold', 'capture', 'merge'].includes(request.kind);
     const other = request.to ?? original?.other;
     this.#checkStatus(request.wallet, leaving);
     if (other !== undefined) this.#checkStatus(other, false);
     this.settle(request.wallet, now);
     if (other !== undefined) this.settle(other, now);
 
+    this.#checkLimits(request);
     const receipt = this.#book(request, now, original);
+    if (payment !== undefined) this.#layers.payments.set(`${asset} ${payment}`, receipt.transfer);
     this.#layers.keys.set(`${request.wallet} ${request.key}`, { request, receipt });
     return receipt;
   }
@@ -327,7 +377,8 @@ class Call {
   setStatus(name: string, status: Wallet['status'], now: Instant): Wallet {
     const before = this.#find(name).status;
     if (before === status) return this.#find(name);
-    if (status === 'frozen' && before === 'closed') throw new Refused('WLCLS');
+    const isMerged = this.#find(name).mergedInto !== undefined;
+    if (isMerged || (status === 'frozen' && before === 'closed')) throw new Refused('WLCLS');
     if (status === 'closed') {
       this.settle(name, now);
       const balance = sum(all(this.#find(name)));
@@ -349,7 +400,7 @@ class Call {
   #book(request: Request, now: Instant, original: Transfer | undefined): Receipt {
     switch (request.kind) {
       case 'top_up':
-        return this.#credit(request, { source: 'paid', amount: request.amount ?? 0n });
+        return this.#collect(this.#credit(request, { source: 'paid', amount: request.amount ?? 0n }));
       case 'bonus':
         return this.#credit(request, { source: 'bonus', amount: request.amount ?? 0n });
       case 'spend':
@@ -375,7 +426,87 @@ class Call {
       case 'collection':
       case 'forgiveness':
         return this.#payDebt(request);
+      case 'merge':
+        return this.#merge(request);
     }
+  }
+
+  /** Those of one amount, and those of 24 hours: everything that is asked happens within them. */
+  #checkLimits({ kind, wallet, to = '', amount, toAmount }: Request): void {
+    switch (kind) {
+      case 'top_up':
+      case 'bonus':
+        this.#checkLimit(wallet, kind, amount ?? 0n, true);
+        break;
+      case 'spend':
+        this.#checkLimit(wallet, kind, amount ?? 0n, false);
+        break;
+      case 'transfer':
+        this.#checkLimit(wallet, kind, amount ?? 0n, false);
+        this.#checkLimit(to, kind, amount ?? 0n, true);
+        break;
+      case 'exchange':
+        this.#checkLimit(to, kind, toAmount ?? 0n, true);
+        break;
+      default:
+    }
+  }
+
+  #checkLimit(name: string, kind: Kind, amount: bigint, gains: boolean): void {
+    const wallet = this.#find(name);
+    const limits: Limits = { ...this.#rulesOf(wallet.asset).limits, ...wallet.limits };
+    const spends = kind === 'spend' || kind === 'capture';
+    const sends = kind === 'transfer' && !gains;
+    const rows: [keyof Limits, boolean, bigint][] = [
+      ['max_spend', spends, 0n],
+      ['max_balance', gains, sum(all(wallet))],
+      ['max_daily_top_up', kind === 'top_up', wallet.toppedUp],
+      ['max_daily_bonus', kind === 'bonus', wallet.granted],
+      ['max_daily_spend', spends, wallet.spent],
+      ['max_transfer', sends, 0n],
+      ['max_daily_transfer', sends, wallet.sent],
+    ];
+    for (const [limit, applies, used] of rows) {
+      const max = limits[limit];
+      if (!applies || max === undefined || used + amount <= max) continue;
+      throw new Refused('WLLIM', { limit, max: String(max), left: String(max > used ? max - used : 0n) });
+    }
+  }
+
+  #paymentOf({ kind, metadata }: Request, asset: string): string | undefined {
+    const payment = metadata?.payment;
+    return kind === 'top_up' && this.#rulesOf(asset).unique && typeof payment === 'string' ? payment : undefined;
+  }
+
+  /** Of what a top-up brought, what is owed is collected, where the asset says so: an entry of its own. */
+  #collect(receipt: Receipt): Receipt {
+    const wallet = this.#edit(receipt.wallet);
+    const amount = receipt.amount < wallet.owed ? receipt.amount : wallet.owed;
+    if (amount === 0n || !this.#rulesOf(wallet.asset).collects) return receipt;
+    takeOf(wallet, { source: 'paid', amount }, amount);
+    wallet.seq += 1;
+    wallet.owed -= amount;
+    this.#count(wallet, 'receivables', -amount);
+    return { ...receipt, available: sum(wallet.free), owed: wallet.owed };
+  }
+
+  /** Everything moves, what is owed too; lots arrive as after a transfer. */
+  #merge(request: Request): Receipt {
+    const [from, to] = [this.#edit(request.wallet), this.#edit(request.to ?? '')];
+    if (held(from).length > 0) throw new Refused('WLARG', { argument: 'from_wallet' });
+    const parts = from.free;
+    from.free = [];
+    from.seq += 1;
+    to.seq += 1;
+    give(
+      to,
+      parts.map((part) => (part.source === 'lot' ? { ...part, lot: to.seq } : part)),
+    );
+    to.owed += from.owed;
+    from.owed = 0n;
+    from.status = 'closed';
+    from.mergedInto = to.name;
+    return this.#record(request, parts, { left: [], other: to.name });
   }
 
   #opening(request: Request): Receipt {
@@ -476,7 +607,8 @@ class Call {
     const [id, linked] = [this.#newTransfer(), this.#newTransfer()];
     const isExchange = request.kind === 'exchange';
     const more = (of: Part[]) => ({ left: isExchange ? of : [], leaves: false });
-    this.#record({ ...request, wallet: other.wallet }, other.parts, {
+    // The other one carries no request.
+    this.#record({ ...request, wallet: other.wallet, metadata: {} }, other.parts, {
       ...{ ...more(other.parts), id: linked, other: request.wallet, linked: id },
     });
     return this.#record(request, parts, { ...more(parts), leaves: isExchange, id, other: other.wallet, linked });
@@ -536,6 +668,7 @@ class Call {
     if (status !== 'open') throw new Refused('WLHLD', { status });
     const reserved = this.#find(request.wallet).holds.find((hold) => hold.id === id)?.parts ?? [];
     const captured = request.kind === 'capture' ? (request.amount ?? sum(reserved)) : 0n;
+    if (request.kind === 'capture') this.#checkLimit(request.wallet, 'capture', captured, false);
     if (captured > sum(reserved))
       throw new Refused('WLFND', { available: String(sum(reserved)), requested: String(captured) });
     const parts = this.#closeHold(request.wallet, id, captured, request.kind === 'capture' ? 'captured' : 'released');
@@ -632,7 +765,9 @@ class Call {
   #record(request: Request, parts: Part[], more: Partial<Transfer> = {}): Receipt {
     const id = more.id ?? this.#newTransfer();
     const { wallet: name, kind } = request;
-    this.#layers.transfers.set(id, { id, wallet: name, kind, amount: sum(parts), left: parts, ...more });
+    const isBlank = Object.keys(request.metadata ?? {}).length === 0 && request.reason === undefined;
+    const metadata = isBlank ? {} : { metadata: 'some' as const };
+    this.#layers.transfers.set(id, { id, wallet: name, kind, amount: sum(parts), left: parts, ...metadata, ...more });
     const wallet = this.#find(name);
     const credits = all(wallet);
     return {
@@ -680,7 +815,7 @@ class Call {
 const isOutOfBounds = (amount: bigint): boolean => amount < 1n || amount > MAX_AMOUNT;
 
 function checkRequest({ kind, wallet, to, amount, key, toAmount = null, bonus = 0n, expiresAt }: Request): void {
-  const optional = ['capture', 'release', 'reversal'].includes(kind);
+  const optional = ['capture', 'release', 'reversal', 'merge'].includes(kind);
   if (amount === null ? !optional : isOutOfBounds(amount)) throw new Refused('WLAMT');
   if (kind === 'exchange' && (toAmount === null || isOutOfBounds(toAmount))) throw new Refused('WLAMT');
   if (key.length < 1 || key.length > 200) throw new Refused('WLARG', { argument: 'idem_key' });
@@ -690,8 +825,10 @@ function checkRequest({ kind, wallet, to, amount, key, toAmount = null, bonus = 
   if (wallet === to) throw new Refused('WLSLF');
 }
 
-/** The same key with anything different names the first field that is. */
-function checkReplay(first: Request, again: Request): void {
+/** The same key with anything different names the first field that is. Of blanked metadata only their hash is known, which a reason is in. */
+function checkReplay(first: Request, again: Request, blanked: boolean): void {
+  const metadataOf = ({ metadata = {}, reason }: Request) =>
+    JSON.stringify(blanked && reason !== undefined ? { ...metadata, reason } : metadata);
   const fields: [string, unknown, unknown][] = [
     ['kind', first.kind, again.kind],
     ['to_wallet', first.to, again.to],
@@ -702,8 +839,8 @@ function checkReplay(first: Request, again: Request): void {
     ['to_amount', first.toAmount, again.toAmount],
     ['bonus_amount', first.bonus, again.bonus],
     ['expires_at', first.expiresAt, again.expiresAt],
-    ['reason', first.reason, again.reason],
-    ['metadata', JSON.stringify(first.metadata ?? {}), JSON.stringify(again.metadata ?? {})],
+    ['reason', blanked ? again.reason : first.reason, again.reason],
+    ['metadata', metadataOf(first), metadataOf(again)],
   ];
   const different = fields.find(([, one, two]) => one !== two);
   if (different) throw new Refused('WLKEY', { field: different[0] });

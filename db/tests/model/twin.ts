@@ -14,7 +14,7 @@ import {
   type WalletRequest,
 } from '../helpers.ts';
 import { type Balance, Ledger, ownerOf, type Receipt, Refused, type Request } from './ledger.ts';
-import { type Instant, openHolds, unreserved, type Wallet } from './wallet.ts';
+import { type Instant, type Limits, openHolds, type Rules, unreserved, type Wallet } from './wallet.ts';
 
 /** What a call came to: its answer, or how it was refused. */
 type Outcome<T> = { answer: T } | { code: string; detail: Record<string, unknown> };
@@ -151,6 +151,51 @@ export class Twin {
     await this.expectSameState();
   }
 
+  /** Limits of a wallet, or of the asset of the wallets. */
+  async setLimits(name: string | undefined, limits: Limits): Promise<void> {
+    const asset = this.#assets[0] ?? '';
+    const args = Object.fromEntries(Object.entries(limits).map(([limit, max]) => [limit, String(max)]));
+    const { outcome } = await this.#ask(() =>
+      name === undefined
+        ? call<object>(this.#client, 'asset_limit_set', { asset_code: asset, ...args })
+        : call<object>(this.#client, 'wallet_limit_set', { wallet_id: this.#id(name), ...args }),
+    );
+    this.#expectSame(
+      outcome,
+      predict(() => {
+        if (name === undefined) this.ledger.setRules(asset, { limits });
+        else this.ledger.setLimits(name, limits);
+      }),
+      () => 'set',
+      () => 'set',
+    );
+  }
+
+  async setRules({ collects, unique }: Partial<Rules>): Promise<void> {
+    const asset_code = this.#assets[0] ?? '';
+    const unique_reference = unique === undefined ? undefined : unique ? 'payment' : '';
+    await call<object>(this.#client, 'asset_set', { asset_code, unique_reference, collect_debts: collects });
+    this.ledger.setRules(asset_code, {
+      ...(collects !== undefined && { collects }),
+      ...(unique !== undefined && { unique }),
+    });
+  }
+
+  async redact(id: string): Promise<void> {
+    const args = { transfer_id: this.#id(id), reason: 'a law' };
+    const { outcome } = await this.#ask(() => call<object>(this.#client, 'transfer_redact', args));
+    const predicted = predict(() => {
+      this.ledger.redact(id);
+    });
+    if ('answer' in predicted) this.#see('redacted');
+    this.#expectSame(
+      outcome,
+      predicted,
+      () => 'redacted',
+      () => 'redacted',
+    );
+  }
+
   async expireDue(): Promise<void> {
     const { outcome, now } = await this.#ask(() =>
       call<{ wallet_expire_due: string }>(this.#client, 'wallet_expire_due', {}),
@@ -282,7 +327,7 @@ export class Twin {
       to_wallet: to === undefined ? undefined : this.#id(to),
       hold_id: hold === undefined ? undefined : this.#id(hold),
       transfer_id: transfer === undefined ? undefined : this.#id(transfer),
-      amount: kind === 'release' ? undefined : amount,
+      amount: kind === 'release' || kind === 'merge' ? undefined : amount,
       idem_key: key,
       expires_at: expiresAt === undefined ? undefined : timestamp(expiresAt),
       metadata: metadata === undefined ? undefined : JSON.stringify(metadata),
@@ -325,12 +370,13 @@ export class Twin {
     }
     const what =
       'code' in expected
-        ? [expected.code]
+        ? [expected.code, ...this.#rulesIn(expected.detail).map((rule) => `${expected.code} ${rule}`)]
         : [expected.answer].flat().map(({ kind, replayed }) => `${kind}${replayed ? ' again' : ''}`);
     for (const one of what) this.#see(one);
     if (!('code' in expected) && !Array.isArray(expected.answer)) {
       const { kind, wallet, seq, replayed, amount, bonusAmount } = expected.answer;
-      if (!replayed && this.ledger.wallet(wallet).seq > seq) this.#see(`${kind} before an expiry`);
+      if (!replayed && this.ledger.wallet(wallet).seq > seq)
+        this.#see(`${kind} before ${kind === 'top_up' ? 'a collection' : 'an expiry'}`);
       if (!replayed && bonusAmount > 0n && bonusAmount < amount) this.#see(`mixed ${kind}`);
     }
     this.#expectSame(
@@ -356,6 +402,11 @@ export class Twin {
       'answer' in expected ? told(expected.answer) : expected,
       'the answers',
     );
+  }
+
+  /** What of an asset's rules was broken. */
+  #rulesIn({ limit, reference }: Record<string, unknown>): string[] {
+    return [...(typeof limit === 'string' ? [limit] : []), ...(reference === undefined ? [] : ['payment'])];
   }
 
   #see(outcome: string): void {

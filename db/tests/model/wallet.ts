@@ -39,6 +39,29 @@ export interface Wallet {
   opened: boolean;
   /** What chargebacks could not take. */
   owed: bigint;
+  /** Those of its own, which go before its asset's. */
+  limits: Limits;
+  mergedInto?: string;
+}
+
+export const LIMITS = [
+  'max_spend',
+  'max_balance',
+  'max_daily_top_up',
+  'max_daily_bonus',
+  'max_daily_spend',
+  'max_transfer',
+  'max_daily_transfer',
+] as const;
+export type Limits = Partial<Record<(typeof LIMITS)[number], bigint>>;
+
+/** What an asset says of all its wallets. */
+export interface Rules {
+  limits: Limits;
+  /** Whether top-ups pay debts. */
+  collects: boolean;
+  /** Whether the metadata of a top-up may name a payment, which is booked once then. */
+  unique: boolean;
 }
 
 export const newWallet = (name: string, asset: string): Wallet => ({
@@ -54,6 +77,7 @@ export const newWallet = (name: string, asset: string): Wallet => ({
   sent: 0n,
   opened: false,
   owed: 0n,
+  limits: {},
 });
 
 export const sum = (parts: Part[]): bigint => parts.reduce((total, { amount }) => total + amount, 0n);
