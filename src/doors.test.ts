@@ -52,14 +52,16 @@ const CODES: Record<string, string> = {
   '55P03': 'RETRY',
 };
 const WALLET = 'wallet { id ownerId assetCode status createdAt }';
+const ASSET_LIMITS =
+  'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer uniqueReference collectDebts actor createdAt }';
 const PAYLOADS: Record<string, string> = {
   wallet_open: WALLET,
   wallet_freeze: WALLET,
   wallet_close: WALLET,
   wallet_reopen: WALLET,
   asset_create: 'asset { code name scale createdAt }',
-  asset_limit_set:
-    'limits { assetCode seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer uniqueReference actor createdAt }',
+  asset_limit_set: ASSET_LIMITS,
+  asset_set: ASSET_LIMITS,
   wallet_limit_set:
     'limits { walletId seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend maxTransfer maxDailyTransfer }',
   wallet_post_batch: `receipts { ${RECEIPT} }`,
@@ -83,7 +85,16 @@ const RECEIPTS = [
 const STATUSES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
 /** What only operators may, and jobs may not. */
 const OPERATED = [
-  ...['asset_create', 'asset_limit_set', 'wallet_limit_set', 'wallet_reverse', 'wallet_opening', 'wallet_adjust'],
+  ...[
+    'asset_create',
+    'asset_set',
+    'wallet_merge',
+    'asset_limit_set',
+    'wallet_limit_set',
+    'wallet_reverse',
+    'wallet_opening',
+    'wallet_adjust',
+  ],
   ...['wallet_collect', 'wallet_forgive'],
   ...STATUSES,
 ];
@@ -230,7 +241,8 @@ function fromJson(name: string, key: string, value: unknown): unknown {
     const [, time = '', fraction = '', zone = ''] = /^([^.]+?)(?:\.(\d+))?(\+00:00)$/.exec(value as string) ?? [];
     return `${time}.${fraction.padEnd(6, '0')}${zone}`;
   }
-  const isInt = key === 'scale' || (['asset_limit_set', 'wallet_limit_set'].includes(name) && key === 'seq');
+  const isInt =
+    key === 'scale' || (['asset_limit_set', 'asset_set', 'wallet_limit_set'].includes(name) && key === 'seq');
   return typeof value === 'number' && !isInt ? String(value) : value;
 }
 
@@ -666,6 +678,75 @@ describe('wallet_post_each', () => {
   });
 });
 
+/** Of a wallet that has 100 bought, 3 given, and owes what it is said to. */
+async function goodMerge({ owes = false } = {}): Promise<Call> {
+  const from_wallet = await someWallet({ bought: 100, bonus: 3 });
+  if (owes) await charge(from_wallet);
+  return {
+    name: 'wallet_merge',
+    args: { from_wallet, to_wallet: await someWallet(), idem_key: newKey(), reason: `it's "one" player` },
+  };
+}
+
+describe('wallet_merge', () => {
+  it('gives the same receipt through every door, and records who came through which', async () => {
+    const receipts: Row[] = [];
+    const actors: unknown[] = [];
+    for (const [, ask] of doorsOf('wallet_merge')) {
+      const request = await goodMerge({ owes: true });
+      const { transfer_id, wallet_id, created_at, ...facts } = rowOf(await ask(request));
+      expect(wallet_id).toBe(request.args.from_wallet);
+      expect(created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/);
+      receipts.push(facts);
+      const { rows } = await db.query<{ actor: string; reason: string; owed: string }>(
+        `select t.actor, t.reason, ledger.wallets_owed(w) as owed from ledger.transfers t
+         join ledger.wallets w on w.id = t.credit_wallet_id where t.id = $1`,
+        [transfer_id],
+      );
+      expect(rows).toMatchObject([{ reason: request.args.reason, owed: '7' }]);
+      actors.push(rows[0]?.actor);
+    }
+
+    expect(receipts[0]).toMatchObject({ kind: 'merge', amount: '103', balance: '0', available: '0', owed: '0' });
+    expect(receipts).toEqual(receipts.map(() => receipts[0]));
+    const { rows } = await db.query<{ superuser: string }>('select session_user as superuser');
+    expect(actors).toEqual(['operator:shop', `db:${rows[0]?.superuser ?? ''}`]);
+  });
+
+  it.each(doorsOf('wallet_merge'))('replays through every door what came through %s', async (_door, ask) => {
+    const request = await goodMerge();
+    const first = rowOf(await ask(request));
+
+    expect(first.replayed).toBe(false);
+    expect(await askAll(request)).toEqual(everywhere('wallet_merge', { rows: [{ ...first, replayed: true }] }));
+  });
+});
+
+describe('a top-up that pays a debt', () => {
+  it('gives the same receipt through every door, alone and among many calls, and replays it', async () => {
+    const asset = await newAsset(db);
+    await call(db, 'asset_set', { asset_code: asset, collect_debts: true });
+    const receipts: Row[] = [];
+    for (const [, ask] of doorsOf('wallet_top_up')) {
+      const wallet_id = await newWallet(db, asset, { bought: 1 });
+      await charge(wallet_id);
+      const request = { name: 'wallet_top_up', args: { wallet_id, amount: 4, idem_key: newKey() } };
+      const first = rowOf(await ask(request));
+      const second = itemOf({ ...request, args: { ...request.args, idem_key: newKey() } });
+      const [item] = outcomesOf(await ask({ name: 'wallet_post_each', args: { requests: [second] } }));
+      for (const { transfer_id, wallet_id: id, created_at, ...facts } of [first, item?.receipt ?? {}]) {
+        expect([id, typeof transfer_id, typeof created_at]).toEqual([wallet_id, 'string', 'string']);
+        receipts.push(facts);
+      }
+      expect(await askAll(request)).toEqual(everywhere('wallet_top_up', { rows: [{ ...first, replayed: true }] }));
+    }
+
+    expect(receipts[0]).toMatchObject({ amount: '4', balance: '5', available: '1', owed: '3' });
+    expect(receipts[1]).toMatchObject({ amount: '4', balance: '5', available: '2', owed: '0' });
+    expect(receipts).toEqual(doorsOf('wallet_top_up').flatMap(() => receipts.slice(0, 2)));
+  });
+});
+
 describe('wallet_freeze, wallet_close and wallet_reopen', () => {
   it.each(STATUSES)('%s answers the same through every door', async (name) => {
     const status = { wallet_freeze: 'frozen', wallet_close: 'closed', wallet_reopen: 'open' }[name];
@@ -690,7 +771,7 @@ describe('wallet_freeze, wallet_close and wallet_reopen', () => {
   });
 });
 
-describe('wallet_open, asset_create, asset_limit_set and wallet_limit_set', () => {
+describe('wallet_open, asset_create, asset_set, asset_limit_set and wallet_limit_set', () => {
   it('answer the same through every door', async () => {
     const owner_id = newOwner();
     const asset = { code: `D${newKey().slice(4, 12)}`, name: 'Doors', scale: 3 };
@@ -710,6 +791,11 @@ describe('wallet_open, asset_create, asset_limit_set and wallet_limit_set', () =
     // The second one finds them in force.
     expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });
     expect(withoutHash(set.psql)).toEqual(set.graphql);
+
+    const rules = { unique_reference: 'payment', collect_debts: true };
+    const ruled = await askAll({ name: 'asset_set', args: { asset_code: asset.code, ...rules } });
+    expect(rowOf(ruled.graphql)).toMatchObject({ ...limits, ...rules, seq: 2, actor: 'operator:shop' });
+    expect(withoutHash(ruled.psql)).toEqual(ruled.graphql);
 
     const own = await askAll({
       name: 'wallet_limit_set',
@@ -983,6 +1069,97 @@ const refusedStatuses: RefusedCall[] = STATUSES.flatMap((name) => [
   },
 ]);
 
+/** A merge that is refused: what of a good one is another. */
+const refusedMerge = (code: string, what: string, change: (args: Args) => Promise<Args> | Args): RefusedCall => ({
+  code,
+  what: `wallet_merge ${what}`,
+  arrange: async () => {
+    const { name, args } = await goodMerge();
+    return { name, args: { ...args, ...(await change(args)) } };
+  },
+});
+
+const refusedMerges: RefusedCall[] = [
+  ...['', 'x'.repeat(201)].map((idem_key) =>
+    refusedMerge('INVALID_ARGUMENT', `with a key of ${idem_key.length} characters`, () => ({ idem_key })),
+  ),
+  ...['', 'x'.repeat(1001)].map((reason) =>
+    refusedMerge('INVALID_ARGUMENT', `for a reason of ${reason.length} characters`, () => ({ reason })),
+  ),
+  refusedMerge('SAME_WALLET', 'with the same wallet', ({ from_wallet }) => ({ to_wallet: from_wallet })),
+  refusedMerge('WALLET_NOT_FOUND', 'of an unknown wallet', () => ({ from_wallet: UNKNOWN_WALLET })),
+  refusedMerge('WALLET_NOT_FOUND', 'with an unknown wallet', () => ({ to_wallet: UNKNOWN_WALLET })),
+  refusedMerge('ASSET_MISMATCH', 'with a wallet of another asset', async () => ({
+    to_wallet: await newWallet(db, await newAsset(db)),
+  })),
+  refusedMerge('IDEMPOTENCY_KEY_REUSED', 'with a key that comes again for another reason', async (args) => {
+    await call(db, 'wallet_merge', args);
+    return { reason: 'another' };
+  }),
+  refusedMerge('WALLET_FROZEN', 'of a frozen wallet', async ({ from_wallet }) => {
+    await call(db, 'wallet_freeze', { wallet_id: from_wallet, reason: 'for a test' });
+    return {};
+  }),
+  refusedMerge('WALLET_CLOSED', 'of a wallet that was merged', async (args) => {
+    await call(db, 'wallet_merge', { ...args, idem_key: newKey() });
+    return {};
+  }),
+  refusedMerge('WALLET_CLOSED', 'with a closed wallet', async ({ to_wallet }) => {
+    await setStatus(db, String(to_wallet), 'closed');
+    return {};
+  }),
+  refusedMerge('INVALID_ARGUMENT', 'of a wallet with an open hold', async ({ from_wallet }) => {
+    await place(String(from_wallet));
+    return {};
+  }),
+  {
+    code: 'WALLET_CLOSED',
+    what: 'wallet_reopen of a merged wallet',
+    arrange: async () => {
+      const { args } = await goodMerge();
+      await call(db, 'wallet_merge', args);
+      return { name: 'wallet_reopen', args: { wallet_id: args.from_wallet, reason: 'for a test' } };
+    },
+  },
+  ...['wallet_spend', 'wallet_top_up'].map((name) =>
+    refusedFlow(name, 'WALLET_CLOSED', 'for a merged wallet', async ({ wallet_id }) => {
+      const { args } = await goodMerge();
+      await call(db, 'wallet_merge', { ...args, from_wallet: wallet_id });
+      return {};
+    }),
+  ),
+];
+
+const refusedRules: RefusedCall[] = [
+  {
+    code: 'INVALID_ARGUMENT',
+    what: 'asset_set of a field with too long a name',
+    arrange: () =>
+      Promise.resolve({ name: 'asset_set', args: { asset_code: 'NONE', unique_reference: 'x'.repeat(201) } }),
+  },
+  {
+    code: 'ASSET_NOT_FOUND',
+    what: 'asset_set of an unknown asset',
+    arrange: () => Promise.resolve({ name: 'asset_set', args: { asset_code: 'NONE', collect_debts: true } }),
+  },
+  {
+    code: 'INVALID_ARGUMENT',
+    what: 'asset_create of an asset that collects no debts',
+    arrange: async () => {
+      const code = await newAsset(db);
+      return { name: 'asset_create', args: { code, name: 'For a test', scale: 0, collect_debts: true } };
+    },
+  },
+  refusedFlow('wallet_top_up', 'IDEMPOTENCY_KEY_REUSED', 'of a payment that another wallet has', async () => {
+    const asset_code = await newAsset(db);
+    await call(db, 'asset_set', { asset_code, unique_reference: 'payment' });
+    const metadata = { payment: 'pay-1' };
+    const request = { wallet_id: await newWallet(db, asset_code), amount: 5, idem_key: newKey(), metadata };
+    await call(db, 'wallet_top_up', request);
+    return { wallet_id: await newWallet(db, asset_code), metadata };
+  }),
+];
+
 const others: RefusedCall[] = [
   ...['wallet_bonus', 'wallet_hold'].map((name) =>
     refusedFlow(name, 'INVALID_ARGUMENT', 'with an expiry that has passed', () => ({
@@ -1134,29 +1311,29 @@ async function booked(): Promise<unknown> {
 }
 
 describe('a refusal', () => {
-  it.each([...everyFlow, ...refusedHolds, ...refusedReversals, ...refusedBatches, ...refusedStatuses, ...others])(
-    'of $what is the same through every door ($code)',
-    async ({ code, arrange, index }) => {
-      const request = await arrange();
-      const before = await booked();
+  it.each([
+    ...[...everyFlow, ...refusedHolds, ...refusedReversals, ...refusedBatches, ...refusedStatuses],
+    ...[...refusedMerges, ...refusedRules, ...others],
+  ])('of $what is the same through every door ($code)', async ({ code, arrange, index }) => {
+    const request = await arrange();
+    const before = await booked();
 
-      const { graphql: shown, ...doors } = await askAll(request);
+    const { graphql: shown, ...doors } = await askAll(request);
 
-      expect(shown).toEqual({
-        refused: {
-          code,
-          message: expect.stringMatching(new RegExp(`^${code.toLowerCase().replaceAll('_', ' ')}`)) as string,
-          detail: (index === undefined ? expect.any(Object) : expect.objectContaining({ index })) as object,
-          hint: expect.stringMatching(/^.+\.$/) as string,
-        },
-      });
-      for (const [door, outcome] of Object.entries(doors)) expect({ door, ...outcome }).toEqual({ door, ...shown });
-      expect(await booked()).toEqual(before);
-    },
-  );
+    expect(shown).toEqual({
+      refused: {
+        code,
+        message: expect.stringMatching(new RegExp(`^${code.toLowerCase().replaceAll('_', ' ')}`)) as string,
+        detail: (index === undefined ? expect.any(Object) : expect.objectContaining({ index })) as object,
+        hint: expect.stringMatching(/^.+\.$/) as string,
+      },
+    });
+    for (const [door, outcome] of Object.entries(doors)) expect({ door, ...outcome }).toEqual({ door, ...shown });
+    expect(await booked()).toEqual(before);
+  });
 
   /** Of a caller who may book them all through every door. */
-  const asItems = [...everyFlow, ...refusedHolds, ...others].filter(
+  const asItems = [...everyFlow, ...refusedHolds, ...refusedMerges, ...refusedRules, ...others].filter(
     ({ what }) => RECEIPTS.includes(what.replace(/ .*/, '')) && !OPERATED.includes(what.replace(/ .*/, '')),
   );
   it.each(asItems)('of $what is the same among many calls, through every door ($code)', async ({ code, arrange }) => {
