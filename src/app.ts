@@ -13,15 +13,16 @@ import type { Database } from './database/database.ts';
 import { pools } from './database/pool.ts';
 import type { Reads } from './database/reads.ts';
 import { learnRead } from './direct_reads/index.ts';
-import { DocumentLimitsPreset } from './document_limits/index.ts';
+import { DocumentLimitsPreset, NoIntrospectionPlugin } from './document_limits/index.ts';
 import { downloadsRouter } from './downloads/index.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
+import { answerHot, createPosting, flowsPlugins } from './flows/index.ts';
 import { createPreset } from './graphql/graphile.config.ts';
-import { answerHot } from './graphql/plugins/hot.ts';
 import { BodyError, jsonBody } from './http/body.ts';
 import { safeHeaders } from './http/headers.ts';
 import { createReadiness } from './http/readiness.ts';
 import { answerInTime } from './http/timeouts.ts';
+import { ListsPlugins } from './lists/index.ts';
 import { createScrape, observeProcess, serveMetrics } from './observability/metrics.ts';
 import { observe, flushRequests } from './observability/observe.ts';
 import { addErrors } from './observability/request_facts.ts';
@@ -87,14 +88,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     pool,
     auditPool,
     reads,
-    introspection,
-    learnRead,
-    grouping: config.groupCalls,
+    more: createPosting(config.groupCalls),
     socketContext: subscriptions.context,
+    hasIde: ide !== undefined,
     // A document that is named by its hash is measured too.
     presets: [...presets, DocumentLimitsPreset],
-    plugins: SubscriptionsPlugins,
-    idePlugin: ide?.plugin,
+    plugins: [
+      ...(introspection ? [] : [NoIntrospectionPlugin]),
+      ...ListsPlugins,
+      ...SubscriptionsPlugins,
+      ...(ide ? [ide.plugin] : []),
+      ...flowsPlugins(learnRead),
+    ],
   });
   const pgl = postgraphile(preset);
   const schema = await schemaOf(pgl);

@@ -1,17 +1,9 @@
 /** Who is calling: checks the bearer token of a request. */
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
-import {
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  jwtVerify,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  type JWTVerifyOptions,
-} from 'jose';
+import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { AuthConfig, JwksAuth, SecretAuth } from './config.ts';
+import type { AuthConfig } from './config.ts';
 import { sendPublicError } from './errors.ts';
 import { log } from './observability/log.ts';
 import { setReason } from './observability/request_facts.ts';
@@ -60,7 +52,7 @@ export function isSubject(sub: unknown): sub is string {
 
 /** The one judgement of tokens, for requests and for websockets. */
 export function createIdentify(config: AuthConfig, roles: RoleNames = OWN_NAMES): Identify {
-  const verify = remembering(config.kind === 'secret' ? verifyWithSecret(config) : verifyWithJwks(config));
+  const verify = remembering(verifyWith(config));
   return (header) => identifyWith(verify, roles, header);
 }
 
@@ -147,16 +139,17 @@ function isCurrent({ exp = 0, nbf = 0 }: JWTPayload): boolean {
   return exp > now - CLOCK_TOLERANCE_SECONDS && nbf <= now + CLOCK_TOLERANCE_SECONDS;
 }
 
-function verifyWithSecret({ secret, issuer, audience }: SecretAuth): Verify {
-  const key = secretKey(secret);
-  const options = verifyOptions(['HS256'], issuer, audience);
+function verifyWith(config: AuthConfig): Verify {
+  const { issuer, audience } = config;
+  const key = config.kind === 'secret' ? createSecretKey(config.secret, 'utf8') : remoteKeys(config.jwksUri);
+  const options = {
+    algorithms: config.kind === 'secret' ? ['HS256'] : ['RS256', 'ES256', 'PS256', 'EdDSA'],
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
+  };
   return async (token) => (await jwtVerify(token, key, options)).payload;
-}
-
-function verifyWithJwks({ jwksUri, issuer, audience }: JwksAuth): Verify {
-  const keys = remoteKeys(jwksUri);
-  const options = verifyOptions(['RS256', 'ES256', 'PS256', 'EdDSA'], issuer, audience);
-  return async (token) => (await jwtVerify(token, keys, options)).payload;
 }
 
 /** The token may be good: errors.ts knows the code. */
@@ -199,22 +192,4 @@ function remoteKeys(uri: URL): JWTVerifyGetKey {
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;
-}
-
-function verifyOptions(
-  algorithms: string[],
-  issuer: string | undefined,
-  audience: string | undefined,
-): JWTVerifyOptions {
-  return {
-    algorithms,
-    requiredClaims: ['exp', 'sub'],
-    clockTolerance: CLOCK_TOLERANCE_SECONDS,
-    ...(issuer !== undefined && { issuer }),
-    ...(audience !== undefined && { audience }),
-  };
-}
-
-function secretKey(secret: string): KeyObject {
-  return createSecretKey(secret, 'utf8');
 }

@@ -306,16 +306,13 @@ function readSecret(env: Env, name: string): string | undefined {
   const file = text(env, fileName);
   if (file === undefined) return value;
   if (value !== undefined) throw new ConfigError(`Set ${name} or ${fileName}, not both`);
-  const content = readSecretFile(fileName, file).trim();
-  if (content === '') throw new ConfigError(`${fileName}: ${file} is empty`);
-  return content;
-}
-
-function readSecretFile(name: string, file: string): string {
+  let content: string;
   try {
-    return readFileSync(file, 'utf8');
+    content = readFileSync(file, 'utf8').trim();
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    throw new ConfigError(`${name}: ${file} cannot be read (${code})`, { cause: error });
+    throw new ConfigError(`${fileName}: ${file} cannot be read (${code})`, { cause: error });
   }
+  if (content === '') throw new ConfigError(`${fileName}: ${file} is empty`);
+  return content;
 }

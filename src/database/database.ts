@@ -1,7 +1,7 @@
 /** The database that the gateway works on, ready to use. */
 import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
-import { checkPool, createPool, unusable, type PoolOptions } from './pool.ts';
+import { createPool, unusable, type PoolOptions } from './pool.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
 import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
@@ -80,10 +80,13 @@ export async function openDatabase(
     openPool,
     close,
   };
-  await checkPool(database.pool).catch(async (error: unknown) => {
+  try {
+    // To find out now, and in one line, what every request would run into.
+    (await database.pool.connect()).release();
+  } catch (error) {
     await close();
-    throw error;
-  });
+    throw unusable(error);
+  }
   return database;
 }
 

@@ -71,16 +71,6 @@ export function settingsOfEachTransaction(client: pg.ClientBase): Settings | und
   return settingsOfTransactions.get(client);
 }
 
-/** Opens a connection, to find out now and in one line what every request would run into. */
-export async function checkPool(pool: pg.Pool): Promise<void> {
-  try {
-    const client = await pool.connect();
-    client.release();
-  } catch (error) {
-    throw unusable(error);
-  }
-}
-
 /** Behind a pooler in transaction mode there is no session to prepare, and none is needed by who logs in as the gateway. */
 async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<void> {
   const { isDirect, login } = await loginOf(client);

@@ -29,11 +29,6 @@ const LOGIN = `
 select a.pid, r.rolname as login, r.rolsuper as "isSuperuser"
 from pg_stat_get_activity(pg_backend_pid()) a join pg_roles r on r.oid = a.usesysid`;
 
-/** For the person who set the URL: which one it is, and what to do. */
-export class SessionError extends ConfigError {
-  override name = 'SessionError';
-}
-
 /** `pg` itself would take the password of the URL, also where there is none. */
 export function clientClassFor({ password }: Pick<Address, 'password'>): typeof pg.Client {
   if (!password) return pg.Client;
@@ -94,7 +89,7 @@ export async function poolModeOf(client: pg.ClientBase, address: Address): Promi
 export function requireSession(mode: Mode, setting: string, instead?: string): void {
   if (keepsSession(mode)) return;
   const other = instead !== undefined && mode === 'transaction' ? `log in there as ${instead}, or ` : '';
-  throw new SessionError(
+  throw new ConfigError(
     `${setting} goes through a pooler that does not keep sessions (PgBouncer: pool_mode = ${mode}): ${other}use pool_mode = session or a direct connection`,
   );
 }

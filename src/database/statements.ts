@@ -1,5 +1,6 @@
 /** Which statements a connection has prepared: few enough, since PostgreSQL keeps each and its plan until the connection ends. */
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { PoolClient } from 'pg';
 
 /** A text and the name that it has, or will have, in one connection. Without a name it is prepared for one call. */
@@ -24,16 +25,18 @@ export function unnamed(text: string): Statement {
 }
 
 export class Statements {
-  /** The latest used last. */
-  readonly #statements = new Map<string, Statement>();
-  #dropped: string[] = [];
+  readonly #dropped: string[] = [];
+  readonly #statements = new LRUCache<string, Statement>({
+    max: MAX_STATEMENTS,
+    dispose: ({ name }) => this.#dropped.push(name),
+  });
 
   /** Once there are enough, a text that is new drops the one that was not used for longest. */
   named(text: string): Statement {
-    const statement = this.#statements.get(text) ?? { text, name: nameOf(text), isPrepared: false };
-    this.#statements.delete(text);
+    const known = this.#statements.get(text);
+    if (known) return known;
+    const statement = { text, name: nameOf(text), isPrepared: false };
     this.#statements.set(text, statement);
-    this.#dropOldest();
     return statement;
   }
 
@@ -45,14 +48,6 @@ export class Statements {
   /** For when the server does not know them any longer, or knows them wrongly. */
   forget(): void {
     for (const statement of this.#statements.values()) statement.isPrepared = false;
-  }
-
-  #dropOldest(): void {
-    if (this.#statements.size <= MAX_STATEMENTS) return;
-    const [oldest] = this.#statements.values();
-    if (!oldest) return;
-    this.#statements.delete(oldest.text);
-    this.#dropped.push(oldest.name);
   }
 }
 

@@ -14,6 +14,7 @@ import { listSchema } from './listing.ts';
 import { mayMigrate, migrate } from '../migrate/migrate.ts';
 import { applyUncommitted } from './uncommitted.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
+import { ListsPlugins } from '../lists/index.ts';
 import { SubscriptionsPlugins } from '../subscriptions/index.ts';
 import { startLocalServer } from './local.ts';
 import { command } from '../command.ts';
@@ -35,7 +36,8 @@ await command({ help: HELP, options: { print: { type: 'boolean', default: false 
 async function write(config: Config, url: string, print: boolean): Promise<void> {
   const database = await openDatabase({ ...config, databaseUrl: url }, { migrate, mayMigrate });
   try {
-    const { schema } = await makeSchema(createPreset({ pool: database.pool, plugins: SubscriptionsPlugins }));
+    const plugins = [...ListsPlugins, ...SubscriptionsPlugins];
+    const { schema } = await makeSchema(createPreset({ pool: database.pool, plugins }));
     const sdl = printSchema(lexicographicSortSchema(schema)).replaceAll(/ +$/gm, '');
     if (print) {
       console.log(sdl);

@@ -6,8 +6,12 @@
 import { listOfCodec, TYPES, type PgClientQuery, type WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
 import { execute as executePlanned } from 'postgraphile/grafast';
-import { execute, type GraphQLFieldResolver } from 'postgraphile/graphql';
-import type { LearnRead } from '../graphql/plugins/hot.ts';
+import {
+  execute,
+  type ExecutionArgs,
+  type GraphQLFieldResolver,
+  type OperationDefinitionNode,
+} from 'postgraphile/graphql';
 import { readOf, type Column, type Read } from './columns.ts';
 import { drawn, TRIALS, type Row, type Value } from './drawn.ts';
 
@@ -24,7 +28,10 @@ interface Statement {
 const readArray = listOfCodec(TYPES.text).fromPg as unknown as (text: string) => readonly Value[][];
 
 /** Undefined where a plan is needed. */
-export const learnRead: LearnRead = async (args, operation) => {
+export async function learnRead(
+  args: ExecutionArgs,
+  operation: OperationDefinitionNode,
+): Promise<Resolver | undefined> {
   const read = readOf(args, operation);
   if (!read) return undefined;
   const { given, columns } = read;
@@ -50,7 +57,7 @@ export const learnRead: LearnRead = async (args, operation) => {
       return undefined;
   }
   return statement && resolverOf(statement, columns);
-};
+}
 
 function resolverOf({ text, args: names }: Statement, columns: readonly Column[]): Resolver {
   return async (source, args, { withPgClient, pgSettings }, { fieldName, path }) => {

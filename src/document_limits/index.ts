@@ -2,4 +2,6 @@
 import { AnswerSizePlugin } from './answer_size.ts';
 import { DocumentSizePlugin } from './document_size.ts';
 
+export { NoIntrospectionPlugin } from './introspection.ts';
+
 export const DocumentLimitsPreset: GraphileConfig.Preset = { plugins: [DocumentSizePlugin, AnswerSizePlugin] };

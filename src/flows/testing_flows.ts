@@ -7,8 +7,8 @@ import { createWithPgClient } from '../database/pg_client.ts';
 import { createPool } from '../database/pool.ts';
 import { publicError, type PublicError } from '../errors.ts';
 import { createPreset } from '../graphql/graphile.config.ts';
-import { flowsIn } from '../graphql/plugins/flows.ts';
 import type { Flow, Receipt } from './flow.ts';
+import { flowsIn, FlowsPlugin } from './plugin.ts';
 import { Poster, type Caller } from './poster.ts';
 
 type With = WithPgClient<NodePostgresPgClient>;
@@ -47,7 +47,7 @@ export function poolOf(url: string, size = 4): Pool {
 }
 
 export async function readFlows(pool: Pool): Promise<ReadonlyMap<string, Flow>> {
-  const { schema } = await makeSchema(createPreset({ pool }));
+  const { schema } = await makeSchema(createPreset({ pool, plugins: [FlowsPlugin] }));
   const fields = flowsIn(schema);
   if (!fields) throw new Error('The schema has no flows');
   return fields.flows;

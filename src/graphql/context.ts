@@ -9,7 +9,6 @@ import { createWithPgClient } from '../database/pg_client.ts';
 import type { Reads } from '../database/reads.ts';
 import { statementTimeoutOf } from '../database/timeouts.ts';
 import type { Identity } from '../roles.ts';
-import { Poster } from '../flows/poster.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface Sources {
@@ -18,14 +17,19 @@ export interface Sources {
   auditPool?: Pool | undefined;
   /** For queries, besides the pools. */
   reads?: Reads | undefined;
-  /** Whether calls of flows may be sent together; not unless said. */
-  grouping?: boolean | undefined;
+  /** Answers what else there is in the context of a request over HTTP. */
+  more?: MoreContext | undefined;
   /** For subscriptions; without it there is the schema only. */
   socketContext?: SocketContext | undefined;
 }
 
 /** Who is at the other end of a websocket, and what its operations need. */
 export type SocketContext = (socket: object) => { identity: Identity } & Partial<Grafast.Context>;
+
+/** From the way to the database for calls that post: what is made of it for each request. */
+export type MoreContext = (
+  posting: With,
+) => (identity: Identity, settings: Record<string, string | undefined>) => Partial<Grafast.Context>;
 
 type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
 
@@ -38,15 +42,9 @@ const MAX_WAITING_READS = 1000;
 /** As long as anybody waits for a connection. */
 const WAIT_MS = 30_000;
 
-export function createContext({
-  pool,
-  auditPool = pool,
-  reads,
-  grouping = false,
-  socketContext,
-}: Sources): CreateContext {
+export function createContext({ pool, auditPool = pool, reads, more, socketContext }: Sources): CreateContext {
   const { posting, reading, events } = limitsOf(pool);
-  const poster = new Poster({ posting, grouping });
+  const moreOf = more?.(posting);
   const auditing = auditsOn(auditPool);
   const elsewhere = reads && { reading: createWithPgClient(reads.pool), auditing: auditsOn(reads.pool) };
   return ({ expressv4, ws }, args) => {
@@ -60,12 +58,12 @@ export function createContext({
         withPgClient:
           reads && elsewhere && isQuery(args) ? reads.queries(elsewhere[kind], onPrimary, req, res) : onPrimary,
         pgSettings: settings,
-        postFlow: (flow, input) => poster.post(flow, input, { ...identity, settings }),
+        ...moreOf?.(identity, settings),
       };
     }
     if (!ws?.socket || !socketContext) throw new Error('Request without an identity');
-    const { identity, ...more } = socketContext(ws.socket);
-    return { withPgClient: events, pgSettings: settingsOf(identity), ...more };
+    const { identity, ...others } = socketContext(ws.socket);
+    return { withPgClient: events, pgSettings: settingsOf(identity), ...others };
   };
 }
 

@@ -6,37 +6,25 @@ import { createContext, type Sources } from './context.ts';
 import { maskError } from '../errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { CachesPlugin, REMEMBERED_DOCUMENTS } from './plugins/caches.ts';
-import { FiltersPlugin } from './plugins/filters.ts';
-import { FlowsPlugin } from './plugins/flows.ts';
-import { createHotPlugin, type LearnRead } from './plugins/hot.ts';
 import { InputsPlugin } from './plugins/inputs.ts';
-import { NoIntrospectionPlugin } from './plugins/introspection.ts';
-import { ListsPlugin } from './plugins/lists.ts';
 import { NamesPlugin } from './plugins/names.ts';
 import { RequestFactsPlugin } from './plugins/request_facts.ts';
 import { OutcomesPlugin } from './plugins/outcomes.ts';
 import { PagingPlugin } from './plugins/paging.ts';
-import { PositionsPlugin } from './plugins/positions.ts';
 import { ScalarsPlugin } from './plugins/scalars.ts';
 import { RefusalsPlugin } from './plugins/refusals.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions extends Sources {
-  /** For the IDE at `/ruru`; without it there is no IDE. */
-  idePlugin?: GraphileConfig.Plugin | undefined;
-  /** Whether callers may read the schema. */
-  introspection?: boolean;
-  /** Finds out which queries need no plan; without it all have one. */
-  learnRead?: LearnRead | undefined;
+  /** Whether there is an IDE at `/ruru`. */
+  hasIde?: boolean;
   /** What is optional. */
   presets?: readonly GraphileConfig.Preset[];
   plugins?: readonly GraphileConfig.Plugin[];
 }
 
 export function createPreset({
-  idePlugin,
-  introspection = false,
-  learnRead,
+  hasIde = false,
   presets = [],
   plugins = [],
   ...sources
@@ -51,18 +39,10 @@ export function createPreset({
       InputsPlugin,
       ScalarsPlugin,
       PagingPlugin,
-      PositionsPlugin,
-      FiltersPlugin,
-      ListsPlugin,
       CachesPlugin,
       RefusalsPlugin,
       OutcomesPlugin,
-      FlowsPlugin,
-      ...(introspection ? [] : [NoIntrospectionPlugin]),
       ...plugins,
-      ...(idePlugin ? [idePlugin] : []),
-      // After all others that look at a request: it answers some in place of a plan.
-      createHotPlugin(learnRead),
     ],
     disablePlugins: [
       // Ids are the ledger's own.
@@ -85,7 +65,7 @@ export function createPreset({
     },
     grafast: { context: createContext(sources) },
     grafserv: {
-      graphiql: idePlugin !== undefined,
+      graphiql: hasIde,
       graphiqlPath: '/ruru',
       graphiqlOnGraphQLGET: false,
       maskError,

@@ -7,13 +7,6 @@ import type { Pool } from 'pg';
 /** What is missing, in the answer. */
 type Missing = 'database' | 'migration' | 'draining';
 
-export interface Readiness {
-  /** Answers `GET /readyz`. */
-  handler: RequestHandler;
-  /** From now on the service reports that it takes no more work. */
-  drain: () => void;
-}
-
 const COMMITTED = new URL('../../db/migrations/committed/', import.meta.url);
 const ANSWER_WITHIN_MS = 2_000;
 /** A newer database has this code's newest migration too: a deployment migrates first. */
@@ -21,7 +14,8 @@ const IS_MIGRATED = 'select exists (select from wallet_migrate.migrations where 
 /** The table is not there or may not be read: what grants it is a migration. */
 const UNMIGRATED = ['42P01', '42501', '3F000'];
 
-export async function createReadiness(pool: Pool): Promise<Readiness> {
+/** What answers `GET /readyz`, and how it learns that the service takes no more work. */
+export async function createReadiness(pool: Pool): Promise<{ handler: RequestHandler; drain: () => void }> {
   const newest = await newestMigration();
   let draining = false;
   let asked: Promise<Missing | undefined> | undefined;
@@ -37,7 +31,6 @@ export async function createReadiness(pool: Pool): Promise<Readiness> {
       const found = draining ? undefined : await ask();
       // It may have begun meanwhile.
       const missing = draining ? 'draining' : found;
-      res.set('Cache-Control', 'no-store');
       if (missing === undefined) res.json({ status: 'ready' });
       else res.status(503).json({ status: 'unavailable', missing });
     },
@@ -48,7 +41,7 @@ export async function createReadiness(pool: Pool): Promise<Readiness> {
 }
 
 /** The hash that the newest migration of this code has in its header, and in the database once it has been there. */
-export async function newestMigration(): Promise<string> {
+async function newestMigration(): Promise<string> {
   const files = (await readdir(COMMITTED)).filter((file) => /^\d{6}.*\.sql$/.test(file));
   const newest = files.sort().at(-1) ?? '';
   const hash = /^--! Hash: (\S+)$/m.exec(await readFile(new URL(newest, COMMITTED), 'utf8'))?.[1];

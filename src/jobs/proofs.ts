@@ -1,6 +1,7 @@
 /** What the worker does so that the ledger can be proved: seals each minute, and a proof of everything now and then. */
 import type { JobHelpers, TaskList } from 'graphile-worker';
 import { log } from '../observability/log.ts';
+import { inTransaction } from './queue.ts';
 
 /** Each has a queue of its own: no proof, which reads everything, keeps what is due waiting. */
 export function proofCrontab(verifyCron: string | undefined): string {
@@ -25,19 +26,11 @@ async function seal(_payload: unknown, helpers: JobHelpers): Promise<void> {
 
 /** One statement, which may take longer than others; where this process ends, the server notices and ends it too. */
 async function verify(_payload: unknown, helpers: JobHelpers): Promise<void> {
-  const findings = await helpers.withPgClient(async (client) => {
-    await client.query('begin');
-    try {
-      await client.query(`set local statement_timeout = '${VERIFY_LIMIT}'`);
-      await client.query(`set local transaction_timeout = '${VERIFY_LIMIT}'`);
-      await client.query("set local client_connection_check_interval = '5s'");
-      const { rowCount } = await client.query('select from ledger.ledger_prove()');
-      await client.query('commit');
-      return rowCount ?? 0;
-    } catch (error) {
-      await client.query('rollback');
-      throw error;
-    }
+  const findings = await inTransaction(helpers, async (client) => {
+    await client.query(`set local statement_timeout = '${VERIFY_LIMIT}'`);
+    await client.query(`set local transaction_timeout = '${VERIFY_LIMIT}'`);
+    await client.query("set local client_connection_check_interval = '5s'");
+    return (await client.query('select from ledger.ledger_prove()')).rowCount ?? 0;
   });
   if (findings > 0) log.error({ findings }, 'the ledger is not sound: npm run verify prints the findings');
   else log.info('verified: the ledger is sound');

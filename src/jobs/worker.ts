@@ -7,7 +7,7 @@ import { ConfigError } from '../config.ts';
 import { createPool } from '../database/pool.ts';
 import type { Address } from '../database/pooler.ts';
 import { proofCrontab, proofTasks, VERIFY_DEAD_AFTER } from './proofs.ts';
-import { QUEUE_SCHEMA, queueLogger } from './queue.ts';
+import { inTransaction, QUEUE_SCHEMA, queueLogger } from './queue.ts';
 
 export interface Worker {
   /** Lets the batch under way end, and gives up after a while. */
@@ -135,22 +135,14 @@ async function expireDue(_payload: unknown, helpers: JobHelpers): Promise<void> 
 
 /** In a transaction of its own, which also reports in which wallets the booking has failed. */
 async function expireBatch(helpers: JobHelpers): Promise<{ settled: number; unsettled: Unsettled[] }> {
-  return helpers.withPgClient(async (client) => {
-    await client.query('begin');
-    try {
-      const { rows } = await client.query<{ settled: string }>('select ledger.wallet_expire_due($1) as settled', [
-        BATCH_SIZE,
-      ]);
-      const { rows: unsettled } = await client.query<Unsettled>(
-        'select wallet_id, sqlstate, failures from ledger.ledger_unsettled(now())',
-      );
-      await client.query('commit');
-      return { settled: Number(rows[0]?.settled), unsettled };
-    } catch (error) {
-      // The first error is the cause; where the connection is gone, the rollback fails too.
-      await client.query('rollback').catch(() => undefined);
-      throw error;
-    }
+  return inTransaction(helpers, async (client) => {
+    const { rows } = await client.query<{ settled: string }>('select ledger.wallet_expire_due($1) as settled', [
+      BATCH_SIZE,
+    ]);
+    const { rows: unsettled } = await client.query<Unsettled>(
+      'select wallet_id, sqlstate, failures from ledger.ledger_unsettled(now())',
+    );
+    return { settled: Number(rows[0]?.settled), unsettled };
   });
 }
 

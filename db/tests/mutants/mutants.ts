@@ -1796,7 +1796,7 @@ const IN_DOUBT = 'reason instanceof Refused ? reason.code === SKIPPED : reason i
 const CONTEXT = '(grafast?.context as CreateContext)({ expressv4: { req, res } }, args)';
 
 const poster = (from: string, to: string): Edit => edit('flows/poster', from, to);
-const hot = (from: string, to: string): Edit => edit('graphql/plugins/hot', from, to);
+const hot = (from: string, to: string): Edit => edit('flows/hot', from, to);
 
 /** Calls that are sent together, and documents that need no plan. */
 const GATEWAY: GatewayMutant[] = [
@@ -1875,7 +1875,7 @@ const GATEWAY: GatewayMutant[] = [
   },
   {
     name: 'gateway: a known document is answered as whoever sent it first',
-    tests: ['src/graphql/hot'],
+    tests: ['src/flows/hot'],
     sources: [
       hot(
         'const byText = new WeakMap',
@@ -1889,7 +1889,7 @@ const GATEWAY: GatewayMutant[] = [
   },
   {
     name: 'gateway: a known document is answered with its errors unmasked',
-    tests: ['src/graphql/hot'],
+    tests: ['src/flows/hot'],
     sources: [hot('errors?.map((error) => grafserv?.maskError?.(error) ?? error)', 'errors')],
   },
 ];

@@ -1,6 +1,7 @@
 /** Refuses values that PostgreSQL could not read before any SQL is sent. */
-import { GraphQLError, Kind, type GraphQLScalarLiteralParser, type ValueNode } from 'postgraphile/graphql';
+import { Kind, type GraphQLScalarLiteralParser, type ValueNode } from 'postgraphile/graphql';
 import { isUuid, losesDigits } from '../../values.ts';
+import { refusal } from './paging.ts';
 
 type Coerce = (value: unknown) => string;
 
@@ -64,8 +65,4 @@ function checkJson(node: ValueNode): void {
 
 function isInt64(value: bigint): boolean {
   return value >= INT64_MIN && value <= INT64_MAX;
-}
-
-function refusal(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'INVALID_ARGUMENT' } });
 }

@@ -20,10 +20,10 @@ import {
 import { Chance } from '../../db/tests/prove/chance.ts';
 import { createPool } from '../database/pool.ts';
 import { learnRead } from '../direct_reads/index.ts';
+import { createPreset } from '../graphql/graphile.config.ts';
 import { jsonBody } from '../http/body.ts';
 import { factsOf, startFacts, type RequestFacts } from '../observability/request_facts.ts';
-import { createPreset } from './graphile.config.ts';
-import { answerHot } from './plugins/hot.ts';
+import { answerHot, createPosting, flowsPlugins } from './index.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, Math.floor(Math.random() * 1e9)];
 const DOCUMENTS = 60;
@@ -35,7 +35,10 @@ interface Answer {
   text: string;
 }
 
-/** The API alone, with or without what is tested here. */
+/** With all of this folder, without its short way, and without the folder. */
+type Kind = 'hot' | 'planned' | 'bare';
+
+/** The API alone. */
 class Api {
   /** How many plans were made, and how many requests Grafserv has seen. */
   plans = 0;
@@ -45,8 +48,11 @@ class Api {
   /** What was noted of the last request, before it was answered. */
   notes: RequestFacts | undefined;
 
-  private constructor(pool: Pool, isHot: boolean) {
-    const preset = createPreset({ pool, grouping: true, learnRead });
+  private constructor(pool: Pool, kind: Kind) {
+    const preset = createPreset({
+      pool,
+      ...(kind !== 'bare' && { more: createPosting(true), plugins: flowsPlugins(learnRead) }),
+    });
     const counting: GraphileConfig.Plugin = {
       name: 'CountingPlugin',
       grafast: {
@@ -60,12 +66,12 @@ class Api {
     };
     this.#pgl = postgraphile({
       ...preset,
-      plugins: [...(preset.plugins ?? []).filter(({ name }) => isHot || name !== 'HotPlugin'), counting],
+      plugins: [...(preset.plugins ?? []).filter(({ name }) => kind === 'hot' || name !== 'HotPlugin'), counting],
     });
   }
 
-  static async start(pool: Pool, isHot: boolean): Promise<Api> {
-    const api = new Api(pool, isHot);
+  static async start(pool: Pool, kind: Kind): Promise<Api> {
+    const api = new Api(pool, kind);
     const app = express();
     app.use((req, res, next) => {
       res.locals.identity = { role: 'operator', sub: req.get('X-Subject') ?? 'boss', pgRole: 'wallet_operator' };
@@ -74,7 +80,7 @@ class Api {
       next();
     }, jsonBody(1_000_000));
     const { schema, resolvedPreset } = await api.#pgl.getSchemaResult();
-    if (isHot) app.use(answerHot(schema, resolvedPreset));
+    if (kind === 'hot') app.use(answerHot(schema, resolvedPreset));
     app.use((_req, _res, next) => {
       api.served += 1;
       next();
@@ -107,17 +113,23 @@ class Api {
 afterAll(async () => {
   await hot.stop();
   await planned.stop();
+  await bare.stop();
   await pool.end();
 });
 const db = createDatabase();
 let pool: Pool;
 let hot: Api;
 let planned: Api;
+let bare: Api;
 let wallets: string[];
 
 beforeAll(async () => {
   pool = createPool({ url: db.url, login: 'wallet_gateway', size: 4, name: 'wallet-gateway', statementTimeoutMs: 0 });
-  [hot, planned] = [await Api.start(pool, true), await Api.start(pool, false)];
+  [hot, planned, bare] = [
+    await Api.start(pool, 'hot'),
+    await Api.start(pool, 'planned'),
+    await Api.start(pool, 'bare'),
+  ];
   const asset = await someAsset(db);
   wallets = await Promise.all([1, 2, 3].map(() => newWallet(db, asset, { bought: 1_000_000, bonus: 100 })));
 }, 120_000);
@@ -317,6 +329,15 @@ describe('a document of flows and their receipts', () => {
 
   it('has been seen in all ways', () => {
     expect(Math.min(...Object.values(counts))).toBeGreaterThan(10);
+  });
+
+  it('is answered the same where this folder is left out', async () => {
+    const author = new Author(new Chance(SEEDS.at(-1) ?? 0));
+    for (let count = 0; count < DOCUMENTS; count += 1) {
+      const body = author.body();
+      await planned.post(body);
+      expect({ body, ...(await bare.post(body)) }).toEqual({ body, ...(await planned.post(body)) });
+    }
   });
 
   it('is booked in the order of its mutations, and once each', async () => {

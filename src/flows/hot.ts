@@ -21,12 +21,12 @@ import {
   type SelectionSetNode,
 } from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
-import type { Receipt } from '../../flows/flow.ts';
-import { describeError, log } from '../../observability/log.ts';
-import { addErrors } from '../../observability/request_facts.ts';
-import { flowsIn, type FlowFields } from './flows.ts';
-import { REMEMBERED_DOCUMENTS } from './caches.ts';
-import { setAsked } from './request_facts.ts';
+import { describeError, log } from '../observability/log.ts';
+import { addErrors } from '../observability/request_facts.ts';
+import { REMEMBERED_DOCUMENTS } from '../graphql/plugins/caches.ts';
+import { setAsked } from '../graphql/plugins/request_facts.ts';
+import type { Receipt } from './flow.ts';
+import { flowsIn, type FlowFields } from './plugin.ts';
 
 interface Payload {
   receipt: Receipt;

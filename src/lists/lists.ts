@@ -24,7 +24,7 @@ import {
   type GraphQLInputType,
 } from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
-import { refusal } from './paging.ts';
+import { refusal } from '../graphql/plugins/paging.ts';
 
 type Rows = PgResource<string, PgCodecWithAttributes>;
 type Key = Record<string, unknown>;

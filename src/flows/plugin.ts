@@ -4,7 +4,7 @@ import { sql, type SQL } from 'postgraphile/@dataplan/pg/pg-sql2';
 import { access, context, object, Step, type ExecutionDetails, type FieldArgs } from 'postgraphile/grafast';
 import type { GraphQLSchema } from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
-import { FLOWS, type Column, type Flow, type GroupStatement, type Receipt } from '../../flows/flow.ts';
+import { FLOWS, type Column, type Flow, type GroupStatement, type Receipt } from './flow.ts';
 
 /** Books one movement for the caller of the request. */
 export type PostFlow = (flow: Flow, input: Readonly<Record<string, unknown>>) => Promise<Receipt>;

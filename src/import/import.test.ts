@@ -18,7 +18,7 @@ import { AUTH, Child, type Env, execute, withLogin } from '../testing.ts';
 
 const LIMIT_MS = 600_000;
 const HEAD = 'owner,asset,paid,bonus,expiry,reference';
-const COMMAND = 'src/commands/import.ts';
+const COMMAND = 'src/import/index.ts';
 
 const db = createDatabase();
 const envOf = (more: Env = {}): Env => ({ DATABASE_URL: db.url, JWT_SECRET: AUTH.secret, ...more });

@@ -1,6 +1,6 @@
 /** What an import asks of the database: rows are kept in a table of the session, judged there all at once, and booked in batches. */
 import type pg from 'pg';
-import type { Fault, Row } from './import_rows.ts';
+import type { Fault, Row } from './rows.ts';
 
 const STAGE = `create temporary table import_rows (
   line int primary key, wallet_id uuid not null, owner text not null, asset text not null, paid bigint not null,

@@ -1,12 +1,12 @@
 /** `npm run import -- file.csv`: books the balances that players bring from another system, after all of the file has been checked. */
 import { command, wholeNumber } from '../command.ts';
+import { showLine, type Terminal } from '../commands/progress.ts';
 import { ConfigError, readCommandConfig } from '../config.ts';
 import { withDatabaseUrl } from '../dev/local.ts';
 import { UsageError } from '../exit.ts';
 import { withSession } from '../migrate/session.ts';
-import { ImportLedger, RowRefused, type Totals } from './import_ledger.ts';
-import { COLUMNS, readRows, type Fault, type Row } from './import_rows.ts';
-import { showLine, type Terminal } from './progress.ts';
+import { ImportLedger, RowRefused, type Totals } from './ledger.ts';
+import { COLUMNS, readRows, type Fault, type Row } from './rows.ts';
 
 const DEFAULT_BATCH = 1_000;
 const MOST_IN_BATCH = 10_000;
