@@ -1,26 +1,50 @@
 /** What Prometheus and Grafana are given under `ops/`, held against what the service exports. */
 import { readFile } from 'node:fs/promises';
-import { newWallet, someAsset } from '../../db/tests/helpers.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import WebSocket from 'ws';
+import { parse } from 'yaml';
+import { newKey, newWallet, someAsset } from '../../db/tests/helpers.ts';
 import { sealUntil } from '../../db/tests/seals.ts';
 import { createGateway, ROOT } from '../testing.ts';
-import { parseMetrics } from './testing_metrics.ts';
+import { type Family, parseMetrics } from './testing_metrics.ts';
 
 const gateway = createGateway();
 const { db } = gateway;
+/** Only a hang takes so long: the feed waits for transactions of others. */
+const LIMIT_MS = 240_000;
 
-/** What has never been has no age. */
+async function scrape(): Promise<Map<string, Family>> {
+  return parseMetrics(await (await gateway.with(undefined).fetch('/metrics')).text());
+}
+
+/** What has never been has no age, and what has never been counted no labels. */
 beforeAll(async () => {
   const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
+  expect((await gateway.as('service').post('{ assets { nodes { code } } }')).status).toBe(200);
+  expect((await gateway.with(undefined).post('{ assets { nodes { code } } }')).status).toBe(401);
+  const socket = new WebSocket(`${gateway.url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
+  socket.on('open', () => {
+    socket.close();
+  });
   await sealUntil(db, wallet, 1);
   const worker = await db.connectLogin('wallet_worker');
   expect((await worker.query('select * from ledger.ledger_prove(null)')).rows).toEqual([]);
+  // From here on: what the ledger reports is kept for some seconds. The poller counts what is booked once it has begun.
+  for (const deadline = Date.now() + LIMIT_MS; ; await sleep(200)) {
+    await gateway.as('service').receipt('walletTopUp', { walletId: wallet, amount: '1', idemKey: newKey() });
+    const families = await scrape();
+    const wanted = ['wallet_postings_total', 'websockets_closed_total', 'wallet_poller_last_round_seconds'];
+    const missing = wanted.filter((name) => !families.get(name)?.series.size);
+    if (missing.length === 0) break;
+    if (Date.now() > deadline) throw new Error(`Not counted: ${missing.join(', ')}`);
+  }
 });
 
 interface Panel {
   title: string;
   type: string;
   datasource?: { uid: string };
-  targets?: { expr: string; datasource: { uid: string } }[];
+  targets?: { expr: string; legendFormat?: string; datasource: { uid: string } }[];
 }
 
 const read = (path: string): Promise<string> => readFile(`${ROOT}ops/${path}`, 'utf8');
@@ -30,12 +54,25 @@ async function panels(): Promise<Panel[]> {
   return dashboard.panels.filter(({ type }) => type !== 'row');
 }
 
-/** On the same line, or indented under a bar. */
+interface Alert {
+  alert: string;
+  expr: string;
+  annotations: Record<string, string>;
+}
+
+async function rules(): Promise<Alert[]> {
+  const { groups } = parse(await read('prometheus/alerts.yml')) as { groups: { rules: Alert[] }[] };
+  return groups.flatMap((group) => group.rules);
+}
+
 async function alerts(): Promise<string[]> {
-  const text = await read('prometheus/alerts.yml');
-  return [...text.matchAll(/^ +expr: (?:\|\n((?: {10,}.*\n)+)|(.+)\n)/gm)].map(
-    ([, block, line]) => block ?? line ?? '',
-  );
+  return (await rules()).map(({ expr }) => expr);
+}
+
+/** Of panels and alerts alike. */
+async function expressions(): Promise<string[]> {
+  const shown = (await panels()).flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  return [...shown, ...(await alerts())];
 }
 
 const WORDS = new Set(['by', 'and', 'or', 'unless', 'on', 'ignoring', 'without']);
@@ -46,13 +83,55 @@ function metricsIn(expr: string): string[] {
   return [...bare.matchAll(/\b[a-zA-Z_:][\w:]*(?! *\(|\w)/g)].map(([name]) => name).filter((name) => !WORDS.has(name));
 }
 
-/** Prometheus's own, and the samples of each family. */
-async function exported(): Promise<Set<string>> {
-  const families = parseMetrics(await (await gateway.with(undefined).fetch('/metrics')).text());
-  const names = [...families].flatMap(([name, { type }]) =>
-    type === 'histogram' ? ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`) : [name],
+interface Asked {
+  metric: string;
+  label: string;
+  /** Where one value alone is meant. */
+  value?: string;
+}
+
+/** The labels that an expression asks its metrics for: in braces behind one, and as what the metrics in brackets are grouped by. */
+function labelsIn(expr: string): Asked[] {
+  const matched = [...expr.matchAll(/([a-zA-Z_:][\w:]*)\{([^}]*)\}/g)].flatMap(([, metric = '', matchers = '']) =>
+    [...matchers.matchAll(/(\w+) *(=~|!~|!=|=) *"([^"]*)"/g)].map(([, label = '', sign, value = '']) => ({
+      metric,
+      label,
+      ...(sign === '=' && { value }),
+    })),
   );
-  return new Set(['up', ...names]);
+  const grouped = [...expr.matchAll(/\bby *\(([^)]*)\) *\(/g)].flatMap(({ 0: found, 1: labels = '', index }) =>
+    metricsIn(inBrackets(expr.slice(index + found.length))).flatMap((metric) =>
+      labels.split(',').map((label) => ({ metric, label: label.trim() })),
+    ),
+  );
+  return [...matched, ...grouped];
+}
+
+/** Up to the bracket that closes what was opened before. */
+function inBrackets(text: string): string {
+  let depth = 1;
+  const end = text.split('').findIndex((sign) => (depth += sign === '(' ? 1 : sign === ')' ? -1 : 0) === 0);
+  if (end < 0) throw new Error(`Not closed: ${text}`);
+  return text.slice(0, end);
+}
+
+/** By the name of each sample, its labels with their values; Prometheus adds its own. */
+async function exportedLabels(): Promise<Map<string, Map<string, Set<string>>>> {
+  const own = new Map([['job', new Set(['wallet-service'])]]);
+  const found = new Map([['up', new Map(own)]]);
+  for (const { series } of (await scrape()).values())
+    for (const key of series.keys()) {
+      const [sample = '', labels = ''] = key.slice(0, -1).split('{');
+      const known = found.get(sample) ?? new Map(own);
+      found.set(sample, known);
+      for (const [, label = '', value = ''] of labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g))
+        known.set(label, (known.get(label) ?? new Set()).add(value));
+    }
+  return found;
+}
+
+async function exported(): Promise<Set<string>> {
+  return new Set((await exportedLabels()).keys());
 }
 
 describe('metricsIn', () => {
@@ -66,7 +145,64 @@ describe('metricsIn', () => {
   });
 });
 
+describe('labelsIn', () => {
+  it.each([
+    [
+      'a{b="c", d=~"e|f"} > 1',
+      [
+        { metric: 'a', label: 'b', value: 'c' },
+        { metric: 'a', label: 'd' },
+      ],
+    ],
+    [
+      'histogram_quantile(0.99, sum by (le, x) (rate(a[5m]))) / sum(b)',
+      [
+        { metric: 'a', label: 'le' },
+        { metric: 'a', label: 'x' },
+      ],
+    ],
+    ['max(a)', []],
+  ])('finds those of %s', (expr, labels) => {
+    expect(labelsIn(expr)).toEqual(labels);
+  });
+});
+
 describe('the service exports', () => {
+  it('every label that a panel or an alert asks for, on the metrics that it asks, with the value where it names one', async () => {
+    const exports = await exportedLabels();
+    const asked = (await expressions()).flatMap(labelsIn);
+    const missing = asked.filter(({ metric, label, value }) => {
+      const values = exports.get(metric)?.get(label);
+      return !values || (value !== undefined && !values.has(value));
+    });
+
+    expect(asked.length).toBeGreaterThan(10);
+    expect(missing).toEqual([]);
+  });
+
+  it('every label that the words of an alert or the legend of a panel show', async () => {
+    const exports = await exportedLabels();
+    const texts = [
+      ...(await rules()).map(({ expr, annotations }) => ({ expr, text: Object.values(annotations).join(' ') })),
+      ...(await panels()).flatMap(({ targets = [] }) =>
+        targets.map(({ expr, legendFormat = '' }) => ({ expr, text: legendFormat })),
+      ),
+    ];
+    const wrong = texts.flatMap(({ expr, text }) =>
+      [...text.matchAll(/\{\{ *(?:\$labels\.)?(?!\$)(\w+) *\}\}/g)]
+        .map(([, label = '']) => label)
+        // What aggregates has the labels that it groups by; what does not has all, and the process that was scraped.
+        .filter((label) =>
+          /\b(sum|min|max|avg|count)\b/.test(expr)
+            ? !labelsIn(expr).some((one) => one.label === label && one.value === undefined)
+            : label !== 'instance' && !metricsIn(expr).every((metric) => exports.get(metric)?.has(label)),
+        )
+        .map((label) => `${label} in ${expr}`),
+    );
+
+    expect(wrong).toEqual([]);
+  });
+
   it('every metric that a panel shows', async () => {
     const names = await exported();
     const shown = (await panels()).map(({ title, targets }) => ({
