@@ -1,6 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
 import { signToken } from '../../../src/dev/sign_token.ts';
-import { AUTH, createGateway, execute } from '../../../src/testing.ts';
+import { AUTH, createGateway, execute, ROOT } from '../../../src/testing.ts';
 import { expectSound, newAsset } from '../helpers.ts';
+
+describe('the compose file', () => {
+  it('has numbers for limits of processes: docker-compose 1.29 takes no text, as a variable is one', () => {
+    const { services } = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+      services: Record<string, { pids_limit: unknown }>;
+    };
+    const limits = Object.entries(services).map(([name, { pids_limit }]) => [name, typeof pids_limit]);
+
+    expect(limits.length).toBeGreaterThan(4);
+    expect(limits.filter(([, type]) => type !== 'number')).toEqual([]);
+  });
+});
 
 describe('the end-to-end test', () => {
   const gateway = createGateway();

@@ -31,9 +31,9 @@ export class Scenario {
     await until('the log shows a token', () => /^token +\S+$/m.test(compose.logs('gateway')));
     this.#token = /^token +(\S+)$/m.exec(compose.logs('gateway'))?.[1] ?? '';
     assert.match(compose.logs('gateway'), /^curl -s http:\/\/localhost:5678\/graphql -H 'Authorization: Bearer \S+'/m);
-    await this.#hasIde();
+    await this.#hasConsole();
     const trace = await this.#walk();
-    this.#report('compose: the log has a token that works, and the IDE is there');
+    this.#report('compose: the log has a token that works, and the console is there');
 
     compose.containers().forEach(checkContainer);
     await checkInside(compose);
@@ -101,13 +101,16 @@ export class Scenario {
     this.#report('observability: Prometheus reads the metrics of the gateway');
   }
 
-  /** Its page and the script that the page loads. */
-  async #hasIde(): Promise<void> {
+  /** Its page and the script that the page loads. The IDE is for the machine that the service runs on: not for this one. */
+  async #hasConsole(): Promise<void> {
     const { url } = this.#compose;
-    const [, script = ''] = /"([^"]+ruru\.js)"/.exec(await (await fetch(`${url}/ruru`)).text()) ?? [];
+    const page = await fetch(`${url}/console/`);
+    assert.match(page.headers.get('content-security-policy') ?? '', /script-src 'self'/);
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(await page.text()) ?? [];
     const response = await fetch(new URL(script, url));
     assert.equal(response.status, 200);
     assert.match(response.headers.get('content-type') ?? '', /javascript/);
+    assert.equal((await fetch(`${url}/ruru`)).status, 404);
   }
 
   async #walk(): Promise<Trace> {
