@@ -251,7 +251,8 @@ export async function answerTo(session: pg.Client, sql: string): Promise<string>
     if (result.fields.length > 0) return table(result);
     return `${result.command}${result.command === 'INSERT' ? ' 0' : ''}${/^(INSERT|UPDATE|DELETE)$/.test(result.command) ? ` ${result.rowCount ?? 0}` : ''}\n`;
   } catch (error) {
-    if (!(error instanceof pg.DatabaseError)) throw error;
+    // Only refusals of the ledger are meant: all else is a mistake of the page.
+    if (!(error instanceof pg.DatabaseError) || !error.code?.startsWith('WL')) throw error;
     const { message, detail, hint } = error;
     const lines = [`ERROR:  ${message}`, detail && `DETAIL:  ${detail}`, hint && `HINT:  ${hint}`];
     return `${inDocumentation(lines.filter((one) => one !== undefined && one !== '').join('\n'))}\n`;
