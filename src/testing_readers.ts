@@ -43,7 +43,12 @@ export const READERS: Readonly<Record<string, readonly Question[]>> = {
     ['An alert fires: what do I do?', `${OPERATE}/observability.md`, 'Prometheus and Grafana', /`WalletSealOld`/],
     ['How do I upgrade?', `${OPERATE}/upgrade.md`, 'Upgrade', /npm run migrate/],
     ['How do I change a password?', `${OPERATE}/poolers.md`, 'Passwords that change', /`28P01`/],
-    ['How many connections does it need?', `${OPERATE}/configuration.md`, 'Configuration', /`POOL_SIZE`/],
+    [
+      'How many connections does it need?',
+      `${OPERATE}/configuration.md`,
+      'How many connections it needs',
+      /`POOL_SIZE`/,
+    ],
     ['How do I move it to another server?', `${OPERATE}/moving.md`, 'By logical replication', /create publication/],
   ],
   auditor: [
