@@ -7,6 +7,8 @@ import { Empty, Failed, Loading } from './parts/states.tsx';
 
 const STATUSES = ['open', 'frozen', 'closed'] as const;
 type Status = (typeof STATUSES)[number];
+const REPORT_VIEWS = ['activity', 'balances', 'month'] as const;
+export type ReportView = (typeof REPORT_VIEWS)[number];
 type Optional<Names extends string> = Partial<Record<Names, string | undefined>>;
 
 const root = createRootRoute({
@@ -28,6 +30,7 @@ const kind = (value: unknown): Kind | undefined =>
 const overview = createRoute({
   getParentRoute: () => root,
   path: '/',
+  validateSearch: (query: Record<string, unknown>): Optional<'asset'> => ({ asset: text(query.asset) }),
   component: lazyRouteComponent(() => import('./screens/overview.tsx'), 'Overview'),
 });
 
@@ -93,7 +96,7 @@ const holds = createRoute({
 const search = createRoute({
   getParentRoute: () => root,
   path: '/search',
-  validateSearch: (query: Record<string, unknown>) => ({ q: text(query.q) ?? '' }),
+  validateSearch: (query: Record<string, unknown>) => ({ q: text(query.q)?.slice(0, 200) ?? '' }),
   component: lazyRouteComponent(() => import('./screens/search.tsx'), 'Search'),
 });
 
@@ -107,22 +110,69 @@ const assets = createRoute({
 const audit = createRoute({
   getParentRoute: () => root,
   path: '/audit',
+  validateSearch: (query: Record<string, unknown>): Optional<'actor' | 'from' | 'to'> => ({
+    actor: text(query.actor),
+    from: day(query.from),
+    to: day(query.to),
+  }),
   component: lazyRouteComponent(() => import('./screens/audit.tsx'), 'Audit'),
 });
 
 const reports = createRoute({
   getParentRoute: () => root,
   path: '/reports',
-  validateSearch: (query: Record<string, unknown>): Optional<'asset' | 'from' | 'to'> => ({
+  validateSearch: (
+    query: Record<string, unknown>,
+  ): Optional<'asset' | 'from' | 'to' | 'at' | 'month' | 'zone'> & { view?: ReportView | undefined } => ({
+    view: REPORT_VIEWS.find((view) => view === query.view),
     asset: text(query.asset),
     from: day(query.from),
     to: day(query.to),
+    at: day(query.at),
+    month: day(`${String(query.month)}-01`)?.slice(0, 7),
+    zone: query.zone === 'UTC' ? 'UTC' : undefined,
   }),
   component: lazyRouteComponent(() => import('./screens/reports.tsx'), 'Reports'),
 });
 
+const imports = createRoute({
+  getParentRoute: () => root,
+  path: '/imports',
+  component: lazyRouteComponent(() => import('./screens/imports.tsx'), 'Imports'),
+});
+
+const importFile = createRoute({
+  getParentRoute: () => root,
+  path: '/imports/$id',
+  component: lazyRouteComponent(() => import('./screens/import_file.tsx'), 'ImportFile'),
+});
+
+const feed = createRoute({
+  getParentRoute: () => root,
+  path: '/feed',
+  validateSearch: (query: Record<string, unknown>): Optional<'asset'> & { kind?: Kind | undefined } => ({
+    kind: kind(query.kind),
+    asset: text(query.asset),
+  }),
+  component: lazyRouteComponent(() => import('./screens/feed.tsx'), 'Feed'),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([overview, wallets, wallet, transfers, transfer, holds, search, assets, reports, audit]),
+  routeTree: root.addChildren([
+    overview,
+    wallets,
+    wallet,
+    transfers,
+    transfer,
+    feed,
+    holds,
+    imports,
+    importFile,
+    search,
+    assets,
+    reports,
+    audit,
+  ]),
   basepath: '/console',
   defaultPreload: 'intent',
   defaultPendingComponent: () => <Loading />,

@@ -11,6 +11,21 @@ const LOOKS = [
   ['phone', { scheme: 'light', width: 360 }],
 ] as const;
 
+const CAMPAIGN = [
+  'kind,owner,asset,amount,key,expires_at,metadata.campaign',
+  ...Array.from({ length: 12 }, (_, place) =>
+    [
+      'bonus',
+      `player-${place + 1}`,
+      'GOLD',
+      place === 6 ? '7.5.0' : `${place + 5}.00`,
+      `spring-${place + 1}`,
+      '2999-06-30T22:00:00Z',
+      'spring',
+    ].join(','),
+  ),
+].join('\n');
+
 const SCREENS: readonly [string, (scene: Scene) => string, (page: Page) => Promise<unknown>][] = [
   [
     'overview',
@@ -18,6 +33,7 @@ const SCREENS: readonly [string, (scene: Scene) => string, (page: Page) => Promi
     async (page) => {
       await page.getByText('players own').first().waitFor();
       await page.getByText('The service is ready').waitFor();
+      await page.locator('.recharts-bar-rectangle').first().waitFor();
     },
   ],
   ['wallets', () => '/console/wallets', (page) => page.getByRole('cell', { name: /carol/ }).waitFor()],
@@ -36,16 +52,48 @@ const SCREENS: readonly [string, (scene: Scene) => string, (page: Page) => Promi
     () => '/console/transfers?asset=GOLD',
     (page) => page.getByRole('row', { name: /Top-up carol/ }).waitFor(),
   ],
+  [
+    'feed',
+    () => '/console/feed',
+    async (page) => {
+      await page.getByText('live', { exact: true }).waitFor();
+      await page.getByRole('row', { name: /Spend/ }).first().waitFor();
+    },
+  ],
   ['holds', () => '/console/holds', (page) => page.getByRole('heading', { name: /expire/ }).waitFor()],
   ['assets', () => '/console/assets', (page) => page.getByText('Largest single spend').first().waitFor()],
+  ['imports', () => '/console/imports', (page) => page.getByRole('button', { name: 'Choose a CSV file' }).waitFor()],
+  [
+    'import',
+    () => '/console/imports',
+    async (page) => {
+      const chooser = page.waitForEvent('filechooser');
+      await page.getByRole('button', { name: 'Choose a CSV file' }).click();
+      await (await chooser).setFiles({ name: 'spring.csv', mimeType: 'text/csv', buffer: Buffer.from(CAMPAIGN) });
+      await page.getByRole('heading', { name: 'One row cannot be booked' }).waitFor();
+    },
+  ],
+  ['search', () => '/console/search?q=nowhere-to-be-found', (page) => page.getByText('Nothing was found.').waitFor()],
   [
     'reports',
     () => '/console/reports?asset=GOLD',
     async (page) => {
       await page.getByText('What was taken back is subtracted.').waitFor();
       await page.locator('.recharts-bar-rectangle').first().waitFor();
-      await page.getByRole('cell', { name: 'Players' }).waitFor();
     },
+  ],
+  [
+    'balances',
+    () => '/console/reports?view=balances&asset=GOLD',
+    async (page) => {
+      await page.getByRole('cell', { name: 'Players' }).waitFor();
+      await page.locator('.recharts-area').first().waitFor();
+    },
+  ],
+  [
+    'month',
+    () => `/console/reports?view=month&asset=GOLD&month=${new Date().toISOString().slice(0, 7)}`,
+    (page) => page.getByText('Of each account, opening').waitFor(),
   ],
   [
     'audit',

@@ -72,24 +72,6 @@ describeInBrowser('coming into the console in development', (visitor) => {
     expect(await page.getByRole('dialog').getByLabel('Amount').inputValue()).toBe('12.34');
   });
 
-  it('the search leads from an id to what it names, and from an owner to the wallet', async () => {
-    const { page } = await visitor.as('Operator');
-    const find = async (text: string): Promise<void> => {
-      await page.getByRole('searchbox').fill(text);
-      await page.getByRole('searchbox').press('Enter');
-    };
-    await find(scene.topUpTransfer);
-    await page.getByRole('heading', { name: 'Top-up of 1,250.00 GOLD' }).waitFor();
-    await find(scene.wallet.toUpperCase());
-    await page.getByRole('heading', { name: scene.owner }).waitFor();
-    await find('nobody at all');
-    await page.getByText('No owner begins with this.').waitFor();
-    await find(scene.owner);
-    await page.getByRole('heading', { name: scene.owner }).waitFor();
-    await find('00000000-0000-4000-8000-000000000000');
-    await page.getByText('Nothing has this id.').waitFor();
-  });
-
   it('keys: ? shows them, / goes to the search, g w to the wallets, j and Enter open a row', async () => {
     const { page } = await visitor.as('Operator', '/console/');
     await page.getByText('players own').first().waitFor();

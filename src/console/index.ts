@@ -63,11 +63,15 @@ const keptForEver: NonNullable<Parameters<typeof express.static>[1]>['setHeaders
   res.setHeader('Cache-Control', 'public, max-age=31536000, immutable');
 };
 
+/** The two styles that React Aria puts into the page: of what can be pressed, and on iOS of what lies over the page. */
+const REACT_ARIA_STYLES =
+  "'sha256-38RhXrc7EdReTKsOm23ZPOCUgniTUUcjky8QOOrQx6o=' 'sha256-gYiS/BvZvRcK27JIXTuwhZ3hs2+VJ1X+2gUlE+farlg='";
+
 /** Nothing but its own files, and the issuer where people log in. Texts become no markup: there is no policy that could make any. */
 function policyFor(oidc: OidcConfig | undefined): string {
   const connect = ["'self'", ...(oidc ? [new URL(oidc.authority).origin] : [])].join(' ');
   return (
-    `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src ${connect}; base-uri 'none'; ` +
+    `default-src 'none'; script-src 'self'; style-src 'self' ${REACT_ARIA_STYLES}; img-src 'self'; connect-src ${connect}; base-uri 'none'; ` +
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
   );
 }

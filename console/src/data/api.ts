@@ -40,14 +40,19 @@ const WITHIN_MS = 30_000;
 /** What happened to the call is not known. */
 const UNKNOWN = new Set(['RETRY', 'TIMEOUT', 'INTERNAL']);
 
-export async function call<R, V>(document: TadaDocumentNode<R, V>, variables: V, signal?: AbortSignal): Promise<R> {
+export async function call<R, V>(
+  document: TadaDocumentNode<R, V>,
+  variables: V,
+  signal?: AbortSignal,
+  withinMs = WITHIN_MS,
+): Promise<R> {
   const body = JSON.stringify({ query: print(document), variables });
   const token = tokenNow();
-  let { response, answer } = await send(body, token, signal);
+  let { response, answer } = await send(body, { token, signal, withinMs });
   if (response.status === 401) {
     // Refused before anything was done: with another token it is sent as it was.
     const other = await tokenInsteadOf(token);
-    if (other !== undefined) ({ response, answer } = await send(body, other, signal));
+    if (other !== undefined) ({ response, answer } = await send(body, { token: other, signal, withinMs }));
   }
   if (response.status === 401) {
     endSession('expired');
@@ -63,8 +68,17 @@ export async function call<R, V>(document: TadaDocumentNode<R, V>, variables: V,
   return answer.data as R;
 }
 
-async function send(body: string, token = '', signal?: AbortSignal): Promise<{ response: Response; answer: Answer }> {
-  const limit = AbortSignal.timeout(WITHIN_MS);
+interface Sending {
+  token: string | undefined;
+  signal: AbortSignal | undefined;
+  withinMs: number;
+}
+
+async function send(
+  body: string,
+  { token = '', signal, withinMs }: Sending,
+): Promise<{ response: Response; answer: Answer }> {
+  const limit = AbortSignal.timeout(withinMs);
   try {
     const response = await fetch('/graphql', {
       method: 'POST',

@@ -389,31 +389,6 @@ const ExpiringQuery = graphql(`
   }
 `);
 
-const OperatorActionsQuery = graphql(`
-  query OperatorActions($first: Int!, $after: Cursor, $from: Datetime!) {
-    operatorActions(first: $first, after: $after, from: $from) {
-      nodes {
-        id
-        seq
-        action
-        actor
-        createdAt
-        reason
-        assetCode
-        transferId
-        wallet {
-          id
-          ownerId
-        }
-      }
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-    }
-  }
-`);
-
 const TrialBalanceQuery = graphql(`
   query TrialBalance {
     ledgerTrialBalance(first: 1000) {
@@ -427,17 +402,8 @@ const TrialBalanceQuery = graphql(`
   }
 `);
 
-const ProofsQuery = graphql(`
-  query Proofs {
-    verifications(last: 1) {
-      nodes {
-        startedAt
-        finishedAt
-        findings
-        blockSeq
-        actor
-      }
-    }
+const BlocksQuery = graphql(`
+  query Blocks {
     blocks(last: 20) {
       nodes {
         seq
@@ -446,20 +412,6 @@ const ProofsQuery = graphql(`
         wallets
         root
         finalUntil
-      }
-    }
-  }
-`);
-
-const VerifyQuery = graphql(`
-  query Verify($walletId: UUID) {
-    ledgerVerify(walletId: $walletId, first: 1000) {
-      nodes {
-        rule
-        walletId
-        seq
-        transferId
-        detail
       }
     }
   }
@@ -485,7 +437,7 @@ export type EntryLine = NonNullable<ResultOf<typeof EntriesQuery>['wallet']>['en
 export type TransferDetail = NonNullable<ResultOf<typeof TransferQuery>['transfer']>;
 export type TransferFacts = NonNullable<ResultOf<typeof ByKeyQuery>['transferByIdemKey']>;
 export type TrialLine = NonNullable<ResultOf<typeof TrialBalanceQuery>['ledgerTrialBalance']>['nodes'][number];
-export type Verification = NonNullable<ResultOf<typeof ProofsQuery>['verifications']>['nodes'][number];
+export type Block = NonNullable<ResultOf<typeof BlocksQuery>['blocks']>['nodes'][number];
 export type Kind = EntryLine['kind'];
 
 const PAGE = 50;
@@ -544,7 +496,7 @@ interface Page<Row> {
 }
 
 /** A list that is read on where its last page ended. */
-const paged = <Row>(
+export const paged = <Row>(
   queryKey: readonly unknown[],
   read: (after: string | null, signal: AbortSignal) => Promise<Page<Row> | null | undefined>,
 ) =>
@@ -607,12 +559,6 @@ export const expiringQuery = (before: string | undefined) =>
     async (after, signal) => (await call(ExpiringQuery, { first: PAGE, after, before }, signal)).expiringLots,
   );
 
-export const operatorActionsQuery = (from: string) =>
-  paged(
-    ['actions', from],
-    async (after, signal) => (await call(OperatorActionsQuery, { first: PAGE, after, from }, signal)).operatorActions,
-  );
-
 export const transferQuery = (id: string) =>
   queryOptions({
     queryKey: ['transfer', id],
@@ -624,18 +570,11 @@ export const trialBalanceQuery = queryOptions({
   queryFn: async ({ signal }) => (await call(TrialBalanceQuery, {}, signal)).ledgerTrialBalance?.nodes ?? [],
 });
 
-/** The newest verification and the newest blocks, newest first. */
-export const proofsQuery = queryOptions({
-  queryKey: ['proofs'],
-  queryFn: async ({ signal }) => {
-    const { verifications, blocks } = await call(ProofsQuery, {}, signal);
-    return { verification: verifications?.nodes[0], blocks: (blocks?.nodes ?? []).toReversed() };
-  },
+/** The newest blocks, newest first. */
+export const blocksQuery = queryOptions({
+  queryKey: ['blocks'],
+  queryFn: async ({ signal }) => ((await call(BlocksQuery, {}, signal)).blocks?.nodes ?? []).toReversed(),
 });
-
-export async function verify(walletId?: string) {
-  return (await call(VerifyQuery, { walletId: walletId ?? null })).ledgerVerify?.nodes ?? [];
-}
 
 /** Whether a call with this key was booked, and as what. */
 export async function bookedWith(walletId: string, idemKey: string): Promise<TransferFacts | undefined> {

@@ -36,6 +36,12 @@ export function useSession(): State {
   return useSyncExternalStore(subscribe, () => state);
 }
 
+/** What is kept for somebody is shown to nobody else. */
+export function useWho(): string {
+  const { session } = useSession();
+  return session ? `${session.role}:${session.sub}` : '';
+}
+
 export function tokenNow(): string | undefined {
   return state.session?.token;
 }

@@ -40,6 +40,12 @@ export const ACCOUNTS: Record<string, string> = {
 export const kindInWords = (kind: string): string => KINDS[kind] ?? kind;
 export const accountInWords = (account: string): string => ACCOUNTS[account] ?? account;
 
+/** What an operator did: a kind of movement, or what became of a wallet or an asset. */
+export function actionInWords(action: string): string {
+  const words = KINDS[action] ?? action.replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 /** One line of a wallet's history. `amount` shows minor units as the asset has them. */
 export function explain(entry: EntryLine, amount: (units: string) => string): string {
   const { kind, side, bonusAmount, heldAmount } = entry;

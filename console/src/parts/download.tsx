@@ -1,21 +1,14 @@
 /** A table as a file, made in the browser of what is on the screen. Amounts are in minor units. */
+import { saveFile } from '../data/save.ts';
 
-export function Download({ name, rows }: { name: string; rows: readonly (readonly string[])[] }) {
-  const save = (): void => {
-    const text = `${rows.map((row) => row.map(cell).join(',')).join('\r\n')}\r\n`;
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-    link.download = `${name}.csv`;
-    link.click();
-    URL.revokeObjectURL(link.href);
+export function Download({ name, rows }: { name: string; rows: string[][] }) {
+  const save = async (): Promise<void> => {
+    const { default: Papa } = await import('papaparse');
+    saveFile(`${name}.csv`, Papa.unparse(rows));
   };
   return (
-    <button type="button" onClick={save}>
+    <button type="button" onClick={() => void save()}>
       CSV
     </button>
   );
-}
-
-function cell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -6,6 +6,8 @@ const KEYS = [
   ['g o', 'Overview'],
   ['g w', 'Wallets'],
   ['g t', 'Transfers'],
+  ['g f', 'Feed'],
+  ['g i', 'Import'],
   ['g h', 'Holds and expiry'],
   ['g l', 'Assets and limits'],
   ['g r', 'Reports'],
@@ -58,7 +60,8 @@ function move(by: number): void {
 
 function isTyping(target: EventTarget | null): boolean {
   return (
-    target instanceof Element && target.closest('input:not([type=checkbox]), textarea, select, dialog[open]') !== null
+    target instanceof Element &&
+    target.closest('input:not([type=checkbox]), textarea, select, [contenteditable], dialog[open]') !== null
   );
 }
 

@@ -29,6 +29,8 @@ export interface DayOfActivity {
   movements: bigint;
 }
 
+export const NOTHING: DayOfActivity = { sold: 0n, given: 0n, spent: 0n, expired: 0n, movements: 0n };
+
 const HOUSE: Partial<Record<string, Exclude<keyof DayOfActivity, 'movements'>>> = {
   treasury: 'sold',
   promotions: 'given',
@@ -50,4 +52,17 @@ export function summedByDay(rows: readonly ActivityRow[]): Map<string, DayOfActi
     days.set(day, sum);
   }
   return days;
+}
+
+export function monthBefore(month: string): string {
+  const [year = 0, number = 1] = month.split('-').map(Number);
+  return dayOf(new Date(year, number - 2, 1)).slice(0, 7);
+}
+
+/** The first instant of a month, and the first one after it: in the reader's zone, or in UTC. */
+export function monthOf(month: string, isUtc: boolean): [start: string, end: string] {
+  const [year = 0, number = 1] = month.split('-').map(Number);
+  const first = (place: number): string =>
+    (isUtc ? new Date(Date.UTC(year, place, 1)) : new Date(year, place, 1)).toISOString();
+  return [first(number - 1), first(number)];
 }

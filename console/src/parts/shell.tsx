@@ -19,12 +19,15 @@ function Frame() {
   const search = useRef<HTMLInputElement>(null);
   const navigate = useNavigate();
   const mayAccount = useRight('account');
+  const mayBook = useRight('book');
   useKeys({
     '/': () => search.current?.focus(),
     '?': () => setHelp(true),
     'g o': () => void navigate({ to: '/' }),
     'g w': () => void navigate({ to: '/wallets' }),
     'g t': () => void navigate({ to: '/transfers' }),
+    'g f': () => void navigate({ to: '/feed' }),
+    'g i': () => void navigate({ to: '/imports' }),
     'g h': () => void navigate({ to: '/holds' }),
     'g l': () => void navigate({ to: '/assets' }),
     'g r': () => void navigate({ to: '/reports' }),
@@ -46,7 +49,9 @@ function Frame() {
           </Link>
           <Link to="/wallets">Wallets</Link>
           <Link to="/transfers">Transfers</Link>
+          <Link to="/feed">Feed</Link>
           <Link to="/holds">Holds and expiry</Link>
+          {mayBook && <Link to="/imports">Import</Link>}
           <Link to="/assets">Assets and limits</Link>
           {mayAccount && <Link to="/reports">Reports</Link>}
           {mayAccount && <Link to="/audit">Audit</Link>}
@@ -77,7 +82,7 @@ function SearchField({ field }: { field: React.RefObject<HTMLInputElement | null
       <input
         ref={field}
         type="search"
-        aria-label="Owner, wallet or transfer"
+        aria-label="Owner, wallet, transfer, key or reference"
         placeholder="Search"
         title="Press / to come here"
         value={text}

@@ -58,12 +58,15 @@ export function Shown<T>({
   query,
   children,
   lines,
+  loading,
 }: {
   query: Query<T>;
   children: (data: T) => ReactNode;
   lines?: number;
+  /** Instead of the usual. */
+  loading?: ReactNode;
 }) {
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error) return <Failed error={query.error} onRetry={() => void query.refetch()} />;
-  return <Loading lines={lines ?? 4} />;
+  return loading ?? <Loading lines={lines ?? 4} />;
 }

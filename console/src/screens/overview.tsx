@@ -1,14 +1,18 @@
 /** What there is: per asset what players own, and where it came from and went. */
 import { useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { Asset } from '../data/amounts.ts';
 import { useAssets } from '../data/assets.ts';
-import { proofsQuery, trialBalanceQuery, type TrialLine } from '../data/queries.ts';
+import { trialBalanceQuery, type TrialLine } from '../data/queries.ts';
 import { useRight } from '../data/rights.ts';
+import { Moved, Owned } from '../parts/daily.tsx';
+import { LedgerHealth, OpenHolds } from '../parts/health.tsx';
+import { dayOf, daysBefore } from '../parts/period.ts';
 import { byAsset } from '../parts/trial_balance.tsx';
-import { LastVerification } from '../parts/last_verification.tsx';
-import { Amount, Time } from '../parts/shown.tsx';
+import { Amount } from '../parts/shown.tsx';
 import { Empty, Loading, Shown } from '../parts/states.tsx';
+
+const route = getRouteApi('/');
 
 export function Overview() {
   const mayAccount = useRight('account');
@@ -29,7 +33,8 @@ export function Overview() {
       <section aria-labelledby="health">
         <h2 id="health">Health</h2>
         <Health />
-        {mayAccount && <Proofs />}
+        {mayAccount && <LedgerHealth />}
+        <OpenHolds />
       </section>
     </>
   );
@@ -45,11 +50,14 @@ function Figures() {
         const all = byAsset(lines);
         if (all.length === 0) return <Empty title="Nothing has been booked yet." />;
         return (
-          <div className="cards">
-            {all.map(([code, ofAsset]) => (
-              <Card key={code} lines={ofAsset} asset={assetOf(code)} name={nameOf(code)} />
-            ))}
-          </div>
+          <>
+            <div className="cards">
+              {all.map(([code, ofAsset]) => (
+                <Card key={code} lines={ofAsset} asset={assetOf(code)} name={nameOf(code)} />
+              ))}
+            </div>
+            <OverTime codes={all.map(([code]) => code)} />
+          </>
         );
       }}
     </Shown>
@@ -58,6 +66,46 @@ function Figures() {
   function nameOf(code: string): string {
     return assets.data?.find((asset) => asset.code === code)?.name ?? code;
   }
+}
+
+/** The last 30 days of one asset. */
+function OverTime({ codes }: { codes: readonly string[] }) {
+  const { asset: chosen } = route.useSearch();
+  const navigate = useNavigate({ from: '/' });
+  const { assetOf } = useAssets();
+  const code = codes.find((one) => one === chosen) ?? codes[0];
+  if (code === undefined) return null;
+  const today = dayOf(new Date());
+  const props = { asset: assetOf(code), from: daysBefore(today, 29), to: today };
+  return (
+    <>
+      {codes.length > 1 && (
+        <div className="filters">
+          <label>
+            The last 30 days of
+            <select
+              value={code}
+              onChange={({ target }) => void navigate({ search: { asset: target.value }, replace: true })}
+            >
+              {codes.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+        </div>
+      )}
+      <div className="pictures">
+        <section aria-labelledby="owned">
+          <h2 id="owned">What players own of {code}</h2>
+          <Owned key={code} {...props} />
+        </section>
+        <section aria-labelledby="moved">
+          <h2 id="moved">What moved each day</h2>
+          <Moved key={code} {...props} />
+        </section>
+      </div>
+    </>
+  );
 }
 
 const HOUSE = [
@@ -93,29 +141,6 @@ function Card({ lines, asset, name }: { lines: readonly TrialLine[]; asset: Asse
         ))}
       </dl>
     </section>
-  );
-}
-
-/** When it was proven and sealed last. */
-function Proofs() {
-  const query = useQuery({ ...proofsQuery, refetchInterval: 30_000 });
-  return (
-    <Shown query={query} lines={2}>
-      {({ verification, blocks: [block] }) => (
-        <>
-          <LastVerification verification={verification} />
-          <p className={`health ${block ? 'good' : ''}`}>
-            {block ? (
-              <>
-                Block {block.seq} was closed <Time at={block.sealedAt} />.
-              </>
-            ) : (
-              'No block has been closed yet.'
-            )}
-          </p>
-        </>
-      )}
-    </Shown>
   );
 }
 

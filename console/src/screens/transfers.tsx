@@ -6,6 +6,7 @@ import { useAssets } from '../data/assets.ts';
 import { transfersQuery, type Kind } from '../data/queries.ts';
 import { endOfDay, shownDay, startOfDay } from '../data/times.ts';
 import { kindInWords, KINDS } from '../data/words.ts';
+import { DateRange } from '../parts/date_range.tsx';
 import { useRows } from '../parts/keys.tsx';
 import { dayOf, daysBefore } from '../parts/period.ts';
 import { List, Table } from '../parts/list.tsx';
@@ -136,14 +137,7 @@ function Filters({ filter }: { filter: Filter }) {
         value={filter.actor}
         onChange={(actor) => set({ actor })}
       />
-      <label>
-        From
-        <input type="date" value={filter.from ?? ''} onChange={({ target }) => set({ from: orNone(target.value) })} />
-      </label>
-      <label>
-        To
-        <input type="date" value={filter.to ?? ''} onChange={({ target }) => set({ to: orNone(target.value) })} />
-      </label>
+      <DateRange label="Days" from={filter.from} to={filter.to} isOptional onChange={set} />
     </div>
   );
 }
