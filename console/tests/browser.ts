@@ -74,7 +74,7 @@ export class Visitor {
   async as(role: 'Operator' | 'Auditor' | 'Service', path = '/console/', options?: VisitOptions): Promise<Visit> {
     const visit = await this.visit(path, options);
     await visit.page.getByRole('button', { name: new RegExp(`^${role}`) }).click();
-    await visit.page.getByRole('navigation').waitFor();
+    await visit.page.getByRole('navigation', { name: 'Screens' }).waitFor();
     return visit;
   }
 

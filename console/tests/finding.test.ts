@@ -157,7 +157,7 @@ describeInBrowser('what is found in the console', (visitor) => {
       const { page } = await visitor.as('Operator', `/console/reports?view=month&asset=${asset}&zone=UTC`);
       // The month of the scene, which is not over; its figures are there.
       const month = new Date().toISOString().slice(0, 7);
-      await page.getByLabel('Month').fill(month);
+      await page.getByLabel('Month', { exact: true }).fill(month);
       await page.getByText('The month is not over: these are its figures so far.').waitFor();
       await page.getByText('Of each account, opening + debits − credits = closing').waitFor();
       const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name}`) }).first();
@@ -191,7 +191,7 @@ describeInBrowser('what is found in the console', (visitor) => {
           .innerText(),
       ).toContain('1,525.50');
       await page.locator('.recharts-area').first().waitFor();
-      await page.getByLabel('At the end of').fill('2020-01-31');
+      await page.getByRole('textbox', { name: 'At the end of' }).fill('2020-01-31');
       await page.getByText('Nothing had been booked by then.').waitFor();
     });
 

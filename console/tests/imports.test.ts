@@ -82,7 +82,11 @@ describeInBrowser('the import of the console', (visitor) => {
     await choose(page, text);
 
     await page.getByRole('heading', { name: 'One row cannot be booked' }).waitFor();
-    await page.getByRole('row', { name: `${BAD_LINE} amount Write the amount in digits.` }).waitFor();
+    await page
+      .getByRole('row', {
+        name: `${BAD_LINE} amount A point stands before the fraction, and nothing between thousands.`,
+      })
+      .waitFor();
     await page.getByText('9,990.00').waitFor();
     expect(await page.getByRole('button', { name: 'Post 999 rows' }).isDisabled()).toBe(true);
     await page.getByLabel('Leave out the row that cannot be booked').check();

@@ -238,6 +238,8 @@ function readUnits(cell: (name: Column) => string, asset: Asset | undefined): st
   }
   if (!asset) throw new Wrong('units', 'Where the wallet is named by its id, the amount is in minor units.');
   // The same in every country: a file goes from hand to hand.
+  if (amount.includes(','))
+    throw new Wrong('amount', 'A point stands before the fraction, and nothing between thousands.');
   const value = parseAmount(amount, asset, 'en');
   if (typeof value === 'string') throw new Wrong('amount', value);
   return String(value);

@@ -8,6 +8,8 @@ export interface Series {
 
 export interface Point {
   label: string;
+  /** What stands at the axis. */
+  tick: string;
   /** A picture may round. */
   values: Record<string, number>;
   /** What is written of them. */
@@ -26,7 +28,7 @@ export default function Chart({ points, series, kind }: Props) {
   const data = points.map((point) => ({ ...point.values, point }));
   const axes = [
     <CartesianGrid key="grid" vertical={false} className="grid" />,
-    <XAxis key="x" dataKey="point.label" tickLine={false} axisLine={false} minTickGap={24} className="axis" />,
+    <XAxis key="x" dataKey="point.tick" tickLine={false} axisLine={false} minTickGap={24} className="axis" />,
     <YAxis key="y" width={64} tickLine={false} axisLine={false} tickFormatter={short} className="axis" />,
     <Tooltip
       key="tip"

@@ -45,11 +45,14 @@ export function Picture(props: React.ComponentProps<typeof Chart>) {
   );
 }
 
+const SHORT = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+
 /** A day's figures, as a picture has them and as they are written. */
 export function pointOf(day: string, asset: Asset, figures: Record<string, bigint>) {
   const entries = Object.entries(figures);
   return {
     label: dayName(day),
+    tick: SHORT.format(new Date(`${day}T12:00:00`)),
     values: Object.fromEntries(entries.map(([name, units]) => [name, Number(decimalOf(units, asset.scale))])),
     words: Object.fromEntries(entries.map(([name, units]) => [name, formatAmount(units, asset.scale)])),
   };

@@ -237,7 +237,7 @@ function Problems({ problems }: { problems: readonly Problem[] }) {
         <table>
           <thead>
             <tr>
-              <th className="right">Line</th>
+              <th className="right narrow">Line</th>
               <th>Column</th>
               <th>Why</th>
             </tr>
@@ -275,7 +275,7 @@ function Refused({ rows, outcomes }: { rows: readonly Row[]; outcomes: RunState[
         <table>
           <thead>
             <tr>
-              <th className="right">Line</th>
+              <th className="right narrow">Line</th>
               <th>Wallet</th>
               <th>Why</th>
               <th className="wide-only">Code</th>
@@ -317,7 +317,7 @@ function Rows({ rows, outcomes }: { rows: readonly Row[]; outcomes: RunState['ou
         <table>
           <thead>
             <tr>
-              <th className="right">Line</th>
+              <th className="right narrow">Line</th>
               <th>What</th>
               <th>Wallet</th>
               <th className="right">Amount</th>
