@@ -1,6 +1,7 @@
 /** What is looked for in a browser: the feed as it comes, the search, the audit, the reports. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { addedUp } from '../src/parts/added_up.ts';
 import { describeInBrowser } from './browser.ts';
@@ -151,12 +152,33 @@ describeInBrowser('what is found in the console', (visitor) => {
 
   describe('the reports', () => {
     const asset = 'MONTHLY';
-    beforeAll(() => playScene(operator(), asset));
+    /** In which it was played, in UTC. */
+    let month = '';
+    beforeAll(async () => {
+      const { topUpTransfer } = await playScene(operator(), asset);
+      const { transfer } = await operator().data<{ transfer: { createdAt: string } }>(
+        'query ($id: UUID!) { transfer(id: $id) { createdAt } }',
+        { id: topUpTransfer },
+      );
+      month = new Date(transfer.createdAt).toISOString().slice(0, 7);
+    });
+
+    /** Blocks are final once no transaction of the server is open that began before: whatever else it is busy with. */
+    async function untilFinal(): Promise<void> {
+      const { db } = visitor.gateway;
+      for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(200)) {
+        await topUp(scene.other, '1');
+        await db.query('select from ledger.ledger_seal()');
+        const { rowCount } = await db.query(
+          "select from ledger.blocks where final_until >= date_trunc('month', now(), 'UTC')",
+        );
+        if (rowCount) return;
+      }
+      throw new Error('No block says that anything is final');
+    }
 
     it("a month's report is made in the browser: it adds up, account by account, and its files are those of the service", async () => {
       const { page } = await visitor.as('Operator', `/console/reports?view=month&asset=${asset}&zone=UTC`);
-      // The month of the scene, which is not over; its figures are there.
-      const month = new Date().toISOString().slice(0, 7);
       await page.getByLabel('Month', { exact: true }).fill(month);
       await page.getByText('The month is not over: these are its figures so far.').waitFor();
       await page.getByText('Of each account, opening + debits − credits = closing').waitFor();
@@ -175,7 +197,7 @@ describeInBrowser('what is found in the console', (visitor) => {
     });
 
     it('a month that is over is final once a block says so, and names the block as evidence', async () => {
-      await visitor.gateway.db.query('select from ledger.ledger_seal()');
+      await untilFinal();
       const { page } = await visitor.as('Auditor', `/console/reports?view=month&asset=${asset}&zone=UTC`);
       await page.getByText('It is: nothing can change these figures any more.').waitFor();
       await page.getByText(/Keep the files beside the seal: block \d+/).waitFor();

@@ -221,7 +221,7 @@ async function readWallet(
     return { owner: undefined, asset: undefined, walletId: id.toLowerCase() };
   }
   if (owner === '') throw new Wrong('owner', 'It is missing.');
-  if ([...owner].length > 200) throw new Wrong('owner', 'At most 200 characters.');
+  if (Array.from(owner).length > 200) throw new Wrong('owner', 'At most 200 characters.');
   const asset = assets.find((one) => one.code === code);
   if (!asset) throw new Wrong('asset', code === '' ? 'It is missing.' : `There is no asset ${code}.`);
   return { owner, asset: { code, scale: asset.scale }, walletId: await walletIdOf(owner, code) };
@@ -247,7 +247,7 @@ function readUnits(cell: (name: Column) => string, asset: Asset | undefined): st
 
 function readKey(text: string): string | undefined {
   if (text === '') return undefined;
-  if ([...text].length > 200) throw new Wrong('key', 'At most 200 characters.');
+  if (Array.from(text).length > 200) throw new Wrong('key', 'At most 200 characters.');
   return text;
 }
 

@@ -19,11 +19,12 @@ interface Props {
 }
 
 export function DateRange({ label, from, to, onChange, isOptional = false }: Props) {
-  const value = from !== undefined && to !== undefined ? { start: dateOf(from), end: dateOf(to) } : null;
+  const [start, end] = [from, to].map((day) => (day === undefined ? undefined : dateOf(day)));
+  const value = start && end ? { start, end } : null;
   return (
     <DateRangePicker
       className="range"
-      value={value && value.start && value.end ? { start: value.start, end: value.end } : null}
+      value={value}
       onChange={(range) => onChange({ from: range?.start.toString(), to: range?.end.toString() })}
     >
       <Label>{label}</Label>

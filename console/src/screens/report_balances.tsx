@@ -38,7 +38,7 @@ export default function BalancesReport({ codes, asset }: ReportProps) {
         <h2 id="accounts">Accounts at the end of {dayName(at)}</h2>
         <Shown query={query}>
           {(rows) =>
-            rows.length === 0 ? (
+            rows.every(({ balance }) => balance === '0') ? (
               <Empty title="Nothing had been booked by then." />
             ) : (
               <Accounts rows={rows} asset={asset} />

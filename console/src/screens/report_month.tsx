@@ -149,8 +149,7 @@ function Steps({ asset, month, start, end, zone }: StepsProps) {
 }
 
 /** Figures before that instant are final by then. */
-const isFinalAt = (block: Block | undefined, at: string): boolean =>
-  block?.finalUntil != null && new Date(block.finalUntil) >= new Date(at);
+const isFinalAt = (block: Block | undefined, at: string): boolean => new Date(block?.finalUntil ?? 0) >= new Date(at);
 const isAt = ({ atTime }: BalanceRow, at: string): boolean => new Date(atTime).getTime() === new Date(at).getTime();
 
 const STATES = { done: 'done', open: 'not yet', do: 'for you to do', failed: 'stop' } as const;
