@@ -74,7 +74,7 @@ describeInBrowser(`the console with ${WALLETS.toLocaleString('en')} wallets`, (v
 
   it('an owner whom nobody knows has no wallets, by the exact name and by the beginning', async () => {
     const { page } = await visitor.as('Operator', '/console/search?q=nobody');
-    await page.getByText('No owner begins with this.').waitFor();
+    await page.getByText('Nothing was found.').waitFor();
     for (const first of [1, 1000]) {
       const { wallets } = await operator().data<{ wallets: { nodes: unknown[]; pageInfo: { hasNextPage: boolean } } }>(
         `query ($owner: String!, $first: Int!) { wallets(condition: { ownerId: $owner }, first: $first) {

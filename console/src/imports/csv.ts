@@ -240,7 +240,7 @@ function readUnits(cell: (name: Column) => string, asset: Asset | undefined): st
   // The same in every country: a file goes from hand to hand.
   if (amount.includes(','))
     throw new Wrong('amount', 'A point stands before the fraction, and nothing between thousands.');
-  const value = parseAmount(amount, asset, 'en');
+  const value = parseAmount(amount, asset, { locale: 'en' });
   if (typeof value === 'string') throw new Wrong('amount', value);
   return String(value);
 }
