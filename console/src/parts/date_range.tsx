@@ -18,7 +18,7 @@ interface Props {
   isOptional?: boolean;
 }
 
-export function DateRange({ label, from, to, onChange, isOptional = false }: Props) {
+export default function DateRange({ label, from, to, onChange, isOptional = false }: Props) {
   const [start, end] = [from, to].map((day) => (day === undefined ? undefined : dateOf(day)));
   const value = start && end ? { start, end } : null;
   return (

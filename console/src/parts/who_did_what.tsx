@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { actionsQuery } from '../data/audit.ts';
 import { endOfDay, startOfDay } from '../data/times.ts';
 import { actionInWords } from '../data/words.ts';
-import { DateRange } from './date_range.tsx';
+import { Days } from './days.tsx';
 import { List, Table } from './list.tsx';
 import { dayOf, daysBefore } from './period.ts';
 import { Time } from './shown.tsx';
@@ -62,7 +62,7 @@ function Filters({ actor = '', from, to }: { actor: string | undefined; from: st
           />
         </label>
       </form>
-      <DateRange
+      <Days
         label="Days"
         from={from}
         to={to}

@@ -6,7 +6,7 @@ import { activityQuery, type ActivityRow } from '../data/queries.ts';
 import { endOfDay, startOfDay } from '../data/times.ts';
 import { kindInWords } from '../data/words.ts';
 import { MovedPicture, MovedTable } from '../parts/daily.tsx';
-import { DateRange } from '../parts/date_range.tsx';
+import { Days } from '../parts/days.tsx';
 import { dayOf, daysBefore, daysOf, ZONE } from '../parts/period.ts';
 import { ReportFile } from '../parts/report_file.tsx';
 import { ReportFilters, type ReportProps } from '../parts/report_filters.tsx';
@@ -23,7 +23,7 @@ export default function ActivityReport({ codes, asset }: ReportProps) {
   return (
     <>
       <ReportFilters codes={codes} asset={asset}>
-        <DateRange
+        <Days
           label="Days"
           from={from}
           to={to}

@@ -6,7 +6,7 @@ import { useAssets } from '../data/assets.ts';
 import { transfersQuery, type Kind } from '../data/queries.ts';
 import { endOfDay, shownDay, startOfDay } from '../data/times.ts';
 import { kindInWords, KINDS } from '../data/words.ts';
-import { DateRange } from '../parts/date_range.tsx';
+import { Days } from '../parts/days.tsx';
 import { useRows } from '../parts/keys.tsx';
 import { dayOf, daysBefore } from '../parts/period.ts';
 import { List, Table } from '../parts/list.tsx';
@@ -137,7 +137,7 @@ function Filters({ filter }: { filter: Filter }) {
         value={filter.actor}
         onChange={(actor) => set({ actor })}
       />
-      <DateRange label="Days" from={filter.from} to={filter.to} isOptional onChange={set} />
+      <Days label="Days" from={filter.from} to={filter.to} isOptional onChange={set} />
     </div>
   );
 }
