@@ -226,3 +226,10 @@ drop function ledger_private.outcome_of(ledger.wallet_request, uuid[]);
 alter table ledger.asset_limits add column collect_debts boolean not null default false;
 comment on column ledger.asset_limits.collect_debts is
   'Whether a top-up pays what the wallet owes, before anything else can be done with it.';
+
+-- Webhooks. The owner makes no schemas.
+reset role;
+create schema webhook authorization wallet_owner;
+set local role wallet_owner;
+comment on schema webhook is 'What other systems are told of the ledger, which knows nothing of it.';
+grant usage on schema webhook to wallet_operator, wallet_auditor, wallet_worker;

@@ -46,6 +46,8 @@
 --!include functions/ledger_private/refusals/reused.sql
 --!include functions/ledger_private/refusals/wallet_not_found.sql
 --!include functions/ledger_private/refusals/asset_not_found.sql
+--!include functions/ledger_private/refusals/webhook_not_found.sql
+--!include functions/ledger_private/refusals/webhook_exists.sql
 --!include functions/ledger_private/refusals/invalid_period.sql
 --!include functions/ledger_private/refusals/asset_mismatch.sql
 --!include functions/ledger_private/refusals/invalid_limit.sql
@@ -341,6 +343,44 @@
 --!include functions/ledger/ledger_metrics.sql
 --!include functions/ledger/ledger_state.sql
 --!include functions/gateway/take_poller_turn.sql
+
+-- Webhooks and notices: what reads the ledger from outside
+--!include schema/webhook.sql
+--!include functions/webhook/is_head.sql
+--!include functions/webhook/is_of_feed.sql
+--!include functions/webhook/wake.sql
+--!include functions/webhook/enqueue.sql
+--!include functions/webhook/taken_before.sql
+--!include functions/webhook/event_body.sql
+--!include functions/webhook/notice_body.sql
+--!include functions/webhook/newest_cursor.sql
+--!include functions/webhook/lock_endpoint.sql
+--!include functions/webhook/check_wanted.sql
+--!include functions/webhook/make_secret.sql
+--!include functions/webhook/collect.sql
+--!include functions/webhook/take.sql
+--!include functions/webhook/settle.sql
+--!include functions/webhook/figures.sql
+--!include functions/webhook/low_balances.sql
+--!include functions/webhook/expiring_lots.sql
+--!include functions/webhook/lots_of_events.sql
+--!include functions/webhook/next_lots.sql
+--!include functions/webhook/forget_notices.sql
+--!include functions/webhook/make_notices.sql
+--!include functions/webhook/endpoint_create.sql
+--!include functions/webhook/endpoint_change.sql
+--!include functions/webhook/endpoint_rotate_secret.sql
+--!include functions/webhook/endpoint_pause.sql
+--!include functions/webhook/endpoint_resume.sql
+--!include functions/webhook/endpoint_delete.sql
+--!include functions/webhook/endpoint_replay.sql
+--!include functions/webhook/delivery_release.sql
+--!include functions/webhook/delivery_drop.sql
+--!include functions/webhook/notice_set.sql
+--!include functions/webhook/endpoints_waiting.sql
+--!include functions/webhook/endpoints_parked.sql
+--!include functions/webhook/endpoints_waiting_since.sql
+--!include functions/webhook/endpoints_deliveries.sql
 
 select ledger_private.begin_epoch();
 

@@ -1,6 +1,6 @@
 /** Reads the environment, once and for all: no other module looks at it. */
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import pg from 'pg';
 import { isRole, OWN_NAMES, PG_ROLES, type Role, type RoleNames } from './roles.ts';
 
@@ -22,6 +22,21 @@ export type AuthConfig = SecretAuth | JwksAuth;
 export interface OidcConfig {
   authority: string;
   clientId: string;
+}
+
+/** A range of addresses: those that share so many bits. */
+export interface Network {
+  address: string;
+  bits: number;
+}
+
+export interface WebhookConfig {
+  /** Networks inside ours that webhooks may be sent to, also without TLS. */
+  allowedNetworks: readonly Network[];
+  /** From the look-up of a name to an answer's headers. */
+  timeoutMs: number;
+  /** After a first try that failed; later pauses are longer. */
+  firstRetryMs: number;
 }
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -112,6 +127,12 @@ export function readCommandConfig(env: Env) {
     introspection: readBoolean(env, 'GRAPHQL_INTROSPECTION', !production),
     /** Where the documents are that may be named by their hash, and whether nothing else is accepted. */
     persisted: readPersisted(env),
+    /** For the process with the worker, which sends them. */
+    webhooks: Object.freeze<WebhookConfig>({
+      allowedNetworks: readNetworks(env, 'WEBHOOK_ALLOWED_NETWORKS'),
+      timeoutMs: readInteger(env, 'WEBHOOK_TIMEOUT_MS', { fallback: 15_000, min: 100, max: 60_000 }),
+      firstRetryMs: readInteger(env, 'WEBHOOK_FIRST_RETRY_MS', { fallback: 5_000, min: 10, max: 3_600_000 }),
+    }),
     /** Undefined: nobody logs in to the console by an issuer. */
     oidc: readOidc(env),
     /** Undefined in development only: there the service keeps a secret of its own. */
@@ -228,6 +249,14 @@ function readOrigins(env: Env): string[] {
     const origin = url?.protocol === 'https:' || url?.protocol === 'http:' ? url.origin : undefined;
     if (origin === value) return origin;
     throw new ConfigError(`CORS_ORIGINS: "${value}" is not an origin: write it as ${origin ?? 'https://shop.example'}`);
+  });
+}
+
+function readNetworks(env: Env, name: string): Network[] {
+  return (listed(env, name) ?? []).map((value) => {
+    const [, address = '', bits = ''] = /^([\da-fA-F.:]+)\/(\d{1,3})$/.exec(value) ?? [];
+    if (isIP(address) > 0 && Number(bits) <= (isIPv6(address) ? 128 : 32)) return { address, bits: Number(bits) };
+    throw new ConfigError(`${name}: "${value}" is not a network: write it as 10.1.2.0/24 or fd00:1::/64`);
   });
 }
 

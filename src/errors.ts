@@ -37,6 +37,8 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   WLREV: { code: 'NOT_REVERSIBLE' },
   WLLIM: { code: 'LIMIT_EXCEEDED' },
   WLFND: { code: 'INSUFFICIENT_FUNDS' },
+  WLNWH: { code: 'WEBHOOK_NOT_FOUND' },
+  WLWHX: { code: 'WEBHOOK_EXISTS' },
   42501: { code: 'FORBIDDEN', message: "forbidden: the token's role may not do this" },
   '22P02': { code: 'INVALID_ARGUMENT', message: 'invalid argument: a value cannot be read as its type' },
   22003: { code: 'INVALID_ARGUMENT', message: 'invalid argument: a number is out of range' },

@@ -26,6 +26,7 @@ const LAYERS: readonly (readonly string[])[] = [
     'standby',
     'subscriptions',
     'tracing',
+    'webhooks',
   ],
   ['graphql', 'http', 'migrate'],
   ['graphql/plugins', 'jobs', 'auth.ts'],
@@ -52,6 +53,7 @@ const OPTIONAL = [
   'standby',
   'subscriptions',
   'tracing',
+  'webhooks',
   'workers',
 ];
 

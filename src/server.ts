@@ -14,6 +14,7 @@ import { startWorker, type Worker } from './jobs/worker.ts';
 import { describeError, log, startLog } from './observability/log.ts';
 import { CLOSE_MS, startService, type Running } from './service.ts';
 import { startPoller } from './subscriptions/index.ts';
+import { startWebhooks } from './webhooks/index.ts';
 
 const HELP = `npm start
 
@@ -75,14 +76,14 @@ function shownHost(host = '0.0.0.0'): string {
 }
 
 /** Some service has to book what is due, and to notify subscribers of what was booked, but not every one. */
-function startJobs({ worker: address, canListen }: Database, { verifyCron }: Config): Worker | undefined {
+function startJobs({ worker: address, canListen }: Database, { verifyCron, webhooks }: Config): Worker | undefined {
   if (!canListen) {
     log.warn(
       'no subscriptions in this process: DATABASE_URL does not keep sessions, set WORKER_DATABASE_URL to listen there',
     );
   }
   if (address) {
-    const workers = [startWorker(address, verifyCron), startPoller(address)];
+    const workers = [startWorker(address, verifyCron), startPoller(address), startWebhooks(address, webhooks)];
     return {
       stop: async () => {
         await Promise.all(workers.map((worker) => worker.stop()));

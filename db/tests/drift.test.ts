@@ -38,7 +38,7 @@ async function definitions(session: Session): Promise<Definition[]> {
        p.proowner::regrole::text as owner,
        array(select a.grantee::regrole || ' ' || a.privilege_type || ' by ' || a.grantor::regrole || a.is_grantable
          from aclexplode(p.proacl) a order by 1) as grants
-     from pg_proc p where pronamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace, 'gateway'::regnamespace) order by 1`,
+     from pg_proc p where pronamespace::regnamespace::text in ('ledger', 'ledger_private', 'gateway', 'webhook') order by 1`,
   );
   return rows;
 }

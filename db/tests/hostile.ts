@@ -152,6 +152,7 @@ const LEGAL: Readonly<Record<string, (value: string, nullable: boolean) => boole
   at_times: (value) =>
     /^(\{|\[0:0\]=\{)(infinity|2030-01-01Z|294276-12-31T23:59:59Z)[^N}]*\}$/.test(value) && value.length < 100,
   bucket: () => false,
+  url: () => false,
   time_zone: () => false,
   expires_at: (value) => value === '294276-12-31T23:59:59Z',
   wallet_id: () => false,
@@ -258,6 +259,12 @@ export async function goodValue(
       return 'hour';
     case 'time_zone':
       return 'Europe/Berlin';
+    case 'endpoint':
+      return newEndpointFor(db, name);
+    case 'url':
+      return 'https://hooks.example/wallet';
+    case 'kinds':
+    case 'from_newest':
     case 'counterparty_id':
     case 'after':
     case 'before':
@@ -285,6 +292,14 @@ async function newWalletFor(db: Database, { asset }: Scene, name: string): Promi
   }
   if (name === 'wallet_reopen') await setStatus(db, wallet, 'frozen');
   return wallet;
+}
+
+/** One that is there, but where it is to be created. */
+async function newEndpointFor(db: Database, name: string): Promise<string> {
+  const endpoint = `e${newKey().slice(4)}`;
+  if (name !== 'webhook_endpoint_create')
+    await db.query('select webhook.endpoint_create($1, $2)', [endpoint, 'https://hooks.example/wallet']);
+  return endpoint;
 }
 
 const GOOD_BY_TYPE: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createDatabase } from './helpers.ts';
 
 const DB = new URL('../', import.meta.url);
-const SCHEMAS = ['ledger', 'ledger_private', 'gateway'];
+const SCHEMAS = ['ledger', 'ledger_private', 'gateway', 'webhook'];
 const MAX_LINE = 120;
 const MAX_TEST_LINE = 150;
 /** Files with lines that are longer still. The list only shrinks. */
@@ -42,7 +42,9 @@ const codeOf = (sql: string): string[] =>
 
 const db = createDatabase();
 const rowsOf = async (sql: string): Promise<Record<string, unknown>[]> => (await db.query(sql)).rows;
-const IN_SCHEMAS = "in ('ledger'::regnamespace, 'ledger_private'::regnamespace, 'gateway'::regnamespace)";
+const IN_SCHEMAS =
+  "in ('ledger'::regnamespace, 'ledger_private'::regnamespace, 'gateway'::regnamespace, 'webhook'::regnamespace)";
+const SHOWN = "in ('ledger'::regnamespace, 'webhook'::regnamespace)";
 
 describe('the files of the functions', () => {
   it('are one for each function, by its name', async () => {
@@ -78,7 +80,8 @@ describe('the files of the functions', () => {
     expect(
       entries.filter(
         (path) =>
-          !rooms.includes(path) && !/^functions\/(ledger_private\/[a-z_]+|ledger|gateway)\/[a-z_0-9]+\.sql$/.test(path),
+          !rooms.includes(path) &&
+          !/^functions\/(ledger_private\/[a-z_]+|ledger|gateway|webhook)\/[a-z_0-9]+\.sql$/.test(path),
       ),
     ).toEqual([]);
   });
@@ -282,22 +285,22 @@ describe('the catalogue', () => {
     ).toEqual([]);
   });
 
-  it('explains both schemas and every table and type of ledger', async () => {
+  it('explains the schemas and every table and type of those that callers see', async () => {
     expect(
       await rowsOf(`select nspname as name from pg_namespace
-        where nspname in ('ledger', 'ledger_private') and obj_description(oid, 'pg_namespace') is null
+        where nspname in ('${SCHEMAS.join("', '")}') and obj_description(oid, 'pg_namespace') is null
       union all select relname from pg_class
-        where relnamespace = 'ledger'::regnamespace and relkind in ('r', 'v', 'm', 'p') and obj_description(oid, 'pg_class') is null
+        where relnamespace ${SHOWN} and relkind in ('r', 'v', 'm', 'p') and obj_description(oid, 'pg_class') is null
       union all select t.typname from pg_type t left join pg_class c on c.oid = t.typrelid
-        where t.typnamespace = 'ledger'::regnamespace and (t.typtype in ('e', 'd') or c.relkind = 'c')
+        where t.typnamespace ${SHOWN} and (t.typtype in ('e', 'd') or c.relkind = 'c')
           and obj_description(t.oid, 'pg_type') is null`),
     ).toEqual([]);
   });
 
-  it('explains every column of a table and every attribute of a composite type of ledger', async () => {
+  it('explains every column of a table and every attribute of a composite type there', async () => {
     expect(
       await rowsOf(`select c.relname as relation, a.attname as name from pg_attribute a join pg_class c on c.oid = a.attrelid
-      where c.relnamespace = 'ledger'::regnamespace and c.relkind in ('r', 'v', 'm', 'p', 'c') and a.attnum > 0 and not a.attisdropped
+      where c.relnamespace ${SHOWN} and c.relkind in ('r', 'v', 'm', 'p', 'c') and a.attnum > 0 and not a.attisdropped
         and coalesce(col_description(c.oid, a.attnum), '') = ''`),
     ).toEqual([]);
   });
@@ -341,7 +344,7 @@ describe('the catalogue', () => {
       await rowsOf(`select oid::regprocedure::text as name from pg_proc where pronamespace ${IN_SCHEMAS} and proowner <> 'wallet_owner'::regrole
       union all select oid::regclass::text from pg_class where relnamespace ${IN_SCHEMAS} and relowner <> 'wallet_owner'::regrole
       union all select oid::regtype::text from pg_type where typnamespace ${IN_SCHEMAS} and typowner <> 'wallet_owner'::regrole
-      union all select nspname from pg_namespace where nspname in ('ledger', 'ledger_private') and nspowner <> 'wallet_owner'::regrole`),
+      union all select nspname from pg_namespace where nspname in ('${SCHEMAS.join("', '")}') and nspowner <> 'wallet_owner'::regrole`),
     ).toEqual([]);
   });
 

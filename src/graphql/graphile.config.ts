@@ -53,7 +53,7 @@ export function createPreset({
       'QueryQueryPlugin',
       'PgMutationPayloadEdgePlugin',
     ],
-    pgServices: [makePgService({ pool: sources.pool, schemas: ['ledger'], pubsub: false })],
+    pgServices: [makePgService({ pool: sources.pool, schemas: ['ledger', 'webhook'], pubsub: false })],
     gather: { pgStrictFunctions: true },
     schema: {
       // Only functions write.

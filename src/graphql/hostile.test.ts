@@ -28,7 +28,7 @@ const operator = gateway.as('operator', 'desk');
 const CODES =
   `INVALID_AMOUNT INVALID_ARGUMENT SAME_WALLET WALLET_NOT_FOUND ASSET_NOT_FOUND HOLD_NOT_FOUND TRANSFER_NOT_FOUND ASSET_MISMATCH
   IDEMPOTENCY_KEY_REUSED WALLET_FROZEN WALLET_CLOSED HOLD_NOT_OPEN NOT_REVERSIBLE LIMIT_EXCEEDED INSUFFICIENT_FUNDS FORBIDDEN
-  BAD_REQUEST UNAUTHENTICATED NOT_FOUND`.split(/\s+/);
+  WEBHOOK_NOT_FOUND WEBHOOK_EXISTS BAD_REQUEST UNAUTHENTICATED NOT_FOUND`.split(/\s+/);
 /** Code, paths, SQL, the inside of the database. */
 const INSIDES =
   /ledger_private|plpgsql|pg_catalog|node_modules|\bat \S+ \(|\.[tj]s:\d|call stack|\.sql\b|file:\/\/|\bselect\b.*\bfrom ledger/i;

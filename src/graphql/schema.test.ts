@@ -78,6 +78,16 @@ describe('schema.graphql', () => {
       'walletSpend',
       'walletTopUp',
       'walletTransfer',
+      'webhookDeliveryDrop',
+      'webhookDeliveryRelease',
+      'webhookEndpointChange',
+      'webhookEndpointCreate',
+      'webhookEndpointDelete',
+      'webhookEndpointPause',
+      'webhookEndpointReplay',
+      'webhookEndpointResume',
+      'webhookEndpointRotateSecret',
+      'webhookNoticeSet',
     ]);
     expect(committed).not.toMatch(/^ {2}(create|update|delete|upsert)\w*\(/im);
     expect(committed).not.toMatch(/^(type|input) (Create|Update|Delete)|Patch\b/m);
@@ -111,6 +121,10 @@ describe('schema.graphql', () => {
       'walletId',
       'walletStatement',
       'wallets',
+      'webhookEndpoint',
+      'webhookEndpoints',
+      'webhookNoticeRule',
+      'webhookNoticeRules',
     ]);
   });
 
@@ -205,6 +219,16 @@ describe('schema.graphql', () => {
       'WalletSpendPayload.receipt: Receipt',
       'WalletTopUpPayload.receipt: Receipt',
       'WalletTransferPayload.receipt: Receipt',
+      'WebhookDeliveryDropPayload.delivery: WebhookDelivery',
+      'WebhookDeliveryReleasePayload.released: BigInt',
+      'WebhookEndpointChangePayload.endpoint: WebhookEndpoint',
+      'WebhookEndpointCreatePayload.secret: WebhookNewSecret',
+      'WebhookEndpointDeletePayload.endpoint: WebhookEndpoint',
+      'WebhookEndpointPausePayload.endpoint: WebhookEndpoint',
+      'WebhookEndpointReplayPayload.endpoint: WebhookEndpoint',
+      'WebhookEndpointResumePayload.endpoint: WebhookEndpoint',
+      'WebhookEndpointRotateSecretPayload.secret: WebhookNewSecret',
+      'WebhookNoticeSetPayload.rule: WebhookNoticeRule',
     ]);
     expect(String(schema.getQueryType()?.getFields().walletExplain?.type)).toBe('[BalancePart!]');
   });

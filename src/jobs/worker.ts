@@ -1,6 +1,6 @@
 /** Books what is due, once a minute, seals and verifies, through the queue of graphile-worker; see queue.ts for its schema. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseCrontab, run, type JobHelpers } from 'graphile-worker';
+import { parseCrontab, run, type JobHelpers, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
 import { log } from '../observability/log.ts';
 import { ConfigError } from '../config.ts';
@@ -12,6 +12,19 @@ import { inTransaction, QUEUE_SCHEMA, queueLogger } from './queue.ts';
 export interface Worker {
   /** Lets the batch under way end, and gives up after a while. */
   stop(): Promise<void>;
+}
+
+/** What one runner does; each has its own connections, so that none waits for another's jobs. */
+export interface Jobs {
+  /** Of its connections. */
+  name: string;
+  tasks: TaskList;
+  crontab: string;
+  /** Tasks that do not wait for their first minute. */
+  atStart?: readonly string[];
+  /** How many may be at work at once. */
+  concurrency: number;
+  connections: number;
 }
 
 /**
@@ -47,20 +60,30 @@ const POLL_MS = 5_000;
 const RESTART_MS = 10_000;
 const STOP_MS = 10_000;
 
-/** Returns at once; without its database it waits for it. `address` logs in as wallet_worker or as a superuser. */
+/** What is due, seals and proofs. */
 export function startWorker(address: Address, verifyCron: string | undefined): Worker {
-  const crontab = crontabWith(verifyCron);
+  return startRunner(address, {
+    name: 'wallet-worker',
+    tasks: { expire_due: expireDue, release_dead: releaseDead, ...proofTasks },
+    crontab: crontabWith(verifyCron),
+    concurrency: CONCURRENCY,
+    connections: CONNECTIONS,
+  });
+}
+
+/** Returns at once; without its database it waits for it. `address` logs in as wallet_worker or as a superuser. */
+export function startRunner(address: Address, jobs: Jobs): Worker {
   const pool = createPool({
     ...address,
     setting: 'WORKER_DATABASE_URL',
     needsSession: true,
     login: 'wallet_worker',
-    size: CONNECTIONS,
-    name: 'wallet-worker',
+    size: jobs.connections,
+    name: jobs.name,
     statementTimeoutMs: STATEMENT_TIMEOUT_MS,
   });
   const stopping = new AbortController();
-  const ended = keepRunning(pool, crontab, stopping.signal).then(() => pool.end());
+  const ended = keepRunning(pool, jobs, stopping.signal).then(() => pool.end());
   return {
     stop: async () => {
       stopping.abort();
@@ -80,25 +103,25 @@ function crontabWith(verifyCron: string | undefined): string {
 }
 
 /** The library gives up where it cannot start, or cannot write down how a job ended. */
-async function keepRunning(pool: Pool, crontab: string, signal: AbortSignal): Promise<void> {
+async function keepRunning(pool: Pool, jobs: Jobs, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      await runUntil(signal, pool, crontab);
+      await runUntil(signal, pool, jobs);
     } catch (error) {
-      log.error({ error: (error as Error).message }, 'worker');
+      log.error({ error: (error as Error).message }, jobs.name.replace('wallet-', ''));
     }
     await sleep(RESTART_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function runUntil(signal: AbortSignal, pool: Pool, crontab: string): Promise<void> {
+async function runUntil(signal: AbortSignal, pool: Pool, jobs: Jobs): Promise<void> {
   const runner = await run({
     pgPool: pool,
     schema: QUEUE_SCHEMA,
     logger: queueLogger,
-    crontab,
-    taskList: { expire_due: expireDue, release_dead: releaseDead, ...proofTasks },
-    concurrency: CONCURRENCY,
+    crontab: jobs.crontab,
+    taskList: jobs.tasks,
+    concurrency: jobs.concurrency,
     pollInterval: POLL_MS,
     // The service does.
     noHandleSignals: true,
@@ -112,6 +135,7 @@ async function runUntil(signal: AbortSignal, pool: Pool, crontab: string): Promi
   };
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });
+  for (const task of jobs.atStart ?? []) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
   await runner.promise;
   signal.removeEventListener('abort', stop);
 }

@@ -4,7 +4,7 @@ import { ConfigError } from '../config.ts';
 import { OTHER_LEDGER } from './migrations.ts';
 
 /** The schemas of the service: each belongs to wallet_owner, and so does all that is in them. */
-const SCHEMAS = ['ledger', 'ledger_private', 'gateway', 'wallet_queue', 'wallet_migrate'];
+const SCHEMAS = ['ledger', 'ledger_private', 'gateway', 'webhook', 'wallet_queue', 'wallet_migrate'];
 const ROLES = [
   'wallet_owner',
   'wallet_player',

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:e2034c4b91831cfce41d913f8503d27b94af43e5
+--! Hash: sha1:6e4f884833a6f8a8da9c3c8d336c05a7dc494048
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -296,6 +296,13 @@ drop function ledger_private.outcome_of(ledger.wallet_request, uuid[]);
 alter table ledger.asset_limits add column collect_debts boolean not null default false;
 comment on column ledger.asset_limits.collect_debts is
   'Whether a top-up pays what the wallet owes, before anything else can be done with it.';
+
+-- Webhooks. The owner makes no schemas.
+reset role;
+create schema webhook authorization wallet_owner;
+set local role wallet_owner;
+comment on schema webhook is 'What other systems are told of the ledger, which knows nothing of it.';
+grant usage on schema webhook to wallet_operator, wallet_auditor, wallet_worker;
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -825,6 +832,35 @@ comment on function ledger_private.asset_not_found is 'WLNOA: an asset is not th
 
 grant execute on function ledger_private.asset_not_found to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger_private/refusals/asset_not_found.sql
+
+--! Included functions/ledger_private/refusals/webhook_not_found.sql
+create or replace function ledger_private.webhook_not_found(endpoint text, id uuid default null)
+returns ledger.refusal
+language sql
+immutable
+-- No longer than a name can be: an answer does not repeat a megabyte.
+return ledger_private.refusal('WLNWH',
+  case when id is null then format('webhook not found: %s', left(endpoint, 64))
+    else format('parked webhook not found: %s %s', left(endpoint, 64), id) end,
+  jsonb_build_object('endpoint', left(endpoint, 64), 'id', id),
+  case when id is null then 'The table webhook.endpoints has those that there are.'
+    else 'It has been delivered, released or dropped since, or was never parked.' end);
+
+comment on function ledger_private.webhook_not_found is
+  'WLNWH: an endpoint is not there, or a delivery is not parked there.';
+--! EndIncluded functions/ledger_private/refusals/webhook_not_found.sql
+
+--! Included functions/ledger_private/refusals/webhook_exists.sql
+create or replace function ledger_private.webhook_exists(endpoint text)
+returns ledger.refusal
+language sql
+immutable
+return ledger_private.refusal('WLWHX', format('webhook exists: %s', endpoint),
+  jsonb_build_object('endpoint', endpoint),
+  'Change it with endpoint_change; a secret that was lost is replaced with endpoint_rotate_secret.');
+
+comment on function ledger_private.webhook_exists is 'WLWHX: there is an endpoint of that name.';
+--! EndIncluded functions/ledger_private/refusals/webhook_exists.sql
 
 --! Included functions/ledger_private/refusals/invalid_period.sql
 create or replace function ledger_private.invalid_period(from_time timestamptz, to_time timestamptz, bucket text)
@@ -7843,5 +7879,1565 @@ $$How the ledger is: whether its worker books and closes blocks, where its feed 
 
 grant execute on function ledger.ledger_state to wallet_operator, wallet_auditor;
 --! EndIncluded functions/ledger/ledger_state.sql
+
+--! Included schema/webhook.sql
+-- Webhooks: movements and notices that are sent to other systems. All of it reads the ledger; nothing of the ledger
+-- reads or writes it, so a posting costs the same with and without it.
+create type webhook.endpoint_state as enum ('active', 'paused');
+comment on type webhook.endpoint_state is
+  'Whether an endpoint is sent to. What is booked while it is paused waits.';
+grant usage on type webhook.endpoint_state to wallet_operator, wallet_auditor, wallet_worker;
+
+create table webhook.endpoints (
+  name text primary key,
+  url text not null,
+  kinds text[],
+  asset_code text,
+  state webhook.endpoint_state not null,
+  paused_because text,
+  held_until timestamptz,
+  cursor text,
+  last_notice bigint not null,
+  delivered bigint not null,
+  delivered_at timestamptz,
+  failed_at timestamptz,
+  failure text,
+  actor text not null,
+  created_at timestamptz not null,
+  changed_at timestamptz not null
+);
+
+comment on table webhook.endpoints is $$@behavior -filterBy -orderBy
+An address that webhooks are sent to, and what it gets.$$;
+comment on column webhook.endpoints.name is 'Its name, which does not change.';
+comment on column webhook.endpoints.url is 'Where its webhooks are posted to.';
+comment on column webhook.endpoints.kinds is
+  'The kinds of movements and notices that it gets; null for all.';
+comment on column webhook.endpoints.asset_code is 'The asset of which it gets them; null for all.';
+comment on column webhook.endpoints.state is 'Whether it is sent to.';
+comment on column webhook.endpoints.paused_because is
+$$Why it is paused: operator; gone, where the receiver answered 410; feed, where its cursor is of another ledger, so
+that somebody has to say where to go on.$$;
+comment on column webhook.endpoints.held_until is
+  'Until when nothing is sent, because the receiver asked for a pause (Retry-After).';
+comment on column webhook.endpoints.cursor is
+  'The last event of the feed that was taken for it; null before the first one.';
+comment on column webhook.endpoints.last_notice is $$@behavior -*
+The number of the last notice that was taken for it.$$;
+comment on column webhook.endpoints.delivered is 'How many webhooks it has taken.';
+comment on column webhook.endpoints.delivered_at is 'When it last took one.';
+comment on column webhook.endpoints.failed_at is 'When one last failed.';
+comment on column webhook.endpoints.failure is 'Why that failed.';
+comment on column webhook.endpoints.actor is
+  'Who created or last changed it: the token''s role and subject, or db: and the database login.';
+comment on column webhook.endpoints.created_at is 'When it was created.';
+comment on column webhook.endpoints.changed_at is 'When somebody last changed it.';
+
+-- Granted to nobody: a secret is shown once, by the function that makes it, and handed to the worker, which signs.
+create table webhook.secrets (
+  endpoint text not null references webhook.endpoints (name) on delete cascade,
+  secret text not null,
+  created_at timestamptz not null,
+  expires_at timestamptz,
+  primary key (endpoint, secret)
+);
+
+comment on table webhook.secrets is $$@behavior -*
+What webhooks are signed with: while a secret is replaced, the old one and the new one.$$;
+comment on column webhook.secrets.endpoint is 'The endpoint.';
+comment on column webhook.secrets.secret is 'The secret, as Standard Webhooks writes it.';
+comment on column webhook.secrets.created_at is 'When it was made.';
+comment on column webhook.secrets.expires_at is 'Until when it signs; null for the newest one.';
+
+-- A work list: a row goes when its webhook has arrived or is dropped.
+create table webhook.deliveries (
+  endpoint text not null references webhook.endpoints (name) on delete cascade,
+  id uuid not null,
+  kind text not null,
+  wallet_id uuid not null,
+  tries int not null,
+  waiting_since timestamptz not null,
+  first_try_at timestamptz,
+  next_try_at timestamptz,
+  parked_at timestamptz,
+  failure text,
+  primary key (endpoint, id)
+);
+
+create index deliveries_endpoint_next_try_at_idx on webhook.deliveries (endpoint, next_try_at)
+  where next_try_at is not null;
+create index deliveries_endpoint_parked_at_idx on webhook.deliveries (endpoint, parked_at, id)
+  where parked_at is not null;
+create index deliveries_endpoint_waiting_since_idx on webhook.deliveries (endpoint, waiting_since, id);
+
+comment on table webhook.deliveries is
+$$@behavior -query:resource:connection -query:resource:list -query:resource:single -filterBy -orderBy
+A webhook that has not arrived yet.$$;
+comment on constraint deliveries_endpoint_fkey on webhook.deliveries is '@behavior -*';
+comment on column webhook.deliveries.endpoint is $$@behavior -*
+The endpoint that it is for.$$;
+comment on column webhook.deliveries.id is
+  'Its webhook-id, the same with each try: the id of the movement, or of the notice.';
+comment on column webhook.deliveries.kind is 'What it tells of: the kind of the movement or notice.';
+comment on column webhook.deliveries.wallet_id is 'The wallet that it is about.';
+comment on column webhook.deliveries.tries is 'How often it was sent.';
+comment on column webhook.deliveries.waiting_since is 'When it was taken from the feed.';
+comment on column webhook.deliveries.first_try_at is
+  'When it was first sent, or first again after it was released; a day later it is parked.';
+comment on column webhook.deliveries.next_try_at is
+$$When it is sent next; while it is being sent, when that counts as lost. Null where it is parked, or waits behind an
+earlier one of its wallet.$$;
+comment on column webhook.deliveries.parked_at is
+$$Since when it is parked: it failed for a day, and holds back later ones of its wallet until it is released or
+dropped.$$;
+comment on column webhook.deliveries.failure is 'Why it failed the last time.';
+
+-- Which wallets a delivery is about, two for a movement between players, and its place in their order.
+create table webhook.delivery_wallets (
+  endpoint text not null,
+  wallet_id uuid not null,
+  seq bigint not null,
+  part smallint not null,
+  id uuid not null,
+  primary key (endpoint, wallet_id, seq, part, id),
+  constraint delivery_wallets_delivery_fkey foreign key (endpoint, id)
+    references webhook.deliveries (endpoint, id) on delete cascade
+);
+
+create index delivery_wallets_endpoint_id_idx on webhook.delivery_wallets (endpoint, id);
+
+comment on table webhook.delivery_wallets is $$@behavior -*
+The wallets that a webhook is about, and its place among theirs.$$;
+comment on column webhook.delivery_wallets.endpoint is 'The endpoint.';
+comment on column webhook.delivery_wallets.wallet_id is 'The wallet.';
+comment on column webhook.delivery_wallets.seq is
+  'The number of the wallet''s entry that it tells of, or that a notice comes after.';
+comment on column webhook.delivery_wallets.part is '0 for a movement, 1 for a notice, which comes after it.';
+comment on column webhook.delivery_wallets.id is 'The delivery.';
+
+-- Both tables are short, and their rows come and go: what is gone must not pile up where the next ones are looked for.
+alter table webhook.deliveries
+  set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+alter table webhook.delivery_wallets
+  set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+-- The feed is in the order of transactions, a wallet in that of its entries. Where the two differ, a movement is taken
+-- before the feed comes to it, and is not taken again there.
+create table webhook.taken_early (
+  endpoint text not null references webhook.endpoints (name) on delete cascade,
+  transfer_id uuid not null,
+  primary key (endpoint, transfer_id)
+);
+
+comment on table webhook.taken_early is $$@behavior -*
+Movements that were taken for an endpoint before the feed came to them.$$;
+comment on column webhook.taken_early.endpoint is 'The endpoint.';
+comment on column webhook.taken_early.transfer_id is 'The movement.';
+
+-- Notices.
+create table webhook.notice_rules (
+  asset_code text primary key,
+  expiring_hours int,
+  low_balance bigint,
+  due_at timestamptz not null,
+  due_wallet_id uuid not null,
+  due_lot_seq bigint not null,
+  actor text not null,
+  changed_at timestamptz not null
+);
+
+comment on table webhook.notice_rules is $$@behavior -filterBy -orderBy
+What players of an asset are given notice of, by webhooks.$$;
+comment on column webhook.notice_rules.asset_code is 'The asset.';
+comment on column webhook.notice_rules.expiring_hours is
+  'How many hours before bonus credits expire there is a notice, credits.expiring; null for none.';
+comment on column webhook.notice_rules.low_balance is
+$$The mark below which a balance falls for a notice, balance.low, in minor units; null for none.$$;
+comment on column webhook.notice_rules.due_at is $$@behavior -*
+Up to which of the open lots, by their expiry, notices have been given,$$;
+comment on column webhook.notice_rules.due_wallet_id is $$@behavior -*
+their wallet$$;
+comment on column webhook.notice_rules.due_lot_seq is $$@behavior -*
+and their number.$$;
+comment on column webhook.notice_rules.actor is 'Who last set it.';
+comment on column webhook.notice_rules.changed_at is 'When.';
+
+create table webhook.notice_reader (
+  one boolean primary key default true check (one),
+  cursor text
+);
+insert into webhook.notice_reader default values;
+
+comment on table webhook.notice_reader is $$@behavior -*
+How far notices have read the feed: one row, whose lock is the turn to give them.$$;
+comment on column webhook.notice_reader.one is 'True.';
+comment on column webhook.notice_reader.cursor is 'The last event that was looked at; null before the first rule.';
+
+create table webhook.notices (
+  number bigint primary key,
+  id uuid not null default uuidv7(),
+  kind text not null,
+  wallet_id uuid not null,
+  seq bigint not null,
+  amount bigint not null,
+  lot_seq bigint,
+  expires_at timestamptz,
+  low_balance bigint,
+  created_at timestamptz not null,
+  constraint notices_id_key unique (id),
+  constraint notices_is_one_of_two check (case kind
+    when 'credits.expiring' then num_nulls(lot_seq, expires_at) = 0 and low_balance is null
+    when 'balance.low' then num_nulls(lot_seq, expires_at) = 2 and low_balance is not null
+    else false end)
+);
+
+-- At most once for a lot, and for an entry with which the balance fell below the mark.
+create unique index notices_lot_idx on webhook.notices (wallet_id, lot_seq, expires_at)
+  where kind = 'credits.expiring';
+create unique index notices_crossing_idx on webhook.notices (wallet_id, seq) where kind = 'balance.low';
+
+comment on table webhook.notices is $$@behavior -*
+Notices for players, kept while webhooks may tell of them.$$;
+comment on column webhook.notices.number is 'Its number: they are taken in this order.';
+comment on column webhook.notices.id is 'Its webhook-id.';
+comment on column webhook.notices.kind is 'credits.expiring or balance.low.';
+comment on column webhook.notices.wallet_id is 'The wallet.';
+comment on column webhook.notices.seq is
+  'The number of the wallet''s newest entry then, or of the one with which the balance fell.';
+comment on column webhook.notices.amount is
+  'What will expire if nothing happens before; or the balance. In minor units.';
+comment on column webhook.notices.lot_seq is 'The entry with which the credits that expire arrived.';
+comment on column webhook.notices.expires_at is 'When they expire.';
+comment on column webhook.notices.low_balance is 'The mark that the balance fell below.';
+comment on column webhook.notices.created_at is 'When it was given.';
+
+alter table webhook.endpoints enable row level security;
+create policy operators_and_auditors_see_all on webhook.endpoints for select
+  to wallet_operator, wallet_auditor using (true);
+create policy the_worker_sees_all on webhook.endpoints for select to wallet_worker using (true);
+grant select on webhook.endpoints to wallet_operator, wallet_auditor, wallet_worker;
+alter table webhook.secrets enable row level security;
+alter table webhook.deliveries enable row level security;
+create policy operators_and_auditors_see_all on webhook.deliveries for select
+  to wallet_operator, wallet_auditor using (true);
+grant select on webhook.deliveries to wallet_operator, wallet_auditor;
+alter table webhook.delivery_wallets enable row level security;
+alter table webhook.taken_early enable row level security;
+alter table webhook.notice_rules enable row level security;
+create policy operators_and_auditors_see_all on webhook.notice_rules for select
+  to wallet_operator, wallet_auditor using (true);
+grant select on webhook.notice_rules to wallet_operator, wallet_auditor;
+alter table webhook.notice_reader enable row level security;
+alter table webhook.notices enable row level security;
+
+create type webhook.new_secret as (
+  endpoint text,
+  secret text
+);
+comment on type webhook.new_secret is 'A secret that was made, which is shown this once.';
+comment on column webhook.new_secret.endpoint is $$@notNull
+The endpoint whose webhooks are signed with it.$$;
+comment on column webhook.new_secret.secret is $$@notNull
+What the receiver verifies signatures with: whsec_ and 32 bytes in base64, as Standard Webhooks has it.$$;
+grant usage on type webhook.new_secret to wallet_operator;
+
+create type webhook.message as (
+  id uuid,
+  kind text,
+  wallet_id uuid,
+  tries int,
+  url text,
+  body text,
+  secrets text[]
+);
+comment on type webhook.message is $$@behavior -*
+A webhook to be sent now.$$;
+comment on column webhook.message.id is 'The webhook-id.';
+comment on column webhook.message.kind is 'What it tells of.';
+comment on column webhook.message.wallet_id is 'The wallet.';
+comment on column webhook.message.tries is 'Which try this is: who settles it says so again.';
+comment on column webhook.message.url is 'Where to.';
+comment on column webhook.message.body is 'The text to send, in JSON.';
+comment on column webhook.message.secrets is 'Each signs it.';
+
+create type webhook.settled as (
+  parked int,
+  paused boolean
+);
+comment on type webhook.settled is $$@behavior -*
+What came of webhooks that failed.$$;
+comment on column webhook.settled.parked is 'How many were parked.';
+comment on column webhook.settled.paused is 'Whether the endpoint was paused.';
+
+create type webhook.figure as (
+  endpoint text,
+  state webhook.endpoint_state,
+  waiting bigint,
+  parked bigint,
+  oldest_seconds double precision
+);
+comment on type webhook.figure is $$@behavior -*
+How an endpoint is, for monitoring.$$;
+comment on column webhook.figure.endpoint is 'The endpoint.';
+comment on column webhook.figure.state is 'Whether it is sent to.';
+comment on column webhook.figure.waiting is 'Webhooks that have not arrived, without those that are parked.';
+comment on column webhook.figure.parked is 'Webhooks that are parked.';
+comment on column webhook.figure.oldest_seconds is 'How long the first of those that wait has waited; 0 for none.';
+--! EndIncluded schema/webhook.sql
+
+--! Included functions/webhook/is_head.sql
+create or replace function webhook.is_head(endpoint text, id uuid)
+returns boolean
+language sql
+stable
+as $$
+  select not exists (
+    select from webhook.delivery_wallets own
+    cross join lateral (
+      select from webhook.delivery_wallets b
+      where b.endpoint = own.endpoint and b.wallet_id = own.wallet_id
+        and (b.seq, b.part, b.id) < (own.seq, own.part, own.id)
+      limit 1
+    ) earlier
+    where own.endpoint = is_head.endpoint and own.id = is_head.id)
+$$;
+
+comment on function webhook.is_head is $$@behavior -*
+Whether a webhook is the first of each of its wallets that has not arrived at its endpoint.$$;
+--! EndIncluded functions/webhook/is_head.sql
+
+--! Included functions/webhook/is_of_feed.sql
+create or replace function webhook.is_of_feed(place text)
+returns boolean
+language sql
+stable
+as $$
+  select place is null or (split_part(place, '.', 1)::int = ledger_private.feed_epoch()
+    and exists (
+      select from ledger.entries e
+      where e.actor is not null and e.xid = split_part(place, '.', 2)::xid8
+        and e.transfer_id = split_part(place, '.', 3)::uuid))
+$$;
+
+comment on function webhook.is_of_feed is $$@behavior -*
+Whether the feed goes on behind a cursor that it gave: it does not where the ledger was restored elsewhere, or to an
+earlier moment. Without a cursor it begins.$$;
+--! EndIncluded functions/webhook/is_of_feed.sql
+
+--! Included functions/webhook/wake.sql
+create or replace function webhook.wake(endpoint text, wallet_ids uuid[])
+returns void
+language sql
+volatile
+as $$
+  update webhook.deliveries d set next_try_at = clock_timestamp()
+  from (
+    select distinct f.id from unnest(wake.wallet_ids) u (wallet_id)
+    cross join lateral (
+      select p.id from webhook.delivery_wallets p
+      where p.endpoint = wake.endpoint and p.wallet_id = u.wallet_id
+      order by p.seq, p.part, p.id
+      limit 1
+    ) f
+  ) first
+  where d.endpoint = wake.endpoint and d.id = first.id and d.next_try_at is null and d.parked_at is null
+    and webhook.is_head(d.endpoint, d.id)
+$$;
+
+comment on function webhook.wake is $$@behavior -*
+Lets the first webhook of each of these wallets be sent, if it waits for nothing else. The endpoint is locked.$$;
+--! EndIncluded functions/webhook/wake.sql
+
+--! Included functions/webhook/enqueue.sql
+create or replace function webhook.enqueue(endpoint webhook.endpoints, ids uuid[], notices webhook.notices[])
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_wallets uuid[];
+  v_ids uuid[];
+begin
+  with found as (
+    select t.id, t.kind::text as kind, t.wallet_id, 0::smallint as part, t.debit_wallet_id, t.debit_seq,
+        t.credit_wallet_id, t.credit_seq
+      from unnest(ids) i (id)
+      cross join lateral (select m.* from ledger.transfers m where m.id = i.id limit 1) t
+    union all
+    select n.id, n.kind, n.wallet_id, 1, n.wallet_id, n.seq, null, null from unnest(notices) n
+  ), asked as (
+    select f.* from found f
+      cross join lateral (select o.asset_code from ledger.wallets o where o.id = f.wallet_id limit 1) w
+      where (endpoint.kinds is null or f.kind = any (endpoint.kinds))
+        and (endpoint.asset_code is null or w.asset_code = endpoint.asset_code)
+  ), added as (
+    insert into webhook.deliveries (endpoint, id, kind, wallet_id, tries, waiting_since)
+      select endpoint.name, a.id, a.kind, a.wallet_id, 0, clock_timestamp() from asked a
+      on conflict do nothing
+      returning deliveries.id
+  ), placed as (
+    insert into webhook.delivery_wallets (endpoint, wallet_id, seq, part, id)
+      select distinct endpoint.name, s.wallet_id, s.seq, a.part, a.id
+        from asked a
+        join added d on d.id = a.id
+        cross join lateral (values (a.debit_wallet_id, a.debit_seq), (a.credit_wallet_id, a.credit_seq))
+          s (wallet_id, seq)
+        where s.wallet_id is not null
+      returning delivery_wallets.wallet_id, delivery_wallets.id
+  )
+  select array_agg(distinct p.wallet_id), array_agg(distinct p.id) into v_wallets, v_ids from placed p;
+  -- After a replay, what could be sent may be behind others again.
+  update webhook.deliveries d set next_try_at = null
+    from unnest(v_wallets) u (wallet_id)
+    cross join lateral (
+      select p.id from webhook.delivery_wallets p
+        where p.endpoint = endpoint.name and p.wallet_id = u.wallet_id and p.id <> all (v_ids)
+        order by p.seq, p.part, p.id
+        limit 1
+    ) f
+    where d.endpoint = endpoint.name and d.id = f.id and d.next_try_at is not null
+      and not webhook.is_head(d.endpoint, d.id);
+  perform webhook.wake(endpoint.name, v_wallets);
+end
+$$;
+
+comment on function webhook.enqueue is $$@behavior -*
+Makes deliveries of movements and notices, as far as the endpoint asks for them. The endpoint is locked.$$;
+--! EndIncluded functions/webhook/enqueue.sql
+
+--! Included functions/webhook/taken_before.sql
+create or replace function webhook.taken_before(events ledger.event[], notices webhook.notices[], place text)
+returns uuid[]
+language sql
+stable
+as $$
+  with recursive page as (
+    select coalesce(split_part(taken_before.place, '.', 2), '0')::xid8 as xid,
+      coalesce(split_part(taken_before.place, '.', 3), '00000000-0000-0000-0000-000000000000')::uuid as id
+  ), before (wallet_id, seq, transfer_id) as (
+    select s.wallet_id, s.seq, null::uuid
+    from (
+      select v.debit_wallet_id, v.debit_seq from unnest(taken_before.events) v
+      union all
+      select v.credit_wallet_id, v.credit_seq from unnest(taken_before.events) v
+      union all
+      select n.wallet_id, n.seq + 1 from unnest(taken_before.notices) n
+    ) s (wallet_id, seq)
+    where s.wallet_id is not null
+    union
+    select w.wallet_id, w.seq, p.transfer_id
+    from before b
+    cross join lateral (
+      select e.transfer_id from ledger.entries e
+      where e.wallet_id = b.wallet_id and e.seq = b.seq - 1
+        and (e.xid, e.transfer_id) > ((select g.xid from page g), (select g.id from page g))
+      limit 1
+    ) p
+    left join lateral (select t.* from ledger.transfers t where t.id = p.transfer_id limit 1) m on true
+    cross join lateral (values (b.wallet_id, b.seq - 1), (m.debit_wallet_id, m.debit_seq),
+      (m.credit_wallet_id, m.credit_seq)) w (wallet_id, seq)
+    where w.wallet_id is not null
+  )
+  select array(select distinct b.transfer_id from before b where b.transfer_id is not null)
+$$;
+
+comment on function webhook.taken_before is $$@behavior -*
+The movements that come before these events and notices, in their wallets and in those that they share a movement with,
+although the feed has them behind this place: a transaction that began earlier may book later.$$;
+--! EndIncluded functions/webhook/taken_before.sql
+
+--! Included functions/webhook/event_body.sql
+create or replace function webhook.event_body(id uuid)
+returns text
+language sql
+stable
+as $$
+  select json_build_object(
+      'type', t.kind,
+      'timestamp', ledger_private.in_utc(t.created_at),
+      'data', json_build_object(
+        'transfer_id', t.id,
+        'kind', t.kind,
+        'wallet_id', t.wallet_id,
+        'owner_id', w.owner_id,
+        'asset_code', w.asset_code,
+        'amount', t.amount::text,
+        'bonus_amount', t.bonus_amount::text,
+        'debit_wallet_id', t.debit_wallet_id,
+        'debit_seq', t.debit_seq::text,
+        'credit_wallet_id', t.credit_wallet_id,
+        'credit_seq', t.credit_seq::text,
+        'reverses', t.reverses,
+        'hold_id', t.hold_id,
+        'expires_at', ledger_private.in_utc(t.expires_at),
+        'idem_key', t.idem_key,
+        'actor', t.actor,
+        'metadata', t.metadata,
+        'created_at', ledger_private.in_utc(t.created_at)))::text
+  from (select m.* from ledger.transfers m where m.id = event_body.id limit 1) t
+  cross join lateral (
+    select o.owner_id, o.asset_code from ledger.wallets o where o.id = t.wallet_id limit 1
+  ) w
+$$;
+
+comment on function webhook.event_body is $$@behavior -*
+A movement as a webhook tells of it: what the feed has, amounts and numbers as texts, without the cursor.$$;
+--! EndIncluded functions/webhook/event_body.sql
+
+--! Included functions/webhook/notice_body.sql
+create or replace function webhook.notice_body(id uuid)
+returns text
+language sql
+stable
+as $$
+  select json_build_object(
+      'type', n.kind,
+      'timestamp', ledger_private.in_utc(n.created_at),
+      'data', case n.kind
+        when 'credits.expiring' then json_build_object(
+          'notice_id', n.id,
+          'wallet_id', n.wallet_id,
+          'owner_id', w.owner_id,
+          'asset_code', w.asset_code,
+          'amount', n.amount::text,
+          'expires_at', ledger_private.in_utc(n.expires_at),
+          'lot_seq', n.lot_seq::text,
+          'created_at', ledger_private.in_utc(n.created_at))
+        else json_build_object(
+          'notice_id', n.id,
+          'wallet_id', n.wallet_id,
+          'owner_id', w.owner_id,
+          'asset_code', w.asset_code,
+          'balance', n.amount::text,
+          'low_balance', n.low_balance::text,
+          'seq', n.seq::text,
+          'created_at', ledger_private.in_utc(n.created_at)) end)::text
+  from webhook.notices n
+  cross join lateral (
+    select o.owner_id, o.asset_code from ledger.wallets o where o.id = n.wallet_id limit 1
+  ) w
+  where n.id = notice_body.id
+$$;
+
+comment on function webhook.notice_body is $$@behavior -*
+A notice as a webhook tells of it.$$;
+--! EndIncluded functions/webhook/notice_body.sql
+
+--! Included functions/webhook/newest_cursor.sql
+create or replace function webhook.newest_cursor()
+returns text
+language sql
+stable
+as $$
+  select e.cursor from ledger.ledger_events_newest(null, 1) e
+$$;
+
+comment on function webhook.newest_cursor is $$@behavior -*
+The last event that the feed has now; null for none.$$;
+--! EndIncluded functions/webhook/newest_cursor.sql
+
+--! Included functions/webhook/lock_endpoint.sql
+create or replace function webhook.lock_endpoint(endpoint text)
+returns webhook.endpoints
+language plpgsql
+volatile
+as $$
+declare
+  v_endpoint webhook.endpoints;
+begin
+  if endpoint is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('endpoint', 'Name the endpoint, such as crm.'));
+  end if;
+  select n.* into v_endpoint from webhook.endpoints n where n.name = lock_endpoint.endpoint for no key update;
+  if not found then
+    perform ledger_private.refuse(ledger_private.webhook_not_found(endpoint));
+  end if;
+  return v_endpoint;
+end
+$$;
+
+comment on function webhook.lock_endpoint is $$@behavior -*
+An endpoint, locked until the end of the transaction. WLARG, WLNWH: none is named, or there is none of that name.$$;
+--! EndIncluded functions/webhook/lock_endpoint.sql
+
+--! Included functions/webhook/check_wanted.sql
+create or replace function webhook.check_wanted(url text, kinds text[], asset_code text)
+returns void
+language plpgsql
+stable
+as $$
+declare
+  v_kinds text[] := enum_range(null::ledger.transfer_kind)::text[] || array['credits.expiring', 'balance.low'];
+begin
+  -- What it is exactly, and whether it may be called, shows when it is.
+  if url is null or char_length(url) > 2000
+    or url collate "C" !~ '^https?://[]A-Za-z0-9._:[-]{1,255}([/?][!"$-~]*)?$' then
+    perform ledger_private.refuse(ledger_private.invalid_argument('url',
+      'Give an https address of at most 2000 characters, without a user, a password or a part after #.'));
+  end if;
+  if cardinality(kinds) = 0 or array_ndims(kinds) > 1 or array_position(kinds, null) is not null
+    or not kinds <@ v_kinds then
+    perform ledger_private.refuse(ledger_private.invalid_argument('kinds',
+      format('Name some of %s, or leave them out for all.', array_to_string(v_kinds, ', '))));
+  end if;
+  if asset_code is not null and not exists (select from ledger.assets a where a.code = check_wanted.asset_code) then
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
+  end if;
+end
+$$;
+
+comment on function webhook.check_wanted is $$@behavior -*
+WLARG, WLNOA: an address, kinds and an asset that no endpoint can have.$$;
+--! EndIncluded functions/webhook/check_wanted.sql
+
+--! Included functions/webhook/make_secret.sql
+create or replace function webhook.make_secret(endpoint text)
+returns webhook.new_secret
+language plpgsql
+volatile
+as $$
+declare
+  v_secret text := 'whsec_' || encode(sha256(
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'base64');
+begin
+  insert into webhook.secrets (endpoint, secret, created_at) values (endpoint, v_secret, clock_timestamp());
+  return row(endpoint, v_secret)::webhook.new_secret;
+end
+$$;
+
+comment on function webhook.make_secret is $$@behavior -*
+Makes a secret of 32 bytes, with which webhooks of an endpoint are signed from now on.$$;
+--! EndIncluded functions/webhook/make_secret.sql
+
+--! Included functions/webhook/collect.sql
+create or replace function webhook.collect(endpoint text, "limit" int default 1000)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  -- Then the feed keeps what comes.
+  c_most_waiting constant int := 100000;
+  v_endpoint webhook.endpoints;
+  v_events ledger.event[];
+  v_notices webhook.notices[];
+  v_cursor text;
+  v_early uuid[];
+  v_known uuid[];
+begin
+  select n.* into v_endpoint from webhook.endpoints n where n.name = collect.endpoint and n.state = 'active';
+  if not found or (
+    select count(*) from (
+      select from webhook.deliveries d where d.endpoint = v_endpoint.name limit c_most_waiting
+    ) w) = c_most_waiting then
+    return false;
+  end if;
+  if not webhook.is_of_feed(v_endpoint.cursor) then
+    -- The ledger was restored, here or elsewhere: where to go on, a person knows.
+    update webhook.endpoints n set state = 'paused', paused_because = 'feed'
+      where n.name = v_endpoint.name and n.cursor = v_endpoint.cursor;
+    return false;
+  end if;
+  v_events := array(select e from ledger.ledger_events(v_endpoint.cursor, "limit") e);
+  v_notices := array(select n from webhook.notices n where n.number > v_endpoint.last_notice
+    order by n.number limit "limit");
+  if cardinality(v_events) + cardinality(v_notices) = 0 then
+    return false;
+  end if;
+  -- Only now, so that looking writes nothing; and only if nobody else has taken them meanwhile.
+  perform from webhook.endpoints n
+    where n.name = v_endpoint.name and n.state = 'active' and n.cursor is not distinct from v_endpoint.cursor
+      and n.last_notice = v_endpoint.last_notice
+    for no key update skip locked;
+  if not found then
+    return false;
+  end if;
+
+  v_cursor := coalesce(v_events[cardinality(v_events)].cursor, v_endpoint.cursor);
+  v_early := webhook.taken_before(events => v_events, notices => v_notices, place => v_cursor);
+  v_known := array(select t.transfer_id from webhook.taken_early t where t.endpoint = v_endpoint.name);
+  perform webhook.enqueue(endpoint => v_endpoint, notices => v_notices, ids => array(
+    select i from unnest(array(select e.transfer_id from unnest(v_events) e) || v_early) i
+      where i <> all (v_known)));
+  delete from webhook.taken_early t using unnest(v_events) e
+    where t.endpoint = v_endpoint.name and t.transfer_id = e.transfer_id;
+  insert into webhook.taken_early (endpoint, transfer_id) select v_endpoint.name, i from unnest(v_early) i
+    on conflict do nothing;
+  update webhook.endpoints n set cursor = v_cursor,
+      last_notice = coalesce(v_notices[cardinality(v_notices)].number, n.last_notice)
+    where n.name = v_endpoint.name;
+  return cardinality(v_events) = "limit" or cardinality(v_notices) = "limit";
+end
+$$;
+
+comment on function webhook.collect is $$@behavior -*
+Takes the next events of the feed and the next notices for an endpoint, makes deliveries of those that it asks for, and
+moves its cursor, all in one. Whether there may be more already. Does nothing while another session does it, while the
+endpoint is paused, and while 100000 of its webhooks wait: the feed keeps what comes.
+
+- endpoint: its name.
+- limit: how many events and notices at most, 1 to 10000.$$;
+
+grant execute on function webhook.collect to wallet_worker;
+--! EndIncluded functions/webhook/collect.sql
+
+--! Included functions/webhook/take.sql
+create or replace function webhook.take(endpoint text, most int, lost_after interval)
+returns setof webhook.message
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_endpoint webhook.endpoints;
+begin
+  select n.* into v_endpoint from webhook.endpoints n
+    where n.name = take.endpoint and n.state = 'active' and coalesce(n.held_until, '-infinity') <= clock_timestamp();
+  if not found then
+    return;
+  end if;
+  return query
+    with due as (
+      select d.id from webhook.deliveries d
+        where d.endpoint = v_endpoint.name and d.next_try_at <= clock_timestamp()
+          and webhook.is_head(d.endpoint, d.id)
+        order by d.next_try_at
+        limit most
+        for update skip locked
+    ), taken as (
+      update webhook.deliveries d set tries = d.tries + 1, first_try_at = coalesce(d.first_try_at, clock_timestamp()),
+          next_try_at = clock_timestamp() + lost_after
+        from due u
+        where d.endpoint = v_endpoint.name and d.id = u.id
+        returning d.id, d.kind, d.wallet_id, d.tries
+    )
+    select t.id, t.kind, t.wallet_id, t.tries, v_endpoint.url,
+        case when t.kind in ('credits.expiring', 'balance.low') then webhook.notice_body(t.id)
+          else webhook.event_body(t.id) end,
+        array(select s.secret from webhook.secrets s
+          where s.endpoint = v_endpoint.name and coalesce(s.expires_at, 'infinity') > clock_timestamp()
+          order by s.created_at desc, s.secret)
+      from taken t;
+end
+$$;
+
+comment on function webhook.take is $$@behavior -*
+Webhooks of an endpoint that are due, at most one for each wallet, which the caller sends now. Until it has settled
+them, or they count as lost, nobody else gets them, nor any later ones of their wallets.
+
+- endpoint: its name.
+- most: how many at most.
+- lostAfter: after how long without being settled they are given out again: longer than sending may take.$$;
+
+grant execute on function webhook.take to wallet_worker;
+--! EndIncluded functions/webhook/take.sql
+
+--! Included functions/webhook/settle.sql
+create or replace function webhook.settle(endpoint text, outcomes jsonb)
+returns webhook.settled
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  c_give_up constant interval := '24 hours';
+  v_now timestamptz := clock_timestamp();
+  v_wallets uuid[];
+  v_failure text;
+  v_delivered int;
+  v_settled webhook.settled := row(0, false)::webhook.settled;
+begin
+  perform from webhook.endpoints n where n.name = settle.endpoint for no key update;
+  v_wallets := array(
+    select distinct w.wallet_id
+      from jsonb_to_recordset(outcomes) o (id uuid, tries int, failure text)
+      join webhook.deliveries d on d.endpoint = settle.endpoint and d.id = o.id and d.tries = o.tries
+      join webhook.delivery_wallets w on w.endpoint = d.endpoint and w.id = d.id
+      where o.failure is null);
+  delete from webhook.deliveries d
+    using jsonb_to_recordset(outcomes) o (id uuid, tries int, failure text)
+    where d.endpoint = settle.endpoint and d.id = o.id and d.tries = o.tries and o.failure is null;
+  get diagnostics v_delivered = row_count;
+  -- What is released begins a new day; the last try is at its end.
+  with failed as (
+    update webhook.deliveries d set
+        failure = o.failure,
+        parked_at = case when v_now >= d.first_try_at + c_give_up then v_now end,
+        next_try_at = case when v_now < d.first_try_at + c_give_up
+          then least(v_now + o.pause_ms * interval '1 ms', d.first_try_at + c_give_up) end
+      from jsonb_to_recordset(outcomes) o (id uuid, tries int, failure text, pause_ms bigint)
+      where d.endpoint = settle.endpoint and d.id = o.id and d.tries = o.tries and o.failure is not null
+      returning d.parked_at, d.failure
+  )
+  select count(f.parked_at), max(f.failure) into v_settled.parked, v_failure from failed f;
+  update webhook.endpoints n set
+      delivered = n.delivered + v_delivered,
+      delivered_at = case when v_delivered > 0 then v_now else n.delivered_at end,
+      failed_at = case when v_failure is null then n.failed_at else v_now end,
+      failure = coalesce(v_failure, n.failure),
+      held_until = greatest(n.held_until, v_now + a.hold_ms * interval '1 ms'),
+      state = case when a.gone then 'paused' else n.state end,
+      paused_because = case when a.gone and n.state = 'active' then 'gone' else n.paused_because end
+    from (
+      select max(o.hold_ms) as hold_ms, coalesce(bool_or(o.gone), false) as gone
+        from jsonb_to_recordset(outcomes) o (hold_ms bigint, gone boolean)
+    ) a
+    where n.name = settle.endpoint
+    returning a.gone into v_settled.paused;
+  perform webhook.wake(settle.endpoint, v_wallets);
+  return v_settled;
+end
+$$;
+
+comment on function webhook.settle is $$@behavior -*
+Says what came of webhooks that were taken. One that arrived goes, and the next ones of its wallets may be sent; one
+that failed is sent again after a pause, and is parked when it has failed for a day. One that counted as lost meanwhile,
+and was given out again, is left alone.
+
+- endpoint: its name.
+- outcomes: a list of objects: id and tries as they were taken; failure, why it failed, null where it arrived; pauseMs,
+  after how long to try again; holdMs, for how long the receiver wants nothing; gone, whether it wants nothing any more.
+  (In SQL: pause_ms, hold_ms.)$$;
+
+grant execute on function webhook.settle to wallet_worker;
+--! EndIncluded functions/webhook/settle.sql
+
+--! Included functions/webhook/figures.sql
+create or replace function webhook.figures()
+returns setof webhook.figure
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select n.name, n.state, w.waiting, w.parked,
+    greatest(coalesce(extract(epoch from clock_timestamp() - w.oldest), 0), 0)::double precision
+  from webhook.endpoints n
+  cross join lateral (
+    select count(*) filter (where d.parked_at is null) as waiting, count(d.parked_at) as parked,
+      min(d.waiting_since) filter (where d.parked_at is null) as oldest
+    from webhook.deliveries d where d.endpoint = n.name
+  ) w
+  order by n.name
+$$;
+
+comment on function webhook.figures is $$@behavior -*
+For each endpoint how many webhooks wait and are parked, and how long the first of those that wait has waited.$$;
+
+grant execute on function webhook.figures to wallet_worker, wallet_auditor;
+--! EndIncluded functions/webhook/figures.sql
+
+--! Included functions/webhook/low_balances.sql
+create or replace function webhook.low_balances(events ledger.event[])
+returns setof webhook.notices
+language sql
+stable
+as $$
+  -- A balance falls where credits leave.
+  select 0::bigint, null::uuid, 'balance.low', v.debit_wallet_id, v.debit_seq, e.balance::bigint, null::bigint,
+    null::timestamptz, r.low_balance, clock_timestamp()
+  from unnest(low_balances.events) v
+  cross join lateral (
+    select o.asset_code from ledger.wallets o where o.id = v.debit_wallet_id and o.merged_into is null limit 1
+  ) w
+  join webhook.notice_rules r on r.asset_code = w.asset_code
+  cross join lateral (
+    select n.balance from ledger.entries n where n.wallet_id = v.debit_wallet_id and n.seq = v.debit_seq limit 1
+  ) e
+  cross join lateral (
+    select n.balance from ledger.entries n where n.wallet_id = v.debit_wallet_id and n.seq = v.debit_seq - 1 limit 1
+  ) b
+  where e.balance < r.low_balance and b.balance >= r.low_balance
+$$;
+
+comment on function webhook.low_balances is $$@behavior -*
+Notices of the movements with which a balance fell below its asset's mark.$$;
+--! EndIncluded functions/webhook/low_balances.sql
+
+--! Included functions/webhook/expiring_lots.sql
+create or replace function webhook.expiring_lots(lots ledger_private.open_lots[])
+returns setof webhook.notices
+language sql
+stable
+as $$
+  select 0::bigint, null::uuid, 'credits.expiring', o.wallet_id, h.seq, x.amount, o.lot_seq, o.expires_at, null::bigint,
+    clock_timestamp()
+  from unnest(expiring_lots.lots) o
+  cross join lateral (
+    select l.amount from ledger.expiring_lots l
+    where l.wallet_id = o.wallet_id and l.seq = o.lot_seq and l.expires_at = o.expires_at
+    limit 1
+  ) x
+  cross join lateral (
+    select e.seq from ledger.entries e where e.wallet_id = o.wallet_id order by e.seq desc limit 1
+  ) h
+$$;
+
+comment on function webhook.expiring_lots is $$@behavior -*
+Notices of these lots, with what is left of them.$$;
+--! EndIncluded functions/webhook/expiring_lots.sql
+
+--! Included functions/webhook/lots_of_events.sql
+create or replace function webhook.lots_of_events(events ledger.event[])
+returns setof ledger_private.open_lots
+language sql
+stable
+as $$
+  select o.*
+  from (
+    select v.debit_wallet_id from unnest(lots_of_events.events) v
+    union
+    select v.credit_wallet_id from unnest(lots_of_events.events) v
+  ) u (wallet_id)
+  cross join lateral (select n.asset_code from ledger.wallets n where n.id = u.wallet_id limit 1) w
+  join webhook.notice_rules r on r.asset_code = w.asset_code and r.expiring_hours is not null
+  join ledger_private.open_lots o on o.wallet_id = u.wallet_id and o.expires_at <= r.due_at
+    and o.due_at > clock_timestamp()
+    and (o.due_at, o.wallet_id, o.lot_seq) <= (r.due_at, r.due_wallet_id, r.due_lot_seq)
+$$;
+
+comment on function webhook.lots_of_events is $$@behavior -*
+Lots of the wallets of these events that expire within the time of notices although they were not there, or were
+reserved, when notices came to their instant.$$;
+--! EndIncluded functions/webhook/lots_of_events.sql
+
+--! Included functions/webhook/next_lots.sql
+create or replace function webhook.next_lots(asset_code text, "limit" int)
+returns ledger_private.open_lots[]
+language plpgsql
+volatile
+as $$
+declare
+  v_rule webhook.notice_rules;
+  v_until timestamptz;
+  v_lots ledger_private.open_lots[];
+  v_last ledger_private.open_lots;
+begin
+  select r.* into v_rule from webhook.notice_rules r where r.asset_code = next_lots.asset_code;
+  v_until := clock_timestamp() + v_rule.expiring_hours * interval '1 hour';
+  v_lots := array(
+    select o from ledger_private.open_lots o
+      where (o.due_at, o.wallet_id, o.lot_seq) > (v_rule.due_at, v_rule.due_wallet_id, v_rule.due_lot_seq)
+        and o.due_at > clock_timestamp() and o.due_at <= v_until
+      order by o.due_at, o.wallet_id, o.lot_seq
+      limit "limit");
+  if cardinality(v_lots) = "limit" then
+    v_last := v_lots["limit"];
+  else
+    v_last.due_at := v_until;
+    v_last.wallet_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    v_last.lot_seq := 9223372036854775807;
+  end if;
+  update webhook.notice_rules r
+    set due_at = v_last.due_at, due_wallet_id = v_last.wallet_id, due_lot_seq = v_last.lot_seq
+    where r.asset_code = v_rule.asset_code
+      and (v_last.due_at, v_last.wallet_id, v_last.lot_seq) > (r.due_at, r.due_wallet_id, r.due_lot_seq);
+  return array(
+    select l from unnest(v_lots) l
+      cross join lateral (select w.asset_code from ledger.wallets w where w.id = l.wallet_id limit 1) a
+      where a.asset_code = v_rule.asset_code);
+end
+$$;
+
+comment on function webhook.next_lots is $$@behavior -*
+The next lots of an asset that expire within the time of its notices, of at most so many lots of all assets; the rule
+says from then on how far it has come. Whoever calls has the turn to give notices.$$;
+--! EndIncluded functions/webhook/next_lots.sql
+
+--! Included functions/webhook/forget_notices.sql
+create or replace function webhook.forget_notices("limit" int)
+returns void
+language sql
+volatile
+as $$
+  delete from webhook.notices n
+  where n.number in (select o.number from webhook.notices o order by o.number limit forget_notices."limit")
+    -- Longer than before an expiry there is a notice: what has expired cannot get another one.
+    and n.created_at < clock_timestamp() - interval '32 days'
+    and n.number <= all (select e.last_notice from webhook.endpoints e)
+    and not exists (select from webhook.deliveries d where d.id = n.id)
+$$;
+
+comment on function webhook.forget_notices is $$@behavior -*
+Deletes the oldest notices that no endpoint needs any more, of so many that are looked at.$$;
+--! EndIncluded functions/webhook/forget_notices.sql
+
+--! Included functions/webhook/make_notices.sql
+create or replace function webhook.make_notices("limit" int default 1000)
+returns boolean
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_cursor text;
+  v_events ledger.event[];
+  v_lots ledger_private.open_lots[];
+  v_of_rule ledger_private.open_lots[];
+  v_rule webhook.notice_rules;
+  v_is_more boolean;
+begin
+  if not exists (select from webhook.notice_rules) then
+    return false;
+  end if;
+  select r.cursor into v_cursor from webhook.notice_reader r;
+  if webhook.is_of_feed(v_cursor) then
+    v_events := array(select e from ledger.ledger_events(v_cursor, "limit") e);
+  else
+    -- The ledger was restored: lots are looked at anew, those with a notice have had it.
+    v_events := array(select e from ledger.ledger_events_newest(null, 1) e);
+    update webhook.notice_rules r set due_at = '-infinity';
+  end if;
+  -- Looking writes nothing; by the clock, there are new lots each minute.
+  if cardinality(v_events) = 0 and not exists (
+    select from webhook.notice_rules r
+      where clock_timestamp() + r.expiring_hours * interval '1 hour' > r.due_at + interval '1 minute') then
+    return false;
+  end if;
+  perform from webhook.notice_reader r where r.cursor is not distinct from v_cursor for no key update skip locked;
+  if not found then
+    return false;
+  end if;
+
+  v_is_more := cardinality(v_events) = "limit";
+  v_lots := array(select o from webhook.lots_of_events(v_events) o);
+  for v_rule in select r.* from webhook.notice_rules r where r.expiring_hours is not null order by r.asset_code loop
+    v_of_rule := webhook.next_lots(v_rule.asset_code, "limit");
+    v_is_more := v_is_more or cardinality(v_of_rule) = "limit";
+    v_lots := v_lots || v_of_rule;
+  end loop;
+  insert into webhook.notices (number, kind, wallet_id, seq, amount, lot_seq, expires_at, low_balance, created_at)
+    select coalesce((select max(m.number) from webhook.notices m), 0) + row_number() over (), n.kind, n.wallet_id,
+        n.seq, n.amount, n.lot_seq, n.expires_at, n.low_balance, n.created_at
+      from (
+        select b.* from webhook.low_balances(v_events) b
+        union all
+        select x.* from webhook.expiring_lots(v_lots) x
+      ) n
+    on conflict do nothing;
+  if cardinality(v_events) > 0 then
+    update webhook.notice_reader r set cursor = v_events[cardinality(v_events)].cursor;
+  end if;
+  perform webhook.forget_notices("limit");
+  return v_is_more;
+end
+$$;
+
+comment on function webhook.make_notices is $$@behavior -*
+Gives the notices that the rules ask for: of lots that expire within the time, each lot once, and of movements with
+which a balance fell below the mark, each of them once. Whether there may be more already. It reads the feed on, and the
+list of open lots by their expiry: nothing of it is part of a posting.
+
+- limit: how many events, and how many lots for each rule, at most.$$;
+
+grant execute on function webhook.make_notices to wallet_worker;
+--! EndIncluded functions/webhook/make_notices.sql
+
+--! Included functions/webhook/endpoint_create.sql
+create or replace function webhook.endpoint_create(
+  endpoint text,
+  url text,
+  kinds text[] default null,
+  asset_code text default null
+)
+returns webhook.new_secret
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if endpoint is null or endpoint collate "C" !~ '^[a-z0-9][a-z0-9_.-]{0,63}$' then
+    perform ledger_private.refuse(ledger_private.invalid_argument('endpoint',
+      'Give a name of 1 to 64 small letters, digits, points, dashes and underscores, such as crm.'));
+  end if;
+  perform webhook.check_wanted(url => url, kinds => kinds, asset_code => asset_code);
+  insert into webhook.endpoints (name, url, kinds, asset_code, state, cursor, last_notice, delivered, actor,
+      created_at, changed_at)
+    values (endpoint, url, kinds, asset_code, 'active', webhook.newest_cursor(),
+      coalesce((select max(n.number) from webhook.notices n), 0), 0, ledger_private.actor(),
+      clock_timestamp(), clock_timestamp())
+    on conflict do nothing;
+  if not found then
+    perform ledger_private.refuse(ledger_private.webhook_exists(endpoint));
+  end if;
+  return webhook.make_secret(endpoint);
+end
+$$;
+
+comment on function webhook.endpoint_create is
+$$@resultFieldName secret
+Adds an address to which movements and notices are posted as they come, and shows the secret that the receiver verifies
+them with: this once. What was booked before is not sent, unless webhookEndpointReplay says so.
+
+- endpoint: its name: 1 to 64 small letters, digits, points, dashes and underscores.
+- url: an https address. One inside the network is refused when it is called, unless the service allows it.
+- kinds: kinds of movements, and credits.expiring and balance.low for notices; all if left out.
+- assetCode: the asset; all if left out.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WEBHOOK_EXISTS (WLWHX).$$;
+
+grant execute on function webhook.endpoint_create to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_create.sql
+
+--! Included functions/webhook/endpoint_change.sql
+create or replace function webhook.endpoint_change(
+  endpoint text,
+  url text,
+  kinds text[] default null,
+  asset_code text default null
+)
+returns webhook.endpoints
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints;
+begin
+  perform webhook.check_wanted(url => url, kinds => kinds, asset_code => asset_code);
+  v_endpoint := webhook.lock_endpoint(endpoint);
+  update webhook.endpoints n
+    set url = endpoint_change.url, kinds = endpoint_change.kinds, asset_code = endpoint_change.asset_code,
+      actor = ledger_private.actor(), changed_at = clock_timestamp()
+    where n.name = v_endpoint.name
+    returning n.* into v_endpoint;
+  return v_endpoint;
+end
+$$;
+
+comment on function webhook.endpoint_change is
+$$@resultFieldName endpoint
+Sets all at once what an endpoint is: its address, its kinds and its asset. What waits for it already is sent as well,
+to the new address.
+
+- endpoint: its name.
+- url: the new address, or the present one again.
+- kinds: kinds of movements, and credits.expiring and balance.low for notices; all if left out.
+- assetCode: the asset; all if left out.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WEBHOOK_NOT_FOUND (WLNWH).$$;
+
+grant execute on function webhook.endpoint_change to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_change.sql
+
+--! Included functions/webhook/endpoint_rotate_secret.sql
+create or replace function webhook.endpoint_rotate_secret(endpoint text, overlap_hours int default 24)
+returns webhook.new_secret
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints;
+begin
+  if overlap_hours not between 0 and 720 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('overlap_hours',
+      'Let the present secret sign for another 0 to 720 hours.'));
+  end if;
+  v_endpoint := webhook.lock_endpoint(endpoint);
+  delete from webhook.secrets s where s.endpoint = v_endpoint.name and s.expires_at <= clock_timestamp();
+  update webhook.secrets s
+    set expires_at = least(s.expires_at, clock_timestamp() + coalesce(overlap_hours, 24) * interval '1 hour')
+    where s.endpoint = v_endpoint.name;
+  update webhook.endpoints n set actor = ledger_private.actor(), changed_at = clock_timestamp()
+    where n.name = v_endpoint.name;
+  return webhook.make_secret(v_endpoint.name);
+end
+$$;
+
+comment on function webhook.endpoint_rotate_secret is
+$$@resultFieldName secret
+Makes a new secret for an endpoint and shows it this once. The present one signs as well for a while, so that the
+receiver can take its time.
+
+- endpoint: its name.
+- overlapHours: for how many hours the present secret signs too, 0 to 720; 24 if left out. 0 where it has become known.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WEBHOOK_NOT_FOUND (WLNWH).$$;
+
+grant execute on function webhook.endpoint_rotate_secret to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_rotate_secret.sql
+
+--! Included functions/webhook/endpoint_pause.sql
+create or replace function webhook.endpoint_pause(endpoint text)
+returns webhook.endpoints
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints := webhook.lock_endpoint(endpoint);
+begin
+  if v_endpoint.state = 'active' then
+    update webhook.endpoints n
+      set state = 'paused', paused_because = 'operator', actor = ledger_private.actor(),
+        changed_at = clock_timestamp()
+      where n.name = v_endpoint.name
+      returning n.* into v_endpoint;
+  end if;
+  return v_endpoint;
+end
+$$;
+
+comment on function webhook.endpoint_pause is
+$$@resultFieldName endpoint
+Sends nothing to an endpoint until it is resumed. What is booked meanwhile is sent then. Pausing it again changes
+nothing.
+
+- endpoint: its name.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WEBHOOK_NOT_FOUND (WLNWH).$$;
+
+grant execute on function webhook.endpoint_pause to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_pause.sql
+
+--! Included functions/webhook/endpoint_resume.sql
+create or replace function webhook.endpoint_resume(endpoint text)
+returns webhook.endpoints
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints := webhook.lock_endpoint(endpoint);
+begin
+  if v_endpoint.cursor is not null then
+    -- Refuses a cursor of another ledger, with which it would be paused at once.
+    perform from ledger_private.feed_place('cursor', v_endpoint.cursor, ledger_private.feed_epoch());
+  end if;
+  if v_endpoint.state = 'paused' then
+    update webhook.endpoints n
+      set state = 'active', paused_because = null, held_until = null, actor = ledger_private.actor(),
+        changed_at = clock_timestamp()
+      where n.name = v_endpoint.name
+      returning n.* into v_endpoint;
+    -- The time in which nothing was sent is no part of the day for which a webhook is tried.
+    update webhook.deliveries d set first_try_at = null
+      where d.endpoint = v_endpoint.name and d.first_try_at is not null and d.parked_at is null;
+  end if;
+  return v_endpoint;
+end
+$$;
+
+comment on function webhook.endpoint_resume is
+$$@resultFieldName endpoint
+Sends to an endpoint again that was paused, beginning with what has waited. Resuming it again changes nothing.
+
+- endpoint: its name.
+
+Refuses, in this order, with WEBHOOK_NOT_FOUND (WLNWH), INVALID_ARGUMENT (WLARG): its cursor is of another ledger, and
+webhookEndpointReplay has to say where to go on.$$;
+
+grant execute on function webhook.endpoint_resume to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_resume.sql
+
+--! Included functions/webhook/endpoint_delete.sql
+create or replace function webhook.endpoint_delete(endpoint text)
+returns webhook.endpoints
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints := webhook.lock_endpoint(endpoint);
+begin
+  delete from webhook.endpoints n where n.name = v_endpoint.name;
+  return v_endpoint;
+end
+$$;
+
+comment on function webhook.endpoint_delete is
+$$@resultFieldName endpoint
+Deletes an endpoint, its secrets and what waits for it.
+
+- endpoint: its name.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WEBHOOK_NOT_FOUND (WLNWH).$$;
+
+grant execute on function webhook.endpoint_delete to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_delete.sql
+
+--! Included functions/webhook/endpoint_replay.sql
+create or replace function webhook.endpoint_replay(
+  endpoint text,
+  after text default null,
+  from_newest boolean default false
+)
+returns webhook.endpoints
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints;
+begin
+  if from_newest and after is not null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('from_newest',
+      'Give a cursor, or true, or neither to begin with the first event.'));
+  end if;
+  if after is not null then
+    perform from ledger_private.feed_place('after', after, ledger_private.feed_epoch());
+  end if;
+  v_endpoint := webhook.lock_endpoint(endpoint);
+  delete from webhook.taken_early t where t.endpoint = v_endpoint.name;
+  update webhook.endpoints n
+    set cursor = case when from_newest then webhook.newest_cursor() else after end,
+      state = case when n.paused_because = 'feed' then 'active' else n.state end,
+      paused_because = nullif(n.paused_because, 'feed'),
+      actor = ledger_private.actor(), changed_at = clock_timestamp()
+    where n.name = v_endpoint.name
+    returning n.* into v_endpoint;
+  return v_endpoint;
+end
+$$;
+
+comment on function webhook.endpoint_replay is
+$$@resultFieldName endpoint
+Says where in the feed an endpoint goes on. Movements behind that place are sent again, with the same webhook-id; what
+waits already is sent as well. Notices are not sent again.
+
+- endpoint: its name.
+- after: a cursor of the feed (ledgerEvents): it goes on behind that event; from the first one on if left out.
+- fromNewest: true to skip all that the feed has now.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WEBHOOK_NOT_FOUND (WLNWH).$$;
+
+grant execute on function webhook.endpoint_replay to wallet_operator;
+--! EndIncluded functions/webhook/endpoint_replay.sql
+
+--! Included functions/webhook/delivery_release.sql
+create or replace function webhook.delivery_release(endpoint text, id uuid default null)
+returns bigint
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints := webhook.lock_endpoint(endpoint);
+  v_released bigint;
+begin
+  update webhook.deliveries d
+    set parked_at = null, first_try_at = null,
+      next_try_at = case when webhook.is_head(d.endpoint, d.id) then clock_timestamp() end
+    where d.endpoint = v_endpoint.name and d.parked_at is not null
+      and (delivery_release.id is null or d.id = delivery_release.id);
+  get diagnostics v_released = row_count;
+  if v_released = 0 and id is not null then
+    perform ledger_private.refuse(ledger_private.webhook_not_found(endpoint, id));
+  end if;
+  return v_released;
+end
+$$;
+
+comment on function webhook.delivery_release is
+$$@resultFieldName released
+Sends parked webhooks of an endpoint again, for another day. Returns how many.
+
+- endpoint: its name.
+- id: the one; all of them if left out.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WEBHOOK_NOT_FOUND (WLNWH): no such endpoint, or no such parked
+webhook.$$;
+
+grant execute on function webhook.delivery_release to wallet_operator;
+--! EndIncluded functions/webhook/delivery_release.sql
+
+--! Included functions/webhook/delivery_drop.sql
+create or replace function webhook.delivery_drop(endpoint text, id uuid)
+returns webhook.deliveries
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_endpoint webhook.endpoints;
+  v_delivery webhook.deliveries;
+  v_wallets uuid[];
+begin
+  if id is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('id', 'Name the webhook by its id.'));
+  end if;
+  v_endpoint := webhook.lock_endpoint(endpoint);
+  v_wallets := array(
+    select w.wallet_id from webhook.delivery_wallets w
+      where w.endpoint = v_endpoint.name and w.id = delivery_drop.id);
+  delete from webhook.deliveries d
+    where d.endpoint = v_endpoint.name and d.id = delivery_drop.id and d.parked_at is not null
+    returning d.* into v_delivery;
+  if not found then
+    perform ledger_private.refuse(ledger_private.webhook_not_found(endpoint, id));
+  end if;
+  perform webhook.wake(v_endpoint.name, v_wallets);
+  return v_delivery;
+end
+$$;
+
+comment on function webhook.delivery_drop is
+$$@resultFieldName delivery
+Drops a parked webhook: it is never sent, and the later ones of its wallets go on.
+
+- endpoint: its name.
+- id: the webhook.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), WEBHOOK_NOT_FOUND (WLNWH): no such endpoint, or no such parked
+webhook.$$;
+
+grant execute on function webhook.delivery_drop to wallet_operator;
+--! EndIncluded functions/webhook/delivery_drop.sql
+
+--! Included functions/webhook/notice_set.sql
+create or replace function webhook.notice_set(
+  asset_code text,
+  expiring_hours int default null,
+  low_balance bigint default null
+)
+returns webhook.notice_rules
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_rule webhook.notice_rules;
+begin
+  if asset_code is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'));
+  elsif expiring_hours not between 1 and 720 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('expiring_hours',
+      'Give 1 to 720 hours, or leave it out for no such notices.'));
+  elsif low_balance not between 1 and 1000000000000000 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('low_balance',
+      'Give a mark of 1 to 1000000000000000 minor units, or leave it out for no such notices.'));
+  elsif not exists (select from ledger.assets a where a.code = notice_set.asset_code) then
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
+  end if;
+  -- What was booked before the first rule is not looked at.
+  update webhook.notice_reader r set cursor = webhook.newest_cursor()
+    where not exists (select from webhook.notice_rules);
+  insert into webhook.notice_rules as r (asset_code, expiring_hours, low_balance, due_at, due_wallet_id, due_lot_seq,
+      actor, changed_at)
+    values (notice_set.asset_code, notice_set.expiring_hours, notice_set.low_balance, '-infinity',
+      '00000000-0000-0000-0000-000000000000', 0, ledger_private.actor(), clock_timestamp())
+    on conflict on constraint notice_rules_pkey do update
+      set expiring_hours = excluded.expiring_hours, low_balance = excluded.low_balance,
+        -- A shorter time: those between have had their notice, new ones get it later.
+        due_at = least(r.due_at, clock_timestamp() + coalesce(excluded.expiring_hours, 0) * interval '1 hour'),
+        actor = excluded.actor, changed_at = excluded.changed_at
+    returning r.* into v_rule;
+  return v_rule;
+end
+$$;
+
+comment on function webhook.notice_set is
+$$@resultFieldName rule
+Sets what players of an asset are given notice of, by webhooks of the kinds credits.expiring and balance.low: once for
+the bonus credits of one expiry that arrived together, and once each time that a balance falls below the mark. Null
+means no such notices.
+
+- assetCode: the asset, such as GOLD.
+- expiringHours: how many hours before bonus credits expire, 1 to 720.
+- lowBalance: the mark, in minor units, 1 to 1000000000000000.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$$;
+
+grant execute on function webhook.notice_set to wallet_operator;
+--! EndIncluded functions/webhook/notice_set.sql
+
+--! Included functions/webhook/endpoints_waiting.sql
+create or replace function webhook.endpoints_waiting(endpoint webhook.endpoints)
+returns bigint
+language sql
+stable
+return (select count(*) from webhook.deliveries d where d.endpoint = endpoint.name and d.parked_at is null);
+
+comment on function webhook.endpoints_waiting is $$@notNull
+How many webhooks wait until it takes them, without those that are parked.$$;
+
+grant execute on function webhook.endpoints_waiting to wallet_operator, wallet_auditor;
+--! EndIncluded functions/webhook/endpoints_waiting.sql
+
+--! Included functions/webhook/endpoints_parked.sql
+create or replace function webhook.endpoints_parked(endpoint webhook.endpoints)
+returns bigint
+language sql
+stable
+return (select count(*) from webhook.deliveries d where d.endpoint = endpoint.name and d.parked_at is not null);
+
+comment on function webhook.endpoints_parked is $$@notNull
+How many webhooks are parked: each failed for a day, and holds back later ones of its wallets.$$;
+
+grant execute on function webhook.endpoints_parked to wallet_operator, wallet_auditor;
+--! EndIncluded functions/webhook/endpoints_parked.sql
+
+--! Included functions/webhook/endpoints_waiting_since.sql
+create or replace function webhook.endpoints_waiting_since(endpoint webhook.endpoints)
+returns timestamptz
+language sql
+stable
+return (
+  select d.waiting_since
+  from webhook.deliveries d
+  where d.endpoint = endpoint.name and d.parked_at is null
+  order by d.waiting_since, d.id
+  limit 1
+);
+
+comment on function webhook.endpoints_waiting_since is
+  'Since when the first of the webhooks that wait has done so; null where none waits.';
+
+grant execute on function webhook.endpoints_waiting_since to wallet_operator, wallet_auditor;
+--! EndIncluded functions/webhook/endpoints_waiting_since.sql
+
+--! Included functions/webhook/endpoints_deliveries.sql
+create or replace function webhook.endpoints_deliveries(endpoint webhook.endpoints, parked boolean default false)
+returns setof webhook.deliveries
+language sql
+stable
+begin atomic
+  -- One of the two has rows. Each is in order by itself, so that a page of it can be read from an index.
+  (
+    select d.*
+    from webhook.deliveries d
+    where d.endpoint = endpoint.name and d.parked_at is not null and endpoints_deliveries.parked
+    order by d.parked_at, d.id
+  )
+  union all
+  (
+    select d.*
+    from webhook.deliveries d
+    where d.endpoint = endpoint.name and d.parked_at is null and not endpoints_deliveries.parked
+    order by d.waiting_since, d.id
+  );
+end;
+
+comment on function webhook.endpoints_deliveries is
+$$The webhooks that have not arrived there yet, the oldest first.
+
+- parked: true for those that are parked; those that wait if left out.$$;
+
+grant execute on function webhook.endpoints_deliveries to wallet_operator, wallet_auditor;
+--! EndIncluded functions/webhook/endpoints_deliveries.sql
 
 reset role;

@@ -9,7 +9,7 @@ const FUNCTIONS = new URL('../../functions/', import.meta.url);
 /** All that a mutant may change of a schema, as text. */
 const SCHEMA = `
   with spaces as (
-    select oid from pg_namespace where nspname in ('ledger', 'ledger_private', 'gateway')
+    select oid from pg_namespace where nspname in ('ledger', 'ledger_private', 'gateway', 'webhook')
   ), objects (object) as (
     select concat_ws(' ', n.nspname, n.nspacl) from pg_namespace n where n.oid in (select oid from spaces)
     union all

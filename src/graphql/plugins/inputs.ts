@@ -1,4 +1,4 @@
-/** What functions are given: rows of composite types, and lists of them. */
+/** What functions are given: rows of composite types, and lists of them. No list in a row has a null in it either. */
 import {
   getNullableType,
   GraphQLList,
@@ -6,6 +6,7 @@ import {
   isListType,
   isNonNullType,
   type GraphQLInputType,
+  type GraphQLOutputType,
 } from 'postgraphile/graphql';
 import 'postgraphile/graphile-build-pg';
 
@@ -18,9 +19,13 @@ export const InputsPlugin: GraphileConfig.Plugin = {
         return isPgRowType && pgCodec?.description ? { ...type, description: pgCodec.description } : type;
       },
       GraphQLInputObjectType_fields_field(field, _build, { scope: { isMutationInput } }) {
-        const list = isNonNullType(field.type) ? field.type.ofType : undefined;
+        const list = isNonNullType(field.type) ? field.type.ofType : field.type;
         if (!isMutationInput || !isListType(list)) return field;
-        return { ...field, type: new GraphQLNonNull(listOf(list.ofType)) };
+        const type = listOf(list.ofType);
+        return { ...field, type: isNonNullType(field.type) ? new GraphQLNonNull(type) : type };
+      },
+      GraphQLObjectType_fields_field(field, _build, { scope: { pgFieldAttribute } }) {
+        return pgFieldAttribute && isListType(field.type) ? { ...field, type: outputListOf(field.type.ofType) } : field;
       },
       GraphQLObjectType_fields_field_args_arg(arg) {
         const { type } = arg;
@@ -34,5 +39,9 @@ export const InputsPlugin: GraphileConfig.Plugin = {
 
 /** No function takes a null in a list. */
 function listOf(item: GraphQLInputType): GraphQLList<GraphQLInputType> {
+  return new GraphQLList(new GraphQLNonNull(getNullableType(item)));
+}
+
+function outputListOf(item: GraphQLOutputType): GraphQLList<GraphQLOutputType> {
   return new GraphQLList(new GraphQLNonNull(getNullableType(item)));
 }
