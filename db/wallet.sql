@@ -109,6 +109,7 @@
 --!include functions/ledger_private/refusals/hold_not_open.sql
 --!include functions/ledger_private/refusals/not_mergeable.sql
 --!include functions/ledger_private/refusals/not_reversible.sql
+--!include functions/ledger_private/wallets/own_limits.sql
 --!include functions/ledger_private/wallets/limits_of.sql
 --!include functions/ledger_private/refusals/limit_exceeded.sql
 --!include functions/ledger_private/refusals/above_limit.sql

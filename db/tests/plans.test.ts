@@ -141,6 +141,31 @@ async function fill({ db, main, later }: Ledger): Promise<void> {
 const hold = async ({ db, main, later }: Ledger): Promise<string | null> =>
   (await call(db, 'wallet_hold', { wallet_id: main, amount: 1, ...key(), expires_at: later })).hold_id;
 
+/** The main wallet's owner has one of another asset, too. */
+const exchanged = async ({ db }: Ledger): Promise<{ to_wallet: string }> => {
+  await call(db, 'asset_create', { code: 'OTHER', name: 'For exchanges' });
+  return {
+    to_wallet: (await call<{ id: string }>(db, 'wallet_open', { owner_id: 'player-0001', asset_code: 'OTHER' })).id,
+  };
+};
+
+/** A new wallet of an asset that books payments once and collects debts; its top-up was spent, and perhaps charged back. */
+async function spent({ db }: Ledger, { owes }: { owes: boolean }): Promise<{ wallet_id: string; transfer_id: string }> {
+  const rules = { unique_reference: 'payment', collect_debts: true };
+  await call(db, 'asset_create', { code: 'RULED', name: 'With rules', ...rules });
+  const { id } = await call<{ id: string }>(db, 'wallet_open', { owner_id: newKey(), asset_code: 'RULED' });
+  const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id: id, amount: 50, ...key() });
+  await call(db, 'wallet_spend', { wallet_id: id, amount: 50, ...key() });
+  if (owes) await call(db, 'wallet_reverse', { wallet_id: id, transfer_id, owe: true, ...key() });
+  return { wallet_id: id, transfer_id };
+}
+
+/** What every call that is judged rule by rule looks up. */
+const JUDGED = [
+  ...['wallets_pkey', 'entries_idem_key_wallet_id_key', 'entries_pkey', 'open_holds_pkey', 'open_lots_pkey'],
+  ...['?holds_pkey', '?redactions_pkey'],
+];
+
 /**
  * A call, and by which indexes it looks up what it needs: of those between bars by any; by one with a question mark where something is due.
  */
@@ -309,6 +334,115 @@ const HOT: Hot[] = [
       'entries_reverses_idx',
       'bonus_lot_draws_seq_wallet_id_idx',
     ],
+  },
+  {
+    what: 'a top-up that names its payment and pays a debt',
+    by: 'job',
+    arrange: async (ledger) => ({ wallet_id: (await spent(ledger, { owes: true })).wallet_id }),
+    run: ({ job }, given) =>
+      call(job, 'wallet_top_up', { amount: 5, metadata: { payment: newKey() }, ...key(), ...given }),
+    // While there is none, either index tells.
+    looks: [...JUDGED, 'unique_references_pkey', '?unique_references_wallet_id_seq_key'],
+  },
+  {
+    what: 'a chargeback that leaves a debt',
+    by: 'operator',
+    arrange: (ledger) => spent(ledger, { owes: false }).then((given) => ({ ...given })),
+    run: ({ operator }, given) => call(operator, 'wallet_reverse', { owe: true, ...key(), ...given }),
+    looks: [
+      ...[...JUDGED, 'entries_transfer_id_idx', 'entries_reverses_idx'],
+      ...[`?${LOT}`, '?bonus_lot_draws_seq_wallet_id_idx'],
+    ],
+  },
+  {
+    what: 'a debt that is collected',
+    by: 'operator',
+    arrange: async (ledger) => {
+      const { wallet_id } = await spent(ledger, { owes: true });
+      await call(ledger.db, 'wallet_bonus', { wallet_id, amount: 1, ...key() });
+      await call(ledger.db, 'wallet_adjust', { wallet_id, side: 'credit', amount: 9, reason: 'why', ...key() });
+      return { wallet_id };
+    },
+    run: ({ operator }, given) => call(operator, 'wallet_collect', { amount: 5, ...key(), ...given }),
+    looks: JUDGED,
+  },
+  {
+    what: 'a debt that is given up',
+    by: 'operator',
+    arrange: async (ledger) => ({ wallet_id: (await spent(ledger, { owes: true })).wallet_id }),
+    run: ({ operator }, given) => call(operator, 'wallet_forgive', { amount: 5, reason: 'why', ...key(), ...given }),
+    looks: JUDGED,
+  },
+  {
+    what: 'a correction',
+    by: 'operator',
+    run: ({ operator, main }) =>
+      call(operator, 'wallet_adjust', { wallet_id: main, side: 'debit', amount: 1, reason: 'why', ...key() }),
+    looks: [...JUDGED, 'holds_pkey', LOT, 'bonus_lot_draws_pkey'],
+  },
+  {
+    what: 'an opening balance',
+    by: 'operator',
+    arrange: async (ledger) => ({ wallet_id: (await spent(ledger, { owes: false })).wallet_id }),
+    run: ({ operator }, given) => call(operator, 'wallet_opening', { amount: 5, ...key(), ...given }),
+    looks: JUDGED,
+  },
+  {
+    what: 'an exchange',
+    by: 'job',
+    arrange: exchanged,
+    run: ({ job, main }, given) =>
+      call(job, 'wallet_exchange', { from_wallet: main, amount: 1, to_amount: 1, ...key(), ...given }),
+    looks: [...JUDGED, 'holds_pkey', LOT, 'bonus_lot_draws_pkey'],
+  },
+  {
+    unknownRows: 3 * HISTORY,
+    what: 'the reversal of an exchange',
+    by: 'operator',
+    arrange: async (ledger) => {
+      const request = { from_wallet: ledger.main, ...(await exchanged(ledger)), amount: 1, to_amount: 1, ...key() };
+      return { transfer_id: (await call(ledger.db, 'wallet_exchange', request)).transfer_id };
+    },
+    run: ({ operator, main }, given) => call(operator, 'wallet_reverse', { wallet_id: main, ...key(), ...given }),
+    looks: [
+      ...JUDGED,
+      LOT,
+      'bonus_lot_draws_pkey',
+      'entries_transfer_id_idx',
+      'entries_reverses_idx',
+      'bonus_lot_draws_seq_wallet_id_idx',
+    ],
+  },
+  {
+    what: 'a merge into a wallet with much in it',
+    by: 'operator',
+    arrange: async ({ db, later }) => {
+      const { id } = await call<{ id: string }>(db, 'wallet_open', { owner_id: newKey(), asset_code: ASSET });
+      await call(db, 'wallet_bonus', { wallet_id: id, amount: 1, ...key(), expires_at: later });
+      return { from_wallet: id };
+    },
+    run: ({ operator, main }, given) =>
+      call(operator, 'wallet_merge', { to_wallet: main, reason: 'why', ...key(), ...given }),
+    looks: [...JUDGED, LOT, 'bonus_lot_draws_pkey', 'wallet_events_pkey'],
+  },
+  {
+    what: 'a spend in a wallet with limits of its own',
+    by: 'job',
+    arrange: async ({ db }) => {
+      const { id } = await call<{ id: string }>(db, 'wallet_open', { owner_id: newKey(), asset_code: ASSET });
+      await call(db, 'wallet_top_up', { wallet_id: id, amount: 5, ...key() });
+      await call<object>(db, 'wallet_limit_set', { wallet_id: id, max_spend: 3 });
+      return { wallet_id: id };
+    },
+    run: ({ job }, given) => call(job, 'wallet_spend', { amount: 1, ...key(), ...given }),
+    looks: [...JUDGED, 'wallet_limits_pkey'],
+  },
+  {
+    what: 'limits of a wallet',
+    by: 'operator',
+    arrange: async (ledger) => ({ wallet_id: (await spent(ledger, { owes: false })).wallet_id }),
+    run: ({ operator }, given) => call(operator, 'wallet_limit_set', { max_spend: 5, ...given }),
+    looks: ['wallets_pkey', 'wallet_events_pkey', 'wallet_limits_pkey', '?entries_pkey'],
   },
   {
     what: 'a repetition',

@@ -13,6 +13,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_newest ledger.wallet_limits;

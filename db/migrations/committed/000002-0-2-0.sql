@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:6e4f884833a6f8a8da9c3c8d336c05a7dc494048
+--! Hash: sha1:8cb6ea8f74ce22f69e55348a7b318fd1a7b5238a
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -1544,6 +1544,21 @@ grant execute on function ledger_private.not_reversible
   to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/not_reversible.sql
 
+--! Included functions/ledger_private/wallets/own_limits.sql
+create or replace function ledger_private.own_limits(wallet ledger.wallets)
+returns ledger.wallet_limits
+language sql
+stable
+-- A plan that was made while the table was small may not outlive that.
+set enable_seqscan = off
+as $$
+  select o from ledger.wallet_limits o where o.wallet_id = wallet.id and o.seq = wallet.own_limits
+$$;
+
+comment on function ledger_private.own_limits is
+  'The limits of a wallet''s own that are in force; null where it has none.';
+--! EndIncluded functions/ledger_private/wallets/own_limits.sql
+
 --! Included functions/ledger_private/wallets/limits_of.sql
 create or replace function ledger_private.limits_of(wallet ledger.wallets)
 returns ledger.asset_limits
@@ -1557,8 +1572,7 @@ begin
   select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code
     order by l.seq desc limit 1;
   if wallet.own_limits is not null then
-    select o.* into strict v_own from ledger.wallet_limits o
-      where o.wallet_id = wallet.id and o.seq = wallet.own_limits;
+    v_own := ledger_private.own_limits(wallet);
     v_limits.max_spend := coalesce(v_own.max_spend, v_limits.max_spend);
     v_limits.max_balance := coalesce(v_own.max_balance, v_limits.max_balance);
     v_limits.max_daily_top_up := coalesce(v_own.max_daily_top_up, v_limits.max_daily_top_up);
@@ -5857,6 +5871,8 @@ language plpgsql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
 as $$
 declare
   v_newest ledger.wallet_limits;

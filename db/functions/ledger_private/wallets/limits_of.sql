@@ -10,8 +10,7 @@ begin
   select l.* into v_limits from ledger.asset_limits l where l.asset_code = wallet.asset_code
     order by l.seq desc limit 1;
   if wallet.own_limits is not null then
-    select o.* into strict v_own from ledger.wallet_limits o
-      where o.wallet_id = wallet.id and o.seq = wallet.own_limits;
+    v_own := ledger_private.own_limits(wallet);
     v_limits.max_spend := coalesce(v_own.max_spend, v_limits.max_spend);
     v_limits.max_balance := coalesce(v_own.max_balance, v_limits.max_balance);
     v_limits.max_daily_top_up := coalesce(v_own.max_daily_top_up, v_limits.max_daily_top_up);
