@@ -2,7 +2,17 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['node_modules/', '.data/', 'coverage/', 'console/dist*/', 'console/src/graphql-env.d.ts', 'docs/.vitepress/{cache,dist}/'] },
+  {
+    ignores: [
+      'node_modules/',
+      '.data/',
+      'coverage/',
+      'client/dist/',
+      'console/dist*/',
+      'console/src/graphql-env.d.ts',
+      'docs/.vitepress/{cache,dist}/',
+    ],
+  },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   { languageOptions: { parserOptions: { projectService: true } } },

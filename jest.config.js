@@ -4,6 +4,7 @@ export default {
     '<rootDir>/db/tests/**/*.test.ts',
     '<rootDir>/src/**/*.test.ts',
     '<rootDir>/bench/**/*.test.ts',
+    '<rootDir>/client/tests/*.test.ts',
     '<rootDir>/console/tests/*.test.ts',
   ],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/.data/'],
