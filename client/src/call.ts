@@ -47,7 +47,7 @@ const LONGEST_PAUSE = 5_000;
 /** Answers after which the same call is sent again: it was not booked, or it is not known. */
 const AGAIN = /^(RETRY|TIMEOUT|INTERNAL|RATE_LIMITED)$/;
 /** No connection was made. */
-const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|E(HOST|NET)UNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
 
 /** How long to pause after so many tries, in milliseconds: anything up to a bound that doubles ("full jitter"). */
 export function pauseAfter(tries: number, random = Math.random()): number {
@@ -88,7 +88,7 @@ export function createCall(options: ClientOptions): Call {
         cause = errors[0];
         if (!AGAIN.test(errors[0].extensions.code)) throw new Refused(errors[0], inDoubt);
       } else if (data) return { data: data as never, inDoubt };
-      else cause = { message: `the service answered with ${status}` };
+      else cause = { message: answeredWith(status) };
       return retryAfter(headers.get('retry-after'));
     }
 
@@ -126,9 +126,10 @@ async function read(response: Response): Promise<{ data?: unknown; errors?: Answ
     // Cut off, or a page.
   }
   if (status < 400 || status >= 500 || status === 408 || status === 429) return {};
-  const code = status === 404 ? 'NOT_FOUND' : status === 401 ? 'UNAUTHENTICATED' : 'BAD_REQUEST';
-  return { errors: [{ message: `the address answered with ${status}`, extensions: { code } }] };
+  return { errors: [{ message: answeredWith(status), extensions: { code: 'BAD_REQUEST' } }] };
 }
+
+const answeredWith = (status: number): string => `the service answered with ${status}`;
 
 /** The milliseconds that a header asks to wait for, given as seconds or as a date. */
 function retryAfter(header: string | null): number {

@@ -101,7 +101,7 @@ export interface Answered {
   extensions: { code: string; detail?: unknown; hint?: string };
 }
 
-// A class whose instances are a union, so that the code tells the facts.
+/** A class whose instances are a union, so that the code tells the facts. */
 export const Refused = class extends Error {
   readonly code: string;
   readonly detail: unknown;

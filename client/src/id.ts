@@ -13,15 +13,15 @@ export async function walletId(owner: string, asset: string): Promise<string> {
     const part = new TextEncoder().encode(text);
     bytes.push(...int32(part.length), ...part);
   }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
-  const hex = Array.from(digest.subarray(0, 16), (byte, place) => {
-    // A UUID of version 8 (RFC 9562).
-    const marked = place === 6 ? (byte & 15) | 128 : place === 8 ? (byte & 63) | 128 : byte;
-    return marked.toString(16).padStart(2, '0');
-  }).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  const digest = await crypto.subtle.digest('SHA-256', new Uint8Array(bytes));
+  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  // A UUID of version 8 (RFC 9562).
+  return hex.replace(/^(.{8})(.{4}).(.{3})(.)(.{3})(.{12}).*/, (_, a, b, c, variant, d, e) =>
+    [a, b, `8${c}`, '89ab'.charAt(parseInt(String(variant), 16) & 3) + String(d), e].join('-'),
+  );
 }
 
+/** Texts are shorter than 65,536 bytes: names have 200 characters at most. */
 function int32(value: number): number[] {
-  return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+  return [0, 0, value >> 8, value & 255];
 }

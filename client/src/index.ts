@@ -1,6 +1,5 @@
 /** The client of the wallet service: `createWallet({ url, token }).wallet(owner, asset).spend(30n, key)`. */
 import { createCall, type Answer, type CallOptions, type ClientOptions } from './call.ts';
-import { changesOf } from './changes.ts';
 import { Refused, withAmounts, type AsText } from './errors.ts';
 import { walletId } from './id.ts';
 import type { Balance, Entry, Instant, OpenedWallet, PostOptions, PostRequest, Receipt, Wallet } from './types.ts';
@@ -116,7 +115,10 @@ export function createWallet(options: ClientOptions): WalletClient {
         for (;;) {
           const variables = { id: await id(), first, after, orderBy, ...which };
           const { data } = await call<{ wallet: { entries: Page } | null }>(HISTORY, variables, { signal, deadline });
-          if (!data.wallet) throw notFound(variables.id);
+          if (!data.wallet) {
+            const extensions = { code: 'WALLET_NOT_FOUND', detail: { wallet_id: variables.id } };
+            throw new Refused({ message: `wallet not found: ${variables.id}`, extensions });
+          }
           const { edges, pageInfo } = data.wallet.entries;
           for (const { cursor, node } of edges) yield { ...withAmounts<Omit<Entry, 'cursor'>>(node), cursor };
           if (!pageInfo.hasNextPage) return;
@@ -124,6 +126,8 @@ export function createWallet(options: ClientOptions): WalletClient {
         }
       },
       changes: async function* ({ signal } = {}) {
+        // Most do without: it is loaded when it is used.
+        const { changesOf } = await import('./changes.ts');
         yield* changesOf(options, await id(), signal);
       },
     };
@@ -169,10 +173,3 @@ async function inputOf({ wallet, key, ...more }: PostRequest): Promise<Record<st
 }
 
 const idOf = (wallet: Wallet | string): string | Promise<string> => (typeof wallet === 'string' ? wallet : wallet.id());
-
-function notFound(wallet_id: string): Refused {
-  return new Refused({
-    message: `wallet not found: ${wallet_id}`,
-    extensions: { code: 'WALLET_NOT_FOUND', detail: { wallet_id } },
-  });
-}

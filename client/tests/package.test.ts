@@ -66,11 +66,14 @@ it(
   async () => {
     const args = [join(ROOT, 'client/tests/size.ts'), join(folder, 'dist/index.js')];
     const { stdout, stderr } = await execute(process.execPath, args, { cwd: folder });
-    const bytes = Number(stdout);
+    const [bytes, later] = stdout.split(' ').map(Number);
 
     expect(stderr).toBe('');
     expect(bytes).toBeGreaterThan(500);
     expect(bytes).toBeLessThan(MOST_BYTES);
+    // What `changes` loads besides.
+    expect(later).toBeGreaterThan(100);
+    expect(later).toBeLessThan(1_000);
   },
   BUILD_MS,
 );
