@@ -44,7 +44,7 @@ export default defineConfig({
   description: 'A double-entry ledger for virtual credits in PostgreSQL, with a GraphQL gateway and a console',
   srcDir: '..',
   srcExclude: [
-    ...['node_modules', '.data', 'console', 'db', 'ops', 'src', 'coverage', 'bench/peers', 'client'].map(
+    ...['node_modules', '.data', 'console', 'db', 'ops', 'src', 'coverage', 'bench/peers', 'client/*'].map(
       (one) => `${one}/**`,
     ),
     '.*/**',
