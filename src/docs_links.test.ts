@@ -153,6 +153,18 @@ describe('what README and docs name', () => {
     expect(tests.filter((name) => !testFiles.some((path) => path.includes(name)))).toEqual([]);
   });
 
+  it('each code of a refusal is in the table for callers, by both of its names', () => {
+    const codes = [...read('src/errors.ts').matchAll(/^ +(WL[A-Z]{3}): \{ code: '([A-Z_]+)' \}/gm)];
+    const page = read('docs/integrate.md');
+
+    expect(codes.length).toBeGreaterThan(14);
+    expect(
+      codes
+        .filter(([, code, name]) => !page.includes(`\`${code}\``) || !page.includes(`\`${name}\``))
+        .map(([, code]) => code),
+    ).toEqual([]);
+  });
+
   it('each variable of the configuration is one that the service reads, and none is left out', () => {
     const table = read('docs/operate/configuration.md');
     const named = [...table.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].flatMap(([, cell = '']) =>
