@@ -31,7 +31,7 @@ export const READERS: Readonly<Record<string, readonly Question[]>> = {
     ],
     ['How does a client learn that a balance changed?', 'docs/integrate.md', 'Subscriptions', /walletChanged/],
     ['How do I feed a data warehouse?', 'docs/integrate.md', 'Change events', /each is handled exactly once/],
-    ['How large may a request be?', 'docs/integrate.md', 'Size of a request', /10 MB/],
+    ['Is there a client that retries for me?', 'docs/client.md', 'Tries, pauses, deadlines', /sent again/],
     ['May a page in a browser call it?', `${OPERATE}/limits.md`, 'Browsers', /`CORS_ORIGINS`/],
   ],
   operator: [
