@@ -627,6 +627,21 @@ describeInBrowser('each action of the console', (visitor) => {
     expect(await booked(id, 'top_up')).toEqual({ amounts: ['1000', '10000'], balance: '13000', owed: '0' });
   });
 
+  it('merge: an owner whom nobody knows, or who has no wallet of the asset, is told so, and nothing is sent', async () => {
+    const { page } = visit;
+    const { id } = await newWallet();
+    const stranger = `erin-${randomUUID().slice(0, 8)}`;
+    await openWallet(operator(), stranger, OTHER);
+    await page.goto(`/console/wallets/${id}?do=merge`);
+    await reason('the same person')(dialogOf(page));
+    for (const owner of ['nobody at all', stranger]) {
+      await dialogOf(page).getByLabel('Owner of the other wallet').fill(owner);
+      await press(page, 'Merge them');
+      await says(page, 'There is no wallet of GOLD of this owner.');
+    }
+    expect(await booked(id, 'merge')).toEqual({ amounts: [], balance: '12000', owed: '0' });
+  });
+
   it('what was typed and not sent is forgotten by cancelling, and kept over a reload', async () => {
     const { page } = visit;
     const { id } = await newWallet();
