@@ -109,7 +109,7 @@ export function Input({ field, unit, value, problem, isLocked, onChange }: Input
       <label htmlFor={id}>
         {label}
         {type === 'amount' && unit && <span className="unit"> in {unit.code}</span>}
-        {isOptional && <span className="optional"> optional</span>}
+        {isOptional && <span className="optional">{type === 'amount' ? ', optional' : ' optional'}</span>}
       </label>
       {type === 'choice' ? (
         <select {...common} onChange={({ target }) => onChange(target.value)}>

@@ -39,7 +39,7 @@ export function exchange(
         assetOf: otherAsset,
         hint: 'With what leaves, this is the rate.',
       },
-      NOTE,
+      { ...NOTE, hint: 'Such as the offer.' },
     ],
     initial: { toWallet: others[0]?.id ?? '' },
     sentence: ({ amount = '0', toAmount = '0', toWallet = '' }) => {

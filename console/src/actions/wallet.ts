@@ -163,7 +163,10 @@ export function collect({ wallet, asset }: Subject): Action {
     title: 'Collect what is owed',
     button: 'Collect',
     isGrave: true,
-    fields: [{ ...AMOUNT, hint: 'Of paid credits that are not reserved.' }, NOTE],
+    fields: [
+      { ...AMOUNT, hint: 'Of paid credits that are not reserved.' },
+      { ...NOTE, hint: 'Such as the ticket.' },
+    ],
     initial: { amount: most > 0n ? String(most) : '' },
     sentence: ({ amount = '0' }) => {
       const units = BigInt(amount);

@@ -46,6 +46,15 @@ export function actionInWords(action: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** They move between accounts of the house; the wallet's balance stays. */
+const OF_THE_HOUSE: readonly string[] = ['debt', 'forgiveness'];
+
+/** What the line did to the balance; undefined where that stayed. */
+export function changeOf({ kind, side, amount }: EntryLine): string | undefined {
+  if (amount === '0' || OF_THE_HOUSE.includes(kind)) return undefined;
+  return side === 'debit' ? `-${amount}` : amount;
+}
+
 /** One line of a wallet's history. `amount` shows minor units as the asset has them. */
 export function explain(entry: EntryLine, amount: (units: string) => string): string {
   const { kind, side, bonusAmount, heldAmount } = entry;
@@ -73,7 +82,21 @@ export function explain(entry: EntryLine, amount: (units: string) => string): st
     case 'opening':
       return 'Brought from another system';
     case 'adjustment':
-      return 'Corrected by an operator';
+      return `Corrected by an operator${bonus}`;
+    case 'exchange':
+      return side === 'debit'
+        ? `Given for credits of another asset${bonus}`
+        : `Got for credits of another asset${bonus}`;
+    case 'merge':
+      return side === 'debit'
+        ? 'Moved to the wallet that goes on'
+        : `Came from a wallet that was merged into this${bonus}`;
+    case 'debt':
+      return `${amount(entry.amount)} of a top-up that was taken back were gone: they are owed`;
+    case 'collection':
+      return 'Paid of what was owed';
+    case 'forgiveness':
+      return `${amount(entry.amount)} that were owed are forgiven`;
     default:
       return `${kindInWords(kind)}${bonus}`;
   }

@@ -33,17 +33,19 @@ function Parts({ parts, asset }: { parts: readonly BalancePart[]; asset: Asset }
   const all = own.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
   return (
     <>
-      <svg className="bar" viewBox="0 0 1000 24" preserveAspectRatio="none" aria-hidden="true">
-        {placesOf(own, all).map(({ part, from, width }, place) => (
-          <rect
-            key={place}
-            className={`part ${part.source}${part.holdId === null ? '' : ' held'}`}
-            x={from}
-            width={Math.max(width - 3, 1)}
-            height="24"
-          />
-        ))}
-      </svg>
+      {own.length > 0 && (
+        <svg className="bar" viewBox="0 0 1000 24" preserveAspectRatio="none" aria-hidden="true">
+          {placesOf(own, all).map(({ part, from, width }, place) => (
+            <rect
+              key={place}
+              className={`part ${part.source}${part.holdId === null ? '' : ' held'}`}
+              x={from}
+              width={Math.max(width - 3, 1)}
+              height="24"
+            />
+          ))}
+        </svg>
+      )}
       <ul className="parts">
         {parts.map((part, place) => (
           <li key={place}>
@@ -73,7 +75,10 @@ function Parts({ parts, asset }: { parts: readonly BalancePart[]; asset: Asset }
                   </Link>
                 </>
               )}
-              {part.holdId === null && part.available !== part.amount && ', expired and not booked yet'}
+              {part.source !== 'debt' &&
+                part.holdId === null &&
+                part.available !== part.amount &&
+                ', expired and not booked yet'}
             </span>
           </li>
         ))}

@@ -4,7 +4,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { formatAmount, type Asset } from '../data/amounts.ts';
 import { entriesQuery, UUID, type EntryLine, type Kind } from '../data/queries.ts';
 import { endOfDay, startOfDay } from '../data/times.ts';
-import { explain, kindInWords, KINDS } from '../data/words.ts';
+import { changeOf, explain, kindInWords, KINDS } from '../data/words.ts';
 import { Amount, Time } from '../parts/shown.tsx';
 import { Empty, Shown } from '../parts/states.tsx';
 
@@ -112,15 +112,7 @@ function Lines({ rows, asset }: { rows: readonly EntryLine[]; asset: Asset }) {
                 )}
               </td>
               <td className="right">
-                {entry.amount === '0' ? (
-                  <span className="faint">–</span>
-                ) : (
-                  <Amount
-                    units={entry.side === 'debit' ? `-${entry.amount}` : entry.amount}
-                    scale={asset.scale}
-                    isChange
-                  />
-                )}
+                <Change units={changeOf(entry)} scale={asset.scale} />
               </td>
               <td className="right">
                 <Amount units={entry.balance} scale={asset.scale} />
@@ -131,4 +123,8 @@ function Lines({ rows, asset }: { rows: readonly EntryLine[]; asset: Asset }) {
       </table>
     </div>
   );
+}
+
+function Change({ units, scale }: { units: string | undefined; scale: number }) {
+  return units === undefined ? <span className="faint">–</span> : <Amount units={units} scale={scale} isChange />;
 }
