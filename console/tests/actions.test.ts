@@ -129,6 +129,28 @@ describeInBrowser('each action of the console', (visitor) => {
         };
       },
     },
+    'top-up that pays a debt': {
+      operation: 'TopUp',
+      button: 'Top up',
+      isKeyed: true,
+      prepare: async () => {
+        const code = `DEBT${randomUUID().slice(0, 6).toUpperCase()}`;
+        await createAsset(operator(), code);
+        await operator().mutate('assetSet', { assetCode: code, collectDebts: true }, 'limits { seq }');
+        const id = await openWallet(operator(), 'erin', code);
+        const { transferId } = await post('walletTopUp', { walletId: id, amount: '3000' });
+        await post('walletSpend', { walletId: id, amount: '3000' });
+        await post('walletReverse', { walletId: id, transferId, owe: true });
+        return {
+          path: `/console/wallets/${id}?do=top_up`,
+          fill: amount('50'),
+          sentence: `erin gets 50.00 ${code} bought with real money, of which 30.00 ${code} pay what is owed; the balance becomes 20.00 ${code}.`,
+          done: new RegExp(`^Booked: 20\\.00 ${code} can be spent\\.`),
+          books: () => booked(id, 'top_up'),
+          once: { amounts: ['5000', '3000'], balance: '2000', owed: '0' },
+        };
+      },
+    },
     bonus: {
       operation: 'Bonus',
       button: 'Give',

@@ -34,15 +34,22 @@ interface Booking {
   walletId: string | readonly string[];
   asset: Asset;
   call: (values: Values, idemKey: string) => Promise<Receipt | null | undefined>;
+  /** Whether the balance of the receipt is not the last word. */
+  goesOn?: boolean;
 }
 
 /** How something is booked once, whatever becomes of the answers. */
-export function bookedOnce({ walletId, asset, call }: Booking): Pick<Action, 'asset' | 'isKeyed' | 'send' | 'check'> {
+export function bookedOnce({
+  walletId,
+  asset,
+  call,
+  goesOn = false,
+}: Booking): Pick<Action, 'asset' | 'isKeyed' | 'send' | 'check'> {
   const show = shows(asset);
   return {
     asset,
     isKeyed: true,
-    send: async (values, key) => booked(show, await call(values, key)),
+    send: async (values, key) => booked(show, await call(values, key), goesOn),
     check: async (_values, key) => {
       const found = await Promise.all([walletId].flat().map((id) => bookedWith(id, key)));
       const transfer = found.find((one) => one !== undefined);
@@ -56,13 +63,13 @@ export function bookedOnce({ walletId, asset, call }: Booking): Pick<Action, 'as
   };
 }
 
-function booked(show: (units: string) => string, receipt: Receipt | null | undefined): Done {
+function booked(show: (units: string) => string, receipt: Receipt | null | undefined, goesOn: boolean): Done {
   if (!receipt) throw new Error('The answer has no receipt');
   const { replayed, balance, available, owed, transferId } = receipt;
   const again = replayed ? 'It had been booked already' : 'Booked';
   const debt = owed === '0' ? '' : ` It owes ${show(owed)}.`;
   return {
-    text: `${again}: the balance is ${show(balance)}, of which ${show(available)} can be spent.${debt}`,
+    text: `${again}: ${goesOn ? '' : `the balance is ${show(balance)}, of which `}${show(available)} can be spent.${debt}`,
     link: { to: 'transfer', id: transferId },
   };
 }

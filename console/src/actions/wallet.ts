@@ -4,18 +4,25 @@ import type { Action } from './action.ts';
 import { AMOUNT, bookedOnce, metadataOf, NOTE, orNull, REASON, shows, type Subject } from './booking.ts';
 import * as mutations from './mutations.ts';
 
-export function topUp({ wallet, asset }: Subject): Action {
+/** `collects`: whether top-ups of the asset pay what is owed first. */
+export function topUp({ wallet, asset }: Subject, collects: boolean): Action {
   const show = shows(asset);
+  const owed = collects ? BigInt(wallet.owed) : 0n;
   return {
     name: 'top_up',
     title: 'Top up',
     button: 'Top up',
     fields: [AMOUNT, NOTE],
-    sentence: ({ amount = '0' }) =>
-      `${wallet.ownerId} gets ${show(amount)} bought with real money; the balance becomes ${show(BigInt(wallet.balance) + BigInt(amount))}.`,
+    sentence: ({ amount = '0' }) => {
+      const units = BigInt(amount);
+      const pays = units < owed ? units : owed;
+      const paid = pays === 0n ? '' : `, of which ${show(pays)} pay what is owed`;
+      return `${wallet.ownerId} gets ${show(units)} bought with real money${paid}; the balance becomes ${show(BigInt(wallet.balance) + units - pays)}.`;
+    },
     ...bookedOnce({
       walletId: wallet.id,
       asset,
+      goesOn: owed > 0n,
       call: (values, idemKey) =>
         mutations.topUp({
           walletId: wallet.id,

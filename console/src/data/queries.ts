@@ -22,6 +22,7 @@ const AssetsQuery = graphql(`
           maxDailyBonus
           maxDailySpend
           maxDailyTransfer
+          collectDebts
         }
       }
     }

@@ -69,6 +69,7 @@ function Asset({ asset }: { asset: AssetRow }) {
           Set by <span className="mono">{asset.limits.actor}</span>, <Time at={asset.limits.createdAt} />
         </p>
       )}
+      {asset.limits?.collectDebts === true && <p className="facts">A top-up pays what the wallet owes first.</p>}
       {asset.limits && <History asset={asset} />}
       {mayCorrect && (
         <button type="button" onClick={() => show(asset.code)}>

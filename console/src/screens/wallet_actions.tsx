@@ -156,7 +156,8 @@ export function Doing(subject: Subject) {
   const act = useAct();
   const readLimits = useLimitsNow(wallet.id);
   const others = useOthers(wallet);
-  const { assetOf } = useAssets();
+  const { query: assets, assetOf } = useAssets();
+  const collects = assets.data?.find(({ code }) => code === wallet.assetCode)?.limits?.collectDebts ?? false;
   const mayBook = useRight('book');
   const mayCorrect = useRight('correct');
   const onClose = (): void => act(undefined);
@@ -166,7 +167,7 @@ export function Doing(subject: Subject) {
   }
   const needed = Object.hasOwn(ACTIONS, name) ? ACTIONS[name]?.right : undefined;
   if (needed === undefined || !(needed === 'book' ? mayBook : mayCorrect)) return null;
-  const action = actionOf(name, subject, { others, assetOf, readLimits });
+  const action = actionOf(name, subject, { others, assetOf, collects, readLimits });
   return action && <ActionDialog key={`${name}.${wallet.id}`} action={action} subject={wallet.id} onClose={onClose} />;
 }
 
@@ -181,13 +182,14 @@ function useLimitsNow(id: string): () => Promise<Limits> {
 interface Around {
   others: readonly WalletRow[];
   assetOf: (code: string) => Asset;
+  collects: boolean;
   readLimits: () => Promise<Limits>;
 }
 
-function actionOf(name: string, about: Subject, { others, assetOf, readLimits }: Around): Action | undefined {
+function actionOf(name: string, about: Subject, { others, assetOf, collects, readLimits }: Around): Action | undefined {
   switch (name) {
     case 'top_up':
-      return topUp(about);
+      return topUp(about, collects);
     case 'bonus':
       return bonus(about);
     case 'spend':
