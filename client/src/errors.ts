@@ -54,6 +54,10 @@ export interface RefusalDetails {
   LIMIT_EXCEEDED: { wallet_id: Id; limit: string; max: bigint; left: bigint };
   /** More is asked for than can be spent. Of a reversal, `missing` is what is no longer there. */
   INSUFFICIENT_FUNDS: { wallet_id: Id; available: bigint; requested: bigint; missing?: bigint; hold_id?: Id };
+  /** There is no such endpoint of webhooks, or no such delivery parked there; calls of this client never answer it. */
+  WEBHOOK_NOT_FOUND: { endpoint: string; id: Id | null };
+  /** There is an endpoint of webhooks of that name; calls of this client never answer it. */
+  WEBHOOK_EXISTS: { endpoint: string };
   /** No token, a bad one, or one that has expired. */
   UNAUTHENTICATED: { reason?: string };
   /** The token's role may not do this. */
