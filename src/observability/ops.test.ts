@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
 import { parse } from 'yaml';
-import { newKey, newWallet, someAsset } from '../../db/tests/helpers.ts';
+import { newAsset, newKey, newWallet, someAsset } from '../../db/tests/helpers.ts';
 import { sealUntil } from '../../db/tests/seals.ts';
 import { createGateway, ROOT } from '../testing.ts';
 import { type Family, parseMetrics } from './testing_metrics.ts';
@@ -26,14 +26,24 @@ beforeAll(async () => {
   socket.on('open', () => {
     socket.close();
   });
+  const input = { endpoint: 'shop', url: 'https://shop.example/wallet', assetCode: await newAsset(db) };
+  expect(
+    (await gateway.as('operator').mutate('webhookEndpointCreate', input, 'secret { endpoint }')).body.errors,
+  ).toBeUndefined();
   await sealUntil(db, wallet, 1);
   const worker = await db.connectLogin('wallet_worker');
   expect((await worker.query('select * from ledger.ledger_prove(null)')).rows).toEqual([]);
-  // From here on: what the ledger reports is kept for some seconds. The poller counts what is booked once it has begun.
+  // From here on: what the ledger reports is kept for some seconds. The poller counts what is booked once it has begun; what is known
+  // of webhooks is read now and then.
   for (const deadline = Date.now() + LIMIT_MS; ; await sleep(200)) {
     await gateway.as('service').receipt('walletTopUp', { walletId: wallet, amount: '1', idemKey: newKey() });
     const families = await scrape();
-    const wanted = ['wallet_postings_total', 'websockets_closed_total', 'wallet_poller_last_round_seconds'];
+    const wanted = [
+      'wallet_postings_total',
+      'websockets_closed_total',
+      'wallet_poller_last_round_seconds',
+      'wallet_webhooks_parked',
+    ];
     const missing = wanted.filter((name) => !families.get(name)?.series.size);
     if (missing.length === 0) break;
     if (Date.now() > deadline) throw new Error(`Not counted: ${missing.join(', ')}`);
