@@ -87,6 +87,7 @@ describe('GET /metrics', () => {
       ['wallet-history', 2],
       ['wallet-worker', 5],
       ['wallet-poller', 2],
+      ['wallet-webhooks', 4],
       ['wallet-listener', 1],
       ['wallet-metrics', 1],
     ] as const) {

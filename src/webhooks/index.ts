@@ -14,8 +14,8 @@ const RUN_MS = 61_000;
 const ROUND_MS = 1_000;
 const FIGURES_MS = 5_000;
 const MOST_AT_ONCE = 64;
-/** One listens for jobs, one keeps the queue, the others take and settle. */
-const CONNECTIONS = 6;
+/** One listens for jobs, the others take and settle: a process that does not send opens no more. */
+const CONNECTIONS = 4;
 const PAGE = 1000;
 /** What is being sent when the process has to end may take so long. */
 const PATIENCE_MS = 4_000;

@@ -1989,6 +1989,61 @@ const OPENINGS_AND_EXCHANGES: Mutant[] = [
   },
 ];
 
+const WEBHOOKS: Mutant[] = [
+  {
+    name: 'a webhook is sent although an earlier one of its other wallet has not arrived',
+    tests: ['webhooks'],
+    edits: [edit('webhook/is_head', '  select not exists (', '  select true or not exists (')],
+  },
+  {
+    name: 'the cursor of an endpoint moves past what is not delivered',
+    tests: ['webhooks'],
+    edits: [edit('webhook/collect', 'where i <> all (v_known)));', 'where i <> all (v_known) and false));')],
+  },
+  {
+    name: 'webhooks come in the order of the feed, not in that of their wallet',
+    tests: ['webhooks'],
+    edits: [
+      edit(
+        'webhook/collect',
+        'webhook.taken_before(events => v_events, notices => v_notices, place => v_cursor)',
+        "'{}'",
+      ),
+    ],
+  },
+  {
+    name: 'a movement that was taken early is taken again',
+    tests: ['webhooks'],
+    edits: [edit('webhook/collect', 'where i <> all (v_known)));', 'where true));')],
+  },
+  {
+    name: 'a webhook that counts as lost is settled by whoever lost it',
+    tests: ['webhooks'],
+    edits: [edit('webhook/settle', ' and d.tries = o.tries', '', 3)],
+  },
+  {
+    name: 'a secret that has expired goes on to sign',
+    tests: ['webhooks'],
+    edits: [edit('webhook/take', " and coalesce(s.expires_at, 'infinity') > clock_timestamp()", '')],
+  },
+  {
+    name: 'gateway: a webhook is signed with one secret while it is replaced',
+    tests: ['src/webhooks/send'],
+    sources: [edit('webhooks/send', 'secrets.map((secret)', 'secrets.slice(0, 1).map((secret)')],
+  },
+  {
+    name: 'gateway: a webhook is sent to addresses inside the network',
+    tests: ['src/webhooks/send'],
+    sources: [
+      edit(
+        'webhooks/send',
+        'mayConnect: isSafe ? mayConnect : isAllowed,',
+        'mayConnect: () => true || mayConnect || isSafe,',
+      ),
+    ],
+  },
+];
+
 export const MUTANTS: Mutant[] = [
   ...OPENINGS_AND_EXCHANGES,
   ...USUAL,
@@ -2007,5 +2062,6 @@ export const MUTANTS: Mutant[] = [
   ...LISTS,
   ...PROOFS,
   ...GATEWAY,
+  ...WEBHOOKS,
   ...CRASHES,
 ];

@@ -52,7 +52,7 @@ await command({ help: HELP, options: OPTIONS }, async (values) => {
     const gateway = await Gateway.start(url.href, () => undefined, {
       VERIFY_CRON: 'off',
       WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
-      WEBHOOK_FIRST_RETRY_MS: '200',
+      WEBHOOK_FIRST_RETRY_MS: '10',
       WEBHOOK_TIMEOUT_MS: '2000',
     });
     const harm = async ({ arrived, harmed }: ProofState): Promise<void> => {
