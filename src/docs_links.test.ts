@@ -140,9 +140,9 @@ describe('what README and docs name', () => {
     );
     const tests = [...text.matchAll(/npm test -- ([\w./-]+)/g)].map(([, name = '']) => name);
     const testFiles = ['db', 'src', 'bench', 'client', 'console'].flatMap((folder) =>
-      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((path) =>
-        path.endsWith('.test.ts'),
-      ),
+      readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('.test.ts'))
+        .map((path) => join(folder, path)),
     );
 
     expect(paths.length).toBeGreaterThan(30);
