@@ -143,7 +143,9 @@ function troubleOf(error: unknown): Trouble {
   }
   if (error instanceof OutcomeUnknown) {
     const { message, sent, key } = error;
-    const why = message.replace(/^outcome unknown: /, '');
+    // What fetch itself says is that it failed; why, its cause says.
+    const { cause } = (error.cause ?? {}) as { cause?: { message?: string; code?: string } };
+    const why = [cause?.message, cause?.code].find(Boolean) ?? message.replace(/^outcome unknown: /, '');
     return sent && key !== undefined
       ? { kind: 'unknown', message, key, hint: 'It may have been booked: run it again, with the same key.' }
       : { kind: 'unreachable', message: `the service cannot be reached: ${why}` };
