@@ -157,6 +157,17 @@ const feed = createRoute({
   component: lazyRouteComponent(() => import('./screens/feed.tsx'), 'Feed'),
 });
 
+const webhooks = createRoute({
+  getParentRoute: () => root,
+  path: '/webhooks',
+  validateSearch: (query: Record<string, unknown>): Optional<'endpoint' | 'do' | 'webhook'> => ({
+    endpoint: text(query.endpoint),
+    do: text(query.do),
+    webhook: text(query.webhook),
+  }),
+  component: lazyRouteComponent(() => import('./screens/webhooks.tsx'), 'Webhooks'),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     overview,
@@ -172,6 +183,7 @@ export const router = createRouter({
     assets,
     reports,
     audit,
+    webhooks,
   ]),
   basepath: '/console',
   defaultPreload: 'intent',

@@ -312,7 +312,7 @@ describe('another project in the same database', () => {
 
   async function emptied(): Promise<void> {
     await db.query(
-      'drop schema if exists ledger, ledger_private, gateway, wallet_migrate, wallet_queue, graphile_migrate, graphile_worker cascade',
+      'drop schema if exists webhook, ledger, ledger_private, gateway, wallet_migrate, wallet_queue, graphile_migrate, graphile_worker cascade',
     );
     await db.query('drop table if exists public.goods');
   }

@@ -12,6 +12,7 @@ const KEYS = [
   ['g l', 'Assets and limits'],
   ['g r', 'Reports'],
   ['g a', 'Audit'],
+  ['g k', 'Webhooks'],
   ['j, k', 'Down and up in a table'],
   ['Enter', 'Open the row'],
   ['t, b, s', 'In a wallet: top up, bonus, spend'],

@@ -32,6 +32,7 @@ function Frame() {
     'g l': () => void navigate({ to: '/assets' }),
     'g r': () => void navigate({ to: '/reports' }),
     'g a': () => void navigate({ to: '/audit' }),
+    'g k': () => void navigate({ to: '/webhooks' }),
   });
   return (
     <div className="frame">
@@ -55,6 +56,7 @@ function Frame() {
           <Link to="/assets">Assets and limits</Link>
           {mayAccount && <Link to="/reports">Reports</Link>}
           {mayAccount && <Link to="/audit">Audit</Link>}
+          {mayAccount && <Link to="/webhooks">Webhooks</Link>}
         </nav>
         <Who onHelp={() => setHelp(true)} />
       </header>

@@ -541,12 +541,16 @@ export class Scenario {
     from: string,
     values: unknown[],
     condition?: string,
-    show = (row: string[]) => row,
+    show?: (row: string[]) => string[],
   ): Promise<Buffer[]> {
     const call = `${name} by ${caller}`;
     try {
       const rows = await rowsAsSent(this.#session(caller), from, values, condition);
-      this.transcript.push({ call, outcome: { rows: rows.map((row) => show(this.names.row(row))) } });
+      const { known } = this.names;
+      const named = rows.map((row) => this.names.row(row));
+      this.transcript.push({ call, outcome: { rows: show ? named.map(show) : named } });
+      // An id that is left out must not count, or the ids after it have other names where it is another one.
+      if (show) this.names.forget(known);
       return rows;
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) throw error;
