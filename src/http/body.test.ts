@@ -18,7 +18,11 @@ beforeAll(async () => {
   });
   // eslint-disable-next-line @typescript-eslint/no-unused-vars
   const told: ErrorRequestHandler = (error: unknown, _req, res, _next) => {
-    res.status(400).json(error instanceof BodyError ? [error.code, error.message] : [(error as Error).name]);
+    res
+      .status(400)
+      .json(
+        error instanceof BodyError ? [error.code, error.message] : [(error as Error).name, (error as Error).message],
+      );
   };
   app.use(told);
   server = createServer(app).listen(0, '127.0.0.1');
@@ -150,7 +154,10 @@ describe('a body', () => {
       400,
       ['BAD_REQUEST', expect.stringContaining('20000 items in a list')],
     ]);
-    expect(await send(gzipSync(`"${'x'.repeat(2 * SIZE)}"`), headers)).toEqual([400, ['PayloadTooLargeError']]);
+    expect(await send(gzipSync(`"${'x'.repeat(2 * SIZE)}"`), headers)).toEqual([
+      400,
+      ['PayloadTooLargeError', 'request entity too large'],
+    ]);
   });
 
   it.each([
