@@ -162,7 +162,7 @@ export class Drill {
   async #goOn({ stock }: Incident, promises: Promises): Promise<void> {
     const { chance, tally } = this.#options;
     const doors = [this.#around.job(), this.#around.job(), this.#around.service()];
-    const own = { assets: stock.assets, holds: [], booked: [] };
+    const own = { assets: stock.assets, holds: [], booked: [], owing: [] };
     const name = `after-${this.#count}`;
     const load = new Load({ doors, promises, stock: own, tally, chance: chance.fork(), name });
     await sleep(AFTERWARDS_MS);

@@ -10,7 +10,7 @@ interface Transfer {
   id: string;
   wallet_id: string;
   idem_key: string | null;
-  kind: Kind | 'expiry';
+  kind: Kind | 'expiry' | 'debt';
   debit_wallet_id: string | null;
   credit_wallet_id: string | null;
   amount: string;
@@ -33,6 +33,7 @@ interface Entry {
   balance: string;
   bonus_balance: string;
   held_balance: string;
+  owed: string;
   created_at: string;
 }
 
@@ -43,6 +44,11 @@ interface Snapshot {
   negative: number;
   findings: Finding[];
 }
+
+/** The system books them by itself: a debt with the reversal that leaves it. */
+const BY_ITSELF: readonly Transfer['kind'][] = ['expiry', 'release', 'debt'];
+/** They move between accounts of the house; the wallet has a line of them. */
+const OF_THE_HOUSE: readonly Transfer['kind'][] = ['debt', 'forgiveness'];
 
 /** The name of the session that takes snapshots. */
 export const CHECKER = 'prove checker';
@@ -87,12 +93,14 @@ async function take(client: pg.Client): Promise<Snapshot> {
   const snapshot: Snapshot = {
     transfers: await rows(
       `select id, wallet_id, idem_key, kind, debit_wallet_id, credit_wallet_id, amount, bonus_amount, hold_id, reverses,
-         case kind when 'adjustment' then metadata - 'reason' else metadata end as metadata, coalesce(n.entries, 0) as entries, linked_wallet_id
+         case when kind in ('adjustment', 'forgiveness') then metadata - 'reason' else metadata end as metadata,
+         coalesce(n.entries, 0) as entries, linked_wallet_id
        from ledger.transfers t
        left join (select transfer_id, count(*)::int as entries from ledger.entries group by transfer_id) n on n.transfer_id = t.id`,
     ),
     entries: await rows(
-      `select wallet_id, seq, transfer_id, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance, created_at
+      `select wallet_id, seq, transfer_id, amount, bonus_amount, held_amount, balance, bonus_balance, held_balance,
+         coalesce(owed, 0) as owed, created_at
        from ledger.entries order by wallet_id, seq`,
     ),
     accounts: await rows('select * from ledger.ledger_trial_balance()'),
@@ -139,7 +147,7 @@ function checkSnapshot(
     }
     const wrong = [
       ...differing(receipt, transfer, ['kind', 'amount', 'bonus_amount', 'hold_id']),
-      ...differing(receipt, entry, ['balance', 'bonus_balance', 'held_balance', 'created_at']),
+      ...differing(receipt, entry, ['balance', 'bonus_balance', 'held_balance', 'owed', 'created_at']),
       ...(JSON.stringify(sorted(transfer.metadata)) === JSON.stringify(sorted(promised.posting.metadata))
         ? []
         : ['metadata']),
@@ -185,9 +193,11 @@ function checkComplete({ transfers }: Snapshot, promises: Promises, tally: Tally
     if (promised && !promised.receipt && !promised.inDoubt)
       tally.find(`booked, but never acknowledged: ${describe(promised)}`);
     const isOtherSide = transfer.idem_key === null && transfer.linked_wallet_id !== null;
-    if (!promised && !isOtherSide && !['expiry', 'release'].includes(transfer.kind))
+    if (!promised && !isOtherSide && !BY_ITSELF.includes(transfer.kind))
       tally.find(`booked by nobody: ${JSON.stringify(transfer)}`);
-    const legs = Number(transfer.debit_wallet_id !== null) + Number(transfer.credit_wallet_id !== null);
+    const legs = OF_THE_HOUSE.includes(transfer.kind)
+      ? 1
+      : Number(transfer.debit_wallet_id !== null) + Number(transfer.credit_wallet_id !== null);
     if (transfer.entries !== legs) tally.find(`${transfer.entries} entries: ${JSON.stringify(transfer)}`);
   }
 }
@@ -197,6 +207,7 @@ interface Balances {
   balance: bigint;
   bonus: bigint;
   held: bigint;
+  owed: bigint;
 }
 
 /** Adds up what was asked for, wallet by wallet: the entries must say the same, without a gap. */
@@ -209,19 +220,21 @@ function checkLog({ transfers, entries }: Snapshot, promises: Promises, tally: T
       tally.find(`an entry without a transfer: ${JSON.stringify(entry)}`);
       continue;
     }
-    const before = heads.get(entry.wallet_id) ?? { seq: 0n, balance: 0n, bonus: 0n, held: 0n };
+    const before = heads.get(entry.wallet_id) ?? { seq: 0n, balance: 0n, bonus: 0n, held: 0n, owed: 0n };
     const change = changeBy(entry, transfer, transferOf, promises);
     const expected: Balances = {
       seq: before.seq + 1n,
       balance: before.balance + change.balance,
       bonus: before.bonus + change.bonus,
       held: before.held + change.held,
+      owed: before.owed + (change.owed ?? 0n),
     };
     const found: Balances = {
       seq: BigInt(entry.seq),
       balance: BigInt(entry.balance),
       bonus: BigInt(entry.bonus_balance),
       held: BigInt(entry.held_balance),
+      owed: BigInt(entry.owed),
     };
     const wrong = (Object.keys(expected) as (keyof Balances)[]).filter((name) => expected[name] !== found[name]);
     if (wrong.length > 0) {
@@ -240,9 +253,11 @@ function changeBy(
   transfer: Transfer,
   transferOf: Map<string, Transfer>,
   promises: Promises,
-): { balance: bigint; bonus: bigint; held: bigint } {
+): { balance: bigint; bonus: bigint; held: bigint; owed?: bigint } {
   const promised = promises.byKey.get(keyOf({ wallet: transfer.wallet_id, key: transfer.idem_key ?? '' }));
-  const amount = BigInt(promised?.posting.amount ?? promised?.receipt?.amount ?? transfer.amount);
+  // Of a reversal that leaves a debt, less may be taken than was asked for.
+  const asked = promised?.posting.owe ? null : promised?.posting.amount;
+  const amount = BigInt(asked ?? promised?.receipt?.amount ?? transfer.amount);
   const bonus = BigInt(promised?.receipt?.bonus_amount ?? transfer.bonus_amount);
   const hold = BigInt(transferOf.get(transfer.hold_id ?? '')?.amount ?? 0);
   const moved = (sign: 1n | -1n, held = 0n): { balance: bigint; bonus: bigint; held: bigint } => ({
@@ -264,6 +279,12 @@ function changeBy(
     case 'exchange':
     case 'adjustment':
       return moved(transfer.debit_wallet_id === wallet_id ? -1n : 1n);
+    case 'debt':
+      return { balance: 0n, bonus: 0n, held: 0n, owed: amount };
+    case 'forgiveness':
+      return { balance: 0n, bonus: 0n, held: 0n, owed: -amount };
+    case 'collection':
+      return { balance: -amount, bonus: 0n, held: 0n, owed: -amount };
     case 'hold':
       return { balance: 0n, bonus: 0n, held: amount };
     case 'capture':

@@ -264,6 +264,7 @@ export function itemOf({
     to_amount: more.toAmount === undefined ? null : String(more.toAmount),
     side: more.side ?? null,
     reason: more.reason ?? null,
+    owe: more.owe ?? null,
   };
 }
 

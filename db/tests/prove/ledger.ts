@@ -30,7 +30,7 @@ export function asJob(url: string): string {
 }
 
 export async function openWallets(client: pg.Client): Promise<Stock> {
-  const stock: Stock = { assets: [], holds: [], booked: [] };
+  const stock: Stock = { assets: [], holds: [], booked: [], owing: [] };
   for (const code of ASSETS) {
     const wallets = await openAsset(client, code, HOT + COLD);
     stock.assets.push({ hot: wallets.slice(0, HOT), cold: wallets.slice(HOT) });

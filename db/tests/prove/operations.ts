@@ -3,7 +3,18 @@ import type { Receipt } from '../helpers.ts';
 import type { Chance } from './chance.ts';
 
 export type Kind =
-  'top_up' | 'bonus' | 'spend' | 'transfer' | 'hold' | 'capture' | 'release' | 'reversal' | 'exchange' | 'adjustment';
+  | 'top_up'
+  | 'bonus'
+  | 'spend'
+  | 'transfer'
+  | 'hold'
+  | 'capture'
+  | 'release'
+  | 'reversal'
+  | 'exchange'
+  | 'adjustment'
+  | 'collection'
+  | 'forgiveness';
 
 export interface Posting {
   kind: Kind;
@@ -17,7 +28,10 @@ export interface Posting {
   toAmount?: number;
   /** Of an adjustment. */
   side?: 'debit' | 'credit';
+  /** Of an adjustment, and of what is forgiven. */
   reason?: string;
+  /** Of a reversal: what is gone becomes a debt. */
+  owe?: boolean;
   /** What is captured or released. */
   hold?: string;
   /** What is reversed. */
@@ -63,12 +77,19 @@ export function callOf(posting: Posting): Call {
     }
     case 'adjustment':
       return { name: 'wallet_adjust', args: { ...usual, side: posting.side, reason: posting.reason } };
+    case 'collection':
+      return { name: 'wallet_collect', args: usual };
+    case 'forgiveness':
+      return { name: 'wallet_forgive', args: { ...usual, reason: posting.reason } };
     case 'capture':
       return { name: 'wallet_capture', args: { ...usual, hold_id: posting.hold } };
     case 'release':
       return { name: 'wallet_release', args: { ...whole, hold_id: posting.hold } };
     case 'reversal':
-      return { name: 'wallet_reverse', args: { ...usual, transfer_id: posting.transfer } };
+      return {
+        name: 'wallet_reverse',
+        args: { ...usual, transfer_id: posting.transfer, ...(posting.owe && { owe: true }) },
+      };
     default:
       return { name: `wallet_${kind}`, args: usual };
   }
@@ -81,7 +102,9 @@ export interface Stock {
   /** Acknowledged, and perhaps still open. */
   holds: { wallet: string; id: string; amount: number }[];
   /** Acknowledged, to be reversed. */
-  booked: { wallet: string; id: string; amount: number }[];
+  booked: { wallet: string; id: string; amount: number; kind: Kind }[];
+  /** What wallets owed when somebody was told. */
+  owing: { wallet: string; amount: number }[];
 }
 
 /** How often each shape comes. */
@@ -100,11 +123,15 @@ const KINDS: Record<Kind, number> = {
   reversal: 5,
   exchange: 7,
   adjustment: 4,
+  collection: 2,
+  forgiveness: 1,
 };
 /** What a job may ask for. */
 const A_JOBS = only('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'exchange');
 /** What it may not. */
-export const AN_OPERATORS: readonly Kind[] = ['reversal', 'adjustment'];
+export const AN_OPERATORS: readonly Kind[] = ['reversal', 'adjustment', 'collection', 'forgiveness'];
+/** Those whose movement nobody reverses here. */
+const FINAL: readonly Kind[] = ['release', 'reversal', 'adjustment', 'collection', 'forgiveness'];
 const SHAPES: Shapes = { single: 78, batch: 7, group: 10, transaction: 5 };
 const MOST_IN_BATCH = 12;
 const MOST_IN_GROUP = 24;
@@ -169,7 +196,16 @@ export class Operations {
           wallet: owner,
           transfer: id,
           amount: chance.happens(50) ? null : chance.int(1, booked.amount),
+          // Only of what was bought.
+          ...(booked.kind === 'top_up' && chance.happens(70) && { owe: true }),
         };
+      }
+      case 'collection':
+      case 'forgiveness': {
+        const owing = this.#take(this.#stock.owing);
+        if (!owing) return this.posting('reversal');
+        const amount = chance.int(1, owing.amount);
+        return { ...usual, wallet: owing.wallet, amount, ...(kind === 'forgiveness' && { reason: 'too "old"; ü' }) };
       }
       case 'exchange': {
         const counterparty = this.#exchanged(wallet);
@@ -227,8 +263,10 @@ export function remember(stock: Stock, { kind }: Posting, receipt: Receipt | und
   const { wallet_id: wallet, transfer_id: id } = receipt;
   const amount = Number(receipt.amount);
   if (kind === 'hold') stock.holds.push({ wallet, id: receipt.hold_id ?? '', amount });
-  else if (!['release', 'reversal', 'adjustment'].includes(kind)) stock.booked.push({ wallet, id, amount });
-  for (const list of [stock.holds, stock.booked]) list.splice(0, list.length - REMEMBERED);
+  else if (!FINAL.includes(kind)) stock.booked.push({ wallet, id, amount, kind });
+  const owed = Number(receipt.owed);
+  if (owed > 0) stock.owing.push({ wallet, amount: owed });
+  for (const list of [stock.holds, stock.booked, stock.owing]) list.splice(0, list.length - REMEMBERED);
 }
 
 function only<K extends Kind>(...kinds: K[]): Record<K, number> {

@@ -107,12 +107,13 @@ function contradictions(posting: Posting, receipt: Receipt): string[] {
   const [amount, bonusAmount, balance, bonusBalance, heldBalance, available] = (
     ['amount', 'bonus_amount', 'balance', 'bonus_balance', 'held_balance', 'available'] as const
   ).map((field) => BigInt(receipt[field])) as [bigint, bigint, bigint, bigint, bigint, bigint];
-  const isRelease = posting.kind === 'release';
+  const asked = posting.kind === 'release' || posting.amount === null ? undefined : BigInt(posting.amount);
   const rules: Record<string, boolean> = {
     wallet_id: receipt.wallet_id === posting.wallet,
     kind: receipt.kind === posting.kind,
     seq: BigInt(receipt.seq) > 0n,
-    amount: isRelease || posting.amount === null ? amount >= 0n : amount === BigInt(posting.amount),
+    // What is gone is owed, and not taken.
+    amount: asked === undefined || posting.owe ? amount >= 0n && amount <= (asked ?? amount) : amount === asked,
     bonus_amount: bonusAmount >= 0n && bonusAmount <= amount,
     balance: balance >= 0n,
     bonus_balance: bonusBalance >= 0n && bonusBalance <= balance,
