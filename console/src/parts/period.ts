@@ -54,8 +54,10 @@ export function summedByDay(rows: readonly ActivityRow[]): Map<string, DayOfActi
   return days;
 }
 
-export function monthBefore(month: string): string {
-  const [year = 0, number = 1] = month.split('-').map(Number);
+/** The newest month that is over, by the calendar of the zone in which months are counted. */
+export function lastMonth(now: Date, isUtc: boolean): string {
+  const today = isUtc ? now.toISOString() : dayOf(now);
+  const [year = 0, number = 1] = today.split('-').map(Number);
   return dayOf(new Date(year, number - 2, 1)).slice(0, 7);
 }
 

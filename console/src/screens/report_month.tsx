@@ -13,7 +13,7 @@ import {
 } from '../data/queries.ts';
 import { accountInWords, kindInWords } from '../data/words.ts';
 import { addedUp } from '../parts/added_up.ts';
-import { dayOf, monthBefore, monthOf, ZONE } from '../parts/period.ts';
+import { lastMonth, monthOf, ZONE } from '../parts/period.ts';
 import { ReportFile } from '../parts/report_file.tsx';
 import { ReportFilters, type ReportProps } from '../parts/report_filters.tsx';
 import { Amount, Copied, Time } from '../parts/shown.tsx';
@@ -27,8 +27,9 @@ export default function MonthReport({ codes, asset }: ReportProps) {
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/reports' });
   const zone = search.zone ?? ZONE;
-  const month = search.month ?? monthBefore(dayOf(new Date()).slice(0, 7));
-  const [start, end] = monthOf(month, zone === 'UTC');
+  const isUtc = zone === 'UTC';
+  const month = search.month ?? lastMonth(new Date(), isUtc);
+  const [start, end] = monthOf(month, isUtc);
   return (
     <>
       <ReportFilters codes={codes} asset={asset}>
