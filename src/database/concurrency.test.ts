@@ -3,7 +3,7 @@ import { ConcurrencyLimit, TooManyAtOnce } from './concurrency.ts';
 
 const LONG_MS = 600_000;
 
-/** Work that ends when the test says so. */
+/** Work that ends when the test calls `end`. */
 function held(): { begun: number; work: () => Promise<number>; end: () => void } {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const one = {
@@ -19,7 +19,7 @@ function held(): { begun: number; work: () => Promise<number>; end: () => void }
 }
 
 describe('a limit of concurrency', () => {
-  it('lets as many in as it is wide, and the others in their order', async () => {
+  it('runs as many as its maximum, and the others in order of arrival', async () => {
     const limit = new ConcurrencyLimit({ name: 'tests', max: 2, maxWaiting: 10, waitMs: LONG_MS });
     const work = Array.from({ length: 4 }, held);
     const done = work.map((one) => limit.run(one.work));
@@ -37,7 +37,7 @@ describe('a limit of concurrency', () => {
     expect(limit.isEmpty).toBe(true);
   });
 
-  it('refuses whoever comes when enough wait, and is as wide as before', async () => {
+  it('refuses further work when enough waits (TOO_MANY_AT_ONCE), and then runs as many as before', async () => {
     const limit = new ConcurrencyLimit({ name: 'tests', max: 1, maxWaiting: 1, waitMs: LONG_MS });
     const [first, second] = [held(), held()];
     const done = [limit.run(first.work), limit.run(second.work)];
@@ -55,7 +55,7 @@ describe('a limit of concurrency', () => {
     expect(await limit.run(() => Promise.resolve(1))).toBe(1);
   });
 
-  it('lets nobody wait for ever, and then leaves the place to others', async () => {
+  it('refuses work that waited too long (TOO_MANY_AT_ONCE), and then runs others', async () => {
     const limit = new ConcurrencyLimit({ name: 'tests', max: 1, maxWaiting: 10, waitMs: 10 });
     const first = held();
     const done = limit.run(first.work);
@@ -67,7 +67,7 @@ describe('a limit of concurrency', () => {
     expect(await limit.run(() => Promise.resolve(1))).toBe(1);
   });
 
-  it('is free again after what fails, at once or later', async () => {
+  it('has a free slot again after work that failed, at once or later', async () => {
     const limit = new ConcurrencyLimit({ name: 'tests', max: 1, maxWaiting: 0, waitMs: LONG_MS });
 
     await expect(limit.run(() => Promise.reject(new Error('later')))).rejects.toThrow('later');

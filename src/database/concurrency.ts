@@ -1,15 +1,14 @@
-/** How many at a time may do one kind of work: the others wait in turn, some of them and for some time, and are then refused. */
+/** Limits how much work of one kind runs at a time. Further work waits in order; when too much waits, or for too long, it is refused. */
 export interface ConcurrencyOptions {
-  /** Who is refused, in the words of the answer. */
+  /** What the error message names, in the plural. */
   name: string;
-  /** At a time. */
   max: number;
-  /** Beyond those, so many wait. */
+  /** How many calls may wait, besides those that run. */
   maxWaiting: number;
   waitMs: number;
 }
 
-/** The same call may be sent again; errors.ts knows the code. */
+/** A caller may retry with the same idempotency key. errors.ts translates the code. */
 export class TooManyAtOnce extends Error {
   override name = 'TooManyAtOnce';
   readonly code = 'TOO_MANY_AT_ONCE';
@@ -33,12 +32,12 @@ export class ConcurrencyLimit {
     this.#options = options;
   }
 
-  /** Whether nobody is inside: nobody waits then either. */
+  /** True when nothing runs, and so nothing waits. */
   get isEmpty(): boolean {
     return this.#inside === 0;
   }
 
-  /** Whoever waits comes before whoever comes. */
+  /** Runs work in the order of arrival. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     await this.#enter();
     try {
@@ -67,7 +66,7 @@ export class ConcurrencyLimit {
     return promise;
   }
 
-  /** The place goes to the next, so that nobody can come in between. */
+  /** The next waiting call takes over the slot: the count stays the same, so that a new call cannot overtake it. */
   #leave(): void {
     const [next] = this.#waiting;
     if (!next) {

@@ -1,4 +1,4 @@
-/** When a connection has to be opened: with a password that has changed, and where the server has none left. */
+/** Opening connections: with a password that has changed, and on a server that has no connection left. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { NoConnection } from './waiting_pool.ts';
 
 const LIMIT_MS = 120_000;
 const WAIT_MS = 60_000;
-/** Of which PostgreSQL keeps three for superusers. */
+/** PostgreSQL reserves three of them for superusers. */
 const MAX_CONNECTIONS = 16;
 
 let server: Server;
@@ -25,7 +25,7 @@ beforeAll(async () => {
     fsync: 'off',
     synchronous_commit: 'off',
   });
-  // Here it is the server that has no more, and not the login.
+  // Here the server's limit counts, and not that of the login.
   for (const login of ['wallet_gateway', 'wallet_worker'])
     await administer((client) => client.query(`alter role ${login} connection limit -1`));
   wallet = await administer(async (client) => newWallet(client, await newAsset(client), { bought: 1_000_000 }));
@@ -37,7 +37,7 @@ function administer<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
 }
 
 function newGateway(env: Env): Gateway {
-  // Of a test's database it needs nothing but the URL.
+  // The gateway only uses the URL of a test's database.
   return new Gateway({ url: server.url } as unknown as Database, env);
 }
 
@@ -71,7 +71,7 @@ describe('a password in a file', () => {
   const fileOf = (login: string) => join(folder, login);
   const withoutPassword = (login: string) => Object.assign(new URL(server.as(login)), { password: '' }).href;
   const keep = (login: string) => writeFile(fileOf(login), `${server.passwordOf(login)}\n`);
-  /** Who has opened a connection since then. */
+  /** The pools that have opened a connection since then. */
   const openedSince = async (instant: string) => {
     const { rows } = await administer((client) =>
       client.query<{ name: string }>(
@@ -82,7 +82,6 @@ describe('a password in a file', () => {
     );
     return rows.map(({ name }) => name);
   };
-  /** Ends all sessions of the service. */
   const hangUp = () =>
     administer(async (client) => {
       const { rows } = await client.query<{ now: string }>('select clock_timestamp()::text as now');
@@ -93,7 +92,7 @@ describe('a password in a file', () => {
     });
 
   it(
-    'is read again whenever a connection is opened, for calls, the worker and reading, while the service runs',
+    'is read again for each new connection, for calls, the worker and reads, while the service runs',
     async () => {
       for (const login of ['wallet_gateway', 'wallet_worker']) await keep(login);
       const gateway = newGateway({
@@ -109,7 +108,7 @@ describe('a password in a file', () => {
         const shop = gateway.as('service');
         expect((await spend(shop)).body.errors).toBeUndefined();
 
-        // Changed in the database first: until the file follows, what has to connect is told to come again.
+        // The database's password changes first: until the file follows, new connections fail and calls are answered RETRY.
         for (const login of ['wallet_gateway', 'wallet_worker']) await server.setPassword(login, `second of ${login}`);
         await hangUp();
         await until(
@@ -126,7 +125,7 @@ describe('a password in a file', () => {
           () => spend(shop),
           ({ body }) => body.errors === undefined,
         );
-        // Not all at once: what is not used is closed again.
+        // Collected over time, since idle connections are closed again.
         const opened = new Set<string>();
         await until(
           async () => {
@@ -146,15 +145,15 @@ describe('a password in a file', () => {
   );
 });
 
-describe('on a server whose connections run short', () => {
+describe('on a server that has no connections left', () => {
   const guests: pg.Client[] = [];
   afterEach(async () => {
     await Promise.all(guests.splice(0).map((guest) => guest.end()));
   });
 
-  /** Takes all that is left, so that PostgreSQL refuses the next one (53300). */
+  /** Takes all remaining connections, so that PostgreSQL refuses the next one (53300). */
   async function takeAll(): Promise<void> {
-    // Not by one refusal alone: who is being refused elsewhere takes a place for a moment.
+    // Several refusals in a row: another session that is being refused occupies a slot for a moment.
     for (let refusals = 0; refusals < 5;) {
       const guest = new pg.Client({ connectionString: server.as('wallet_gateway') });
       guest.on('error', () => undefined);
@@ -183,12 +182,12 @@ describe('on a server whose connections run short', () => {
   ])(
     'the calls of two gateways wait for a connection, $how, and each is booked once',
     async ({ GROUP_CALLS, isAll }) => {
-      // Each has room for eight connections for calls, and the server for thirteen in all.
+      // Each gateway may open eight connections for calls; the server has thirteen in all.
       const gateways = [1, 2].map(() =>
         newGateway({ DATABASE_URL: server.as('wallet_gateway'), POOL_SIZE: '10', LOG_LEVEL: 'warn', GROUP_CALLS }),
       );
       await withGateways(gateways, async () => {
-        // Those with which they started.
+        // Terminate the connections opened at the start.
         await administer((client) =>
           client.query("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'wallet_gateway'"),
         );
@@ -204,7 +203,7 @@ describe('on a server whose connections run short', () => {
           Array.from({ length: perGateway }, () => spend(gateway.as('service'))),
         );
         for (const gateway of gateways) await until(() => poolIn(gateway, 'waiting'), isAll);
-        // One connection is enough for all, and then there is room again.
+        // One connection is enough for all calls; then there is room again.
         await leave(1);
         await Promise.race(calling);
         await leave();
@@ -241,7 +240,7 @@ describe('on a server whose connections run short', () => {
     }
 
     it(
-      'lends what it has as it is given back, while the server has no more (53300)',
+      'reuses its connections as they are released, while the server has no more (53300)',
       async () => {
         const pool = poolOf(10);
         const held = await pool.connect();
@@ -257,7 +256,7 @@ describe('on a server whose connections run short', () => {
         const pids = (await Promise.all(calling)).map(({ rows }) => rows[0]?.pid);
         expect(new Set(pids).size).toBe(1);
         await leave();
-        // It grows again.
+        // The pool grows again.
         const clients = await Promise.all(Array.from({ length: 5 }, () => pool.connect()));
         expect(pool.totalCount).toBe(5);
         for (const client of clients) client.release();
@@ -266,7 +265,7 @@ describe('on a server whose connections run short', () => {
     );
 
     it(
-      'that has none opens one as soon as there is room',
+      'without connections opens one as soon as there is room',
       async () => {
         const pool = poolOf(10);
         await takeAll();

@@ -1,4 +1,4 @@
-/** The database that the gateway works on, ready to use. */
+/** The connections to the primary. */
 import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
 import { createPool, unusable, type PoolOptions } from './pool.ts';
@@ -6,25 +6,24 @@ import { inspectSession, keepsSession, requireSession, type Address } from './po
 import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
 export interface Database {
-  /** For GraphQL. */
   pool: Pool;
-  /** For auditors, who may prove the whole ledger: minutes, which calls must not wait. */
+  /** For auditors: verifying the whole ledger takes minutes, and calls must not wait for that. */
   auditPool: Pool;
-  /** For downloads, which are long: they must not take the connections of calls. */
+  /** For downloads: they take minutes and must not use up the connections of calls. */
   historyPool: Pool;
-  /** For metrics: one connection, which nobody else waits for. */
+  /** For metrics: one connection, so that metrics do not wait for other work. */
   metricsPool: Pool;
   primary: Address;
-  /** Where the worker may log in, if anywhere. */
+  /** The worker's login. Undefined where none is configured. */
   worker: Address | undefined;
-  /** Whether there is a session in which to listen to notifications. */
+  /** Whether a pool with `needsSession` can use LISTEN. */
   canListen: boolean;
-  /** One more pool, for what is optional. It ends with the others. */
+  /** Opens a further pool, which `close` ends too. */
   openPool(options: MorePoolOptions): Pool;
   close(): Promise<void>;
 }
 
-/** What a login other than the gateway's own can do there. */
+/** What needs a more powerful login than the gateway's. */
 export interface Administration {
   migrate(url: string): Promise<void>;
   mayMigrate(url: string): Promise<boolean>;
@@ -44,7 +43,7 @@ export async function openDatabase(
   const { isSuperuser, mode } = await inspect(primary, administration);
   if (isSuperuser) await administration.migrate(primary.url);
   const worker = await workerOf(config, isSuperuser ? primary : undefined);
-  // The worker's session is kept.
+  // WORKER_DATABASE_URL must not go through a pooler in transaction mode, so its session can be used where DATABASE_URL has none.
   const forSessions = keepsSession(mode) ? undefined : worker;
   const pools: Pool[] = [];
 
@@ -66,7 +65,7 @@ export async function openDatabase(
   const database: Database = {
     pool: openPool({ ...usual, name: 'wallet-gateway', size: config.poolSize - historySize }),
     auditPool: openPool({ ...usual, name: 'wallet-audit', size: AUDIT_CONNECTIONS }),
-    // A download lasts as long as its reader takes, and a stalled one is ended by the response's own timeout.
+    // No statement timeout: a download lasts as long as the client takes to read it, and the response's own timeout ends a stalled one.
     historyPool: openPool({ name: 'wallet-history', size: historySize, statementTimeoutMs: 0 }),
     metricsPool: openPool({
       name: 'wallet-metrics',
@@ -81,7 +80,7 @@ export async function openDatabase(
     close,
   };
   try {
-    // To find out now, and in one line, what every request would run into.
+    // Fail at start-up with one clear message, and not in every request.
     (await database.pool.connect()).release();
   } catch (error) {
     await close();
@@ -90,7 +89,7 @@ export async function openDatabase(
   return database;
 }
 
-/** Only a superuser's connections can become the gateway's and the worker's; any other login has to be the gateway's own. */
+/** Accepts a superuser, which can switch to the service's logins, or wallet_gateway itself. */
 async function inspect(
   address: Address,
   administration: Administration,
@@ -98,7 +97,7 @@ async function inspect(
   const session = await inspectSession(address).catch((error: unknown) => {
     throw unusable(error);
   });
-  // Calls do without a session, but not without a login of their own.
+  // Through a pooler in transaction mode only wallet_gateway's own login works: SET SESSION AUTHORIZATION needs a session.
   if (session.login !== LOGIN || session.mode === 'statement') requireSession(session.mode, 'DATABASE_URL', LOGIN);
   if (session.login === LOGIN || session.isSuperuser) return session;
   throw new ConfigError(
@@ -108,7 +107,7 @@ async function inspect(
   );
 }
 
-/** The worker waits for its database, but not for a pooler's settings. */
+/** Checks the worker's connection if its database can be reached now; if not, the worker connects later. */
 async function workerOf(config: Config, ours: Address | undefined): Promise<Address | undefined> {
   const { workerDatabaseUrl: url, passwords } = config;
   if (url === undefined) return ours;

@@ -1,4 +1,4 @@
-/** What a request's statement goes through on its way to PostgreSQL and back, and who may have its connection then. */
+/** The path of a request's statement to PostgreSQL and back, and when its connection may be reused. */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,11 +25,11 @@ const SERVICE = { role: 'wallet_service', 'jwt.claims.sub': 'shop', 'jwt.claims.
 const SPEND = 'select * from ledger.wallet_spend($1, $2, $3)';
 const START_LIMIT_MS = 120_000;
 
-/** Stands between a client and PostgreSQL: counts round trips, and cuts connections when it is told to. */
+/** A proxy between a client and PostgreSQL that counts round trips and cuts connections. */
 class Wire {
-  /** Of the gateway's connections for calls. */
+  /** The round trips of the gateway's connections for calls. */
   roundTrips = 0;
-  /** What PostgreSQL answers does not arrive. */
+  /** Drops the answers of PostgreSQL. */
   isDeaf = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -108,12 +108,12 @@ afterAll(() => {
   process.off('unhandledRejection', note).off('warning', note);
 });
 
-/** A pool as the gateway has it, of one connection: what one call does to it, the next one meets. */
+/** The gateway's pool with a single connection, so that each call uses the connection of the one before. */
 function poolOf(options: { url?: string; statementTimeoutMs?: number; more?: PoolConfig } = {}): Pool {
   const { url = db.url, statementTimeoutMs = 0, more } = options;
   const pool = createPool({ url, login: 'wallet_gateway', size: 1, name: 'wallet-gateway', statementTimeoutMs });
   Object.assign(pool.options, more);
-  // Here it is meant to be lost, and that it was logged says nothing.
+  // The tests break the connection on purpose; the log of that is noise.
   pool.removeAllListeners('error').on('error', () => undefined);
   pools.push(pool);
   return pool;
@@ -122,7 +122,6 @@ function poolOf(options: { url?: string; statementTimeoutMs?: number; more?: Poo
 type Run = <R = Record<string, unknown>>(text: string, values?: unknown[], settings?: Settings) => Promise<R[]>;
 type Settings = Record<string, string | undefined> | null;
 
-/** One statement of a request. */
 function runnerOn(withPgClient: WithPgClient): Run {
   return async <R>(text: string, values: unknown[] = [], settings: Settings = SERVICE) => {
     const { rows } = await withPgClient(settings, (client) => client.query<R>({ text, values }));
@@ -137,7 +136,6 @@ async function pidOf(run: Run): Promise<unknown> {
   return row?.pid;
 }
 
-/** What the caller would be told. */
 async function shown(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(
     () => undefined,
@@ -147,7 +145,6 @@ async function shown(promise: Promise<unknown>): Promise<string> {
   return publicError(error).extensions.code;
 }
 
-/** Holds the wallet's row while `work` does its own. */
 async function locked<T>(walletId: string, work: () => Promise<T>): Promise<T> {
   const holder = await db.connect();
   await holder.query('begin');
@@ -156,7 +153,7 @@ async function locked<T>(walletId: string, work: () => Promise<T>): Promise<T> {
 }
 
 describe('a statement', () => {
-  it('and its settings take one round trip, where the usual way takes four', async () => {
+  it('and its settings take one round trip instead of four', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 100 });
     const { wire, url } = await Wire.to(db.url);
     const pool = poolOf({ url });
@@ -175,7 +172,7 @@ describe('a statement', () => {
     await wire.close();
   });
 
-  it('acts with the settings of its request, and the next one on its connection with its own or none', async () => {
+  it('uses the settings of its request, and the next one on the connection its own or none', async () => {
     const run = runner();
     const who = `select current_user::text as role, current_setting('jwt.claims.sub', true) as sub, current_setting('jwt.claims.role', true) as claim`;
 
@@ -187,7 +184,7 @@ describe('a statement', () => {
     expect(await run(who, [], {})).toEqual([{ role: 'wallet_gateway', sub: '', claim: '' }]);
   });
 
-  it('of one request among many on one connection never sees the settings of another', async () => {
+  it('of one of many requests on one connection never sees the settings of another', async () => {
     const run = runner();
     const players = Array.from({ length: 50 }, (_, nth) => `player-${nth}`);
 
@@ -210,7 +207,7 @@ describe('a statement', () => {
     );
   });
 
-  it('gives the rows that pg gives, as objects and as arrays, and takes the values that pg takes', async () => {
+  it('returns the same rows as pg, as objects and as arrays, and accepts the same values', async () => {
     const pool = poolOf();
     const withPgClient = createWithPgClient(pool);
     const text = `select $1::int as int, $2::text as text, $3::bool as bool, $4::jsonb as json, $5::text[] as list,
@@ -227,7 +224,7 @@ describe('a statement', () => {
     expect(await runnerOn(withPgClient)('select from generate_series(1, 2)')).toEqual([{}, {}]);
   });
 
-  it('is prepared once in a connection, a mutation too, and with others under no more than 100 names', async () => {
+  it('is prepared once per connection, also as a mutation, under at most 100 names', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 200 });
     const pool = poolOf();
     const run = runnerOn(createWithPgClient(pool));
@@ -254,7 +251,7 @@ describe('a statement', () => {
 });
 
 describe('a refusal', () => {
-  it('is the one of the call, WLFND with detail and hint, and the connection is good for the next', async () => {
+  it('is that of the call, WLFND with detail and hint, and the connection can be reused', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const run = runner();
     const pid = await pidOf(run);
@@ -285,7 +282,7 @@ describe('a refusal', () => {
     expect(await pidOf(run)).toBe(pid);
   });
 
-  it('23505 at the commit is the statement’s, which leaves nothing', async () => {
+  it('at the commit (23505) is reported by the statement, and nothing is stored', async () => {
     const run = runner();
     const pid = await pidOf(run);
     const mark = newKey();
@@ -297,7 +294,7 @@ describe('a refusal', () => {
     expect(await pidOf(run)).toBe(pid);
   });
 
-  it('at the commit of a booking undoes it, and its key stays free', async () => {
+  it('at the commit of a booking undoes it, and its key can be used again', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const run = runner();
     const key = newKey();
@@ -326,7 +323,7 @@ describe('a refusal', () => {
     expect(await pidOf(run)).toBe(pid);
   });
 
-  it('42501 meets a role that may not call what another one has prepared', async () => {
+  it('42501 comes for a role that may not call what another role has prepared', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const run = runner();
     const player = { role: 'wallet_player', 'jwt.claims.sub': 'bob', 'jwt.claims.role': 'player' };
@@ -341,7 +338,7 @@ describe('a refusal', () => {
 });
 
 describe('a prepared statement', () => {
-  it('has a name that says what it is: the same in each connection, and of each text another', async () => {
+  it('has a name derived from its text: the same on each connection, and different for each text', async () => {
     const namesIn = async (texts: string[]) => {
       const pool = poolOf();
       const run = runnerOn(createWithPgClient(pool));
@@ -358,12 +355,12 @@ describe('a prepared statement', () => {
     expect(await namesIn(['select 2 as two', 'select 1 as one'])).toEqual(names);
   });
 
-  it('that is not there, with one of another text under the name of old, is never taken for it', async () => {
+  it('that is missing is not confused with one of another text under an old name', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const pool = poolOf();
     const run = runnerOn(createWithPgClient(pool));
     await run(SPEND, [walletId, 1, newKey()]);
-    // As in a session that another client has used.
+    // The state of a session that another client has used.
     await pool.query('deallocate all');
     for (const name of ['statement_1', 'statement_2', 'statement_3'])
       await pool.query(`prepare ${name} (uuid, bigint, text) as select * from ledger.wallet_top_up($1, $2, $3)`);
@@ -383,7 +380,7 @@ describe('a prepared statement', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it('that is there already, as where a pooler swallows its closing (42P05), is booked once without it', async () => {
+  it('that exists already (42P05), because a pooler swallowed its closing, is booked once without a name', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const pool = poolOf();
     const run = runnerOn(createWithPgClient(pool));
@@ -399,7 +396,7 @@ describe('a prepared statement', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it('whose answer a migration has changed (0A000) is prepared again', async () => {
+  it('whose columns a migration has changed (0A000) is prepared again', async () => {
     const run = runner();
     await db.query(
       'create table public.changing (id int); grant select on public.changing to public; insert into public.changing values (1)',
@@ -411,7 +408,7 @@ describe('a prepared statement', () => {
     expect(await run('select * from public.changing')).toEqual([{ id: 1, name: 'new' }]);
   });
 
-  it('whose function refuses with 0A000 is refused so', async () => {
+  it('whose function itself refuses with 0A000 is not repeated', async () => {
     const run = runner();
     await db.query(`create function public.unsupported() returns int language plpgsql
       as $$ begin raise 'not supported' using errcode = '0A000'; end $$`);
@@ -421,7 +418,7 @@ describe('a prepared statement', () => {
 });
 
 describe('a connection', () => {
-  it('that PostgreSQL ends while the call waits (57P01) is RETRY, nothing is booked, and it is not lent again', async () => {
+  it('that PostgreSQL ends while the call waits (57P01) is RETRY, nothing is booked, and it is not reused', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const run = runner();
     const pid = await pidOf(run);
@@ -486,7 +483,7 @@ describe('a connection', () => {
     await wire.close();
   });
 
-  it('that was lost between two calls is not lent again', async () => {
+  it('that was lost between two calls is not reused', async () => {
     const pool = poolOf();
     const run = runnerOn(createWithPgClient(pool));
     const pid = await pidOf(run);
@@ -498,7 +495,7 @@ describe('a connection', () => {
     expect(await pidOf(run)).not.toBe(pid);
   });
 
-  it('whose call is cancelled (57014) is TIMEOUT, and serves on', async () => {
+  it('whose call is cancelled (57014) is TIMEOUT, and can be reused', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const run = runner();
     const pid = await pidOf(run);
@@ -513,8 +510,8 @@ describe('a connection', () => {
     expect(await pidOf(run)).toBe(pid);
   });
 
-  it('whose call takes too long (57014) is TIMEOUT, and serves on', async () => {
-    // What is in time has two seconds.
+  it('whose call takes too long (57014) is TIMEOUT, and can be reused', async () => {
+    // Two seconds are enough for the other calls of the test.
     const run = runner({ statementTimeoutMs: 2_000 });
     const pid = await pidOf(run);
 
@@ -523,7 +520,7 @@ describe('a connection', () => {
     expect(await pidOf(run)).toBe(pid);
   });
 
-  it('whose call waits too long for a lock (55P03) is RETRY, and serves on', async () => {
+  it('whose call waits too long for a lock (55P03) is RETRY, and can be reused', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const run = runner();
     const pid = await pidOf(run);
@@ -533,7 +530,7 @@ describe('a connection', () => {
     expect(await pidOf(run)).toBe(pid);
   });
 
-  it('on which a statement was left without waiting for its end is not lent again', async () => {
+  it('with a statement whose end was not awaited is not reused', async () => {
     const pool = poolOf();
     const withPgClient = createWithPgClient(pool);
     const run = runnerOn(withPgClient);
@@ -548,7 +545,7 @@ describe('a connection', () => {
     expect(await Promise.all(left)).toEqual(['RETRY']);
   });
 
-  it('that nobody gives back in time is RETRY for who waits', async () => {
+  it('that is not released in time is RETRY for the calls that wait', async () => {
     const pool = poolOf();
     const run = runnerOn(createWithPgClient(pool));
     const taken = await pool.connect();
@@ -564,7 +561,7 @@ describe('a connection', () => {
 });
 
 describe('a transaction of several statements', () => {
-  it('is one, with the settings, and is undone as a whole', async () => {
+  it('is a single one, with the settings, and is rolled back as a whole', async () => {
     const withPgClient = createWithPgClient(poolOf());
     const run = runnerOn(withPgClient);
     const pid = await pidOf(run);
@@ -614,7 +611,7 @@ describe('a request to the gateway', () => {
     return wire.roundTrips - before;
   };
 
-  it('takes one round trip where it is a mutation or the reading of a wallet, from the first on', async () => {
+  it('takes one round trip for a mutation or the reading of a wallet, from the first on', async () => {
     const service = gateway.as('service');
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = () => ({ walletId, amount: '1', idemKey: newKey() });
@@ -627,7 +624,7 @@ describe('a request to the gateway', () => {
     expect(await tripsOf(() => service.data(query, { id: walletId }))).toBe(1);
   });
 
-  it('that the client gives up is booked all the same, and its connection serves on', async () => {
+  it('that the client aborts is booked all the same, and its connection can be reused', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const service = gateway.as('service');
     const input = { walletId, amount: '1', idemKey: newKey() };

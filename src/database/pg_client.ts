@@ -1,4 +1,4 @@
-/** GraphQL's way to the database: a statement and the settings of its request are one transaction, in one round trip. */
+/** Sends a statement and the settings of its request to the database as one transaction in one round trip. */
 import pg, { type Pool, type PoolClient } from 'pg';
 import type { PgClientQuery, PgClientResult, WithPgClient } from 'postgraphile/@dataplan/pg';
 import { makeWithPgClientViaPgClientAlreadyInTransaction, type NodePostgresPgClient } from 'postgraphile/adaptors/pg';
@@ -11,20 +11,20 @@ type Settings = Record<string, string | undefined> | null;
 
 interface Handle {
   client: NodePostgresPgClient;
-  /** Whether something was sent and its end is not known: nobody else may have the connection then. */
+  /** True if a statement was sent and its end is unknown. The connection must then not be used again. */
   isInDoubt: () => boolean;
 }
 
-/** A prepared statement is not there, or is there already, or a migration has changed what it answers. */
+/** The prepared statement does not exist, exists already, or returns other columns since a migration. */
 const STALE = ['26000', '42P05', '0A000'];
 
-// How pg's own queries write and read values; its types lack it.
+// pg uses this for its own queries; its types do not declare it.
 const { prepareValue } = (pg as unknown as { utils: unknown }).utils as {
   prepareValue: (value: unknown) => string | Buffer | null;
 };
 const parserOf = pg.types.getTypeParser as (oid: number) => (text: string) => unknown;
 
-/** For the context of a request. A query outside of `withTransaction` is a transaction of its own. */
+/** Makes `withPgClient` for the context of a request. A query outside of `withTransaction` is a transaction of its own. */
 export function createWithPgClient(pool: Pool): WithPgClient<NodePostgresPgClient> {
   return async (settings, callback) => {
     const connection = await pool.connect();
@@ -50,7 +50,7 @@ function handleOf(connection: PoolClient, ofRequest: Settings): Handle {
     return trip.answer;
   }
 
-  /** Where the next call may meet another session, a name would have to be prepared in each, and dropped in each. */
+  /** Through a pooler the next call may use another session, so no statement is named there. */
   function stepOf(text: string, values: unknown[]): Step {
     const statement = ofTransaction ? unnamed(text) : statements.named(text);
     return { statement, values: values.map((value) => prepareValue(value)) };
@@ -67,7 +67,7 @@ function handleOf(connection: PoolClient, ofRequest: Settings): Handle {
       ];
       const sendAgain = (error: unknown): Promise<Answer> => {
         if (ofTransaction || !STALE.includes((error as { code?: string }).code ?? '')) throw error;
-        // It did nothing. Without names nothing can be in the way, and the next call prepares its own anew.
+        // The failed attempt changed nothing. Unnamed statements cannot conflict; the next call prepares its own again.
         statements.forget();
         return send(steps.map((step) => ({ ...step, statement: unnamed(step.statement.text) })));
       };
@@ -76,7 +76,7 @@ function handleOf(connection: PoolClient, ofRequest: Settings): Handle {
       return { rows, rowCount: rows.length, notices: [] };
     },
 
-    /** The usual way, a round trip for each statement. */
+    /** Takes a round trip for each statement. */
     withTransaction(callback) {
       const withPgClient = makeWithPgClientViaPgClientAlreadyInTransaction(connection);
       return withPgClient(settings, (inner) => inner.withTransaction((client) => callback(withoutNames(client))));
@@ -89,7 +89,7 @@ function handleOf(connection: PoolClient, ofRequest: Settings): Handle {
   };
 }
 
-/** Its names are for pg, which prepares them in what it takes for one session. */
+/** Drops statement names: pg would prepare them, and take the prepared ones for part of this session. */
 function withoutNames(client: NodePostgresPgClient): NodePostgresPgClient {
   return {
     ...client,
@@ -105,7 +105,6 @@ function definedOf(settings: Settings): Record<string, string> {
   );
 }
 
-/** Until the transaction ends, as the first of its statements. */
 function settingsText(count: number): string {
   const calls = Array.from({ length: count }, (_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, true)`);
   return `select ${calls.join(', ')}`;

@@ -1,4 +1,4 @@
-/** Pools of connections that act as one login, whoever opened them. */
+/** Connection pools that act as one login, whichever login opened the connections. */
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { UnreachableError } from '../exit.ts';
@@ -7,7 +7,6 @@ import { clientClassFor, loginOf, poolModeOf, requireSession, type Address } fro
 import { OUR_SETTINGS, setAll } from './settings.ts';
 import { NoConnection, WaitingPool } from './waiting_pool.ts';
 
-/** The gateway's and the worker's. */
 export type Login = 'wallet_gateway' | 'wallet_worker';
 
 export interface PoolOptions extends Address {
@@ -15,31 +14,31 @@ export interface PoolOptions extends Address {
   size: number;
   name: string;
   statementTimeoutMs: number;
-  /** For what is not worth waiting for: how long a connection, and then an answer, may take. */
+  /** Milliseconds to wait for a connection, and then for an answer. */
   answerWithinMs?: number;
-  /** The variable that the URL comes from. */
+  /** The variable that has the URL, for error messages. */
   setting?: string;
-  /** For what is more than calls: locks, listening, queues. */
+  /** For locks, LISTEN and the job queue, which a pooler in transaction mode breaks. */
   needsSession?: boolean;
 }
 
 type Settings = Readonly<Record<string, string>>;
 
-/** Short: whoever waits for a wallet keeps a connection from everybody else. */
+/** Short, because a call that waits for a wallet's lock keeps a connection from other calls. */
 const LOCK_TIMEOUT_MS = 2_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000;
 const WAIT_FOR_CLIENT_MS = 30_000;
 
-/** By name, for who wants to see how they are. */
+/** By name, for metrics. */
 export const pools = new Map<string, pg.Pool>();
 
-/** Behind poolers: what each transaction on this connection has to set, as nothing lasts longer. */
+/** Through a pooler in transaction mode: settings that each transaction must make, as they end with it. */
 const settingsOfTransactions = new WeakMap<pg.ClientBase, Settings>();
 
-/** Where the pooler was seen to keep sessions. */
+/** URLs whose pooler has been seen to keep sessions. */
 const keptSessions = new Set<string>();
 
-/** Nothing is asked for with the start of a connection but its name: poolers refuse what they do not know. */
+/** The only start-up parameter is the connection's name: poolers reject parameters that they do not know. */
 export function createPool(options: PoolOptions): pg.Pool {
   const { url, password, size, name, answerWithinMs } = options;
   const pool = new WaitingPool({
@@ -49,41 +48,40 @@ export function createPool(options: PoolOptions): pg.Pool {
     application_name: name,
     connectionTimeoutMillis: answerWithinMs ?? WAIT_FOR_CLIENT_MS,
     ...(answerWithinMs !== undefined && { query_timeout: answerWithinMs }),
-    // The pool waits for it before it hands out the connection, which the type does not say.
+    // The pool waits for this promise before it hands out the connection; pg's type does not say so.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: (client) => prepare(client, options),
   });
-  // An error without a listener ends the process.
   pool.on('error', (error) => {
     log.warn({ pool: name, error: describeError(error) }, 'database connection lost');
   });
   pool.on('connect', (client) =>
     client.on('error', () => {
-      /* Whoever holds the connection learns it from the query. */
+      /* The query in flight reports the error. */
     }),
   );
   pools.set(name, pool);
   return pool;
 }
 
-/** Undefined where the session is kept: then it has them already. */
+/** Undefined where the session is kept and has the settings already. */
 export function settingsOfEachTransaction(client: pg.ClientBase): Settings | undefined {
   return settingsOfTransactions.get(client);
 }
 
-/** Behind a pooler in transaction mode there is no session to prepare, and none is needed by who logs in as the gateway. */
+/** Through a pooler in transaction mode, wallet_gateway's own login needs no session: each transaction makes its settings. */
 async function prepare(client: pg.ClientBase, options: PoolOptions): Promise<void> {
   const { isDirect, login } = await loginOf(client);
   if (isDirect) {
     await logInAs(client, options);
   } else if (login === options.login && !options.needsSession) {
-    // A pooler in statement mode refuses it.
+    // A pooler in statement mode refuses BEGIN.
     await client.query('begin');
     await client.query('rollback');
     settingsOfTransactions.set(client, { role: 'none', ...settingsFor(options) });
   } else {
     await expectSession(client, options);
-    // It may have been somebody else's: with locks, statements and settings of theirs.
+    // The pooler may have handed over a used session, with locks, prepared statements and settings.
     await client.query('discard all');
     await logInAs(client, options);
   }
@@ -97,15 +95,14 @@ async function expectSession(client: pg.ClientBase, options: PoolOptions): Promi
 }
 
 /**
- * The ledger believes a token's claims only where the gateway logged in. A superuser may take a login on; for the login
- * itself the statement changes nothing; others may not. What runs in a session that a superuser opened could make it the
- * superuser's again: hence no schema in which others may make functions.
+ * The ledger accepts a token's claims only from the gateway's login. A superuser may switch to that login; for the login itself the
+ * statement changes nothing; others may not. Code in a session opened by a superuser could switch back to the superuser: so no schema lets
+ * others create functions.
  */
 async function logInAs(client: pg.ClientBase, options: PoolOptions): Promise<void> {
   await client.query(`set session authorization ${options.login}; ${setAll(settingsFor(options))}`);
 }
 
-/** Queries here are too short to be worth optimising their compiled form. */
 function settingsFor({ statementTimeoutMs }: PoolOptions): Settings {
   return {
     ...OUR_SETTINGS,
@@ -116,7 +113,7 @@ function settingsFor({ statementTimeoutMs }: PoolOptions): Settings {
   };
 }
 
-/** Why the database cannot be used, in one line for the person who set DATABASE_URL. */
+/** Explains in one line, to the person who set DATABASE_URL, why the database cannot be used. */
 export function unusable(error: unknown): ConfigError {
   if (error instanceof NoConnection) return unusable(error.cause);
   if (error instanceof ConfigError) return error;

@@ -1,4 +1,4 @@
-/** Behind a real PgBouncer: what is booked is what was asked for, or the start is refused in one line. */
+/** Behind a real PgBouncer: calls are booked exactly, or the start is refused in one line. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { createClient } from 'graphql-ws';
@@ -16,7 +16,6 @@ import { PgBouncer, Server, type PoolMode } from './testing_pooler.ts';
 const LIMIT_MS = 180_000;
 const WALLETS = 20;
 const START = 1_000_000;
-/** So many calls without an answer at a time. */
 const AT_ONCE = 48;
 
 const describePooler = PgBouncer.isInstalled ? describe : describe.skip;
@@ -26,7 +25,7 @@ interface Asked {
   mutation: string;
   input: Record<string, unknown>;
   expected: Partial<GraphqlReceipt>;
-  /** What it does to the balances of wallets. */
+  /** The change of each wallet's balance. */
   moves: [wallet: string, by: number][];
 }
 
@@ -36,16 +35,16 @@ async function withServer<T>(work: (client: pg.Client) => Promise<T>): Promise<T
   return withClient(server.url, work);
 }
 
-/** Its worker has a direct connection unless it is told otherwise. */
+/** The worker has a direct connection, unless `env` says otherwise. */
 function newGateway(env: Env): Gateway {
-  // Of a test's database it needs nothing but the URL.
+  // The gateway only uses the URL of a test's database.
   return new Gateway({ url: server.url } as unknown as Database, {
     WORKER_DATABASE_URL: server.as('wallet_worker'),
     ...env,
   });
 }
 
-/** Processes that share the pooler's sessions. */
+/** Runs several processes that share the pooler's sessions. */
 async function withGateways<T>(env: Env, count: number, work: (gateways: Gateway[]) => Promise<T>): Promise<T> {
   const gateways = Array.from({ length: count }, () => newGateway(env));
   try {
@@ -64,7 +63,7 @@ function inTurn<T>(items: T[], nth: number): T {
   return item;
 }
 
-/** One of each kind in turn, each of another amount. */
+/** Calls of all kinds in turn, each with a different amount. */
 function ask(nth: number, wallets: string[]): Asked {
   const wallet = inTurn(wallets, nth);
   const other = inTurn(wallets, nth + 7);
@@ -103,7 +102,7 @@ async function inTurns<T>(items: T[], work: (item: T, nth: number) => Promise<vo
   );
 }
 
-/** Asks for so many at once, compares each receipt and reading with what was asked, and then the ledger with all of them. */
+/** Sends the calls, compares each receipt and read with its call, and then the ledger with all calls. */
 async function bookExactly(gateways: Gateway[], calls: number): Promise<void> {
   const wallets = await withServer(async (client) => {
     const asset = await newAsset(client);
@@ -146,7 +145,7 @@ function contains(receipt: object, expected: object): boolean {
   return Object.entries(expected).every(([name, value]) => found[name] === value);
 }
 
-/** Starts what should not start; the one line that says why. */
+/** Expects the start to fail, and returns the one line that says why. */
 async function refuse(file: string, env: Env): Promise<string> {
   const { code, stderr } = await execute(process.execPath, [file], {
     env: { NODE_ENV: 'production', JWT_SECRET: 'x'.repeat(32), PORT: '0', ...env },
@@ -168,7 +167,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
   afterAll(() => server.stop(), LIMIT_MS);
 
   it(
-    'in transaction mode, 1,000 mixed calls of two processes are booked exactly, without a parameter that the pooler ignores',
+    'in transaction mode, 1,000 mixed calls of two processes are booked exactly, with no ignore_startup_parameters',
     () =>
       withPooler('transaction', (pooler) =>
         withGateways({ DATABASE_URL: pooler.as('wallet_gateway') }, 2, (gateways) => bookExactly(gateways, 1_000)),
@@ -177,7 +176,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 
   it(
-    'in transaction mode, taking turns, 240 mixed calls are booked exactly',
+    'in transaction mode with round-robin servers, 240 mixed calls are booked exactly',
     () =>
       withPooler(
         'transaction',
@@ -200,7 +199,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 
   it(
-    'in transaction mode, downloads, limits and subscriptions work, which the worker hears on a direct connection',
+    'in transaction mode, downloads, rate limits and subscriptions work, with a direct connection for LISTEN',
     () =>
       withPooler('transaction', (pooler) =>
         withGateways(
@@ -221,7 +220,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
             const events = changesOf(first, wallet);
             expect((await events.next()).value).toEqual({ balance: '7' });
             await shop.receipt('walletSpend', { walletId: wallet, amount: '3', idemKey: newKey() });
-            // The first round of the poller tells every subscriber to look: an event may come twice.
+            // The poller's first round notifies every subscriber: an event may come twice.
             let event = await events.next();
             while ((event.value as { balance?: string } | undefined)?.balance === '7') event = await events.next();
             expect(event.value).toEqual({ balance: '4' });
@@ -247,7 +246,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 
   it(
-    'in transaction mode without a session for listening, subscriptions are refused, and the log says what to set',
+    'in transaction mode without a session for LISTEN, subscriptions are refused, and the log says what to set',
     () =>
       withPooler('transaction', async (pooler) => {
         const gateway = newGateway({ DATABASE_URL: pooler.as('wallet_gateway'), WORKER_DATABASE_URL: '' });
@@ -264,7 +263,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
     LIMIT_MS,
   );
 
-  it('tells the modes from each other, also of a pooler that takes turns', async () => {
+  it('detects each mode, also of a round-robin pooler', async () => {
     const modes = [];
     for (const mode of ['session', 'transaction', 'statement'] as const)
       for (const server_round_robin of ['0', '1'])
@@ -314,7 +313,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 
   it(
-    'in statement mode, the gateway’s own login is refused too, later also',
+    'in statement mode, the gateway’s own login is refused too, also later',
     () =>
       withPooler('statement', async (pooler) => {
         expect(await refuse('src/server.ts', { DATABASE_URL: pooler.as('wallet_gateway') })).toMatch(
@@ -329,7 +328,7 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 
   it(
-    'in transaction mode, a transaction has its own settings, whatever another caller left in the session',
+    'in transaction mode, a transaction has its own settings, whatever another client left in the session',
     () =>
       withPooler(
         'transaction',
@@ -382,7 +381,6 @@ describePooler(`behind PgBouncer${reason}`, () => {
   );
 });
 
-/** What a subscription to the wallet is told. */
 function changesOf(gateway: Gateway, wallet: string): AsyncIterableIterator<{ balance: string }> {
   const client = createClient({
     url: gateway.url.replace('http', 'ws') + '/graphql',

@@ -1,18 +1,17 @@
 /**
- * Whether a connection keeps its session. A pooler in transaction mode (PgBouncer: `pool_mode = transaction`) assigns a server's session for
- * one transaction: what is set, locked or listened to after that is in somebody else's session.
+ * Detects whether a connection keeps its session. A pooler in transaction mode (PgBouncer: `pool_mode = transaction`) assigns a server
+ * session for one transaction only: settings, locks and LISTEN would then apply to another client's session.
  */
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
 
-/** How to reach a database. */
 export interface Address {
   url: string;
-  /** The password as it is now, where it may change while the process runs; otherwise it is in the URL. */
+  /** Returns the current password, which may change while the process runs. Otherwise the password is in the URL. */
   password?: (() => string | undefined) | undefined;
 }
 
-/** What lies in between: nothing, a pooler that keeps sessions, one that assigns them for a transaction, or for a statement. */
+/** `direct` without a pooler; otherwise the pooler's mode. */
 export type Mode = 'direct' | 'session' | 'transaction' | 'statement';
 
 interface Login {
@@ -21,27 +20,27 @@ interface Login {
 }
 
 const CONNECT_WITHIN_MS = 10_000;
-/** A busy pooler may happen to assign the same session again: not so often. */
+/** A busy pooler may assign the same session again by chance, hardly so many times. */
 const ATTEMPTS = 5;
 
-/** Who logged in, also where somebody before us has left the session as somebody else. */
+/** The login itself, even if a previous user of the session has switched the session's user. */
 const LOGIN = `
 select a.pid, r.rolname as login, r.rolsuper as "isSuperuser"
 from pg_stat_get_activity(pg_backend_pid()) a join pg_roles r on r.oid = a.usesysid`;
 
-/** `pg` itself would take the password of the URL, also where there is none. */
+/** Makes pg ask for the current password; otherwise it uses the URL's. */
 export function clientClassFor({ password }: Pick<Address, 'password'>): typeof pg.Client {
   if (!password) return pg.Client;
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       super(config);
-      // It asks when the server wants the password.
+      // pg calls it when the server asks for the password.
       Object.assign(this, { password });
     }
   };
 }
 
-/** Whether the server's own process is at the other end; a pooler reports another number. */
+/** `isDirect` compares process ids: a pooler reports another one than the server. */
 export async function loginOf(client: pg.ClientBase): Promise<Login & { isDirect: boolean }> {
   const { rows } = await client.query<Login & { pid: number }>(LOGIN);
   const [row] = rows;
@@ -62,7 +61,6 @@ export async function inspectSession(address: Address): Promise<Login & { mode: 
   }
 }
 
-/** The mode of the pooler that `client` goes through. */
 export async function poolModeOf(client: pg.ClientBase, address: Address): Promise<Mode> {
   const other = connectionTo(address);
   const own = new Set<number>();
@@ -75,7 +73,7 @@ export async function poolModeOf(client: pg.ClientBase, address: Address): Promi
         throw error;
       });
       if (!begun) return 'statement';
-      // It has this one to itself until it rolls back, in any mode; in session mode nobody else ever had it.
+      // `other` keeps its session until the rollback. In session mode `client` cannot have used that session.
       if (own.has(await pidOf(other)) || own.add(await pidOf(client)).size > 1) return 'transaction';
       await other.query('rollback');
     }
@@ -85,7 +83,7 @@ export async function poolModeOf(client: pg.ClientBase, address: Address): Promi
   }
 }
 
-/** For what needs one session from the first statement to the last. `instead` is the login that does without. */
+/** Throws where sessions are not kept. `instead` is a login that works without one. */
 export function requireSession(mode: Mode, setting: string, instead?: string): void {
   if (keepsSession(mode)) return;
   const other = instead !== undefined && mode === 'transaction' ? `log in there as ${instead}, or ` : '';
@@ -106,7 +104,7 @@ async function pidOf(client: pg.ClientBase): Promise<number> {
 function connectionTo({ url, password }: Address): pg.Client {
   const Client = clientClassFor({ password });
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
-  // The query in flight fails with it.
+  // The query in flight reports the error.
   client.on('error', () => undefined);
   return client;
 }

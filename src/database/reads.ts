@@ -1,4 +1,4 @@
-/** Where reads may be answered besides the primary. */
+/** Answers reads from another server than the primary. */
 import type { Request, Response } from 'express';
 import type { Pool, PoolClient } from 'pg';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
@@ -8,8 +8,7 @@ export type WithClient = WithPgClient<NodePostgresPgClient>;
 
 export interface Reads {
   readonly pool: Pool;
-  /** For the queries of one request: asks `there` and, where that cannot answer, `onPrimary`. */
+  /** For the queries of one request: uses `there`, and `onPrimary` if `there` cannot answer. */
   queries(there: WithClient, onPrimary: WithClient, req: Request, res: Response): WithClient;
-  /** For a download. */
   connect(primary: Pool, req: Request, res: Response): Promise<PoolClient>;
 }

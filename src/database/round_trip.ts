@@ -1,6 +1,6 @@
 /**
- * Several statements in one round trip. PostgreSQL takes all that comes before a Sync for one transaction: an error in any
- * of them undoes the others and skips the rest, and what fails only at the commit is an error like the others.
+ * Several statements in one round trip. PostgreSQL treats everything before a Sync as one transaction: an error in one statement undoes the
+ * others and skips the rest. An error at the commit is reported in the same way.
  */
 import pg, { type Connection, type FieldDef, type Submittable } from 'pg';
 import type { Statement } from './statements.ts';
@@ -10,13 +10,13 @@ export interface Step {
   values: (string | Buffer | null)[];
 }
 
-/** What the last step answered; values as PostgreSQL writes them. */
+/** The result of the last step; values are PostgreSQL's text. */
 export interface Answer {
   fields: FieldDef[];
   rows: (string | null)[][];
 }
 
-/** Whether the transaction was committed, the call's key shows. */
+/** The connection failed, and the transaction may have been committed: a retry with the same idempotency key finds out. */
 class ConnectionLost extends Error {
   override name = 'ConnectionLost';
   readonly code = 'CONNECTION_LOST';
@@ -36,12 +36,11 @@ class Unconfirmed extends Error {
   }
 }
 
-/** PostgreSQL's function that then warns; the text would depend on its language. */
+/** The PostgreSQL function that sends the warning: its name does not depend on the server's language, as the text does. */
 const WAITS_FOR_STANDBY = 'SyncRepWaitForLSN';
 
-/** For `client.query`. */
 export class RoundTrip implements Submittable {
-  /** Whether the server has said that the transaction has ended, this way or that. */
+  /** Whether the server has reported the end of the transaction: commit or rollback. */
   isOver = false;
   readonly #steps: Step[];
   readonly #dropped: string[];
@@ -50,13 +49,13 @@ export class RoundTrip implements Submittable {
   #fields: FieldDef[] | undefined;
   #isUnconfirmed = false;
 
-  /** `dropped` are names of statements that the connection need not know any longer. */
+  /** `dropped` are names of prepared statements to close on the server. */
   constructor(steps: Step[], dropped: string[]) {
     this.#steps = steps;
     this.#dropped = dropped;
   }
 
-  /** Settles when the server is ready for the next one, or as `ConnectionLost`. */
+  /** Settles when the server is ready for the next query; rejects with `ConnectionLost` if the connection fails. */
   get answer(): Promise<Answer> {
     return this.#settling.promise;
   }
@@ -69,12 +68,12 @@ export class RoundTrip implements Submittable {
     const unwatch = () => connection.off('notice', watch);
     this.answer.then(unwatch, unwatch);
     connection.stream.cork();
-    // First, as an error skips what comes after it.
+    // Close first: an error skips everything after it.
     for (const name of this.#dropped) connection.close({ type: 'S', name }, true);
     for (const step of this.#steps) {
       const { name, text, isPrepared } = step.statement;
       if (!isPrepared) {
-        // An earlier one may have prepared it and failed after that. Closing what is not there is no error.
+        // An earlier round trip may have prepared it and then failed. Closing an unknown name is no error.
         if (name !== '') connection.close({ type: 'S', name }, true);
         connection.parse({ name, text, types: [] }, true);
       }
@@ -86,7 +85,7 @@ export class RoundTrip implements Submittable {
     connection.stream.uncork();
   }
 
-  /** Of the last step only: the others are not described. */
+  /** Called for the last step only: the others are not described. */
   handleRowDescription({ fields }: { fields: FieldDef[] }): void {
     this.#fields = fields;
   }
@@ -96,7 +95,7 @@ export class RoundTrip implements Submittable {
   }
 
   handleCommandComplete(): void {
-    // The next step follows, or the end.
+    // Another step or ReadyForQuery follows.
   }
 
   handleReadyForQuery(): void {
@@ -117,7 +116,7 @@ export class RoundTrip implements Submittable {
       this.#settling.reject(error);
     };
     if (error instanceof pg.DatabaseError) {
-      // The server's own error: either it goes on, with the transaction rolled back and its locks gone, or it hangs up.
+      // After its error the server either sends ReadyForQuery, with the transaction rolled back and its locks released, or disconnects.
       connection.once('readyForQuery', refused);
       connection.once('end', lost);
     } else lost();

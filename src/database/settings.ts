@@ -1,6 +1,9 @@
-/** How a session of ours reads and writes values, and judges, whatever is set for its login or for the database. */
+/** Settings that change how PostgreSQL reads, writes or judges values: the login's or the database's own must not apply. */
 
-/** For each new session; behind a pooler that shares sessions, for each transaction. What only takes time is left to whoever runs the database. */
+/**
+ * Set once per session; through a pooler in transaction mode, once per transaction. Settings that only affect speed are left to the
+ * administrator.
+ */
 export const OUR_SETTINGS: Readonly<Record<string, string>> = {
   client_min_messages: 'notice',
   search_path: 'pg_catalog, pg_temp',
@@ -22,7 +25,6 @@ export const OUR_SETTINGS: Readonly<Record<string, string>> = {
   'plpgsql.extra_errors': 'none',
 };
 
-/** The statement that sets all of them for the session. */
 export function setAll(settings: Readonly<Record<string, string>>): string {
   const calls = Object.entries(settings).map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`);
   return `select ${calls.join(', ')}`;

@@ -1,9 +1,11 @@
-/** Which statements a connection has prepared: few enough, since PostgreSQL keeps each and its plan until the connection ends. */
+/**
+ * The prepared statements of each connection. Their number is limited: PostgreSQL keeps each one and its plan until the connection ends.
+ */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { PoolClient } from 'pg';
 
-/** A text and the name that it has, or will have, in one connection. Without a name it is prepared for one call. */
+/** A text and its name on one connection. A statement without a name is prepared for one call. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
@@ -31,7 +33,7 @@ export class Statements {
     dispose: ({ name }) => this.#dropped.push(name),
   });
 
-  /** Once there are enough, a text that is new drops the one that was not used for longest. */
+  /** At the maximum, a new text replaces the least recently used one. */
   named(text: string): Statement {
     const known = this.#statements.get(text);
     if (known) return known;
@@ -40,20 +42,20 @@ export class Statements {
     return statement;
   }
 
-  /** Names that the server need not know any longer. */
+  /** Returns names that the server may forget, once. */
   takeDropped(): string[] {
     return this.#dropped.splice(0);
   }
 
-  /** For when the server does not know them any longer, or knows them wrongly. */
+  /** For when the server no longer knows the statements, or has others under their names. */
   forget(): void {
     for (const statement of this.#statements.values()) statement.isPrepared = false;
   }
 }
 
 /**
- * Says what the statement is: should a pooler mix up sessions, one of this name does the same, or is not there. The types of its values
- * follow from the text.
+ * The hash of the text: if a pooler mixes up sessions, a statement of this name is the same one, or missing. The types of its values follow
+ * from the text.
  */
 function nameOf(text: string): string {
   return `wallet_${createHash('sha256').update(text).digest('base64url')}`;

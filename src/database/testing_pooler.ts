@@ -1,4 +1,4 @@
-/** For tests: a server of its own whose logins have passwords, and a real PgBouncer in front of it. */
+/** For tests: a PostgreSQL server whose logins have passwords, and a real PgBouncer in front of it. */
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,10 +13,9 @@ export type PoolMode = 'session' | 'transaction' | 'statement';
 
 const DATABASE = 'wallet';
 const LOGINS = ['wallet_gateway', 'wallet_worker'];
-/** Of a socket in a folder of its own, so that no two meet. */
+/** Part of a socket's name, in a folder of its own: two PgBouncers cannot collide. */
 const PORT = 6432;
 
-/** A server with a migrated ledger, and the passwords of its logins, which here are nobody else's. */
 export class Server {
   readonly #node: Node;
   readonly #passwords = new Map<string, string>();
@@ -36,7 +35,6 @@ export class Server {
     return server;
   }
 
-  /** An administrator's. */
   get url(): string {
     return this.as('postgres');
   }
@@ -65,7 +63,7 @@ export class Server {
   }
 }
 
-/** Debian puts it where only root's PATH leads. */
+/** Debian installs it in /usr/sbin, which is on root's PATH only. */
 const PROGRAM = [...(process.env.PATH ?? '').split(':'), '/usr/sbin']
   .map((folder) => join(folder, 'pgbouncer'))
   .find((path) => existsSync(path));
@@ -82,7 +80,7 @@ export class PgBouncer {
     this.#child = child;
   }
 
-  /** Two sessions with the server for each login, unless said: so few that callers meet in them. No start-up parameter is ignored. */
+  /** By default two server sessions for each login, so that clients share sessions. PgBouncer ignores no start-up parameter. */
   static async start(server: Server, mode: PoolMode, more: Record<string, string> = {}): Promise<PgBouncer> {
     const folder = await mkdtemp(join(tmpdir(), 'pgbouncer-'));
     const { hostname, port } = new URL(server.url);
@@ -102,7 +100,7 @@ export class PgBouncer {
       join(folder, 'pgbouncer.ini'),
       ['[databases]', `* = host=${hostname} port=${port}`, '[pgbouncer]', ...lines, ''].join('\n'),
     );
-    // It refuses to run as root, and whom it becomes makes its socket there.
+    // PgBouncer refuses to run as root, and the user that it switches to must create its socket in the folder.
     await chmod(folder, 0o777);
     const asOther = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
     const child = new Child(PROGRAM ?? 'pgbouncer', [...asOther, join(folder, 'pgbouncer.ini')]);

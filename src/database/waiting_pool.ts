@@ -1,15 +1,15 @@
-/** A pool whose callers wait for a connection where the server has none left, instead of failing at once. */
+/** A pool whose callers wait for a connection when the server has none left, instead of failing at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
-/** No connection came about, so that nothing has been done. Code and words are those of the cause. */
+/** There was no connection, so nothing was executed. Code and message are those of the cause. */
 export class NoConnection extends Error {
   override name = 'NoConnection';
   readonly code: string | undefined;
 
   constructor(cause: unknown) {
     const { code, message } = cause as { code?: string; message: string };
-    // Of several addresses that cannot be reached there is only a code.
+    // With several unreachable addresses the error has only a code.
     super(message || (code ?? 'no reason given'), { cause });
     this.code = code;
   }
@@ -21,18 +21,18 @@ type Callback = (
   done: (release?: unknown) => void,
 ) => void;
 
-/** Until it is tried again whether the server has room for one more. */
+/** Milliseconds between two attempts to open a further connection during a shortage. */
 const LOOK_EVERY_MS = 250;
 
 /**
- * While the server is short of connections, the pool is as large as what it has: whoever comes waits for one that is given back. One
- * attempt at a time looks for another, however many wait.
+ * While the server refuses further connections, the pool's maximum is what it has: callers wait for a connection to be released. One
+ * attempt at a time tries to open another, however many callers wait.
  */
 export class WaitingPool extends pg.Pool {
   readonly #size: number;
-  /** Connections that have come about and are not gone. */
+  /** How many connections are established. */
   #open = 0;
-  /** Why there are no more, as long as that is so. */
+  /** The server's refusal, until there is room again. */
   #shortage: Error | undefined;
 
   constructor(config: pg.PoolConfig) {
@@ -41,14 +41,14 @@ export class WaitingPool extends pg.Pool {
     this.on('connect', () => (this.#open += 1));
     this.on('remove', () => {
       this.#open -= 1;
-      // Otherwise whoever waits longest would try in its place.
+      // Otherwise pg's pool would let the first waiting caller open a new connection at once.
       if (this.#shortage) this.options.max = this.#open;
     });
   }
 
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: Callback): void;
-  // Both forms are pg's, and its own query() needs the second.
+  // pg has both forms; its own query() needs the second.
   override connect(callback?: Callback): Promise<pg.PoolClient> | void {
     const connecting = this.#connect();
     if (!callback) return connecting;
@@ -64,7 +64,7 @@ export class WaitingPool extends pg.Pool {
     );
   }
 
-  /** A caller for whom there is none joins those who wait, once: then the pool is full. */
+  /** If the server refuses a new connection, a second attempt waits: by then the pool counts as full. */
   async #connect(): Promise<pg.PoolClient> {
     try {
       return await super.connect();
@@ -97,7 +97,7 @@ export class WaitingPool extends pg.Pool {
   }
 
   async #hasOneMore(): Promise<boolean> {
-    // One that is about to fail, or to come about.
+    // Another connection is being opened.
     if (this.totalCount > this.#open) return false;
     this.options.max = this.#open + 1;
     const connecting = super.connect();
@@ -113,7 +113,7 @@ export class WaitingPool extends pg.Pool {
   }
 }
 
-/** PostgreSQL's own code, also for the limits of a login or a database and for reserved slots; PgBouncer has words. */
+/** PostgreSQL's code also covers the limits of a login or database and reserved slots; PgBouncer's error is known by its text. */
 function isShortage(error: unknown): boolean {
   const { code, message } = error as { code?: string; message: string };
   return code === '53300' || (code === '08P01' && message.startsWith('no more connections allowed'));
