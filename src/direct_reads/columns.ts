@@ -1,4 +1,4 @@
-/** What a document must be to be answered without a plan, and which columns the row then has. */
+/** Decides which documents can be answered without a plan, and which columns their rows have. */
 import {
   getNamedType,
   getNullableType,
@@ -15,29 +15,27 @@ import {
   type SelectionSetNode,
 } from 'postgraphile/graphql';
 
-/** A field, and the column that it shows. */
 export interface Column {
   name: string;
-  /** Of its values. */
   type: GraphQLNamedType;
   mayBeNull: boolean;
-  /** Of a list: what its rows show, and how many rows there may be. */
+  /** For a list: the columns of its rows, and the maximum number of rows. */
   nodes?: { columns: readonly Column[]; most: number };
 }
 
-/** Of a document: the arguments of its one field, which are variables, and the columns of its row. */
+/** The arguments of the document's one field, all of them variables, and the columns of its row. */
 export interface Read {
   given: readonly { arg: string; variable: string }[];
   columns: readonly Column[];
 }
 
-/** Values are shown as PostgreSQL writes them. */
+/** Types whose values are returned as PostgreSQL writes them. */
 const SHOWN = ['BigInt', 'Datetime', 'String', 'UUID'];
 const VARIABLE = 'UUID';
 const KEY = 'id';
 const MOST_NODES = 100;
 
-/** Undefined where the document asks for more than a row, its values, and lists of rows with values, or asks in another way. */
+/** Undefined if the document asks for more than a row, its values, and lists of rows with values, or asks in an unusual way. */
 export function readOf({ schema, document }: ExecutionArgs, operation: OperationDefinitionNode): Read | undefined {
   const { variableDefinitions = [], directives = [], selectionSet } = operation;
   const [root, ...others] = selectionSet.selections;
@@ -63,7 +61,6 @@ export function readOf({ schema, document }: ExecutionArgs, operation: Operation
   return columns && { given, columns: inOrder(columns, type) };
 }
 
-/** The columns of a row. */
 function columnsOf(
   set: SelectionSetNode | undefined,
   type: GraphQLNamedType | undefined,
@@ -76,7 +73,7 @@ function columnsOf(
     const name = node.name.value;
     if (name === '__typename') continue;
     const column = node.selectionSet ? mayHaveLists && listOf(node, type) : valueOf(node, type);
-    // The same field twice may be one column.
+    // Grafast may merge a repeated field into one column.
     if (!column || columns.some((other) => other.name === name)) return undefined;
     columns.push(column);
   }
@@ -91,7 +88,7 @@ function valueOf({ name, arguments: args = [] }: FieldNode, parent: GraphQLNamed
   return isShown ? { name: name.value, type, mayBeNull: !isNonNullType(field.type) } : undefined;
 }
 
-/** `entries(first: 20) { nodes { … } }` */
+/** Accepts `entries(first: 20) { nodes { … } }`. */
 function listOf({ name, arguments: args = [], selectionSet }: FieldNode, parent: GraphQLNamedType): Column | undefined {
   const [first, ...otherArgs] = args;
   const [nodes, ...otherFields] = selectionSet?.selections ?? [];
@@ -105,7 +102,7 @@ function listOf({ name, arguments: args = [], selectionSet }: FieldNode, parent:
   return { name: name.value, type, mayBeNull: false, nodes: { columns, most } };
 }
 
-/** Lists come last, and the first one asks for the row's id, if nobody has before it. */
+/** Lists come last. The first list needs the row's id, unless a field before it has it. */
 function inOrder(columns: readonly Column[], type: GraphQLNamedType): readonly Column[] {
   const first = columns.findIndex(({ nodes }) => nodes);
   const keyType = typeOf(type, KEY);

@@ -1,4 +1,4 @@
-/** Rows to try a document with: another value in each place, and what has a meaning in the text of an array, or of JSON. */
+/** Makes rows to test a document with: a different value in each column, with characters that are special in arrays and JSON. */
 import { isEnumType } from 'postgraphile/graphql';
 import type { Column } from './columns.ts';
 
@@ -6,13 +6,16 @@ export type Value = string | null;
 export type Row = readonly Value[];
 
 export const TRIALS = 5;
-/** In this one lists are longer than they can be. */
+/** The trial whose lists exceed their maximum. */
 const TOO_MANY = 2;
-/** A statement may have more columns than are shown, by which Grafast tells whether there is a row: then not all of these are the same to it. */
+/**
+ * Further columns of each trial's row. By some of them Grafast knows whether a row exists, so a statement that has such a column fails one
+ * of the trials.
+ */
 const MORE: readonly Row[] = [[], [], [null, null], ['f', 'f'], ['t', 't']];
 const STRANGE = ['NULL', '', '{', '}', ',', '"', '\\', '\\"', ' ', 'é\u2028', '[1]='];
 
-/** Values that are all different, as far as there are different ones, and the same each time. */
+/** Makes values that differ from each other where the type allows it, and are the same in each run. */
 export function drawn(trial: number): { uuid: () => string; row: (columns: readonly Column[]) => Row } {
   let nth = trial * 10_007;
   const uuid = (): string => `00000000-0000-4000-8000-${String((nth += 1)).padStart(12, '0')}`;
@@ -39,7 +42,6 @@ export function drawn(trial: number): { uuid: () => string; row: (columns: reado
   return { uuid, row };
 }
 
-/** As PostgreSQL writes an array of rows. */
 function arrayOf(rows: readonly Row[]): string {
   const written = rows.map(
     (row) => `{${row.map((value) => (value === null ? 'NULL' : `"${value.replaceAll(/["\\]/g, '\\$&')}"`)).join()}}`,

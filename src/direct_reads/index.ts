@@ -1,7 +1,7 @@
 /**
- * Finds out how a document that reads one row, and lists that belong to it, can be answered without a plan: by the statement that Grafast
- * makes for it, and a resolver that takes the columns of its row in the order of the fields. That this is what Grafast does is not taken for
- * granted: it is tried, without a database, with rows that have another value in each place; where one answer differs, the plan stays.
+ * Finds out how to answer a document that reads one row, and its lists, without a plan: with Grafast's SQL statement, and a resolver that
+ * takes the columns of the row in the order of the fields. Trials compare this with Grafast's answers, without a database, for rows with a
+ * different value in each column; if one answer differs, the plan stays.
  */
 import { listOfCodec, TYPES, type PgClientQuery, type WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
@@ -21,13 +21,12 @@ type Resolver = GraphQLFieldResolver<Source, Grafast.Context, Record<string, str
 
 interface Statement {
   text: string;
-  /** The argument that each value is. */
+  /** The argument of each of the statement's values. */
   args: readonly string[];
 }
 
 const readArray = listOfCodec(TYPES.text).fromPg as unknown as (text: string) => readonly Value[][];
 
-/** Undefined where a plan is needed. */
 export async function learnRead(
   args: ExecutionArgs,
   operation: OperationDefinitionNode,
@@ -51,7 +50,6 @@ export async function learnRead(
     statement ??= statementOf(sent, given, variableValues);
     if (!statement) return undefined;
     const direct = await execute({ ...tried, fieldResolver: resolverOf(statement, columns) });
-    // Both have asked the same.
     const asked = sent.map(({ text, values, arrayMode }) => JSON.stringify([text, values, arrayMode]));
     if (asked.length !== 2 || asked[0] !== asked[1] || JSON.stringify(planned) !== JSON.stringify(direct))
       return undefined;
@@ -78,7 +76,7 @@ function sourceOf(columns: readonly Column[], row: Row): Source {
   return source;
 }
 
-/** Of the one statement that was sent: which argument is each of its values? */
+/** Finds the argument of each value of the one statement that was sent. */
 function statementOf(
   [asked, ...more]: PgClientQuery[],
   given: Read['given'],

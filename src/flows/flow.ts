@@ -1,18 +1,16 @@
-/** A flow: a function of the ledger that books one movement. It is called alone, or as one request of a group. */
+/** A flow is a function of the ledger that books one movement. It is called alone, or as one request of a group. */
 import type { Role } from '../roles.ts';
 
-/** What was booked, by the names of the ledger. */
 export type Receipt = Readonly<Record<string, unknown>>;
 
 export interface Argument {
-  /** Its name in GraphQL. */
   field: string;
-  /** The attribute of a request that it is. */
+  /** The attribute of a group's request that has this argument's value. */
   attribute: string;
   encode: (value: unknown) => string | null;
 }
 
-/** How to read a column of the receipt, as PostgreSQL writes it. */
+/** A column of the receipt; `decode` reads PostgreSQL's text. */
 export interface Column {
   attribute: string;
   decode: (text: string) => unknown;
@@ -20,20 +18,20 @@ export interface Column {
 
 export interface Flow {
   name: string;
-  /** Of a request in a group. */
+  /** The `kind` of a request in a group. */
   kind: string;
-  /** Whose calls may go together with others. */
+  /** Roles whose calls may be grouped. */
   groupedFor: readonly Role[];
-  /** The statement of a call alone: a value for each argument, the columns of a receipt for an answer. */
+  /** The statement of a single call: takes a value for each argument, returns the columns of a receipt. */
   text: string;
   args: readonly Argument[];
   columns: readonly Column[];
   group: GroupStatement;
 }
 
-/** The one statement for groups of all sizes: an array for each attribute of a request. */
+/** One statement for groups of any size: takes an array for each attribute of a request. */
 export interface GroupStatement {
-  /** Answers a row for each request, in their order: the columns of a receipt, then code, message, detail and hint of a refusal. */
+  /** Returns a row per request, in order: the columns of a receipt, then code, message, detail and hint of a refusal. */
   text: string;
   attributes: readonly string[];
 }
@@ -41,12 +39,11 @@ export interface GroupStatement {
 interface FlowSpec {
   kind: string;
   groupedFor: readonly Role[];
-  /** Arguments that have another name in a request. */
+  /** From an argument's name to the request's attribute, where they differ. */
   renamed?: Readonly<Record<string, string>>;
 }
 
 const CALLERS: readonly Role[] = ['service', 'operator'];
-/** The attributes that say which wallets a request is about. */
 export const WALLETS: readonly string[] = ['wallet_id', 'counterparty_id'];
 
 /** By the function's name. */
@@ -79,7 +76,7 @@ export const FLOWS: Readonly<Record<string, FlowSpec>> = {
   wallet_opening: { kind: 'opening', groupedFor: ['operator'] },
 };
 
-/** An item of a group was refused: what the error of its single call says. */
+/** The ledger refused an item of a group, with what the error of a single call would say. */
 export class Refused extends Error {
   override name = 'Refused';
   readonly code: string;
@@ -94,7 +91,7 @@ export class Refused extends Error {
   }
 }
 
-/** Of the first columns of a row. */
+/** Reads the receipt, which is in the first columns of a row. */
 export function receiptOf(columns: readonly Column[], row: readonly (string | null)[]): Receipt {
   const receipt: Record<string, unknown> = {};
   columns.forEach(({ attribute, decode }, index) => {

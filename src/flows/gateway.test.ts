@@ -1,15 +1,14 @@
-/** The service with many callers at once: who hangs up disturbs nobody, and metrics and traces tell of groups. */
+/** The service with many concurrent callers: those that disconnect do not affect others, and metrics and traces show groups. */
 import { randomBytes } from 'node:crypto';
 import { expectSound, newKey, newWallet, rowsOf, someAsset } from '../../db/tests/helpers.ts';
 import { createGateway, toWaiting, type GraphqlReceipt } from '../testing.ts';
 
 const CALLERS = 64;
-/** Those who call until they have an answer. */
+/** Callers that wait for their answer. */
 const PATIENT = 48;
 const SPEND = `mutation ($input: WalletSpendInput!) {
   walletSpend(input: $input) { receipt { transferId walletId amount balance replayed } } }`;
 
-/** The value of a metric without labels. */
 function valueOf(metrics: string, name: string): number {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1] ?? NaN);
 }
@@ -19,7 +18,7 @@ describe('64 callers at once', () => {
   const { db } = gateway;
   const metrics = async (): Promise<string> => (await gateway.with(undefined).fetch('/metrics')).text();
 
-  /** Nobody gets on with the wallet until they are there. */
+  /** Locks the wallet until all calls have arrived. */
   async function whileBusy<T>(wallet: string, work: (arrived: () => Promise<void>) => Promise<T>): Promise<T> {
     const holder = await db.connect();
     await holder.query('begin');
@@ -32,7 +31,7 @@ describe('64 callers at once', () => {
     return work(arrived).finally(() => holder.query('rollback'));
   }
 
-  it('on one wallet, of whom every fourth hangs up and every fourth asks for too much: the others have their receipts', async () => {
+  it('on one wallet, a fourth of them disconnecting and a fourth asking for too much: the others get their receipts', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 1000 });
     const service = gateway.as('service', 'shop');
     const before = await metrics();
@@ -51,7 +50,7 @@ describe('64 callers at once', () => {
     const again = async (input: object): Promise<{ data: unknown; errors?: { extensions: { code: string } }[] }> => {
       for (;;) {
         const answer = (await (await call(input)).json()) as Awaited<ReturnType<typeof again>>;
-        // It waited too long for the wallet, on a machine that was busy.
+        // The lock timeout has passed on a busy machine.
         if (answer.errors?.[0]?.extensions.code !== 'RETRY') return answer;
       }
     };
@@ -77,7 +76,7 @@ describe('64 callers at once', () => {
         expect(answer).toMatchObject({ errors: [{ extensions: { code: 'INSUFFICIENT_FUNDS' } }] });
       else expect(answer).toMatchObject({ data: { walletSpend: { receipt: { walletId, amount: '1' } } } });
     }
-    // What became of the calls of those who are gone, their keys tell.
+    // A replay with their keys shows what became of the aborted calls.
     const receipts: GraphqlReceipt[] = [];
     for (const input of inputs.filter(({ amount }) => amount === '1'))
       receipts.push(await service.receipt('walletSpend', input));
@@ -90,7 +89,7 @@ describe('64 callers at once', () => {
     await expectSound(db);
   });
 
-  it('in one document stay in their order, and what is asked for beyond the receipts is read after the commit', async () => {
+  it('in one document keep their order, and further fields are read after the commit', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const spends = Array.from(
       { length: 5 },

@@ -1,4 +1,4 @@
-/** What callers are told with grouping is what they are told without: random calls in both ways, receipts and refusals byte for byte. */
+/** Grouped calls and single calls give the same outcomes: random calls in both ways, receipts and refusals byte for byte. */
 import type { Pool } from 'pg';
 import {
   call,
@@ -15,7 +15,7 @@ import { BOSS, FlowBench, poolOf, readFlows, type FlowCall, type Outcome } from 
 
 const SEEDS = [1, 2, 3, 4, Math.floor(Math.random() * 1e9)];
 const ROUNDS = 8;
-/** At most what goes in one group, whose order is that of the calls. */
+/** At most the size of one group, which keeps the order of the calls. */
 const MOST_CALLS = 32;
 const OPEN = 4;
 const FROZEN = 4;
@@ -23,20 +23,19 @@ const CLOSED = 5;
 const UNKNOWN = 6;
 const ID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** A call for wallets, holds and movements by their places; ids differ between the worlds. */
+/** A call with wallets, holds and transfers as indexes, since ids differ between the worlds. */
 interface Drawn {
   name: string;
   wallet: number;
   to?: number;
-  /** The place of an earlier call. */
   of?: number;
   input: Record<string, unknown>;
 }
 
-// Hooks run in the order in which they are made: before the database is dropped.
+// Hooks run in the order in which they are registered: this one before the database is dropped.
 afterAll(() => pool.end());
 
-/** The same wallets, and what became of all calls so far. */
+/** A set of wallets, and the outcomes of all calls so far. */
 class World {
   readonly bench: FlowBench;
   readonly #asset: string;
@@ -60,7 +59,7 @@ class World {
     return new World(new FlowBench(flows, pool, { grouping }), asset, [...wallets, UNKNOWN_WALLET]);
   }
 
-  /** Together where calls are grouped, otherwise one after the other. */
+  /** Sends the calls together if `grouping`, otherwise one after the other. */
   async run(drawn: readonly Drawn[], grouping: boolean): Promise<Outcome[]> {
     const calls = drawn.map((one) => this.#callOf(one));
     const outcomes = grouping ? await this.bench.together(calls, BOSS) : [];
@@ -69,7 +68,7 @@ class World {
     return outcomes;
   }
 
-  /** All that was answered so far, without what differs by itself. */
+  /** All outcomes, with ids and times replaced. */
   get told(): string {
     const ids = new Map(this.#wallets.map((id, place) => [id, `wallet ${place}`]));
     return JSON.stringify(this.#outcomes, null, 1)
@@ -98,7 +97,7 @@ class World {
   }
 }
 
-/** Mostly what can be booked, sometimes again, sometimes nonsense. */
+/** Draws calls: mostly valid ones, sometimes repetitions or nonsense. */
 class Writer {
   readonly #chance: Chance;
   readonly #written: Drawn[] = [];
@@ -171,7 +170,7 @@ class Writer {
     };
   }
 
-  /** What a capture, a release or a reversal is about, with its place among all calls. */
+  /** The earlier call that a capture, release or reversal refers to, with its index. */
   #earlier(name: string): { wallet: number; place: number } | undefined {
     if (!['walletCapture', 'walletRelease', 'walletReverse'].includes(name)) return undefined;
     const places = [...this.#written.entries()].filter(
@@ -183,10 +182,10 @@ class Writer {
   }
 }
 
-describe('calls that go together', () => {
+describe('grouped calls', () => {
   const seen = new Map<string, number>();
 
-  it.each(SEEDS)('are answered as one after the other: seed %i', async (seed) => {
+  it.each(SEEDS)('have the outcomes of single calls: seed %i', async (seed) => {
     const writer = new Writer(new Chance(seed));
     const [together, alone] = [await World.create(true), await World.create(false)];
 
@@ -205,7 +204,7 @@ describe('calls that go together', () => {
     expect(Math.max(...alone.bench.sent)).toBe(1);
   });
 
-  it('have been booked, and refused for each reason', async () => {
+  it('were booked, and refused for each reason', async () => {
     expect(seen.get('booked')).toBeGreaterThan(100);
     expect([...seen.keys()]).toEqual(
       expect.arrayContaining([

@@ -1,4 +1,4 @@
-/** Documents that are executed without a plan are answered as those that have one: random ones to both, byte for byte. */
+/** Documents without a plan get the same answers as planned ones: random documents to both, compared byte for byte. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -35,17 +35,16 @@ interface Answer {
   text: string;
 }
 
-/** With all of this folder, without its short way, and without the folder. */
+/** With all of this folder; with grouping but always planned; without the folder. */
 type Kind = 'hot' | 'planned' | 'bare';
 
-/** The API alone. */
+/** The GraphQL API without the rest of the service. */
 class Api {
-  /** How many plans were made, and how many requests Grafserv has seen. */
+  /** How many plans were made, and how many requests reached Grafserv. */
   plans = 0;
   served = 0;
   readonly #pgl: PostGraphileInstance;
   #server: Server | undefined;
-  /** What was noted of the last request, before it was answered. */
   notes: RequestFacts | undefined;
 
   private constructor(pool: Pool, kind: Kind) {
@@ -109,7 +108,7 @@ class Api {
   }
 }
 
-// Hooks run in the order in which they are made: before the database is dropped.
+// Hooks run in the order in which they are registered: this one before the database is dropped.
 afterAll(async () => {
   await hot.stop();
   await planned.stop();
@@ -134,7 +133,7 @@ beforeAll(async () => {
   wallets = await Promise.all([1, 2, 3].map(() => newWallet(db, asset, { bought: 1_000_000, bonus: 100 })));
 }, 120_000);
 
-/** Once more to both, after it was booked: what is told then is the same each time. The second time the document is known. */
+/** Compares replays, after a first call has booked. For the second one the document is known. */
 async function compare(body: object, accept?: string): Promise<Answer & { plans: number; served: number }> {
   await planned.post(body);
   const expected = await planned.post(body, accept);
@@ -162,7 +161,7 @@ const INPUTS = [
   'walletReverse',
 ];
 
-/** Draws documents: mostly good ones, in all the ways in which the same can be asked. */
+/** Draws documents: mostly valid ones, in all the forms in which the same can be asked. */
 class Author {
   readonly #chance: Chance;
   #variables: Record<string, unknown> = {};
@@ -219,7 +218,7 @@ class Author {
     return `{ ${fields.join(', ')} }`;
   }
 
-  /** Field, type and value. */
+  /** Field, type and value of each argument. */
   #values(name: string): [string, string, unknown][] {
     const chance = this.#chance;
     const wallet = chance.happens(95)
@@ -261,9 +260,9 @@ class Author {
     const others = [
       ...(chance.happens(20) ? ['clientMutationId'] : []),
       ...(chance.happens(15) ? ['__typename'] : []),
-      // The same once more, with other fields.
+      // The same field again, with other subfields.
       ...(chance.happens(5) ? ['receipt { seq }'] : []),
-      // What only a plan can read.
+      // A field that only a plan can read.
       ...(chance.happens(10) ? [`query { wallet(id: "${wallets[0] ?? ''}") { ownerId } }`] : []),
       ...(chance.happens(2) ? ['nothing'] : []),
     ];
@@ -313,7 +312,7 @@ function literal(value: unknown): string {
 describe('a document of flows and their receipts', () => {
   const counts = { direct: 0, unplanned: 0, planned: 0, receipts: 0, refusals: 0, badRequests: 0 };
 
-  it.each(SEEDS)('is answered without a plan as with one: seed %i', async (seed) => {
+  it.each(SEEDS)('gets the same answer without a plan: seed %i', async (seed) => {
     const author = new Author(new Chance(seed));
     const accepts = new Chance(seed);
     for (let count = 0; count < DOCUMENTS; count += 1) {
@@ -327,11 +326,11 @@ describe('a document of flows and their receipts', () => {
     }
   });
 
-  it('has been seen in all ways', () => {
+  it('has come in all forms', () => {
     expect(Math.min(...Object.values(counts))).toBeGreaterThan(10);
   });
 
-  it('is answered the same where this folder is left out', async () => {
+  it('gets the same answer without this folder', async () => {
     const author = new Author(new Chance(SEEDS.at(-1) ?? 0));
     for (let count = 0; count < DOCUMENTS / 3; count += 1) {
       const body = author.body();
@@ -340,7 +339,7 @@ describe('a document of flows and their receipts', () => {
     }
   });
 
-  it('is booked in the order of its mutations, and once each', async () => {
+  it('books its mutations in order, and once each', async () => {
     const [walletId = ''] = wallets;
     const before = await rowsOf(db, walletId);
     const spends = Array.from(
@@ -358,7 +357,7 @@ describe('a document of flows and their receipts', () => {
     expect((await rowsOf(db, walletId)).entries).toBe(before.entries + 20);
   });
 
-  it('is booked in the name of who sends it, each time', async () => {
+  it('books in the name of each of its callers', async () => {
     const query = `mutation ($input: WalletSpendInput!) { walletSpend(input: $input) { receipt { seq } } }`;
     const [walletId = ''] = wallets;
     const subjects = ['ann', 'ben', 'ann', 'cem'];
@@ -378,7 +377,7 @@ describe('a document of flows and their receipts', () => {
     expect(rows.map(({ actor }) => actor)).toEqual(subjects.map((subject) => `operator:${subject}`));
   });
 
-  it('that also asks for the wallet shows it after the commit', async () => {
+  it('that also reads the wallet sees it after the commit', async () => {
     const [walletId = ''] = wallets;
     const { text } = await hot.post({
       query: `mutation ($input: WalletTopUpInput!) { walletTopUp(input: $input) { receipt { balance } query { wallet(id: "${walletId}") { balance } } } }`,
@@ -416,7 +415,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   events: 'actor createdAt kind reason walletId'.split(' '),
   holds: 'id seq amount bonusAmount status createdAt expiresAt'.split(' '),
 };
-/** What a plan is needed for, by what has it. */
+/** Fields that need a plan, by their parent. */
 const PLANNED: Readonly<Record<string, readonly string[]>> = {
   wallet: ['entries { nodes { seq } }', 'entries(last: 3) { nodes { seq } }', 'holds(first: 1) { edges { cursor } }'],
   transfer: ['metadata', 'wallet { ownerId }'],
@@ -426,7 +425,7 @@ const PLANNED: Readonly<Record<string, readonly string[]>> = {
   holds: ['closing { id }'],
 };
 
-describe('a document that reads a row, and lists of it', () => {
+describe('a document that reads a row and its lists', () => {
   const counts = { direct: 0, planned: 0, rows: 0, none: 0, errors: 0 };
   const ids: Record<string, string[]> = {};
 
@@ -461,7 +460,6 @@ describe('a document that reads a row, and lists of it', () => {
     });
   });
 
-  /** Mostly as clients ask. */
   function draw(chance: Chance): Record<string, unknown> {
     const name = chance.weighted({ wallet: 10, walletBalance: 2, transfer: 2, hold: 2 });
     const definitions: string[] = [];
@@ -504,7 +502,7 @@ describe('a document that reads a row, and lists of it', () => {
     return { query: `query ${given} { ${alias}${name}(${args.join(', ')}) { ${fields} }${more} }`, variables };
   }
 
-  it.each(SEEDS)('is answered without a plan as with one: seed %i', async (seed) => {
+  it.each(SEEDS)('gets the same answer without a plan: seed %i', async (seed) => {
     const chance = new Chance(seed);
     for (let count = 0; count < DOCUMENTS; count += 1) {
       const body = draw(chance);
@@ -512,7 +510,7 @@ describe('a document that reads a row, and lists of it', () => {
       const expected = await planned.post(body, accept);
       const { notes } = planned;
       let served = hot.served;
-      // It is learned while the second one is answered.
+      // The resolver is derived while the second request is answered.
       for (let time = 0; time < 4; time += 1) {
         served = hot.served;
         expect({ body, ...(await hot.post(body, accept)) }).toEqual({ body, ...expected });
@@ -525,7 +523,7 @@ describe('a document that reads a row, and lists of it', () => {
     }
   });
 
-  it('has been seen in all ways', () => {
+  it('has come in all forms', () => {
     expect(Math.min(...Object.values(counts))).toBeGreaterThan(5);
     expect(counts.direct).toBeGreaterThan(100);
   });

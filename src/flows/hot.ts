@@ -1,7 +1,7 @@
 /**
- * Executes documents that only call flows, and only ask for their receipts, without a plan: by the executor of GraphQL itself, with a
- * resolver of three cases; and those that read a row, with a resolver that was learned from their plan. What a document is, is found out once;
- * whatever is unusual in it is left to Grafast.
+ * Executes frequent documents without a Grafast plan. Documents that only call flows and ask for receipts run in GraphQL's own executor,
+ * with a small resolver; documents that read a row run with a resolver derived from their plan. Each document is classified once.
+ * Everything else is left to Grafast.
  */
 import type { RequestHandler } from 'express';
 import { LRUCache } from 'lru-cache';
@@ -35,12 +35,12 @@ interface Payload {
 
 type Resolver = GraphQLFieldResolver<Payload | Receipt, Grafast.Context, { input: Record<string, unknown> }>;
 type AnyResolver = NonNullable<ExecutionArgs['fieldResolver']>;
-/** Resolves with what answers a query as its plan does; undefined where only its plan can. */
+/** Returns a resolver that answers the query as its plan does; undefined if only the plan can. */
 export type LearnRead = (args: ExecutionArgs, operation: OperationDefinitionNode) => Promise<AnyResolver | undefined>;
 type Result = Awaited<ReturnType<typeof execute>>;
 type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
 
-/** A document with one operation, which is answered here. */
+/** A document with one operation, which is answered without a plan. */
 interface Known {
   document: DocumentNode;
   operation: OperationDefinitionNode;
@@ -55,7 +55,7 @@ interface Body {
 
 const RECEIPT = 'Receipt';
 const FIELDS_OF_BODY = ['query', 'variables', 'operationName'];
-/** As Grafserv chooses. */
+/** The types that Grafserv would choose. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   'application/json': 'application/json;charset=utf-8',
   'application/graphql-response+json': 'application/graphql-response+json;charset=utf-8',
@@ -63,7 +63,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 const DIRECTIVES = ['include', 'skip'];
 
-/** Documents are remembered by Grafserv, by their text, and with them how they are answered here, if they are. */
+/** Grafserv caches parsed documents by their text, so the operation's node identifies the document. */
 const remembered = new WeakMap<OperationDefinitionNode, AnyResolver | 'planned' | 'read once'>();
 
 export const createHotPlugin = (learnRead?: LearnRead): GraphileConfig.Plugin => ({
@@ -81,7 +81,7 @@ export const createHotPlugin = (learnRead?: LearnRead): GraphileConfig.Plugin =>
           remembered.set(operation, found);
           if (typeof found === 'function') remember(schema, { document, operation, fieldResolver: found });
         } else if (found === 'read once') {
-          // Most documents that come twice come often.
+          // Derive a resolver at the second request: most documents that come twice come often.
           remembered.set(operation, 'planned');
           if (learnRead) void learn(learnRead, operation, args);
         }
@@ -97,7 +97,7 @@ function firstFound(operation: OperationDefinitionNode, { schema, document }: Ex
   return fields && isAnswerable(operation, document, schema, fields) ? resolverOf(fields) : 'planned';
 }
 
-/** Meanwhile, and where it fails, the plan answers. */
+/** Until the resolver is ready, and if that fails, the plan answers. */
 async function learn(learnRead: LearnRead, operation: OperationDefinitionNode, args: ExecutionArgs): Promise<void> {
   try {
     const fieldResolver = await learnRead(args, operation);
@@ -120,8 +120,8 @@ function remember(schema: GraphQLSchema, known: Known): void {
 }
 
 /**
- * Answers requests whose document has been answered here before, past Grafserv: it has read, judged and remembered that document. What is
- * unusual in a request goes on to Grafserv, and so does what cannot be executed, with the reason why.
+ * Answers known documents before Grafserv, which has parsed and validated them in an earlier request. Unusual requests go on to Grafserv,
+ * and so do requests that cannot be executed, which Grafserv explains.
  */
 export function answerHot(schema: GraphQLSchema, { grafast, grafserv }: GraphileConfig.Preset): RequestHandler {
   return (req, res, next) => {
@@ -158,7 +158,7 @@ function isUsualBody(body: Body, { operation }: Known): boolean {
   );
 }
 
-/** As Grafast answers: what there is, then why there is no more. */
+/** Grafast puts `data` before `errors`. */
 async function inOrder(executing: ReturnType<typeof execute>): Promise<Result> {
   const { data, errors } = await executing;
   return { ...(data !== undefined && { data }), ...(errors && { errors }) };
@@ -174,7 +174,7 @@ function resolverOf({ flows, attributes }: FlowFields): Resolver {
   };
 }
 
-/** Whether all that the operation asks for is known here, whatever its directives leave out. */
+/** Whether the operation asks only for flows and their receipts, whatever its directives leave out. */
 function isAnswerable(
   operation: OperationDefinitionNode,
   document: DocumentNode,
@@ -185,7 +185,7 @@ function isAnswerable(
   return (
     operation.operation === OperationTypeNode.MUTATION &&
     directives.length === 0 &&
-    // Which values there are then, depends on who executes.
+    // Executors differ in how they apply default values.
     variableDefinitions.every((variable) => !variable.defaultValue && !variable.directives?.length) &&
     isKnown(selectionSet, schema.getMutationType() ?? undefined)
   );

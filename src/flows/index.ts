@@ -1,4 +1,4 @@
-/** Calls that book one movement: those that wait go together, and usual documents need no plan. */
+/** Optional: groups the waiting calls that book one movement, and executes frequent documents without a plan. */
 import type { MoreContext } from '../graphql/context.ts';
 import { createHotPlugin, type LearnRead } from './hot.ts';
 import { FlowsPlugin } from './plugin.ts';
@@ -6,12 +6,12 @@ import { Poster } from './poster.ts';
 
 export { answerHot } from './hot.ts';
 
-/** After all others that look at a request: some are answered in place of a plan. `learnRead` finds out which queries need none. */
+/** These must be the last plugins: they answer some requests in place of the plan. */
 export function flowsPlugins(learnRead?: LearnRead): readonly GraphileConfig.Plugin[] {
   return [FlowsPlugin, createHotPlugin(learnRead)];
 }
 
-/** What the plugins need in the context of a request. Without `grouping` each call is sent alone. */
+/** Adds `postFlow` to the context of a request. Without `grouping` each call is sent alone. */
 export function createPosting(grouping: boolean): MoreContext {
   return (posting) => {
     const poster = new Poster({ posting, grouping });

@@ -1,4 +1,4 @@
-/** The mutations of the flows: booked by the poster, which may send several calls together, and not by a statement of their own. */
+/** The mutations of the flows: they call the poster, which may group calls, instead of a statement of their own. */
 import type { PgCodec, PgCodecWithAttributes, PgResource, PgResourceParameter } from 'postgraphile/@dataplan/pg';
 import { sql, type SQL } from 'postgraphile/@dataplan/pg/pg-sql2';
 import { access, context, object, Step, type ExecutionDetails, type FieldArgs } from 'postgraphile/grafast';
@@ -10,11 +10,11 @@ import { FLOWS, type Column, type Flow, type GroupStatement, type Receipt } from
 export type PostFlow = (flow: Flow, input: Readonly<Record<string, unknown>>) => Promise<Receipt>;
 
 declare global {
-  // As the library declares it.
+  // The library declares it as a namespace.
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Grafast {
     interface Context {
-      /** Of a request over HTTP only. */
+      /** Null except in a request over HTTP. */
       postFlow: PostFlow | null;
     }
   }
@@ -24,11 +24,11 @@ type Build = GraphileBuild.Build;
 type FunctionResource = PgResource<string, PgCodec, [], readonly PgResourceParameter[]>;
 type Attributes = Readonly<Record<string, { codec: PgCodec }>>;
 
-/** What a schema shows of flows. */
+/** The schema's names of flows and receipts. */
 export interface FlowFields {
   /** By the name of the mutation. */
   flows: ReadonlyMap<string, Flow>;
-  /** Fields of a receipt, and the attribute that each shows. */
+  /** From the field of a receipt to its attribute. */
   attributes: ReadonlyMap<string, string>;
 }
 
@@ -74,7 +74,7 @@ class PostStep extends Step<Receipt> {
     this.#input = $input;
     this.addDependency($input);
     this.addDependency(context().get('postFlow'));
-    // Steps that are made after it come after it; as the library wants it, this is last.
+    // Later steps must run after this one. The library requires this line to be the last.
     this.hasSideEffects = true;
   }
 
@@ -82,7 +82,7 @@ class PostStep extends Step<Receipt> {
     return access(this, attribute);
   }
 
-  /** Of the input, as the fields of the payload ask for it. */
+  /** The fields of the payload read the input's clientMutationId. */
   getMeta(key: string): Step {
     return access(this.#input, key);
   }
@@ -92,7 +92,7 @@ class PostStep extends Step<Receipt> {
   }
 }
 
-/** Undefined where the schema is not one of ours. */
+/** Undefined for a schema without the flows plugin. */
 export function flowsIn(schema: GraphQLSchema): FlowFields | undefined {
   return ofSchema.get(schema);
 }
@@ -132,7 +132,7 @@ function flowOf(build: Build, resource: FunctionResource, receipt: Attributes, g
     attribute: spec.renamed?.[postgresArgName ?? ''] ?? postgresArgName ?? '',
     encode: encoder(pgCodec),
   }));
-  // What is left out is null: that is the default of each, or means it.
+  // An argument that is left out is null, which is its default or means the same.
   const values = sql.join(
     args.map(({ codec }) => sql`${sql.value(null)}::${codec.sqlType}`),
     ', ',
@@ -142,7 +142,7 @@ function flowOf(build: Build, resource: FunctionResource, receipt: Attributes, g
   return { name: resource.name, ...spec, text, args, columns: decoders(receipt), group };
 }
 
-/** One text, whatever the number of requests: they come as one array for each of their attributes. */
+/** Each attribute is passed as one array, so the text is the same for any number of requests. */
 function groupOf(request: PgCodec, receipt: Attributes, refusal: readonly string[]): GroupStatement {
   const columns = Object.entries(attributesOf(request));
   const arrays = columns.map(([, { codec }]) => sql`${sql.value(null)}::${codec.sqlType}[]`);
@@ -165,7 +165,7 @@ function attributesOf(codec: PgCodec | undefined): Attributes {
   return codec?.attributes ?? {};
 }
 
-/** As PostGraphile reads them. */
+/** Casts as PostGraphile does. */
 function columnsOf(from: SQL, attributes: Attributes): SQL {
   const columns = Object.entries(attributes).map(([name, { codec }]) => {
     const column = sql`(${from}.${sql.identifier(name)})`;

@@ -1,4 +1,4 @@
-/** Calls that are sent together: each has its own outcome, that of the single call, whatever happens to the others. */
+/** Calls in a group: each has its own outcome, that of a single call, whatever happens to the others. */
 import type { Pool } from 'pg';
 import {
   createDatabase,
@@ -15,7 +15,7 @@ import { toWaiting } from '../testing.ts';
 import type { Flow } from './flow.ts';
 import { BOSS, callerOf, FlowBench, poolOf, readFlows, SHOP, type FlowCall, type Outcome } from './testing_flows.ts';
 
-// Hooks run in the order in which they are made: before the database is dropped.
+// Hooks run in the order in which they are registered: this one before the database is dropped.
 afterAll(async () => {
   process.off('unhandledRejection', note);
   await pool.end();
@@ -50,7 +50,7 @@ const wallets = async (count: number, bought = 100): Promise<string[]> => {
 const codesOf = (outcomes: readonly Outcome[]): (string | undefined)[] =>
   outcomes.map(({ refusal }) => refusal?.extensions.code);
 
-/** Another session has locked what `lock` says, until `work` lets it go. */
+/** Another session holds the lock of the statement `lock` until `free` or the end of `work`. */
 async function whileLocked<T>(
   lock: string,
   values: unknown[],
@@ -67,7 +67,7 @@ async function whileLocked<T>(
 const lockWallet = 'select from ledger.wallets where id = $1 for update';
 
 describe('calls of one caller', () => {
-  it('go at once and alone while none is in flight', async () => {
+  it('are sent at once and alone while none is in flight', async () => {
     const bench = new FlowBench(flows, pool);
     const [walletId = ''] = await wallets(1);
 
@@ -76,7 +76,7 @@ describe('calls of one caller', () => {
     expect(bench.sent).toEqual([1, 1, 1]);
   });
 
-  it('go together, at most 32, where they wait for a connection: each has its own receipt', async () => {
+  it('that wait for a connection are sent together, at most 32, each with its own receipt', async () => {
     const bench = new FlowBench(flows, pool);
     const ids = await wallets(70);
 
@@ -96,7 +96,7 @@ describe('calls of one caller', () => {
     );
   });
 
-  it('go alone where grouping is off', async () => {
+  it('are sent alone without grouping', async () => {
     const bench = new FlowBench(flows, pool, { grouping: false });
     const ids = await wallets(10);
 
@@ -105,7 +105,7 @@ describe('calls of one caller', () => {
     expect(bench.sent).toEqual(ids.map(() => 1));
   });
 
-  it('of 64 on one wallet, with equal keys and refusals in between, are booked once each and in the rows', async () => {
+  it('of 64 on one wallet, with equal keys and refusals in between, are booked once each and in order', async () => {
     const bench = new FlowBench(flows, pool);
     const [walletId = ''] = await wallets(1, 1000);
     const keys = Array.from({ length: 8 }, newKey);
@@ -145,7 +145,7 @@ describe('calls of one caller', () => {
     expect(await rowsOf(db, walletId)).toMatchObject({ entries: 1 + 18 });
   });
 
-  it('never go with another caller, and each is recorded under its own name', async () => {
+  it('are never grouped with those of another caller, and each is recorded under its own name', async () => {
     const bench = new FlowBench(flows, pool);
     const ids = await wallets(24);
     const callers = [SHOP, BOSS, callerOf('service', 'other'), callerOf('operator', 'shop')];
@@ -163,7 +163,7 @@ describe('calls of one caller', () => {
     );
   });
 
-  it('of a role that may not call it are refused as alone (FORBIDDEN), without harm to the others', async () => {
+  it('of a role that may not call the flow are FORBIDDEN, without effect on the others', async () => {
     const bench = new FlowBench(flows, pool);
     const ids = await wallets(3);
     const reverse = {
@@ -178,7 +178,7 @@ describe('calls of one caller', () => {
     expect(codesOf([player])).toEqual(['FORBIDDEN']);
   });
 
-  it('whose values are large go alone', async () => {
+  it('with large values are sent alone', async () => {
     const bench = new FlowBench(flows, pool);
     const [walletId = ''] = await wallets(1);
     const large = {
@@ -194,7 +194,7 @@ describe('calls of one caller', () => {
 });
 
 describe('a group', () => {
-  it('waits for no wallet: what it had to leave out (55P03) is sent again alone, and waits there', async () => {
+  it('waits for no wallet: skipped calls (55P03) are sent again alone, and wait then', async () => {
     const bench = new FlowBench(flows, pool);
     const [busy = '', ...others] = await wallets(5);
 
@@ -211,7 +211,7 @@ describe('a group', () => {
     expect(await rowsOf(db, busy)).toMatchObject({ entries: 3 });
   });
 
-  it('goes on while a call that came alone waits for its wallet, and leaves that wallet to it', async () => {
+  it('is sent while a single call waits for its wallet, and leaves that wallet to it', async () => {
     const bench = new FlowBench(flows, pool);
     const [busy = '', ...others] = await wallets(5);
 
@@ -230,7 +230,7 @@ describe('a group', () => {
     expect(bench.sent.reduce((sum, size) => sum + size)).toBe(6);
   });
 
-  it('that one value spoils (22021) is sent again one by one: the others are booked', async () => {
+  it('with one invalid value (22021) is sent again one by one: the others are booked', async () => {
     const bench = new FlowBench(flows, pool);
     const ids = await wallets(6);
 
@@ -240,7 +240,7 @@ describe('a group', () => {
     expect(bench.sent).toEqual([6, 1, 1, 1, 1, 1, 1]);
   });
 
-  it('that fails at its commit is undone, and sent again one by one: one is refused, the others are booked', async () => {
+  it('that fails at its commit is rolled back, and sent again one by one: one is refused, the others are booked', async () => {
     const bench = new FlowBench(flows, pool);
     const ids = await wallets(4);
     const key = newKey();
@@ -271,7 +271,7 @@ describe('a group', () => {
     const outcomes = await whileLocked('lock table ledger.entries in exclusive mode', [], async (free) => {
       const answers = bench.together(calls);
       await toWaiting(db, how);
-      // Each call alone waits by now, or all have their answer.
+      // Now each call waits alone, or all have their answers.
       await Promise.race([answers, toWaiting(db, 'abs')]);
       await free();
       return answers;
@@ -283,42 +283,39 @@ describe('a group', () => {
     }
   });
 
-  it.each(POINTS)(
-    'that is cut %s leaves RETRY for each of its callers, and each key tells the truth',
-    async (point) => {
-      const proxy = new Proxy(
-        () => Number(new URL(db.url).port),
-        () => new PostgresProtocol(),
-        () => undefined,
-      );
-      await proxy.listen();
-      const url = new URL(db.url);
-      url.host = `127.0.0.1:${proxy.port}`;
-      const own = poolOf(url.href);
-      const bench = new FlowBench(flows, own);
-      const [hot = '', ...ids] = await wallets(9);
-      const calls = [...ids.map((id) => spend(id, 1)), ...Array.from({ length: 8 }, () => spend(hot, 2))];
+  it.each(POINTS)('that is cut %s is RETRY for each caller, and each key gives one booking', async (point) => {
+    const proxy = new Proxy(
+      () => Number(new URL(db.url).port),
+      () => new PostgresProtocol(),
+      () => undefined,
+    );
+    await proxy.listen();
+    const url = new URL(db.url);
+    url.host = `127.0.0.1:${proxy.port}`;
+    const own = poolOf(url.href);
+    const bench = new FlowBench(flows, own);
+    const [hot = '', ...ids] = await wallets(9);
+    const calls = [...ids.map((id) => spend(id, 1)), ...Array.from({ length: 8 }, () => spend(hot, 2))];
 
-      // A connection that is open, with all that is prepared.
-      await bench.together(calls.map(({ input }) => spend(String(input.walletId), 1)));
-      proxy.arm({ unit: 'call', point, part: 0.5 });
-      const outcomes = await bench.together(calls);
+    // Open the connection and prepare its statements first.
+    await bench.together(calls.map(({ input }) => spend(String(input.walletId), 1)));
+    proxy.arm({ unit: 'call', point, part: 0.5 });
+    const outcomes = await bench.together(calls);
 
-      expect(codesOf(outcomes)).toEqual(calls.map(() => 'RETRY'));
-      const again = await bench.together(calls);
-      expect(codesOf(again)).toEqual(calls.map(() => undefined));
-      // Whether the server had it all: then it had booked all, otherwise nothing.
-      const replayed = new Set(again.map(({ receipt }) => receipt?.replayed));
-      expect([...replayed]).toEqual([
-        point === 'before its answer' || point === 'in the midst of its answer' || point === 'sent',
-      ]);
-      expect((await rowsOf(db, hot)).entries).toBe(1 + 8 + 8);
-      await own.end();
-      await proxy.close();
-    },
-  );
+    expect(codesOf(outcomes)).toEqual(calls.map(() => 'RETRY'));
+    const again = await bench.together(calls);
+    expect(codesOf(again)).toEqual(calls.map(() => undefined));
+    // The server has booked all calls if it received all of them, otherwise none.
+    const replayed = new Set(again.map(({ receipt }) => receipt?.replayed));
+    expect([...replayed]).toEqual([
+      point === 'before its answer' || point === 'in the midst of its answer' || point === 'sent',
+    ]);
+    expect((await rowsOf(db, hot)).entries).toBe(1 + 8 + 8);
+    await own.end();
+    await proxy.close();
+  });
 
-  it('of which one wallet is frozen and one closed refuses these alone', async () => {
+  it('with one frozen and one closed wallet refuses these calls alone (WALLET_FROZEN, WALLET_CLOSED)', async () => {
     const bench = new FlowBench(flows, pool);
     const [frozen = '', closed = '', open = ''] = await wallets(3, 0);
     await bench.post(topUp(frozen, 5));
@@ -332,7 +329,7 @@ describe('a group', () => {
 });
 
 describe('without a connection', () => {
-  it('those who wait for it are told RETRY, and who comes later is served', async () => {
+  it('waiting calls are RETRY, and later ones are served', async () => {
     const own = poolOf(db.url, 1);
     const bench = new FlowBench(flows, own);
     const ids = await wallets(3);

@@ -1,6 +1,6 @@
 /**
- * Sends the calls of flows. A call that comes alone is sent at once, as it is. Calls of one caller that come while others of theirs are in
- * flight are sent together, each with an outcome of its own: that costs the database and this process a fraction.
+ * Sends the calls of flows. A single call is sent at once. Calls that come while others of the same caller are in flight are grouped into
+ * one statement, each with its own outcome: that costs the database and this process a fraction.
  */
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { countGroup } from '../observability/metrics.ts';
 import { inTrace, traceContext, traceStatement, untraced, type TraceContext } from '../observability/spans.ts';
 import { receiptOf, Refused, WALLETS, type Flow, type Receipt } from './flow.ts';
 
-/** Whose grants and name a call has: what goes together has the same. */
+/** All calls of a group have the same caller: its grants and name. */
 export interface Caller {
   role: Role;
   sub: string;
@@ -21,13 +21,12 @@ export interface Caller {
 
 export interface PosterOptions {
   posting: WithPgClient<NodePostgresPgClient>;
-  /** Otherwise each call is sent alone. */
   grouping: boolean;
 }
 
 interface Call {
   flow: Flow;
-  /** By the attributes of a request. */
+  /** By attribute. */
   request: Readonly<Record<string, string | null>>;
   wallets: readonly string[];
   trace: TraceContext;
@@ -39,27 +38,27 @@ interface Call {
 interface Queue {
   readonly key: string;
   readonly settings: Caller['settings'];
-  /** Not sent yet, in the order in which they came. */
+  /** Calls that have not been sent, in order of arrival. */
   waiting: Call[];
-  /** Whether a group is in flight, or a connection is waited for. */
+  /** Whether a group is in flight or waits for a connection. */
   isSending: boolean;
-  /** Whether a call is in flight that came alone. It may wait for its wallet: groups go on beside it. */
+  /** Whether a single call is in flight. It may wait for its wallet's lock; groups do not wait for it. */
   hasAlone: boolean;
 }
 
 const MAX_GROUP = 32;
-/** The values of a group have to fit into memory several times. */
+/** In characters: the values of a group have to fit into memory several times. */
 const MAX_LENGTH = 20_000;
-/** Another session has locked a wallet of the call, and a group does not wait for that. */
+/** Another session has locked a wallet of the call; a group skips such calls. */
 const SKIPPED = '55P03';
 
 export class Poster {
   readonly #posting: PosterOptions['posting'];
   readonly #grouping: boolean;
   readonly #queues = new Map<string, Queue>();
-  /** Wallets that calls in flight are about, and how many calls: no group takes such a wallet, which it would have to skip. */
+  /** How many calls in flight use each wallet. A group would skip a call for such a wallet, so it waits. */
   readonly #busy = new Map<string, number>();
-  /** Queues in which all that waits is for busy wallets. */
+  /** Queues whose calls all wait for busy wallets. */
   readonly #blocked = new Set<Queue>();
 
   constructor({ posting, grouping }: PosterOptions) {
@@ -67,14 +66,14 @@ export class Poster {
     this.#grouping = grouping;
   }
 
-  /** Resolves after the commit; rejects with what the single call's error tells. `input` as GraphQL has read it. */
+  /** Resolves after the commit; rejects with the error of a single call. `input` is what GraphQL has parsed. */
   async post(flow: Flow, input: Readonly<Record<string, unknown>>, caller: Caller): Promise<Receipt> {
     const call = callOf(flow, input);
     if (!this.#grouping || !flow.groupedFor.includes(caller.role) || lengthOf(call) > MAX_LENGTH)
       return this.#sendAlone(call, caller.settings);
     const queue = this.#queueOf(caller);
     queue.waiting.push(call);
-    // Otherwise it is looked at when its wallet is free.
+    // A blocked queue goes on when calls release their wallets.
     if (this.#isFree(call)) this.#start(queue);
     else this.#blocked.add(queue);
     return call.answer.promise;
@@ -91,11 +90,11 @@ export class Poster {
     return !wallets.some((wallet) => this.#busy.has(wallet));
   }
 
-  /** One group of a caller at a time: while it is in flight the next one is gathered. */
+  /** Sends one group of a caller at a time; meanwhile the next one collects calls. */
   #start(queue: Queue): void {
     if (queue.isSending) return;
     queue.isSending = true;
-    // It is on behalf of many, not of the call that happens to begin it.
+    // A group has no single parent span.
     void untraced(() => this.#send(queue));
   }
 
@@ -105,14 +104,14 @@ export class Poster {
     else if (!queue.isSending && !queue.hasAlone) this.#queues.delete(queue.key);
   }
 
-  /** On the next free connection; by then more may have come. Always resolves. */
+  /** Sends on the next free connection; further calls may join until then. Never rejects. */
   async #send(queue: Queue): Promise<void> {
     const last = queue.waiting.at(-1);
     const state = { isConnected: false, isFirst: false };
     try {
       await this.#posting(queue.settings, async (client) => {
         state.isConnected = true;
-        // Calls that have arrived and are not read yet go along. One that comes alone does not wait for that.
+        // Requests that have arrived but are unread can join the group. A single call does not wait for them.
         if (queue.hasAlone) await setImmediate();
         const calls = this.#take(queue);
         const [first] = calls;
@@ -121,7 +120,8 @@ export class Poster {
         else if (first) await this.#sendGroup(client, calls, queue.settings);
       });
     } catch (error) {
-      // What was sent has its answer. Without a connection nothing was; who came later may have better luck.
+      // Calls that were sent have their outcome. Without a connection, all calls that were waiting at the start fail; later ones are tried
+      // again.
       const failed = state.isConnected ? 0 : queue.waiting.findIndex((call) => call === last) + 1;
       for (const { answer } of queue.waiting.splice(0, failed)) answer.reject(error);
     }
@@ -129,7 +129,6 @@ export class Poster {
     this.#goOn(queue);
   }
 
-  /** The calls that go now: the first ones whose wallets are free. */
   #take(queue: Queue): Call[] {
     const calls: Call[] = [];
     const left: Call[] = [];
@@ -142,7 +141,7 @@ export class Poster {
     return calls;
   }
 
-  /** Those that come meanwhile do not wait for it. */
+  /** Later calls do not wait for this one. */
   async #sendFirst(client: NodePostgresPgClient, call: Call, queue: Queue): Promise<void> {
     [queue.isSending, queue.hasAlone] = [false, true];
     const sent = inTrace(call.trace, () => queryAlone(client, call));
@@ -176,7 +175,6 @@ export class Poster {
     this.#release([call]);
   }
 
-  /** Others may have their wallets now. */
   #release(calls: readonly Call[]): void {
     for (const wallet of calls.flatMap(({ wallets }) => wallets)) {
       const others = (this.#busy.get(wallet) ?? 1) - 1;
@@ -207,7 +205,7 @@ async function queryAlone(client: NodePostgresPgClient, { flow, request }: Call)
   return receiptOf(flow.columns, rows[0] ?? []);
 }
 
-/** Sends them as one statement, and what comes of each is its own. */
+/** Sends one statement; each call has its own outcome. */
 function queryGroup(client: NodePostgresPgClient, calls: Call[]): Promise<Receipt>[] {
   const group = calls[0]?.flow.group;
   if (!group) return [];
@@ -221,7 +219,7 @@ function queryGroup(client: NodePostgresPgClient, calls: Call[]): Promise<Receip
   );
 }
 
-/** Of its row; the columns behind those of the receipt are of a refusal. */
+/** The columns after those of the receipt describe a refusal. */
 function outcomeOf({ flow: { columns } }: Call, rows: readonly (string | null)[][], index: number): Receipt {
   const row = rows[index];
   if (!row) throw new Error(`no outcome for call ${index} of a group`);
@@ -231,8 +229,8 @@ function outcomeOf({ flow: { columns } }: Call, rows: readonly (string | null)[]
 }
 
 /**
- * Whether nothing came of the call, and not because of what it asks: it was not tried, as somebody else has a wallet of it; or another one
- * of the group failed. The server's own error comes once all is undone; any other leaves in doubt what was booked.
+ * Whether the call changed nothing and may succeed alone: the group skipped it because another session had locked its wallet, or another
+ * call made the group fail. After the server's own error all is rolled back; after any other the outcome is unknown.
  */
 function isUndone(outcome: PromiseSettledResult<Receipt> | undefined): boolean {
   const reason: unknown = outcome?.status === 'rejected' ? outcome.reason : undefined;

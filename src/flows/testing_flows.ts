@@ -1,4 +1,4 @@
-/** What the tests of flows share: a poster on a real pool, whose connections come when the test says so, and what it has sent. */
+/** For tests of flows: a poster on a real pool that records its statements, and whose connections can be held back. */
 import type { Pool } from 'pg';
 import { makeSchema } from 'postgraphile';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
@@ -13,7 +13,7 @@ import { Poster, type Caller } from './poster.ts';
 
 type With = WithPgClient<NodePostgresPgClient>;
 
-/** A call: the mutation, and its input as GraphQL has it. */
+/** The mutation, and its input as GraphQL parses it. */
 export interface FlowCall {
   name: string;
   input: Record<string, unknown>;
@@ -27,7 +27,7 @@ export interface Outcome {
 export const SHOP: Caller = callerOf('service', 'shop');
 export const BOSS: Caller = callerOf('operator', 'boss');
 
-/** As the gateway calls; here nobody gives up because the machine is busy. */
+/** The gateway's settings, without timeouts: the tests must not depend on the load. */
 export function callerOf(role: 'service' | 'operator' | 'player', sub: string): Caller {
   const settings = {
     role: `wallet_${role}`,
@@ -41,7 +41,7 @@ export function callerOf(role: 'service' | 'operator' | 'player', sub: string): 
 
 export function poolOf(url: string, size = 4): Pool {
   const pool = createPool({ url, login: 'wallet_gateway', size, name: 'wallet-gateway', statementTimeoutMs: 0 });
-  // Here connections are meant to be lost, and that it was logged says nothing.
+  // The tests break connections on purpose; the log of that is noise.
   pool.removeAllListeners('error').on('error', () => undefined);
   return pool;
 }
@@ -54,7 +54,6 @@ export async function readFlows(pool: Pool): Promise<ReadonlyMap<string, Flow>> 
 }
 
 export class FlowBench {
-  /** How many calls each statement had. */
   readonly sent: number[] = [];
   readonly #flows: ReadonlyMap<string, Flow>;
   readonly #poster: Poster;
@@ -76,7 +75,6 @@ export class FlowBench {
     return this.#poster.post(flow, input, caller);
   }
 
-  /** Whatever came of it. */
   async outcome(call: FlowCall, caller?: Caller): Promise<Outcome> {
     return this.post(call, caller).then(
       (receipt) => ({ receipt }),
@@ -84,12 +82,12 @@ export class FlowBench {
     );
   }
 
-  /** All of them wait for a connection before the first is sent. */
+  /** Lets all calls wait for a connection before the first is sent. */
   together(calls: readonly FlowCall[], caller?: Caller): Promise<Outcome[]> {
     return this.heldBack(() => Promise.all(calls.map((call) => this.outcome(call, caller))));
   }
 
-  /** No connection comes until all that `work` begins has begun. */
+  /** Gives no connection until everything that `work` starts has started. */
   async heldBack<T>(work: () => Promise<T>): Promise<T> {
     const gate = Promise.withResolvers<undefined>();
     this.#gate = gate.promise;
