@@ -1,4 +1,4 @@
-/** Refuses queries whose answer, or whose planning, multiplies: lists in lists, aliases, fragments in fragments. */
+/** Refuses queries whose answer or plan multiplies: lists in lists, aliases, fragments in fragments. */
 import 'postgraphile/grafserv';
 import {
   getNamedType,
@@ -25,27 +25,26 @@ import type {
 import { DEFAULT_PAGE, MAX_PAGE } from '../graphql/plugins/paging.ts';
 import { badRequest } from '../graphql/plugins/refusals.ts';
 
-/** What a document asks for, counted with its fragments spread out, and what it asks for at most. */
+/** Sizes of a document, and their limits; each use of a fragment counts. */
 interface Counts {
-  /** Fields and fragments, counted as often as they are used. */
   selections: number;
-  /** Fields of data that have fields: what planning takes its time for, about a millisecond each. */
+  /** Data fields with subfields. Planning takes about a millisecond for each. */
   nested: number;
-  /** Each can be one more call of the same mutation, a transaction of its own. */
+  /** Each alias may be another call of a mutation, with a transaction of its own. */
   aliases: number;
-  /** In the answer, if every list fills its page. */
+  /** Objects in the answer if every list fills its page. */
   objects: number;
 }
 
-/** Room for fifty calls in one request, each with its receipt; what is more is a batch. */
+/** Enough for fifty calls in one request, each with its receipt; for more, use a batch. */
 const LIMITS: Readonly<Counts> = { selections: 2000, nested: 100, aliases: 50, objects: 25_000 };
-/** Fields in fields. An IDE's introspection has 15, and no plan is made of it. */
+/** Levels of fields. An IDE's introspection has 15 and needs no plan. */
 const MAX_DEPTH = 12;
 const MAX_INTROSPECTION_DEPTH = 20;
 const INTROSPECTION = ['__schema', '__type'];
-/** What says how many objects a list has at most. */
+/** The arguments that limit a list. */
 const SIZES = ['first', 'last', 'limit'];
-/** Of a list that has no pages: as many receipts as a batch has requests. */
+/** The limit for a list without pages: a batch has at most so many receipts. */
 const MAX_UNPAGED = 10_000;
 
 const REFUSALS: Readonly<Record<keyof Counts, (most: number) => string>> = {
@@ -69,25 +68,25 @@ export const AnswerSizePlugin: GraphileConfig.Plugin = {
 };
 
 /**
- * The fields that are read a page at a time, and those that are lists themselves with what they hold where no size is given. Each as
- * `Type.field`: one name may be a list of one kind here and of the other there.
+ * The paged fields, and the plain lists with their default size. The keys are `Type.field`, since a field name may be a different kind of
+ * list in another type.
  */
 interface Lists {
   paged: Set<string>;
   plain: Map<string, number>;
 }
 
-/** Where in a query we are: how deep, how many objects this selection is made for, and the page of the list around it. */
+/** A position in a query: its depth, how many objects the selection is made for, and the page size of the list around it. */
 interface Place {
   isIntrospection: boolean;
   depth: number;
   objects: number;
   page: number;
-  /** Undefined where the document asks for a field that is not there: other rules refuse it. */
+  /** Undefined for an unknown field, which other rules refuse. */
   type: GraphQLNamedType | undefined;
 }
 
-/** Comes before what other rules look at, and ends the validation: some take the square of what is counted here. */
+/** Runs before the other rules and ends the validation: some of them need quadratic time. */
 function AnswerSizeRule(context: ValidationContext): ASTVisitor {
   const schema = context.getSchema();
   const lists = listsOf(schema);
@@ -95,7 +94,7 @@ function AnswerSizeRule(context: ValidationContext): ASTVisitor {
   function walkDefinition(definition: OperationDefinitionNode | FragmentDefinitionNode): void {
     const counts: Counts = { selections: 0, nested: 0, aliases: 0, objects: 0 };
     const type = typeOf(definition);
-    // A fragment of an introspection has types such as __Type.
+    // A fragment on a type such as __Type belongs to introspection.
     walk(definition.selectionSet, start(type?.name.startsWith('__') === true, type));
 
     function count(what: keyof Counts, by = 1): void {
@@ -150,7 +149,7 @@ function AnswerSizeRule(context: ValidationContext): ASTVisitor {
   return {
     Document({ definitions }) {
       for (const definition of definitions) {
-        // Fragments too: one that is not used is looked at by the other rules.
+        // Fragments too: other rules also look at unused ones.
         if ('selectionSet' in definition) walkDefinition(definition);
       }
     },
@@ -165,7 +164,6 @@ function nameOf({ name }: FieldNode, { type }: Place): string {
   return `${type?.name ?? ''}.${name.value}`;
 }
 
-/** How many objects a field stands for, if every list fills its page. */
 function objectsOf(field: FieldNode, place: Place, lists: Lists): number {
   const { objects: around, page } = place;
   const name = field.name.value;
@@ -174,13 +172,15 @@ function objectsOf(field: FieldNode, place: Place, lists: Lists): number {
   return around * (plainSize === undefined ? 1 : pageOf(field, plainSize));
 }
 
-/** An outcome has a receipt or a refusal, never both: it counts for two, and what it has under its own name is in that. */
+/**
+ * An outcome has a receipt or a refusal, never both: it counts as two objects, which include the field inside it unless that has an alias.
+ */
 function weightOf({ alias }: FieldNode, place: Place, type: GraphQLNamedType | undefined): number {
   if (type?.name === 'Outcome') return 2;
   return place.type?.name === 'Outcome' && !alias ? 0 : 1;
 }
 
-/** A page that is given both sizes is refused later, and must not make room for others here: it counts as the larger. */
+/** A page with both sizes is refused later. It counts as the larger, so that a small size cannot hide a large one. */
 function pageOf({ arguments: args = [] }: FieldNode, otherwise: number): number {
   const sizes = args
     .filter(({ name, value }) => SIZES.includes(name.value) && value.kind !== Kind.NULL)
@@ -188,7 +188,7 @@ function pageOf({ arguments: args = [] }: FieldNode, otherwise: number): number 
   return sizes.length > 0 ? Math.max(...sizes) : otherwise;
 }
 
-/** A variable's value is not known yet: it counts as the most that it can be, as does a size that is none. */
+/** A variable's value is unknown here: it counts as the maximum, and so does an invalid size. */
 function sizeOf(value: ValueNode): number {
   const size = value.kind === Kind.INT ? Number(value.value) : MAX_PAGE;
   return size >= 0 && size <= MAX_PAGE ? size : MAX_PAGE;
@@ -213,7 +213,7 @@ function listsOf(schema: GraphQLSchema): Lists {
   return { paged, plain };
 }
 
-/** How long the lists of introspection are on average: one in another holds as much as there is in the schema. */
+/** The average lengths of introspection's lists: nested lists grow with the schema. */
 function introspectionLists(schema: GraphQLSchema): [string, number][] {
   const types = Object.values(schema.getTypeMap());
   const fields = types.filter(isObjectType).flatMap((type) => Object.values(type.getFields()));

@@ -9,7 +9,6 @@ const service = gateway.as('service', 'shop');
 
 const times = (count: number, make: (nth: number) => string | number): string =>
   Array.from({ length: count }, (_, nth) => make(nth)).join(' ');
-/** A chain of so many fields in each other, from a wallet on. */
 function deep(fields: number): string {
   const chain = ['wallet(id: $id)', 'entries(first: 1)', 'nodes'];
   while (chain.length < fields - 1) chain.push(chain.length % 2 === 1 ? 'transfer' : 'debitEntry');
@@ -44,7 +43,7 @@ describe('a document', () => {
     ['fields that have fields, 100 times', `{ ${times(100, () => `wallet(id: "${UNKNOWN_WALLET}") { id }`)} }`],
     ['100,000 characters', '{ __typename }'.padEnd(100_000)],
     ['a string of 90,000 characters', `{ walletId(ownerId: "${'{'.repeat(90_000)}", assetCode: "X") }`],
-  ])('is answered where it is %s', async (_what, query) => {
+  ])('is answered if it is %s', async (_what, query) => {
     expect(await service.post(query)).toMatchObject({ status: 200, body: { data: expect.anything() as object } });
   });
 
@@ -59,7 +58,7 @@ describe('a document', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 51, entries: 51 });
   });
 
-  it('may have metadata a hundred lists deep', async () => {
+  it('may have metadata of a hundred nested lists', async () => {
     const walletId = await newWallet(db, await someAsset(db));
 
     expect(await service.data(metadata(100).replace(UNKNOWN_WALLET, walletId))).toEqual({
@@ -171,7 +170,7 @@ describe('a document', () => {
     ],
     ['100,001 characters', '{ __typename }'.padEnd(100_001), /at most 100000 characters/],
     ['a megabyte', `{ __typename } #${'x'.repeat(2 ** 20)}`, /at most 100000 characters/],
-  ])('is refused where it is %s, by one error, and nothing is written', async (_what, query, message) => {
+  ])('is refused if it is %s, with one error, and nothing is written', async (_what, query, message) => {
     const before = await countRows(db);
 
     const answer = await service.post(query, { id: UNKNOWN_WALLET });
@@ -185,7 +184,7 @@ describe('a document', () => {
     expect(await countRows(db)).toEqual(before);
   });
 
-  it('is measured as a bare one too', async () => {
+  it('is limited too if it is named by its hash', async () => {
     const response = await service.fetch('/graphql', {
       method: 'POST',
       headers: { 'Content-Type': 'application/graphql' },
@@ -195,14 +194,14 @@ describe('a document', () => {
     expect([response.status, await response.text()]).toEqual([400, expect.stringMatching(/at most 50 aliases/)]);
   });
 
-  it('that cannot be read is refused where the first thing is wrong', async () => {
+  it('with a syntax error is refused at that position', async () => {
     const answer = await service.post(`{ a ? ${'{'.repeat(5000)}`);
 
     expect([answer.status, errorOf(answer).message]).toEqual([400, 'Syntax Error: Unexpected character: "?".']);
   });
 });
 
-/** Fragments, each two fields further down. */
+/** Nested fragments, each two fields deep. */
 function deepFragments(count: number): string {
   const name = (nth: number) => String.fromCharCode('a'.charCodeAt(0) + nth);
   const on = (nth: number) =>

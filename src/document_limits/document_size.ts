@@ -1,4 +1,4 @@
-/** Refuses a document by its size before it is parsed: what parser and rules do with it takes more than linear time and memory. */
+/** Refuses a large document before it is parsed: the parser and the rules need more than linear time and memory. */
 import { LRUCache } from 'lru-cache';
 import 'postgraphile/grafserv';
 import { Lexer, Source, TokenKind } from 'postgraphile/graphql';
@@ -6,15 +6,15 @@ import { REMEMBERED_DOCUMENTS } from '../graphql/plugins/caches.ts';
 import { badRequest } from '../graphql/plugins/refusals.ts';
 
 const MAX_LENGTH = 100_000;
-/** Words and signs. Fifty calls with their receipts have about three thousand, an IDE's introspection has three hundred. */
+/** Lexical tokens. Fifty calls with their receipts have about three thousand, an IDE's introspection has three hundred. */
 const MAX_TOKENS = 4000;
-/** Brackets in brackets, values included: the parser calls itself for each. */
+/** Nested brackets, including those in values: the parser is recursive. */
 const MAX_NESTING = 200;
 
 const OPENING: readonly TokenKind[] = [TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L];
 const CLOSING: readonly TokenKind[] = [TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R];
 
-/** Documents that have been looked at: the same ones come again and again. */
+/** Documents that were checked before: most come again. */
 const small = new LRUCache<string, true>({ max: REMEMBERED_DOCUMENTS });
 
 export const DocumentSizePlugin: GraphileConfig.Plugin = {
@@ -23,7 +23,7 @@ export const DocumentSizePlugin: GraphileConfig.Plugin = {
   grafserv: {
     middleware: {
       processGraphQLRequestBody(next, { body: { query } }) {
-        // That it is text at all is looked at later.
+        // Grafserv later refuses a query that is not a string.
         if (typeof query === 'string' && !small.has(query)) {
           checkDocument(query);
           small.set(query, true);
@@ -52,7 +52,7 @@ function checkDocument(text: string): void {
   }
 }
 
-/** What cannot be read ends it here, and will be where the parser says what is wrong. */
+/** A lexical error ends the check; the parser reports it. */
 function nextKind(lexer: Lexer): TokenKind {
   try {
     return lexer.advance().kind;

@@ -1,4 +1,4 @@
-/** What a document may cost: its own size, and that of its answer. What is more is refused before it is planned. */
+/** Limits the size of a document and of its answer, before the document is planned. */
 import { AnswerSizePlugin } from './answer_size.ts';
 import { DocumentSizePlugin } from './document_size.ts';
 

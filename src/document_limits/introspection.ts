@@ -1,4 +1,4 @@
-/** For where the schema is nobody's business: no introspection, and no hints in errors from which it could be guessed. */
+/** Hides the schema: no introspection, and no suggestions of names in errors. */
 import 'postgraphile/grafserv';
 import { NoSchemaIntrospectionCustomRule } from 'postgraphile/graphql';
 
@@ -12,7 +12,7 @@ export const NoIntrospectionPlugin: GraphileConfig.Plugin = {
         return next();
       },
       async processRequest(next, { requestDigest }) {
-        // Otherwise the answer comes as bytes, which cannot be looked into.
+        // Otherwise the answer is bytes, which cannot be inspected.
         requestDigest.preferJSON = true;
         const result = await next();
         if (result?.type === 'json')
@@ -28,7 +28,7 @@ function errorsOf(answer: unknown): { message: string }[] {
   return Array.isArray(errors) ? errors : [];
 }
 
-/** GraphQL names what a mistyped word is close to. */
+/** GraphQL suggests names similar to a misspelled one. */
 function withoutHint(message: string): string {
   return message.replace(/ Did you mean .*\?$/s, '');
 }

@@ -1,4 +1,4 @@
-/** As whom an operation acts, and on which connections: those who post must not wait for those who read. */
+/** Makes the context of a request: its role and its connections. Calls that post must not wait for reads. */
 import type { Pool } from 'pg';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import type { NodePostgresPgClient } from 'postgraphile/adaptors/pg';
@@ -13,20 +13,20 @@ import 'postgraphile/grafserv/express/v4';
 
 export interface Sources {
   pool: Pool;
-  /** For auditors, who may prove the whole ledger. */
+  /** For auditors, whose verifications take minutes. */
   auditPool?: Pool | undefined;
-  /** For queries, besides the pools. */
+  /** Another server that may answer queries. */
   reads?: Reads | undefined;
-  /** Answers what else there is in the context of a request over HTTP. */
+  /** Makes further values in the context of a request over HTTP. */
   more?: MoreContext | undefined;
-  /** For subscriptions; without it there is the schema only. */
+  /** For subscriptions. Undefined where only the schema is built. */
   socketContext?: SocketContext | undefined;
 }
 
-/** Who is at the other end of a websocket, and what its operations need. */
+/** Returns the identity of a websocket, and further context of its operations. */
 export type SocketContext = (socket: object) => { identity: Identity } & Partial<Grafast.Context>;
 
-/** From the way to the database for calls that post: what is made of it for each request. */
+/** Takes `withPgClient` of calls that post; returns what makes the values for a request. */
 export type MoreContext = (
   posting: With,
 ) => (identity: Identity, settings: Record<string, string | undefined>) => Partial<Grafast.Context>;
@@ -35,11 +35,11 @@ type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionA
 
 type With = WithPgClient<NodePostgresPgClient>;
 
-/** So many of auditors' statements run at a time; the fields of some requests wait. */
+/** How many statements of auditors run at a time; the other fields of a request wait. */
 const AUDITS_AT_ONCE = 2;
 const MAX_WAITING_AUDITS = 100;
 const MAX_WAITING_READS = 1000;
-/** As long as anybody waits for a connection. */
+/** How long a statement may wait to be allowed a connection. */
 const WAIT_MS = 30_000;
 
 export function createContext({ pool, auditPool = pool, reads, more, socketContext }: Sources): CreateContext {
@@ -67,7 +67,7 @@ export function createContext({ pool, auditPool = pool, reads, more, socketConte
   };
 }
 
-/** Reads leave a quarter of the connections to calls that post. Events, of which there may be many at once, leave most of theirs to queries. */
+/** Reads leave a quarter of the connections to calls that post. Events, which may come in large numbers, use at most a quarter. */
 function limitsOf(pool: Pool): Record<'posting' | 'reading' | 'events', With> {
   const quarter = Math.ceil(pool.options.max / 4);
   const reads = new ConcurrencyLimit({
@@ -96,7 +96,6 @@ function through(limit: ConcurrencyLimit, withPgClient: With): With {
   return (settings, callback) => limit.run(async () => withPgClient(settings, callback));
 }
 
-/** The role and the claims of the token; the ledger's policies do the rest. */
 function settingsOf({ role, sub, pgRole }: Identity): Record<string, string | undefined> {
   return {
     role: pgRole,
@@ -106,7 +105,7 @@ function settingsOf({ role, sub, pgRole }: Identity): Record<string, string | un
   };
 }
 
-/** What a mutation answers beyond its receipt is read after its commit, and has to show it. */
+/** A mutation's further fields are read after its commit and must see it, so they are read on the primary. */
 function isQuery({ document, operationName }: ExecutionArgs): boolean {
   return getOperationAST(document, operationName)?.operation === OperationTypeNode.QUERY;
 }

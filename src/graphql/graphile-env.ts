@@ -1,2 +1,2 @@
-/** Grafast reads its mode when it is first imported, and its development mode is slow: this module must come before it. */
+/** Grafast reads this variable when it is first imported, and its development mode is slow. Import this module first. */
 process.env.GRAPHILE_ENV ??= 'production';

@@ -1,4 +1,4 @@
-/** The GraphQL API: what PostGraphile makes of the schema `ledger`, and how it is served. */
+/** The GraphQL API: what PostGraphile derives from the schema `ledger`, and how it is served. */
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
@@ -16,9 +16,8 @@ import { RefusalsPlugin } from './plugins/refusals.ts';
 import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions extends Sources {
-  /** Whether there is an IDE at `/ruru`. */
   hasIde?: boolean;
-  /** What is optional. */
+  /** Those of the optional modules. */
   presets?: readonly GraphileConfig.Preset[];
   plugins?: readonly GraphileConfig.Plugin[];
 }
@@ -32,7 +31,7 @@ export function createPreset({
   return {
     extends: [PostGraphileAmberPreset, PgSimplifyInflectionPreset, ...presets],
     plugins: [
-      // Before all others: it then sees what they make of an answer.
+      // First, so that it sees the errors that other plugins add.
       RequestFactsPlugin,
       NamesPlugin,
       ArgumentsPlugin,
@@ -45,11 +44,10 @@ export function createPreset({
       ...plugins,
     ],
     disablePlugins: [
-      // Ids are the ledger's own.
       'NodePlugin',
-      // Counting a list means reading it.
+      // Counting a list would read all of it.
       'PgConnectionTotalCountPlugin',
-      // Fields that only some clients' conventions ask for.
+      // Fields that only some clients' conventions need.
       'QueryQueryPlugin',
       'PgMutationPayloadEdgePlugin',
     ],
@@ -59,7 +57,7 @@ export function createPreset({
       // Only functions write.
       defaultBehavior: '-resource:insert -resource:update -resource:delete',
       dontSwallowErrors: true,
-      // They return rows.
+      // The set-returning functions return no null rows.
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },

@@ -32,7 +32,7 @@ const { db } = gateway;
 const service = gateway.as('service', 'shop');
 
 describe('the flows over GraphQL', () => {
-  it('open a wallet, top it up, grant a bonus, spend and transfer, and record who called', async () => {
+  it('open a wallet, top it up, grant a bonus, spend and transfer, and record the actor', async () => {
     const asset = await someAsset(db);
     const ownerId = newOwner();
     const friend = await newWallet(db, asset);
@@ -111,7 +111,7 @@ describe('the flows over GraphQL', () => {
     await expectSound(db);
   });
 
-  it('create an asset for an operator, and again the same', async () => {
+  it('create an asset for an operator, and the same again', async () => {
     const input = { code: `N${randomUUID().slice(0, 8)}`, name: 'New', scale: 2 };
     const operator = gateway.as('operator', 'op');
 
@@ -125,7 +125,7 @@ describe('the flows over GraphQL', () => {
     expect((await db.query('select from ledger.wallets where asset_code = $1', [input.code])).rowCount).toBe(0);
   });
 
-  it('answer a wallet that is open already as it is', async () => {
+  it('return a wallet that is open already', async () => {
     const asset = await someAsset(db);
     const owner = newOwner();
     const id = await newWallet(db, asset, { owner, bought: 5 });
@@ -196,7 +196,7 @@ describe('holds over GraphQL', () => {
     wallet: { holds: { nodes: Hold[]; pageInfo: { hasNextPage: boolean; endCursor: string } } };
   }
 
-  it('reserve credits, are captured in part, and lead from the one movement to the other', async () => {
+  it('reserve credits, are captured in part, and link both movements', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 20, bonus: 5 });
     const expiresAt = '2099-01-01T00:00:00.000000+00:00';
 
@@ -243,7 +243,7 @@ describe('holds over GraphQL', () => {
     });
   });
 
-  /** Places a hold for a moment, however long the call takes; and tells when it ends. */
+  /** Places a hold that expires soon, but not before the call has ended; returns its expiry. */
   async function holdShortly(walletId: string, amount: number): Promise<string> {
     for (let ms = 300; ; ms *= 4) {
       const expiresAt = await inMs(db, ms);
@@ -253,12 +253,12 @@ describe('holds over GraphQL', () => {
     }
   }
 
-  it('are released, and have a status of their own where they expired', async () => {
+  it('are released, and have their own status after they expired', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const { holdId } = await service.receipt('walletHold', { walletId, amount: 4, idemKey: 'a' });
     const released = await service.receipt('walletRelease', { walletId, holdId, idemKey: 'c' });
     await passed(db, await holdShortly(walletId, 4));
-    // From its expiry on, booked or not.
+    // From its expiry on, even before the expiry is booked.
     expect(
       await service.data(
         `{ wallet(id: "${walletId}") { available all: holds { nodes { status } } open: holds(open: true) { nodes { id } } }
@@ -299,7 +299,7 @@ describe('holds over GraphQL', () => {
     });
   });
 
-  it('are listed newest first, the open ones apart, and a new one moves no page', async () => {
+  it('are listed newest first, open ones separately, and a new one moves no page', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 100 });
     const hold = async () => {
       return (await service.receipt('walletHold', { walletId, amount: 1, idemKey: newKey() })).holdId;
@@ -312,7 +312,6 @@ describe('holds over GraphQL', () => {
     const query = `query ($id: UUID!, $open: Boolean, $after: Cursor) {
       wallet(id: $id) { holds(open: $open, first: 2, after: $after) {
         nodes { id seq status } pageInfo { hasNextPage endCursor } } } }`;
-    /** Which of the holds are on each page. */
     const pagesOf = async (open: boolean | null): Promise<number[][]> => {
       const pages: number[][] = [];
       for (let more = true, after: string | null = null; more;) {
@@ -325,7 +324,7 @@ describe('holds over GraphQL', () => {
     };
 
     expect(await pagesOf(false)).toEqual([[4, 1]]);
-    // Those that were placed while the pages were read came before the first one.
+    // Holds placed while the pages were read come before the first page.
     expect(await pagesOf(true)).toEqual([
       [-1, 6],
       [5, 3],
@@ -335,7 +334,7 @@ describe('holds over GraphQL', () => {
   });
 
   it.each(['first: 1001', 'first: -1', 'after: "x"', 'last: 1', 'open: "yes"'])(
-    'are not listed by %s',
+    'are not listed by %s (INVALID_ARGUMENT)',
     async (args) => {
       const walletId = await newWallet(db, await someAsset(db));
 
@@ -345,7 +344,7 @@ describe('holds over GraphQL', () => {
     },
   );
 
-  it("are not listed by another wallet's cursor", async () => {
+  it("are not listed by another wallet's cursor (INVALID_ARGUMENT)", async () => {
     const [one, other] = await Promise.all(
       [1, 2].map(async () => {
         const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
@@ -362,7 +361,7 @@ describe('holds over GraphQL', () => {
     expect(errorOf(refused).message).toBe('invalid argument: the cursor is not one of this list');
   });
 
-  it('and lots explain a balance, which was another before them', async () => {
+  it('and lots explain a balance, and an earlier one too', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 20, bonus: 5 });
     const before = await service.data<{ walletBalance: { asOf: string } }>(
       `{ walletBalance(walletId: "${walletId}") { asOf } }`,
@@ -382,7 +381,7 @@ describe('holds over GraphQL', () => {
 
     const none = { expiresAt: null, transferId: null, holdId: null };
     expect(data).toEqual({
-      // In the order in which they are spent; what is reserved comes after.
+      // In the order in which they are spent; reserved credits come last.
       walletExplain: [
         { ...none, source: 'bonus', amount: '3', available: '3' },
         { ...none, source: 'paid', amount: '20', available: '20' },
@@ -395,7 +394,7 @@ describe('holds over GraphQL', () => {
     });
   });
 
-  it.each(['first: 1001', 'first: -1'])('explain a balance, but not %s', async (args) => {
+  it.each(['first: 1001', 'first: -1'])('explain a balance, but not with %s (INVALID_ARGUMENT)', async (args) => {
     const walletId = await newWallet(db, await someAsset(db));
 
     const refused = await service.post(`{ walletExplain(walletId: "${walletId}", ${args}) { amount } }`);
@@ -403,7 +402,7 @@ describe('holds over GraphQL', () => {
     expect(errorOf(refused).extensions.code).toBe('INVALID_ARGUMENT');
   });
 
-  it('and their captures are reversed by an operator, whole or in parts, linked both ways', async () => {
+  it('and their captures are reversed by an operator, completely or in parts, linked both ways', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 20, bonus: 5 });
     const { holdId } = await service.receipt('walletHold', { walletId, amount: 12, idemKey: 'hold' });
     const { transferId } = await service.receipt('walletCapture', { walletId, holdId, idemKey: 'capture' });
@@ -452,7 +451,7 @@ describe('holds over GraphQL', () => {
 describe("an operator's calls over GraphQL", () => {
   const operator = gateway.as('operator', 'desk');
 
-  it('freeze, reopen and close a wallet, with a reason and an event each', async () => {
+  it('freeze, reopen and close a wallet, each with a reason and an event', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
     const change = async (name: string, reason: string) =>
       (
@@ -484,7 +483,7 @@ describe("an operator's calls over GraphQL", () => {
     expect(closed).toEqual({ data: { walletClose: { wallet: { status: 'closed', ...event('closed', 'gone') } } } });
   });
 
-  it("set an asset's limits, which its wallets then keep", async () => {
+  it("set an asset's limits, which then apply to its wallets", async () => {
     const asset = await newAsset(db);
     const walletId = await newWallet(db, asset, { bought: 50 });
     const limits = `limits { seq maxSpend maxBalance maxDailyTopUp maxDailyBonus maxDailySpend actor }`;
@@ -516,7 +515,7 @@ describe("an operator's calls over GraphQL", () => {
   });
 });
 
-describe('many calls over GraphQL, each for itself,', () => {
+describe('independent calls in one request over GraphQL', () => {
   type Item = Record<string, unknown>;
   const OUTCOMES = `outcomes { receipt { ${RECEIPT} } refusal { code message detail hint } }`;
   interface Outcome {
@@ -530,7 +529,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     return payload.outcomes;
   };
 
-  it('have a receipt or a refusal each, in their order, named as errors are', async () => {
+  it('have a receipt or a refusal each, in order, with the code that an error has', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const spend = { kind: 'spend', walletId: one, amount: '9', idemKey: newKey() };
@@ -574,7 +573,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     await expectSound(db);
   });
 
-  it('are told RETRY for a wallet that another call has locked, where they are not to wait', async () => {
+  it('are RETRY for a wallet that another call has locked, with wait false', async () => {
     const asset = await someAsset(db);
     const [busy, free] = [await newWallet(db, asset), await newWallet(db, asset)];
     const other = await db.connect();
@@ -591,7 +590,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     await other.query('rollback');
   });
 
-  it('are FORBIDDEN as a whole where one is of a kind that the role may not book', async () => {
+  it('are FORBIDDEN as a whole if the role may not book one of their kinds', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id: walletId, amount: 5, idem_key: newKey() });
 
@@ -604,11 +603,11 @@ describe('many calls over GraphQL, each for itself,', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('of nothing have no outcomes', async () => {
+  it('of an empty list have no outcomes', async () => {
     expect(outcomesOf(await post([]))).toEqual([]);
   });
 
-  it('are answered in their order, also where most are refused, and again the same in the opposite order', async () => {
+  it('are answered in order, also if most are refused, and are replayed in the opposite order', async () => {
     const asset = await someAsset(db);
     const wallets = [await newWallet(db, asset), await newWallet(db, asset), await newWallet(db, asset)];
     const requests = Array.from({ length: 60 }, (_, n) => ({
@@ -638,7 +637,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     await expectSound(db);
   });
 
-  it('may leave out what their kind has no use for, or send null', async () => {
+  it('may omit arguments that their kind does not use, or send null', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
     const nothing = { counterpartyId: null, expiresAt: null, metadata: null, holdId: null, transferId: null };
 
@@ -668,7 +667,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     ['an unknown field', [{ kind: 'top_up', walletID: UNKNOWN_WALLET }]],
     ['no kind', [{ kind: null, walletId: UNKNOWN_WALLET, amount: '1', idemKey: 'a' }]],
     ['an unknown kind', [{ kind: 'gift', walletId: UNKNOWN_WALLET, amount: '1', idemKey: 'a' }]],
-  ])('are no request, and BAD_REQUEST, with %s', async (_what, requests) => {
+  ])('are refused before they are executed with %s (BAD_REQUEST)', async (_what, requests) => {
     const before = await rowsOf(db);
 
     const { status, body } = await post(requests as Item[]);
@@ -678,7 +677,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it('are refused alone where the kind is one that nobody may ask for', async () => {
+  it('are refused alone if their kind cannot be requested (INVALID_ARGUMENT)', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const requests = ['expiry', 'top_up', 'debt'].map((kind) => ({ kind, walletId, amount: '1', idemKey: newKey() }));
 
@@ -694,7 +693,7 @@ describe('many calls over GraphQL, each for itself,', () => {
     ['service', 'reversal', 'FORBIDDEN'],
     ['player', 'top_up', 'FORBIDDEN'],
     ['auditor', 'top_up', 'FORBIDDEN'],
-  ] as const)('by the role %s with a %s: %s', async (role, kind, outcome) => {
+  ] as const)('of the role %s with a %s: %s', async (role, kind, outcome) => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
     const { transfer_id } = await call(db, 'wallet_spend', { wallet_id: walletId, amount: 2, idem_key: newKey() });
     const request = {
@@ -727,7 +726,7 @@ describe('a batch over GraphQL', () => {
   const bonuses = (walletId: string, count: number, more: Item = {}): Item[] =>
     Array.from({ length: count }, () => ({ kind: 'bonus', walletId, amount: '2', idemKey: newKey(), ...more }));
 
-  it('is booked and answered in order, and again the same', async () => {
+  it('is booked and answered in order, and replayed', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
     const requests = [
@@ -767,7 +766,7 @@ describe('a batch over GraphQL', () => {
     await expectSound(db);
   });
 
-  it('names the item that fails by its index, and books none', async () => {
+  it('names the index of the item that fails, and books none', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
     const requests = [
       ...bonuses(walletId, 3),
@@ -785,7 +784,7 @@ describe('a batch over GraphQL', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('of nothing has no receipts', async () => {
+  it('of an empty list has no receipts', async () => {
     expect(receiptsOf(await post([]))).toEqual([]);
   });
 
@@ -798,13 +797,13 @@ describe('a batch over GraphQL', () => {
       'INVALID_ARGUMENT',
     ],
     ['a wallet that is none', [{ kind: 'spend', walletId: 'x', amount: 1, idemKey: 'a' }], 'INVALID_ARGUMENT'],
-  ])('is refused with 400 where an item is %s', async (_what, requests, code) => {
+  ])('is refused with 400 if an item is %s', async (_what, requests, code) => {
     const refused = await post(requests as Item[]);
 
     expect([refused.status, errorOf(refused).extensions.code]).toEqual([400, code]);
   });
 
-  it('has room for ten thousand requests with metadata, not for more', async () => {
+  it('may have ten thousand requests with metadata, and no more', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const requests = bonuses(walletId, 10_000, {
       expiresAt: '2099-01-01T00:00:00.000Z',
@@ -823,7 +822,7 @@ describe('a batch over GraphQL', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 10_000, entries: 10_000 });
   }, 120_000);
 
-  it('is one of two at most in a request', async () => {
+  it('may come twice in a request, not more often', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const batches = (count: number) =>
       Array.from(
@@ -850,7 +849,6 @@ describe("a request's size", () => {
   const LARGE = 10_000_000;
   const query = '{ __typename }';
 
-  /** A body of this many bytes. */
   function bodyOf(size: number): string {
     const [start, end] = [`{"query": "${query}", "variables": {"pad": "`, '"}}'];
     return `${start}${'x'.repeat(size - start.length - end.length)}${end}`;
@@ -871,14 +869,14 @@ describe("a request's size", () => {
     ['operator', LARGE],
     ['player', SMALL],
     ['auditor', SMALL],
-  ] as const)('of a token of the role %s is %d bytes at most', async (role, most) => {
+  ] as const)('of the role %s is at most %d bytes', async (role, most) => {
     const caller = gateway.as(role);
 
     expect(await statusOf(caller, bodyOf(most))).toBe(200);
     expect(await statusOf(caller, bodyOf(most + 1))).toBe(413);
   });
 
-  it('is not looked at without a good token', async () => {
+  it('is not checked without a valid token (UNAUTHENTICATED)', async () => {
     for (const token of [undefined, 'no token']) {
       expect(await statusOf(gateway.with(token), bodyOf(SMALL))).toBe(401);
       expect(await statusOf(gateway.with(token), bodyOf(LARGE))).toBe(401);
@@ -886,7 +884,7 @@ describe("a request's size", () => {
     }
   });
 
-  it('is 100,000 characters at most for the document', async () => {
+  it('is at most 100,000 characters for the document', async () => {
     const document = (length: number) => JSON.stringify({ query: query.padEnd(length) });
 
     expect(await statusOf(service, document(SMALL))).toBe(200);
@@ -935,7 +933,7 @@ describe('an amount over GraphQL', () => {
     return name === 'walletTransfer' ? { fromWallet: from, toWallet: to } : { walletId: from };
   }
 
-  it.each(AMOUNTS)('is refused where a variable is $shown ($code), and nothing is stored', async ({ value, code }) => {
+  it.each(AMOUNTS)('is refused as the variable $shown ($code), and nothing is stored', async ({ value, code }) => {
     for (const name of FLOWS) {
       const input = { ...(await parties(name)), amount: value, idemKey: newKey() };
       const before = await rowsOf(db);
@@ -952,28 +950,25 @@ describe('an amount over GraphQL', () => {
     }
   });
 
-  it.each(LITERALS)(
-    'is refused where the document says $literal ($code), and nothing is stored',
-    async ({ literal, code }) => {
-      for (const name of FLOWS) {
-        const wallets = Object.entries(await parties(name)).map(([argument, id]) => `${argument}: "${id}"`);
-        const amount = literal === 'nothing' ? [] : [`amount: ${literal}`];
-        const input = [...wallets, ...amount, `idemKey: "${newKey()}"`].join(', ');
-        const before = await rowsOf(db);
+  it.each(LITERALS)('is refused as the literal $literal ($code), and nothing is stored', async ({ literal, code }) => {
+    for (const name of FLOWS) {
+      const wallets = Object.entries(await parties(name)).map(([argument, id]) => `${argument}: "${id}"`);
+      const amount = literal === 'nothing' ? [] : [`amount: ${literal}`];
+      const input = [...wallets, ...amount, `idemKey: "${newKey()}"`].join(', ');
+      const before = await rowsOf(db);
 
-        const refused = await service.post(`mutation { ${name}(input: { ${input} }) { receipt { seq } } }`);
+      const refused = await service.post(`mutation { ${name}(input: { ${input} }) { receipt { seq } } }`);
 
-        expect({ name, status: refused.status, code: errorOf(refused).extensions.code }).toEqual({
-          name,
-          status: code === 'INVALID_AMOUNT' ? 200 : 400,
-          code,
-        });
-        expect(await rowsOf(db)).toEqual(before);
-      }
-    },
-  );
+      expect({ name, status: refused.status, code: errorOf(refused).extensions.code }).toEqual({
+        name,
+        status: code === 'INVALID_AMOUNT' ? 200 : 400,
+        code,
+      });
+      expect(await rowsOf(db)).toEqual(before);
+    }
+  });
 
-  it.each([1, '1', 1_000_000_000_000_000, '1000000000000000'])('is taken as %j', async (amount) => {
+  it.each([1, '1', 1_000_000_000_000_000, '1000000000000000'])('is accepted as %j', async (amount) => {
     const walletId = await newWallet(db, await someAsset(db));
 
     const receipt = await service.receipt('walletTopUp', { walletId, amount, idemKey: newKey() });
@@ -982,9 +977,9 @@ describe('an amount over GraphQL', () => {
   });
 });
 
-describe('a value that cannot be read', () => {
+describe('an invalid value', () => {
   it.each(['xyz', '', '6a4b5c7743d386008a16fd315fd16f8c', '{6a4b5c77-43d3-8600-8a16-fd315fd16f8c}', 7])(
-    'is refused with 400 where it is the id %j',
+    'is refused with 400 as the id %j',
     async (id) => {
       const asVariable = await service.post('query ($id: UUID!) { wallet(id: $id) { id } }', { id });
       const asLiteral = await service.post(`{ wallet(id: ${JSON.stringify(id)}) { id } }`);
@@ -997,7 +992,7 @@ describe('a value that cannot be read', () => {
     },
   );
 
-  it('is refused where a key or metadata hold \\u0000 (INVALID_ARGUMENT), and nothing is stored', async () => {
+  it('is refused in a key or metadata with \\u0000 (INVALID_ARGUMENT), and nothing is stored', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
 
     for (const more of [
@@ -1018,7 +1013,7 @@ describe('a value that cannot be read', () => {
   });
 
   it.each(['tomorrow', 'infinity', '2030-13-01T00:00:00Z', '2030-01-01T25:00:00Z', '12'])(
-    'is refused where it is the time %s (INVALID_ARGUMENT), and nothing is stored',
+    'is refused as the time %s (INVALID_ARGUMENT), and nothing is stored',
     async (expiresAt) => {
       const walletId = await newWallet(db, await someAsset(db));
 
@@ -1065,7 +1060,7 @@ describe('a value that cannot be read', () => {
     ['holds in wallets', '{ wallets(first: 500) { nodes { holds(first: 500) { nodes { id } } } } }'],
     ['reversals in entries', '{ wallets { nodes { entries { nodes { transfer { reversals { nodes { id } } } } } } } }'],
     ['2001 fields', `{ ${Array.from({ length: 2001 }, (_, n) => `f${n}: __typename`).join(' ')} }`],
-  ])('is refused with 400 where the document is %s', async (_what, query) => {
+  ])('is refused with 400 if the document is %s', async (_what, query) => {
     const answer = await service.post(query);
 
     expect(answer.status).toBe(400);
@@ -1078,7 +1073,7 @@ describe('a value that cannot be read', () => {
     ['lists in a list', '{ wallets(first: 20) { nodes { entries(first: 50) { nodes { transfer { id } } } } } }'],
     ['the largest page', `{ wallet(id: "${UNKNOWN_WALLET}") { entries(first: 1000) { nodes { transfer { id } } } } }`],
     ['lists without a size', '{ wallets { nodes { entries { nodes { seq transfer { id } } } } } }'],
-  ])('is answered where it asks for %s', async (_what, query) => {
+  ])('is answered if the query is for %s', async (_what, query) => {
     const answer = await service.post(query);
 
     expect(answer.status).toBe(200);
@@ -1095,7 +1090,7 @@ describe('a value that cannot be read', () => {
       'application/json',
       413,
     ],
-  ])('is refused where the body is %s', async (_what, body, type, status) => {
+  ])('is refused if the body is %s', async (_what, body, type, status) => {
     const response = await service.fetch('/graphql', { method: 'POST', body, headers: { 'Content-Type': type } });
 
     expect(response.status).toBe(status);
@@ -1105,9 +1100,9 @@ describe('a value that cannot be read', () => {
   });
 });
 
-describe('metadata that could not be stored as they were sent', () => {
+describe('metadata that could not be stored unchanged', () => {
   it.each(['12345678901234567890', '0.1234567890123456789', '1e400', '"\\ud800"', '{"\\udc00": 1}'])(
-    'are refused with 400 where they hold %s (INVALID_ARGUMENT), and nothing is stored',
+    'are refused with 400 if they contain %s (INVALID_ARGUMENT), and nothing is stored',
     async (json) => {
       const walletId = await newWallet(db, await someAsset(db));
       const query = `mutation ($metadata: JSON) {
@@ -1137,7 +1132,7 @@ describe('metadata that could not be stored as they were sent', () => {
 
 describe('a request that cannot be executed', () => {
   it.each(['application/json', 'application/graphql-response+json', '*/*'])(
-    'is answered with 400 and a code where %s is accepted',
+    'is answered with 400 and a code for Accept: %s',
     async (accept) => {
       const queries = [
         '{ nothing }',
@@ -1162,7 +1157,7 @@ describe('a request that cannot be executed', () => {
 });
 
 describe('reading', () => {
-  it('answers null with 200 for rows that are not there', async () => {
+  it('returns null with 200 for unknown rows', async () => {
     const answer = await service.post(`{
       wallet(id: "${UNKNOWN_WALLET}") { id }
       transfer(id: "${UNKNOWN_WALLET}") { id }
@@ -1175,7 +1170,7 @@ describe('reading', () => {
     });
   });
 
-  it('pages through the entries of a wallet, newest first, without a gap or a repeat', async () => {
+  it('pages through the entries of a wallet, newest first, without gaps or repetitions', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     for (let nth = 1; nth <= 7; nth += 1) {
       await service.receipt('walletTopUp', { walletId, amount: nth, idemKey: newKey() });
@@ -1194,14 +1189,14 @@ describe('reading', () => {
       const page: Page = await service.data<Page>(query, { id: walletId, after });
       pages.push(page.wallet.entries.nodes.map(({ seq, balance }) => `${seq}:${balance}`));
       ({ hasNextPage: more, endCursor: after } = page.wallet.entries.pageInfo);
-      // What is booked meanwhile comes before the first page and moves nothing.
+      // Later entries come before the first page and do not move the others.
       await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: newKey() });
     }
 
     expect(pages).toEqual([['7:28', '6:21', '5:15'], ['4:10', '3:6', '2:3'], ['1:1']]);
   });
 
-  it('lists the entries oldest first where asked to', async () => {
+  it('lists the entries oldest first on request', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 1, bonus: 1 });
 
     const data = await service.data(
@@ -1219,7 +1214,7 @@ describe('reading', () => {
     ['more than a page', 'entries(first: 1001) { nodes { seq } }', 'INVALID_ARGUMENT'],
     ['a page after a cursor that is none', 'entries(after: "x") { nodes { seq } }', 'INVALID_ARGUMENT'],
     ['an order that is none', 'entries(orderBy: NATURAL) { nodes { seq } }', 'BAD_REQUEST'],
-  ])('refuses to list by %s', async (_what, entries, code) => {
+  ])('refuses the arguments %s', async (_what, entries, code) => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
 
     const refused = await service.post(`{ wallet(id: "${walletId}") { ${entries} } }`);
@@ -1291,7 +1286,7 @@ describe('reading', () => {
     });
   });
 
-  it('answers a balance and the derived id of a wallet', async () => {
+  it('returns a balance and the derived id of a wallet', async () => {
     const asset = await someAsset(db);
     const owner = newOwner();
     const walletId = await newWallet(db, asset, { owner, bought: 7, bonus: 2 });
@@ -1316,7 +1311,7 @@ describe('reading', () => {
     });
   });
 
-  it('shows an auditor the trial balance with equal sums and a sound ledger', async () => {
+  it('gives an auditor the trial balance with equal sums and a sound ledger', async () => {
     const asset = await newAsset(db);
     await newWallet(db, asset, { bought: 7, bonus: 2 });
 
@@ -1340,7 +1335,7 @@ describe('reading', () => {
 });
 
 describe('many calls at once', () => {
-  it('are all answered where 200 spend from one wallet, and only what is there is spent', async () => {
+  it('are all answered if 200 spend from one wallet, and only the available credits are spent', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 150 });
 
     const answers = await Promise.all(
@@ -1360,7 +1355,7 @@ describe('many calls at once', () => {
     await expectSound(db);
   });
 
-  it('with one key give one transfer, and 64 receipts that are equal but for replayed', async () => {
+  it('with one key give one transfer, and 64 receipts that differ in replayed only', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 100 });
     const input = { walletId, amount: '10', idemKey: newKey(), metadata: { item: 'hat' } };
 
@@ -1372,7 +1367,7 @@ describe('many calls at once', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 2, entries: 2 });
   });
 
-  it('of one request are one after the other, and one that is refused leaves those before it', async () => {
+  it('in one request are executed in order, and a refused one does not undo those before it', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const spend = (name: string, amount: number) =>
       `${name}: walletSpend(input: {walletId: "${walletId}", amount: ${amount}, idemKey: "${name}"}) { receipt { balance } }`;
@@ -1385,7 +1380,6 @@ describe('many calls at once', () => {
 });
 
 describe('an error that is not a refusal', () => {
-  /** Holds the wallet's row for as long as `work` takes. */
   async function locked<T>(walletId: string, work: () => Promise<T>): Promise<T> {
     const holder = await db.connect();
     await holder.query('begin');
@@ -1397,7 +1391,7 @@ describe('an error that is not a refusal', () => {
     }
   }
 
-  it('is masked with an id under which it is logged, and shows nothing of the database', async () => {
+  it('is masked with the id under which it is logged, and reveals nothing of the database', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = { walletId, amount: '1', idemKey: newKey() };
     const logged = linesOfLog(gateway.child.stderr).length;
@@ -1425,7 +1419,7 @@ describe('an error that is not a refusal', () => {
     expect(await service.receipt('walletSpend', input)).toMatchObject({ balance: '9', replayed: false });
   });
 
-  it('is RETRY where the wallet stays locked, while others are served', async () => {
+  it('is RETRY while the wallet stays locked, and other wallets are served', async () => {
     const asset = await someAsset(db);
     const walletId = await newWallet(db, asset, { bought: 10 });
     const other = await newWallet(db, asset, { bought: 10 });
@@ -1445,12 +1439,12 @@ describe('an error that is not a refusal', () => {
       message: 'retry: the wallet is busy',
       extensions: { code: 'RETRY' },
     });
-    // While the lock lasts, nothing but the limit of the wait can end it.
+    // Only the lock timeout can end the wait while the lock is held.
     expect(performance.now() - started).toBeGreaterThan(1_500);
     expect(await service.receipt('walletSpend', input)).toMatchObject({ balance: '9', replayed: false });
   });
 
-  it('is TIMEOUT where the statement was cancelled', async () => {
+  it('is TIMEOUT if the statement was cancelled', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
 
     const [refused] = await locked(walletId, () =>
@@ -1466,7 +1460,7 @@ describe('an error that is not a refusal', () => {
     });
   });
 
-  it('is RETRY where the connection is lost, and the next call has another', async () => {
+  it('is RETRY if the connection is lost, and the next call uses another', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = { walletId, amount: '1', idemKey: newKey() };
 
@@ -1484,7 +1478,7 @@ describe('over HTTP, in production,', () => {
   const mutation = (walletId: string) =>
     `mutation { walletSpend(input: {walletId: "${walletId}", amount: 1, idemKey: "by-get"}) { receipt { seq } } }`;
 
-  it.each(['GET', 'HEAD', 'PUT', 'DELETE'])('queries and mutations are not taken by %s', async (method) => {
+  it.each(['GET', 'HEAD', 'PUT', 'DELETE'])('queries and mutations are refused by %s', async (method) => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
 
     for (const query of ['{ assets { nodes { code } } }', mutation(walletId)]) {
@@ -1496,7 +1490,7 @@ describe('over HTTP, in production,', () => {
     expect(await rowsOf(db, walletId)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it.each(['/', '/ruru', '/graphql'])('GET %s serves a browser no IDE', async (path) => {
+  it.each(['/', '/ruru', '/graphql'])('GET %s does not serve an IDE', async (path) => {
     const response = await service.fetch(path, { headers: { Accept: 'text/html' } });
     const text = await response.text();
 
@@ -1505,7 +1499,7 @@ describe('over HTTP, in production,', () => {
     expect(response.headers.get('x-powered-by')).toBeNull();
   });
 
-  it('says that it lives and that it is ready, without a token', async () => {
+  it('liveness and readiness need no token', async () => {
     const stranger = gateway.with(undefined);
 
     const [healthy, ready] = [await stranger.fetch('/healthz'), await stranger.fetch('/readyz')];
@@ -1514,7 +1508,7 @@ describe('over HTTP, in production,', () => {
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready' }]);
   });
 
-  it('answers 404 for what is not there', async () => {
+  it('an unknown path is 404', async () => {
     const response = await service.fetch('/nothing');
 
     expect([response.status, await response.json()]).toEqual([
@@ -1523,7 +1517,7 @@ describe('over HTTP, in production,', () => {
     ]);
   });
 
-  it('prints no token and no secret', () => {
+  it('no token and no secret is printed', () => {
     const { stdout, stderr } = gateway.child;
     expect(stdout).toMatch(/^Listening on \S+$/m);
     for (const line of stdout.trim().split('\n')) expect(line).toMatch(/^(Listening on \S+$|\{)/);
@@ -1535,7 +1529,7 @@ describe('over HTTP, in production,', () => {
 describe('over HTTP, in development,', () => {
   const development = createGateway({ NODE_ENV: undefined });
 
-  it('GET /ruru serves the IDE, with a token that works', async () => {
+  it('GET /ruru serves the IDE, with a valid token', async () => {
     const response = await development.with(undefined).fetch('/ruru', { headers: { Accept: 'text/html' } });
     const page = await response.text();
 
@@ -1547,7 +1541,7 @@ describe('over HTTP, in development,', () => {
     expect(data).toEqual({ assets: { nodes: [{ code }] } });
   });
 
-  it('posts no demo to a database that was given to it', async () => {
+  it('no demo is posted to a configured database', async () => {
     const { rows } = await development.db.query("select from ledger.wallets where owner_id in ('alice', 'bob')");
 
     expect(rows).toEqual([]);

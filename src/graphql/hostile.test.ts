@@ -24,22 +24,20 @@ const { db } = gateway;
 const service = gateway.as('service', 'shop');
 const operator = gateway.as('operator', 'desk');
 
-/** The documented names of refusals. */
 const CODES =
   `INVALID_AMOUNT INVALID_ARGUMENT SAME_WALLET WALLET_NOT_FOUND ASSET_NOT_FOUND HOLD_NOT_FOUND TRANSFER_NOT_FOUND ASSET_MISMATCH
   IDEMPOTENCY_KEY_REUSED WALLET_FROZEN WALLET_CLOSED HOLD_NOT_OPEN NOT_REVERSIBLE LIMIT_EXCEEDED INSUFFICIENT_FUNDS FORBIDDEN
   WEBHOOK_NOT_FOUND WEBHOOK_EXISTS BAD_REQUEST UNAUTHENTICATED NOT_FOUND`.split(/\s+/);
-/** Code, paths, SQL, the inside of the database. */
+/** Source code, paths, SQL and database internals. */
 const INSIDES =
   /ledger_private|plpgsql|pg_catalog|node_modules|\bat \S+ \(|\.[tj]s:\d|call stack|\.sql\b|file:\/\/|\bselect\b.*\bfrom ledger/i;
 
-/** The whole of an answer: what its callers may not be told is in no part of it. */
 interface Reply {
   status: number;
   text: string;
 }
 
-/** The errors of an answer, and what was refused among many calls. */
+/** The errors of an answer, and the refusals among many calls. */
 function errorsOf(text: string): GraphqlError[] {
   const { data, errors = [] } = JSON.parse(text) as Answer['body'];
   const payload = data?.walletPostEach as { outcomes?: { refusal: Refusal | null }[] } | null | undefined;
@@ -47,20 +45,20 @@ function errorsOf(text: string): GraphqlError[] {
   return [...errors, ...refusals.map(({ message, ...extensions }) => ({ message, extensions }))];
 }
 
-/** What is wrong with a refusal; nothing where it is as it should be. */
+/** What is wrong with a refusal; undefined if nothing is. */
 function faultOf({ status, text }: Reply): string | undefined {
   if (status >= 500 || (status !== 200 && status < 400)) return `status ${status}: ${text.slice(0, 100)}`;
   const errors = errorsOf(text);
   if (errors.length === 0) return `refused without an error: ${text.slice(0, 100)}`;
   const unknown = errors.find(({ extensions }) => !CODES.includes(extensions.code));
   if (unknown) return `refused with ${JSON.stringify(unknown).slice(0, 200)}`;
-  // What was sent comes back with some errors, and is not ours.
+  // Quoted text may be the caller's own.
   if (INSIDES.test(errors.map(({ message }) => message.replaceAll(/"[^"]*"|'[^']*'/g, '')).join('\n')))
     return `shows its insides: ${text.slice(0, 300)}`;
   return undefined;
 }
 
-/** Without what the service's worker seals meanwhile. */
+/** Without the rows that the service's worker seals meanwhile. */
 async function rowsOf(of: Session): Promise<Record<string, number>> {
   const counts = Object.entries(await countRows(of));
   return Object.fromEntries(
@@ -77,7 +75,6 @@ async function send(body: string, caller = operator): Promise<Reply> {
   return { status: response.status, text: await response.text() };
 }
 
-/** Without refusal, or what there is to say against it. */
 function isTaken({ status, text }: Reply): boolean {
   return status === 200 && errorsOf(text).length === 0;
 }
@@ -98,16 +95,16 @@ const PG_TYPES: Readonly<Record<string, string>> = {
 const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const isNumber = (json: string): boolean => /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i.test(json);
 
-/** Of another type, such as an enum, there are but the values that fit none. */
+/** The type in the database; for other types, such as enums, only values that are always wrong are sent. */
 const typeOf = (type: GraphQLInputType): string => PG_TYPES[getNamedType(type).name] ?? getNamedType(type).name;
 
-/** A field of an input, by its key, and by its name and type in the database. */
+/** A field of an input by its GraphQL name, and its name and type in the database. */
 interface Argument {
   key: string;
   name: string;
   type: string;
   isRequired: boolean;
-  /** Of a request, which has fields for other kinds. */
+  /** Whether it is a field of a request, most of which are for some kinds only. */
   isItem?: boolean;
 }
 
@@ -118,13 +115,13 @@ const argumentOf = ({ name: key, type }: GraphQLInputField): Argument => ({
   isRequired: isNonNullType(type),
 });
 
-/** Hostile values as JSON: texts, numbers, and what is of another type altogether. */
+/** Hostile values as JSON: texts, numbers, and values of other types. */
 function jsonsOf(type: string): string[] {
   const texts = (HOSTILE[type] ?? []).filter((value) => typeof value === 'string');
   const own = texts.flatMap((value) => {
     if (type === 'jsonb') return [value];
     if (!isNumber(value)) return [JSON.stringify(value)];
-    // An Int is never a text.
+    // An Int is not accepted as a string.
     return type === 'integer' ? [value] : [value, JSON.stringify(value)];
   });
   return [
@@ -144,9 +141,9 @@ function jsonsOf(type: string): string[] {
   ];
 }
 
-/** Whether an argument takes a value that is sent as JSON; undefined where either answer will do. */
+/** Whether an argument accepts the value; undefined if both answers are right. */
 function isLegalJson({ name, type, isRequired, isItem = false }: Argument, json: string): boolean | undefined {
-  // For JSON, null may mean that there is none; a default may stand for it.
+  // Null for JSON may mean that it is missing; null may stand for a default.
   if (json === 'null' && ['metadata', 'scale', 'bonus_amount'].includes(name)) return undefined;
   if (json === 'null') return isLegal(name, null, !isRequired);
   if (type === 'boolean') return ['true', 'false'].includes(json) ? undefined : false;
@@ -162,28 +159,28 @@ function isLegalJson({ name, type, isRequired, isItem = false }: Argument, json:
   }
   if (name === 'owner_ids' && json === '[]') return true;
   if (!json.startsWith('"') || /\\u[d][8c]00/.test(json) || type === 'integer') return false;
-  // GraphQL takes one value for a list of one.
+  // GraphQL converts a single value to a list.
   if (name === 'owner_ids') return isLegal('owner_id', JSON.parse(json) as string, false);
   return isLegal(name, JSON.parse(json) as string, isItem);
 }
 
-/** How GraphQL writes what JSON writes: without quotes around names. */
+/** Converts JSON to a GraphQL literal: without quotes around names. */
 const literalOf = (json: string): string => json.replaceAll(/"(\w+)":/g, '$1:');
 
 interface Mutation {
   key: string;
   inputType: string;
-  /** A batch is called with the fields of its one request. */
+  /** A batch is called with the fields of its single request. */
   isBatch: boolean;
   args: Argument[];
-  /** What shows whether it was refused. */
+  /** The selection that shows whether the call was refused. */
   payload: string;
 }
 
 const MUTATIONS = Object.values(schema.getMutationType()?.getFields() ?? {}).map((field): Mutation => {
   const inputType = field.args.map(({ type }) => getNamedType(type)).find(isInputObjectType);
   if (!inputType) throw new Error(`${field.name} has no input`);
-  // What comes back as it was sent is no function's argument.
+  // clientMutationId is no argument of a function.
   const inputs = Object.values(inputType.getFields()).filter(({ name }) => name !== 'clientMutationId');
   const item = inputs.map(({ type }) => getNamedType(type)).find(isInputObjectType);
   const fields = item ? Object.values(item.getFields()) : inputs;
@@ -192,7 +189,7 @@ const MUTATIONS = Object.values(schema.getMutationType()?.getFields() ?? {}).map
     key: field.name,
     inputType: inputType.name,
     isBatch: item !== undefined,
-    // Of many kinds a capture may leave the amount out; a bonus, which is tried, may not.
+    // Some kinds may omit the amount, but not the bonus that is sent here.
     args: item
       ? args.map((arg) => ({ ...arg, isItem: true, isRequired: arg.isRequired || arg.key === 'amount' }))
       : args,
@@ -200,7 +197,6 @@ const MUTATIONS = Object.values(schema.getMutationType()?.getFields() ?? {}).map
   };
 });
 
-/** Good values of all arguments, as JSON. */
 async function goodInput(scene: Scene, mutation: Mutation): Promise<Map<string, string>> {
   const input = new Map<string, string>();
   for (const { key, name, type } of mutation.args) {
@@ -240,14 +236,14 @@ function bodyWithLiteral(mutation: Mutation, input: Map<string, string>): string
   });
 }
 
-/** A request, made when its turn comes, and what is wrong with its answer. */
+/** A request, built when it is sent, and a check of its answer. */
 interface Try {
   what: string;
   body: () => string | Promise<string>;
   judge: (reply: Reply) => string | undefined | Promise<string | undefined>;
 }
 
-/** Sends them all, a few at a time. */
+/** Sends all requests, a few at a time, and collects their faults. */
 async function faultsOf(tries: Try[], caller = operator): Promise<string[]> {
   const faults: string[] = [];
   const left = [...tries];
@@ -271,57 +267,60 @@ async function stored(arg: Argument, json: string): Promise<string | undefined> 
   return json === 'null' || (await isStored(db, arg, value)) ? undefined : 'not stored as it was sent';
 }
 
-/** In a document a number keeps its digits, however many; texts are the same there as in variables. */
+/** A number keeps its digits in a document; a text is the same as in a variable. */
 function isLiteralRefused({ name, type }: Argument, json: string): boolean {
   if (type === 'text' || json.length > 20_000) return false;
   return type !== 'bigint' || !isNumber(json) || isLegal(name, json, false) === false;
 }
 
 describe('a hostile value over GraphQL', () => {
-  it.each(MUTATIONS)('in any argument of $key is refused by name and leaves no row, or is taken', async (mutation) => {
-    const scene = await newScene(db, await newAsset(db));
-    const good = await goodInput(scene, mutation);
-    const cases = mutation.args.flatMap((arg) =>
-      jsonsOf(arg.type).map((json) => ({ arg, json, legal: isLegalJson(arg, json) })),
-    );
-    const isIllegal = ({ legal }: { legal: boolean | undefined }) => legal === false;
-    const withValue = (input: Map<string, string>, arg: Argument, json: string) => new Map(input).set(arg.key, json);
-    const before = await rowsOf(db);
+  it.each(MUTATIONS)(
+    'in any argument of $key is refused by name and leaves no row, or is accepted',
+    async (mutation) => {
+      const scene = await newScene(db, await newAsset(db));
+      const good = await goodInput(scene, mutation);
+      const cases = mutation.args.flatMap((arg) =>
+        jsonsOf(arg.type).map((json) => ({ arg, json, legal: isLegalJson(arg, json) })),
+      );
+      const isIllegal = ({ legal }: { legal: boolean | undefined }) => legal === false;
+      const withValue = (input: Map<string, string>, arg: Argument, json: string) => new Map(input).set(arg.key, json);
+      const before = await rowsOf(db);
 
-    const faults = await faultsOf(
-      cases.filter(isIllegal).flatMap(({ arg, json }) => {
-        const input = withValue(good, arg, json);
-        const asVariable = {
-          what: `${arg.key}: ${json}`,
-          body: () => bodyWithVariable(mutation, input),
-          judge: refused,
-        };
-        const asLiteral = {
-          ...asVariable,
-          what: `literal ${asVariable.what}`,
-          body: () => bodyWithLiteral(mutation, input),
-        };
-        // Literals are read by their type alone.
-        const isFirst = mutation.args.find(({ type }) => type === arg.type) === arg;
-        return isFirst && isLiteralRefused(arg, json) ? [asVariable, asLiteral] : [asVariable];
-      }),
-    );
-    expect(faults).toEqual([]);
-    expect(await rowsOf(db)).toEqual(before);
+      const faults = await faultsOf(
+        cases.filter(isIllegal).flatMap(({ arg, json }) => {
+          const input = withValue(good, arg, json);
+          const asVariable = {
+            what: `${arg.key}: ${json}`,
+            body: () => bodyWithVariable(mutation, input),
+            judge: refused,
+          };
+          const asLiteral = {
+            ...asVariable,
+            what: `literal ${asVariable.what}`,
+            body: () => bodyWithLiteral(mutation, input),
+          };
+          // Literals are parsed by their type alone.
+          const isFirst = mutation.args.find(({ type }) => type === arg.type) === arg;
+          return isFirst && isLiteralRefused(arg, json) ? [asVariable, asLiteral] : [asVariable];
+        }),
+      );
+      expect(faults).toEqual([]);
+      expect(await rowsOf(db)).toEqual(before);
 
-    const others = await faultsOf(
-      cases
-        .filter((one) => !isIllegal(one))
-        .map(({ arg, json, legal }) => ({
-          what: `${arg.key}: ${json}`,
-          body: async () => bodyWithVariable(mutation, withValue(await goodInput(scene, mutation), arg, json)),
-          judge: async (reply) => (legal ? (taken(reply) ?? (await stored(arg, json))) : either(reply)),
-        })),
-    );
-    expect(others).toEqual([]);
-  });
+      const others = await faultsOf(
+        cases
+          .filter((one) => !isIllegal(one))
+          .map(({ arg, json, legal }) => ({
+            what: `${arg.key}: ${json}`,
+            body: async () => bodyWithVariable(mutation, withValue(await goodInput(scene, mutation), arg, json)),
+            judge: async (reply) => (legal ? (taken(reply) ?? (await stored(arg, json))) : either(reply)),
+          })),
+      );
+      expect(others).toEqual([]);
+    },
+  );
 
-  it('among many calls, each for itself, is refused alone: what stands around it is booked', async () => {
+  it('among many calls is refused alone: the others are booked', async () => {
     const scene = await newScene(db, await newAsset(db));
     const mutation = MUTATIONS.find(({ key }) => key === 'walletPostEach');
     if (!mutation) throw new Error('no walletPostEach');
@@ -394,7 +393,7 @@ describe('a value that looks hostile', () => {
     ['2999-12-31 23:59:59.123456 +05:30', '2999-12-31T18:29:59.123456+00:00'],
     ['2999-12-31T23:59:59.123456789-0800', '3000-01-01T07:59:59.123457+00:00'],
     ['294276-12-31T23:59:59+00', '294276-12-31T23:59:59.000000+00:00'],
-  ])('is the time that it says: %s', async (expiresAt, shown) => {
+  ])('is a valid time: %s', async (expiresAt, shown) => {
     const walletId = await newWallet(db, await someAsset(db));
 
     await service.receipt('walletBonus', { walletId, amount: 1, idemKey: 'k', expiresAt });
@@ -404,7 +403,7 @@ describe('a value that looks hostile', () => {
     });
   });
 
-  it('is metadata as it says, in a document too', async () => {
+  it('is stored unchanged as metadata, also from a document', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const literal = `{a: 1.50, b: -0, c: [null, true, "';--"], d: 9007199254740991, e: 1e3, __proto__: {f: {}}, g: $part}`;
 
@@ -422,7 +421,7 @@ describe('a value that looks hostile', () => {
   });
 });
 
-/** A field with arguments, and how to ask for it: from the root, through fields that need no more than an id. */
+/** A field with arguments, and the query around it, through fields that need an id only. */
 interface Reading {
   name: string;
   field: GraphQLField<unknown, unknown>;
@@ -436,17 +435,17 @@ interface Ids {
   asset: string;
 }
 
-/** What finds a row of a type, or a good value of another argument that must be given. */
+/** The id of a row, or a valid value of another required argument. */
 function goodLiteral(field: GraphQLField<unknown, unknown>, { name, type }: GraphQLArgument, ids: Ids): string {
   if (name === 'id') return JSON.stringify(ids[getNamedType(field.type).name.toLowerCase() as keyof Ids]);
   if (name === 'walletId') return JSON.stringify(ids.wallet);
   if (name === 'assetCode') return JSON.stringify(ids.asset);
-  // A period ends after it begins.
+  // A period must end after it begins.
   if (['fromTime', 'from'].includes(name)) return '"2999-12-01"';
   return { BigInt: '1', Datetime: '"2999-12-31"' }[getNamedType(type).name] ?? '"GOLD"';
 }
 
-/** Those that must be given, and which wallet: some fields read the whole ledger without. */
+/** The required arguments and the wallet's: without a wallet some fields read the whole ledger. */
 function goodArguments(field: GraphQLField<unknown, unknown>, ids: Ids, without?: string): string[] {
   return field.args
     .filter(
@@ -457,7 +456,7 @@ function goodArguments(field: GraphQLField<unknown, unknown>, ids: Ids, without?
     .map((arg) => `${arg.name}: ${goodLiteral(field, arg, ids)}`);
 }
 
-/** All fields with arguments that are reached from the root, each by the shortest way. */
+/** All fields with arguments that can be reached from the root, each by the shortest path. */
 function readings(ids: Ids): Reading[] {
   const query = schema.getQueryType();
   const found: Reading[] = [];
@@ -480,7 +479,7 @@ function readings(ids: Ids): Reading[] {
   return found;
 }
 
-/** Fields without arguments that make the rows be read. */
+/** Fields without arguments, so that rows are read. */
 function selectionOf(field: GraphQLField<unknown, unknown>): string {
   const type = getNamedType(field.type);
   if (!isObjectType(type)) return '';
@@ -493,7 +492,7 @@ function selectionOf(field: GraphQLField<unknown, unknown>): string {
     .join(' ')} }`;
 }
 
-/** An argument with hostile values; of an input object, with such in each of its fields; of a list, alone and many times. */
+/** Hostile values of an argument; of an input object, in each of its fields; of a list, alone and many times. */
 function jsonsOfArgument({ type }: GraphQLArgument): string[] {
   const named = getNamedType(type);
   if (isInputObjectType(named)) {
@@ -508,7 +507,7 @@ function jsonsOfArgument({ type }: GraphQLArgument): string[] {
 }
 
 describe('a hostile value in a query', () => {
-  it('is refused by name or finds nothing, in every argument of every field', async () => {
+  it('is refused by name or finds nothing, in each argument of each field', async () => {
     const asset = await newAsset(db);
     const scene = await newScene(db, asset);
     const [hold = '', transfer = ''] = [
@@ -549,7 +548,7 @@ describe('a hostile download', () => {
   it.each(['csv', 'ndjson'])('is refused by name: %s', async (format) => {
     const ids = jsonsOf('uuid').flatMap((json) => {
       const id = json.startsWith('"') ? (JSON.parse(json) as string) : json;
-      // Node itself has no room for a longer address.
+      // Node's HTTP parser limits the length of a URL.
       return id.isWellFormed() && id.length < 10_000 ? [encodeURIComponent(id)] : [];
     });
     const paths = [...ids, '%00', '%ff%fe', '%ZZ', '..%2f..', '.', `${UNKNOWN_WALLET}%00`, 'x'.repeat(10_000)];
@@ -599,14 +598,14 @@ describe('a hostile request', () => {
       { 'Content-Type': 'application/graphql' },
     ],
     ['a bare document that nests too deep', '{a'.repeat(5000), { 'Content-Type': 'application/graphql' }],
-  ])('is refused where it is %s', async (_what, body, headers) => {
+  ])('is refused if it is %s', async (_what, body, headers) => {
     const response = await service.fetch('/graphql', { method: 'POST', headers, body });
 
     expect(faultOf({ status: response.status, text: await response.text() })).toBeUndefined();
     expect(response.status).toBeGreaterThanOrEqual(400);
   });
 
-  it('that asks in its address is not answered', async () => {
+  it('in the query string of a URL is not answered', async () => {
     const response = await service.fetch(`/graphql?query=${encodeURIComponent(query)}`);
 
     expect([response.status, await response.text()]).toEqual([405, expect.not.stringContaining('"data"')]);
@@ -634,7 +633,7 @@ describe('a hostile token', () => {
     ['a megabyte', () => Promise.resolve('x'.repeat(2 ** 20))],
   ];
 
-  it.each(bad)('with %s opens no door, and nothing is written', async (_what, makeToken) => {
+  it.each(bad)('with %s is rejected (UNAUTHENTICATED), and nothing is written', async (_what, makeToken) => {
     const walletId = await newWallet(strict.db, await someAsset(strict.db), { bought: 10 });
     const caller = strict.with(await makeToken());
     const before = await rowsOf(strict.db);
@@ -655,7 +654,7 @@ describe('a hostile token', () => {
     ];
 
     for (const response of responses) {
-      // A header that large is not read at all.
+      // Node refuses a header of that size itself.
       expect([401, 431]).toContain(response.status);
       const text = await response.text();
       if (response.status === 401)
@@ -666,7 +665,7 @@ describe('a hostile token', () => {
     expect(await rowsOf(strict.db)).toEqual(before);
   });
 
-  it('with SQL in its sub is taken literally: as actor, as owner, and as nobody else', async () => {
+  it('with SQL in its sub is used literally: as actor, as owner, and as nobody else', async () => {
     const subs = [
       `x'; drop table ledger.entries; --`,
       `' or true --`,
@@ -677,7 +676,7 @@ describe('a hostile token', () => {
     const asset = await someAsset(db);
     const other = await newWallet(db, asset, { bought: 10 });
 
-    // Another test has opened wallets with such owners.
+    // Another test has opened wallets of these owners.
     for (const sub of subs.map((text) => `${text}${newKey()}`)) {
       const walletId = await newWallet(db, asset, { owner: sub });
       const player = gateway.as('player', sub);
@@ -707,7 +706,7 @@ describe('a hostile token', () => {
     await expectSound(db);
   });
 
-  it('with a good signature and a role that may not, is FORBIDDEN by every mutation', async () => {
+  it('with a valid signature and a role without the right is FORBIDDEN by each mutation', async () => {
     const scene = await newScene(db, await newAsset(db));
     for (const mutation of MUTATIONS) {
       const body = bodyWithVariable(mutation, await goodInput(scene, mutation));

@@ -1,4 +1,4 @@
-/** Lists over all wallets, over the API: paging, rights, refusals. What each finds, the tests of its function tell. */
+/** Lists over all wallets over GraphQL: paging, rights, refusals. The tests of their functions check which rows they find. */
 import { call, newKey, newOwner, newWallet, someAsset } from '../../db/tests/helpers.ts';
 import { createGateway, errorOf, type Caller } from '../testing.ts';
 
@@ -41,7 +41,7 @@ async function booked(count: number, more: object = {}): Promise<{ wallet_id: st
 }
 
 describe('transfers', () => {
-  it('come newest first, by pages from either end, each with its own cursor', async () => {
+  it('come newest first, in pages from either end, each with its cursor', async () => {
     const { ids } = await booked(7);
 
     const pages: string[][] = [];
@@ -66,7 +66,7 @@ describe('transfers', () => {
     expect(oldest.pageInfo).toMatchObject({ hasNextPage: false });
   });
 
-  it('are the rows that transfer(id) shows, with their relations', async () => {
+  it('are the rows of transfer(id), with their relations', async () => {
     const { wallet_id, ids } = await booked(1, { metadata: { order: 'abc' } });
 
     const page = await pageOf<Record<string, unknown>>(
@@ -99,7 +99,6 @@ describe('transfers', () => {
   });
 });
 
-/** One row of each list, so that each has something to tell of. */
 async function oneOfEach(): Promise<void> {
   const wallet_id = await newWallet(db, await someAsset(db), { owner: newOwner(), bought: 100 });
   const later = new Date(Date.now() + 86_400_000).toISOString();
@@ -124,7 +123,6 @@ describe('each list over all wallets', () => {
     for (let n = 0; n < 5; n += 1) await oneOfEach();
   });
 
-  /** All rows, read from one end or the other. */
   async function read(list: string, args: string, fields: string, size: number, backwards: boolean): Promise<object[]> {
     const pages: object[][] = [];
     const before = list === 'expiringLots' ? 'beforeCursor' : 'before';
@@ -145,7 +143,7 @@ describe('each list over all wallets', () => {
     return (backwards ? pages.reverse() : pages).flat();
   }
 
-  it.each(LISTS)('is the same from either end, by pages of any size: %s(%s)', async (list, args, fields) => {
+  it.each(LISTS)('is the same from either end, in pages of any size: %s(%s)', async (list, args, fields) => {
     const all = await read(list, args, fields, 1000, false);
 
     expect(all.length).toBeGreaterThanOrEqual(5);
@@ -158,7 +156,7 @@ describe('each list over all wallets', () => {
     ['service', ['wallets', 'transfers', 'holds', 'expiringLots']],
     ['auditor', ['wallets', 'transfers', 'holds', 'expiringLots', 'operatorActions']],
     ['player', ['wallets']],
-  ] as const)('is for a %s or FORBIDDEN, as its function is', async (role, allowed) => {
+  ] as const)('is allowed to a %s or FORBIDDEN, like its function', async (role, allowed) => {
     const caller = gateway.as(role, 'nobody');
     for (const [list, args, fields] of LISTS) {
       const variables = args.includes('$from') ? '($from: Datetime)' : '';
@@ -206,13 +204,13 @@ describe('each list over all wallets', () => {
     ['transfers(kinds: [null])'],
     ['holds(open: 1)'],
     ['wallets(status: lost)'],
-  ])('is no document of the schema: %s', async (list) => {
+  ])('is invalid in the schema: %s', async (list) => {
     const { status } = await operator.post(`{ ${list.includes('{') ? list : `${list} { nodes { id } }`} }`);
 
     expect(status).toBe(400);
   });
 
-  it('is found by what variables say, null being nothing, and in one document with another', async () => {
+  it('takes its arguments from variables, null meaning none, and can be read twice in one document', async () => {
     const query = `query ($status: WalletStatus, $prefix: String, $asset: String) {
       one: wallets(status: $status, ownerPrefix: $prefix, assetCode: $asset, first: 1000) { nodes { id status } }
       two: wallets(first: 1000) { nodes { id } } }`;

@@ -1,4 +1,4 @@
-/** walletMerge, and how a merged wallet and its successor show. */
+/** walletMerge, and how a merged wallet and its successor are shown. */
 import { call, expectSound, newAsset, newKey, newOwner, newWallet } from '../../db/tests/helpers.ts';
 import { createGateway, errorOf } from '../testing.ts';
 
@@ -18,7 +18,7 @@ const operator = gateway.as('operator', 'kim');
 const walletOf = `query ($id: UUID!) { wallet(id: $id) { status balance mergedIntoId mergedInto { id balance mergedInto { id } } } }`;
 
 describe('walletMerge', () => {
-  it('answers the receipt, also to a repetition, and says who it was and why', async () => {
+  it('returns the receipt, also for a retry, and records the actor and the reason', async () => {
     const { from, to, input } = await arrange();
 
     const receipt = await operator.receipt('walletMerge', input);
@@ -41,7 +41,7 @@ describe('walletMerge', () => {
     await expectSound(db);
   });
 
-  it('books the same as many calls in one, single calls gathered, and SQL', async () => {
+  it('books the same in a batch, in a group and over SQL', async () => {
     const [one, two, three] = [await arrange(), await arrange(), await arrange()];
     const item = ({ from, to, input }: typeof one) => ({
       kind: 'merge',
@@ -80,7 +80,7 @@ describe('walletMerge', () => {
     }
   });
 
-  it('names the open holds (INVALID_ARGUMENT), and the successor of who calls later (WALLET_CLOSED)', async () => {
+  it('names the open holds (INVALID_ARGUMENT), and the successor to later callers (WALLET_CLOSED)', async () => {
     const { from, to, input } = await arrange();
     const held = await call(db, 'wallet_hold', { wallet_id: from, amount: 5, idem_key: newKey() });
     expect(errorOf(await operator.mutate('walletMerge', input)).extensions).toMatchObject({
@@ -98,7 +98,7 @@ describe('walletMerge', () => {
       });
   });
 
-  it('is seen at the wallet: its successor, and its own; a player sees no other player’s wallet', async () => {
+  it('shows the successor at the merged wallet, and the merged wallet at the successor; a player sees no other player’s wallet', async () => {
     const { asset, owner, from, to, input } = await arrange();
     const last = await newWallet(db, asset);
     await operator.receipt('walletMerge', input);
@@ -117,7 +117,7 @@ describe('walletMerge', () => {
     });
   });
 
-  it('reaches the successor by walletReverse', async () => {
+  it('lets walletReverse credit the successor', async () => {
     const { asset, to, input } = await arrange();
     const from = await newWallet(db, asset);
     const bought = await call(db, 'wallet_top_up', { wallet_id: from, amount: 30, idem_key: newKey() });

@@ -1,4 +1,4 @@
-/** What callers of the feed are told while a ledger that was moved here has no epoch yet, and after. */
+/** The feed of a ledger that was moved to another cluster, before and after its epoch begins. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beginEpoch } from '../migrate/epoch.ts';
 import { newAsset, newWallet } from '../../db/tests/helpers.ts';
@@ -21,7 +21,7 @@ it('a ledger that was moved here answers RETRY to readers of its feed until it h
   const service = gateway.as('service', 'shop');
   const ask = async () => (await service.post('{ ledgerEvents { cursor walletId kind } }')).body;
   const mover = await db.connect();
-  // As replication marks what it brings.
+  // Replication marks moved entries with this xid.
   await mover.query(
     "begin; set local session_replication_role = replica; update ledger.entries set xid = '18446744073709551615'; commit",
   );

@@ -19,11 +19,11 @@ interface Page {
   pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
 }
 
-/** Kinds of the entries of a wallet that `walletWith` makes; the n-th is booked in the n-th minute. */
+/** The kinds of entries that `walletWith` writes; the n-th is booked in the n-th minute. */
 const KINDS = ['top_up', 'bonus', 'spend', 'top_up', 'spend', 'spend', 'top_up', 'expiry', 'spend'];
 const minute = (nth: number): string => new Date(Date.UTC(2026, 0, 1, 0, nth)).toISOString();
 
-/** Written by hand, for the time of each entry: the ledger is not sound afterwards. */
+/** Writes entries directly, to choose their times: the ledger is not sound afterwards. */
 async function walletWith(kinds = KINDS, owner = newOwner()): Promise<string> {
   const wallet = await newWallet(db, await someAsset(db), { owner });
   await writing(db, (client) =>
@@ -50,7 +50,7 @@ const TYPES: Record<string, string> = {
   orderBy: '[EntryOrderBy!]',
 };
 
-/** Asks for a page of entries; what the arguments name as `$first` and so on is a variable. */
+/** Queries a page of entries; names such as `$first` in the arguments become variables. */
 function query(wallet: string, args: string): string {
   const variables = [...args.matchAll(/\$(\w+)/g)].map(([, name = '']) => `$${name}: ${TYPES[name] ?? ''}`).join(', ');
   return `query ${variables && `(${variables})`} { wallet(id: "${wallet}") { entries${args && `(${args})`} {
@@ -97,7 +97,7 @@ describe('a list', () => {
       const args = `${size}: 4, orderBy: ${orderBy}, ${cursor}: $${cursor}`;
       const { nodes, pageInfo }: Page = await pageOf(wallet, args, { [cursor]: place });
       pages.push(nodes.map(({ seq }) => Number(seq)));
-      // Whether there is anything on the side that one comes from is not looked for.
+      // The page before the cursor is not looked up.
       infos.push(isForwards ? pageInfo.hasPreviousPage : pageInfo.hasNextPage);
       more = isForwards ? pageInfo.hasNextPage : pageInfo.hasPreviousPage;
       place = isForwards ? pageInfo.endCursor : pageInfo.startCursor;
@@ -107,7 +107,7 @@ describe('a list', () => {
     expect(infos).toEqual([false, false, false]);
   });
 
-  it('leads back to where one came from', async () => {
+  it('can be read back to its start', async () => {
     const wallet = await walletWith();
     const first = await pageOf(wallet, 'first: 3');
     const second = await pageOf(wallet, 'first: 3, after: $after', { after: first.pageInfo.endCursor });
@@ -118,7 +118,7 @@ describe('a list', () => {
     expect(back.pageInfo).toEqual({ ...first.pageInfo, hasNextPage: false });
   });
 
-  it('ends with a full page where that is all there is', async () => {
+  it('ends with a full page if its length is a multiple of the size', async () => {
     const wallet = await walletWith();
 
     for (const args of ['first: 9', 'last: 9']) {
@@ -129,7 +129,7 @@ describe('a list', () => {
     }
   });
 
-  it('is what is between two cursors, from either side', async () => {
+  it('can be read between two cursors, from either side', async () => {
     const wallet = await walletWith();
     const after = (await pageOf(wallet, 'first: 2')).pageInfo.endCursor;
     const before = (await pageOf(wallet, 'last: 2')).pageInfo.startCursor;
@@ -141,7 +141,7 @@ describe('a list', () => {
     expect(await seqsOf(wallet, 'last: 3, after: $after', { after })).toEqual([3, 2, 1]);
   });
 
-  it('is 100 long from its start, or up to the cursor it is before, where no size is given', async () => {
+  it('has pages of 100 by default, from its start or before a cursor', async () => {
     const wallet = await walletWith(Array<string>(250).fill('top_up'));
     const before = (await pageOf(wallet, 'last: 1')).pageInfo.startCursor;
 
@@ -154,7 +154,7 @@ describe('a list', () => {
     expect(await seqsOf(wallet, 'last: $last', { last: 1000 })).toEqual(counted(250, 1));
   });
 
-  it.each(['first: 0', 'last: 0'])('is empty and has no edges with %s', async (args) => {
+  it.each(['first: 0', 'last: 0'])('with %s is empty and has no edges', async (args) => {
     expect(await pageOf(await walletWith(), args)).toEqual({
       nodes: [],
       pageInfo: { hasNextPage: false, hasPreviousPage: false, startCursor: null, endCursor: null },
@@ -168,7 +168,7 @@ describe('a list', () => {
     });
   });
 
-  it('goes on where it was while others book', async () => {
+  it('continues at the same place while others book', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const topUp = () => call(db, 'wallet_top_up', { wallet_id: walletId, amount: 1, idem_key: newKey() });
     for (let nth = 1; nth <= 6; nth += 1) await topUp();
@@ -179,7 +179,7 @@ describe('a list', () => {
     expect(await seqsOf(walletId, 'last: 9, before: $before', { before: first.pageInfo.startCursor })).toEqual([7]);
   });
 
-  it('of wallets, assets and events is read in both directions too', async () => {
+  it('of wallets, assets and events can be read in both directions too', async () => {
     const owner = newOwner();
     const assets = [await newAsset(db), await newAsset(db), await newAsset(db)];
     const wallets = [];
@@ -209,7 +209,7 @@ describe('a list', () => {
     });
   });
 
-  it('of entries within a list of wallets has a page for each of them', async () => {
+  it('of entries within a list of wallets has a page for each wallet', async () => {
     const owner = newOwner();
     const ids = [];
     for (const asset of [await newAsset(db), await newAsset(db)]) {
@@ -237,7 +237,7 @@ describe('a size', () => {
     ['last: 1001', 'last must be a number from 0 to 1000'],
     ['first: 1, last: 1', 'first and last cannot be given together'],
     ['first: 0, last: 0', 'first and last cannot be given together'],
-  ])('is refused where it is %s (INVALID_ARGUMENT), as a variable too', async (args, message) => {
+  ])('is refused if it is %s (INVALID_ARGUMENT), also as a variable', async (args, message) => {
     const wallet = await walletWith();
     const sizes = [...args.matchAll(/(\w+): (-?\d+)/g)].map(([, name = '', size]) => [name, Number(size)] as const);
     const variables: Record<string, unknown> = Object.fromEntries(sizes);
@@ -251,7 +251,7 @@ describe('a size', () => {
     }
   });
 
-  it('of the result of a function is checked as well, and has no last', async () => {
+  it("of a function's result is checked too, and there is no last", async () => {
     const auditor = gateway.as('auditor', 'audit');
     const asset = await newAsset(db);
     const query = (args: string) => `{ ledgerTrialBalance(assetCode: "${asset}"${args}) { nodes { account } } }`;
@@ -270,7 +270,7 @@ describe('a size', () => {
 describe('a cursor', () => {
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64');
 
-  it.each(['after', 'before'])('is refused where it is none (INVALID_ARGUMENT): %s', async (name) => {
+  it.each(['after', 'before'])('is refused if it is invalid (INVALID_ARGUMENT): %s', async (name) => {
     const wallet = await walletWith();
     const { startCursor } = (await pageOf(wallet, '')).pageInfo;
     const [digest, seq, id] = JSON.parse(Buffer.from(startCursor ?? '', 'base64').toString()) as string[];
@@ -291,7 +291,7 @@ describe('a cursor', () => {
     }
   });
 
-  it.each(['after', 'before'])('is refused where it is of another list (INVALID_ARGUMENT): %s', async (name) => {
+  it.each(['after', 'before'])('is refused if it is of another list (INVALID_ARGUMENT): %s', async (name) => {
     const wallet = await walletWith();
     const other = await walletWith();
     const { events } = await service.data<Record<string, { events: Page }>>(
@@ -337,7 +337,7 @@ describe("a query's size", () => {
     );
   });
 
-  it('leaves room for small pages', async () => {
+  it('may have small pages', async () => {
     const answer = await service.post('{ wallets(last: 20) { nodes { entries(last: 50) { nodes { seq } } } } }');
 
     expect(answer.status).toBe(200);
@@ -375,7 +375,7 @@ describe('a filter', () => {
     expect(await seqsOf(await walletWith(), args)).toEqual(expected);
   });
 
-  it('may be a variable, or one that is left out', async () => {
+  it('may be a variable, or omitted', async () => {
     const wallet = await walletWith();
     const args = 'kinds: $kinds, from: $from, to: $to';
 
@@ -388,7 +388,7 @@ describe('a filter', () => {
     expect(await seqsOf(wallet, 'to: $to, orderBy: $orderBy', { to: minute(3), orderBy: ['SEQ_ASC'] })).toEqual([1, 2]);
   });
 
-  it.each(['first', 'last'])('is kept from page to page, by %s', async (size) => {
+  it.each(['first', 'last'])('applies to each page, by %s', async (size) => {
     const wallet = await walletWith();
     const isForwards = size === 'first';
     const cursor = isForwards ? 'after' : 'before';
@@ -428,11 +428,11 @@ describe('a filter', () => {
     ['to: "infinity"', 'INVALID_ARGUMENT'],
     ['to: "2026-13-01T00:00:00Z"', 'INVALID_ARGUMENT'],
     ['from: 5', 'INVALID_ARGUMENT'],
-  ])('is refused where it is %s (%s)', async (args, code) => {
+  ])('is refused if it is %s (%s)', async (args, code) => {
     expect(errorOf(await service.post(query(await walletWith(), args))).extensions.code).toBe(code);
   });
 
-  it("finds what really was booked, on a player's, a service's and an auditor's behalf", async () => {
+  it('finds booked entries for a player, a service and an auditor', async () => {
     const asset = await newAsset(db);
     const owner = newOwner();
     const wallet = await newWallet(db, asset, { owner });
@@ -482,7 +482,7 @@ describe('an entry', () => {
     }
   });
 
-  it('names the accounts that it debits and credits, of which the house has no entry', async () => {
+  it('names the accounts that it debits and credits; house accounts have no entry', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 5, bonus: 3 });
     const other = await newWallet(db, asset);

@@ -46,12 +46,10 @@ beforeAll(async () => {
   received = await move(other, own);
 });
 
-/** The caller of each role; the player is the owner of the own wallet. */
 const as = (role: Role) => gateway.as(role, role === 'player' ? owner : role);
 
-/** A hold of 1 in the own wallet. */
+/** Places a hold of 1 in the wallet `own`. */
 const place = async () => (await call(db, 'wallet_hold', { wallet_id: own, amount: 1, idem_key: newKey() })).hold_id;
-/** A top-up of 1 in the own wallet. */
 const topUp = async () =>
   (await call(db, 'wallet_top_up', { wallet_id: own, amount: 1, idem_key: newKey() })).transfer_id;
 const withStatus = async (name?: 'wallet_freeze' | 'wallet_close') => {
@@ -71,7 +69,7 @@ const owing = async () => {
   return wallet_id;
 };
 
-/** A new owner's credits for those of another asset. */
+/** The input of an exchange between two wallets of a new owner. */
 const exchanged = async () => {
   const someone = newOwner();
   const fromWallet = await newWallet(db, asset, { owner: someone, bought: 5 });
@@ -79,7 +77,6 @@ const exchanged = async () => {
   return { fromWallet, toWallet, amount: 1, toAmount: 2, idemKey: newKey() };
 };
 
-/** What an answer comes to: "ok", or the error's code. */
 const outcome = (answer: Answer): string => (answer.body.errors ? errorOf(answer).extensions.code : 'ok');
 
 describe.each(ROLES)('a token of the role %s', (role) => {
@@ -241,16 +238,16 @@ describe('rows over GraphQL', () => {
     return data;
   }
 
-  it("are a player's where they are of the own wallet; others are null with 200", async () => {
+  it('are visible to a player if they belong to their wallet; others are null with 200', async () => {
     const seen = await sees('player');
 
     expect(seen.wallets.nodes).toEqual([{ id: own, ownerId: owner }]);
     expect(seen).toMatchObject({ other: null, otherEntry: null, received: null });
-    // Its other entry is the receiver's.
+    // The other entry belongs to the receiver's wallet.
     expect(seen.sent).toEqual({ metadata: { note: 'private' }, debitEntry: { walletId: own }, creditEntry: null });
   });
 
-  it('are to a player who may not see them as if they were not there (WALLET_NOT_FOUND)', async () => {
+  it('of others do not exist for a player (WALLET_NOT_FOUND)', async () => {
     const ask = (id: string) => as('player').post(`{ walletBalance(walletId: "${id}") { balance } }`);
 
     const [hidden, missing] = [await ask(other), await ask(UNKNOWN_WALLET)];
@@ -263,7 +260,7 @@ describe('rows over GraphQL', () => {
     });
   });
 
-  it('show a player of a transfer received the entry, and null for the transfer', async () => {
+  it('of a transfer received are the entry for a player, without the transfer', async () => {
     const { own: wallet } = await sees('player');
 
     const transfers = new Map(wallet?.entries.nodes.map((entry) => [entry.transferId, entry.transfer]));
@@ -271,7 +268,7 @@ describe('rows over GraphQL', () => {
     expect(transfers.get(sent)).toEqual({ id: sent });
   });
 
-  it('show a player who received a transfer nothing of who sent it, by any field, filter, order, hash or cursor', async () => {
+  it('of a transfer received reveal nothing of the sender to a player, by any field, filter, order, hash or cursor', async () => {
     const [sender, receiver] = [`sender-${newOwner()}`, newOwner()];
     const from_wallet = await newWallet(db, asset, { owner: sender, bought: 9 });
     const to_wallet = await newWallet(db, asset, { owner: receiver, bought: 1 });
@@ -288,7 +285,7 @@ describe('rows over GraphQL', () => {
     });
     const secrets = [from_wallet, sender, idem_key, note];
     const schema = buildSchema(readFileSync(`${ROOT}schema.graphql`, 'utf8'));
-    /** All that a type has and that needs no arguments, so many objects deep; lists by their nodes. */
+    /** All fields without arguments, to a depth of `depth` objects; lists by their nodes. */
     const fieldsOf = (type: GraphQLObjectType, depth: number): string =>
       Object.values(type.getFields())
         .flatMap(({ name, type: of }) => {
@@ -321,7 +318,7 @@ describe('rows over GraphQL', () => {
       const shown = textOf(await ask(gateway.as('player', receiver), args));
       expect([args, shown.includes(transfer_id)]).toEqual([args, true]);
       for (const secret of secrets) expect([args, secret, shown.includes(secret)]).toEqual([args, secret, false]);
-      // The same question finds all of it for those who may see it.
+      // The same query returns all of it to a caller who may see it.
       const whole = textOf(await ask(gateway.as('service'), args));
       for (const secret of [from_wallet, idem_key, note])
         expect([args, secret, whole.includes(secret)]).toEqual([args, secret, true]);
@@ -339,7 +336,7 @@ describe('rows over GraphQL', () => {
     }
   });
 
-  it("do not show a player another's transfer by its key", async () => {
+  it("of another player's transfer cannot be found by its key", async () => {
     const { rows } = await db.query<{ idem_key: string }>('select idem_key from ledger.transfers where id = $1', [
       received,
     ]);
@@ -349,7 +346,7 @@ describe('rows over GraphQL', () => {
     expect(await as('service').data(query)).toEqual({ transferByIdemKey: { id: received } });
   });
 
-  it("are a player's own holds, parts, balances and reversals, and none of another's", async () => {
+  it("are a player's own holds, lots, balances and reversals, and none of another's", async () => {
     const player = newOwner();
     const theirs = await newWallet(db, asset, { owner: player, bought: 10 });
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id: theirs, amount: 4, idem_key: newKey() });
@@ -403,7 +400,7 @@ describe('rows over GraphQL', () => {
     }
   });
 
-  it('of a reversed transfer are for the sender alone', async () => {
+  it('of a reversed transfer are visible to the sender only', async () => {
     const [sender, receiver] = [newOwner(), newOwner()];
     const from_wallet = await newWallet(db, asset, { owner: sender, bought: 5 });
     const to_wallet = await newWallet(db, asset, { owner: receiver });
@@ -438,7 +435,7 @@ describe('rows over GraphQL', () => {
   });
 
   it.each(['nobody', ' ', 'null', 'treasury', '%', "' or true --"])(
-    'are not seen by a player whose subject is %j',
+    'are invisible to a player with the subject %j',
     async (sub) => {
       expect(await sees('player', sub)).toEqual({
         wallets: { nodes: [] },
@@ -451,7 +448,7 @@ describe('rows over GraphQL', () => {
     },
   );
 
-  it.each(ROLES.filter((role) => role !== 'player'))('of all players are seen by the role %s', async (role) => {
+  it.each(ROLES.filter((role) => role !== 'player'))('of all players are visible to the role %s', async (role) => {
     const seen = await sees(role);
 
     expect(seen.wallets.nodes.map(({ id }) => id)).toEqual(expect.arrayContaining([own, other]));
@@ -460,7 +457,7 @@ describe('rows over GraphQL', () => {
     expect(seen.sent).toMatchObject({ debitEntry: { walletId: own }, creditEntry: { walletId: other } });
   });
 
-  it('of one caller never show in the answer to another on the same connection', async () => {
+  it('of one caller never come in the answer to another on the same connection', async () => {
     const answers = await Promise.all(
       Array.from({ length: 60 }, async (_, nth) => {
         const role = ROLES[nth % 4] ?? 'player';
@@ -480,7 +477,7 @@ describe('rows over GraphQL', () => {
     }
   });
 
-  it("keep a frozen wallet's balance readable for its player, but not who froze it and why", async () => {
+  it('of a frozen wallet show its player the balance, but not the actor and the reason', async () => {
     const player = newOwner();
     const wallet = await newWallet(db, asset, { owner: player, bought: 3 });
     await setStatus(db, wallet, 'frozen');

@@ -1,9 +1,9 @@
-/** Who only reads does not slow those who post. */
+/** Reads must not slow down calls that post. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newKey, newWallet, someAsset } from '../../db/tests/helpers.ts';
 import { createGateway, errorOf, type Answer, type Caller } from '../testing.ts';
 
-/** Eight connections for calls: six for reads, so that two are left. */
+/** With eight connections for calls, six are for reads. */
 const gateway = createGateway({ POOL_SIZE: '10' });
 const { db } = gateway;
 const service = gateway.as('service', 'shop');
@@ -13,7 +13,7 @@ const VERIFY = '{ ledgerVerify { nodes { rule } } }';
 let walletId = '';
 beforeAll(async () => {
   walletId = await newWallet(db, await someAsset(db), { bought: 100 });
-  // Whoever reads wallets in these roles stays until it is cancelled, for as long as that is asked for.
+  // Readers with these roles wait until they are cancelled, for as long as the table says.
   await db.query(`
     create table public.staying as select 3600 as seconds;
     grant select on public.staying to public;
@@ -35,14 +35,14 @@ const cancel = () =>
     "select pg_cancel_backend(pid) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'",
   );
 
-/** Waits until so many stay, and looks whether more come while others are served. */
+/** Waits until `count` readers wait, and checks that no more do while others are served. */
 async function stay(count: number, name: string): Promise<void> {
   for (const deadline = Date.now() + 60_000; (await staying(name)) < count; await sleep(20)) {
     if (Date.now() > deadline) throw new Error(`${await staying(name)} stay`);
   }
 }
 
-/** Cancels what stays until all are answered. */
+/** Cancels waiting readers until all have an answer. */
 async function end(answers: Promise<Answer>[]): Promise<Answer[]> {
   const all = Promise.all(answers);
   const isOver = { value: false };
@@ -59,7 +59,7 @@ const many = (caller: Caller, query: string, count: number) => Array.from({ leng
 const codeOf = (answer: Answer) => errorOf(answer).extensions.code;
 
 describe('a posting', () => {
-  it('does not wait for auditors, of whom two are served at a time', async () => {
+  it('does not wait for auditors, two of whom are served at a time', async () => {
     const answers = many(gateway.as('auditor'), VERIFY, 10);
     await stay(2, 'wallet-audit');
 
@@ -70,7 +70,7 @@ describe('a posting', () => {
     expect((await end(answers)).map(codeOf)).toEqual(Array(10).fill('TIMEOUT'));
   });
 
-  it('does not wait for readers, who leave connections to it', async () => {
+  it('does not wait for readers, which leave connections free', async () => {
     const answers = many(gateway.as('operator'), WALLETS, 20);
     await stay(6, 'wallet-gateway');
 
@@ -83,7 +83,7 @@ describe('a posting', () => {
 });
 
 describe('an auditor', () => {
-  it('is told to come again where too many wait already, and is served after them', async () => {
+  it('is RETRY if too many wait already, and is served after them', async () => {
     const auditor = gateway.as('auditor');
     const query = `{ ${Array.from({ length: 50 }, (_, nth) => `a${nth}: ledgerTrialBalance(assetCode: "X${nth}") { nodes { debit } }`).join(' ')} }`;
     const first = [auditor.post(query), auditor.post(query)];

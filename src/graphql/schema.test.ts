@@ -25,11 +25,11 @@ function fieldsOf(type: string): string[] {
 }
 
 describe('schema.graphql', () => {
-  it('is what npm run schema writes', async () => {
+  it('is the output of npm run schema', async () => {
     expect(await printSchema(db.url)).toBe(committed);
   });
 
-  it("is the same where the gateway's own login connects, which cannot migrate", async () => {
+  it("is the same for the gateway's own login, which cannot migrate", async () => {
     expect(await withLogin(db, 'wallet_gateway', printSchema)).toBe(committed);
   });
 
@@ -41,7 +41,7 @@ describe('schema.graphql', () => {
 
     expect(described.length).toBeGreaterThan(400);
     expect(described.filter(({ description }) => !description).map(({ name }) => name)).toEqual([]);
-    // What PostGraphile says of every input of its kind.
+    // PostGraphile's generic description of an input.
     expect(types.filter(({ description }) => (description ?? '').startsWith('An input for mutations'))).toEqual([]);
   });
 
@@ -51,7 +51,7 @@ describe('schema.graphql', () => {
     expect(await printSchema(db.url)).toBe(committed);
   });
 
-  it('has these mutations and no others: functions only, none of a table', () => {
+  it('has exactly these mutations, all of them functions', () => {
     expect(fieldsOf('Mutation')).toEqual([
       'assetCreate',
       'assetLimitSet',
@@ -93,7 +93,7 @@ describe('schema.graphql', () => {
     expect(committed).not.toMatch(/^(type|input) (Create|Update|Delete)|Patch\b/m);
   });
 
-  it('has these queries and no others', () => {
+  it('has exactly these queries', () => {
     expect(fieldsOf('Query')).toEqual([
       'assets',
       'block',
@@ -128,7 +128,7 @@ describe('schema.graphql', () => {
     ]);
   });
 
-  it('leads from a row to those that belong to it, and not to others', () => {
+  it('leads from a row only to rows that belong to it', () => {
     const schema = buildSchema(committed);
     const rows = [
       'Asset',
@@ -183,7 +183,7 @@ describe('schema.graphql', () => {
     });
   });
 
-  it('has no null in a list, and names what a mutation answers', () => {
+  it('has no null in lists, and names the payloads of mutations', () => {
     const schema = buildSchema(committed);
     const results = Object.values(schema.getTypeMap())
       .filter(isObjectType)
@@ -233,7 +233,7 @@ describe('schema.graphql', () => {
     expect(String(schema.getQueryType()?.getFields().walletExplain?.type)).toBe('[BalancePart!]');
   });
 
-  it('shows nothing of the private schema, of the house as wallets, of history lines or of opaque ids', () => {
+  it('has nothing of the private schema, no house wallets, no history lines and no opaque ids', () => {
     expect(committed).not.toMatch(/ledger_?private/i);
     expect(committed).not.toMatch(/stripe|house_?account|normal_?side/i);
     expect(committed).not.toMatch(/(paid|free)_?balance|to_?seq|held_?bonus_?amount|journal/i);
@@ -252,7 +252,7 @@ describe('schema.graphql', () => {
     }
   });
 
-  it('has a type in which amounts are text, and no argument of the SQL functions is lost', () => {
+  it('has amounts as text, and all arguments of the SQL functions', () => {
     const schema = buildSchema(committed);
     const inputs = Object.values(schema.getTypeMap()).filter(isInputObjectType);
     const named = Object.fromEntries(
@@ -440,7 +440,7 @@ describe('schema.graphql', () => {
 });
 
 describe("a gateway with the gateway's own login", () => {
-  it('serves, and records the token as the actor', async () => {
+  it("serves, and records the token's subject as the actor", async () => {
     await db.query("select ledger.asset_create('OWN', 'For this test')");
 
     await withLogin(db, 'wallet_gateway', async (url) => {
@@ -474,7 +474,7 @@ describe("a gateway with the gateway's own login", () => {
     });
   });
 
-  it('is told in one line where the login is another', async () => {
+  it('refuses another login in one line', async () => {
     await withLogin(db, 'wallet_test_stranger', async (url) => {
       const { code, stderr } = await execute(process.execPath, ['src/server.ts'], {
         env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, DATABASE_URL: url, PORT: '0' },
@@ -487,7 +487,7 @@ describe("a gateway with the gateway's own login", () => {
     });
   });
 
-  it('is told in one line where the database is not migrated', async () => {
+  it('refuses a database that is not migrated in one line', async () => {
     const empty = `${db.name}_empty`;
     await db.query(`create database ${empty}`);
     try {

@@ -18,7 +18,7 @@ describe.each(['auditor', 'operator'] as const)('for a token of the role %s', (r
   const blocks = async (args: string): Promise<Block[]> =>
     (await caller.data<{ blocks: { nodes: Block[] } }>(`{ blocks(${args}) { nodes { ${FIELDS} } } }`)).blocks.nodes;
 
-  it('blocks are there as the ledger has them: the first with nothing that is final, the newest by `last`', async () => {
+  it('blocks come as in the ledger: the first before anything is final, the newest by `last`', async () => {
     await newWallet(db, await newAsset(db), { bought: 1 });
     await seal(db);
     const { rows } = await db.query<{ seq: string; hash: string }>(
@@ -36,7 +36,7 @@ describe.each(['auditor', 'operator'] as const)('for a token of the role %s', (r
     expect(await caller.data('{ block(seq: "999999999") { seq } }')).toEqual({ block: null });
   });
 
-  it('verifications are there, with what they found, the newest by `last`', async () => {
+  it('verifications come with their findings, the newest by `last`', async () => {
     await callAll(db, 'ledger_prove', {});
     const { rows } = await db.query<{ seq: string }>('select max(seq) as seq from ledger.verifications');
 

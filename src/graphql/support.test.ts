@@ -1,4 +1,4 @@
-/** The queries of docs/support.md, as they stand there: each answers its question. */
+/** Runs the queries of docs/support.md: each answers its question. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { call, inMs, newAsset, newKey, newOwner } from '../../db/tests/helpers.ts';
@@ -8,7 +8,6 @@ const gateway = createGateway();
 const { db } = gateway;
 const operator = gateway.as('operator', 'kim');
 
-/** By the headings that they stand under, in their order. */
 const QUERIES = readFileSync(join(ROOT, 'docs/support.md'), 'utf8')
   .split(/^## /m)
   .flatMap((section) =>
@@ -25,7 +24,7 @@ interface Part {
   reversals: Part;
 }
 
-/** Asks the n-th query under a heading. */
+/** Runs the n-th query under a heading. */
 async function ask(heading: string, variables: object = {}, n = 0): Promise<Record<string, Part>> {
   const found = QUERIES.filter((query) => query.heading.startsWith(heading))[n];
   if (!found) throw new Error(`no query under ${heading}`);
@@ -93,7 +92,7 @@ beforeAll(async () => {
 });
 
 describe('docs/support.md', () => {
-  it('has a query for each of the ten questions, and one for how the ledger is', () => {
+  it('has a query for each of the ten questions, and one for the state of the ledger', () => {
     const headings = new Set(QUERIES.map(({ heading }) => heading));
 
     expect([...headings].map((heading) => heading.replace(/\..*/, ''))).toEqual([
@@ -102,7 +101,7 @@ describe('docs/support.md', () => {
     ]);
   });
 
-  it('1: where coins went', async () => {
+  it('1: where credits went', async () => {
     const { wallet } = await ask('1.', { walletId: scene.walletId });
 
     expect(wallet).toMatchObject({ balance: '100', status: 'frozen' });
@@ -116,7 +115,7 @@ describe('docs/support.md', () => {
     ]);
   });
 
-  it('2: who refunded it', async () => {
+  it('2: who refunded a transfer', async () => {
     const { transfer } = await ask('2.', { transferId: scene.spent });
 
     expect(transfer?.reversals.nodes).toMatchObject([
@@ -142,7 +141,7 @@ describe('docs/support.md', () => {
     expect((await ask('4.', { before: await inMs(db, DAY) })).expiringLots?.nodes).toEqual([]);
   });
 
-  it('5: who is frozen, and why', async () => {
+  it('5: which wallets are frozen, and why', async () => {
     const { wallets } = await ask('5.');
 
     expect(wallets?.nodes).toMatchObject([
@@ -150,7 +149,7 @@ describe('docs/support.md', () => {
     ]);
   });
 
-  it('6: which holds hang', async () => {
+  it('6: which holds are overdue', async () => {
     expect((await ask('6.')).holds?.nodes).toMatchObject([
       { amount: '5', expiresAt: null, wallet: { id: scene.walletId }, transfer: { actor: 'operator:kim' } },
     ]);
@@ -191,7 +190,7 @@ describe('docs/support.md', () => {
     );
   });
 
-  it('and how the ledger is', async () => {
+  it('and the state of the ledger', async () => {
     const { ledgerState, ledgerEventsNewest } = await ask('How is the ledger?');
 
     expect(ledgerState).toMatchObject({ unsettledWallets: '0', overdueSeconds: 0 });

@@ -1,4 +1,4 @@
-/** Which of a wallet's entries to list: those of some kinds, of some time. */
+/** Filters of a wallet's entries by kind and time. */
 import type { PgSelectQueryBuilder, PgSelectSingleStep, PgSelectStep } from 'postgraphile/@dataplan/pg';
 import { sql, type SQL, type SQLRawValue } from 'postgraphile/@dataplan/pg/pg-sql2';
 import { lambda, type ConnectionStep, type FieldArg, type Step } from 'postgraphile/grafast';
@@ -35,15 +35,15 @@ export const FiltersPlugin: GraphileConfig.Plugin = {
 
 function applyKinds(_$wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void {
   addCondition(selectOf($connection), arg, (entries, kinds) =>
-    // None of the rows has to be read to know that none is meant.
+    // PostgreSQL reads no row for a constant false.
     Array.isArray(kinds) && kinds.length === 0
       ? sql.false
       : sql`${entries}.kind = any (${sql.value(kinds)}::ledger.transfer_kind[])`,
   );
 }
 
-// A wallet's time never runs backwards: a time is a number, and the condition on it one of the primary key. The wallet's id is a
-// parameter here, not a column, so that the number is looked up once.
+// Within a wallet, times never decrease with the number. So a time is translated into a number, and the condition uses the primary key. The
+// wallet's id is a parameter and not a column, so that the number is looked up once.
 
 function applyTime(condition: (entries: SQL, first: SQL) => SQL) {
   return ($wallet: PgSelectSingleStep, $connection: Connection, arg: FieldArg): void => {
@@ -56,7 +56,7 @@ function applyTime(condition: (entries: SQL, first: SQL) => SQL) {
 const applyFrom = applyTime((entries, first) => sql`${entries}.seq >= ${first}`);
 const applyTo = applyTime((entries, first) => sql`${entries}.seq < coalesce(${first}, ${MAX_SEQ})`);
 
-/** The number of the first entry from then on, which is the first line of that history; null where there is none. */
+/** The number of the first entry at or after that time; null if there is none. */
 function firstFrom(walletId: SQL, time: SQLRawValue): SQL {
   return sql`(select seq from ledger.wallet_history(${walletId}, from_time => ${sql.value(time)}::timestamptz) limit 1)`;
 }
@@ -65,7 +65,7 @@ function selectOf($connection: Connection): PgSelectStep {
   return $connection.getSubplan() as unknown as PgSelectStep;
 }
 
-/** Only when the query runs is it known whether a variable has a value. */
+/** Whether a variable has a value is known only when the query runs. */
 function addCondition($select: PgSelectStep, arg: FieldArg, condition: Condition): void {
   $select.apply(
     lambda(arg.getRaw(), (value: SQLRawValue | undefined) =>

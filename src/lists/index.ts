@@ -1,6 +1,6 @@
-/** Lists over all wallets, and filters of a wallet's entries: what support, finance and auditors look for. */
+/** Optional: lists over all wallets and filters of a wallet's entries, for support, finance and auditors. */
 import { FiltersPlugin } from './filters.ts';
 import { ListsPlugin } from './lists.ts';
 
-/** After those that page: a list over all wallets pages by itself. */
+/** These come after the paging plugin: a list over all wallets does its own paging. */
 export const ListsPlugins: readonly GraphileConfig.Plugin[] = [FiltersPlugin, ListsPlugin];

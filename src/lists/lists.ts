@@ -1,6 +1,6 @@
 /**
- * Lists over all wallets: functions of the ledger find a page, which says where to go on, also where it looked through many rows and found few.
- * Here they become connections, whose rows are read by their keys.
+ * Lists over all wallets. A function of the ledger finds a page of keys and the cursor after it, also if it read many rows and found few.
+ * The connection reads the rows by these keys.
  */
 import type { PgCodecWithAttributes, PgResource, PgSelectSingleStep } from 'postgraphile/@dataplan/pg';
 import {
@@ -28,15 +28,15 @@ import { refusal } from '../graphql/plugins/paging.ts';
 
 type Rows = PgResource<string, PgCodecWithAttributes>;
 type Key = Record<string, unknown>;
-/** A step of one row. */
+/** A step that returns one row. */
 type Page = Step & Pick<PgSelectSingleStep, 'get'>;
 
 interface List {
-  /** The function that finds a page of it. */
+  /** The function that returns a page. */
   page: string;
-  /** What its rows are rows of. */
+  /** The table or view of the rows. */
   rows: string;
-  /** What identifies one. */
+  /** The columns that identify a row. */
   key: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export const ListsPlugin: GraphileConfig.Plugin = {
         const lists = Object.entries(LISTS).map(([name, list]) => [name, fieldOf(build, list)]);
         return build.extend(fields, Object.fromEntries(lists) as typeof fields, 'Adding the lists over all wallets');
       },
-      // This one is also a list of a table, with a condition and orders of its own: what is looked for makes the difference.
+      // `wallets` is also a list of the table, with a condition and orders: the search arguments choose the function instead.
       GraphQLObjectType_fields_field_args(args, build, { scope: { fieldName, isRootQuery } }) {
         if (!isRootQuery || fieldName !== 'wallets') return args;
         const searched = fieldOf(build, WALLETS).args;
@@ -99,7 +99,7 @@ function fieldOf(build: GraphileBuild.Build, { page, rows, key }: List) {
   };
 }
 
-/** Whether an argument is in the document: what a variable has, only the running query knows. */
+/** Whether the document has the argument. The value of a variable is known only when the query runs. */
 function isInDocument($value: Step): boolean {
   return !($value instanceof ConstantStep && $value.data === undefined);
 }
@@ -124,16 +124,16 @@ function argumentsOf(build: GraphileBuild.Build, args: GraphQLFieldConfigArgumen
   );
 }
 
-/** No list that is looked for has a null in it. */
+/** No search argument accepts null in a list. */
 function withoutNulls(type: GraphQLInputType): GraphQLInputType {
   return isListType(type) ? new GraphQLList(new GraphQLNonNull(getNullableType(type.ofType))) : type;
 }
 
-/** The keys that a page has, as what a connection is made of. */
+/** The keys of a page, in the form that a connection needs. */
 class PageStep extends Step<ConnectionHandlingResult<Key>> {
   static override $$export = { moduleName: 'lists', exportName: 'PageStep' };
   override isSyncAndSafe = true;
-  // With cursors: otherwise items would be expected with their numbers.
+  // With `cursor`, the connection takes cursors from this step and does not compute them from positions.
   readonly paginationSupport = { full: true, cursor: true } as const;
   readonly $page: Page;
   readonly #rows: Rows;
@@ -164,7 +164,7 @@ class PageStep extends Step<ConnectionHandlingResult<Key>> {
     return access<string>($key, 'cursor');
   }
 
-  // The function of the page gets what is asked for.
+  // The page's function has received these arguments.
   readonly apply = unused;
   readonly setFirst = unused;
   readonly setLast = unused;
@@ -178,7 +178,7 @@ function unused(): void {
   // See PageStep.
 }
 
-/** A connection whose ends are not those of its rows. */
+/** A connection whose page info comes from the page's function, as it may end after its last row. */
 class PageConnection extends ConnectionStep<Key, Step> {
   static override $$export = { moduleName: 'lists', exportName: 'PageConnection' };
   readonly #$page: Page;

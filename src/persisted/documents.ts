@@ -1,4 +1,4 @@
-/** The documents that callers may name by their hash, read once at start. */
+/** Loads the documents that callers may name by their hash. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { ConfigError } from '../config.ts';
 /** By SHA-256 of the text, in hexadecimal. */
 export type Documents = ReadonlyMap<string, string>;
 
-/** `path`: a folder of files named `<hash>.graphql`, or a JSON file with an object from hash to text. */
+/** `path` is a folder of files named `<hash>.graphql`, or a JSON file with an object from hash to text. */
 export async function loadDocuments(path: string): Promise<Documents> {
   const entries = await entriesOf(path).catch((error: unknown) => {
     throw new ConfigError(`PERSISTED_DOCUMENTS cannot be read: ${firstLine(error)}`, { cause: error });
@@ -18,7 +18,6 @@ export async function loadDocuments(path: string): Promise<Documents> {
   return documents;
 }
 
-/** Some tools write the algorithm before the hash. */
 export function hashOf(name: string): string {
   return name.replace(/^sha256:/, '').toLowerCase();
 }

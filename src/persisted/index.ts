@@ -1,4 +1,4 @@
-/** Documents by their hash: replaces the hash that a request names with the document, and refuses what is not known. */
+/** Optional: replaces the hash in a request by the document, and refuses unknown hashes. */
 import { PersistedPlugin } from '@grafserv/persisted';
 import 'postgraphile/grafserv';
 import type { ParsedGraphQLBody } from 'postgraphile/grafserv';
@@ -8,7 +8,6 @@ import { hashOf, loadDocuments, type Documents } from './documents.ts';
 
 interface Options {
   documents: Documents;
-  /** Nothing else is accepted. */
   only: boolean;
 }
 
@@ -24,7 +23,7 @@ export async function createPersistedPreset({ path, only }: PersistedConfig): Pr
   };
 }
 
-/** Comes first: the library would write each request that it refuses to the log, with all its variables. */
+/** Runs first: the library would log each refused request with its variables. */
 function createKnownPlugin({ documents, only }: Options): GraphileConfig.Plugin {
   return {
     name: 'KnownDocumentsPlugin',
@@ -48,7 +47,6 @@ function createKnownPlugin({ documents, only }: Options): GraphileConfig.Plugin 
   };
 }
 
-/** As clients of Apollo, Relay and others send it. */
 function hashFrom({ documentId, id, extensions }: ParsedGraphQLBody): string | undefined {
   const { persistedQuery } = (extensions ?? {}) as { persistedQuery?: { sha256Hash?: unknown } | null };
   const name = documentId ?? persistedQuery?.sha256Hash ?? id ?? undefined;

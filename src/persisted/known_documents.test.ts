@@ -1,4 +1,4 @@
-/** The steps of docs/persisted_documents.md, as they stand there. */
+/** Runs the steps of docs/persisted_documents.md. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,19 +13,19 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Files have their name before them. */
+/** On the page, a file's name precedes its text. */
 for (const [, name = '', text = ''] of page.matchAll(/^`([\w./]+)`:\n\n```\w+ run by .*\n([^]*?)^```$/gm)) {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
   writeFileSync(join(folder, name), text);
 }
 
-/** What is typed, and what is printed where the page shows it. */
+/** The commands, and their output if the page shows it. */
 const steps = [...page.matchAll(/^```sh run by .*\n([^]*?)^```$(?:\n\n```(?:text|json) .*\n([^]*?)^```$)?/gm)].map(
   ([, typed = '', printed]) => ({ typed, printed }),
 );
 const start = steps.findIndex(({ typed }) => typed.includes('npm start'));
 
-// Before the service reads them.
+// These run before the service starts and reads the documents.
 const before = steps.slice(0, start).map(({ typed, printed }) => ({
   printed,
   seen: execFileSync('bash', ['-euc', typed], { cwd: folder, encoding: 'utf8' }),
@@ -42,11 +42,11 @@ describe('the page on known documents', () => {
     expect([before.length, steps.length - start - 1]).toEqual([1, 2]);
   });
 
-  it('shows what its steps before the start print', () => {
+  it('shows the output of its steps before the start', () => {
     expect(before.map(({ seen }) => seen)).toEqual(before.map(({ printed }) => printed));
   });
 
-  it('shows what its client prints, and what others are told', async () => {
+  it('shows the output of its client, and the refusals of others', async () => {
     await call<object>(gateway.db, 'asset_create', { code: 'GOLD', name: 'Gold Coins' });
     const env = { WALLET_URL: gateway.url, TOKEN: await signToken(AUTH, { role: 'service', sub: 'shop' }) };
     for (const { typed, printed } of steps.slice(start + 1)) {

@@ -18,7 +18,6 @@ const folder = mkdtempSync(join(tmpdir(), 'wallet documents '));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
-/** A file in a folder of its own. */
 function write(name: string, content: string): string {
   const path = join(mkdtempSync(join(folder, 'f')), name);
   writeFileSync(path, content);
@@ -53,14 +52,14 @@ describe('with known documents only, a request', () => {
       () => ({ extensions: { persistedQuery: { version: 1, sha256Hash: sha256(BALANCE).toUpperCase() } } }),
     ],
     ['a hash and another document, which is not looked at', () => ({ documentId: sha256(BALANCE), query: ASSETS })],
-  ])('that names one by %s is answered', async (_what, named) => {
+  ])('with a hash as %s is answered', async (_what, named) => {
     expect(await send(gateway, { ...named(), variables: { id } })).toEqual({
       status: 200,
       body: { data: { wallet: { balance: '7' } } },
     });
   });
 
-  it('that names a mutation, with a line feed at its end, posts', async () => {
+  it('with the hash of a mutation that ends in a line feed posts', async () => {
     const input = { walletId: id, amount: '1', idemKey: 'persisted' };
     const answer = await send(gateway, { documentId: sha256(TOP_UP), variables: { input } });
 
@@ -80,7 +79,7 @@ describe('with known documents only, a request', () => {
     ['names what every object has', { documentId: 'constructor' }, 'PERSISTED_DOCUMENT_NOT_FOUND'],
     ['names no text', { documentId: { a: 1 } }, 'PERSISTED_DOCUMENT_NOT_FOUND'],
     ['names a path', { id: `../${sha256(BALANCE)}` }, 'PERSISTED_DOCUMENT_NOT_FOUND'],
-  ])('that %s is refused, and nothing of it is in the log', async (_what, body, code) => {
+  ])('that %s is refused, and not logged with its content', async (_what, body, code) => {
     const answer = await send(gateway, { ...body, variables: { id, metadata: CANARY }, operationName: CANARY });
 
     expect([answer.status, errorOf(answer).extensions.code]).toEqual([400, code]);
@@ -89,13 +88,13 @@ describe('with known documents only, a request', () => {
     expect(gateway.child.stderr).toBe('');
   });
 
-  it('that is a bare document is refused', async () => {
+  it("with a document's text is refused (PERSISTED_DOCUMENT_REQUIRED)", async () => {
     const answer = await send(gateway, ASSETS, 'application/graphql');
 
     expect([answer.status, errorOf(answer).extensions.code]).toEqual([400, 'PERSISTED_DOCUMENT_REQUIRED']);
   });
 
-  it('that names one which asks for too much is refused like any other', async () => {
+  it('with the hash of a document over the limits is refused like any other', async () => {
     const answer = await send(gateway, { documentId: sha256(DEEP) });
 
     expect([answer.status, errorOf(answer)]).toMatchObject([400, { message: 'a query is at most 12 fields deep' }]);
@@ -106,7 +105,7 @@ describe('with known documents only, a request', () => {
 describe('with known documents in development', () => {
   const gateway = createGateway({ PERSISTED_DOCUMENTS: FILE, NODE_ENV: undefined });
 
-  it('others are answered too, and the IDE reads the schema', async () => {
+  it('other documents are answered too, and the IDE reads the schema', async () => {
     const page = await gateway.with(undefined).fetch('/', { headers: { Accept: 'text/html' } });
     const answers = [
       await send(gateway, { query: ASSETS }),
@@ -121,7 +120,7 @@ describe('with known documents in development', () => {
   it.each([
     ['an unknown one', { documentId: sha256(ASSETS) }, 'PERSISTED_DOCUMENT_NOT_FOUND'],
     ['none at all', {}, 'BAD_REQUEST'],
-  ])('%s is refused, and nothing of it is in the log', async (_what, body, code) => {
+  ])('%s is refused, and not logged with its content', async (_what, body, code) => {
     const answer = await send(gateway, { ...body, variables: { metadata: CANARY } });
 
     expect([answer.status, errorOf(answer).extensions.code]).toEqual([400, code]);
@@ -138,7 +137,7 @@ describe('in production, a document', () => {
     ['__type', '{ __type(name: "Wallet") { name } }'],
     ['__schema in a fragment', '{ ...f } fragment f on Query { __schema { types { name } } }'],
     ['__schema under another name', '{ x: __schema { queryType { name } } assets { nodes { code } } }'],
-  ])('that asks for %s is refused', async (_what, query) => {
+  ])('with %s is refused', async (_what, query) => {
     const { status, body } = await service.post(query);
 
     expect([status, body.data]).toEqual([400, undefined]);
@@ -159,7 +158,7 @@ describe('in production, a document', () => {
     ['a field', '{ wallet(id: "00000000-0000-0000-0000-000000000000") { balanc } }'],
     ['a type', 'query ($a: Walet) { assets { nodes { code } } }'],
     ['an argument', '{ assets(firs: 1) { nodes { code } } }'],
-  ])('that misspells %s is not told the right word', async (_what, query) => {
+  ])('that misspells %s gets no suggestion', async (_what, query) => {
     const { status, body } = await service.post(query);
 
     expect(status).toBe(400);
@@ -196,7 +195,7 @@ describe('loadDocuments', () => {
     ['has a wrong hash', () => write('d.json', map(BALANCE).replace('balance', 'id')), /is not the SHA-256/],
     ['has a file with a wrong hash', () => join(write(`${sha256('x')}.graphql`, ASSETS), '..'), /is not the SHA-256/],
     ['has what is no document', () => write('d.json', map('{ a')), /is no GraphQL: Syntax Error/],
-  ])('refuses in one line what %s', async (_what, path, message) => {
+  ])('refuses in one line a file that %s', async (_what, path, message) => {
     const loading = loadDocuments(path());
 
     await expect(loading).rejects.toThrow(ConfigError);
@@ -204,7 +203,7 @@ describe('loadDocuments', () => {
     await expect(loading).rejects.toThrow(message);
   });
 
-  it('keeps the service from starting', async () => {
+  it('prevents the start of the service', async () => {
     const { code, stdout, stderr } = await execute(process.execPath, ['src/server.ts'], {
       env: { JWT_SECRET: AUTH.secret, PORT: '0', PERSISTED_DOCUMENTS: write('d.json', '{}') },
     });

@@ -1,6 +1,6 @@
 /**
- * SQL has no comments on arguments: a function's comment lists them, and each argument gets its line as description. What
- * a mutation answers is described by its type.
+ * Describes arguments. SQL has no comments on arguments, so a function's comment lists them, and each line becomes the description of its
+ * argument. A mutation's payload has the description of its type.
  */
 import { getNamedType, isInputObjectType, isObjectType, type GraphQLField } from 'postgraphile/graphql';
 
@@ -22,7 +22,7 @@ export const ArgumentsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** A mutation's arguments are the fields of its one argument; those that find a row are columns of it. */
+/** A mutation's arguments are fields of its `input`. Arguments that find a row take the description of its column. */
 function describeArguments({ description, args, type }: GraphQLField<unknown, unknown>): void {
   const lines = new Map(listedArguments(description ?? ''));
   const input = args.find(({ name }) => name === 'input');
@@ -34,7 +34,7 @@ function describeArguments({ description, args, type }: GraphQLField<unknown, un
   }
 }
 
-/** Lines such as `- amount: minor units.`, which may go on indented. */
+/** Finds lines such as `- amount: minor units.`, with their indented continuation. */
 function listedArguments(description: string): [string, string][] {
   const lines = description.matchAll(/^- (\w+): (.*(?:\n {2}.*)*)/gm);
   return [...lines].map(([, name = '', text = '']) => [name, sentence(text.replaceAll(/\s+/g, ' '))]);

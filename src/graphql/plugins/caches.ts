@@ -1,7 +1,10 @@
-/** How many documents are kept with their plans. */
+/** Limits how many documents and plans are cached. */
 import 'postgraphile/graphile-build';
 
-/** Those last used. The largest has 2 MB of syntax tree, and 4 MB for each plan: with one more for each set of its conditions. */
+/**
+ * The most recently used documents. The largest has a syntax tree of 2 MB and plans of 4 MB each; a document has a plan for each
+ * combination of its conditions.
+ */
 export const REMEMBERED_DOCUMENTS = 100;
 const REMEMBERED_PLANS = 4;
 

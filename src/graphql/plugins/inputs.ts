@@ -1,4 +1,4 @@
-/** What functions are given: rows of composite types, and lists of them. No list in a row has a null in it either. */
+/** Types of functions' arguments: rows of composite types and lists. Neither these lists nor those in rows contain null. */
 import {
   getNullableType,
   GraphQLList,
@@ -37,7 +37,7 @@ export const InputsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** No function takes a null in a list. */
+/** No function accepts null in a list. */
 function listOf(item: GraphQLInputType): GraphQLList<GraphQLInputType> {
   return new GraphQLList(new GraphQLNonNull(getNullableType(item)));
 }

@@ -1,4 +1,4 @@
-/** GraphQL names and types that follow the SQL ones, so that a word means the same at every door. */
+/** GraphQL names and types that follow the SQL ones, so that a name means the same in both. */
 import { TYPES } from 'postgraphile/@dataplan/pg';
 import 'postgraphile/graphile-build-pg';
 
@@ -11,11 +11,11 @@ export const NamesPlugin: GraphileConfig.Plugin = {
   version: '1.0.0',
   gather: {
     hooks: {
-      // The ids of transactions, of which PostGraphile knows nothing: positions within the ledger.
+      // Transaction ids, positions in the ledger, have a type that PostGraphile does not know.
       pgCodecs_findPgCodec(_info, event) {
         if (event.pgType.typname === 'xid8') event.pgCodec ??= TYPES.bigint;
       },
-      // What a number may be is the database's rule. To callers it is a number, not a type of its own.
+      // The database enforces a domain's range; GraphQL shows the underlying type.
       pgCodecs_attribute(_info, event) {
         const { attribute } = event as { attribute: { codec: Codec } };
         attribute.codec = attribute.codec.domainOfCodec ?? attribute.codec;
@@ -24,7 +24,7 @@ export const NamesPlugin: GraphileConfig.Plugin = {
   },
   inflection: {
     replace: {
-      // A row's id is its UUID; there are no opaque node ids to tell it from.
+      // There are no opaque node ids, so a row's `id` needs no other name.
       _attributeName(previous, _preset, details) {
         return previous?.({ ...details, skipRowId: true }) ?? details.attributeName;
       },

@@ -1,4 +1,4 @@
-/** What is refused among many calls is named as an error is. */
+/** Names the code of a refused item of a batch as an error's code is named. */
 import { get, lambda, type Step } from 'postgraphile/grafast';
 import { nameOfCode } from '../../errors.ts';
 

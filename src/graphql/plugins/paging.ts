@@ -1,4 +1,4 @@
-/** How lists are read: a page at a time, by cursor, in both directions; a wallet's entries and holds newest first. */
+/** Pages lists by cursor, in both directions; a wallet's entries and holds come newest first. */
 import type { PgSelectQueryBuilder, PgSelectStep } from 'postgraphile/@dataplan/pg';
 import { access, constant, get, lambda, type ConnectionStep, type FieldArgs, type Step } from 'postgraphile/grafast';
 import { GraphQLError } from 'postgraphile/graphql';
@@ -9,7 +9,7 @@ export const MAX_PAGE = 1000;
 type Connection = ConnectionStep<Step>;
 
 const PAGE_ARGS = ['first', 'last', 'after', 'before'];
-/** A wallet's lists whose rows have a number within the wallet, which alone is their order. */
+/** Lists of a wallet whose rows are ordered by their number within the wallet alone. */
 const NUMBERED = ['entries', 'holds'];
 
 export const PagingPlugin: GraphileConfig.Plugin = {
@@ -51,9 +51,9 @@ export const PagingPlugin: GraphileConfig.Plugin = {
       },
       GraphQLObjectType_fields_field_args(args) {
         const { offset, first, last, ...others } = args;
-        // Skipping rows means reading them; and no answer may grow with the ledger.
+        // An offset would read the skipped rows; `first` limits the size of the answer.
         if (!offset || !first) return args;
-        // A function that takes a limit of its own needs no other.
+        // A function with its own limit needs no second one.
         if ('limit' in others) return others;
         const isPlain = !('after' in args);
         return {
@@ -74,7 +74,7 @@ export const PagingPlugin: GraphileConfig.Plugin = {
         callback(values, build, { scope: { isPgRowSortEnum, pgCodec } }) {
           if (!isPgRowSortEnum) return values;
           if (pgCodec?.name === 'entries') return ENTRY_ORDERS;
-          // A page of rows in no order has no cursor but their number.
+          // In natural order a cursor would be the row's position.
           const natural = build.inflection.builtin('NATURAL');
           return Object.fromEntries(Object.entries(values).filter(([name]) => name !== natural));
         },
@@ -88,7 +88,7 @@ const FIRST_ONLY = `How many to read at most: 0 to ${MAX_PAGE}, ${DEFAULT_PAGE} 
 const FIRST = `How many to read at most, from the start or after a cursor: 0 to ${MAX_PAGE}, ${DEFAULT_PAGE} where neither first nor last is given.`;
 const LAST = `How many to read at most, from the end or before a cursor: 0 to ${MAX_PAGE}; not together with first.`;
 
-/** Entries are only listed within a wallet, where their number alone is the order. */
+/** Entries are listed only within a wallet, in the order of their number. */
 const ENTRY_ORDERS = {
   PRIMARY_KEY_ASC: entryOrder('ASC'),
   PRIMARY_KEY_DESC: entryOrder('DESC'),
@@ -101,11 +101,11 @@ function entryOrder(direction: 'ASC' | 'DESC') {
 }
 
 /**
- * The number comes first: with the wallet's id before it, the index would be read from the wallet's end up to the place
- * of a cursor. The id is there to tell whose cursor it is.
+ * The number comes first: with the wallet's id first, PostgreSQL would read the index from the wallet's end up to the cursor. The id is
+ * part of the cursor so that its wallet can be checked.
  */
 function orderByNumber(query: PgSelectQueryBuilder, direction: 'ASC' | 'DESC'): void {
-  // The first order leaves nothing for another to decide.
+  // The first order decides alone.
   if (query.getMetaRaw('isOrdered')) return;
   query.setMeta('isOrdered', true);
   query.orderBy({ attribute: 'seq', direction });
@@ -113,7 +113,7 @@ function orderByNumber(query: PgSelectQueryBuilder, direction: 'ASC' | 'DESC'): 
   query.setOrderIsUnique();
 }
 
-/** Where orderBy is null or empty, which only the running query knows: after it has been applied. */
+/** Whether orderBy is null or empty is known only when the query runs: so the default is applied after it. */
 function orderByDefault($connection: Connection): void {
   const $select = $connection.getSubplan() as unknown as PgSelectStep;
   const newestFirst = (query: PgSelectQueryBuilder) => orderByNumber(query, 'DESC');
@@ -129,7 +129,7 @@ function applySize($connection: Connection, args: FieldArgs): void {
   $connection.setLast(access($size, 'last'));
 }
 
-/** The results of functions are only read forwards. */
+/** Lists returned by functions have no `last` and no `before`. */
 function rawOf(args: FieldArgs, name: string): Step {
   return (args.getRaw([name]) as Step | undefined) ?? constant(undefined);
 }
@@ -138,16 +138,16 @@ function sizeOf([first, last, after, before]: unknown[]): { first?: number; last
   if (isGiven(first) && isGiven(last)) throw refusal('first and last cannot be given together');
   if (isGiven(last)) return { last: checkSize('last', last) };
   if (isGiven(first)) return { first: checkSize('first', first) };
-  // What comes before a cursor ends there.
+  // `before` alone reads the last rows before the cursor.
   return isGiven(before) && !isGiven(after) ? { last: DEFAULT_PAGE } : { first: DEFAULT_PAGE };
 }
 
-/** A list without cursors is read as a whole, as far as that is allowed. */
+/** A list without cursors is read completely, up to the maximum. */
 function plainSizeOf(first: unknown): number {
   return isGiven(first) ? checkSize('first', first) : MAX_PAGE;
 }
 
-/** What the function refuses, it refuses; but no answer is larger than a page. */
+/** The function itself refuses a wrong limit; the answer must not exceed a page. */
 function limitOf(limit: unknown): number {
   return isGiven(limit) ? checkSize('limit', limit, 1) : MAX_PAGE;
 }
@@ -157,7 +157,7 @@ function checkSize(name: string, size: unknown, least = 0): number {
   throw refusal(`${name} must be a number from ${least} to ${MAX_PAGE}`);
 }
 
-/** In another wallet's list a cursor would mean a place that nobody has seen. */
+/** Refuses a cursor of another wallet's list, which would mean a random position. */
 function checkCursors($connection: Connection, $walletId: Step, args: FieldArgs): void {
   const steps = [$walletId, rawOf(args, 'after'), rawOf(args, 'before')];
   $connection.addValidation(() => lambda(steps, checkOwner));

@@ -1,4 +1,4 @@
-/** Gives requests that cannot be executed one look, whichever of the two JSON media types the client asks for. */
+/** Gives requests that cannot be executed the same answer for both JSON media types. */
 import { SafeError } from 'postgraphile/grafast';
 import 'postgraphile/grafserv';
 
@@ -8,7 +8,7 @@ export const RefusalsPlugin: GraphileConfig.Plugin = {
   grafserv: {
     middleware: {
       async processRequest(next, { requestDigest }) {
-        // Otherwise the answer comes as bytes, which cannot be looked into.
+        // Otherwise the answer is bytes, which cannot be inspected.
         requestDigest.preferJSON = true;
         const result = await next();
         if (result?.type === 'json' && isRefusal(result.json)) {
@@ -25,12 +25,12 @@ interface Refusal {
   errors: { extensions?: object }[];
 }
 
-/** No data at all (null is data) means that nothing was executed. */
+/** Without `data` (null counts as data) nothing was executed. */
 function isRefusal(answer: unknown): answer is Refusal {
   return typeof answer === 'object' && answer !== null && 'errors' in answer && !('data' in answer);
 }
 
-/** For a request that is not executed at all, thrown before it could be. */
+/** For a request that is refused before it is executed. */
 export function badRequest(message: string, statusCode = 400): SafeError {
   return new SafeError(message, { statusCode });
 }

@@ -1,4 +1,4 @@
-/** Records what a GraphQL request asks for and which errors it gets, where both are at hand: nothing is parsed for it. */
+/** Records the fields and errors of a GraphQL request for logs and metrics, without parsing it again. */
 import type { Response } from 'express';
 import 'postgraphile/grafserv';
 import { getOperationAST, Kind } from 'postgraphile/graphql';
@@ -51,7 +51,7 @@ function isErroneous(answer: unknown): answer is Erroneous {
   return typeof answer === 'object' && answer !== null && 'errors' in answer && Array.isArray(answer.errors);
 }
 
-/** Documents are remembered by Grafserv, and with them what they ask for. */
+/** Grafserv caches parsed documents, so the operation's node identifies the document. */
 const remembered = new WeakMap<OperationDefinitionNode, Asked>();
 
 function askedBy(operation: OperationDefinitionNode, document: DocumentNode): Asked {
@@ -68,7 +68,7 @@ function askedBy(operation: OperationDefinitionNode, document: DocumentNode): As
   return asked;
 }
 
-/** By their own names, not the caller's: a document that is executed asks for what the schema has. */
+/** The schema's names, not the caller's aliases: names of a valid document are a bounded set. */
 function rootFields(root: SelectionSetNode, document: DocumentNode): Set<string> {
   const fields = new Set<string>();
   const seen = new Set<string>();

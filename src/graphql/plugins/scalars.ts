@@ -7,7 +7,7 @@ type Coerce = (value: unknown) => string;
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
-// Whether there is such a day and hour, PostgreSQL judges; but words such as "tomorrow" would mean something else on each retry.
+// PostgreSQL checks whether the date exists. Words such as "tomorrow" are refused: they would mean another time in a retry.
 const DATETIME = /^\d{4,6}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?( ?(Z|[+-]\d\d(:?\d\d(:?\d\d)?)?))?)?$/i;
 
 const COERCE: Readonly<Record<string, Coerce>> = {
@@ -41,12 +41,12 @@ export const ScalarsPlugin: GraphileConfig.Plugin = {
   },
 };
 
-/** An integer in the document stays text: as a number it could lose digits. */
+/** An integer literal stays text: as a number it could lose digits. */
 function literalValue(node: ValueNode): unknown {
   return node.kind === Kind.STRING || node.kind === Kind.INT ? node.value : undefined;
 }
 
-/** What stands in the document is refused as it would be in a variable, which the body's reader has looked at. */
+/** Literals must pass the checks that the body's reader makes for variables. */
 function asWritten(parse?: GraphQLScalarLiteralParser<unknown> | null): GraphQLScalarLiteralParser<unknown> {
   return (node, variables) => {
     checkJson(node);
