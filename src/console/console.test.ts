@@ -1,4 +1,4 @@
-/** How the console is served, and who gets a token from it: in development, on this machine, and nobody else. */
+/** Serving the console, and its tokens: only in development, and only to this machine. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const POLICY = [
   "trusted-types 'none'",
 ];
 
-/** `fetch` writes the Host header itself. */
+/** Unlike `fetch`, lets the test set the Host header. */
 async function send(
   { url }: Gateway,
   { method = 'GET', path, headers = {}, body = '' }: { method?: string; path: string; headers?: Env; body?: string },
@@ -44,14 +44,14 @@ const JSON_BODY = { 'Content-Type': 'application/json' };
 const askToken = (gateway: Gateway, headers: Env = {}, body = '{"role":"operator"}') =>
   send(gateway, { method: 'POST', path: '/console/token', headers: { ...JSON_BODY, ...headers }, body });
 
-// Production serves what was built before.
+// In production the service only serves what was built before.
 beforeAll(() => buildConsole());
 
 describe('the console in development', () => {
   const gateway = createGateway({ NODE_ENV: undefined });
   const host = () => ({ Host: `localhost:${new URL(gateway.url).port}` });
 
-  it('stands at /console and at all addresses of its screens, with a strict policy, and is not kept', async () => {
+  it('is served at /console and at the URLs of its screens, with a strict policy and without caching', async () => {
     for (const path of ['/console', '/console/', '/console/wallets/x?do=top_up', '/console/a/b/c']) {
       const { status, headers, bytes } = await send(gateway, { path, headers: host() });
 
@@ -67,7 +67,7 @@ describe('the console in development', () => {
     }
   });
 
-  it('has no script and no style in its page', () => {
+  it('has no inline script or style in its page', () => {
     const page = readFileSync(join(DIST, 'index.html'), 'utf8');
 
     expect(page).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/i);
@@ -75,7 +75,7 @@ describe('the console in development', () => {
     expect(page).toMatch(/<script type="module"[^>]* src="\/console\/assets\/index-/);
   });
 
-  it('serves files of hashed names for ever, compressed for those who take it, and no other', async () => {
+  it('serves hashed files for a long time, compressed for clients that accept it, and no others', async () => {
     const [name = ''] = readdirSync(join(DIST, 'assets')).filter((file) => /^index-.*\.js$/.test(file));
     const path = `/console/assets/${name}`;
 
@@ -99,7 +99,7 @@ describe('the console in development', () => {
     }
   });
 
-  it('is where / leads, and has Ruru at /ruru', async () => {
+  it('has / redirect to the console, and Ruru at /ruru', async () => {
     const home = await send(gateway, { path: '/', headers: host() });
     const ide = await send(gateway, { path: '/ruru', headers: { ...host(), Accept: 'text/html' } });
 
@@ -107,7 +107,7 @@ describe('the console in development', () => {
     expect([ide.status, ide.bytes.toString().includes('Bearer eyJ')]).toEqual([200, true]);
   });
 
-  it('gives a token for a role to this machine, with which the service knows who it is', async () => {
+  it('gives this machine a token for a role, which the service accepts', async () => {
     const settings = await send(gateway, { path: '/console/settings.json', headers: host() });
     expect(JSON.parse(settings.bytes.toString())).toEqual({ oidc: null, roles: ['operator', 'auditor', 'service'] });
 
@@ -147,21 +147,21 @@ describe('the console in development', () => {
     expect([status, bytes.toString().includes('eyJ')]).toEqual([404, false]);
   });
 
-  it('offers no role to whoever is not at this machine', async () => {
+  it('offers no roles to another machine', async () => {
     const headers = { ...host(), 'X-Forwarded-For': '203.0.113.9' };
     const { bytes } = await send(gateway, { path: '/console/settings.json', headers });
 
     expect(JSON.parse(bytes.toString())).toMatchObject({ roles: [] });
   });
 
-  it('says who a token is to nobody else', async () => {
+  it('answers whose a token is only with that token', async () => {
     for (const token of [undefined, 'eyJhbGciOiJIUzI1NiJ9.e30.x']) {
       expect((await gateway.with(token).fetch('/console/me')).status).toBe(401);
     }
     expect(await (await gateway.as('player', 'alice').fetch('/console/me')).json()).toMatchObject({ role: 'player' });
   });
 
-  it('loads less than 180 kB of gzip before anything is asked for', () => {
+  it('loads less than 180 kB of gzip before the first request', () => {
     const page = readFileSync(join(DIST, 'index.html'), 'utf8');
     const first = [...page.matchAll(/\/console\/(assets\/[^"]+\.(?:js|css))/g)].map(([, file = '']) => file);
     const bytes = first.reduce((sum, file) => sum + gzipSync(readFileSync(join(DIST, file))).length, 0);
@@ -189,7 +189,7 @@ describe.each<[string, Env]>([
   const gateway = createGateway(env);
   const host = () => ({ Host: `localhost:${new URL(gateway.url).port}` });
 
-  it('is served, and offers and gives no token', async () => {
+  it('is served, but offers and gives no tokens', async () => {
     const page = await send(gateway, { path: '/console/', headers: host() });
     const settings = await send(gateway, { path: '/console/settings.json', headers: host() });
     const token = await askToken(gateway, host());
@@ -200,7 +200,7 @@ describe.each<[string, Env]>([
   });
 
   if (env.NODE_ENV === undefined && 'NODE_ENV' in env) return;
-  it('is not where / leads', async () => {
+  it('has no redirect from /', async () => {
     expect((await send(gateway, { path: '/', headers: host() })).status).toBe(404);
   });
 });
@@ -208,7 +208,7 @@ describe.each<[string, Env]>([
 describe('the console with an issuer', () => {
   const gateway = createGateway({ OIDC_AUTHORITY: 'https://id.example/realms/wallet/', OIDC_CLIENT_ID: 'console' });
 
-  it('names it, and may ask it', async () => {
+  it('names the issuer, and allows requests to it', async () => {
     const { headers, bytes } = await send(gateway, { path: '/console/settings.json' });
 
     expect(JSON.parse(bytes.toString())).toEqual({

@@ -22,7 +22,7 @@ describe('with CORS_ORIGINS', () => {
   const preflight = (path: string, origin: string) =>
     gateway.with(undefined).fetch(path, { method: 'OPTIONS', headers: { Origin: origin, ...ASK } });
 
-  it.each([SHOP, 'http://localhost:5173'])('a browser may ask without a token whether %s may call', async (origin) => {
+  it.each([SHOP, 'http://localhost:5173'])('a preflight without a token allows %s', async (origin) => {
     for (const path of ['/graphql', '/wallets/x/history.csv']) {
       const response = await preflight(path, origin);
 
@@ -36,14 +36,14 @@ describe('with CORS_ORIGINS', () => {
     }
   });
 
-  it.each(FOREIGN)('and is told no for %s', async (origin) => {
+  it.each(FOREIGN)('a preflight for %s is refused (FORBIDDEN)', async (origin) => {
     const response = await preflight('/graphql', origin);
 
     expect([response.status, allowed(response)]).toEqual([403, null]);
     expect(response.headers.has('access-control-allow-methods')).toBe(false);
   });
 
-  it('a page may read the answer, and the refusals too', async () => {
+  it('an allowed page may read answers and errors', async () => {
     const origin = { Origin: SHOP };
     const answers = [
       await gateway
@@ -66,7 +66,7 @@ describe('with CORS_ORIGINS', () => {
     }
   });
 
-  it('an answer for another page, or for none, is the same and lets nobody read it', async () => {
+  it('an answer to another origin, or without one, is the same and readable by no page', async () => {
     for (const origin of [...FOREIGN.filter((name) => name !== 'null'), undefined]) {
       const headers = new Headers(JSON_TYPE);
       if (origin !== undefined) headers.set('Origin', origin);
@@ -77,7 +77,7 @@ describe('with CORS_ORIGINS', () => {
     }
   });
 
-  it('OPTIONS that asks for nothing of the kind needs a token', async () => {
+  it('OPTIONS that is no preflight needs a token (UNAUTHENTICATED)', async () => {
     const response = await gateway.with(undefined).fetch('/graphql', { method: 'OPTIONS', headers: { Origin: SHOP } });
 
     expect(response.status).toBe(401);
@@ -99,7 +99,7 @@ describe('without CORS_ORIGINS', () => {
     expect([response.status, allowed(response)]).toEqual([200, null]);
   });
 
-  it('every answer says that it is not for others to keep, to guess at or to frame', async () => {
+  it('every answer forbids caching, type guessing and framing', async () => {
     const answers = [
       await fetch(`${gateway.url}/healthz`),
       await fetch(`${gateway.url}/readyz`),

@@ -1,4 +1,4 @@
-/** How rows are written: CSV that a spreadsheet may open, and JSON, a line each. */
+/** Writes rows as CSV that is safe to open in a spreadsheet, or as JSON, one line per row. */
 import type { Transform } from 'node:stream';
 import { stringify } from 'csv-stringify';
 
@@ -6,7 +6,7 @@ export type Value = string | boolean | Json | null;
 export type Row = Record<string, Value>;
 export type Lines = Transform | ((rows: AsyncIterable<Row>) => AsyncIterable<string>);
 
-/** What is downloaded: the columns, in order, and which of them hold what callers write, or might. */
+/** The columns in order; `texts` are those with values written by callers. */
 export interface Table {
   columns: readonly string[];
   texts: readonly string[];
@@ -18,7 +18,7 @@ export interface Format {
   lines: (table: Table) => Lines;
 }
 
-/** JSON as PostgreSQL wrote it: reading it into JavaScript would change large numbers. */
+/** JSON as PostgreSQL wrote it: parsing it into JavaScript would change large numbers. */
 class Json {
   readonly text: string;
   constructor(text: string) {
@@ -26,14 +26,17 @@ class Json {
   }
 }
 
-/** At the beginning of a cell, a spreadsheet takes these for a formula. Behind quotes, too: so that the apostrophe put before it can be recognised. */
+/**
+ * A spreadsheet runs a cell that starts with one of these as a formula. Leading apostrophes match too, so that readers can tell an added
+ * apostrophe.
+ */
 const FORMULA = /^'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
 const LINES_AT_ONCE = 100;
 
 const OID_BOOL = 16;
 const OID_TIMESTAMPTZ = 1184;
 const OID_JSONB = 3802;
-/** For `pg`. Everything stays text, as GraphQL shows it: no number loses digits and no timestamp its microseconds. */
+/** Type parsers for `pg`. All numbers and timestamps stay text: none loses digits or microseconds. */
 export const types = {
   getTypeParser:
     (oid: number) =>
@@ -44,7 +47,7 @@ export const types = {
 const CSV: Format = {
   extension: 'csv',
   contentType: 'text/csv; charset=utf-8; header=present',
-  // The others are numbers and words of ours, which stay as they are.
+  // Columns outside of `texts` hold numbers and the ledger's own words, which need no apostrophe.
   lines: ({ columns, texts }) =>
     stringify({
       header: true,
@@ -65,7 +68,7 @@ const NDJSON: Format = {
 
 export const FORMATS: readonly Format[] = [CSV, NDJSON];
 
-/** Of what a spreadsheet would run, a text: with an apostrophe before it, which is how spreadsheets write that. */
+/** An apostrophe in front makes a spreadsheet treat the cell as text. */
 function asText(cell: string): string {
   return FORMULA.test(cell) ? `'${cell}` : cell;
 }
@@ -95,7 +98,7 @@ function parseValue(oid: number, text: string): Value {
   return text;
 }
 
-/** `2026-01-31 12:00:00.5+00` to `2026-01-31T12:00:00.500000+00:00`. */
+/** From `2026-01-31 12:00:00.5+00` to `2026-01-31T12:00:00.500000+00:00`. */
 function isoTimestamp(text: string): string {
   const [, date, time, fraction = '', zone] = /^(\S+) ([\d:]+)(?:\.(\d+))?([+-]\d\d)$/.exec(text) ?? [];
   return date && time && zone ? `${date}T${time}.${fraction.padEnd(6, '0')}${zone}:00` : text;

@@ -21,7 +21,7 @@ const service = gateway.as('service', 'shop');
 
 type Line = Record<string, unknown>;
 
-/** The rows that a download has to show, straight from the tables. */
+/** The rows that a download must contain, directly from the tables. */
 async function expected(walletId: string): Promise<Line[]> {
   const { rows } = await db.query<Line>(
     `select e.seq::text, to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US+00:00') as created_at, e.kind::text,
@@ -54,7 +54,6 @@ async function ndjson(caller: Caller, walletId: string): Promise<Line[]> {
     .map((line) => JSON.parse(line) as Line);
 }
 
-/** Reads CSV as RFC 4180 has it, quoted line breaks included. */
 function parseCsv(text: string): string[][] {
   const records: string[][] = [];
   let record: string[] = [];
@@ -67,7 +66,7 @@ function parseCsv(text: string): string[][] {
   return records;
 }
 
-/** A key neither begins nor ends with white space. */
+/** A key may not begin or end with white space. */
 const keyOf = (text: string): string => (text.trim() === text ? text : `x${text}x`);
 const NASTY = [
   'plain',
@@ -92,7 +91,7 @@ const NASTY = [
 ];
 
 describe('a download of the history', () => {
-  it('is CSV with one header line and the rows oldest first, the house named by its account', async () => {
+  it('is CSV with one header line and the rows oldest first, and names house accounts', async () => {
     const asset = await someAsset(db);
     const walletId = await newWallet(db, asset, { bought: 10, bonus: 5 });
     const other = await newWallet(db, asset, { bought: 3 });
@@ -151,7 +150,7 @@ describe('a download of the history', () => {
     for (const line of lines) expect(Object.keys(line).join(',')).toBe(COLUMNS);
   });
 
-  it('quotes what keys and metadata hold, so that it is read back as it was', async () => {
+  it('quotes keys and metadata, so that they are read back unchanged', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     for (const text of NASTY) {
       await service.receipt('walletTopUp', { walletId, amount: 1, idemKey: keyOf(text), metadata: { [text]: text } });
@@ -189,13 +188,13 @@ describe('a download of the history', () => {
     expect(text).toContain(`"metadata":{"n": ${digits}}`);
   });
 
-  it.each(['csv', 'ndjson'] as const)('of a wallet without entries is an empty history (%s)', async (format) => {
+  it.each(['csv', 'ndjson'] as const)('of a wallet without entries is empty (%s)', async (format) => {
     const walletId = await newWallet(db, await someAsset(db));
 
     expect(await download(service, walletId, format)).toBe(format === 'csv' ? `${COLUMNS}\n` : '');
   });
 
-  it.each(['csv', 'ndjson'])('has no body where only its head is asked for (%s)', async (format) => {
+  it.each(['csv', 'ndjson'])('has no body for HEAD (%s)', async (format) => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
 
     const response = await service.fetch(`/wallets/${walletId}/history.${format}`, { method: 'HEAD' });
@@ -209,7 +208,7 @@ describe('a download of the history', () => {
     expect(await ndjson(service, walletId.toUpperCase())).toEqual(await expected(walletId));
   });
 
-  it('needs a token (401), a UUID (400), and a wallet that is there (404)', async () => {
+  it('needs a token (401), a UUID (400), and an existing wallet (404)', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
     const status = async (caller: Caller, id: string) => {
       const statuses = [];
@@ -232,7 +231,7 @@ describe('a download of the history', () => {
     expect(await status(gateway.as('player', 'somebody'), walletId)).toEqual(both(404, 'WALLET_NOT_FOUND'));
   });
 
-  it('shows a player the own wallet, and of a transfer received the entry alone', async () => {
+  it("gives a player their own wallet, without the sender's side of a transfer received", async () => {
     const asset = await someAsset(db);
     const owner = newOwner();
     const own = await newWallet(db, asset, { owner, bought: 10 });
@@ -255,9 +254,9 @@ describe('a download of the history', () => {
   });
 });
 
-describe('a download of a part of the history', () => {
+describe('a download of a period', () => {
   let walletId = '';
-  /** When its five entries were booked, as the download shows it. */
+  /** The instants of its five entries, as downloads show them. */
   const times: string[] = [];
   beforeAll(async () => {
     walletId = await newWallet(db, await someAsset(db), { bought: 10 });
@@ -274,7 +273,7 @@ describe('a download of a part of the history', () => {
     return lines.map((line) => (JSON.parse(line) as Line).seq);
   }
 
-  it('has what was booked at or after from, and before to, by the microsecond', async () => {
+  it('has the entries at or after from, and before to, by the microsecond', async () => {
     expect(await seqs(`from=${at(2)}&to=${at(4)}`)).toEqual(['2', '3']);
     expect(await seqs(`from=${at(4)}`)).toEqual(['4', '5']);
     expect(await seqs(`to=${at(4)}`)).toEqual(['1', '2', '3']);
@@ -283,20 +282,20 @@ describe('a download of a part of the history', () => {
     expect(await seqs('from=2000-01-01T00:00Z&to=9999-12-31T23:59:59.999999-14:00')).toHaveLength(5);
   });
 
-  it('and its neighbours have each entry once, wherever they are cut', async () => {
+  it('and its neighbours have each entry once, wherever they are split', async () => {
     for (const nth of [1, 2, 3, 4, 5]) {
       expect([...(await seqs(`to=${at(nth)}`)), ...(await seqs(`from=${at(nth)}`))]).toEqual(['1', '2', '3', '4', '5']);
     }
   });
 
-  it('means an instant, in whatever zone it is written', async () => {
+  it('is an instant, in whatever zone it is written', async () => {
     const instant = new Date(Date.parse(times[3] ?? '') + 1);
     const local = new Date(instant.getTime() + 5.5 * 3600_000).toISOString().replace('Z', '+05:30');
 
     expect(await seqs(`from=${encodeURIComponent(local)}`)).toEqual(await seqs(`from=${instant.toISOString()}`));
   });
 
-  it('is CSV with its header, also where it is empty', async () => {
+  it('is CSV with its header, also if it is empty', async () => {
     const response = await service.fetch(`/wallets/${walletId}/history.csv?to=2000-01-01T00:00:00Z`);
 
     expect(await response.text()).toBe(`${COLUMNS}\n`);
@@ -324,7 +323,7 @@ describe('a download of a part of the history', () => {
       'from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
       'from must not be after to',
     ],
-  ])('is refused by the name of its parameter where that is %s', async (_what, query, message) => {
+  ])('is refused by the name of its parameter if that is %s', async (_what, query, message) => {
     for (const format of ['csv', 'ndjson']) {
       const response = await service.fetch(`/wallets/${walletId}/history.${format}?${query}`);
 
@@ -343,8 +342,8 @@ describe('a download of a part of the history', () => {
   });
 });
 
-describe('what a download says of itself', () => {
-  it.each(['csv', 'ndjson'])('is a file to keep, which nobody else keeps (%s)', async (format) => {
+describe('a download', () => {
+  it.each(['csv', 'ndjson'])('is an attachment that must not be cached (%s)', async (format) => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 1 });
 
     const { headers } = await service.fetch(`/wallets/${walletId.toUpperCase()}/history.${format}`);
@@ -354,7 +353,7 @@ describe('what a download says of itself', () => {
     expect(headers.get('cache-control')).toBe('no-store');
   });
 
-  it('a spreadsheet takes for texts what callers wrote, and for numbers what are numbers', async () => {
+  it("opened as a spreadsheet has callers' data as texts, and numbers as numbers", async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const keys = [
       '=HYPERLINK("http://evil.example")',
@@ -375,7 +374,7 @@ describe('what a download says of itself', () => {
 
     const shown = rows.map((row) => row[12] ?? '');
     expect(shown).toEqual([...keys.slice(0, 7).map((key) => `'${key}`), ...keys.slice(7)]);
-    // One apostrophe less, where there is one before what would be a formula.
+    // Remove the added apostrophe.
     expect(shown.map((cell) => cell.replace(/^'(?='*[=+\-@\t\r\n\uff1d])/, ''))).toEqual(keys);
     expect(rows.map((row) => [row[0], row[4], row[7]])).toEqual(
       keys.map((_key, nth) => [String(nth + 1), '1', String(nth + 1)]),
@@ -385,14 +384,14 @@ describe('what a download says of itself', () => {
 });
 
 describe('a long download', () => {
-  // As large as metadata get, to be seen beside what garbage collection leaves lying about.
+  // Large enough to show above the garbage that collections leave behind.
   const ENTRIES = 50_000;
   const NOTE = 8_000;
   let walletId = '';
   beforeAll(async () => {
     const asset = await someAsset(db);
     walletId = await newWallet(db, asset);
-    // All at once: the posting function would take its time, and a download does not look at hashes.
+    // Inserted directly: the posting function would take long, and a download does not check hashes.
     await writing(db, async (client) => {
       await client.query(
         `insert into ledger.entries (wallet_id, transfer_id, seq, kind, debit, credit, amount, requested_amount, bonus_amount, held_amount,
@@ -407,7 +406,7 @@ describe('a long download', () => {
     await db.query('analyze ledger.entries');
   }, 240_000);
 
-  /** Resident memory of the gateway in bytes; undefined where the system does not tell. */
+  /** The resident memory of the gateway in bytes; undefined if the system does not report it. */
   function memory(): number | undefined {
     const file = `/proc/${gateway.child.pid}/status`;
     if (!existsSync(file)) return undefined;
@@ -418,7 +417,7 @@ describe('a long download', () => {
     'is one whole snapshot and does not grow the process (%s)',
     async (format) => {
       const { entries } = await rowsOf(db, walletId);
-      // What the first one needs is needed once.
+      // Memory of the first download is needed only once.
       await (
         await service.fetch(`/wallets/${await newWallet(db, await someAsset(db), { bought: 1 })}/history.${format}`)
       ).text();
@@ -449,13 +448,13 @@ describe('a long download', () => {
     240_000,
   );
 
-  it('of a reader that is slow waits in the database, not in the process', async () => {
+  it('of a slow reader waits in the database and not in the process', async () => {
     const before = memory() ?? 0;
     const response = await service.fetch(`/wallets/${walletId}/history.ndjson`);
     const reader = response.body?.getReader();
     await reader?.read();
 
-    // It has asked for nothing more while the process has answered another: whoever has room for more rows asks at once.
+    // The download asked for nothing more while the process answered another request: if it had room for rows, it would ask at once.
     await until(async () => {
       const seen = await waiting();
       await gateway.with(undefined).fetch('/healthz');
@@ -468,7 +467,7 @@ describe('a long download', () => {
     await until(async () => (await downloads()) === 0);
   });
 
-  it('of a reader that hardly reads is ended, and its connection is free for others', async () => {
+  it('of a reader that is too slow is ended, and its connection is released', async () => {
     const pool = createPool({ url: db.url, login: 'wallet_gateway', size: 1, name: 'test', statementTimeoutMs: 0 });
     const app = express();
     app.use((_req, res, next) => {
@@ -485,7 +484,7 @@ describe('a long download', () => {
       const [chunk] = (await once(slow, 'data')) as [Buffer];
       slow.pause();
 
-      // It waits for the only connection.
+      // This download waits for the only connection.
       const other = await newWallet(db, await someAsset(db), { bought: 1 });
       const response = await fetch(`http://127.0.0.1:${port}/wallets/${other}/history.ndjson`);
 
@@ -528,7 +527,7 @@ describe('a long download', () => {
         ],
       },
     ]);
-    // There are two connections: the other one is for others.
+    // Of the two connections, one is left for others.
     expect(await downloads()).toBe(1);
     const other = await newWallet(db, await someAsset(db), { bought: 1 });
     expect(await ndjson(service, other)).toHaveLength(1);
@@ -546,7 +545,7 @@ describe('a long download', () => {
     await until(async () => (await downloads()) === 0);
   });
 
-  it('frees its connection where its reader goes away', async () => {
+  it('releases its connection when its reader disconnects', async () => {
     const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
     // More than there are connections for downloads.
     for (let nth = 0; nth < 6; nth += 1) {
@@ -571,7 +570,7 @@ describe('a long download', () => {
     expect(gateway.child.stderr).toBe('');
   });
 
-  it('is cut short, not ended, where the database breaks off', async () => {
+  it('is truncated visibly when the database connection breaks', async () => {
     const response = await service.fetch(`/wallets/${walletId}/history.csv`);
     const reader = response.body?.getReader();
     await reader?.read();
@@ -591,7 +590,7 @@ describe('a long download', () => {
     expect(body.errors).toBeUndefined();
   });
 
-  /** Since when a download waits for its process to ask for more rows; undefined where it is being answered. */
+  /** Since when the query has waited for the gateway to fetch more rows; undefined while it runs. */
   async function waiting(): Promise<string | undefined> {
     const { rows } = await db.query<{ since: string }>(
       `select state_change::text as since from pg_stat_activity where datname = current_database()
@@ -600,7 +599,6 @@ describe('a long download', () => {
     return rows[0]?.since;
   }
 
-  /** How many downloads are under way. */
   async function downloads(): Promise<number> {
     const { rowCount } = await db.query(
       `select from pg_stat_activity where datname = current_database() and application_name = 'wallet-history'

@@ -54,7 +54,6 @@ export function sendHistory(sender: Sender, format: Format): RequestHandler {
   };
 }
 
-/** Undefined where it has been refused. */
 function periodOf(req: Request, res: Response): Period | undefined {
   try {
     const period = readParameters(req, { from: 'instant', to: 'instant' });

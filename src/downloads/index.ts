@@ -1,4 +1,4 @@
-/** Downloads, streamed in constant memory: the history of a wallet, and the reports for finance. */
+/** Optional: downloads of a wallet's history and of the financial reports, streamed in constant memory. */
 import { Router } from 'express';
 import { FORMATS } from './formats.ts';
 import { sendHistory } from './history.ts';

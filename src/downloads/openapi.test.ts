@@ -1,4 +1,4 @@
-/** docs/openapi.yaml, compared with the routes that there are and with what the service answers. */
+/** Compares docs/openapi.yaml with the routes of the service and with its answers. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { newAsset, newWallet, UNKNOWN_WALLET } from '../../db/tests/helpers.ts';
@@ -33,7 +33,7 @@ const document = parse(readFileSync(`${ROOT}docs/openapi.yaml`, 'utf8')) as {
   paths: Record<string, { get: Written }>;
 };
 
-/** With what each `$ref` in it names in its place. */
+/** Replaces each `$ref` by what it names. */
 function resolved(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(resolved);
   if (typeof value !== 'object' || value === null) return value;
@@ -54,7 +54,6 @@ const operations = Object.entries(document.paths).map(([path, { get }]): Operati
 });
 const downloads = operations.filter(({ path }) => /^\/(wallets|reports)\//.test(path));
 
-/** A value for each parameter that works. */
 const good: Record<string, string> = { bucket: 'hour', tz: 'Europe/Berlin', 'Wallet-Read': 'primary' };
 
 beforeAll(async () => {
@@ -64,13 +63,13 @@ beforeAll(async () => {
   const [from, to] = [new Date(Date.now() - day).toISOString(), new Date(Date.now() + day).toISOString()];
   Object.assign(good, { id: wallet, asset, from, to, at: to });
   const period = new URLSearchParams({ asset, from, to }).toString();
-  // What no block has closed yet has no cursor.
+  // Only entries in closed blocks have a cursor.
   await sealAll(db);
   const journal = await gateway.as('auditor', 'first').fetch(`/reports/journal.ndjson?${period}`);
   good.after = (JSON.parse((await journal.text()).split('\n')[0] ?? '') as { cursor: string }).cursor;
 });
 
-/** Asks with these parameters; each operation is asked by callers of its own, as requests are limited. */
+/** Requests are limited per caller, so each operation has its own. */
 function ask(
   { path }: Operation,
   parameters: readonly Parameter[],
@@ -86,7 +85,7 @@ function ask(
 
 const required = ({ parameters }: Operation) => parameters.filter((one) => one.required);
 
-/** The answer is one that is described: its status, its media type, its headers, and the fields that its JSON has to have. */
+/** Checks that the answer is described: its status, media type, headers and the required fields of its JSON. */
 async function expectDescribed({ path, responses }: Operation, response: Response, status: number): Promise<string> {
   const text = await response.text();
   expect({ path, status: response.status, text: response.ok ? '' : text }).toEqual({
@@ -108,7 +107,7 @@ async function expectDescribed({ path, responses }: Operation, response: Respons
 }
 
 describe('docs/openapi.yaml', () => {
-  it('has the routes that there are, and no others', () => {
+  it('has exactly the routes of the service', () => {
     const pool = createPool({ url: db.url, login: 'wallet_gateway', size: 1, name: 'routes', statementTimeoutMs: 0 });
     const routes = downloadsRouter({ pool }).stack.map(({ route }) => route?.path.replaceAll(/:(\w+)/g, '{$1}'));
     const plain = [...readFileSync(`${ROOT}src/app.ts`, 'utf8').matchAll(/app\.get\('([^']+)'/g)].map(
@@ -119,7 +118,7 @@ describe('docs/openapi.yaml', () => {
     expect(Object.keys(document.paths).sort()).toEqual([...routes, ...plain].sort());
   });
 
-  it('is OpenAPI 3.1, whose operations differ in name', () => {
+  it('is OpenAPI 3.1, with different operation ids', () => {
     const names = Object.values(document.paths).map(({ get }) => (get as { operationId?: string }).operationId);
 
     expect(document.openapi).toBe('3.1.0');
@@ -127,7 +126,7 @@ describe('docs/openapi.yaml', () => {
   });
 
   it.each(operations)(
-    'describes 200 of $path, with all parameters and with those alone that are required',
+    'describes 200 of $path, with all parameters and with the required ones only',
     async (operation) => {
       await expectDescribed(operation, await ask(operation, operation.parameters), 200);
       const text = await expectDescribed(operation, await ask(operation, required(operation)), 200);
@@ -139,28 +138,25 @@ describe('docs/openapi.yaml', () => {
     },
   );
 
-  it.each(downloads)(
-    'describes 400 of $path: each parameter is the one of its name, and there is no other',
-    async (operation) => {
-      const unknown: Parameter = { name: 'unknown', in: 'query' };
-      await expectDescribed(operation, await ask(operation, [...operation.parameters, unknown]), 400);
-      for (const left of required(operation).filter((one) => one.in === 'query')) {
-        const text = await expectDescribed(
+  it.each(downloads)('describes 400 of $path for each parameter, and for an unknown one', async (operation) => {
+    const unknown: Parameter = { name: 'unknown', in: 'query' };
+    await expectDescribed(operation, await ask(operation, [...operation.parameters, unknown]), 400);
+    for (const left of required(operation).filter((one) => one.in === 'query')) {
+      const text = await expectDescribed(
+        operation,
+        await ask(
           operation,
-          await ask(
-            operation,
-            required(operation).filter((one) => one !== left),
-          ),
-          400,
-        );
-        expect(text).toContain(`${left.name} is missing`);
-      }
-      const read = await ask(operation, operation.parameters, { changed: { 'Wallet-Read': 'other' } });
-      expect(await expectDescribed(operation, read, 400)).toContain('Wallet-Read');
-    },
-  );
+          required(operation).filter((one) => one !== left),
+        ),
+        400,
+      );
+      expect(text).toContain(`${left.name} is missing`);
+    }
+    const read = await ask(operation, operation.parameters, { changed: { 'Wallet-Read': 'other' } });
+    expect(await expectDescribed(operation, read, 400)).toContain('Wallet-Read');
+  });
 
-  it.each(operations)('describes who may ask for $path', async (operation) => {
+  it.each(operations)('describes the roles that may use $path', async (operation) => {
     const response = await ask(operation, operation.parameters, { caller: gateway.with(undefined) });
 
     await expectDescribed(operation, response, operation.security?.length === 0 ? 200 : 401);
@@ -168,7 +164,7 @@ describe('docs/openapi.yaml', () => {
     await expectDescribed(operation, await ask(operation, operation.parameters, { caller: gateway.as('player') }), 403);
   });
 
-  it.each(downloads)('describes what is not found of $path', async (operation) => {
+  it.each(downloads)('describes 404 of $path', async (operation) => {
     const missing = { id: UNKNOWN_WALLET, asset: 'NOPE' };
     const names = operation.parameters.filter(({ name }) => name !== 'after');
 
@@ -190,7 +186,7 @@ describe('docs/openapi.yaml', () => {
     await expectDescribed(operation, response, 429);
   });
 
-  it('describes 503 of downloads, while somebody has locked the tables', async () => {
+  it('describes 503 of downloads while the tables are locked', async () => {
     const holder = await db.connect();
     await holder.query('begin');
     await holder.query(
@@ -210,7 +206,7 @@ describe('docs/openapi.yaml', () => {
     }
   });
 
-  it('describes 503 of /readyz, while the service may not look whether the database is migrated', async () => {
+  it('describes 503 of /readyz while the gateway may not read the migrations', async () => {
     const operation = operations.find(({ path }) => path === '/readyz');
     if (!operation) throw new Error('There is no /readyz');
     await db.query('revoke usage on schema wallet_migrate from wallet_gateway');
@@ -221,7 +217,7 @@ describe('docs/openapi.yaml', () => {
     }
   });
 
-  it('describes no status that was not seen here', () => {
+  it('describes only statuses that these tests have seen', () => {
     const seen = new Set(['200', '400', '401', '403', '404', '429', '503']);
     const others = operations.flatMap(({ responses }) => Object.keys(responses)).filter((status) => !seen.has(status));
 

@@ -1,15 +1,15 @@
-/** Reads the parameters of an address: one that is not known, comes twice or cannot be read is refused by its name. */
+/** Reads the query parameters of a URL. The error names a parameter that is unknown, repeated or invalid. */
 import type { Request } from 'express';
 
-/** The message is for the caller. */
+/** The message is meant for the caller. */
 export class ParameterError extends Error {
   override name = 'ParameterError';
 }
 
-/** A day, a time to the microsecond and a zone: what has none would mean another instant elsewhere. */
+/** A date, a time of at most microseconds and a time zone: without a zone the instant would be ambiguous. */
 const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d)$/;
 
-/** The parameters as they were written; undefined where one is not there. */
+/** Returns the parameters as they were written; those that were not given are undefined. */
 export function readParameters<Name extends string>(
   { originalUrl }: Pick<Request, 'originalUrl'>,
   kinds: Readonly<Record<Name, 'instant' | 'text'>>,
@@ -34,7 +34,7 @@ export function readParameters<Name extends string>(
 function isInstant(value: string): boolean {
   const [, year, month, day] = INSTANT.exec(value) ?? [];
   if (year === undefined || year === '0000') return false;
-  // There is no other text for a day that is there.
+  // JavaScript turns February 30 into March 2, so compare the text.
   const date = new Date(`${year}-${month ?? ''}-${day ?? ''}T00:00:00Z`);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(`${year}-${month ?? ''}-${day ?? ''}`);
 }

@@ -38,7 +38,7 @@ async function ndjson<T>(path: string): Promise<T[]> {
     .map((line) => JSON.parse(line) as T);
 }
 
-/** No report has quotes here. */
+/** Reports contain no quoted cells here. */
 async function csv<T extends object = Record<string, string>>(path: string): Promise<T[]> {
   const [header = '', ...lines] = (await get(path)).split('\n').slice(0, -1);
   return lines.map((line) => {
@@ -49,12 +49,12 @@ async function csv<T extends object = Record<string, string>>(path: string): Pro
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/;
 
-/** Without instants, which SQL shows in another way. */
+/** Without instants, which SQL formats in another way. */
 const timeless = (rows: object[]) =>
   rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !/_(at|time)$/.test(name))));
 
 describe('a report', () => {
-  it('of balances has what ledger_balances_at tells, in CSV and NDJSON', async () => {
+  it('of balances has the rows of ledger_balances_at, in CSV and NDJSON', async () => {
     const path = `at=9999-01-01T00:00:00Z&asset=${asset}`;
 
     const lines = await ndjson<object>(`balances.ndjson?${path}`);
@@ -70,7 +70,7 @@ describe('a report', () => {
     expect(rows.map(({ account }) => account)).toEqual(accounts);
   });
 
-  it('of all assets is there without one', async () => {
+  it('includes all assets if none is named', async () => {
     const assets = (rows: { asset_code: string }[]) => new Set(rows.map(({ asset_code }) => asset_code));
     const other = await newAsset(db);
 
@@ -107,7 +107,7 @@ describe('a report', () => {
     expect(days.some(({ from_time }) => from_time.endsWith('T18:30:00.000000+00:00'))).toBe(true);
   });
 
-  it('of the journal goes on where it broke off, and leaves nothing out', async () => {
+  it('of the journal continues after a cursor, and leaves nothing out', async () => {
     const all = await ndjson<JournalLine>(`journal.ndjson?${period}&asset=${asset}`);
     const expected = await callAll<JournalLine>(db, 'ledger_journal', { asset_code: asset });
     const last = all.findLastIndex(({ cursor }) => cursor !== null);
@@ -135,14 +135,14 @@ describe('a report', () => {
     expect(await get(`journal.ndjson?${period}&asset=${own}`)).toContain('"idem_key":"=1+1"');
   });
 
-  it.each(FORMATS)('has its header and no lines where there is nothing (%s)', async (format) => {
+  it.each(FORMATS)('has its header and no lines if there are no rows (%s)', async (format) => {
     for (const { name, columns } of REPORTS.filter(({ name }) => ['activity', 'journal'].includes(name)))
       expect(await get(`${name}.${format}?asset=${asset}&from=2001-01-01T00:00:00Z&to=2001-01-02T00:00:00Z`)).toBe(
         format === 'csv' ? `${columns.join(',')}\n` : '',
       );
   });
 
-  it.each(FORMATS)('is a file to keep, which nobody else keeps (%s)', async (format) => {
+  it.each(FORMATS)('is an attachment that must not be cached (%s)', async (format) => {
     for (const method of ['GET', 'HEAD']) {
       const response = await auditor.fetch(`/reports/trial-balance.${format}?asset=${asset}`, { method });
       const text = await response.text();
@@ -155,7 +155,7 @@ describe('a report', () => {
   });
 });
 
-describe('who may have a report', () => {
+describe('the right to a report', () => {
   const GOOD: Record<string, () => string> = {
     balances: () => `at=2026-01-01T00:00:00Z&asset=${asset}`,
     activity: () => `asset=${asset}&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z`,
@@ -185,7 +185,7 @@ describe('who may have a report', () => {
     expect(await statuses(gateway.as(role, newOwner()))).toEqual([status]);
   });
 
-  it('is nobody without a good token (401)', async () => {
+  it('needs a valid token (401)', async () => {
     expect(await statuses(gateway.with(undefined))).toEqual(['401 UNAUTHENTICATED']);
     expect(await statuses(gateway.with('x.y.z'))).toEqual(['401 UNAUTHENTICATED']);
   });
@@ -214,7 +214,7 @@ describe('a report is refused', () => {
     [`journal.ndjson?${day}&after=x`, 'after'],
     ['journal.ndjson?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'to_time'],
     ['trial-balance.csv?at=2026-01-01T00:00:00Z', 'there is no parameter "at"'],
-  ])('with 400 and by the name of what is wrong: %s', async (path, message) => {
+  ])('with 400 and the name of the wrong parameter: %s', async (path, message) => {
     expect(await refused(path)).toEqual([400, 'INVALID_ARGUMENT', `invalid argument: ${message}`]);
   });
 
@@ -222,11 +222,11 @@ describe('a report is refused', () => {
     `balances.csv?at=2026-01-01T00:00:00Z&asset=nope`,
     `activity.csv?asset=nope&${day}`,
     `journal.csv?asset=nope&${day}`,
-  ])('with 404 where there is no such asset: %s', async (path) => {
+  ])('with 404 if the asset does not exist: %s', async (path) => {
     expect(await refused(path)).toEqual([404, 'ASSET_NOT_FOUND', 'asset not found: nope']);
   });
 
-  it('with 404 where there is no such report, and however often it is, its connections are there for others', async () => {
+  it('with 404 if it does not exist, and refusals leave its connections free', async () => {
     for (let turn = 0; turn < 8; turn += 1) {
       expect((await auditor.fetch('/reports/nothing.csv')).status).toBe(404);
       expect((await refused('journal.csv?after=x&' + day))[0]).toBe(400);

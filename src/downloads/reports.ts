@@ -1,4 +1,4 @@
-/** Downloads of the reports for finance: what they are is the database's, here are their columns and parameters. */
+/** Columns and parameters of the financial reports; the database computes them. */
 import type { Request, RequestHandler } from 'express';
 import { nameOfCode, publicError, sendError, sendPublicError } from '../errors.ts';
 import type { Format, Table } from './formats.ts';
@@ -7,7 +7,7 @@ import type { Sender } from './sender.ts';
 
 export interface Report extends Table {
   name: string;
-  /** In the order of the query's values. */
+  /** In the order of the query's placeholders. */
   parameters: Readonly<Record<string, 'instant' | 'text'>>;
   required: readonly string[];
   text: string;
@@ -65,7 +65,7 @@ export const REPORTS: readonly Report[] = [
   },
 ];
 
-/** Of what the database refuses. */
+/** HTTP statuses of the ledger's refusals. */
 const STATUSES: Readonly<Record<string, number>> = { INVALID_ARGUMENT: 400, FORBIDDEN: 403, ASSET_NOT_FOUND: 404 };
 
 export function sendReport(sender: Sender, report: Report, format: Format): RequestHandler {

@@ -1,4 +1,4 @@
-/** Sends the rows of a query as a file, streamed in constant memory, in one snapshot and with the rights of the token. */
+/** Sends the rows of a query as a file: streamed in constant memory, in one snapshot, with the rights of the token. */
 import { pipeline } from 'node:stream/promises';
 import type { Request, Response } from 'express';
 import type { Pool, PoolClient } from 'pg';
@@ -14,24 +14,24 @@ import { Turns } from './turns.ts';
 
 export interface SenderOptions {
   pool: Pool;
-  /** Undefined: the pool alone. */
+  /** If undefined, all downloads use the pool. */
   reads?: Reads | undefined;
   minimumRate?: MinimumRate | undefined;
 }
 
 export interface Download extends Table {
-  /** Of the file, without its extension. */
+  /** The file's name without its extension. */
   name: string;
   text: string;
   values: unknown[];
 }
 
-/** A reader that takes less is ended: its connection is one of few. */
+/** A slower client is disconnected: it uses one of few connections. */
 const MINIMUM_RATE: MinimumRate = { bytesPerSecond: 16_000, graceMs: 20_000 };
 const ROWS_AT_ONCE = 100;
-/** A client that reads nothing for so long is gone. */
+/** How long a client may read nothing. */
 const STALL_MS = 60_000;
-/** One that reads a little now and then must not keep the connection, and the snapshot, for ever either. */
+/** A download must not keep its connection and snapshot longer than this. */
 const DOWNLOAD_MS = 15 * 60_000;
 const RETRY_AFTER_S = '10';
 
@@ -41,11 +41,11 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
-    // Nobody may have all connections, unless there is only one.
+    // One caller may use all connections but one, and at least one.
     this.#turns = new Turns(Math.max(1, options.pool.options.max - 1));
   }
 
-  /** `isThere` tells whether there is something to send; where not, it answers the request itself. */
+  /** `isThere` checks whether there is something to send; if not, it has answered the request. */
   async send(
     req: Request,
     res: Response,
@@ -79,7 +79,7 @@ export class Sender {
   }
 }
 
-/** What the query refuses, it refuses with its first row: until then `begin` has not been called, and nothing was answered. */
+/** The query reports its refusal with the first row. Until then `begin` is not called and nothing has been sent. */
 async function sendRows(
   client: PoolClient,
   { text, values }: Download,
@@ -89,7 +89,7 @@ async function sendRows(
   const stream = client.query(
     new QueryStream(text, values, { batchSize: ROWS_AT_ONCE, highWaterMark: ROWS_AT_ONCE, types }),
   );
-  // The stream would wait for ever for a lost connection to close its cursor.
+  // If the connection is lost, the stream would wait for its cursor to close, without end.
   const lost = Promise.withResolvers<never>();
   client.once('error', lost.reject);
   try {
@@ -99,7 +99,7 @@ async function sendRows(
     if (lines === undefined) return;
     res.setTimeout(STALL_MS, () => res.destroy());
     const signal = AbortSignal.timeout(DOWNLOAD_MS);
-    // On an error, also the reader's going away, the pipeline destroys both ends: an answer cut short never looks complete.
+    // On an error, also when the client disconnects, the pipeline destroys both ends: a truncated answer never looks complete.
     const sent = pipeline(allOf(first, rows), lines, res, { signal });
     await Promise.race([sent, lost.promise]);
   } finally {
@@ -114,7 +114,7 @@ async function* allOf(first: IteratorResult<Row, unknown>, rest: AsyncIterableIt
   yield* rest;
 }
 
-/** Runs `work` in one read-only snapshot, with the role and the claims of the token as a GraphQL request has them. */
+/** Runs `work` in one read-only snapshot, with the same role and claims as a GraphQL request. */
 async function inSnapshot(
   client: PoolClient,
   { role, sub, pgRole }: Identity,
@@ -134,7 +134,7 @@ async function inSnapshot(
     await client.query('commit');
     done = true;
   } finally {
-    // A download that broke off leaves a half-read cursor behind: the connection goes with it.
+    // An aborted download leaves an open cursor, so close its connection.
     client.release(!done);
   }
 }

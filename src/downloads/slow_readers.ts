@@ -1,16 +1,16 @@
-/** Ends an answer whose reader is slow: what it holds is missing to others. */
+/** Disconnects a client that reads an answer slowly: its connection to the database is needed by others. */
 import type { Response } from 'express';
 
 export interface MinimumRate {
-  /** What a reader has to take, as long as there is something to take. */
+  /** The least average rate at which a client must read while data waits. */
   bytesPerSecond: number;
-  /** So long it may take less. What it takes faster makes no more room than this. */
+  /** How long a client may read less. Reading faster restores this time, up to the same value. */
   graceMs: number;
 }
 
 const CHECKS = 20;
 
-/** Only the time counts in which something waits to be read: a slow database is not the reader's fault. */
+/** Only the time in which data waits counts: a slow database is not the client's fault. */
 export function endIfSlow(res: Response, { bytesPerSecond, graceMs }: MinimumRate): void {
   const { socket } = res;
   if (!socket) return;
@@ -28,7 +28,7 @@ export function endIfSlow(res: Response, { bytesPerSecond, graceMs }: MinimumRat
   res.once('close', () => clearInterval(timer));
 }
 
-/** What the system has taken off our hands. */
+/** Bytes that the operating system has accepted. */
 function takenBy(socket: NonNullable<Response['socket']>): number {
   return socket.bytesWritten - socket.writableLength;
 }

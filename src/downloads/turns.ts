@@ -1,7 +1,7 @@
-/** A caller's downloads wait for each other before they wait for a connection, which others need too. */
+/** Limits the downloads of each caller before they wait for a connection, which others need too. */
 import { ConcurrencyLimit } from '../database/concurrency.ts';
 
-/** Of one caller, besides those that are under way. */
+/** How many downloads one caller may have waiting, besides those being sent. */
 const MAX_WAITING = 10;
 const WAIT_MS = 30_000;
 
@@ -13,7 +13,7 @@ export class Turns {
     this.most = most;
   }
 
-  /** Rejects with TooManyAtOnce where too many wait. */
+  /** Rejects with TooManyAtOnce if too many wait, or one waits too long. */
   async take(actor: string, work: () => Promise<void>): Promise<void> {
     const { most: max } = this;
     const limit =

@@ -80,7 +80,7 @@ describe('a body', () => {
     ['10,000 numbers of sixteen digits', list(10_000, '1234567890123456')],
     ['brackets, commas and digits within a text', JSON.stringify({ a: `${'[{,1e400'.repeat(1000)}"` })],
     ['a byte order mark before it', '\ufeff{"a":1}'],
-  ])('is read as it was sent where it has %s', async (_what, body) => {
+  ])('is read unchanged if it has %s', async (_what, body) => {
     expect(await send(body)).toEqual([200, summary(JSON.parse(body.replace('\ufeff', '')))]);
   });
 
@@ -111,7 +111,7 @@ describe('a body', () => {
     ['ten megabytes of objects in each other', '{"a":'.repeat(SIZE / 5), 'at most 200 lists and objects'],
     ['10,001 long numbers', list(10_001, '1234567890123456'), 'at most 10000 long numbers: send them as strings'],
     ['10,001 exponents', list(10_001, '1e5'), 'at most 10000 long numbers'],
-  ])('is refused before it is parsed where it has %s', async (_what, body, message) => {
+  ])('is refused before it is parsed if it has %s', async (_what, body, message) => {
     expect(await send(body)).toEqual([400, ['BAD_REQUEST', expect.stringContaining(`a body has ${message}`)]]);
   });
 
@@ -125,7 +125,7 @@ describe('a body', () => {
     ['half a pair in the name of a field', '{"\\uD83C":1}', 'a text holds half a surrogate pair'],
     ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'a text is not UTF-8'],
     ['an encoded half of a pair', Buffer.from([0x5b, 0x22, 0xed, 0xa0, 0xbc, 0x22, 0x5d]), 'a text is not UTF-8'],
-  ])('is refused by its name where it has %s', async (_what, body, message) => {
+  ])('is refused by name if it has %s', async (_what, body, message) => {
     expect(await send(body)).toEqual([
       400,
       ['INVALID_ARGUMENT', expect.stringContaining(`invalid argument: ${message}`)],
@@ -141,7 +141,7 @@ describe('a body', () => {
     ['an escape that is none', '{"a":"\\ud8zz"}'],
     ['a number', '1'],
     ['nothing', ''],
-  ])('is refused where it is %s', async (_what, body) => {
+  ])('is refused if it is %s', async (_what, body) => {
     const [status, answer] = await send(body);
 
     expect([status, JSON.stringify(answer)]).toEqual([400, expect.stringMatching(/BAD_REQUEST|half a surrogate/)]);

@@ -1,4 +1,4 @@
-/** What every answer says to browsers and to whatever keeps answers: this is nobody else's. */
+/** Headers of every answer: no caches, no frames, no guessed types. */
 import type { RequestHandler } from 'express';
 
 const HEADERS = new Map([

@@ -39,7 +39,7 @@ const answer: RequestListener = (req, res) => {
   req.resume().on('end', () => res.end('done'));
 };
 
-/** A client that writes what it is told to, when it is told to. */
+/** A raw connection that sends exactly what the test writes. */
 class Line {
   text = '';
   readonly socket: Socket;
@@ -70,10 +70,10 @@ describe('a client that is slow', () => {
     ['to send headers', { headersMs: 100 }, 'GET / HTTP/1.1\r\nX-Slow: '],
     ['to send anything', { headersMs: 100 }, ''],
     ['to send its body', { headersMs: 100, requestMs: 200 }, `${POST}abc`],
-  ])('%s is cut off', async (_what, times, text) => {
+  ])('%s is disconnected', async (_what, times, text) => {
     const { dial } = await listen({ ...LONG, ...times });
     const line = dial().write(text);
-    // A byte now and then does not help.
+    // Sending a byte now and then does not extend the time.
     const drip = setInterval(() => text !== '' && !text.includes('POST') && line.write('x'), 20);
 
     await line.closed;
@@ -83,12 +83,12 @@ describe('a client that is slow', () => {
     expect(line.text).not.toMatch(/done/);
   });
 
-  it('to come again keeps its connection, for longer than headers may take', async () => {
+  it('that sends its next request later keeps its connection, longer than the timeout of headers', async () => {
     const { dial } = await listen({ ...LONG, headersMs: 2_000, requestMs: 4_000 });
     const line = dial().write(GET);
     await line.reads(/Connection: keep-alive[^]*done/);
 
-    // One that came after the answer, and has had no headers for longer than it may.
+    // Another connection, opened later, that sends no headers in time.
     const silent = dial();
     await silent.closed;
     expect(silent.text).toMatch(/^HTTP\/1\.1 408 /);
@@ -98,7 +98,7 @@ describe('a client that is slow', () => {
     await line.reads(/200 OK[^]*done/);
   });
 
-  it('is told how long its connection is kept: longer than the minute of usual balancers', () => {
+  it("has a connection that is kept longer than a load balancer's usual minute", () => {
     const http = new HttpServer(answer);
 
     expect(http.server.keepAliveTimeout).toBeGreaterThan(60_000);
@@ -109,7 +109,7 @@ describe('a client that is slow', () => {
 });
 
 describe('a server that drains', () => {
-  it('says that the connection ends with each answer, also with those under way', async () => {
+  it('says `Connection: close` with each answer, also for requests in flight', async () => {
     const held = Promise.withResolvers<undefined>();
     const { http, dial } = await listen(LONG, (_req, res) => {
       void held.promise.then(() => res.end('done'));
@@ -129,7 +129,7 @@ describe('a server that drains', () => {
     ]);
   });
 
-  it('and closes ends idle connections, lets requests end, and takes no new ones', async () => {
+  it('and closes ends idle connections, lets requests finish, and accepts no new ones', async () => {
     const [held, arrived] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
     const { http, dial } = await listen(LONG, (req, res) => {
       if (req.url === '/') return void res.end('done');
@@ -155,19 +155,19 @@ describe('a server that drains', () => {
     await line.reads(/done/);
     line.text = '';
 
-    // Both before the event loop looks at the socket again.
+    // Both happen before the event loop reads the socket again.
     line.write(GET);
     await http.close(60_000);
 
     expect(line.text).toMatch(/200 OK[^]*done/);
   });
 
-  it('and closes cuts at its deadline what does not end', async () => {
+  it('and closes ends unfinished requests at its deadline', async () => {
     const { http, dial } = await listen(LONG, () => undefined);
     const line = dial().write(GET);
     await once(http.server, 'request');
 
-    // Nothing else would end it.
+    // The request would never end by itself.
     await http.close(200);
     await line.closed;
 

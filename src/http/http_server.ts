@@ -1,27 +1,27 @@
-/** The HTTP server: how long it waits for clients, and how it ends without cutting a request. */
+/** The HTTP server: its timeouts, and a shutdown that lets requests finish. */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface HttpTimes {
-  /** For the headers of a request, from its first byte or from the connection's beginning. */
+  /** For the headers of a request, from its first byte or from the start of the connection. */
   headersMs: number;
-  /** For a request with its body: ten megabytes over a slow line, but not a byte now and then. */
+  /** For a whole request: long enough for ten megabytes over a slow line, too short for a client that trickles bytes. */
   requestMs: number;
-  /** Longer than a balancer keeps an idle connection (60 seconds usually): it has to be the one that closes it. */
+  /** Longer than a load balancer's idle timeout (usually 60 seconds), so that the load balancer closes the connection. */
   keepAliveMs: number;
-  /** How often the first two are looked at. */
+  /** How often headersMs and requestMs are checked. */
   checkMs: number;
 }
 
 const TIMES: HttpTimes = { headersMs: 20_000, requestMs: 60_000, keepAliveMs: 75_000, checkMs: 2_000 };
 const SWEEP_MS = 100;
-/** What is left after the deadline is cut; what cannot be cut must not keep the process. */
+/** How long to wait after the deadline for connections to close. */
 const CUT_MS = 1_000;
 
 interface HttpOptions {
-  /** Takes on a connection that asks to become a websocket. */
+  /** Takes over a connection that asks to become a websocket. */
   upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   times?: HttpTimes;
 }
@@ -49,20 +49,20 @@ export class HttpServer {
     if (upgrade) this.server.on('upgrade', upgrade);
   }
 
-  /** From now on every answer, also of the requests under way, says `Connection: close`. */
+  /** From now on every answer, also of requests in flight, says `Connection: close`. */
   drain(): void {
     this.#isDraining = true;
     for (const res of this.#underWay) res.shouldKeepAlive = false;
   }
 
-  /** Takes no new connection, lets the requests under way end, and cuts what has not ended by the deadline. */
+  /** Accepts no new connection, lets requests in flight finish, and closes the others at the deadline. */
   async close(deadlineMs: number): Promise<void> {
     const closed = once(this.server, 'close');
     afterReading(() => this.server.close());
     const deadline = setTimeout(() => {
       this.server.closeAllConnections();
     }, deadlineMs);
-    // A client that keeps its connection would otherwise hold us up after its last answer.
+    // Otherwise an idle keep-alive connection would delay the shutdown.
     const sweep = setInterval(() => {
       afterReading(() => {
         this.server.closeIdleConnections();
@@ -75,14 +75,14 @@ export class HttpServer {
 }
 
 /**
- * Once what has arrived is read: a connection that only seems idle because we were busy has a request waiting in it. Between
- * the two steps the event loop looks at its sockets.
+ * Runs `work` after the event loop has read all sockets: while the process was busy, an unread request may have arrived on a connection
+ * that seems idle.
  */
 function afterReading(work: () => void): void {
   setImmediate(() => setImmediate(work));
 }
 
-/** Some clients offer HTTP/2 with every request (`Upgrade: h2c`), and are served as usual. */
+/** Some clients offer HTTP/2 in every request (`Upgrade: h2c`); they get HTTP/1.1. */
 function asksForWebsocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }

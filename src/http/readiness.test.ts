@@ -20,14 +20,14 @@ async function becomes(gateway: Gateway, answer: unknown): Promise<void> {
 describe('GET /readyz', () => {
   const gateway = createGateway();
   const { db } = gateway;
-  /** Without what keeps the chain of migrations in order. */
+  /** Disables the triggers that keep the chain of migrations in order. */
   const change = (sql: string) => db.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
 
-  it('is 200 where the database has the newest migration of this code', async () => {
+  it('is 200 if the database has the newest migration of this code', async () => {
     expect(await health(gateway)).toEqual(READY);
   });
 
-  it('is 503 where the database is older, and 200 again where it is newer', async () => {
+  it('is 503 if the database is older, and 200 if it is newer', async () => {
     await db.query(`create table kept as select * from wallet_migrate.migrations`);
     await change('delete from wallet_migrate.migrations where filename = (select max(filename) from kept)');
     const older = await health(gateway);
@@ -41,7 +41,7 @@ describe('GET /readyz', () => {
     expect([older, newer]).toEqual([missing('migration'), READY]);
   });
 
-  it('is 503 where the gateway may not look: what lets it is a migration', async () => {
+  it('is 503 if the gateway may not read the migrations: a migration grants that', async () => {
     await db.query('revoke usage on schema wallet_migrate from wallet_gateway');
     const refused = await health(gateway);
     await db.query('grant usage on schema wallet_migrate to wallet_gateway');
@@ -49,7 +49,7 @@ describe('GET /readyz', () => {
     expect([refused, await health(gateway)]).toEqual([missing('migration'), READY]);
   });
 
-  it('is 503 while the database lets nobody in, and 200 once it does', async () => {
+  it('is 503 while the database refuses connections, and 200 afterwards', async () => {
     const admin = await db.connect();
     await admin.query('update pg_database set datallowconn = false where datname = current_database()');
     await admin.query(
@@ -64,11 +64,11 @@ describe('GET /readyz', () => {
   });
 });
 
-describe('a service that is told to end', () => {
-  // What is asked during the grace takes milliseconds.
+describe('a service after SIGTERM', () => {
+  // The requests during the grace period take milliseconds.
   const gateway = createGateway({ DRAIN_GRACE_MS: '8000' });
 
-  it('is not ready at once, answers on for the grace with the last answer of each connection, and then ends with 0', async () => {
+  it('is not ready at once, answers during the grace period with the last answer of each connection, and then exits with 0', async () => {
     const asking = () =>
       gateway
         .as('service')
@@ -84,7 +84,7 @@ describe('a service that is told to end', () => {
     const told = performance.now();
     await becomes(gateway, missing('draining'));
     const during = await asking();
-    // A second signal changes nothing.
+    // A second signal has no effect.
     gateway.child.signal('SIGTERM');
     const code = await gateway.child.exited;
 

@@ -1,26 +1,25 @@
-/** Whether this process can answer: the database does, and has been migrated as far as this code. */
+/** Whether this process can answer: the database does, and it has this code's newest migration. */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
 
-/** What is missing, in the answer. */
 type Missing = 'database' | 'migration' | 'draining';
 
 const COMMITTED = new URL('../../db/migrations/committed/', import.meta.url);
 const ANSWER_WITHIN_MS = 2_000;
-/** A newer database has this code's newest migration too: a deployment migrates first. */
+/** A deployment migrates first, so a newer database has this code's newest migration too. */
 const IS_MIGRATED = 'select exists (select from wallet_migrate.migrations where hash = $1) as migrated';
-/** The table is not there or may not be read: what grants it is a migration. */
+/** The table is missing, or the migration that grants it is. */
 const UNMIGRATED = ['42P01', '42501', '3F000'];
 
-/** What answers `GET /readyz`, and how it learns that the service takes no more work. */
+/** Makes the handler of `GET /readyz`, and a function that reports the start of a shutdown. */
 export async function createReadiness(pool: Pool): Promise<{ handler: RequestHandler; drain: () => void }> {
   const newest = await newestMigration();
   let draining = false;
   let asked: Promise<Missing | undefined> | undefined;
 
-  /** However many ask, the pool is asked once at a time; what it has not answered in time is let go. */
+  /** Concurrent requests share one query, and its time is limited. */
   function ask(): Promise<Missing | undefined> {
     asked ??= Promise.race([missingIn(pool, newest), late()]).finally(() => (asked = undefined));
     return asked;
@@ -29,7 +28,7 @@ export async function createReadiness(pool: Pool): Promise<{ handler: RequestHan
   return {
     handler: async (_req, res) => {
       const found = draining ? undefined : await ask();
-      // It may have begun meanwhile.
+      // The shutdown may have begun during the query.
       const missing = draining ? 'draining' : found;
       if (missing === undefined) res.json({ status: 'ready' });
       else res.status(503).json({ status: 'unavailable', missing });
@@ -40,7 +39,7 @@ export async function createReadiness(pool: Pool): Promise<{ handler: RequestHan
   };
 }
 
-/** The hash that the newest migration of this code has in its header, and in the database once it has been there. */
+/** The hash in the header of this code's newest migration; the database stores it too. */
 async function newestMigration(): Promise<string> {
   const files = (await readdir(COMMITTED)).filter((file) => /^\d{6}.*\.sql$/.test(file));
   const newest = files.sort().at(-1) ?? '';

@@ -20,7 +20,7 @@ describe('a call', () => {
   beforeAll(async () => {
     own = await newWallet(db, await newAsset(db), { owner: 'player-1' });
   });
-  /** What runs whenever somebody reads wallets, until it is taken away again. */
+  /** Runs `body` in PL/pgSQL at each read of wallets, during `work`. */
   async function whileReading(body: string, work: () => Promise<void>): Promise<void> {
     await db.query(`
       create function public.in_the_way() returns boolean language plpgsql as $$ begin ${body} return true; end $$;
@@ -48,7 +48,7 @@ describe('a call', () => {
     },
   );
 
-  it('that takes longer ends as TIMEOUT, in its time, and the next one is answered', async () => {
+  it('that takes longer than its limit is TIMEOUT, and the next one is answered', async () => {
     await whileReading('perform pg_sleep(600);', async () => {
       const began = performance.now();
 
@@ -56,13 +56,13 @@ describe('a call', () => {
 
       expect(codeOf(answer)).toBe('TIMEOUT');
       expect(performance.now() - began).toBeGreaterThanOrEqual(4_900);
-      // The database ended it: what is ended because the request has no answer is 503.
+      // The database ended the statement; the timeout of the whole request would answer 503.
       expect(answer.status).toBe(200);
     });
     expect(await gateway.as('player').data(WALLETS)).toEqual({ wallets: { nodes: [{ id: own }] } });
   });
 
-  it('that waits for a lock ends as RETRY, whoever calls', async () => {
+  it('that waits for a lock is RETRY for each role', async () => {
     const holder = await db.connect();
     await holder.query('begin; lock table ledger.wallets in access exclusive mode');
     const began = performance.now();
@@ -71,7 +71,7 @@ describe('a call', () => {
 
     const took = performance.now() - began;
     await holder.query('rollback');
-    // While the lock lasts, nothing but the limit of the wait can end them.
+    // Only the lock timeout can end the wait while the lock is held.
     expect(answers.map((answer) => errorOf(answer).message)).toEqual(Array(4).fill('retry: the wallet is busy'));
     expect(answers.map(codeOf)).toEqual(Array(4).fill('RETRY'));
     expect(took).toBeGreaterThanOrEqual(1_900);
@@ -143,11 +143,11 @@ describe('answerInTime', () => {
   });
   const get = (path: string) => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`);
 
-  it('lets what is in time pass', async () => {
+  it('does not affect an answer in time', async () => {
     expect(await (await get('/quick')).json()).toBe('done');
   });
 
-  it('answers TIMEOUT for what is late, and what then comes is no answer', async () => {
+  it('answers TIMEOUT after its limit, and drops a later answer', async () => {
     const response = await get('/late');
 
     expect([response.status, await response.json()]).toEqual([
@@ -160,7 +160,7 @@ describe('answerInTime', () => {
     expect(errors).toEqual([expect.objectContaining({ code: 'ERR_HTTP_HEADERS_SENT' })]);
   });
 
-  it('cuts what began and does not end', async () => {
+  it('closes the connection of an unfinished answer', async () => {
     const response = await get('/half');
 
     await expect(response.text()).rejects.toThrow();

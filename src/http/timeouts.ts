@@ -1,14 +1,14 @@
-/** How long a call of each role may take until it has an answer. */
+/** Limits the time until a request has an answer, by role. */
 import type { RequestHandler } from 'express';
 import { identityOf } from '../auth.ts';
 import { statementLimitOf } from '../database/timeouts.ts';
 import { sendError } from '../errors.ts';
 import type { Role } from '../roles.ts';
 
-/** Waiting for a connection, and several calls in one request, come on top of a statement. */
+/** Allows for the wait for a connection and for several calls in one request, on top of a statement's timeout. */
 const MARGIN_MS = 30_000;
 
-/** What is in flight when the time is up may yet be booked: the same key gets the receipt. */
+/** A call in flight at the timeout may still be booked: a retry with the same idempotency key gets the receipt. */
 export function answerInTime(limits?: Readonly<Record<Role, number>>): RequestHandler {
   return (_req, res, next) => {
     const { role } = identityOf(res);

@@ -10,11 +10,11 @@ import { log } from '../observability/log.ts';
 
 const WINDOW_SECONDS = 60;
 const WARN_EVERY_MS = 60_000;
-/** Few and quick: without them each process counts for itself. */
+/** The queries are short. */
 const CONNECTIONS = 2;
 const ANSWER_WITHIN_MS = 1_000;
 
-/** After the authenticator. The pool is the limits' own: a flood must not take the connections of calls. */
+/** Use it after the authenticator. The limits have their own pool: a flood of requests must not take the connections of calls. */
 export function createRateLimit(database: Database, perMinute: number): RequestHandler {
   const pool = database.openPool({
     name: 'wallet-limits',
@@ -30,9 +30,9 @@ export function createRateLimit(database: Database, perMinute: number): RequestH
     schemaName: 'gateway',
     tableName: 'rate_limits',
     tableCreated: true,
-    // Whoever has used up the window is refused from memory until its end.
+    // A caller who has used up the window is refused from memory until it ends.
     inMemoryBlockOnConsumed: perMinute,
-    // While the database does not answer, each process counts for itself: neither open to all nor closed to everybody.
+    // While the database does not answer, each process counts on its own: requests are neither unlimited nor all refused.
     insuranceLimiter: new RateLimiterMemory(options),
   });
 
@@ -54,7 +54,10 @@ export function createRateLimit(database: Database, perMinute: number): RequestH
   };
 }
 
-/** The library names its statements, which behind a pooler another session may not have; and it does not say when it fails. */
+/**
+ * Sends the library's statements without names, which another session of a pooler would not have, and logs their errors, which the library
+ * does not.
+ */
 function clientOn(pool: Pool): Pick<Pool, 'query'> {
   let warnedAt = -Infinity;
   const query = async ({ text, values }: QueryConfig) => {
@@ -71,7 +74,7 @@ function clientOn(pool: Pool): Pick<Pool, 'query'> {
   return { query } as Pick<Pool, 'query'>;
 }
 
-/** A refusal is not an error here. */
+/** The library rejects the promise for a refused request, too. */
 async function settle(
   consuming: Promise<RateLimiterRes>,
 ): Promise<{ isAllowed: boolean; msBeforeNext: number; remainingPoints: number }> {
@@ -84,7 +87,7 @@ async function settle(
   }
 }
 
-/** Of the caller, not of the token: a new one is not a new allowance. Hashed, as the subject is nobody's business here. */
+/** Counts by caller and not by token: a new token is not a new allowance. Hashed, to keep the subject out of the table. */
 function keyOf({ role, sub }: Identity): string {
   return createHash('sha256').update(`${role}\0${sub}`).digest('hex');
 }

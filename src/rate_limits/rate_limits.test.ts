@@ -15,7 +15,7 @@ async function statuses(callers: Caller[], count: number): Promise<number[]> {
 const times = (status: number, seen: number[]): number => seen.filter((one) => one === status).length;
 
 describe('with a limit, of two processes,', () => {
-  // Hooks run in the order in which they are made.
+  // Hooks run in the order in which they are registered.
   afterAll(() => Promise.all(gateways.map((gateway) => gateway.stop())));
   const db = createDatabase();
   const env = { RATE_LIMIT_PER_MINUTE: String(LIMIT) };
@@ -28,12 +28,12 @@ describe('with a limit, of two processes,', () => {
     gateways.map((gateway) => gateway.as(role, sub));
   const [first] = gateways as [Gateway];
 
-  it('one caller has it over both together, and another is not touched', async () => {
+  it('one caller shares it between both, and another caller is not affected', async () => {
     const seen = await statuses(both('shop'), 4 * LIMIT);
 
     expect([times(200, seen), times(429, seen)]).toEqual([LIMIT, 3 * LIMIT]);
     expect(await statuses(both('other shop'), 2)).toEqual([200, 200]);
-    // The subject alone is not the caller.
+    // A caller is the role and the subject.
     expect(await statuses(both('shop', 'player'), 2)).toEqual([200, 200]);
   });
 
@@ -48,7 +48,7 @@ describe('with a limit, of two processes,', () => {
     expect(answers.map(({ status }) => status)).toEqual([429, 429]);
   });
 
-  it('who is refused is told so, and when to come again', async () => {
+  it('a refused caller is told when to try again (RATE_LIMITED)', async () => {
     const caller = first.as('service', 'patient');
     const headersOf = (response: Response) =>
       ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-policy'].map((name) => response.headers.get(name));
@@ -66,14 +66,14 @@ describe('with a limit, of two processes,', () => {
     }
   });
 
-  it('health and a bad token are not counted', async () => {
+  it('health checks and invalid tokens are not counted', async () => {
     for (let nth = 0; nth <= LIMIT; nth += 1) {
       expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
       expect((await first.with('bad').post(ASSETS)).status).toBe(401);
     }
   });
 
-  it('a caller who is refused costs no query, and nothing tells who calls', async () => {
+  it('a refused caller costs no query, and the table does not reveal subjects', async () => {
     await statuses(both('flood'), 2 * LIMIT);
     const points = async () =>
       (await db.query<{ points: number }>('select sum(points)::int as points from gateway.rate_limits')).rows[0]
@@ -88,7 +88,7 @@ describe('with a limit, of two processes,', () => {
     expect(rows.filter(({ key }) => !/^[0-9a-f]{64}$/.test(key))).toEqual([]);
   });
 
-  it('a caller whose window is over begins a new one', async () => {
+  it('a caller can call again after its window', async () => {
     const caller = first.as('service', 'later');
     await caller.post(ASSETS);
     await db.query('update gateway.rate_limits set points = $1, expire = 1', [LIMIT]);
@@ -99,7 +99,7 @@ describe('with a limit, of two processes,', () => {
     expect(rows).toEqual([{ points: 1 }]);
   });
 
-  it('where the counting fails, each counts for itself and says so once; calls are answered', async () => {
+  it('without the database, each process counts alone and logs it once; calls are answered', async () => {
     const lock = await db.connect();
     await lock.query('begin; lock table gateway.rate_limits in access exclusive mode');
 
@@ -116,7 +116,7 @@ describe('with a limit, of two processes,', () => {
 describe('without a limit', () => {
   const gateway = createGateway();
 
-  it('nothing is counted, and no connection is kept for it', async () => {
+  it('nothing is counted, and no connection is opened for it', async () => {
     const service = gateway.as('service');
     expect(times(200, await statuses([service], 60))).toBe(60);
     const response = await service.fetch('/wallets/x/history.csv');
@@ -134,7 +134,7 @@ describe('without a limit', () => {
 describe('the table of the limits', () => {
   const db = createDatabase();
 
-  it("is the gateway's alone, and unlogged", async () => {
+  it('belongs to the gateway alone, and is unlogged', async () => {
     const { rows: kind } = await db.query(
       "select relpersistence from pg_class where oid = 'gateway.rate_limits'::regclass",
     );

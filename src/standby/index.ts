@@ -1,4 +1,4 @@
-/** Reads on a streaming standby, where READ_DATABASE_URL names one. */
+/** Optional: reads from the streaming standby of READ_DATABASE_URL. */
 import type { Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
 import type { Reads } from '../database/reads.ts';
@@ -12,7 +12,7 @@ export interface StandbyReads extends Reads {
   close(): Promise<void>;
 }
 
-/** Whether the standby is there, it finds out by itself: the service does not depend on it. */
+/** Does not wait for the standby: the service runs without it. */
 export function openStandby(
   { readDatabaseUrl, readMaxStalenessMs, passwords }: Config,
   { primary, pool, historyPool }: Database,

@@ -1,4 +1,4 @@
-/** Queries and downloads on a real standby: paused, killed, in conflict with the primary, or none at all. */
+/** Queries and downloads on a real standby: paused, killed, in conflict with the primary, or not a standby at all. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -32,7 +32,7 @@ interface Read {
 
 let cluster: Cluster;
 let wallet: string;
-/** Take the standby for good enough at any age, and at nearly none. */
+/** `patient` accepts any staleness, `strict` very little. */
 let patient: Service;
 let strict: Service;
 
@@ -107,7 +107,7 @@ describe('a standby that has stopped replaying', () => {
   }, LIMIT_MS);
   afterAll(() => onStandby('select pg_wal_replay_resume()'));
 
-  it('answers queries with what it has, and says how old that is at most', async () => {
+  it('answers queries with its data, and reports the maximum staleness', async () => {
     const read = await until(
       () => patient.balance(),
       ({ stalenessMs }) => stalenessMs > 1_000,
@@ -116,18 +116,18 @@ describe('a standby that has stopped replaying', () => {
     expect(before).not.toBe(after);
   });
 
-  it('has pools of its own among the metrics, beside those of the primary', async () => {
+  it('has its own pools in the metrics, besides those of the primary', async () => {
     const metrics = await (await patient.caller.fetch('/metrics')).text();
     const names = [...metrics.matchAll(/^db_pool_max\{pool="([\w-]+)"\}/gm)].map(([, name]) => name);
     expect(names).toEqual(expect.arrayContaining(['wallet-gateway', 'wallet-history', 'wallet-reads', 'wallet-watch']));
   });
 
-  it('is not asked where the caller wants the primary', async () => {
+  it('is not used if the caller asks for the primary', async () => {
     const read = await patient.balance({ 'Wallet-Read': 'primary' });
     expect(read).toEqual({ from: 'primary', stalenessMs: 0, balance: after });
   });
 
-  it('is not asked where it is further behind than is allowed', async () => {
+  it('is not used beyond the maximum staleness', async () => {
     const read = await until(
       () => strict.balance(),
       ({ from }) => from === 'primary',
@@ -135,7 +135,7 @@ describe('a standby that has stopped replaying', () => {
     expect(read).toEqual({ from: 'primary', stalenessMs: 0, balance: after });
   });
 
-  it('is not asked for what a mutation answers, its relations included', async () => {
+  it('is not used for the payload of a mutation, including its relations', async () => {
     const { body } = await patient.caller.mutate(
       'walletFreeze',
       { walletId: wallet, reason: 'for a test' },
@@ -149,7 +149,7 @@ describe('a standby that has stopped replaying', () => {
     await patient.caller.mutate('walletReopen', { walletId: wallet, reason: 'for a test' }, 'wallet { status }');
   });
 
-  it('gives the downloads too, unless the caller wants the primary', async () => {
+  it('serves downloads too, unless the caller asks for the primary', async () => {
     const { rows } = await until(
       () => patient.history(),
       ({ from }) => from === 'standby',
@@ -167,13 +167,13 @@ describe('a standby that has stopped replaying', () => {
 });
 
 describe('a standby that follows', () => {
-  it('has what was booked, and is not stale for want of bookings', async () => {
+  it('has what was booked, and does not become stale without bookings', async () => {
     const balance = await patient.topUp();
     await until(
       () => patient.balance(),
       (found) => found.balance === balance && found.from === 'standby',
     );
-    // Only time without bookings could make it stale; more of it does no harm.
+    // Only time without bookings could make it stale; waiting longer does no harm.
     await sleep(2 * STRICT_MS);
     await until(
       () => strict.balance(),
@@ -181,9 +181,8 @@ describe('a standby that follows', () => {
     );
   });
 
-  it('is not stale either when the primary has just begun another file of its log', async () => {
+  it('does not become stale either when the primary begins another WAL file', async () => {
     await cluster.administer('select pg_switch_wal()');
-    // As above.
     await sleep(2 * STRICT_MS);
     await until(
       () => strict.balance(),
@@ -198,7 +197,7 @@ describe('a standby that follows', () => {
   });
 
   it(
-    'whose query is in conflict with the primary is asked no more: the primary answers',
+    'whose query conflicts with the primary is not used further: the primary answers',
     async () => {
       const pool = createPool({
         url: cluster.url('wallet'),
@@ -212,7 +211,7 @@ describe('a standby that follows', () => {
         () => Promise.resolve(standby.trouble),
         (trouble) => trouble === undefined,
       );
-      // Under it, the standby may not replay the lock.
+      // During this query the standby cannot replay the lock.
       const text = `select pg_is_in_recovery() as recovers,
       case when pg_is_in_recovery() then pg_sleep(60)::text end as slept from ledger.assets limit 1`;
       const app = express();
@@ -242,17 +241,17 @@ describe('a standby that follows', () => {
   );
 });
 
-describe('what is no standby of the database', () => {
+describe('a server that is no standby of the database', () => {
   it.each([
     ['a server that is not there', () => 'postgres://wallet_gateway@127.0.0.1:1/wallet', /ECONNREFUSED/],
     ['the primary', () => cluster.url('wallet'), /is not a standby/],
     ['another database of the standby', () => cluster.standbyUrl('postgres'), /does not follow the database/],
     ['a login that is not there', () => withLogin(cluster.standbyUrl('wallet'), 'nobody'), /authentication failed/],
-  ])('is never asked: %s', async (_what, url, trouble) => {
+  ])('is never used: %s', async (_what, url, trouble) => {
     const standby = openStandby(url());
     await until(
       () => Promise.resolve(standby.trouble),
-      // Where it has no answer in time, that is what it says first.
+      // Without an answer in time, another reason comes first.
       (found) => trouble.test(found ?? ''),
     );
     const found = { trouble: standby.trouble, stalenessMs: standby.stalenessMs };
@@ -261,7 +260,7 @@ describe('what is no standby of the database', () => {
   });
 
   it(
-    'does not keep the service from serving',
+    'does not prevent the start of the service',
     async () => {
       const service = await Service.start('postgres://wallet_gateway@127.0.0.1:1/wallet', HOUR_MS);
       const balance = await service.topUp();
@@ -275,7 +274,7 @@ describe('what is no standby of the database', () => {
 
 describe('a standby that dies', () => {
   it(
-    'is replaced by the primary at once, and asked again when it is back',
+    'is replaced by the primary at once, and used again when it is back',
     async () => {
       await cluster.stopWaitingForStandby();
       await until(
@@ -283,7 +282,7 @@ describe('a standby that dies', () => {
         ({ from }) => from === 'standby',
       );
       await cluster.killStandby();
-      // Each of them is answered.
+      // Each query is answered.
       await until(
         () => patient.balance(),
         ({ from }) => from === 'primary',

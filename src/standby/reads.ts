@@ -1,4 +1,4 @@
-/** Who answers a query: the standby where there is one that is up to date, otherwise the primary; headers say which. */
+/** Answers queries from the standby if it is up to date, otherwise from the primary; headers say which. */
 import type { Request, RequestHandler, Response } from 'express';
 import pg, { type Pool, type PoolClient } from 'pg';
 import { identityOf } from '../auth.ts';
@@ -8,24 +8,24 @@ import type { WithClient } from '../database/reads.ts';
 import { statementLimitOf } from '../database/timeouts.ts';
 import { within } from '../within.ts';
 
-/** Asks for the primary, as after a call of one's own. */
+/** The request header `Wallet-Read: primary` asks for the primary, for example after a mutation. */
 const ASK = 'Wallet-Read';
 const STALENESS = 'Wallet-Staleness-Ms';
 
-/** On top of what a statement may take. One that has no answer by then never will. */
+/** In addition to the statement's timeout: after that, no answer will come. */
 const MARGIN_MS = 5_000;
 
-/** What the primary would say as well: refusals, values, permissions, and statements that take too long. */
+/** Errors that the primary would report as well: refusals, invalid values, permissions, and statement timeouts. */
 const FINAL = /^(WL|22|25|42501$|57014$)/;
 
-/** Refuses what the header cannot mean, whether there is a standby or not. */
+/** Refuses other values of the header, also without a standby. */
 export const readPreference: RequestHandler = (req, res, next) => {
   const asked = req.get(ASK);
   if (asked === undefined || asked === 'primary') next();
   else sendError(res, 400, 'BAD_REQUEST', `${ASK} can only be primary`);
 };
 
-/** For the queries of one request. What the standby cannot answer, the primary is asked. */
+/** For the queries of one request. If the standby fails, the primary is asked. */
 export function readingWith(
   standby: Standby,
   onStandby: WithClient,
@@ -54,7 +54,6 @@ export function readingWith(
   };
 }
 
-/** For a download. */
 export async function connectForReading(
   standby: Standby,
   primary: Pool,
@@ -77,7 +76,7 @@ function stalenessFor(standby: Standby, req: Request): number | undefined {
   return req.get(ASK) === 'primary' ? undefined : standby.stalenessMs;
 }
 
-/** An answer is as old as the oldest part of it. */
+/** The header reports the greatest staleness of all queries of the request. */
 function setStandby(res: Response, stalenessMs: number): void {
   const before = Number(res.get(STALENESS) ?? 0);
   res.set(ASK, 'standby').set(STALENESS, String(Math.max(before, stalenessMs)));

@@ -1,4 +1,4 @@
-/** A streaming standby for reading, and what is known of how far it is behind. */
+/** Connections to a streaming standby, and how far it is behind the primary. */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
@@ -7,7 +7,6 @@ import { createPool } from '../database/pool.ts';
 import type { Address } from '../database/pooler.ts';
 
 export interface StandbyOptions extends Address {
-  /** To compare with. */
   primary: Address;
   poolSize: number;
   historySize: number;
@@ -15,12 +14,12 @@ export interface StandbyOptions extends Address {
   maxStalenessMs: number;
 }
 
-/** Where a server's log is, and what it is a log of. */
+/** A server's position in the write-ahead log, and which history the log belongs to. */
 interface Position {
   recovers: boolean;
-  /** What has been flushed, or replayed. */
+  /** The flushed position of a primary, or the replayed position of a standby. */
   lsn: bigint;
-  /** The same for all copies of one database that have the same history. */
+  /** Equal for all copies of one database with the same history. */
   identity: string;
 }
 
@@ -30,7 +29,7 @@ interface Sample {
 }
 
 const CHECK_EVERY_MS = 200;
-/** Somebody else can be asked. */
+/** Short, since the primary can be asked instead. */
 const CONNECT_WITHIN_MS = 2_000;
 const ANSWER_WITHIN_MS = 2_000;
 
@@ -41,8 +40,9 @@ select pg_is_in_recovery() as recovers,
     (select oid from pg_database where datname = current_database())) as identity`;
 
 /**
- * What had been committed when the primary was asked for its position is on the standby once that has replayed so far. So its state is
- * no older than that question, by this process's own clock: an idle primary makes nothing stale, and clocks of servers are not compared.
+ * Measures staleness without comparing the servers' clocks. A position that the primary reported is sampled with the time of the question.
+ * Once the standby has replayed up to it, the standby has everything that was committed before that time. An idle primary does not make the
+ * standby stale.
  */
 export class Standby {
   readonly pool: Pool;
@@ -52,10 +52,10 @@ export class Standby {
   readonly #maxStalenessMs: number;
   readonly #stopping = new AbortController();
   readonly #watching: Promise<void>;
-  /** Positions of the primary that have not been seen on the standby. */
+  /** Positions of the primary that the standby had not reached yet. */
   #samples: Sample[] = [];
   #asOf = -Infinity;
-  /** Why it is not to be asked, however far it is. */
+  /** Why the standby must not be used, apart from its staleness. */
   #trouble: string | undefined = 'not looked at yet';
   #isUsed = false;
 
@@ -69,7 +69,7 @@ export class Standby {
     };
     this.pool = open('wallet-reads', own, options.poolSize, statementTimeoutMs);
     this.historyPool = open('wallet-history-reads', own, options.historySize, 0);
-    // Own ones: a busy service must not look like a standby that is behind.
+    // Separate pools: waiting for a connection of a busy pool would look like replication lag.
     this.#watch = open('wallet-watch', own, 1, ANSWER_WITHIN_MS);
     this.#primaryWatch = open('wallet-watch-primary', primary, 1, ANSWER_WITHIN_MS);
     for (const pool of [this.#watch, this.#primaryWatch]) pool.options.query_timeout = ANSWER_WITHIN_MS;
@@ -77,13 +77,13 @@ export class Standby {
     this.#watching = this.#keepChecking();
   }
 
-  /** How old what it answers now is at most; undefined where it should not be asked. */
+  /** The maximum age of the standby's data in milliseconds; undefined if the standby must not be used. */
   get stalenessMs(): number | undefined {
     const staleness = Math.ceil(performance.now() - this.#asOf);
     return this.#trouble === undefined && staleness <= this.#maxStalenessMs ? staleness : undefined;
   }
 
-  /** Why it is not to be asked, in words. */
+  /** Why the standby is not used. */
   get trouble(): string | undefined {
     if (this.stalenessMs !== undefined) return undefined;
     return this.#trouble ?? 'the standby is too far behind';
@@ -106,7 +106,7 @@ export class Standby {
 
   async #check(): Promise<void> {
     const askedAt = performance.now();
-    // While the primary is away, what the standby has gets older, until it is too old.
+    // While the primary does not answer, the standby's staleness grows up to the limit.
     const primary = await positionOf(this.#primaryWatch).catch(() => undefined);
     let trouble: string | undefined;
     const standby = await positionOf(this.#watch).catch((error: unknown) => {
@@ -141,13 +141,13 @@ async function positionOf(pool: Pool): Promise<Position> {
   return { recovers: false, identity: '', ...row, lsn: BigInt(row?.lsn ?? 0) };
 }
 
-/** Of several addresses that cannot be reached there is only a code. */
+/** With several unreachable addresses the error has only a code. */
 function reasonOf(error: unknown): string {
   const { message, code } = error as { message: string; code?: string };
   return `the standby cannot be asked: ${message || (code ?? 'no reason given')}`;
 }
 
-/** Positions of servers with different histories mean nothing to each other. */
+/** Log positions can only be compared within one history. */
 function mismatch(primary: Position, standby: Position): string | undefined {
   if (!standby.recovers) return 'the server at READ_DATABASE_URL is not a standby';
   if (primary.recovers) return 'the server at DATABASE_URL is a standby itself';
