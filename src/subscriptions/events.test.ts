@@ -18,7 +18,7 @@ async function page(caller: Caller, after?: string, limit?: number): Promise<Eve
   return (await caller.data<{ ledgerEvents: Event[] }>(QUERY, { after, limit })).ledgerEvents;
 }
 
-/** All events up to a transfer, which waits for the transactions of other tests. */
+/** All events up to a transfer. The feed waits for the transactions of other tests. */
 async function eventsUntil(caller: Caller, transfer: string, limit?: number): Promise<Event[]> {
   const events: Event[] = [];
   for (const deadline = Date.now() + LIMIT_MS; events.at(-1)?.transferId !== transfer;) {
@@ -41,7 +41,7 @@ describe('ledgerEvents', () => {
   });
 
   it.each(['service', 'operator', 'auditor'] as const)(
-    'is read on from cursor to cursor by the role %s',
+    'can be read from cursor to cursor by the role %s',
     async (role) => {
       const events = await eventsUntil(gateway.as(role), booked.at(-1) ?? '', 50);
 
@@ -51,7 +51,7 @@ describe('ledgerEvents', () => {
     },
   );
 
-  it('gives as many as asked for, at most 1000, and 100 where nothing is said', async () => {
+  it('returns as many as requested, at most 1000, and 100 by default', async () => {
     const service = gateway.as('service');
     await eventsUntil(service, booked.at(-1) ?? '');
 
@@ -88,7 +88,7 @@ describe('ledgerEvents', () => {
     expect(errorOf(await gateway.as('player').post(QUERY))).toMatchObject({ extensions: { code: 'FORBIDDEN' } });
   });
 
-  it('counts as so many objects as its limit says', async () => {
+  it('counts as many objects as its limit', async () => {
     const ask = (times: number, limit: string) =>
       gateway
         .as('service')

@@ -6,7 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { keepAlive } from './heartbeat.ts';
 
 const EVERY_MS = 15_000;
-/** The clock of the pings alone goes only when it is told to. */
+/** Only the timers of the pings are faked. */
 const REAL = ['Date', 'hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'] as const;
 
 describe('keepAlive', () => {
@@ -29,7 +29,7 @@ describe('keepAlive', () => {
     return socket;
   }
 
-  it('leaves a connection alone that answers', async () => {
+  it('keeps a connection that answers', async () => {
     const accepting = accepted();
     new WebSocket(`ws://127.0.0.1:${port()}`);
     const socket = await accepting;
@@ -43,7 +43,7 @@ describe('keepAlive', () => {
     expect(socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  it('ends one whose other end is gone without a word', async () => {
+  it('terminates a connection whose other end is gone', async () => {
     const accepting = accepted();
     const tcp = connect(port(), '127.0.0.1');
     tcp.write(
@@ -56,7 +56,7 @@ describe('keepAlive', () => {
     expect(socket.readyState).toBe(WebSocket.OPEN);
     jest.advanceTimersByTime(EVERY_MS);
 
-    // 1006: nobody said why.
+    // 1006: closed without a close frame.
     expect((await closed).slice(0, 1)).toEqual([1006]);
     tcp.destroy();
   });

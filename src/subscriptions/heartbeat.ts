@@ -1,7 +1,7 @@
-/** Finds out that the other end of a websocket is gone: a connection that is cut off does not say so. */
+/** Detects a dead websocket: a broken connection is not always reported. */
 import type { WebSocket } from 'ws';
 
-/** Pings, and ends the connection when no answer has come by the next time. */
+/** Pings at an interval, and terminates the connection if no pong has come before the next ping. */
 export function keepAlive(socket: WebSocket, everyMs: number): void {
   let hasAnswered = true;
   const timer = setInterval(() => {

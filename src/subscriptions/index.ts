@@ -1,4 +1,4 @@
-/** Subscriptions over websockets, and the poller that notifies of what was booked. */
+/** Optional: subscriptions over websockets, and the poller that notifies them of postings. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { GrafservBase } from 'postgraphile/grafserv';
@@ -15,19 +15,17 @@ import { CLOSING, peerOf, Sockets, type SocketOptions } from './sockets.ts';
 export { SubscriptionsPlugins } from './plugin.ts';
 
 export interface Subscriptions {
-  /** For the operations of a websocket. */
   context: SocketContext;
-  /** Before the first connection. */
+  /** Call it before the first connection. */
   serve(serv: GrafservBase): void;
   /** For the server's `upgrade` events. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Sends all away, to come back elsewhere. */
   drain(): void;
   close(): Promise<void>;
 }
 
 export function createSubscriptions(database: Database, options: Omit<SocketOptions, 'serv'>): Subscriptions {
-  // Opened with the first subscription.
+  // The pool connects at the first subscription.
   const pool = database.openPool({
     name: 'wallet-listener',
     size: 1,
@@ -53,7 +51,7 @@ export function createSubscriptions(database: Database, options: Omit<SocketOpti
   };
 }
 
-/** Of all processes one polls. `address` is the worker's. */
+/** Only one process at a time polls. `address` is the worker's. */
 export function startPoller(address: Address): Poller {
   return new Poller({ ...address, onPostings: countPostings, onRound: noteRound });
 }

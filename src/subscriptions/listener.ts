@@ -1,14 +1,16 @@
-/** Listens to the database's notifications: one connection for a process, opened with the first who waits for one. */
+/** Listens to the database's notifications, on one connection per process, opened at the first subscription. */
 import type { Notification, Pool, PoolClient, QueryResult } from 'pg';
 import { WakeUps } from './wake_ups.ts';
 import { within } from '../within.ts';
 
-/** Notified when it is not known which wallets changed: every subscriber reads again. */
+/** A notification on this channel means that any wallet may have changed: every subscriber reads again. */
 const EVERY_WALLET = 'wallets';
-/** The number of a wallet's newest entry. */
+/** The payload: the number of a wallet's newest entry. */
 const ENTRY = /^\d{1,19}$/;
 const ANSWER_WITHIN_MS = 5_000;
-/** A connection that is gone does not always say so, and a pooler may have given the session to somebody else. */
+/**
+ * How often to check the session: a lost connection is not always reported, and a pooler may have assigned the session to another client.
+ */
 const CHECK_MS = 10_000;
 const CHECK = `select from pg_listening_channels() channel where channel = '${EVERY_WALLET}'`;
 
@@ -18,8 +20,8 @@ interface Topic {
 }
 
 /**
- * What was notified while there was no connection is lost for good. So when it goes, nobody is left waiting on it:
- * `onLost` has to end what was built on the subscriptions.
+ * Notifications during a lost connection cannot be recovered. So all subscriptions end with the connection: `onLost` must end the
+ * operations that use them.
  */
 export class Listener {
   readonly #pool: Pool;
@@ -34,8 +36,8 @@ export class Listener {
   }
 
   /**
-   * Resolves when the database has taken it on: no change after that is missed. It begins with an event, so that whoever
-   * reads then has the state that later events follow. `writable` holds events back for as long as the reader is slow.
+   * Resolves when the database listens: later changes are not missed. The first event comes at once, so that the subscriber reads the state
+   * that later events change. `writable` delays events while the client reads slowly.
    */
   async subscribe(wallet: string, writable: () => Promise<void>): Promise<AsyncIterableIterator<string>> {
     const channel = `wallet:${wallet}`;
@@ -68,7 +70,7 @@ export class Listener {
     const topic = this.#topics.get(channel);
     if (!topic?.signals.delete(signal) || topic.signals.size > 0) return;
     this.#topics.delete(channel);
-    // Where it fails, the connection is lost, and nobody waits for it any longer.
+    // If it fails, the connection is lost anyway.
     this.#send(`unlisten "${channel}"`).catch(() => undefined);
   }
 
@@ -80,7 +82,7 @@ export class Listener {
     return this.#connection.send(command);
   }
 
-  /** What the poller does not write is not looked at: notifications are open to every login of the database. */
+  /** Ignores payloads that the poller does not write: any login of the database can send notifications. */
   #wake({ channel, payload = '' }: Notification): void {
     if (channel === EVERY_WALLET && payload === '') this.#wakeUps.wakeAll();
     else if (ENTRY.test(payload)) this.#wakeUps.wake(this.#topics.get(channel)?.signals ?? []);
@@ -98,7 +100,7 @@ export class Listener {
   }
 }
 
-/** That a wallet has changed, for one who waits; however often it does meanwhile, that is one event. */
+/** One subscriber's events: several changes before the next read are one event. */
 class Signal implements AsyncIterableIterator<string> {
   readonly #wallet: string;
   readonly #writable: () => Promise<void>;
@@ -150,7 +152,7 @@ interface Events {
   onLost: (connection: Connection, error: Error) => void;
 }
 
-/** Sends one command after the other; is lost as soon as one fails. */
+/** Sends commands in sequence; any failure ends the connection. */
 class Connection {
   readonly #events: Events;
   readonly #check: NodeJS.Timeout;

@@ -1,4 +1,4 @@
-/** What `GET /metrics` shows of websockets, and of what the poller read. */
+/** Metrics of websockets and of the poller. */
 import { Counter, Gauge } from 'prom-client';
 import { labelsUpTo, registers } from '../observability/metrics.ts';
 
@@ -44,12 +44,10 @@ export function countClosedSocket(code: number | 'other' | 'refused'): void {
   socketsClosed.inc({ code });
 }
 
-/** For whoever reads the feed of events. */
 export function countPostings(kind: string, count: number): void {
   postings.inc({ kind: kindLabel(kind) }, count);
 }
 
-/** For the process that polls. */
 export function noteRound(): void {
   lastRound = performance.now();
 }

@@ -1,15 +1,15 @@
-/** A subscription to each wallet: an event when it has changed, with what is asked for as it is by then, read with the caller's own rights. */
+/** The subscription `walletChanged`: each event reads the requested fields anew, with the caller's own rights. */
 import { TYPES } from 'postgraphile/@dataplan/pg';
 import { context, lambda, listen, type FieldArgs, type GrafastSubscriber, type Step } from 'postgraphile/grafast';
 import { getOperationAST, GraphQLError, OperationTypeNode, type ExecutionArgs } from 'postgraphile/graphql';
 import { extendSchema, gql } from 'postgraphile/utils';
 
 declare global {
-  // As the library declares it.
+  // The library declares it as a namespace.
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Grafast {
     interface Context {
-      /** Of a websocket only. Topics are ids of wallets, and so are the events. */
+      /** Null except on a websocket. Topics and events are wallet ids. */
       walletChanges: GrafastSubscriber<Record<string, string>> | null;
     }
   }
@@ -42,7 +42,7 @@ const FieldPlugin = extendSchema((build) => {
           walletChanged: {
             subscribePlan(_$root: Step, args: FieldArgs) {
               const $walletId = args.getRaw('walletId');
-              // The ledger's own refusal of a wallet that the caller may not see.
+              // Fails with the ledger's own error for a wallet that the caller may not see.
               const $balance = walletBalance.execute([{ step: $walletId, pgCodec: TYPES.uuid }]);
               const $topic = lambda([$walletId, $balance], ([walletId]) => (walletId as string).toLowerCase());
               return listen(context().get('walletChanges'), $topic);
@@ -60,7 +60,7 @@ const FieldPlugin = extendSchema((build) => {
   };
 });
 
-/** A request over HTTP has one answer; over a websocket, what only requests are limited and logged for must not pass. */
+/** Allows only subscriptions on websockets: limits and logs of requests apply to HTTP. Over HTTP, refuses subscriptions. */
 const TransportsPlugin: GraphileConfig.Plugin = {
   name: 'TransportsPlugin',
   version: '1.0.0',
@@ -76,7 +76,7 @@ const TransportsPlugin: GraphileConfig.Plugin = {
 
 export const SubscriptionsPlugins: GraphileConfig.Plugin[] = [FieldPlugin, TransportsPlugin];
 
-/** What a websocket is not for; undefined where all is well. */
+/** Undefined if the operation is allowed on a websocket. */
 export function refuseAllButSubscriptions(
   args: Pick<ExecutionArgs, 'document' | 'operationName'>,
 ): GraphQLError | undefined {

@@ -4,7 +4,7 @@ import { Poller } from './poller.ts';
 
 const LIMIT_MS = 60_000;
 
-/** A poller, and how many rounds it has done. */
+/** A poller, and the number of its rounds. */
 class Polling {
   rounds = 0;
   readonly #poller: Poller;
@@ -43,11 +43,11 @@ describe('the poller', () => {
     }
   });
 
-  it('waits while another has the turn, takes it when that one ends, and holds back no transaction meanwhile', async () => {
+  it('waits while another one polls, takes over when that ends, and delays no transaction meanwhile', async () => {
     const first = new Polling(db.url);
     await first.does(1);
     const second = new Polling(db.url);
-    /** The first one's last question is another by now. */
+    /** Compares the time of the poller's last attempt. */
     const hasAsked = async () =>
       (
         await db.query(
@@ -73,7 +73,7 @@ describe('the poller', () => {
     }
   });
 
-  it('polls on where the connection that keeps its turn is cut off', async () => {
+  it('continues after the connection that holds its lock was cut', async () => {
     const poller = new Polling(db.url);
     try {
       await poller.does(1);

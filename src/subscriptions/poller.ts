@@ -1,4 +1,4 @@
-/** Notifies subscribers of what was booked: postings do not, because transactions that NOTIFY commit one after the other. */
+/** Notifies subscribers of postings. The postings themselves do not, because transactions that NOTIFY commit one after the other. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { log } from '../observability/log.ts';
@@ -6,15 +6,15 @@ import { createPool } from '../database/pool.ts';
 import type { Address } from '../database/pooler.ts';
 import { within } from '../within.ts';
 
-/** Logs in as wallet_worker or as a superuser. */
+/** The login must be wallet_worker or a superuser. */
 export interface PollerOptions extends Address {
-  /** How many transfers of a kind were booked; called in the one process that polls. */
+  /** Counts the transfers of a kind; called only in the process that polls. */
   onPostings?: ((kind: string, count: number) => void) | undefined;
-  /** The feed was read and all concerned were notified; in the process that polls, with each round. */
+  /** Called after each round in the process that polls, when the subscribers have been notified. */
   onRound?: (() => void) | undefined;
 }
 
-/** A page of the feed, of which everybody concerned has been notified. */
+/** A page of the feed; its subscribers have been notified. */
 interface Page {
   next_cursor: string;
   is_full: boolean;
@@ -23,25 +23,25 @@ interface Page {
 
 const POLL_MS = 200;
 const PAGE_SIZE = 1000;
-/** Until another process looks whether the one that polls is gone, and after an error. */
+/** How long a process waits before it tries again to become the one that polls, and after an error. */
 const RETRY_MS = 1_000;
 const ANSWER_WITHIN_MS = 10_000;
 const STOP_MS = 5_000;
 
 /**
- * The server learns within a quarter of a minute that a machine has vanished; a process that is killed hangs up. What is
- * notified is of no use after a crash, so that no commit need wait for the disk or for a standby.
+ * With these keepalives the server detects a lost machine within 15 seconds; a killed process closes its connection. Notifications are
+ * worthless after a crash, so their commits need not wait for the disk or a standby.
  */
 const PREPARE = `
 set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; set tcp_keepalives_count = 3;
 set synchronous_commit = off`;
-/** The turn lasts as long as its transaction: whoever has it keeps it open, on a connection for nothing else. */
+/** The lock lasts as long as its transaction, which one connection keeps open for nothing else. */
 const WAIT_FOR_TURN = `
 set idle_in_transaction_session_timeout = 0; set transaction_timeout = 0;
 begin transaction isolation level read committed`;
 const TAKE_TURN = 'select gateway.take_poller_turn() as is_ours';
 
-/** Of all processes one polls; when it ends, another takes over. */
+/** One process polls at a time; when it ends, another takes over. */
 export class Poller {
   readonly #pool: Pool;
   readonly #onPostings: PollerOptions['onPostings'];
@@ -50,7 +50,7 @@ export class Poller {
   readonly #ended: Promise<void>;
   #lastError = '';
 
-  /** Waits for its database, if need be. */
+  /** Starts polling as soon as the database can be reached. */
   constructor({ url, password, onPostings, onRound }: PollerOptions) {
     this.#pool = createPool({
       url,
@@ -67,7 +67,7 @@ export class Poller {
     this.#ended = this.#keepPolling();
   }
 
-  /** Lets the page under way end, and gives up after a while. */
+  /** Lets the current page finish, for a limited time. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.race([this.#ended, sleep(STOP_MS, undefined, { ref: false })]);
@@ -99,14 +99,14 @@ export class Poller {
     }
   }
 
-  /** Each time anew from the end of the feed, which notifies everybody: of what was missed nothing else is known. */
+  /** Each start begins at the end of the feed and notifies every subscriber, because it is unknown which changes were missed. */
   async #pollWhile(keeper: PoolClient): Promise<void> {
     const client = await this.#pool.connect();
     try {
       await within(ANSWER_WITHIN_MS, client.query(PREPARE));
       let cursor: string | undefined;
       while (!this.#isStopping) {
-        // Fails where the turn was lost with its connection.
+        // Fails if the lock was lost with its connection.
         await within(ANSWER_WITHIN_MS, keeper.query('select'));
         const page = await notify(client, cursor);
         cursor = page.next_cursor;
@@ -120,7 +120,7 @@ export class Poller {
     }
   }
 
-  /** Once, however often it is tried again. */
+  /** Logs an error once, however often it repeats. */
   #log({ message }: Error): void {
     if (message !== this.#lastError) log.error({ error: message }, 'poller');
     this.#lastError = message;

@@ -1,4 +1,4 @@
-/** GraphQL over websockets: who may connect, how many, how much each may ask for, and how a connection ends. */
+/** GraphQL over websockets: authentication, limits, and closing. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CloseCode, handleProtocols, makeServer, type Context, type ServerOptions } from 'graphql-ws';
@@ -16,11 +16,11 @@ import { countClosedSocket, socketsMax, socketsOpen, subscriptionsOpen } from '.
 export interface SocketOptions {
   serv: GrafservBase;
   identify: Identify;
-  /** Authenticated ones. */
+  /** The maximum number of authenticated websockets. */
   maxSockets: number;
-  /** Whether the page that asks may connect, if it is one. */
+  /** Whether the request's origin, if it has one, may connect. */
   mayConnect: (request: IncomingMessage) => boolean;
-  /** Whether a caller gets the reason why a token was refused. */
+  /** Whether the client gets the reason why its token was rejected. */
   tellsWhy: boolean;
 }
 
@@ -29,7 +29,7 @@ interface Closing {
   reason: string;
 }
 
-/** The numbers of the protocol (4xxx) and of websockets as such. Clients come back after those from 1012 on, and after 4403. */
+/** Close codes of graphql-ws (4xxx) and of websockets. Clients reconnect after 1012, 1013 and 4403. */
 export const CLOSING = {
   restart: { code: 1012, reason: 'Service restart' },
   lost: { code: 1013, reason: 'Changes may have been missed: connect again' },
@@ -43,23 +43,23 @@ export const CLOSING = {
 const PATH = '/graphql';
 const MAX_MESSAGE_BYTES = 100_000;
 const INIT_WITHIN_MS = 3_000;
-/** Not authenticated yet: anybody can open them. Beyond it the oldest goes, so that they shut nobody out. */
+/** Anyone can open websockets without a token. Beyond this number the oldest is closed, so that others can still connect. */
 const MAX_UNAUTHENTICATED = 100;
 const CLOSE_WITHIN_MS = 2_000;
 const PING_MS = 15_000;
-/** Of one role and subject: a service may have many processes, a player a few windows. */
+/** For one role and subject: a service may have many processes, a player a few windows. */
 const MAX_PER_SUBJECT = 50;
 const MAX_SUBSCRIPTIONS = 50;
-/** Messages of one socket of which the answer has not gone out; a subscription counts for as long as it lasts. */
+/** Messages of one websocket in progress; a subscription counts while it lasts. */
 const MAX_UNANSWERED = 2 * MAX_SUBSCRIPTIONS;
-/** A closing has room for 123, and half a character becomes a whole one. */
+/** A close frame has room for 123 bytes, and a truncated character becomes a replacement of up to 3 bytes. */
 const MAX_REASON_BYTES = 120;
-/** Timers do not go further. */
+/** The maximum delay of a timer. */
 const LONGEST_MS = 2 ** 31 - 1;
 
 const peers = new WeakMap<object, Peer>();
 
-/** The other end of a websocket, once it has authenticated. */
+/** The identity of an authenticated websocket. */
 export function peerOf(socket: object): { identity: Identity; flushed: () => Promise<void> } {
   const peer = peers.get(socket);
   if (!peer?.identity) throw new Error('Websocket without an identity');
@@ -74,7 +74,7 @@ export class Sockets {
     closeTimeout: CLOSE_WITHIN_MS,
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   readonly #options: SocketOptions;
-  /** In the order in which they came. */
+  /** In order of arrival. */
   readonly #unauthenticated = new Set<Peer>();
   readonly #byActor = new Map<string, number>();
   #known = 0;
@@ -115,12 +115,12 @@ export class Sockets {
     }
   }
 
-  /** What was sent before still arrives. */
+  /** Messages sent before still arrive. */
   closeAll({ code, reason }: Closing): void {
     for (const socket of this.#server.clients) socket.close(code, reason);
   }
 
-  /** Takes no more, and sends all away. */
+  /** Refuses new websockets and closes all others. */
   drain(): void {
     this.#isDraining = true;
     this.closeAll(CLOSING.restart);
@@ -144,7 +144,7 @@ export class Sockets {
 
   async #admit({ connectionParams, extra: peer }: Context<Record<string, unknown>, Peer>): Promise<boolean> {
     const bearer = await this.#bearerOf(peer, connectionParams?.authorization);
-    // It may have gone meanwhile.
+    // The client may have disconnected meanwhile.
     if (!bearer || !peer.isOpen) return false;
     const actor = actorOf(bearer.identity);
     const others = this.#byActor.get(actor) ?? 0;
@@ -168,12 +168,12 @@ export class Sockets {
     this.#unauthenticated.add(peer);
     if (!oldest || this.#unauthenticated.size <= MAX_UNAUTHENTICATED) return;
     this.#unauthenticated.delete(oldest);
-    // A client that does not authenticate does not answer a closing either.
+    // A client that does not authenticate may not answer a close frame either.
     oldest.end(CLOSING.busy);
     oldest.socket.terminate();
   }
 
-  /** A browser cannot set headers on a websocket, so the token comes with the first message; others may do either. */
+  /** A browser cannot set headers on a websocket, so the first message may have the token. */
   async #bearerOf(peer: Peer, params: unknown): Promise<Bearer | undefined> {
     const header = typeof params === 'string' ? params : peer.request.headers.authorization;
     try {
@@ -199,10 +199,10 @@ export class Sockets {
   }
 }
 
-/** One websocket, as the libraries want it: `socket` and `request` end up in the context of its operations. */
+/** One websocket, in the form that the libraries need: `socket` and `request` become part of the context of its operations. */
 class Peer {
   identity: Identity | undefined;
-  /** Why its token was not taken. */
+  /** Why the token was rejected. */
   refusal: string | undefined;
   readonly request: IncomingMessage;
   readonly socket: WebSocket;
@@ -214,7 +214,7 @@ class Peer {
     this.socket = socket;
     this.request = request;
     keepAlive(socket, PING_MS);
-    // Frames that are none: the socket closes by itself, and says why.
+    // The library closes the socket after an invalid frame; the event needs a listener.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#flush());
   }
@@ -250,7 +250,7 @@ class Peer {
     this.socket.close(code, reason);
   }
 
-  /** Settles when it has gone out, or cannot any more. */
+  /** Resolves when the data has been written or the websocket has closed. */
   send(data: string): Promise<void> {
     if (!this.isOpen) return Promise.resolve();
     this.#unsent += 1;
@@ -263,7 +263,7 @@ class Peer {
     });
   }
 
-  /** Resolves when nothing waits to be sent: to a peer that does not read, nothing more is. */
+  /** Resolves when all sent data has been written: a client that does not read gets no further events. */
   flushed(): Promise<void> {
     if (this.#unsent === 0 || !this.isOpen) return Promise.resolve();
     return new Promise((resolve) => {
@@ -273,7 +273,7 @@ class Peer {
 
   onMessage(handle: (data: string) => Promise<void>): void {
     this.socket.on('message', (data: Buffer) => {
-      // What came in before the end is not worth an answer.
+      // After the close frame no answer can be sent.
       if (!this.isOpen) return;
       if (this.#unanswered >= MAX_UNANSWERED) {
         this.end(CLOSING.tooFast);
@@ -298,10 +298,10 @@ class Peer {
   }
 }
 
-/** One line for each websocket, when it is over. What it subscribed to is not in it. */
+/** Logs one line for each closed websocket, without its subscriptions. */
 function logClosed({ identity, refusal }: Peer, code: number, started: number): void {
   socketsOpen.dec();
-  // Websockets and the protocol have a few numbers each; a client may close with one of thousands.
+  // The standard codes are few; a client may choose one of thousands.
   countClosedSocket(code < 3000 || code in CloseCode ? code : 'other');
   const seconds = (performance.now() - started) / 1000;
   log.info(
@@ -322,7 +322,7 @@ function tooManySubscriptions(): GraphQLError {
   });
 }
 
-/** A document that is refused before it is executed has its reason in plain words; anything else is masked as usual. */
+/** A refusal before the execution keeps its message; other errors are masked as usual. */
 function shown(error: GraphQLError): GraphQLError {
   if (!(error.originalError instanceof SafeError)) return error;
   return new GraphQLError(error.message, { extensions: { code: 'BAD_REQUEST' } });

@@ -24,7 +24,7 @@ interface Close {
   reason: string;
 }
 
-/** Other test files run on the same server, and each open transaction there holds the feed back. */
+/** Test files share a server, and each open transaction there delays the feed. */
 const WAIT_MS = 60_000;
 const QUERY = `subscription ($id: UUID!) {
   walletChanged(walletId: $id) { wallet { seq balance entries(first: 1) { nodes { seq kind } } } }
@@ -39,7 +39,7 @@ afterEach(() => {
   open = [];
 });
 
-/** A client as browsers and services have it, which does not come back by itself. */
+/** A client as in browsers and services, but without reconnecting. */
 class Socket {
   readonly client: Client;
   readonly closed: Promise<Close>;
@@ -83,7 +83,7 @@ class Socket {
 
 class Subscription {
   readonly results: Result[] = [];
-  /** What the client was told at the end: nothing, errors, or how the socket closed. */
+  /** How the subscription ended: completed, with errors, or by the close of the socket. */
   ended: unknown;
   readonly stop: () => void;
 
@@ -102,7 +102,7 @@ class Subscription {
     return this.results.map(({ data }) => data?.walletChanged?.wallet).filter((wallet) => wallet !== undefined);
   }
 
-  /** The first event with this balance; there may be others before it. */
+  /** Waits for an event with this balance; others may come before it. */
   async shows(balance: number | string): Promise<Event> {
     return eventually(
       () => this.wallets.find((wallet) => wallet.balance === String(balance)),
@@ -110,7 +110,6 @@ class Subscription {
     );
   }
 
-  /** The errors with which it was refused. */
   async refused(): Promise<GraphqlError> {
     await eventually(() => this.ended, 'an end');
     const [error, ...more] = Array.isArray(this.ended)
@@ -150,7 +149,7 @@ async function walletOf(owner: string, bought = 100): Promise<string> {
   return newWallet(db, await someAsset(db), { bought, owner });
 }
 
-/** A websocket of which the test writes every frame. */
+/** A websocket whose every frame the test writes. */
 async function rawSocket(): Promise<WebSocket> {
   const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
   await within(once(socket, 'open'), 'open socket');
@@ -178,14 +177,17 @@ async function isServing(): Promise<boolean> {
   return body.data?.__typename === 'Query';
 }
 
-describe('who may subscribe', () => {
-  it.each<[Role]>([['service'], ['operator'], ['auditor']])('%s: to the wallet of any player', async (role) => {
-    const socket = await connect(role, 'somebody');
+describe('a subscription', () => {
+  it.each<[Role]>([['service'], ['operator'], ['auditor']])(
+    'is allowed to the role %s for the wallet of any player',
+    async (role) => {
+      const socket = await connect(role, 'somebody');
 
-    expect(await socket.wallet(await walletOf(newOwner())).shows(100)).toMatchObject({ balance: '100' });
-  });
+      expect(await socket.wallet(await walletOf(newOwner())).shows(100)).toMatchObject({ balance: '100' });
+    },
+  );
 
-  it("a player: to the own wallet, and of another's not even whether it is there", async () => {
+  it("is allowed to a player for their own wallet; another's does not exist for them (WALLET_NOT_FOUND)", async () => {
     const owner = newOwner();
     const socket = await connect('player', owner);
     const other = await walletOf(newOwner());
@@ -198,7 +200,7 @@ describe('who may subscribe', () => {
     expect(JSON.stringify(unknown).replaceAll(UNKNOWN_WALLET, other)).toBe(JSON.stringify(hidden));
   });
 
-  it('with the token in the header of the request, where a client can set it', async () => {
+  it('may have its token in the header of the request, if the client can set it', async () => {
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'], {
       headers: { authorization: await bearer('service', 'shop') },
     });
@@ -211,7 +213,7 @@ describe('who may subscribe', () => {
     socket.close();
   });
 
-  it('whoever writes the id in capitals', async () => {
+  it('may name the wallet in capitals', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const events = (await connect('player', owner)).wallet(wallet.toUpperCase());
@@ -230,15 +232,15 @@ describe('who may subscribe', () => {
     ['one of another secret', () => signWith('another secret of thirty-two bytes', 60)],
     ['one that has expired', () => signWith(AUTH.secret, -60)],
     ['one without the word Bearer', async () => (await signWith(AUTH.secret, 60)).replace('Bearer ', '')],
-  ])('nobody without a good token: %s', async (_what, token) => {
+  ])('needs a valid token (4401): %s', async (_what, token) => {
     const socket = new Socket(gateway, await token());
 
     expect(await within(socket.closed, 'close')).toEqual({ code: 4401, reason: 'Unauthorized' });
   });
 
-  it('only for as long as the token counts', async () => {
+  it('ends when the token expires', async () => {
     const wallet = await walletOf(newOwner());
-    // With it counts the tolerance for clocks that differ, ten seconds: there are six left, for what takes tenths of one.
+    // The clock tolerance of ten seconds counts: six seconds are left for what takes tenths of one.
     const socket = new Socket(gateway, await signWith(AUTH.secret, -4));
     await within(socket.acknowledged, 'acknowledgement');
     const events = socket.wallet(wallet);
@@ -249,7 +251,7 @@ describe('who may subscribe', () => {
 });
 
 describe('a subscriber', () => {
-  it('is told of what is booked in that wallet, at whichever door, and nobody else is', async () => {
+  it('gets events of its wallet, booked over any interface, and no others', async () => {
     const [owner, other] = [newOwner(), newOwner()];
     const [wallet, others] = [await walletOf(owner), await walletOf(other)];
     const mine = (await connect('player', owner)).wallet(wallet);
@@ -267,14 +269,14 @@ describe('a subscriber', () => {
     await call(db, 'wallet_transfer', { from_wallet: wallet, to_wallet: others, amount: 1, idem_key: newKey() });
     await Promise.all([mine.shows(94), theirs.shows(101)]);
 
-    // The poller tells in the order of the feed: what was for the one alone has been told.
+    // The poller notifies in the order of the feed, so earlier events would have come.
     expect(theirs.wallets.map(({ balance }) => balance).filter((balance) => !['100', '101'].includes(balance))).toEqual(
       [],
     );
     expect(new Set(theirs.wallets.map(({ seq }) => seq))).toEqual(new Set(['1', '2']));
   });
 
-  it('is told of holds, and of what a batch books', async () => {
+  it('gets events of holds and batches', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const events = (await connect('player', owner)).wallet(wallet);
@@ -290,7 +292,7 @@ describe('a subscriber', () => {
     expect(await events.shows(107)).toMatchObject({ seq: '3' });
   });
 
-  it('is not told of a transaction before it commits, nor deprived of it by a faster one', async () => {
+  it('gets no event of a transaction before its commit, and still gets it after a faster one', async () => {
     const owner = newOwner();
     const [slow, fast] = [await walletOf(owner), await newWallet(db, await newAsset(db), { bought: 100, owner })];
     const socket = await connect('player', owner);
@@ -300,7 +302,7 @@ describe('a subscriber', () => {
     await job.query('begin');
     await call(job, 'wallet_spend', { wallet_id: slow, amount: 1, idem_key: newKey() });
     await call(db, 'wallet_spend', { wallet_id: fast, amount: 1, idem_key: newKey() });
-    // When the third has begun, two are over.
+    // When the third poll has begun, two have ended.
     for (let poll = await clock(), nth = 0; nth < 3; nth += 1)
       poll = await eventually(async () => {
         const last = await lastPoll();
@@ -313,7 +315,7 @@ describe('a subscriber', () => {
     await Promise.all([slowEvents.shows(99), fastEvents.shows(99)]);
   });
 
-  it('that does not read is not sent more and more, and then has the newest', async () => {
+  it('that does not read gets no further events, and then the newest state', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const socket = await rawConnection('player', owner);
@@ -336,7 +338,7 @@ describe('a subscriber', () => {
     for (let nth = 0; nth < 60; nth += 1) {
       await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
       await db.query('select pg_notify($1, $2)', [`wallet:${wallet}`, '']);
-      // Room for what would be wrong: with more time or less, there are no more events than the buffers take.
+      // Any duration is right: the buffers limit the number of events.
       await sleep(50);
     }
     const { rows } = await db.query<{ total: number }>(
@@ -346,13 +348,13 @@ describe('a subscriber', () => {
     socket.resume();
     await eventually(() => seqs.find((seq) => seq === rows[0]?.total), 'newest event');
 
-    // Those that the buffers of the network had taken, and the newest: each has more than a megabyte, and there were sixty.
+    // Events in the network's buffers, and the newest one: each has more than a megabyte, of sixty in all.
     expect(seqs.length).toBeLessThan(25);
   });
 });
 
 describe('what a SQL job notifies', () => {
-  it('costs a subscriber few reads, however much it is, and no event of its own', async () => {
+  it('costs a subscriber few reads, however many notifications there are, and no event of its own', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const events = (await connect('player', owner)).wallet(wallet);
@@ -366,13 +368,13 @@ describe('what a SQL job notifies', () => {
     await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
     await events.shows(99);
 
-    // All are told to look once in five seconds, at once the first time; of the spend the poller tells.
+    // All subscribers are woken at once, and then every five seconds; the poller notifies of the spend.
     const seconds = (performance.now() - begun) / 1000;
     expect(events.results.length - before).toBeLessThanOrEqual(Math.floor(seconds / 5) + 4);
   });
 });
 
-/** By the database's clock, in milliseconds. */
+/** The database's clock in milliseconds. */
 async function clock(instant = 'clock_timestamp()', from = ''): Promise<number> {
   const { rows } = await db.query<{ ms: string }>(
     `select (extract(epoch from ${instant}) * 1000)::bigint as ms ${from}`,
@@ -395,7 +397,7 @@ async function signWith(secret: string, seconds: number): Promise<string> {
   return `Bearer ${token}`;
 }
 
-describe('a page', () => {
+describe('a websocket of a browser', () => {
   const listed = createGateway({ CORS_ORIGINS: 'https://shop.example' });
   const statusFor = async (origin: string, to: Gateway, host?: string): Promise<string> => {
     const headers = { Origin: origin, ...(host !== undefined && { Host: host }) };
@@ -416,17 +418,17 @@ describe('a page', () => {
     }
   };
 
-  it('of the same host, or of CORS_ORIGINS, may open one', async () => {
+  it('is opened for pages of the same host and of CORS_ORIGINS', async () => {
     const { host } = new URL(gateway.url);
 
     expect(await statusFor(`http://${host}`, gateway)).toBe('open');
-    // Behind a proxy that speaks TLS.
+    // Behind a proxy that terminates TLS.
     expect(await statusFor('https://wallet.example', gateway, 'wallet.example')).toBe('open');
     expect(await statusFor('https://shop.example', listed)).toBe('open');
   });
 
   it.each(['https://evil.example', 'http://shop.example', 'https://shop.example.evil.example', 'null', 'x', ''])(
-    'of another may not: %p',
+    'is refused for another page: %p',
     async (origin) => {
       expect(await statusFor(origin, gateway)).toBe('403');
       expect(await statusFor(origin, listed)).toBe('403');
@@ -467,7 +469,7 @@ describe('a websocket', () => {
       /at most 25000 objects/,
     ],
     ['4001 words', `subscription { ${'a '.repeat(4001)} }`, /at most 4000 words and signs/],
-  ])('refuses %s, and goes on', async (_what, query, message) => {
+  ])('refuses %s, and stays open', async (_what, query, message) => {
     const owner = newOwner();
     const socket = await connect('player', owner);
 
@@ -478,7 +480,7 @@ describe('a websocket', () => {
     await socket.wallet(await walletOf(owner)).shows(100);
   });
 
-  it('has at most 50 subscriptions, and has room again when one ends', async () => {
+  it('has at most 50 subscriptions (TOO_MANY_SUBSCRIPTIONS), and again after one ends', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const socket = await connect('player', owner);
@@ -494,7 +496,7 @@ describe('a websocket', () => {
     await socket.wallet(wallet).shows(100);
   });
 
-  it('is one of at most 50 of its subject, and others are not in its way', async () => {
+  it('is one of at most 50 of its subject (4429), without effect on others', async () => {
     const subject = newOwner();
     const sockets = await Promise.all(Array.from({ length: 50 }, () => connect('player', subject)));
 
@@ -524,7 +526,7 @@ describe('a websocket', () => {
     expect(await isServing()).toBe(true);
   });
 
-  it('is closed where two subscriptions have one id', async () => {
+  it('is closed if two subscriptions have the same id', async () => {
     const socket = await rawConnection();
     const message = subscribeMessage('1', QUERY, { id: await walletOf(newOwner()) });
 
@@ -534,7 +536,7 @@ describe('a websocket', () => {
     expect(await closeOf(socket)).toMatchObject({ code: 4409 });
   });
 
-  it('is closed where it subscribes before it has said who it is', async () => {
+  it('is closed if it subscribes before it authenticates', async () => {
     const socket = await rawSocket();
 
     socket.send(subscribeMessage('1', QUERY, { id: UNKNOWN_WALLET }));
@@ -542,20 +544,20 @@ describe('a websocket', () => {
     expect(await closeOf(socket)).toEqual({ code: 4401, reason: 'Unauthorized' });
   });
 
-  it('is closed where it never says who it is', async () => {
+  it('is closed if it does not authenticate in time', async () => {
     expect(await closeOf(await rawSocket())).toEqual({
       code: 4408,
       reason: 'Connection initialisation timeout',
     });
   });
 
-  it('is closed where it speaks no protocol', async () => {
+  it('is closed without the protocol', async () => {
     const socket = new WebSocket(`${gateway.url.replace('http', 'ws')}/graphql`);
 
     expect(await closeOf(socket)).toEqual({ code: 4406, reason: 'Subprotocol not acceptable' });
   });
 
-  it('is closed where it asks faster than it can be served, and others are served', async () => {
+  it('is closed if it sends faster than it can be served (4429), and others are served', async () => {
     const socket = await rawConnection();
     const wallet = await walletOf(newOwner());
 
@@ -568,7 +570,7 @@ describe('a websocket', () => {
     expect(await isServing()).toBe(true);
   });
 
-  it('is closed where it asks and does not read the answers', async () => {
+  it('is closed if it does not read the answers', async () => {
     const socket = await rawConnection();
     const closed = closeOf(socket);
     socket.on('error', () => undefined);
@@ -579,7 +581,7 @@ describe('a websocket', () => {
     await eventually(() => (socket.bufferedAmount === 0 ? true : undefined), 'end of the sending');
     socket.resume();
 
-    // What it does not read in time it does not get: neither the answers nor, then, why it ended.
+    // A client that does not read in time gets neither the answers nor the close code.
     expect([4429, 1006]).toContain((await closed).code);
     expect(await isServing()).toBe(true);
   });
@@ -592,7 +594,7 @@ describe('a websocket', () => {
     expect(error.message).toBe('Unexpected server response: 404');
   });
 
-  it('that sends what are no frames is closed', async () => {
+  it('that sends invalid frames is closed', async () => {
     const socket = await rawConnection();
     const { _socket: tcp } = socket as unknown as { _socket: { write: (bytes: Buffer) => void } };
 
@@ -602,7 +604,7 @@ describe('a websocket', () => {
     expect(await isServing()).toBe(true);
   });
 
-  it('is not what a request asks for that offers HTTP/2', async () => {
+  it('is not opened for a request that offers HTTP/2', async () => {
     const { hostname, port } = new URL(gateway.url);
     const tcp = connectTcp(Number(port), hostname);
     tcp.end(
@@ -614,13 +616,13 @@ describe('a websocket', () => {
     expect(answer).toMatch(/^HTTP\/1.1 200 OK[^]*{"status":"ok"}$/);
   });
 
-  it('leaves no trace in the log, however it is abused', () => {
+  it('leaves no secret in the log, however it is abused', () => {
     expect(gateway.child.stderr).toBe('');
   });
 });
 
 describe('of several processes', () => {
-  it('one polls, and where it is killed another takes over, and nothing is missed', async () => {
+  it('one polls, another takes over when it is killed, and no change is missed', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const pollers = async () => {
@@ -641,7 +643,7 @@ describe('of several processes', () => {
 
       gateway.child.signal('SIGKILL');
       await gateway.child.exited;
-      // Whether it is booked before the other process looks or after.
+      // One is booked before or after the takeover, the other after it.
       await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
       await events.shows(99);
       await call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() });
@@ -655,7 +657,7 @@ describe('of several processes', () => {
     }
   });
 
-  it('none takes more websockets than it may, and each tells of those it has and had', async () => {
+  it('each accepts its maximum of websockets, and exports their metrics', async () => {
     const small = new Gateway(db, { MAX_SOCKETS: '2' });
     await small.start();
     const metrics = async (...wanted: [string, Record<string, string>?][]): Promise<(number | undefined)[]> => {
@@ -722,7 +724,7 @@ describe('of several processes', () => {
     }
   });
 
-  it('none is full of those that never say who they are: the oldest of them goes', async () => {
+  it('unauthenticated websockets do not fill a process: the oldest is closed', async () => {
     const small = new Gateway(db, { MAX_SOCKETS: '2' });
     await small.start();
     const strangers: WebSocket[] = [];
@@ -741,7 +743,7 @@ describe('of several processes', () => {
       const response = await small.with(undefined).fetch('/metrics');
       const openNow = valueOf(parseMetrics(await response.text()), 'websockets_open') ?? NaN;
 
-      // A thousand such as these shut nobody out, though only two may be there.
+      // Many unauthenticated websockets do not keep authenticated ones out, though only two are allowed.
       const wallet = await walletOf(newOwner());
       const events = (await connect('service', 'shop', small)).wallet(wallet);
       await events.shows(100);
@@ -757,14 +759,14 @@ describe('of several processes', () => {
     }
   });
 
-  it('each sends its subscribers away when it ends, and ends', async () => {
+  it('each closes its websockets when it stops, and exits', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const leaving = new Gateway(db, {});
     await leaving.start();
     const socket = await connect('player', owner, leaving);
     await socket.wallet(wallet).shows(100);
-    // It never answers the closing, nor anything else.
+    // This client answers nothing, not even the close frame.
     const deaf = new WebSocket(`${leaving.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
     await within(once(deaf, 'open'), 'open socket');
     deaf.pause();
@@ -778,7 +780,7 @@ describe('of several processes', () => {
 });
 
 describe('when the database', () => {
-  it('ends the connection on which the service listens, subscribers are sent away, and served when they come back', async () => {
+  it('closes the connection that listens, subscriptions end and can be made again', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const socket = await connect('player', owner);
@@ -798,7 +800,7 @@ describe('when the database', () => {
     await events.shows(99);
   });
 
-  it('ends the connection of the poller, it starts again, and nothing is missed', async () => {
+  it('closes the connection of the poller, it starts again, and no change is missed', async () => {
     const owner = newOwner();
     const wallet = await walletOf(owner);
     const events = (await connect('player', owner)).wallet(wallet);

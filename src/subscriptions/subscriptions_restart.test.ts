@@ -1,4 +1,4 @@
-/** A database of its own, which is stopped and started under a live subscriber. */
+/** Restarts its own database while a subscription is open. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const WAIT_MS = 60_000;
 
 let folder = '';
 let server: EmbeddedServer | undefined;
-/** The server's address stays, although each start takes another port. */
+/** Keeps the server's address, although each start uses another port. */
 const proxy = new Proxy(
   () => (server ? Number(new URL(server.url).port) : undefined),
   () => new AnyProtocol(),
@@ -64,7 +64,7 @@ async function inDatabase<T>(work: (session: pg.Client) => Promise<T>): Promise<
   }
 }
 
-/** As a client that goes on should: whatever ends its subscription, it subscribes again. Returns how its sockets closed. */
+/** Subscribes again whenever the subscription ends, as clients should. Returns the close codes. */
 async function follow(wallet: string, token: string, onBalance: (balance: string) => boolean): Promise<number[]> {
   const closes: number[] = [];
   for (let isDone = false; !isDone; await sleep(100)) {
@@ -84,7 +84,7 @@ async function follow(wallet: string, token: string, onBalance: (balance: string
         if (isDone) break;
       }
     } catch {
-      // The close is noted.
+      // `closes` has the close code.
     }
     await client.dispose();
   }
@@ -92,7 +92,7 @@ async function follow(wallet: string, token: string, onBalance: (balance: string
 }
 
 it(
-  'a restart of the database under a live subscriber: it is told, and learns what was booked meanwhile',
+  'a restart of the database ends a subscription with 1013, and a new one shows what was booked meanwhile',
   async () => {
     const wallet = await inDatabase(async (session) =>
       newWallet(session, await newAsset(session), { bought: 100, owner: 'alice' }),
@@ -118,7 +118,7 @@ it(
     await until('99');
     await spend();
 
-    // The first was that of the restart; then, while there was no database, some may have been refused.
+    // The first is that of the restart; without a database, later ones may have been refused.
     expect((await followed)[0]).toBe(1013);
     expect(seen.filter((balance) => balance !== '')).toEqual(expect.arrayContaining(['100', '99', '98']));
   },

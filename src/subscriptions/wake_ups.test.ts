@@ -7,7 +7,7 @@ class One implements Waiting {
   }
 }
 
-/** A clock that goes only when the test says so. */
+/** A clock that the test moves. */
 class Clock {
   #now = 0;
   #due: { at: number; call: () => void }[] = [];
@@ -38,7 +38,7 @@ function setUp(count: number) {
 }
 
 describe('waking subscribers', () => {
-  it('wakes at once who is notified, however many notifications come together', () => {
+  it('wakes a notified subscriber once, however many notifications come together', () => {
     const { clock, all, wakeUps } = setUp(3);
 
     for (let nth = 0; nth < 1000; nth += 1) wakeUps.wake(all.slice(0, 2));
@@ -47,7 +47,7 @@ describe('waking subscribers', () => {
     expect(all.map(({ wakes }) => wakes)).toEqual([1, 1, 0]);
   });
 
-  it('wakes once more who was notified since, so that nothing is lost', () => {
+  it('wakes again after a later notification, so that none is lost', () => {
     const { clock, all, wakeUps } = setUp(1);
     wakeUps.wake(all);
     clock.pass(0);
@@ -62,7 +62,7 @@ describe('waking subscribers', () => {
     expect(all[0]?.wakes).toBe(2);
   });
 
-  it('wakes so many at a time, and each in its turn, however long a flood lasts', () => {
+  it('wakes a number at a time, in turn, however long a flood lasts', () => {
     const { clock, all, wakeUps, wakes } = setUp(4 * AT_ONCE);
     const rounds = 40;
 
@@ -75,7 +75,7 @@ describe('waking subscribers', () => {
     expect(Math.min(...all.map((one) => one.wakes))).toBeGreaterThanOrEqual(rounds / 4 - 1);
   });
 
-  it('wakes everybody at once, and again only after a while, but then certainly', () => {
+  it('wakes all at once, and again only after a while, but certainly then', () => {
     const { clock, wakeUps, wakes } = setUp(AT_ONCE);
 
     wakeUps.wakeAll();
@@ -91,7 +91,7 @@ describe('waking subscribers', () => {
     expect(wakes()).toBe(2 * AT_ONCE);
   });
 
-  it('does not wake who has gone', () => {
+  it('does not wake a subscriber that has left', () => {
     const { clock, all, wakeUps, wakes } = setUp(2);
 
     wakeUps.wake(all);

@@ -1,21 +1,20 @@
-/** How fast notifications cause work: any login of the database may notify, and each event of a subscription is a query. */
+/** Limits how fast notifications cause queries: any login of the database can notify, and each event of a subscription is a query. */
 
-/** Whoever waits for a change. */
 export interface Waiting {
   wake(): void;
 }
 
-/** Calls back, once, so many milliseconds later. */
+/** Calls `call` once after `ms` milliseconds. */
 export type Later = (call: () => void, ms: number) => unknown;
 
 export const EVERY_MS = 100;
 export const AT_ONCE = 25;
-/** Everybody wakes where a poller starts, which is rare. */
+/** The poller notifies all subscribers when it starts, which is rare. */
 export const ALL_EVERY_MS = 5_000;
 
 const afterwards: Later = (call, ms) => setTimeout(call, ms).unref();
 
-/** Wakes so many at a time, each of them once, in the order in which they came: nothing is lost, and a flood is slow. */
+/** Wakes at most AT_ONCE subscribers per interval, in order of arrival, each once: no change is missed, and a flood is slowed down. */
 export class WakeUps {
   readonly #all: () => Iterable<Waiting>;
   readonly #later: Later;
@@ -33,7 +32,7 @@ export class WakeUps {
     for (const each of some) this.#waiting.add(each);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    // Many notifications come at once: they wake subscribers once.
+    // Collects notifications that arrive together, so that each subscriber wakes once.
     this.#later(() => this.#wakeNext(), 0);
   }
 
@@ -49,7 +48,6 @@ export class WakeUps {
     this.wake(this.#all());
   }
 
-  /** Who no longer waits. */
   forget(one: Waiting): void {
     this.#waiting.delete(one);
   }

@@ -27,7 +27,7 @@ describe('an address', () => {
       '3fff::1',
     ],
     ...['', 'localhost', '127.1', '8.8.8.8.', 'fe80::1%eth0'],
-  ])('%s is not of the internet', (address) => {
+  ])('%s is not public', (address) => {
     expect(isPublic(address)).toBe(false);
   });
 
@@ -35,11 +35,11 @@ describe('an address', () => {
     ...['1.1.1.1', '8.8.8.8', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255'],
     ...['128.0.0.0', '172.15.255.255', '172.32.0.0', '192.167.255.255', '223.255.255.255'],
     ...['2606:4700:4700::1111', '2a00:1450:4001::1', '2001:4860:4860::8888'],
-  ])('%s is of the internet', (address) => {
+  ])('%s is public', (address) => {
     expect(isPublic(address)).toBe(true);
   });
 
-  it('is allowed where it is in a network that is, also where it is written as one of IPv6', () => {
+  it('is allowed if its network is, also as an IPv4-mapped IPv6 address', () => {
     const isAllowed = createJudge([
       { address: '10.1.2.0', bits: 24 },
       { address: 'fd00:1::', bits: 64 },

@@ -1,13 +1,13 @@
-/** The example of a receiver, run as its readers run it. */
+/** Runs the example of a receiver. */
 import { call, createDatabase, newAsset, newKey, newWallet } from '../../db/tests/helpers.ts';
 import { Child, Gateway } from '../testing.ts';
 
-// Hooks run in the order in which they are made.
+// Hooks run in the order in which they are registered.
 afterAll(() => gateway.stop());
 const gateway = new Gateway(createDatabase(), { VERIFY_CRON: 'off', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8' });
 const { db } = gateway;
 
-it('the example receiver takes signed webhooks, each once, and refuses others (401)', async () => {
+it('the example receiver accepts signed webhooks, each once, and refuses others (401)', async () => {
   const asset = await newAsset(db);
   const wallet_id = await newWallet(db, asset);
   const create = (url: string) =>
@@ -16,7 +16,7 @@ it('the example receiver takes signed webhooks, each once, and refuses others (4
       url,
       asset,
     ]);
-  // Which port it gets, it says; the secret it is told before.
+  // The receiver prints its port; it needs the secret at its start.
   const { rows } = await create('https://hooks.example/');
   const receiver = new Child(process.execPath, ['examples/webhook-receiver/receiver.ts'], {
     env: { WEBHOOK_SECRET: rows[0]?.secret, PORT: '0' },

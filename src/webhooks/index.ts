@@ -1,4 +1,4 @@
-/** Webhooks: the worker takes what is due from the database, posts it, and writes down what came of it. */
+/** Optional: webhooks. The worker takes pending webhooks from the database, posts them and records the outcomes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobHelpers } from 'graphile-worker';
 import type { WebhookConfig } from '../config.ts';
@@ -9,23 +9,23 @@ import { runLane, type Query, type Room } from './lane.ts';
 import { noteFigures, type Figure } from './metrics.ts';
 import { createSend } from './send.ts';
 
-/** Each minute a run begins, and one ends: should they overlap, or run in two processes, each webhook is taken by one of them. */
+/** A run starts each minute and ends after this time. If two runs overlap, also in two processes, each webhook is taken by one of them. */
 const RUN_MS = 61_000;
 const ROUND_MS = 1_000;
 const FIGURES_MS = 5_000;
 const MOST_AT_ONCE = 64;
-/** One listens for jobs, the others take and settle: a process that does not send opens no more. */
+/** One connection listens for jobs, the others take and settle webhooks. A process that sends none opens no more. */
 const CONNECTIONS = 4;
 const PAGE = 1000;
-/** What is being sent when the process has to end may take so long. */
+/** How long webhooks in flight may take when the process has to end. */
 const PATIENCE_MS = 4_000;
 const SLACK_MS = 2_000;
 
-/** In one process of all those with a worker at a time. `address` is the worker's. */
+/** One process at a time sends webhooks. `address` is the worker's. */
 export function startWebhooks(address: Address, config: WebhookConfig): Worker {
   const send = createSend(config);
   const room: Room = { left: MOST_AT_ONCE };
-  // A webhook that was taken and not settled is given out again after longer than it can have been on its way.
+  // A webhook that was taken and not settled is given out again, but only after it can no longer be in flight.
   const lostAfterMs = 3 * config.timeoutMs + SLACK_MS;
 
   async function webhooks(_payload: unknown, helpers: JobHelpers): Promise<void> {
@@ -35,7 +35,7 @@ export function startWebhooks(address: Address, config: WebhookConfig): Worker {
     const query: Query = (text, values) => helpers.query(text, values);
     const lanes = new Map<string, Promise<void>>();
     const said = new Set<string>();
-    // What fails is tried again in the next round; each trouble is said once a run.
+    // A failed step is repeated in the next round; each error is logged once per run.
     const say = (error: unknown, endpoint?: string): void => {
       const { message } = error as Error;
       if (!said.has(`${endpoint} ${message}`)) log.error({ endpoint, error: message }, 'webhooks');
@@ -63,9 +63,9 @@ export function startWebhooks(address: Address, config: WebhookConfig): Worker {
     name: 'wallet-webhooks',
     tasks: { webhooks },
     crontab: '* * * * * webhooks ?jobKey=webhooks&max=1',
-    // Not only with the next minute.
+    // Do not wait for the next minute.
     atStart: ['webhooks'],
-    // The next run, while this one waits for its last answers.
+    // The next run may start while this one waits for its last answers.
     concurrency: 2,
     connections: CONNECTIONS,
   });

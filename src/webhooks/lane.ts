@@ -1,4 +1,4 @@
-/** What is sent to one endpoint: so many at once, and none of them waits for another one's receiver. */
+/** Sends the webhooks of one endpoint, several at a time. A slow receiver delays only its own endpoint. */
 import type { QueryResult, QueryResultRow } from 'pg';
 import { log } from '../observability/log.ts';
 import { countWebhook } from './metrics.ts';
@@ -6,7 +6,7 @@ import type { Message, Outcome, Send } from './send.ts';
 
 export type Query = <R extends QueryResultRow>(text: string, values?: unknown[]) => Promise<QueryResult<R>>;
 
-/** Of all endpoints together. */
+/** How many further webhooks may be in flight, for all endpoints together. */
 export interface Room {
   left: number;
 }
@@ -15,13 +15,13 @@ export interface LaneOptions {
   query: Query;
   send: Send;
   room: Room;
-  /** After so long without an outcome, what was taken is given out again: longer than sending may take. */
+  /** After this time without an outcome, a webhook is given out again; longer than sending it may take. */
   lostAfterMs: number;
-  /** What was taken and not begun for so long is left to count as lost: somebody else may soon send it. */
+  /** A webhook that was taken so long ago is not sent: another process may soon send it. */
   sendWithinMs: number;
-  /** From then on nothing more is taken. */
+  /** Takes no webhooks after this. */
   stop: AbortSignal;
-  /** From then on what is being sent is given up: it counts as lost, and is sent again. */
+  /** Aborts webhooks in flight: they count as lost and are sent again. */
   cut: AbortSignal;
 }
 
@@ -29,7 +29,7 @@ const MOST_AT_ONCE = 16;
 const PAGE = 1000;
 const POLL_MS = 500;
 
-/** Until it is told to stop; by then all that was taken is settled, or given up. */
+/** Runs until `stop`; by then all webhooks that were taken have been settled or aborted. */
 export async function runLane(endpoint: string, options: LaneOptions): Promise<void> {
   const { query, send, room, lostAfterMs, sendWithinMs, stop, cut } = options;
   const finished: Outcome[] = [];
@@ -43,7 +43,7 @@ export async function runLane(endpoint: string, options: LaneOptions): Promise<v
     room.left -= 1;
     send(message, cut)
       .then((outcome) => finished.push(outcome))
-      // It is lost, and sent again.
+      // The webhook counts as lost and is sent again.
       .catch((error: unknown) => log.error({ endpoint, error: String(error) }, 'webhooks'))
       .finally(() => {
         inFlight -= 1;

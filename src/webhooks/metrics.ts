@@ -1,8 +1,7 @@
-/** What `GET /metrics` shows of webhooks, in the process that sends them. */
+/** Metrics of webhooks, in the process that sends them. */
 import { Counter, Gauge } from 'prom-client';
 import { labelsUpTo, registers } from '../observability/metrics.ts';
 
-/** As `webhook.figures` answers. */
 export interface Figure {
   endpoint: string;
   state: 'active' | 'paused';
@@ -12,7 +11,7 @@ export interface Figure {
 }
 
 const MOST_ENDPOINTS = 50;
-/** Where another process sends now, what this one knew is no longer so. */
+/** When another process has started to send, this one's figures are outdated. */
 const KEPT_MS = 90_000;
 
 const endpointLabel = labelsUpTo(MOST_ENDPOINTS);
@@ -62,7 +61,6 @@ export function countWebhook(outcome: 'delivered' | 'failed' | 'parked', count =
   webhooks.inc({ outcome }, count);
 }
 
-/** For the process that sends. */
 export function noteFigures(now: readonly Figure[]): void {
   figures = now;
   readAt = performance.now();

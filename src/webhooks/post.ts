@@ -1,15 +1,14 @@
-/** Posts one text to one address: within limits of time and size, to addresses that are allowed, and never on to another one. */
+/** Sends one POST request, with limits of time and size, only to allowed addresses, and without following redirects. */
 import dns from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 
 export interface PostOptions {
-  /** From the look-up of the name to the answer's headers. */
+  /** From the name's resolution to the headers of the answer. */
   timeoutMs: number;
-  /** Whether an address may be connected to. */
   mayConnect: (address: string) => boolean;
-  /** Gives up. */
+  /** Aborts the request. */
   signal: AbortSignal;
 }
 
@@ -18,17 +17,17 @@ export interface Answer {
   retryAfter: string | undefined;
 }
 
-/** Why there was no answer, in a word or two that may be shown: nothing of it comes from the receiver. */
+/** Why there was no answer, in a word or two that may be shown: no text comes from the receiver. */
 export class PostError extends Error {
   override name = 'PostError';
 }
 
-/** The answer's status alone counts. So much of what comes with it is read, so that the receiver can end. */
+/** Only the status of the answer matters. So much of its body is read, so that the receiver can finish. */
 const MOST_BYTES = 64 * 1024;
-/** Each part of a call has a limit of its own, too. */
+/** Resolving, connecting and TLS may each take this fraction of the time. */
 const PARTS = 3;
 
-/** Resolves with the headers of the answer. No proxy is asked, and no redirect followed. */
+/** Resolves with the headers of the answer. Uses no proxy. */
 export function post(url: URL, headers: Record<string, string>, body: string, options: PostOptions): Promise<Answer> {
   const { timeoutMs, mayConnect, signal } = options;
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -71,7 +70,7 @@ export function post(url: URL, headers: Record<string, string>, body: string, op
   return promise;
 }
 
-/** What is resolved is what is connected to, so that a name cannot mean one address here and another one there. */
+/** Connects only to the addresses that were checked: a second resolution could return others (DNS rebinding). */
 function lookupOf(mayConnect: PostOptions['mayConnect']): LookupFunction {
   return (hostname, options, callback) => {
     dns.lookup(hostname, { ...options, all: true }, (error, found) => {
@@ -94,7 +93,7 @@ function limitOfParts(request: http.ClientRequest, ms: number): { begin(part: st
   };
 }
 
-/** The name of an error of the system or of a certificate; its text may quote the receiver. */
+/** The error's code or class: its message may quote the receiver. */
 function wordsOf({ code, name }: NodeJS.ErrnoException): string {
   return code ?? name;
 }

@@ -2,8 +2,8 @@ import { askedPause, pauseAfter } from './retries.ts';
 
 const HOUR = 3_600_000;
 
-describe('the pause after a try', () => {
-  it('grows with each, up to two hours, so that there are some fifteen tries in a day', () => {
+describe('the pause after an attempt', () => {
+  it('grows up to two hours, with some fifteen attempts in a day', () => {
     const pauses = Array.from({ length: 40 }, (_, index) => pauseAfter(index + 1, 5_000, 0.5));
     let [tries, passed] = [1, 0];
     for (const pause of pauses) if ((passed += pause) < 24 * HOUR) tries += 1;
@@ -14,7 +14,7 @@ describe('the pause after a try', () => {
     expect(tries).toBeLessThan(20);
   });
 
-  it('is up to a tenth shorter or longer, by chance', () => {
+  it('varies randomly by up to a tenth', () => {
     expect([0, 0.5, 1].map((chance) => pauseAfter(1, 1_000, chance))).toEqual([900, 1_000, 1_100]);
   });
 
@@ -28,7 +28,7 @@ describe('the pause after a try', () => {
     ['soon', undefined],
     ['-5', undefined],
     [undefined, undefined],
-  ])('that a receiver asks for by %j is %j ms', (value, ms) => {
+  ])('that a receiver asks for with %j is %j ms', (value, ms) => {
     expect(askedPause(value, Date.parse('2026-10-21T07:28:00Z'))).toBe(ms);
   });
 });

@@ -1,4 +1,4 @@
-/** One webhook and one receiver: what is sent where, what is refused, what counts as an answer, and how long it may take. */
+/** One webhook and one receiver: requests, refusals, answers and timeouts. */
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import type { WebhookConfig } from '../config.ts';
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 
 let number = 0;
-/** Of a path of its own. */
+/** Each message has its own id. */
 function messageTo(url: string): Message {
   number += 1;
   const wallet_id = '00000000-0000-8000-8000-000000000000';
@@ -38,7 +38,7 @@ const last = (): Arrival => {
 };
 
 describe('a webhook', () => {
-  it('is signed with each secret, as Standard Webhooks has it', async () => {
+  it('is signed with each secret in the format of Standard Webhooks', async () => {
     expect(await send(`${receiver.url}/signed?a=b`)).toMatchObject({ tries: 1, failure: null });
 
     const { headers, body, path } = last();
@@ -52,13 +52,13 @@ describe('a webhook', () => {
     expect(() => new Webhook(SECRETS[0] ?? '').verify(`${body} `, headers as Record<string, string>)).toThrow();
   });
 
-  it.each([200, 201, 204, 299])('has arrived where the answer is %i', async (status) => {
+  it.each([200, 201, 204, 299])('is delivered if the answer is %i', async (status) => {
     told = { status };
     expect((await send(receiver.url)).failure).toBeNull();
   });
 
   it.each([301, 302, 307, 400, 404, 500, 503])(
-    'has failed where the answer is %i, and goes to no other address',
+    'fails if the answer is %i, and is sent to no other address',
     async (status) => {
       told = { status, headers: { location: `${receiver.url}/elsewhere` } };
       expect(await send(receiver.url)).toMatchObject({ failure: `status ${status}`, gone: false });
@@ -66,7 +66,7 @@ describe('a webhook', () => {
     },
   );
 
-  it('is not wanted any more where the answer is 410', async () => {
+  it('is no longer wanted if the answer is 410', async () => {
     told = { status: 410 };
     expect(await send(receiver.url)).toMatchObject({ failure: 'status 410', gone: true });
   });
@@ -76,12 +76,12 @@ describe('a webhook', () => {
     expect(await send(receiver.url)).toMatchObject({ hold_ms: 120_000, pause_ms: 120_000 });
   });
 
-  it('has arrived with the headers of the answer, however much comes after them', async () => {
+  it('is delivered with the headers of the answer, however long its body is', async () => {
     told = { status: 200, bytes: 10_000_000 };
     expect((await send(receiver.url)).failure).toBeNull();
   });
 
-  it('has failed where the connection is cut, or nobody listens', async () => {
+  it('fails if the connection is closed, or no server listens', async () => {
     told = { cut: true };
     expect((await send(receiver.url)).failure).toMatch(/^(ECONNRESET|connection closed)$/);
     const gone = await Receiver.start();
@@ -90,14 +90,14 @@ describe('a webhook', () => {
     expect((await send(url)).failure).toBe('ECONNREFUSED');
   });
 
-  it('has failed where there is no answer in time', async () => {
+  it('fails without an answer in time', async () => {
     told = { waitMs: 600_000 };
     expect((await send(receiver.url, { timeoutMs: 300 })).failure).toBe('timeout');
   });
 
-  it('has failed where TLS does not come about in time', async () => {
+  it('fails if TLS is not established in time', async () => {
     const silent: Server = createServer((socket) => {
-      // It hears that the other side has hung up, and says nothing else.
+      // It accepts connections, and says nothing.
       socket.on('error', () => undefined).resume();
     });
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -107,13 +107,13 @@ describe('a webhook', () => {
     await new Promise((resolve) => silent.close(resolve));
   });
 
-  it('is given up where that is asked', async () => {
+  it('is aborted by its signal', async () => {
     told = { waitMs: 600_000 };
     expect((await send(receiver.url, {}, AbortSignal.timeout(200))).failure).toBe('ABORT_ERR');
   });
 });
 
-describe('an address inside the network', () => {
+describe('an internal address', () => {
   it.each(['127.0.0.1', 'localhost', '[::1]', '127.1', '0x7f.0.0.1', '2130706433', '[::ffff:127.0.0.1]', '0.0.0.0'])(
     'is refused, however it is written: %s',
     async (host) => {
@@ -126,19 +126,19 @@ describe('an address inside the network', () => {
     },
   );
 
-  it('is sent to by name where its network is allowed', async () => {
+  it('is used by name if its network is allowed', async () => {
     expect((await send(`http://localhost:${receiver.port}/named`)).failure).toBeNull();
     expect(receiver.at('/named')).toHaveLength(1);
   });
 
   it.each(['http://8.8.8.8/', 'http://[2606:4700:4700::1111]/'])(
-    'alone is sent to without TLS: %s is refused',
+    'is the only one used without TLS: %s is refused',
     async (url) => {
       expect((await send(url)).failure).toBe('address refused');
     },
   );
 
-  it.each(['https://', 'https://exa mple/', 'nothing'])('that cannot be read is refused: %j', async (url) => {
+  it.each(['https://', 'https://exa mple/', 'nothing'])('that is invalid is refused: %j', async (url) => {
     expect((await send(url)).failure).toBe('address unreadable');
   });
 });

@@ -1,11 +1,10 @@
-/** Sends a webhook as Standard Webhooks has it, and says what came of it. */
+/** Sends a webhook in the format of Standard Webhooks and returns its outcome. */
 import { Webhook } from 'standardwebhooks';
 import type { WebhookConfig } from '../config.ts';
 import { createJudge, isPublic } from './addresses.ts';
 import { post, PostError } from './post.ts';
 import { askedPause, pauseAfter } from './retries.ts';
 
-/** As `webhook.take` gives it out. */
 export interface Message {
   id: string;
   kind: string;
@@ -16,11 +15,10 @@ export interface Message {
   secrets: string[];
 }
 
-/** As `webhook.settle` takes it. */
 export interface Outcome {
   id: string;
   tries: number;
-  /** Why it failed; null where it arrived. */
+  /** Why it failed; null if it was delivered. */
   failure: string | null;
   pause_ms?: number;
   hold_ms?: number | undefined;
@@ -29,7 +27,7 @@ export interface Outcome {
 
 export type Send = (message: Message, signal: AbortSignal) => Promise<Outcome>;
 
-/** It wants nothing for a while. */
+/** Statuses after which the receiver may ask for a pause. */
 const BUSY = [429, 503];
 const GONE = 410;
 
@@ -43,7 +41,7 @@ export function createSend({ allowedNetworks, timeoutMs, firstRetryMs }: Webhook
     const isSafe = url.protocol === 'https:';
     const { status, retryAfter } = await post(url, headersOf(message.id, message.body, message.secrets), message.body, {
       timeoutMs,
-      // Without TLS only where somebody has said that the network is ours.
+      // Without TLS, only to networks that are allowed explicitly.
       mayConnect: isSafe ? mayConnect : isAllowed,
       signal,
     });
@@ -66,7 +64,7 @@ export function createSend({ allowedNetworks, timeoutMs, firstRetryMs }: Webhook
   };
 }
 
-/** Signed with each secret: while one is replaced, the receiver knows one of them. */
+/** Signs with each secret: while a secret is being replaced, the receiver may know only one of them. */
 export function headersOf(id: string, body: string, secrets: readonly string[], now = new Date()) {
   return {
     'content-type': 'application/json',

@@ -1,4 +1,4 @@
-/** Many webhooks to a receiver that fails a third of the time, while whatever sends them is killed. */
+/** Sends many webhooks to a receiver that often fails, while the sending processes are killed. */
 import { newAsset, newKey, newWallet, type Session } from '../../db/tests/helpers.ts';
 import { Chance } from '../../db/tests/prove/chance.ts';
 import { eventually, outOfOrder, Receiver, type Arrival } from './testing_receiver.ts';
@@ -7,16 +7,16 @@ export interface ProofOptions {
   count: number;
   wallets: number;
   seed: number;
-  /** An administrator's, which outlives what is killed. */
+  /** Opens an administrator's session, which is not killed. */
   session: () => Promise<Session & { end?: () => Promise<void> }>;
-  /** Kills what it likes, now and then, until all have arrived. */
+  /** Kills processes from time to time until all webhooks have arrived. */
   harm: (state: ProofState) => Promise<void>;
   withinMs: number;
 }
 
 export interface ProofState {
   harmed: (what: string) => void;
-  /** Of the webhooks, the part that has arrived. */
+  /** The fraction of the webhooks that have arrived. */
   arrived: () => number;
 }
 
@@ -24,7 +24,7 @@ export interface ProofReport {
   webhooks: number;
   arrivals: number;
   refused: number;
-  /** Taken by the receiver more than once. */
+  /** How many the receiver processed more than once. */
   twice: number;
   missing: number;
   outOfOrder: number;
@@ -34,10 +34,12 @@ export interface ProofReport {
 
 const PATH = '/proof';
 const ENDPOINT = 'proof';
-/** So many movements are booked at a time. */
 const BATCH = 100;
 
-/** Every third try fails: with an error, or with a connection that is cut off, of which nobody knows whether it was read. */
+/**
+ * A third of the requests fail: with an error, or by a closed connection, after which the sender cannot know whether the receiver processed
+ * it.
+ */
 export async function startReceiver(seed: number, taken: (arrival: Arrival) => void): Promise<Receiver> {
   const chance = new Chance(seed);
   return Receiver.start((arrival) => {
@@ -46,7 +48,7 @@ export async function startReceiver(seed: number, taken: (arrival: Arrival) => v
       return {};
     }
     if (chance.happens(50)) return { status: 500 };
-    // It has read it all the same: what it is sent again, it has twice.
+    // Processed although the connection is closed: the retry is a duplicate.
     if (chance.happens(50)) taken(arrival);
     return { cut: true };
   });
@@ -119,7 +121,7 @@ function drawn(chance: Chance, ids: readonly string[]): Call {
   return { from, to, key: newKey(), kind: from === to && kind === 'transfer' ? 'spend' : kind };
 }
 
-/** The ids of the movements. The keys make it safe to send it again. */
+/** Returns the ids of the movements. The keys make retries safe. */
 async function book(db: Session, calls: readonly Call[]): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
     `select r.transfer_id as id from ledger.wallet_post_batch(array(
@@ -136,7 +138,7 @@ async function book(db: Session, calls: readonly Call[]): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** Until the database, which may just have been killed, has answered. */
+/** Retries until the database, which may just have been killed, answers. */
 async function again<T>(session: ProofOptions['session'], work: (db: Session) => Promise<T>): Promise<T> {
   let answer: { value: T } | undefined;
   await eventually('the database answers', async () => {

@@ -1,4 +1,4 @@
-/** What the tests of webhooks share: a receiver that answers as it is told, and remembers what came in which order. */
+/** For tests of webhooks: a receiver with configurable answers that records the requests in order. */
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,9 +14,8 @@ export interface Arrival {
 export interface Told {
   status?: number;
   headers?: Record<string, string>;
-  /** Of so many bytes. */
   bytes?: number;
-  /** Cuts the connection off instead: before the answer, or after it was decided. */
+  /** Closes the connection instead of answering. */
   cut?: boolean;
   waitMs?: number;
 }
@@ -25,7 +24,7 @@ const WITHIN_MS = 120_000;
 
 export class Receiver {
   readonly arrivals: Arrival[] = [];
-  /** Connections so far, with a request or without. */
+  /** The number of connections, with or without a request. */
   connections = 0;
   readonly #server: Server;
 
@@ -66,12 +65,11 @@ export class Receiver {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Those that came to this path. */
   at(path: string): Arrival[] {
     return this.arrivals.filter((arrival) => arrival.path === path);
   }
 
-  /** Once there are so many at this path. */
+  /** Waits for `count` requests to the path. */
   async received(path: string, count: number): Promise<Arrival[]> {
     await eventually(`${count} webhooks at ${path}`, () => this.at(path).length >= count);
     return this.at(path);
@@ -96,7 +94,7 @@ interface Movement {
   data: Record<'debit_wallet_id' | 'debit_seq' | 'credit_wallet_id' | 'credit_seq', string | null>;
 }
 
-/** Where a webhook, tried for the first time or again, came before an earlier one of its wallet. */
+/** Webhooks, also retried ones, that came before an earlier one of the same wallet. */
 export function outOfOrder(arrivals: readonly Arrival[]): string[] {
   const newest = new Map<string, number>();
   const faults: string[] = [];

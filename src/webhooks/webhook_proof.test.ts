@@ -1,4 +1,7 @@
-/** Nothing is lost and nothing overtaken while a third of all tries fails and the service is killed; `npm run prove:webhooks` has more of them. */
+/**
+ * Webhooks are delivered in order while a third of all attempts fails and the service is killed; `npm run prove:webhooks` sends more of
+ * them.
+ */
 import { createDatabase, expectSound } from '../../db/tests/helpers.ts';
 import { Gateway } from '../testing.ts';
 import { prove } from './testing_proof.ts';
@@ -8,14 +11,14 @@ const COUNT = 300;
 const KILLS = 2;
 const WITHIN_MS = 240_000;
 
-// Hooks run in the order in which they are made.
+// Hooks run in the order in which they are registered.
 afterAll(() => gateway.stop());
 const db = createDatabase();
 const gateway = new Gateway(db, {
   VERIFY_CRON: 'off',
   WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
   WEBHOOK_FIRST_RETRY_MS: '20',
-  // What was on its way when the service was killed counts as lost the sooner.
+  // Webhooks in flight when the service is killed count as lost sooner.
   WEBHOOK_TIMEOUT_MS: '500',
 });
 

@@ -1,4 +1,4 @@
-/** Webhooks end to end: added over GraphQL, booked by whatever door, posted by the service's worker to a receiver of the test. */
+/** Webhooks end to end: an endpoint is created over GraphQL, movements are booked, and the worker posts them to a receiver of the test. */
 import { readFileSync } from 'node:fs';
 import { Webhook } from 'standardwebhooks';
 import { call, newAsset, newKey, newWallet, type Receipt } from '../../db/tests/helpers.ts';
@@ -7,7 +7,7 @@ import { createGateway, errorOf, ROOT } from '../testing.ts';
 import type { Role } from '../auth.ts';
 import { eventually, Receiver, type Arrival, type Told } from './testing_receiver.ts';
 
-// Hooks run in the order in which they are made.
+// Hooks run in the order in which they are registered.
 afterAll(() => receiver.stop());
 const gateway = createGateway({
   VERIFY_CRON: 'off',
@@ -16,7 +16,7 @@ const gateway = createGateway({
 });
 const { db } = gateway;
 const operator = gateway.as('operator', 'desk');
-/** By path: what the next answers there are; after them, all is well. */
+/** The next answers for each path; after them the receiver answers 204. */
 const answers = new Map<string, Told[]>();
 let receiver: Receiver;
 beforeAll(async () => {
@@ -31,7 +31,7 @@ interface Scene {
   wallet: string;
 }
 
-/** An endpoint for an asset of its own, and a wallet of that. */
+/** An endpoint for a new asset, and a wallet of that asset. */
 async function scene(args: Record<string, unknown> = {}, told: Told[] = []): Promise<Scene> {
   const asset = await newAsset(db);
   const wallet = await newWallet(db, asset);
@@ -85,7 +85,7 @@ describe('a movement', () => {
     expect(receiver.at('/elsewhere')).toEqual([]);
   });
 
-  it('is signed with the old and the new secret while one is replaced', async () => {
+  it('is signed with the old and the new secret during a replacement', async () => {
     const { endpoint, path, secret, wallet } = await scene();
     const rotated = await operator.data<{ webhookEndpointRotateSecret: { secret: { secret: string } } }>(
       'mutation ($endpoint: String!) { webhookEndpointRotateSecret(input: { endpoint: $endpoint, overlapHours: 1 }) { secret { secret } } }',
@@ -98,7 +98,7 @@ describe('a movement', () => {
     for (const each of [secret, rotated.webhookEndpointRotateSecret.secret.secret]) verified(each, arrival);
   });
 
-  it('waits where the receiver asks for a pause, as long as it asks', async () => {
+  it('waits as long as the receiver asks for', async () => {
     const { path, wallet } = await scene({}, [{ status: 503, headers: { 'retry-after': '2' } }]);
     await topUp(wallet);
 
@@ -106,7 +106,7 @@ describe('a movement', () => {
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(1_900);
   });
 
-  it('waits where the receiver says that it is gone, until somebody resumes it', async () => {
+  it('waits if the receiver answers 410, until an operator resumes the endpoint', async () => {
     const { endpoint, path, wallet } = await scene({}, [{ status: 410 }]);
     const { transfer_id } = await topUp(wallet);
     await eventually('it is paused', async () => (await shown(endpoint, 'state'))?.state === 'paused');
@@ -124,7 +124,7 @@ describe('a movement', () => {
   it('that is parked is shown to operators and auditors, and released over GraphQL', async () => {
     const { endpoint, path, wallet } = await scene({}, [{ status: 500 }, { status: 500 }]);
     const { transfer_id } = await topUp(wallet);
-    // As if it had been tried for a day.
+    // Moves its first attempt a day back.
     await eventually('it is parked', async () => {
       await db.query(
         "update webhook.deliveries set first_try_at = now() - interval '25 hours' where endpoint = $1 and parked_at is null and tries > 0",
@@ -158,7 +158,7 @@ describe('a movement', () => {
 });
 
 describe('a notice', () => {
-  it('of credits that expire, and of a balance that fell, is posted like a movement', async () => {
+  it('of expiring credits and of a low balance is posted like a movement', async () => {
     const { path, secret, asset, wallet } = await scene({ kinds: ['credits.expiring', 'balance.low'] });
     const { body } = await operator.mutate(
       'webhookNoticeSet',
@@ -202,7 +202,7 @@ describe('over GraphQL', () => {
   ];
 
   it.each(['player', 'service', 'operator', 'auditor'] satisfies Role[])(
-    'a %s may what the database lets it: all of it is for operators, and reading for auditors too',
+    'a %s has the rights of the database: operators all, auditors reading',
     async (role) => {
       const caller = gateway.as(role);
       const may = role === 'operator';
@@ -220,7 +220,7 @@ describe('over GraphQL', () => {
     },
   );
 
-  it('no query has a secret: only what makes one shows it', () => {
+  it('no query returns a secret: only the mutation that creates it does', () => {
     const schema = readFileSync(`${ROOT}schema.graphql`, 'utf8');
     const types = [...schema.matchAll(/^type (\w+)[^{]*\{([^}]*)\}/gm)].filter(([, , fields = '']) =>
       /^ {2}secret\b/m.test(fields),
@@ -235,7 +235,7 @@ describe('over GraphQL', () => {
 });
 
 describe('the metrics', () => {
-  it('tell how many webhooks arrived and failed, wait and are parked, and for how long', async () => {
+  it('show delivered, failed, waiting and parked webhooks, and the longest wait', async () => {
     const { endpoint, wallet } = await scene({}, Array<Told>(1000).fill({ status: 500 }));
     await topUp(wallet);
 
