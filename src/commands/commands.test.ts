@@ -1,4 +1,4 @@
-/** The commands as a person types them: their arguments, what they refuse, and the codes they end with. */
+/** The commands as run from a shell: arguments, refusals and exit codes. */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,11 +7,10 @@ import { createDatabase, newAsset, newWallet } from '../../db/tests/helpers.ts';
 import { AUTH, type Env, execute, ROOT } from '../testing.ts';
 
 const SLOW_MS = 120_000;
-/** Where nothing listens. */
 const NOWHERE = 'postgres://somebody:secret-1@127.0.0.1:1/wallet';
 
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-/** Every script that is a program of this project, and those that only containers run. */
+/** Every npm script that is a program of this project, and the programs that only containers run. */
 const FILES = [
   ...Object.values(scripts)
     .map((script) => /^(?:exec )?node (\S+\.ts)$/.exec(script)?.[1])
@@ -47,7 +46,7 @@ describe('a command', () => {
   );
 
   it.each(FILES)(
-    '%s refuses an argument that it does not know with exit code 2, before anything happens',
+    '%s refuses an unknown argument with exit code 2, before anything happens',
     async (file) => {
       const { code, stdout, stderr } = await node(file, ['--nonsense']);
 
@@ -76,12 +75,12 @@ describe('a command', () => {
     ['db/tests/prove/prove.ts', ['--faults', 'fire'], 'No such fault: fire; see --help'],
     ['db/tests/e2e/run.ts', ['--url', 'http://localhost'], '--url and --token go together'],
     ['bench/bench.ts', ['--json', 'a', 'b'], "Unexpected argument 'b'; see --help"],
-  ])('%s %j ends with 2 and one line', async (file, args, line) => {
+  ])('%s %j exits with 2 and one line', async (file, args, line) => {
     expect(await node(file, args)).toEqual({ code: 2, stdout: '', stderr: `${line}\n` });
   });
 
   it.each(['commands/migrate', 'dev/seed', 'commands/verify', 'commands/seal', 'dev/schema', 'commands/prepare'])(
-    '%s ends with 3 and one line where the database cannot be reached',
+    '%s ends with exit code 3 and one line if the database cannot be reached',
     async (name) => {
       const { code, stdout, stderr } = await node(`src/${name}.ts`, []);
 
@@ -99,7 +98,7 @@ describe('a command', () => {
       'postgres://somebody:secret-1@db/wallet?sslmode=verify-full&sslrootcert=/nowhere/ca.pem',
       /^DATABASE_URL names \/nowhere\/ca\.pem, which cannot be read \(ENOENT\)/,
     ],
-  ])('ends with 2 and one line that names the setting for DATABASE_URL %s', async (DATABASE_URL, line) => {
+  ])('exits with 2 and one line that names the setting if DATABASE_URL is %s', async (DATABASE_URL, line) => {
     const { code, stdout, stderr } = await node('src/commands/migrate.ts', [], { DATABASE_URL });
 
     expect({ code, stdout, lines: stderr.split('\n').length }).toEqual({ code: 2, stdout: '', lines: 2 });
@@ -110,7 +109,7 @@ describe('a command', () => {
   it.each([
     ['a folder', ''],
     ['a file that is not there', 'missing'],
-  ])('ends with 2 and one line where a file of settings is %s', async (_what, name) => {
+  ])('exits with 2 and one line if a file of settings is %s', async (_what, name) => {
     const folder = await mkdtemp(join(tmpdir(), 'wallet-settings-'));
     try {
       const { code, stderr } = await node('src/commands/migrate.ts', [], {
@@ -124,7 +123,7 @@ describe('a command', () => {
     }
   });
 
-  it('ends with 2 and one line where a file of seals cannot be read as one', async () => {
+  it('ends with exit code 2 and one line if a file of seals is invalid', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wallet-seals-'));
     try {
       await writeFile(join(folder, 'seals.jsonl'), 'not a seal\n');
@@ -141,7 +140,7 @@ describe('a command', () => {
 });
 
 describe('npm run migrate', () => {
-  it('needs no secret for tokens in production', async () => {
+  it('needs no token secret in production', async () => {
     const env = { DATABASE_URL: db.url, JWT_SECRET: '', NODE_ENV: 'production' };
 
     expect(await node('src/commands/migrate.ts', [], env)).toEqual({ code: 0, stdout: 'migrated\n', stderr: '' });

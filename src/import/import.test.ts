@@ -1,4 +1,4 @@
-/** Balances that players bring from another system: what is refused before anything is booked, and that each row is booked once whatever happens. */
+/** Opening balances from another system: refusals before anything is booked, and each row booked once whatever happens. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Another name each time, so that no test finds what another one has booked. */
+/** A different name each time, so that tests do not find each other's bookings. */
 const unique = (what: string): string => `${what}-${(number += 1)}`;
 
 async function fileOf(...lines: string[]): Promise<string> {
@@ -118,7 +118,7 @@ describe('npm run import', () => {
     LIMIT_MS,
   );
 
-  it('checks and reports alone with --dry-run', async () => {
+  it('only checks and reports with --dry-run', async () => {
     const before = await opened();
     const path = await fileOf(HEAD, rowOf(unique('ann')), rowOf(unique('ben'), { bonus: '7' }));
 
@@ -130,7 +130,7 @@ describe('npm run import', () => {
     expect(await opened()).toEqual(before);
   });
 
-  it('reads what other programs write: a mark of UTF-8, columns in another order, quotes, CR LF and empty lines', async () => {
+  it('reads files of other programs: a byte order mark, columns in another order, quotes, CR LF and empty lines', async () => {
     const [ann, ben] = [`${unique('änn')} "x", y`, unique('ben')];
     const path = await fileOf(
       '\ufeffreference,"owner",asset,expiry,bonus,paid\r',
@@ -227,7 +227,7 @@ describe('npm run import', () => {
     expect((await opened()).openings).toBe(before.openings + 2);
   });
 
-  it('shows the first hundred of many bad rows, and counts the others', async () => {
+  it('shows the first hundred bad rows, and counts the others', async () => {
     const path = await fileOf(HEAD, ...Array.from({ length: 250 }, () => rowOf(unique('ann'), { paid: 'x' })));
 
     const { code, stderr } = await run(path);
@@ -247,7 +247,7 @@ describe('npm run import', () => {
       'owner,asset,amount\n',
       /^The first line must name the columns owner, asset, .*; it has owner, asset, amount\n$/,
     ],
-  ])('of %s ends with 2 and one line', async (_what, text, line) => {
+  ])('of %s exits with 2 and one line', async (_what, text, line) => {
     const path = text === null ? join(folder, 'missing.csv') : await fileOf(text);
 
     const { code, stdout, stderr } = await run(path);
@@ -256,7 +256,7 @@ describe('npm run import', () => {
     expect(stderr).toMatch(line);
   });
 
-  it('of a login that may not make temporary tables ends with 2 and one line', async () => {
+  it('exits with 2 and one line if the login may not create temporary tables', async () => {
     await withLogin(db, 'wallet_gateway', async (url) => {
       const { code, stderr } = await run(await fileOf(HEAD, rowOf(unique('ann'))), [], { DATABASE_URL: url });
 
@@ -267,7 +267,7 @@ describe('npm run import', () => {
     });
   });
 
-  it('says which row the ledger refuses after all, keeps the batches before it, and goes on when run again', async () => {
+  it('names a row that the ledger refuses later, keeps the batches before it, and continues when run again', async () => {
     const owners = Array.from({ length: 6 }, () => unique('ann'));
     const path = await fileOf(HEAD, ...owners.map((owner) => rowOf(owner)));
     const wallet_id = await newWallet(db, asset, { owner: owners[4] ?? '' });
@@ -288,7 +288,7 @@ describe('npm run import', () => {
   });
 });
 
-/** The import waits for a lock; the process of its session. */
+/** Waits until the import waits for a lock; returns its process id. */
 async function isWaiting(): Promise<number> {
   for (const deadline = Date.now() + LIMIT_MS; ; await sleep(20)) {
     const { rows } = await db.query<{ pid: number }>(
@@ -315,7 +315,7 @@ describe('an import that is interrupted', () => {
   const BATCH = 25;
 
   it(
-    'at twenty points, by kill -9 or the end of its session, ends with each row once',
+    'at twenty points, by kill -9 or the end of its session, books each row once',
     async () => {
       const code = await newAsset(db);
       const owners = Array.from({ length: POINTS * BATCH }, () => unique('player'));
@@ -337,7 +337,7 @@ describe('an import that is interrupted', () => {
         return rows[0]?.rows;
       };
       for (let point = 0; point < POINTS; point += 1) {
-        // A row of this batch, here the first and there the last: the batch waits for it.
+        // A row of this batch, at a different position each time, whose lock stops the batch.
         const owner = owners[point * BATCH + ((point * 7) % BATCH)];
         const session = await db.connect();
         const wallet = await newWallet(db, code, { owner });
@@ -381,14 +381,14 @@ describe('an import that is interrupted', () => {
 
 describe('an import of a large file', () => {
   it(
-    'needs no more memory for more rows: what is wrong in it is found all the same',
+    'needs no more memory for more rows, and still finds a bad one',
     async () => {
       const rows = 200_000;
       const filler = 'x'.repeat(150);
       const lines = Array.from({ length: rows }, (_, place) => `p${place},${asset},1,,,${place}-${filler}\n`);
       const path = await fileOf(HEAD, `${lines.join('')}p${rows - 1},${asset},1,,,${newKey()}`);
 
-      // The rows would be more than that.
+      // The rows would not fit into this heap.
       const { code, stderr } = await run(path, ['--dry-run'], { NODE_OPTIONS: '--max-old-space-size=48' });
 
       expect([code, stderr]).toEqual([

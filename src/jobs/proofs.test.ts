@@ -1,4 +1,4 @@
-/** What the worker does on its schedule for proofs, and the two commands for them. */
+/** The worker's scheduled seals and verifications, and the commands for them. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ describe('the worker', () => {
       return rowCount === 0;
     });
 
-  it('seals what is new', async () => {
+  it('seals new entries', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 5 });
 
     await eventually('the wallet is sealed', async () => {
@@ -36,7 +36,7 @@ describe('the worker', () => {
     });
   });
 
-  it('verifies, says so and records it', async () => {
+  it('verifies, logs and records it', async () => {
     await tick('verify');
     await noJob('verify');
 
@@ -45,8 +45,8 @@ describe('the worker', () => {
     await gateway.child.prints(/verified: the ledger is sound/);
   });
 
-  it('books what is due and seals while a proof goes on, which may take longer than other statements', async () => {
-    // Stands in for a proof that lasts until it is told.
+  it('books expiries and seals during a verification, which may take longer than other statements', async () => {
+    // Replaces the verification by one that runs until the test ends it.
     await db.query(`create table go (seen text);
       grant all on go to wallet_owner;
       create or replace function ledger.ledger_prove(kept jsonb default null) returns setof ledger.finding
@@ -69,7 +69,7 @@ describe('the worker', () => {
 
     const expires_at = new Date(Date.now() + 3_600_000).toISOString();
     await call(db, 'wallet_hold', { wallet_id, amount: 1, idem_key: newKey(), expires_at });
-    // Without new hashes: what is sealed stays as it is.
+    // Keeps hashes, so that sealed entries stay valid.
     await age(db, '2 hours', 'later');
     await eventually('the hold is freed and sealed', async () => {
       await tick('expire_due');
@@ -116,7 +116,7 @@ describe('the commands', () => {
   const kept = async () => (await readFile(file, 'utf8')).trim().split('\n');
   const numberOf = (line = '{}') => String((JSON.parse(line) as { seq?: number }).seq);
 
-  it('seal and keep, line by line, and verify against what was kept', async () => {
+  it('seal and export line by line, and verify against the exported seals', async () => {
     await book(1);
     await book(2);
 
@@ -131,7 +131,7 @@ describe('the commands', () => {
     expect(rows).toEqual([{ findings: '0', kept_seals: String(lines.length) }]);
   });
 
-  it("as the gateway's login, which its containers have, prove the same, take what is sealed, and write nothing down", async () => {
+  it("verify the same with the gateway's login, export existing seals, and record nothing", async () => {
     const recorded = async () => (await db.query('select from ledger.verifications')).rowCount;
     const before = await recorded();
     const newest = (await kept()).at(-1) ?? '';
@@ -146,7 +146,7 @@ describe('the commands', () => {
     expect(await recorded()).toBe(before);
   });
 
-  it('tell when the ledger no longer holds a seal, and leave the file as it is', async () => {
+  it('report that the ledger has lost a seal, and leave the file unchanged', async () => {
     const good = await readFile(file, 'utf8');
     const lines = await kept();
     const other = (_all: string, start: string, byte: string): string => `${start}${byte === '00' ? '01' : '00'}`;
@@ -158,7 +158,7 @@ describe('the commands', () => {
     const sealed = await run('seal', '--out', file);
 
     expect(verified).toMatchObject({ code: 1, stderr: '' });
-    // Each finding is a line of JSON, and there is nothing else.
+    // Each finding is a line of JSON, and nothing else is printed.
     expect(
       verified.stdout
         .trimEnd()
@@ -187,7 +187,7 @@ describe('the commands', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
-  it('refuse a file that is not there', async () => {
+  it('refuse a missing file', async () => {
     expect(await run('verify', '--seal', join(folder, 'none'))).toMatchObject({ code: 2, stdout: '' });
   });
 });

@@ -1,4 +1,4 @@
-/** Real services and a real queue; mostly what is due is a table, and the ledger's function a stand-in that takes from it. */
+/** Real services and a real queue. In most tests expiries are rows of a table, and a replacement of the ledger's function takes them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   call,
@@ -25,7 +25,7 @@ interface Call {
 const SLOW_MS = 120_000;
 const WITHIN_MS = 60_000;
 
-/** Stands in for the booking: notes each call, lasts as long as asked or until it is let go, and fails where asked. */
+/** Replaces the booking function: it records each call, takes as long as configured or until it is released, and can fail. */
 const STAND_IN = `
 create table due (wallet int primary key);
 create table calls (login text, worker text, settled int, started timestamptz, ended timestamptz);
@@ -58,12 +58,12 @@ end $$;
 -- It sees everything, the jobs too.
 alter function ledger.wallet_expire_due(int) owner to session_user`;
 
-/** Gateways on one database with the stand-in; started before the tests, and stopped before the database is dropped. */
+/** Gateways on one database with the replaced function; started before the tests, and stopped before the database is dropped. */
 function createServices(count: number): { db: Database; services: Gateway[] } {
-  // Hooks run in the order in which they are made.
+  // Hooks run in the order in which they are registered.
   afterAll(() => Promise.all(services.map((service) => service.stop())));
   const db = createDatabase();
-  // A proof comes at no hour: it would say so in the midst of a test.
+  // Never verifies: its log lines would disturb the tests.
   const services = Array.from({ length: count }, () => new Gateway(db, { VERIFY_CRON: '0 0 30 2 *' }));
   beforeAll(async () => {
     await db.query(STAND_IN);
@@ -75,14 +75,14 @@ function createServices(count: number): { db: Database; services: Gateway[] } {
 const makeDue = (db: Database, wallets: number) =>
   db.query('insert into due select generate_series(1, $1) on conflict do nothing', [wallets]);
 
-/** What a tick of the clock does; without the key, each call is one more job. */
+/** Adds the job that the crontab adds; without a key, each call adds another job. */
 const tick = (db: Database, key: string | null = 'expire_due', task = 'expire_due') =>
   db.query("select wallet_queue.add_job($2, queue_name => 'expiry', job_key => $1)", [key, task]);
 
 const callsOf = async (db: Database): Promise<Call[]> =>
   (await db.query<Call & Record<string, unknown>>('select * from calls order by started')).rows;
 
-/** Without the calls of a minute that passed meanwhile. */
+/** Without calls of the crontab that found nothing. */
 const bookingsOf = async (db: Database): Promise<[string, number][]> =>
   (await callsOf(db)).filter(({ settled }) => settled > 0).map(({ login, settled }) => [login, settled]);
 
@@ -118,7 +118,7 @@ const workersOf = async (db: Database) =>
 const hold = (db: Database) => db.query('update behaviour set held = true');
 const letGo = (db: Database) => db.query('update behaviour set held = false');
 
-/** A booking is under way, and lasts until it is let go. */
+/** Waits until a booking is in progress, which lasts until it is released. */
 const isHeld = (db: Database) =>
   eventually('a booking is held', async () => {
     const { rowCount } = await db.query(
@@ -132,7 +132,7 @@ const isHeld = (db: Database) =>
 const isBooking = async (db: Database): Promise<boolean> =>
   (await workersOf(db)).some(({ state, query }) => state === 'active' && query.includes('wallet_expire_due'));
 
-/** A wallet with a hold, and one with a bonus, that are due when it returns. */
+/** A wallet with a hold and one with a bonus, both of which expire before it returns. */
 async function someDue(db: Database): Promise<{ holding: string; granted: string }> {
   const asset = await someAsset(db);
   const holding = await newWallet(db, asset, { bought: 10 });
@@ -161,12 +161,12 @@ describe('migrate', () => {
   const revision = async () =>
     (await db.query<{ id: number }>('select id from wallet_queue.migrations order by id')).rows.map(({ id }) => id);
 
-  it("installs the queue's schema, and all of it belongs to the owner, whom nobody logs in as", async () => {
+  it("installs the queue's schema, all of which belongs to wallet_owner, which has no login", async () => {
     expect(await ownersOf('wallet_queue')).toEqual(['wallet_owner']);
     expect((await revision()).length).toBeGreaterThan(10);
   });
 
-  it("gives the worker's login no object, no right to make one, and no way to another role", async () => {
+  it("gives the worker's login no object, no right to create one, and no way to another role", async () => {
     const { rows: owned } = await db.query(
       `select objects.class, objects.oid from (
          select 'namespace' as class, oid, oid as schema, nspowner as owner from pg_namespace
@@ -191,7 +191,7 @@ describe('migrate', () => {
     expect(roles).toEqual([{ role: 'wallet_job', inherit_option: true, set_option: false, admin_option: false }]);
   });
 
-  it('changes nothing when it runs again, also several at once', async () => {
+  it('changes nothing when it runs again, also several times at once', async () => {
     const before = await revision();
 
     await Promise.all([migrate(db.url), migrate(db.url), migrate(db.url)]);
@@ -199,7 +199,7 @@ describe('migrate', () => {
     expect(await revision()).toEqual(before);
   });
 
-  it('installs the queue once where several find none', async () => {
+  it('installs the queue once if several find none', async () => {
     const before = await revision();
     await db.query('drop schema wallet_queue cascade');
 
@@ -224,7 +224,7 @@ describe("the worker's login", () => {
     expect(await settle()).toEqual([{ settled: '0' }]);
   });
 
-  it("may write none of the ledger's tables", async () => {
+  it("may write to none of the ledger's tables", async () => {
     const { rows } = await db.query(
       `select oid::regclass::text as "table" from pg_class
        where relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and relkind in ('r', 'p')
@@ -237,7 +237,7 @@ describe("the worker's login", () => {
     await expect(worker.query('delete from ledger.entries')).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('shows its jobs to no role of a token', async () => {
+  it('hides its jobs from all roles of tokens', async () => {
     for (const role of ['player', 'service', 'operator', 'auditor'] as const) {
       const client = await db.connectAs(role, 'alice');
       await expect(client.query('select from wallet_queue.jobs')).rejects.toMatchObject({ code: '42501' });
@@ -257,7 +257,7 @@ describe('a service', () => {
     await db.query('truncate due, calls');
   });
 
-  it('makes its crontab known', async () => {
+  it('registers its crontab', async () => {
     const crontab = async () =>
       (await db.query('select identifier from wallet_queue._private_known_crontabs order by 1')).rows;
     await eventually('the crontab is known', async () => (await crontab()).length >= 5);
@@ -267,7 +267,7 @@ describe('a service', () => {
     );
   });
 
-  it("books what is due as the worker's login, in batches of a thousand, and says how far it is", async () => {
+  it("books expiries with the worker's login, in batches of a thousand, and logs its progress", async () => {
     await makeDue(db, 2500);
 
     await tick(db);
@@ -281,14 +281,14 @@ describe('a service', () => {
     await gateway.child.prints(/"wallets":1000,.*\n.*"wallets":2000,.*\n.*"wallets":2500,.*$/m);
   });
 
-  it('says nothing where nothing is due', async () => {
+  it('logs nothing if nothing expires', async () => {
     const before = gateway.child.stdout.length;
 
     await tick(db);
     await noJob(db);
 
     expect(await callsOf(db)).not.toEqual([]);
-    // What it says of the next run comes after what it would have said of this one.
+    // The log of the next run would come after a line of this one.
     await makeDue(db, 7);
     await tick(db);
     await gateway.child.prints(/"wallets":7,.*\n/);
@@ -296,7 +296,7 @@ describe('a service', () => {
     await noJob(db);
   });
 
-  it('says in one line what went wrong, and succeeds at the next tick', async () => {
+  it('logs an error in one line, and succeeds at the next tick', async () => {
     await makeDue(db, 1);
     await db.query("update behaviour set refusal = 'not today'");
 
@@ -316,7 +316,7 @@ describe('a service', () => {
     expect(await bookingsOf(db)).toEqual([['wallet_worker', 1]]);
   });
 
-  it('lets one tick at most wait behind a run', async () => {
+  it('lets at most one tick wait behind a run', async () => {
     await hold(db);
     await tick(db);
     await isHeld(db);
@@ -328,14 +328,14 @@ describe('a service', () => {
     await letGo(db);
   });
 
-  it('works on after the database cut its connections, also in the middle of a run', async () => {
+  it('continues after the database closed its connections, also in the middle of a run', async () => {
     const { pid } = gateway.child;
     await hold(db);
     await makeDue(db, 3);
     await tick(db);
     await isHeld(db);
 
-    // The one at work first: were the others gone too, the end of the job might find no connection to be written over, as below.
+    // The busy session first: without the others, the end of its job might find no connection to be recorded with, as tested below.
     const cut = async (which: string) => {
       const { rows } = await db.query<{ gone: boolean }>(
         `select pg_terminate_backend(pid, 60000) as gone from pg_stat_activity
@@ -348,7 +348,7 @@ describe('a service', () => {
     await noJob(db);
     expect(await bookingsOf(db)).toEqual([['wallet_worker', 3]]);
 
-    // Between two jobs, of which the clock brings some: none begins while the table is locked.
+    // Between two jobs: no job of the crontab can begin while the table is locked.
     const blocker = await db.connect();
     await eventually('no job is at work', async () => {
       await blocker.query('begin; lock table wallet_queue._private_jobs in share row exclusive mode');
@@ -374,14 +374,14 @@ describe('a service', () => {
   });
 
   it(
-    'works on where the end of a job could not be written, and a lock left behind opens in time',
+    'continues after the end of a job could not be recorded, and its lock is released in time',
     async () => {
       await hold(db);
       await tick(db);
       await isHeld(db);
       const blocker = await db.connect();
       const locked = blocker.query('begin; lock table wallet_queue._private_jobs in access exclusive mode');
-      // It has its turn before whoever comes later: the run has read the table, the end of its job is still to be written.
+      // The blocker is ahead in the lock's queue: the run has read the table, and the end of its job is still to be recorded.
       await waitsForLock(db, blocker);
       await letGo(db);
       await locked;
@@ -392,7 +392,7 @@ describe('a service', () => {
       await makeDue(db, 1);
 
       await tick(db);
-      // The worker is back when it has done a job of no queue that came later, but this queue is still locked by its former self.
+      // A later job without a queue shows that the worker is back; this job's queue is still locked by its former process.
       const { rows: later } = await db.query<{ id: string }>("select id from wallet_queue.add_job('seal')");
       await eventually('the later job is done', async () => {
         const { rowCount } = await db.query('select from wallet_queue.jobs where id = $1', [later[0]?.id]);
@@ -420,13 +420,13 @@ describe('a service', () => {
 describe('a service, with the real ledger,', () => {
   const db = createDatabase();
   const gateway = new Gateway(db, {});
-  // Before the database is dropped: the last of these hooks comes first.
+  // The database is dropped after this: hooks run in reverse order.
   afterAll(() => gateway.stop());
 
   it(
-    "frees a hold and books a bonus to breakage, which no call has touched, as the worker's login",
+    "releases a hold and books an expired bonus, which no call has touched, with the worker's login",
     async () => {
-      // Before the service, which would seal what is then moved into the past.
+      // Before the service starts: it would seal entries that are then moved into the past.
       const { holding, granted } = await someDue(db);
       await gateway.start();
 
@@ -457,7 +457,7 @@ describe('a service, with the real ledger,', () => {
   );
 
   it(
-    'books the others where one wallet cannot be settled, names it once with the SQLSTATE and nothing else, and ends',
+    'books the other wallets if one fails, logs that one once with the SQLSTATE and nothing else, and ends',
     async () => {
       const asset = await someAsset(db);
       const expires_at = new Date(Date.now() + 3_600_000).toISOString();
@@ -484,7 +484,7 @@ describe('a service, with the real ledger,', () => {
       expect([typeof time, typeof service]).toEqual(['string', 'string']);
       expect(line).toEqual({ level: 'error', wallet_id: bad, sqlstate: 'XX001', failures: 1, msg });
       expect(told()).toHaveLength(1);
-      // It says how many were booked, not how many it has looked at.
+      // The log counts booked wallets, not tried ones.
       await gateway.child.prints(/"wallets":1,/);
       expect(gateway.child.stdout.slice(before).match(/booked what was due/g)).toHaveLength(1);
       const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
@@ -505,20 +505,20 @@ describe('two services on one database', () => {
   const { db } = createServices(2);
 
   it(
-    'never work at once, but both work',
+    'never run at the same time, but both run',
     async () => {
       await eventually('both listen', async () => (await listenersOf(db)) === 2);
       await db.query('update behaviour set seconds = 0.2');
 
       await Promise.all(Array.from({ length: 20 }, () => tick(db, null)));
       await eventually('no job is left', async () => {
-        // Wakes both.
+        // Wakes both workers.
         await db.query("select pg_notify('jobs:insert', '{\"count\": 1}')");
         return (await jobsOf(db)).length === 0;
       });
 
       expect((await callsOf(db)).length).toBeGreaterThanOrEqual(20);
-      // Whoever has the turn is the first to look for the next job; where none is left, it is either's.
+      // The worker that has just run looks for the next job first; after a pause either may be first.
       await eventually('both have worked', async () => {
         await tick(db, null);
         await noJob(db);
@@ -534,11 +534,11 @@ describe('two services on one database', () => {
   );
 });
 
-describe('a service that is told to end', () => {
+describe('a service after SIGTERM', () => {
   const { db } = createServices(0);
 
   it(
-    'lets the batch under way end, starts none, and leaves no lock',
+    'lets the current batch finish, starts none, and leaves no lock',
     async () => {
       const gateway = new Gateway(db, {});
       await gateway.start();
@@ -564,7 +564,7 @@ describe('a service that is told to end', () => {
   );
 
   it(
-    'ends in bounded time where the batch does not',
+    'exits in bounded time if the batch does not end',
     async () => {
       const gateway = new Gateway(db, {});
       await gateway.start();
@@ -574,7 +574,7 @@ describe('a service that is told to end', () => {
 
       expect(await gateway.stop()).toBe(0);
 
-      // The batch goes on, in a session that has nobody to tell.
+      // The batch continues in a session whose client is gone.
       expect((await db.query('select held from behaviour')).rows).toEqual([{ held: true }]);
       expect(await isBooking(db)).toBe(true);
       await letGo(db);
@@ -586,7 +586,7 @@ describe('a service that is told to end', () => {
 describe('a service with a login for its worker', () => {
   const { db } = createServices(0);
 
-  it('works with it', async () => {
+  it('uses it', async () => {
     await withLogin(db, 'wallet_worker', async (url) => {
       const gateway = new Gateway(db, { WORKER_DATABASE_URL: url });
       await gateway.start();
@@ -606,26 +606,29 @@ describe('a service with a login for its worker', () => {
   it.each([
     ['that cannot log in', (url: URL) => (url.password = 'wrong'), /password|authentication/],
     ['of a server that does not answer', (url: URL) => (url.port = '1'), /ECONNREFUSED/],
-  ])('serves without a worker where the login is one %s, and says so in a line each', async (_what, spoil, line) => {
-    const url = new URL(db.url);
-    spoil(url);
-    const gateway = new Gateway(db, { WORKER_DATABASE_URL: url.href });
-    await gateway.start();
-    const { child } = gateway;
+  ])(
+    'serves without a worker if the login is one %s, and logs that in one line each time',
+    async (_what, spoil, line) => {
+      const url = new URL(db.url);
+      spoil(url);
+      const gateway = new Gateway(db, { WORKER_DATABASE_URL: url.href });
+      await gateway.start();
+      const { child } = gateway;
 
-    const lines = () => linesOfLog(child.stderr).sort((a, b) => String(a.msg).localeCompare(String(b.msg)));
-    await eventually('the lines', () => Promise.resolve(lines().length === 3));
+      const lines = () => linesOfLog(child.stderr).sort((a, b) => String(a.msg).localeCompare(String(b.msg)));
+      await eventually('the lines', () => Promise.resolve(lines().length === 3));
 
-    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
-    const told = { level: 'error', error: expect.stringMatching(line) as string };
-    expect(lines()).toEqual([
-      expect.objectContaining({ ...told, msg: 'poller' }),
-      expect.objectContaining({ ...told, msg: 'webhooks' }),
-      expect.objectContaining({ ...told, msg: 'worker' }),
-    ]);
-    const started = performance.now();
-    expect(await gateway.stop()).toBe(0);
-    // It takes tenths of a second; the pause before the worker tries again is ten seconds, and is cut short.
-    expect(performance.now() - started).toBeLessThan(9_000);
-  });
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      const told = { level: 'error', error: expect.stringMatching(line) as string };
+      expect(lines()).toEqual([
+        expect.objectContaining({ ...told, msg: 'poller' }),
+        expect.objectContaining({ ...told, msg: 'webhooks' }),
+        expect.objectContaining({ ...told, msg: 'worker' }),
+      ]);
+      const started = performance.now();
+      expect(await gateway.stop()).toBe(0);
+      // Much less than the ten seconds before the worker tries again.
+      expect(performance.now() - started).toBeLessThan(9_000);
+    },
+  );
 });

@@ -1,8 +1,8 @@
-/** A database that was restored into another cluster begins a new epoch of its feed there. */
+/** Begins a new epoch of the feed in a database that was restored into another cluster. */
 import type pg from 'pg';
 import { withSession } from './session.ts';
 
-/** To be called after migrating. `url` logs in as an administrator. Costs nothing where the cluster is the same. */
+/** Call it after migrating. `url` logs in as an administrator. Does nothing if the cluster is the same. */
 export async function beginEpoch(url: string): Promise<void> {
   await withSession(url, 'wallet-migrate', beginEpochIn);
 }

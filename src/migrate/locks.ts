@@ -1,25 +1,25 @@
-/** Waits for locks in short turns, so that whoever posts meanwhile never queues behind the wait for long. */
+/** Takes locks in short attempts: a pending lock request blocks all later ones, so that calls would wait behind it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { UnreachableError } from '../exit.ts';
 import { log } from '../observability/log.ts';
 
-/** Less than a posting call waits for a lock, and then as long a pause, in which those that queued are served. */
+/** Shorter than the lock timeout of a posting call; the pause lets the calls that queued behind the attempt run. */
 export const LOCK_TIMEOUT_MS = 1_000;
 const PAUSE_MS = 1_000;
 const LOOK_EVERY_MS = 100;
-/** So many turns without having seen who is in the way are enough. */
+/** How many attempts may fail, after the deadline, before a blocker has been seen. */
 const BLIND_TURNS = 10;
 
 export interface Turns {
-  /** What wants the locks, for the log. */
+  /** What needs the locks, for the log. */
   what: string;
-  /** No turn begins after it, by the clock of this process. */
+  /** No attempt begins later, by the clock of this process. */
   deadline: number;
-  /** Looks meanwhile who is in the way of this server process. */
+  /** Finds out who blocks the server process `pid` during an attempt. */
   watcher: pg.Client;
   pid: () => number | undefined;
-  /** SQLSTATEs that a second turn does away with, besides those of locks. */
+  /** Further SQLSTATEs after which to try again. */
   also?: readonly string[];
 }
 
@@ -35,10 +35,9 @@ interface Blocker {
   state: string | null;
 }
 
-/** The number of a session's server process. */
 export const pidOf = (client: pg.ClientBase): number | undefined => (client as { processID?: number }).processID;
 
-/** Does `turn` until it gets its locks. A turn that gets none leaves nothing behind: it is a transaction, or asks first what is left to do. */
+/** Repeats `turn` until it gets its locks. An attempt that fails must leave nothing behind, or continue where the last one ended. */
 export async function inTurns<T>(turns: Turns, turn: () => Promise<T>): Promise<T> {
   for (let count = 1, blindly = 0; ; count += 1) {
     const watch = new Watch(turns);
@@ -69,14 +68,14 @@ function tooLate(what: string, blockers: string, error: Error): string {
   return `${what} did not get its locks in time, because of ${blockers}: wait until that ends, or end it with pg_terminate_backend, and migrate again`;
 }
 
-/** A lock that was not free, a deadlock, two that changed one row of the catalogue at once. */
+/** The lock was not free; a deadlock; or two sessions changed the same catalogue row. */
 function isPassing(error: unknown, also: readonly string[] = []): boolean {
   const { code = '', message } = error as { code?: string; message: string };
   return ['55P03', '40P01', ...also].includes(code) || (code === 'XX000' && message.includes('concurrently updated'));
 }
 
 class Watch {
-  /** Who was in the way when it last looked and somebody was, in words. */
+  /** The sessions that blocked the attempt, as text. */
   blockers = '';
   readonly #stopping = new AbortController();
   readonly #watching: Promise<void>;
@@ -92,7 +91,7 @@ class Watch {
 
   async #keepLooking(watcher: pg.Client, pid: Turns['pid']): Promise<void> {
     const { signal } = this.#stopping;
-    // Rejected when it is ended.
+    // Resolves to false when the watch ends.
     const pause = () => sleep(LOOK_EVERY_MS, true, { signal }).catch(() => false);
     while (await pause()) {
       const waiting = pid();
@@ -103,7 +102,7 @@ class Watch {
 }
 
 async function look(watcher: pg.Client, pid: number): Promise<Blocker[]> {
-  // Within a transaction it would see the sessions as they were when it first looked.
+  // The view is cached for the length of a transaction, and `watcher` may be in one.
   await watcher.query('select pg_stat_clear_snapshot()');
   return (await watcher.query<Blocker>(BLOCKERS, [pid])).rows;
 }

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL as providers offer it: the superuser is the provider's. Here it makes an administrator with CREATEROLE and CREATEDB, as a provider
- * does, and everything after that is done by that login and those that it makes.
+ * PostgreSQL of a cloud provider, who keeps the superuser. It creates an administrator with CREATEROLE and CREATEDB, as providers do;
+ * everything after that is done by that login and by logins that it creates.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -18,11 +18,11 @@ import { RECORD } from './migrations.ts';
 
 const SLOW_MS = 180_000;
 const PASSWORD = 'for a test';
-/** What others refer to was made before them. */
+/** In the order of their creation, so that referenced tables come first. */
 const TABLES = `select oid::regclass::text as name from pg_class
   where relkind = 'r' and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) order by oid`;
 
-/** A cluster of a provider, with one database of its administrator. */
+/** A provider's cluster, with one database of its administrator. */
 class Cluster {
   readonly #server: EmbeddedServer;
   readonly #open: pg.Client[] = [];
@@ -92,10 +92,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, SLOW_MS);
 
-/** In their order: each goes on where the one before it ended. */
+/** In order: each test continues after the one before it. */
 describe('an administrator with CREATEROLE, who is no superuser,', () => {
   it(
-    'migrates, seeds, seals and verifies, as often as it likes',
+    'migrates, seeds, seals and verifies, repeatedly',
     async () => {
       for (let times = 0; times < 2; times += 1) {
         expect(await program('src/commands/migrate.ts', cluster.url())).toEqual(done('migrated\n'));
@@ -108,7 +108,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
     SLOW_MS,
   );
 
-  it('is told in one line with which login to start the service', async () => {
+  it('is told in one line which login to start the service with', async () => {
     const { code, stderr } = await program('src/server.ts', cluster.url(), { NODE_ENV: 'production' });
 
     expect(code).toBe(2);
@@ -157,7 +157,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
   );
 
   it(
-    'lets a second administrator in, who is told in one line what to ask for',
+    'lets a second administrator migrate, who is told in one line which rights to ask for',
     async () => {
       await admin.query(`create role second_admin login createrole password '${PASSWORD}'`);
       const stranger = await program('src/commands/migrate.ts', cluster.url('second_admin'));
@@ -196,7 +196,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
       /^The login plain may not create the roles wallet_owner, .+: alter role plain createrole, .+$/,
     ],
     ['in whose cluster another made the roles', 'login createrole', /^The login plain may not create schemas: .+$/],
-  ])('is told in one line what a login lacks %s', async (_what, attributes, line) => {
+  ])('is told in one line which right a login lacks: %s', async (_what, attributes, line) => {
     const provider = await other.connect('cloud_admin', 'postgres');
     await provider.query(`create role plain ${attributes} password '${PASSWORD}'`);
 
@@ -206,7 +206,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
   });
 
   it(
-    'reads all of it for a dump, and restores it into another cluster with its rights, once db/roles.sql was run there',
+    'dumps everything, and restores it into another cluster with its rights, after db/roles.sql was run there',
     async () => {
       await lookAsDumpDoes(admin);
       const restored = await other.connect();
@@ -237,7 +237,7 @@ describe('an administrator with CREATEROLE, who is no superuser,', () => {
   );
 });
 
-/** What pg_dump needs: a lock on each table, and all of its rows whatever the policies say. */
+/** Does what pg_dump needs: locks each table, and reads all rows despite row security. */
 async function lookAsDumpDoes(client: pg.Client): Promise<void> {
   await client.query('begin isolation level repeatable read, read only; set local row_security = off');
   const { rows } = await client.query<{ name: string; isTable: boolean }>(
@@ -252,7 +252,7 @@ async function lookAsDumpDoes(client: pg.Client): Promise<void> {
   await client.query('commit');
 }
 
-/** What pg_restore --no-owner does: every object is made by the login that restores, and is its own; the rows come before the triggers. */
+/** Does what pg_restore --no-owner does: the restoring login creates and owns every object; rows come before triggers. */
 async function restore(from: pg.Client, to: pg.Client): Promise<void> {
   const committed = join(ROOT, 'db/migrations/committed');
   const own = (sql: string) =>
@@ -260,7 +260,7 @@ async function restore(from: pg.Client, to: pg.Client): Promise<void> {
   await to.query('begin');
   for (const file of readdirSync(committed).sort()) await to.query(own(await readFile(join(committed, file), 'utf8')));
   await to.query(own(RECORD.replace('set local role wallet_owner;', '').replace('reset role', '')));
-  // A dump has the rights of each function. Here the default privileges of wallet_owner had taken them from the public.
+  // A dump has the rights of each function; here wallet_owner's default privileges had revoked them from PUBLIC.
   await to.query('revoke execute on all functions in schema ledger, ledger_private, gateway from public');
   await to.query('commit');
   await to.query('begin');
@@ -281,7 +281,7 @@ async function restore(from: pg.Client, to: pg.Client): Promise<void> {
   await to.query('commit');
 }
 
-/** What pg_restore does without --no-owner, right after each object was made. */
+/** Does what pg_restore without --no-owner does after each object. */
 async function giveBack(restored: pg.Client): Promise<void> {
   await restored.query(`do $$
     declare
@@ -308,7 +308,7 @@ async function giveBack(restored: pg.Client): Promise<void> {
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
-/** A certificate authority of one's own, and a server whose certificate it has signed for the name localhost. */
+/** Uses its own certificate authority, and a server with a certificate for localhost. */
 describe('TLS to the database', () => {
   const withOpenssl = hasOpenssl ? it : it.skip;
   const skipped = hasOpenssl ? '' : ' (openssl is not installed)';
@@ -412,7 +412,7 @@ describe('TLS to the database', () => {
       try {
         const [, address = ''] = await service.prints(/^Listening on (\S+)$/m);
         expect((await fetch(`${address}/readyz`)).status).toBe(200);
-        // What each login may see of itself.
+        // Each login may see its own session.
         for (const login of ['wallet_gateway', 'wallet_worker']) {
           const own = await secure?.connect(login);
           await eventually(`${login} is connected`, async () => {

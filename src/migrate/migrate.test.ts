@@ -1,4 +1,4 @@
-/** What a migration runs, whom it keeps waiting, and what it leaves alone; each test has databases of its own. */
+/** What a migration runs, whom it delays, and what it leaves alone; each test has its own databases. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ const command = (db: Database, name: string, ...args: string[]) =>
     env: { DATABASE_URL: db.url },
   });
 
-/** Runs in whoever's session calls it, and shows whether a superuser's rights can be had there. */
+/** A function that shows whether a superuser's rights are available in the session that calls it. */
 const takeOver = (name: string, args: string, result: string, answer: string) => `
   create function ${name}(${args}) returns ${result} language plpgsql as $f$
   begin
@@ -54,7 +54,7 @@ describe("a login that wants an administrator's rights", () => {
   beforeEach(() => db.query('drop table if exists public.taken_over'));
 
   it(
-    "gets none of them by what it puts into the worker's queue",
+    "gets none of them by objects in the worker's queue",
     async () => {
       await withLogin(db, 'wallet_worker', async (url) => {
         const worker = new pg.Client({ connectionString: url });
@@ -73,7 +73,7 @@ describe("a login that wants an administrator's rights", () => {
           `alter table ${q}.migrations alter column ts set default ${q}.take_over()::text::timestamptz`,
           `create schema more`,
         ]) {
-          // What it may, it does.
+          // Some steps are refused, which is fine.
           await worker.query(step).then(
             () => done.push(step.trim().split('\n')[0] ?? ''),
             () => undefined,
@@ -93,7 +93,7 @@ describe("a login that wants an administrator's rights", () => {
         await service.stop();
 
         expect(await isTakenOver(db)).toBe(false);
-        // What is its own session's alone does no harm.
+        // Temporary objects in its own session are harmless.
         expect(done.filter((step) => !step.includes('pg_temp.take_over_row() returns'))).toEqual([]);
       });
     },
@@ -123,7 +123,7 @@ describe("a login that wants an administrator's rights", () => {
   );
 
   it.each(['wallet_gateway', 'wallet_worker'] as const)(
-    'finds no schema where it may make functions in the path of connections that a superuser has opened for %s',
+    'finds no schema where it may create functions in the search_path of connections that a superuser opened for %s',
     async (login) => {
       const pool = createPool({ url: db.url, login, size: 1, name: 'a test', statementTimeoutMs: 30_000 });
       const { rows } = await pool.query('select session_user as login, current_schemas(true)::text[] as path');
@@ -134,7 +134,7 @@ describe("a login that wants an administrator's rights", () => {
   );
 });
 
-describe("objects in the schemas of the service that are another login's", () => {
+describe('objects of another login in the schemas of the service', () => {
   const db = createDatabase();
 
   it.each([
@@ -168,7 +168,7 @@ describe("objects in the schemas of the service that are another login's", () =>
     await expect(migrate(db.url)).resolves.toBeUndefined();
   });
 
-  it('stop the migration in one line where a trigger of a table runs them', async () => {
+  it('stop the migration in one line if a trigger of a table runs them', async () => {
     await db.query('grant create on schema public to wallet_test_stranger');
     const stranger = await db.connectLogin('wallet_test_stranger');
     await stranger.query('create function public.t() returns trigger language plpgsql as $$ begin return new; end $$');
@@ -183,20 +183,20 @@ describe("objects in the schemas of the service that are another login's", () =>
   });
 });
 
-describe('a migration of a table that somebody reads', () => {
+describe('a migration of a table that is being read', () => {
   const db = createDatabase();
   let folder = '';
   let counter = 0;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'wallet-migrations-'));
-    // The link beside the migrations leads to all of db/, which no committed migration needs.
+    // The link beside the migrations leads to all of db/, which committed migrations do not need.
     await cp(join(FOLDER, 'committed'), join(folder, 'committed'), { recursive: true });
     await writeFile(join(folder, 'current.sql'), '');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  /** Adds a migration, which adds a column to a table that every posting writes. */
+  /** Adds a migration that adds a column to a table that every posting writes. */
   async function addMigration(): Promise<string> {
     counter += 1;
     const column = `later_${counter}`;
@@ -222,7 +222,7 @@ describe('a migration of a table that somebody reads', () => {
     return { client, pid: rows[0]?.pid ?? 0 };
   }
 
-  it('is refused by name where its file is not named like one, and would be left out', async () => {
+  it('is refused by name if its file name is wrong, and it would be ignored', async () => {
     const file = join(folder, 'committed', '900000-1.2.0.sql');
     await writeFile(file, 'select 1;\n');
     try {
@@ -235,7 +235,7 @@ describe('a migration of a table that somebody reads', () => {
   });
 
   it(
-    'gives up in one line that names the process of a reader that stays, and every posting meanwhile is answered',
+    'fails in one line that names the blocking process, and every posting meanwhile is answered',
     async () => {
       const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
       const name = await addMigration();
@@ -267,7 +267,7 @@ describe('a migration of a table that somebody reads', () => {
   );
 
   it(
-    'is done once the reader has left, without being asked again',
+    'finishes after the reader has left, without another attempt by hand',
     async () => {
       const name = await addMigration();
       const { client, pid } = await reader();
@@ -279,7 +279,7 @@ describe('a migration of a table that somebody reads', () => {
         );
         return rowCount !== 0;
       };
-      // Twice: it has given its place in the queue back in between.
+      // Twice: between the attempts it leaves the lock's queue.
       await eventually('it waits', waits);
       await eventually('it waits no longer', async () => !(await waits()));
       await eventually('it waits again', waits);
@@ -345,7 +345,7 @@ describe('another project in the same database', () => {
   );
 
   it(
-    'keeps its Graphile Worker, which goes on while the wallet installs a queue of its own',
+    'keeps its Graphile Worker, which continues while the wallet installs its own queue',
     async () => {
       await emptied();
       const pgPool = new pg.Pool({ connectionString: db.url, max: 5 });
@@ -394,10 +394,10 @@ describe('another project in the same database', () => {
   );
 });
 
-describe('a database in which the wallet cannot be', () => {
+describe('a database that the wallet cannot use', () => {
   const db = createDatabase();
 
-  it('is refused by its encoding, and nothing is written', async () => {
+  it('is refused because of its encoding, and nothing is written', async () => {
     const name = `${db.name}_ascii`;
     await db.query(
       `create database ${name} encoding 'SQL_ASCII' template template0 locale_provider libc lc_collate 'C' lc_ctype 'C'`,
@@ -414,7 +414,7 @@ describe('a database in which the wallet cannot be', () => {
     }
   });
 
-  it('is refused where it was made by an older version', async () => {
+  it('is refused if an older version created it', async () => {
     await db.query('alter schema wallet_migrate rename to away');
 
     await expect(migrate(db.url)).rejects.toThrow(/^The database holds a ledger that this version has not made, .+$/);
@@ -476,7 +476,7 @@ describe('a database in which the wallet cannot be', () => {
   }
 });
 
-/** Where the programs of a PostgreSQL older than 18 are, if Debian has installed one. */
+/** The programs of a PostgreSQL older than 18, if Debian has installed one. */
 function olderServer(): string | undefined {
   const versions = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
   return versions

@@ -1,4 +1,4 @@
-/** Brings a database to the newest committed migration, its rights, its feed into this cluster and the worker's queue up to date. */
+/** Applies the pending migrations, and updates the rights on the database, the feed's epoch and the worker's queue. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
@@ -12,7 +12,6 @@ import { installQueue } from './queue.ts';
 
 export interface MigrateOptions {
   migrationsFolder?: string;
-  /** How long it waits for locks, all in all. */
   waitMs?: number;
 }
 
@@ -20,16 +19,16 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../db/migrations', import.me
 const ROLES_FILE = new URL('../../db/roles.sql', import.meta.url);
 const WAIT_MS = 120_000;
 const NAME = 'wallet-migrate';
-/** Of two that make the same role, schema or table at once, the second finds it when it looks again. */
+/** SQLSTATEs if another session creates the same role, schema or table at the same time: the next attempt finds it. */
 const MADE_MEANWHILE = ['23505', '42710', '42P06', '42P07'];
 
-/** Only who may write there can hold it: an advisory lock could be taken by any login. */
+/** A table lock needs a grant: any login could take an advisory lock. */
 const TAKE_TURN = `
 set local role wallet_owner;
 lock table wallet_migrate.migrations in share update exclusive mode;
 reset role`;
 
-/** `url` logs in as an administrator. Several callers may come at once: one migrates, the others wait for it. */
+/** `url` logs in as an administrator. Of several concurrent callers, one migrates and the others wait. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
   const { migrationsFolder = MIGRATIONS_FOLDER, waitMs = WAIT_MS } = options;
   const deadline = Date.now() + waitMs;
@@ -42,7 +41,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       };
       await inTurns({ ...turns('The roles', first, second), also: MADE_MEANWHILE }, () => prepare(first));
       await inTurns(turns('The turn to migrate', first, second), () => takeTurn(first));
-      // From here on `first` holds the turn until its transaction ends, and only looks on.
+      // `first` holds the migration lock until its transaction ends; from now on it only watches for blockers.
       for (const migration of await pendingOf(await readMigrations(migrationsFolder, second), second)) {
         await inTurns(turns(`The migration ${migration.name}`, second, first), () => runMigration(migration, second));
       }

@@ -1,4 +1,4 @@
-/** The committed migrations, as graphile-migrate writes them, and the record of those that a database has had. */
+/** The committed migrations in graphile-migrate's format, and the table that records which ones a database has. */
 import { readdir } from 'node:fs/promises';
 import { Logger } from '@graphile/logger';
 import { calculateHash } from 'graphile-migrate/dist/hash.js';
@@ -8,23 +8,22 @@ import type pg from 'pg';
 import { ConfigError } from '../config.ts';
 
 export interface Migration {
-  /** Of the file. */
   name: string;
-  /** As it is recorded: the number without the words. */
+  /** The recorded name: the number without the description. */
   filename: string;
   hash: string;
   sql: string;
 }
 
-/** Made by a text between two releases, or restored in part. */
+/** The ledger was made by an unreleased text, or only partly restored. */
 export const OTHER_LEDGER =
   'The database holds a ledger that this version has not made, of which nothing is carried over: use an empty database, restore all schemas, or in a checkout without DATABASE_URL delete .data/postgres';
 
 const silent = new Logger(() => () => undefined);
 
 /**
- * graphile-migrate's own record is graphile_migrate.migrations, whatever the project: of two in one database each would take the other's
- * migrations for its own. And that table may be another login's, whose triggers would run with the rights of an administrator.
+ * graphile-migrate records all projects of a database in one table, graphile_migrate.migrations, so that two projects would take each
+ * other's migrations for their own. And another login may own that table, with triggers that would run with the rights of an administrator.
  */
 export const RECORD = `
 do $$ begin
@@ -48,13 +47,12 @@ grant usage on schema wallet_migrate to wallet_gateway;
 grant select (hash) on wallet_migrate.migrations to wallet_gateway;
 reset role`;
 
-/** In their order, with the chain of their hashes checked. */
 export async function readMigrations(migrationsFolder: string, client: pg.Client): Promise<Migration[]> {
   const { rows } = await client.query<{ database: string; owner: string }>(
     'select current_database() as database, current_user as owner',
   );
   const { database = '', owner = '' } = rows[0] ?? {};
-  // Nothing is connected to: it needs a name of a database for placeholders.
+  // No connection is made; the database's name is for placeholders.
   const settings = await parseSettings({
     connectionString: `postgres:///${encodeURIComponent(database)}`,
     databaseOwner: owner,
@@ -63,7 +61,7 @@ export async function readMigrations(migrationsFolder: string, client: pg.Client
   });
   const replace = generatePlaceholderReplacement(settings, { database });
   const found = await getAllMigrations(settings);
-  // It leaves out, without a word, what is not named as it names files: a dot is enough.
+  // graphile-migrate silently ignores files whose names do not match its pattern.
   const names = found.map(({ realFilename }) => realFilename);
   const unread = (await readdir(`${migrationsFolder}/committed`)).find(
     (name) => name.endsWith('.sql') && !names.includes(name),
@@ -76,7 +74,7 @@ export async function readMigrations(migrationsFolder: string, client: pg.Client
   });
 }
 
-/** Those that the database has not had. What a newer version of the service has done there is not looked at. */
+/** Returns the migrations that the database has not had. Those of a newer version of the service are ignored. */
 export async function pendingOf(migrations: Migration[], client: pg.Client): Promise<Migration[]> {
   const { rows } = await client.query<{ filename: string; hash: string }>(
     'select filename, hash from wallet_migrate.migrations',
@@ -92,12 +90,11 @@ async function hasLedger(client: pg.Client): Promise<boolean> {
   return (await client.query<{ isThere: boolean }>(text)).rows[0]?.isThere === true;
 }
 
-/** In a transaction of its own. */
 export async function runMigration({ name, filename, hash, sql }: Migration, client: pg.Client): Promise<void> {
   await inTransaction(client, async () => {
     await client.query(sql).catch((error: unknown) => {
       const { code = '', position, message } = error as { code?: string; position?: string; message: string };
-      // Whoever waits for locks distinguishes these.
+      // inTurns recognises these codes.
       if (/^(55P03|40P01|XX000)$/.test(code)) throw error;
       const line = position === undefined ? '' : `, line ${sql.slice(0, Number(position)).split('\n').length}`;
       throw new Error(`The migration ${name} failed: ${message} (${code}${line})`, { cause: error });

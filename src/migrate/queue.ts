@@ -1,4 +1,4 @@
-/** Makes the schema in which the worker's jobs wait, and brings it up to date. */
+/** Creates and updates the schema of the worker's job queue. */
 import { runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { prepareSession } from './session.ts';
@@ -6,9 +6,9 @@ import { QUEUE_SCHEMA, queueLogger } from '../jobs/queue.ts';
 import { LOCK_TIMEOUT_MS, pidOf } from './locks.ts';
 
 /**
- * The schema is the owner's, whom nobody logs in as: what belonged to the worker's login, that login could exchange for code of its own,
- * which would run here with the rights of an administrator. graphile-worker would make the schema and this first table itself, but for
- * that the owner needs the right to make schemas.
+ * wallet_owner owns the schema, and nobody logs in as that role. If the worker's login owned it, the login could replace its functions with
+ * code that would run here with the rights of an administrator. graphile-worker would create the schema and this first table itself, but
+ * then the owner would need the right to create schemas.
  */
 const PREPARE = `
 set lock_timeout = ${LOCK_TIMEOUT_MS};
@@ -24,7 +24,7 @@ do $$ begin
 end $$;
 set role wallet_owner`;
 
-/** What the worker's login may: work with the rows, and call the functions. The library's tables let only their owner see rows. */
+/** Lets the worker's login change rows and call functions. Row security would otherwise show rows to the owner only. */
 const GRANT = `
 do $$
 declare
@@ -48,12 +48,12 @@ begin
   grant usage on type ${QUEUE_SCHEMA}.job_spec to wallet_worker;
 end $$`;
 
-/** The library notifies all workers in the database, whatever their schema, that their own is about to change: they would end. */
+/** graphile-worker sends this notification to all workers in the database, whatever their schema, and they would exit. */
 const ANNOUNCEMENT = 'select pg_notify($1, $2)';
 
 /**
- * Brings the queue's schema up to date. `url` logs in as an administrator, but what is made is the owner's. `wait` does it
- * until it gets its locks, with the server process that wants them.
+ * Updates the queue's schema. `url` logs in as an administrator, but wallet_owner owns what is created. `wait` repeats `install` until it
+ * gets its locks; `pid` is the server process that needs them.
  */
 export async function installQueue(
   url: string,
@@ -64,7 +64,7 @@ export async function installQueue(
     connectionString: url,
     max: 1,
     application_name: 'wallet-migrate',
-    // The pool waits for it before it hands out the connection, which the type does not say.
+    // The pool waits for this promise before it hands out the connection; pg's type does not say so.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises
     onConnect: async (client) => {
       pid = pidOf(client);
@@ -73,7 +73,7 @@ export async function installQueue(
       silence(client);
     },
   });
-  // The query in flight fails with it.
+  // The query in flight reports the error.
   const ignore = () => undefined;
   pool.on('error', ignore).on('connect', (client) => client.on('error', ignore));
   try {

@@ -7,7 +7,7 @@ import { setRights } from './rights.ts';
 const db = createDatabase();
 const RIGHTS = new URL('../../db/database_rights.sql', import.meta.url);
 
-/** Who has which rights on the database, its owner aside. */
+/** The rights on the database by role, without its owner. */
 async function rights(): Promise<Record<string, string>> {
   const { rows } = await db.query<{ grantee: string; rights: string }>(
     `select case a.grantee when 0 then 'public' else a.grantee::regrole::text end as grantee,
@@ -37,7 +37,6 @@ async function withRole(options: string, work: (name: string) => Promise<void>):
   }
 }
 
-/** As it was before anybody closed it. */
 const open = () =>
   db.query(`grant connect, temporary on database ${db.name} to public; grant create on schema public to public;
     do $$ declare v_function regprocedure; begin
@@ -45,7 +44,6 @@ const open = () =>
         where pronamespace = 'pg_catalog'::regnamespace and proname ~ '^(lo_|loread$|lowrite$)' and proname not in ('lo_import', 'lo_export')
       loop execute format('grant execute on function %s to public', v_function); end loop; end $$`);
 
-/** What the file tells whoever runs it with the rights of this login. */
 async function told(login: string): Promise<{ severity: string; message: string }[]> {
   const session = await db.connectLogin(login);
   const notes: { severity: string; message: string }[] = [];
@@ -58,7 +56,7 @@ describe('the rights of the database', () => {
   beforeEach(open);
   afterEach(() => setRights(db.url));
 
-  it('are taken from PUBLIC: connecting, temporary objects, the schema public, large objects', async () => {
+  it('are revoked from PUBLIC: connecting, temporary objects, the schema public, large objects', async () => {
     expect((await rights()).public).toBe('connect, temporary');
     expect((await publicMay()).length).toBeGreaterThan(10);
 
@@ -87,7 +85,7 @@ describe('the rights of the database', () => {
     expect(await acls()).toEqual(before);
   });
 
-  it('leave another service in the same database what PUBLIC had', () =>
+  it('leave PUBLIC its rights if another service uses the database', () =>
     withRole('', (owner) =>
       withRole('', async (reader) => {
         await db.query(`create schema shop authorization ${owner}; create table shop.orders (id int);
@@ -100,7 +98,7 @@ describe('the rights of the database', () => {
       }),
     ));
 
-  it('leave large objects to those who have some', () =>
+  it('leave large objects alone if some exist', () =>
     withRole('login', async (name) => {
       await (await db.connectLogin(name)).query("select lo_from_bytea(0, 'bytes')");
 
@@ -112,7 +110,7 @@ describe('the rights of the database', () => {
       ).toEqual([{ may: true }]);
     }));
 
-  it('do not admit again a login from which an administrator has taken CONNECT since', () =>
+  it('do not give CONNECT back to a login from which an administrator has revoked it', () =>
     withRole('login', async (name) => {
       await db.query(`create schema shop authorization ${name}`);
       await setRights(db.url);
@@ -123,7 +121,7 @@ describe('the rights of the database', () => {
       expect((await rights())[name]).toBe('temporary');
     }));
 
-  it("are told to the database's owner where another login migrates: what to run, in one line", () =>
+  it("are listed for the database's owner if another login migrates, in one line", () =>
     withRole('login createrole', async (name) => {
       const notes = await told(name);
 
@@ -141,7 +139,7 @@ describe('the rights of the database', () => {
       expect((await rights()).public).toBe('connect, temporary');
     }));
 
-  it('are set by the owner of the database without a superuser, but for large objects', () =>
+  it('are set by the owner of the database without a superuser, except for large objects', () =>
     withRole('login createrole', async (name) => {
       const { rows } = await db.query<{ owner: string }>(
         'select datdba::regrole::text as owner from pg_database where datname = current_database()',
@@ -157,7 +155,7 @@ describe('the rights of the database', () => {
       }
     }));
 
-  it('are set by whoever migrates a database of its own, with a login of its own', () =>
+  it('are set by a login that migrates its own database', () =>
     withRole('login', (name) =>
       withLogin(db, name, async (url) => {
         await db.query(`alter database ${db.name} owner to ${name}`);
@@ -172,12 +170,12 @@ describe('the rights of the database', () => {
 });
 
 describe('the number of connections of a login', () => {
-  /** In a transaction that is undone, because logins belong to the cluster. */
+  /** In a transaction that is rolled back, because logins belong to the cluster. */
   async function limitAfter(limit: number): Promise<number | undefined> {
     const session = await db.connect();
     await session.query('begin');
     try {
-      // Other tests change its password.
+      // Other tests change this login's password.
       await session.query("select from pg_authid where rolname = 'wallet_gateway' for update");
       await session.query(`alter role wallet_gateway connection limit ${limit}`);
       await session.query(await readFile(RIGHTS, 'utf8'));
@@ -190,7 +188,7 @@ describe('the number of connections of a login', () => {
     }
   }
 
-  it("is two thirds of the server's for the gateway where there is none", async () => {
+  it("is set to two thirds of the server's for the gateway if there is none", async () => {
     const { rows } = await db.query<{ room: number }>(
       `select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
          - current_setting('reserved_connections')::int as room`,
@@ -199,7 +197,7 @@ describe('the number of connections of a login', () => {
     expect(await limitAfter(-1)).toBe(Math.floor(((rows[0]?.room ?? 0) * 66) / 100));
   });
 
-  it.each([1, 7, 10_000])('stays what an administrator has made it: %d', async (limit) => {
+  it.each([1, 7, 10_000])("keeps an administrator's value: %d", async (limit) => {
     expect(await limitAfter(limit)).toBe(limit);
   });
 });

@@ -1,4 +1,4 @@
-/** The rights on the database as a whole, which no migration can keep: a dump or a copy of a database does not bring them along. */
+/** Sets the rights on the database itself. No migration can keep them: a dump or copy of a database does not contain them. */
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { log } from '../observability/log.ts';
@@ -6,12 +6,11 @@ import { withSession } from './session.ts';
 
 const RIGHTS_FILE = new URL('../../db/database_rights.sql', import.meta.url);
 
-/** `url` logs in as the owner of the database or as a superuser; with less, the log says what they have to run. */
+/** `url` logs in as the owner of the database or as a superuser; otherwise the log has the statements that they must run. */
 export function setRights(url: string): Promise<void> {
   return withSession(url, 'wallet-migrate', setRightsIn);
 }
 
-/** Idempotent. */
 export async function setRightsIn(client: pg.Client): Promise<void> {
   const logNotice = ({ severity, message }: { severity?: string; message?: string }): void => {
     log[severity === 'WARNING' ? 'warn' : 'debug']({ note: message }, 'rights of the database');

@@ -33,7 +33,7 @@ const WALLET = `query ($id: UUID!) {
 const usual = createGateway();
 const { db } = usual;
 
-/** All that can be read of a wallet over HTTP, as bytes, and how calls for it are refused. */
+/** Everything that can be read of a wallet over HTTP, as bytes, and how calls for it are refused. */
 async function seenThrough(gateway: Gateway, wallet: string, key: string): Promise<Record<string, unknown>> {
   const service = gateway.as('service', 'shop');
   const text = async (format: string) => (await service.fetch(`/wallets/${wallet}/history.${format}`)).text();
@@ -58,7 +58,7 @@ async function sealFile(url: string): Promise<string> {
   return stdout;
 }
 
-it("settings of the gateway's login and of the database change no byte of what is served, nor of a seal that is kept", async () => {
+it("settings of the gateway's login and of the database change no byte of the answers and of exported seals", async () => {
   const wallet = await newWallet(db, await newAsset(db), { bought: 100 });
   const [key, held] = [newKey(), newKey()];
   const lot = { wallet_id: wallet, amount: 30, idem_key: key, expires_at: '2101-01-01T02:30:00.000001Z' };

@@ -1,4 +1,7 @@
-/** Sessions of whoever administers or proves a database: nothing of the login's own settings, and no object of a stranger, has a part in them. */
+/**
+ * Sessions for administration and verification. They do not depend on the login's own settings, and run no function that another login has
+ * created.
+ */
 import pg from 'pg';
 import { ConfigError } from '../config.ts';
 import { unusable } from '../database/pool.ts';
@@ -8,8 +11,8 @@ const CONNECT_WITHIN_MS = 10_000;
 const OLDEST = 180_000;
 
 /**
- * `search_path` leaves out all schemas in which others may make functions or operators: one that fits a call better would be run with the
- * rights of this session, which `set role` does not take from it.
+ * `search_path` excludes all schemas in which others may create functions or operators. PostgreSQL would prefer one that fits a call
+ * better, and run it with the rights of this session, even after `set role`.
  */
 const SETTINGS = `${setAll(OUR_SETTINGS)};
 set client_min_messages = warning;
@@ -18,7 +21,7 @@ set statement_timeout = 0;
 set transaction_timeout = 0;
 set idle_in_transaction_session_timeout = 0`;
 
-/** Refuses a server that is too old, or a database in another encoding, before anything is done there. */
+/** Refuses a server that is too old, or a database in another encoding, before it does anything. */
 export async function openSession(url: string, name: string): Promise<pg.Client> {
   const client = clientOf(url, name);
   try {
@@ -40,7 +43,7 @@ export async function openSession(url: string, name: string): Promise<pg.Client>
   }
 }
 
-/** For connections that somebody else has opened. */
+/** For connections that were opened elsewhere. */
 export async function prepareSession(client: pg.ClientBase): Promise<void> {
   await client.query(SETTINGS);
 }
@@ -61,16 +64,16 @@ function clientOf(url: string, name: string): pg.Client {
       application_name: name,
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
     });
-    // The query in flight fails with it.
+    // The query in flight reports the error.
     client.on('error', () => undefined);
     return client;
   } catch (error) {
-    // The URL names files, such as certificates, that are read here.
+    // The URL may name files, such as certificates, which are read here.
     throw unusable(error);
   }
 }
 
-/** SHOW calls no function, so that none can be put in its place. */
+/** Uses SHOW because it calls no function, which could have been replaced. */
 async function checkServer(client: pg.Client): Promise<void> {
   const show = async (setting: string): Promise<string> =>
     (await client.query<Record<string, string>>(`show ${setting}`)).rows[0]?.[setting] ?? '';
