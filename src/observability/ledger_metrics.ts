@@ -1,21 +1,21 @@
-/** Asks the database for its metrics: at most now and then, once at a time, and never for long. */
+/** Reads metrics from the database: one query at a time, with a minimum interval and a time limit. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { describeError, log } from './log.ts';
 
-/** As `ledger.ledger_metrics()` answers. */
+/** A row of `ledger.ledger_metrics()`. */
 export interface Sample {
   name: string;
   labels: Record<string, string> | null;
   value: number | null;
 }
 
-/** A scrape waits no longer than this, and asks no sooner again. */
+/** How long a scrape waits for the database, and for how long an answer is reused. */
 const WITHIN_MS = 2_000;
 const KEPT_MS = 5_000;
 
-/** Undefined where the database does not answer in time: no metrics are better than old ones. */
+/** Undefined if the database does not answer in time: missing metrics are better than old ones. */
 export function readLedgerMetrics(pool: Pool): () => Promise<Registry | undefined> {
   let asked = -Infinity;
   let answer: Promise<Registry | undefined> = Promise.resolve(undefined);
@@ -31,7 +31,7 @@ export function readLedgerMetrics(pool: Pool): () => Promise<Registry | undefine
       isUp = true;
       return registryOf(rows);
     } catch (error) {
-      // Once, not with each scrape.
+      // Log the outage once, and not with each scrape.
       if (isUp) log.warn({ error: describeError(error) }, 'the database does not tell its metrics');
       isUp = false;
       return undefined;
@@ -49,7 +49,7 @@ export function readLedgerMetrics(pool: Pool): () => Promise<Registry | undefine
   };
 }
 
-/** Names get `ledger_` before them; one that ends in `_total` counts, as everywhere. A value that is not known is left out. */
+/** Prefixes the names with `ledger_`; a name that ends in `_total` is a counter. Unknown values are left out. */
 export function registryOf(samples: Sample[]): Registry {
   const registry = new Registry();
   const known = samples.filter(({ value }) => value !== null);

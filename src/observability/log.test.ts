@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { linesOfLog, ROOT } from '../testing.ts';
 
-/** Runs a script that has the log, as text or as the service in production has it. */
+/** Runs a script with the log, as text or in production's format. */
 function run(script: string, production = true): ChildProcess & { stderrText: () => string } {
   const code = `
     const { configureLog, describeError, droppedLines, log, logCrashes, takeOverConsole } = await import('./src/observability/log.ts');
@@ -27,7 +27,7 @@ async function outputOf(script: string, production = true): Promise<{ code: unkn
 }
 
 describe('the log', () => {
-  it('writes what goes well to standard output, the rest to standard error, and all of it before the process ends', async () => {
+  it('writes successes to standard output, the rest to standard error, and all of it before the process ends', async () => {
     const { code, stdout, stderr } = await outputOf(`
       log.debug('unseen');
       for (let nth = 0; nth < 1000; nth += 1) log.info({ nth }, 'fine');
@@ -35,7 +35,7 @@ describe('the log', () => {
       process.exit(3);`);
 
     expect(code).toBe(3);
-    // The first ones may still be on their way when the process ends: then they come after the rest.
+    // At the end of the process, lines still being written come after the others.
     const numbers = linesOfLog(stdout).map(({ nth }) => Number(nth));
     expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, nth) => nth));
     const said = linesOfLog(stderr).map(({ level, msg }) => `${String(level)} ${String(msg)}`);
@@ -52,7 +52,7 @@ describe('the log', () => {
     expect(stderr).toMatch(/^\d\d:\d\d:\d\d error broken\n$/);
   });
 
-  it('drops and counts lines that nobody reads, and does not keep the process from ending', async () => {
+  it('drops and counts lines that are not read, and does not delay the exit', async () => {
     const child = run(`
       const line = 'x'.repeat(1000);
       for (let nth = 0; nth < 20_000; nth += 1) log.info(line);
@@ -60,7 +60,7 @@ describe('the log', () => {
       setTimeout(() => process.exit(0), 100);`);
     child.stdout?.pause();
 
-    // It ends although nobody reads; what it said of that is then still on its way.
+    // It exits although nobody reads; the last lines are still in the pipe.
     const [code] = (await once(child, 'exit')) as unknown[];
     const closed = once(child, 'close');
     child.stdout?.resume();
@@ -72,7 +72,7 @@ describe('the log', () => {
     expect(dropped).toBeLessThan(20_000);
   });
 
-  it('has a crash as a line, without what else the error holds, and ends the process with 1', async () => {
+  it('has a crash as one line, without other contents of the error, and exits with 1', async () => {
     const { code, stderr } = await outputOf(`
       logCrashes();
       const error = Object.assign(new Error('column does not exist'), { code: '42703', detail: 'secret' });
@@ -86,7 +86,7 @@ describe('the log', () => {
     ]);
   });
 
-  it('has what libraries print as lines, without the values', async () => {
+  it("has a library's console output as lines, without the values", async () => {
     const { stdout, stderr } = await outputOf(`
       takeOverConsole();
       console.error('Refused:', { variables: { secret: 1 } });

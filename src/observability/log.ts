@@ -1,19 +1,18 @@
 /**
- * What the service logs, one line for each event: JSON in production, text for people elsewhere. What goes
- * well is on standard output, warnings and errors are on standard error. Never a token, a variable, metadata or the detail
- * of a database error: all of them may quote what a caller sent.
+ * The service's log, one line for each event: JSON in production, otherwise text. Warnings and errors go to standard error, all else to
+ * standard output. It never contains tokens, variables, metadata or the detail of a database error, which may quote a caller's data.
  */
 import { pino } from 'pino';
 import type { LogLevel } from '../config.ts';
 
-/** A write costs more than the line: so much goes at once, or what there is after a moment. */
+/** A write costs more than a line, so lines are collected up to this size or FLUSH_MS. */
 const MIN_BYTES = 16_000;
 const FLUSH_MS = 100;
-/** If nobody reads, lines are dropped and counted rather than kept without end. */
+/** If nobody reads the output, further lines are dropped and counted. */
 const MAX_WAITING_BYTES = 8_000_000;
-/** So much at once is never mixed with what other processes write to the same pipe. */
+/** The operating system never mixes a write of at most this size with others to the same pipe (PIPE_BUF). */
 const WHOLE_BYTES = 4_096;
-/** At the end of the process, a reader that does not read is waited for so often, a tenth of a second each time. */
+/** How often to retry writing when the process exits, a tenth of a second apart. */
 const ATTEMPTS_AT_END = 10;
 
 interface Line {
@@ -31,13 +30,13 @@ let attempts = 0;
 process.once('exit', () => (isEnding = true));
 
 const retryEAGAIN = (): boolean => !isEnding || (attempts += 1) < ATTEMPTS_AT_END;
-// What goes well is written many lines at a time, the rest at once; neither is waited for.
+// Output is written in large blocks, errors at once; the process waits for neither.
 const output = pino.destination({
   dest: 1,
   sync: false,
   minLength: MIN_BYTES,
   maxLength: MAX_WAITING_BYTES,
-  // Of text, it would measure all that waits with each line.
+  // With text, the stream would measure everything that waits for each line.
   contentMode: 'buffer',
   retryEAGAIN,
 });
@@ -46,7 +45,7 @@ for (const stream of [output, errors]) stream.on('drop', () => (dropped += 1));
 
 const fine = {
   write(line: string) {
-    // Its types know text only.
+    // The type only allows text.
     output.write(Buffer.from(isJson ? line : readable(line)) as unknown as string);
     flushing ??= setTimeout(flush, FLUSH_MS).unref();
   },
@@ -57,7 +56,7 @@ export const log = pino(
   {
     base: { service: 'wallet-service' },
     timestamp: false,
-    // What happened a moment ago brings a time of its own.
+    // A line about a past event has its own time.
     mixin: () => ({ time: new Date().toISOString() }),
     formatters: { level: (level) => ({ level }) },
   },
@@ -75,32 +74,32 @@ function flush(): void {
   output.flush();
 }
 
-/** For processes of the service. */
+/** For processes of the service, not for commands. */
 export function startLog(config: { logLevel: LogLevel; production: boolean }): void {
   configureLog(config);
   logCrashes();
   if (config.production) takeOverConsole();
 }
 
-/** For several processes that write to one pipe: then no line is in the midst of another. */
+/** For several processes that write to the same pipe: keeps each line whole. */
 export function shareOutput(): void {
-  // What is written at once is whole lines; they wait for each other only while there is a write under way.
+  // Each write contains whole lines; lines are collected only while another write is in progress.
   Object.assign(output, { minLength: 0, maxWrite: WHOLE_BYTES });
   Object.assign(errors, { maxWrite: WHOLE_BYTES });
 }
 
-/** Until then, and in commands, it is text. */
+/** Before this call, and in commands, the log is text. */
 export function configureLog({ logLevel, production }: { logLevel: LogLevel; production: boolean }): void {
   log.level = logLevel;
   isJson = production;
 }
 
-/** Lines that nobody read in time. */
+/** Number of lines that were dropped because nobody read the output. */
 export function droppedLines(): number {
   return dropped;
 }
 
-/** One line, without the detail of a database error: that may quote a caller's values. */
+/** Describes an error in one line, without the detail of a database error, which may quote a caller's values. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };
@@ -108,7 +107,7 @@ export function describeError(error: unknown): string {
   return text.replaceAll(/\s*\n\s*/g, ' | ');
 }
 
-/** What would end the process is a line like the others; Node itself would show all that the error holds. */
+/** Logs an uncaught exception as one line; Node would print everything that the error contains. */
 export function logCrashes(): void {
   process.on('uncaughtException', (error) => {
     log.fatal({ error: describeError(error) }, 'crashed');
@@ -116,7 +115,7 @@ export function logCrashes(): void {
   });
 }
 
-/** Libraries print for developers: whole requests, too. Of that only the words that they themselves chose are kept. */
+/** Some libraries print whole requests to the console. Logs only the texts and error messages of such output. */
 export function takeOverConsole(): void {
   const print = (...args: unknown[]): void => {
     const said = args.filter((arg) => arg instanceof Error || typeof arg === 'string');
@@ -132,7 +131,7 @@ function readable(text: string): string {
   return `${time.slice(11, 19)} ${level} ${msg}${more.join('')}\n`;
 }
 
-/** As it is where it could not be mistaken. */
+/** Quotes the value unless it is unambiguous without. */
 function plain(value: unknown): string {
   return typeof value === 'string' && /^[\w:./ -]+$/.test(value) ? value : JSON.stringify(value);
 }

@@ -24,7 +24,7 @@ async function eventually(what: string, isSo: () => Promise<boolean>): Promise<v
     if (Date.now() > deadline) throw new Error(`Never: ${what}`);
 }
 
-/** How often, with its labels in any order; 0 where there was none. */
+/** The number of requests; 0 if the series does not exist. */
 const countOf = (families: Map<string, Family>, route: string, operation: string, outcome: string): number =>
   valueOf(families, 'http_request_duration_seconds_count', { route, operation, outcome }) ?? 0;
 
@@ -62,7 +62,7 @@ describe('GET /metrics', () => {
       '/wallets/:id/history.csv history.csv ok': 1,
       'other other NOT_FOUND': 1,
     };
-    // The last one is counted a moment after its answer.
+    // A request is counted shortly after its answer.
     let after = await scrape();
     const counted = () => Object.values(rose(after)).reduce((sum, count) => sum + count, 0);
     await eventually('all are counted', async () => ((after = await scrape()), counted() === 8));
@@ -104,7 +104,7 @@ describe('GET /metrics', () => {
     expect(valueOf(families, 'log_lines_dropped_total')).toBe(0);
   });
 
-  it('has no more series for a thousand names, paths and codes of a hostile client', async () => {
+  it('has no additional series for a thousand names, paths and codes of a hostile client', async () => {
     const name = (): string => `n${randomUUID().replaceAll('-', '')}`;
     const send: (() => Promise<unknown>)[] = [
       () => service.post(`query ${name()} { __typename }`),
@@ -137,7 +137,7 @@ describe('GET /metrics', () => {
     expect(ours(await settled())).toEqual(before);
   });
 
-  // The last one: it takes the ledger's own function away.
+  // Must come last: it replaces the ledger's own function.
   it('does not wait for a database that hangs, asks it once, and serves calls meanwhile', async () => {
     const answering = (query: string): Promise<unknown> =>
       db.query(`drop function if exists ledger.ledger_metrics();
@@ -157,7 +157,7 @@ describe('GET /metrics', () => {
     await eventually('it answers', async () => valueOf(await scrape(), 'wallet_database_up') === 1);
     const before = silences();
     await answering("select 'test', '{}'::jsonb, 1 from pg_sleep(60)");
-    // What was told before counts for a while.
+    // The previous answer is reused for a while.
     await eventually('it is asked, and hangs', async () => {
       void scrape();
       await sleep(100);
@@ -166,7 +166,7 @@ describe('GET /metrics', () => {
     const started = performance.now();
     const scrapes = await Promise.all(Array.from({ length: 20 }, scrape));
 
-    // Two seconds, and forty where one waits for the other.
+    // Two seconds in parallel; forty in sequence.
     expect(performance.now() - started).toBeLessThan(40_000);
     for (const families of scrapes) {
       expect(valueOf(families, 'wallet_database_up')).toBe(0);
@@ -184,19 +184,19 @@ describe('GET /metrics', () => {
 });
 
 describe('labelsUpTo', () => {
-  it('tells so many names apart, and calls the rest other', () => {
+  it('distinguishes a number of names, and calls the rest other', () => {
     const label = labelsUpTo(2);
 
     expect(['a', 'b', 'c', 'a', 'b'].map(label)).toEqual(['a', 'b', 'other', 'a', 'b']);
   });
 
-  it.each(['', 'a b', 'é', 'x'.repeat(61), '"'])('does not keep what is no name: %j', (name) => {
+  it.each(['', 'a b', 'é', 'x'.repeat(61), '"'])('does not keep an invalid name: %j', (name) => {
     expect(labelsUpTo(2)(name)).toBe('other');
   });
 });
 
 describe('registryOf', () => {
-  it('counts what ends in _total, measures the rest, and leaves out what is not known', async () => {
+  it('makes counters of names in _total and gauges of the rest, and leaves out unknown values', async () => {
     const registry = registryOf([
       { name: 'a_total', labels: { kind: 'spend' }, value: 2 },
       { name: 'a_total', labels: { kind: 'top_up' }, value: 3 },

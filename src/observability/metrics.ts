@@ -1,4 +1,4 @@
-/** What `GET /metrics` shows: the requests, the pools and the process as they are seen here, the ledger as the database reports it. */
+/** The metrics of `GET /metrics`: requests, pools and the process, and the ledger's own metrics from the database. */
 import type { RequestHandler } from 'express';
 import type { Pool } from 'pg';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
@@ -7,27 +7,27 @@ import { droppedLines } from './log.ts';
 
 export interface ObservedRequest {
   route: string;
-  /** The one field that was asked for, or what is downloaded. */
+  /** The one field of the request, or the download. */
   operation: string;
   outcome: string;
-  /** Of all errors in the answer. */
+  /** The codes of all errors in the answer. */
   codes: readonly string[];
   seconds: number;
 }
 
-/** The library has them with and without `_total`, by which Prometheus takes them for counters. */
+/** Prometheus takes names in `_total` for counters, which these are not. prom-client has the same metrics under other names. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
-/** How often the event loop's lag is looked at: each time wakes an idle process. */
+/** Milliseconds between samples of the event loop's lag; each sample wakes an idle process. */
 const LOOP_EVERY_MS = 20;
 
 const registry = new Registry();
-/** For the metrics of what is optional. */
+/** For metrics of optional modules. */
 export const registers = [registry];
 
 /**
- * Labels are names of ours. Should one ever come from a caller, so many are distinguished and the rest are `other`: each stays in
- * memory, here and in Prometheus, for as long as the process lives.
+ * Label values are names of the service. In case one comes from a caller, their number is limited and further ones become `other`: each
+ * value stays in the memory of this process and of Prometheus.
  */
 export function labelsUpTo(most: number): (name: string) => string {
   const known = new Set<string>();
@@ -102,13 +102,13 @@ export function countRequest({ route, operation, outcome, codes, seconds }: Obse
   for (const code of codes) refusals.inc({ code: codeLabel(code) });
 }
 
-/** Of calls that are sent together, how long each has waited. */
+/** `waits` has the waiting time of each call of a group, in seconds. */
 export function countGroup(waits: readonly number[]): void {
   if (waits.length > 0) groupSize.observe(waits.length);
   for (const seconds of waits) groupWait.observe(seconds);
 }
 
-/** By their names, however many there are by then. */
+/** Shows each pool by name, including those added later. */
 function watchPools(pools: ReadonlyMap<string, Pool>, isShown: (name: string) => boolean): void {
   for (const [name, help, figureOf] of [
     ['db_pool_size', 'Connections that are open', (pool) => pool.totalCount],
@@ -129,7 +129,7 @@ function watchPools(pools: ReadonlyMap<string, Pool>, isShown: (name: string) =>
   }
 }
 
-/** From now on, what is shown of a process is there too. `isShown`: by the names of pools. */
+/** Adds the metrics of the process. `isShown` selects pools by name. */
 export function observeProcess(
   pools: ReadonlyMap<string, Pool>,
   isShown: (name: string) => boolean = () => true,
@@ -140,14 +140,14 @@ export function observeProcess(
   for (const name of MISNAMED) registry.removeSingleMetric(name);
 }
 
-/** What this process has counted, for another one that adds it up. */
+/** What this process has counted, for another process that adds up all of them. */
 export function readFamilies(): ReturnType<Registry['getMetricsAsJSON']> {
   return registry.getMetricsAsJSON();
 }
 
 /**
- * In the text format. `pool` is for this alone: a scrape must not wait behind calls, nor calls behind a scrape. `gather` finds what there is
- * besides what the ledger reports: what this process has counted, unless said.
+ * Returns the metrics in text format. `pool` is for scrapes only: a scrape must not wait for calls, nor calls for a scrape. `gather`
+ * returns the metrics besides the ledger's; by default those of this process.
  */
 export function createScrape(
   pool: Pool,

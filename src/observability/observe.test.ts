@@ -10,13 +10,11 @@ const SPEND = 'mutation ($input: WalletSpendInput!) { walletSpend(input: $input)
 
 type Line = Record<string, unknown>;
 
-/** The line of a request, which is written when its answer is out. */
 async function lineOf(id: string, { child }: Gateway = gateway): Promise<Line> {
   const [found] = await child.prints(new RegExp(`^\\{.*"request_id":"${id}".*$`, 'm'));
   return JSON.parse(found) as Line;
 }
 
-/** Sends a request with an id of its own, and reads its line. */
 async function ask(
   path: string,
   init: { method?: string; headers?: Record<string, string>; body?: string } = {},
@@ -39,7 +37,7 @@ async function spend(amount: string, bought = 10): Promise<object> {
   return { walletId: await newWallet(db, await someAsset(db), { bought }), amount, idemKey: newKey() };
 }
 
-/** What a process has written that ends right after its second request; `before` them and `after` each one, more is done. */
+/** The output of a process that exits right after its second request, with more code before both and after each. */
 const served = (before = '', after = '') =>
   execute(process.execPath, [
     '--input-type=module',
@@ -62,7 +60,7 @@ const served = (before = '', after = '') =>
   ]);
 
 describe('the line of a request', () => {
-  it('tells who did what, how it ended, how long it took and how much was sent', async () => {
+  it('has the actor, the outcome, the duration and the size', async () => {
     const { line, text } = await graphql({ query: SPEND, variables: { input: await spend('1') } });
 
     expect(line).toEqual({
@@ -140,11 +138,11 @@ describe('the line of a request', () => {
       'WALLET_NOT_FOUND',
       () => ask(`/wallets/${UNKNOWN_WALLET}/history.csv`),
     ],
-  ])('tells the outcome of %s', async (_what, status, outcome, send) => {
+  ])('has the outcome of %s', async (_what, status, outcome, send) => {
     expect((await send()).line).toMatchObject({ level: 'info', status, outcome });
   });
 
-  it('and the error have the id that the caller saw', async () => {
+  it('and the error have the id that the caller received', async () => {
     const input = await spend('1');
     await db.query('alter function ledger_private.actor() rename to actor_hidden');
 
@@ -159,7 +157,7 @@ describe('the line of a request', () => {
     );
   });
 
-  it('tells that the client went away', async () => {
+  it('records that the client disconnected', async () => {
     const id = randomUUID();
     const blocker = await db.connect();
     const input = await spend('1');
@@ -187,7 +185,7 @@ describe('the line of a request', () => {
     await blocker.query('rollback');
   });
 
-  it('has the time of its request, though lines are written some at once', async () => {
+  it('has the time of its request, though several lines are written together', async () => {
     const { stdout } = await served(
       "let now = Date.parse('2001-01-01T00:00:00Z'); Date.now = () => now;",
       'now += 5000;',
@@ -199,14 +197,14 @@ describe('the line of a request', () => {
     ]);
   });
 
-  it('is written before the process ends, however soon that is', async () => {
+  it('is written before the process exits, however soon that is', async () => {
     const { code, stdout } = await served();
 
     expect(code).toBe(3);
     expect(linesOfLog(stdout).map(({ path }) => path)).toEqual(['/first', '/last']);
   });
 
-  it('is not written for those who ask how the service is', async () => {
+  it('is not written for health checks', async () => {
     for (const path of ['/healthz', '/readyz', '/metrics']) {
       const response = await gateway
         .with(undefined)
@@ -220,23 +218,20 @@ describe('the line of a request', () => {
 });
 
 describe('the id of a request', () => {
-  it.each(['abc', randomUUID(), 'a.b:c_d-e', 'x'.repeat(64)])('is the one that comes with it: %s', async (id) => {
+  it.each(['abc', randomUUID(), 'a.b:c_d-e', 'x'.repeat(64)])('is that of the request: %s', async (id) => {
     const response = await service.fetch('/nothing', { headers: { 'X-Request-Id': id } });
 
     expect(response.headers.get('x-request-id')).toBe(id);
     expect(await lineOf(id)).toMatchObject({ status: 404 });
   });
 
-  it.each(['', 'a b', 'x'.repeat(65), 'ä', '{"a":1}', 'a,b'])(
-    'is a new one where what comes is not one: %s',
-    async (id) => {
-      const response = await service.fetch('/nothing', { headers: { 'X-Request-Id': id } });
+  it.each(['', 'a b', 'x'.repeat(65), 'ä', '{"a":1}', 'a,b'])('is a new one instead of the invalid %s', async (id) => {
+    const response = await service.fetch('/nothing', { headers: { 'X-Request-Id': id } });
 
-      expect(response.headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
-    },
-  );
+    expect(response.headers.get('x-request-id')).toMatch(/^[\da-f-]{36}$/);
+  });
 
-  it('comes with that of the trace, where the caller has one', async () => {
+  it('comes with the trace id, if the caller has one', async () => {
     const trace = randomUUID().replaceAll('-', '');
 
     const { line } = await graphql({ query: '{ __typename }' }, { traceparent: `00-${trace}-00f067aa0ba902b7-01` });
@@ -247,8 +242,8 @@ describe('the id of a request', () => {
   });
 });
 
-describe('nothing that the service writes', () => {
-  it('holds a token, a variable, metadata, a query string, a header or a body', async () => {
+describe("the service's output", () => {
+  it('contains no token, variable, metadata, query string, header or body', async () => {
     const canary = `canary${randomUUID().replaceAll('-', '')}`;
     const input = { ...(await spend('1')), idemKey: canary, metadata: { secret: canary } };
     const headers = { 'User-Agent': canary, Cookie: canary, 'X-Forwarded-For': canary };
@@ -283,7 +278,7 @@ describe('nothing that the service writes', () => {
     expect(internal.line).toMatchObject({ outcome: 'INTERNAL' });
     const { stdout, stderr } = gateway.child;
     expect(stdout + stderr).not.toContain(canary);
-    // All of it is lines of a log: nothing was printed past it.
+    // All output is log lines: nothing bypasses the log.
     for (const line of `${stdout}${stderr}`.trim().split('\n')) expect(line).toMatch(/^(Listening on \S+$|\{.*\}$)/);
   });
 });

@@ -1,4 +1,4 @@
-/** One log line and one observation for each request, a moment after it is over. */
+/** Writes one log line and counts one observation for each request, shortly after it has ended. */
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
@@ -8,13 +8,13 @@ import { countRequest, requestsInFlight, type ObservedRequest } from './metrics.
 import { factsOf, startFacts, type RequestFacts } from './request_facts.ts';
 import { activeTraceId } from './spans.ts';
 
-/** Too short for most tokens, should a caller put one there. */
+/** Too short for most tokens, in case a caller sends one as the id. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}$/;
 const MAX_PATH = 200;
 /**
- * Requests that are over are logged and counted so many at once, or those there are after a moment: in the midst of other work, one line
- * and one observation cost several times what they do right after others.
+ * How many finished requests are logged and counted together, at most WITHIN_MS later: between other work, each one would cost several
+ * times as much.
  */
 const AT_ONCE = 64;
 const WITHIN_MS = 100;
@@ -36,7 +36,7 @@ interface Concluded {
 const NOTHING: RequestFacts = { codes: [], errorIds: [] };
 const concluded: Concluded[] = [];
 let flushing: NodeJS.Timeout | undefined;
-// Before the log writes what it still has.
+// Runs before the log's last write.
 process.prependOnceListener('exit', flushRequests);
 
 export const observe: RequestHandler = (req, res, next) => {
@@ -52,7 +52,7 @@ export const observe: RequestHandler = (req, res, next) => {
     bytesBefore: req.socket.bytesWritten,
   } satisfies Watched;
   requestsInFlight.inc();
-  // After the answer, or when the connection is gone before its end.
+  // The event comes after the answer, or when the connection has been lost.
   res.on('close', conclude);
   next();
 };
@@ -101,7 +101,7 @@ function conclude(this: unknown): void {
   else flushing ??= setTimeout(flushRequests, WITHIN_MS).unref();
 }
 
-/** At once: for a scrape of the metrics, and at the end of the process. */
+/** Logs and counts all finished requests now: before a scrape of the metrics, and when the process exits. */
 export function flushRequests(): void {
   clearTimeout(flushing);
   flushing = undefined;
@@ -111,13 +111,13 @@ export function flushRequests(): void {
   for (const { at, line } of requests) log.info({ time: new Date(at).toISOString(), ...line }, 'request');
 }
 
-/** Without what comes after the question mark. */
+/** Leaves out the query string. */
 function pathOf({ originalUrl }: Request): string {
   const end = originalUrl.indexOf('?');
   return (end < 0 ? originalUrl : originalUrl.slice(0, end)).slice(0, MAX_PATH);
 }
 
-/** A pattern of ours, never what the caller wrote. */
+/** The route's pattern, never the caller's text. */
 function routeOf({ route }: Request, path: string): string {
   const pattern = (route as { path?: unknown } | undefined)?.path;
   if (typeof pattern === 'string') return pattern;

@@ -1,4 +1,4 @@
-/** What Prometheus and Grafana are given under `ops/`, held against what the service exports. */
+/** Compares the Prometheus and Grafana files under `ops/` with the exported metrics. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -10,14 +10,14 @@ import { type Family, parseMetrics } from './testing_metrics.ts';
 
 const gateway = createGateway();
 const { db } = gateway;
-/** Only a hang takes so long: the feed waits for transactions of others. */
+/** A generous limit: the feed waits for transactions of other tests. */
 const LIMIT_MS = 240_000;
 
 async function scrape(): Promise<Map<string, Family>> {
   return parseMetrics(await (await gateway.with(undefined).fetch('/metrics')).text());
 }
 
-/** What has never been has no age, and what has never been counted no labels. */
+/** Produces events first: ages and labelled counters appear only after the first event. */
 beforeAll(async () => {
   const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
   expect((await gateway.as('service').post('{ assets { nodes { code } } }')).status).toBe(200);
@@ -33,8 +33,8 @@ beforeAll(async () => {
   await sealUntil(db, wallet, 1);
   const worker = await db.connectLogin('wallet_worker');
   expect((await worker.query('select * from ledger.ledger_prove(null)')).rows).toEqual([]);
-  // From here on: what the ledger reports is kept for some seconds. The poller counts what is booked once it has begun; what is known
-  // of webhooks is read now and then.
+  // The ledger's metrics are cached for seconds, the poller counts bookings only after it has started, and webhooks' figures are read at an
+  // interval.
   for (const deadline = Date.now() + LIMIT_MS; ; await sleep(200)) {
     await gateway.as('service').receipt('walletTopUp', { walletId: wallet, amount: '1', idemKey: newKey() });
     const families = await scrape();
@@ -79,7 +79,6 @@ async function alerts(): Promise<string[]> {
   return (await rules()).map(({ expr }) => expr);
 }
 
-/** Of panels and alerts alike. */
 async function expressions(): Promise<string[]> {
   const shown = (await panels()).flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
   return [...shown, ...(await alerts())];
@@ -87,7 +86,7 @@ async function expressions(): Promise<string[]> {
 
 const WORDS = new Set(['by', 'and', 'or', 'unless', 'on', 'ignoring', 'without']);
 
-/** The metrics of an expression: its names that are no functions, labels, durations or words of the language. */
+/** The metrics in an expression: names that are no functions, labels, durations or keywords. */
 function metricsIn(expr: string): string[] {
   const bare = expr.replaceAll(/\{[^}]*\}|\[[^\]]*\]|\b(by|without|on|ignoring) *\([^)]*\)|"[^"]*"/g, ' ');
   return [...bare.matchAll(/\b[a-zA-Z_:][\w:]*(?! *\(|\w)/g)].map(([name]) => name).filter((name) => !WORDS.has(name));
@@ -96,11 +95,11 @@ function metricsIn(expr: string): string[] {
 interface Asked {
   metric: string;
   label: string;
-  /** Where one value alone is meant. */
+  /** Set for a single value. */
   value?: string;
 }
 
-/** The labels that an expression asks its metrics for: in braces behind one, and as what the metrics in brackets are grouped by. */
+/** The labels that an expression requires of its metrics: matchers in braces, and grouping labels of the metrics in brackets. */
 function labelsIn(expr: string): Asked[] {
   const matched = [...expr.matchAll(/([a-zA-Z_:][\w:]*)\{([^}]*)\}/g)].flatMap(([, metric = '', matchers = '']) =>
     [...matchers.matchAll(/(\w+) *(=~|!~|!=|=) *"([^"]*)"/g)].map(([, label = '', sign, value = '']) => ({
@@ -117,7 +116,7 @@ function labelsIn(expr: string): Asked[] {
   return [...matched, ...grouped];
 }
 
-/** Up to the bracket that closes what was opened before. */
+/** The text up to the closing bracket. */
 function inBrackets(text: string): string {
   let depth = 1;
   const end = text.split('').findIndex((sign) => (depth += sign === '(' ? 1 : sign === ')' ? -1 : 0) === 0);
@@ -125,7 +124,7 @@ function inBrackets(text: string): string {
   return text.slice(0, end);
 }
 
-/** By the name of each sample, its labels with their values; Prometheus adds its own. */
+/** The labels and values of each metric; Prometheus adds `job`. */
 async function exportedLabels(): Promise<Map<string, Map<string, Set<string>>>> {
   const own = new Map([['job', new Set(['wallet-service'])]]);
   const found = new Map([['up', new Map(own)]]);
@@ -178,7 +177,7 @@ describe('labelsIn', () => {
 });
 
 describe('the service exports', () => {
-  it('every label that a panel or an alert asks for, on the metrics that it asks, with the value where it names one', async () => {
+  it('each label that a panel or an alert uses, on its metrics, with the value if it names one', async () => {
     const exports = await exportedLabels();
     const asked = (await expressions()).flatMap(labelsIn);
     const missing = asked.filter(({ metric, label, value }) => {
@@ -190,7 +189,7 @@ describe('the service exports', () => {
     expect(missing).toEqual([]);
   });
 
-  it('every label that the words of an alert or the legend of a panel show', async () => {
+  it('each label in the text of an alert or the legend of a panel', async () => {
     const exports = await exportedLabels();
     const texts = [
       ...(await rules()).map(({ expr, annotations }) => ({ expr, text: Object.values(annotations).join(' ') })),
@@ -201,7 +200,7 @@ describe('the service exports', () => {
     const wrong = texts.flatMap(({ expr, text }) =>
       [...text.matchAll(/\{\{ *(?:\$labels\.)?(?!\$)(\w+) *\}\}/g)]
         .map(([, label = '']) => label)
-        // What aggregates has the labels that it groups by; what does not has all, and the process that was scraped.
+        // An aggregation has its grouping labels; without one there are all labels, and `instance`.
         .filter((label) =>
           /\b(sum|min|max|avg|count)\b/.test(expr)
             ? !labelsIn(expr).some((one) => one.label === label && one.value === undefined)
@@ -213,7 +212,7 @@ describe('the service exports', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('every metric that a panel shows', async () => {
+  it('each metric of a panel', async () => {
     const names = await exported();
     const shown = (await panels()).map(({ title, targets }) => ({
       title,
@@ -224,7 +223,7 @@ describe('the service exports', () => {
     expect(shown.filter(({ metrics }) => metrics.some((name) => !names.has(name)))).toEqual([]);
   });
 
-  it('every metric that an alert looks at', async () => {
+  it('each metric of an alert', async () => {
     const names = await exported();
     const exprs = await alerts();
 
@@ -233,7 +232,7 @@ describe('the service exports', () => {
     expect(exprs.filter((expr) => metricsIn(expr).some((name) => !names.has(name)))).toEqual([]);
   });
 
-  it('every code that an alert looks at', async () => {
+  it('each code of an alert', async () => {
     const errors = await readFile(`${ROOT}src/errors.ts`, 'utf8');
     const codes = (await alerts()).flatMap((expr) =>
       [...expr.matchAll(/(?:outcome|code)=~?"([^"]+)"/g)].flatMap(([, list = '']) => list.split('|')),

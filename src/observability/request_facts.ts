@@ -1,16 +1,15 @@
-/** What is found out about a request while it is answered: for its log line, and for its metrics. */
+/** Facts about a request that are collected while it is answered, for its log line and metrics. */
 import type { Response } from 'express';
 
 export interface RequestFacts {
-  /** As the caller named it, or the fields it asks for. */
+  /** The operation's name in the document, or else its fields. */
   operation?: string;
-  /** The field it asks for: a name of ours, of which there are few. */
+  /** The one field, by its name in the schema: these are few. */
   field?: string;
-  /** Of the errors in the answer. */
   codes: string[];
-  /** Under which what happened is logged. */
+  /** The ids under which the errors are logged. */
   errorIds: string[];
-  /** Why its token was not taken. */
+  /** Why the token was rejected. */
   reason?: string;
 }
 
@@ -18,7 +17,7 @@ interface AnsweredError {
   extensions?: { code?: unknown; id?: unknown };
 }
 
-/** Undefined for requests that nobody observes, such as those that ask how the service is. */
+/** Undefined for requests that are not observed, such as health checks. */
 export function factsOf(res: Response): RequestFacts | undefined {
   return res.locals.facts as RequestFacts | undefined;
 }

@@ -1,6 +1,6 @@
 import { RetryLog, type RetryLine } from './retry_log.ts';
 
-/** A log of which the test says when its time is up. */
+/** A log whose timers the test fires. */
 function logFor(everyMs: number): { retries: RetryLog; told: RetryLine[]; pass: () => void } {
   const told: RetryLine[] = [];
   const waiting: (() => void)[] = [];
@@ -17,8 +17,8 @@ const AWAY = 'retry: the database cannot be reached';
 const locked = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' });
 const full = Object.assign(new Error('sorry, too many clients already'), { code: '53300' });
 
-describe('why calls were answered RETRY', () => {
-  it('is told with the first call at once, and of the others how many there were, with the latest error', () => {
+describe('the reason of RETRY answers', () => {
+  it('is logged at the first call, then as a count with the latest error', () => {
     const { retries, told, pass } = logFor(5_000);
 
     for (let nth = 0; nth < 100; nth += 1) retries.note(AWAY, full);
@@ -33,7 +33,7 @@ describe('why calls were answered RETRY', () => {
     expect(told.splice(0)).toEqual([{ answer: AWAY, error: '53300 sorry, too many clients already', calls: 1 }]);
   });
 
-  it('is told at once again after a time without any', () => {
+  it('is logged at once again after a time without any', () => {
     const { retries, told, pass } = logFor(5_000);
     retries.note(BUSY, locked);
     pass();
@@ -42,7 +42,7 @@ describe('why calls were answered RETRY', () => {
     expect(told).toEqual([1, 1].map((calls) => ({ answer: BUSY, error: `55P03 ${locked.message}`, calls })));
   });
 
-  it('is counted for each answer by itself', () => {
+  it('is counted separately for each message', () => {
     const { retries, told, pass } = logFor(5_000);
     for (const error of [locked, locked]) retries.note(BUSY, error);
     for (const error of [full, full, full]) retries.note(AWAY, error);

@@ -1,19 +1,18 @@
-/** Says why calls were answered RETRY: the first for a reason at once, then how many more there were, once in a while. */
+/** Logs why calls were answered with RETRY: the first call with a given answer at once, further ones as a count at an interval. */
 import { describeError, log } from './log.ts';
 
 export interface RetryLogOptions {
   everyMs?: number;
-  /** Does it after so many milliseconds. */
+  /** Runs `work` after `ms` milliseconds. */
   later?: (ms: number, work: () => void) => void;
   write?: (fields: RetryLine) => void;
 }
 
 export interface RetryLine {
-  /** What the callers got. */
+  /** The message that the callers received. */
   answer: string;
-  /** The latest error behind it. */
   error: string;
-  /** How many calls this line is about. */
+  /** How many calls the line counts. */
   calls: number;
 }
 
@@ -23,7 +22,7 @@ export class RetryLog {
   readonly #everyMs: number;
   readonly #later: (ms: number, work: () => void) => void;
   readonly #write: (fields: RetryLine) => void;
-  /** By answer, of which there are few: what came since its last line. */
+  /** By answer: the calls since its last line. */
   readonly #since = new Map<string, RetryLine>();
 
   constructor({ everyMs = EVERY_MS, later = setTimer, write = warn }: RetryLogOptions = {}) {
@@ -63,7 +62,7 @@ function warn(line: RetryLine): void {
   log.warn(line, 'answered RETRY');
 }
 
-/** A code, or the words alone: where in the code it happened says nothing here. */
+/** The code and message, or the message alone: the stack is of no use here. */
 function reasonOf(cause: Error): string {
   const { code, message } = cause as { code?: unknown; message: string };
   return typeof code === 'string' ? describeError(cause) : message;

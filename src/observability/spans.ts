@@ -1,4 +1,4 @@
-/** What requests and statements add to traces. Nothing where there are none: see tracing/. */
+/** Adds requests and statements to traces. Without tracing/ these functions do nothing. */
 import {
   context,
   ROOT_CONTEXT,
@@ -13,17 +13,17 @@ export type TraceContext = Context;
 
 const tracer = trace.getTracer('wallet-service');
 
-/** Of the request that is being worked on, if it is traced. */
+/** The trace of the current request; undefined if it is not traced. */
 export function activeTraceId(): string | undefined {
   return trace.getActiveSpan()?.spanContext().traceId;
 }
 
-/** What the request turned out to be about. */
+/** Renames the request's span once the operation is known. */
 export function nameRequest(name: string): void {
   trace.getActiveSpan()?.updateName(name);
 }
 
-/** What is done on behalf of the request that is being worked on, for when it is done later. */
+/** Keeps the current request's trace for work that is done later. */
 export function traceContext(): TraceContext {
   return context.active();
 }
@@ -32,12 +32,12 @@ export function inTrace<T>(of: TraceContext, work: () => T): T {
   return context.with(of, work);
 }
 
-/** For what is done on behalf of no request, or of many. */
+/** Runs work that belongs to no request, or to several. */
 export function untraced<T>(work: () => T): T {
   return context.with(ROOT_CONTEXT, work);
 }
 
-/** A span for a statement that pg's instrumentation does not know: with its text, never with its values. */
+/** Makes a span for a statement that pg's instrumentation does not see. It has the statement's text, never its values. */
 export function traceStatement<T>(text: string, send: () => Promise<T>, more: Attributes = {}): Promise<T> {
   const parent = context.active();
   return trace.getSpan(parent) ? traced(parent, { 'db.query.text': text, ...more }, send) : send();
@@ -50,11 +50,11 @@ async function traced<T>(parent: Context, attributes: Attributes, send: () => Pr
     parent,
   );
   try {
-    // Without the request's span the instrumentation leaves it alone: it would open a span here that nothing ends.
+    // Without a parent span the instrumentation makes no span, which here would never end.
     return await context.with(trace.deleteSpan(parent), send);
   } catch (error) {
     const { code } = error as { code?: unknown };
-    // Not its message, which may quote a value.
+    // The message is left out, as it may quote a value.
     span.setAttribute('error.type', typeof code === 'string' ? code : 'unknown');
     span.setStatus({ code: SpanStatusCode.ERROR });
     throw error;

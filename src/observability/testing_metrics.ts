@@ -1,4 +1,4 @@
-/** Reads the text format of Prometheus, as strictly as its documentation has it. */
+/** A strict parser of Prometheus's text format. */
 
 export interface Family {
   type: string;
@@ -52,7 +52,7 @@ export function parseMetrics(text: string): Map<string, Family> {
   return families;
 }
 
-/** The value of a series, with its labels in any order. */
+/** The value of a series; the order of the labels does not matter. */
 export function valueOf(
   families: Map<string, Family>,
   name: string,
@@ -68,7 +68,6 @@ export function valueOf(
   return undefined;
 }
 
-/** Every series by its name and labels. */
 export function seriesOf(families: Map<string, Family>): string[] {
   return [...families.values()].flatMap(({ series }) => [...series.keys()]).sort();
 }
@@ -77,7 +76,7 @@ function labelsOf(labels: string): string[] {
   return labels.match(new RegExp(LABEL, 'g')) ?? [];
 }
 
-/** Each bucket holds the smaller ones, the last holds all. */
+/** Each bucket includes the smaller ones; the last one includes all observations. */
 function checkHistogram(name: string, { series }: Family): void {
   const counts = new Map<string, number[]>();
   for (const [key, value] of series) {

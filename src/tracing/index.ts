@@ -1,4 +1,4 @@
-/** Sends traces to a collector, with OpenTelemetry: loaded only where OTEL_EXPORTER_OTLP_ENDPOINT is set. */
+/** Optional: sends traces to a collector with OpenTelemetry. Loaded only if OTEL_EXPORTER_OTLP_ENDPOINT is set. */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { context, diag, DiagLogLevel, propagation, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -19,7 +19,6 @@ import {
 import { log } from '../observability/log.ts';
 
 export interface Tracing {
-  /** Sends what has not been sent. */
   stop(): Promise<void>;
 }
 
@@ -28,10 +27,10 @@ type EndingSpan = Parameters<NonNullable<SpanProcessor['onEnding']>>[0];
 const EXPORT_WITHIN_MS = 5_000;
 const EXPORT_EVERY_MS = 1_000;
 const SHUTDOWN_WITHIN_MS = 1_500;
-/** They are asked for all the time. */
+/** Health checks and scrapes come too often to be traced. */
 const UNTRACED = ['/healthz', '/readyz', '/metrics'];
 
-/** Takes away what may quote a caller: the text of an error, and what comes after the question mark. */
+/** Removes what may quote a caller's data: the text of errors, and the query string. */
 class DiscreetProcessor extends BatchSpanProcessor {
   onEnding(span: EndingSpan): void {
     if (span.status.message !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
@@ -42,7 +41,7 @@ class DiscreetProcessor extends BatchSpanProcessor {
 export function startTracing(endpoint: URL): Tracing {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'wallet-service' }),
-    // A caller who is traced, and does not keep this trace, decides for us too.
+    // A caller's traceparent decides whether the request is sampled.
     sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [
       new DiscreetProcessor({
@@ -62,7 +61,7 @@ export function startTracing(endpoint: URL): Tracing {
         disableOutgoingRequestInstrumentation: true,
         ignoreIncomingRequestHook: ({ url = '' }) => UNTRACED.includes(url),
       }),
-      // The worker's statements, and those of metrics, belong to no request.
+      // Statements of the worker and of metrics belong to no request.
       new PgInstrumentation({ requireParentSpan: true }),
     ],
   });
@@ -82,8 +81,8 @@ function tracesUrl(endpoint: URL): string {
 }
 
 /**
- * The instrumentations act when a module is required, and these have been imported already. What they change are methods of
- * classes that all who have them share, so it is not too late.
+ * Instrumentations patch a module when it is required, and these modules were imported before. They patch methods of shared classes, so
+ * requiring the modules now still works.
  */
 function patchModules(): void {
   const load = createRequire(import.meta.url);
@@ -92,7 +91,7 @@ function patchModules(): void {
   createRequire(load.resolve('pg'))('pg-pool');
 }
 
-/** That traces cannot be sent must not go unseen; it stops nothing. */
+/** Logs failures to send traces; they have no other effect. */
 function logTrouble(): void {
   const warn = (message: string): void => {
     log.warn({ error: message.slice(0, 500) }, 'tracing');

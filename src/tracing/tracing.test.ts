@@ -27,7 +27,7 @@ const ERROR = 2;
 const START_MS = 120_000;
 const SPEND = 'mutation ($input: WalletSpendInput!) { walletSpend(input: $input) { receipt { seq } } }';
 
-/** Takes what OTLP over HTTP sends, as a collector does. */
+/** A collector of OTLP over HTTP. */
 class Collector {
   readonly bodies: string[] = [];
   readonly #server: Server;
@@ -65,7 +65,6 @@ class Collector {
     );
   }
 
-  /** Those of a trace, when the one that ends last is there. */
   async trace(id: string): Promise<Span[]> {
     for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(50)) {
       const spans = this.spans.filter(({ traceId }) => traceId === id);
@@ -110,7 +109,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     });
   }
 
-  it("a mutation's request and its statement are spans of the caller's trace, and its log line names it", async () => {
+  it("the request and the statement of a mutation are spans of the caller's trace, which the log line names", async () => {
     const trace = newTrace();
     const input = { walletId: await newWallet(db, await someAsset(db), { bought: 5 }), amount: '1', idemKey: newKey() };
 
@@ -135,7 +134,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(JSON.parse(line)).toMatchObject({ trace_id: trace.id, operation: 'walletSpend' });
   });
 
-  it('calls that were sent together have each a span of it in their own trace, which names the group', async () => {
+  it('grouped calls each have a span in their own trace, which names the group', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 50 });
     const traces = Array.from({ length: 4 }, newTrace);
     const call = ({ header }: { header: string }): Promise<Response> =>
@@ -168,7 +167,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
         `${String(attribute(span, 'wallet.group.id'))} ${String(attribute(span, 'db.operation.batch.size'))}`,
       );
     }
-    // Whose call came so late that nothing else was in flight went alone.
+    // A call without others in flight is sent alone.
     expect(groups.length).toBeGreaterThan(1);
     expect(new Set(groups).size).toBeLessThan(groups.length);
   });
@@ -197,7 +196,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(texts).toContain('select from ledger.wallets where id = $1');
   });
 
-  it('a caller who does not keep the trace is followed', async () => {
+  it("a caller's decision not to sample is followed", async () => {
     const [skipped, kept] = [newTrace(), newTrace()];
 
     await post('{ assets { nodes { code } } }', {}, { traceparent: skipped.header.replace(/01$/, '00') });
@@ -207,7 +206,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(collector.spans.filter(({ traceId }) => traceId === skipped.id)).toEqual([]);
   });
 
-  it('holds no value of a caller: no token, no variable, no query string, no text of an error', async () => {
+  it('spans contain no values of a caller: no token, variable, query string or error text', async () => {
     const canary = `canary${randomUUID().replaceAll('-', '')}`;
     const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
     const traces = [newTrace(), newTrace(), newTrace(), newTrace()];
@@ -230,7 +229,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(collector.bodies.join('\n')).not.toContain(canary);
   });
 
-  it('has no traces but those of requests: none of the worker, of health or of metrics', async () => {
+  it('only requests are traced: not the worker, health checks or metrics', async () => {
     for (const path of ['/healthz', '/readyz', '/metrics']) await gateway.with(undefined).fetch(path);
     const last = newTrace();
     await post('{ __typename }', {}, { traceparent: last.header });
@@ -244,7 +243,7 @@ describe('with OTEL_EXPORTER_OTLP_ENDPOINT', () => {
     expect(collector.spans.filter(({ traceId }) => !traced.has(traceId))).toEqual([]);
   });
 
-  it('goes on, and says so, where nobody takes the traces; and sends the last ones before it ends', async () => {
+  it('the service continues and logs if the collector fails, and sends the last spans before it exits', async () => {
     collector.status = 400;
     const lost = newTrace();
     await post('{ __typename }', {}, { traceparent: lost.header });
@@ -267,9 +266,9 @@ describe('without it', () => {
   const db = createDatabase();
 
   it(
-    'nothing is sent, and nothing of OpenTelemetry is loaded but its interface',
+    'nothing is sent, and only the interface of OpenTelemetry is loaded',
     async () => {
-      // Any other variable of OpenTelemetry is not the one.
+      // Only OTEL_EXPORTER_OTLP_ENDPOINT enables tracing.
       const collector = new Collector();
       const url = await collector.listen();
       const gateway = new Gateway(db, {

@@ -1,6 +1,6 @@
 /**
- * Several processes that serve, where one processor is not enough for the gateway. This process is the first one: it opens the database, which
- * migrates it, has the jobs, and hands each connection to one of the others.
+ * Optional: several gateway processes, where one CPU is not enough. The first process opens and migrates the database, runs the jobs, and
+ * passes each connection to a gateway process.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,21 +17,21 @@ import { WorkerMetrics } from './metrics.ts';
 import { partOf } from './parts.ts';
 import { Workers } from './workers.ts';
 
-/** What is the same where one process does everything. */
+/** What a service with a single process does as well. */
 export interface Parts {
   announce: (config: Config, port: number, databaseUrl: string | undefined) => Promise<void>;
   startJobs: (database: Database, config: Config) => Jobs | undefined;
 }
 
-/** The pools that this process uses; the others are those of the processes that serve. */
+/** The pools of the first process; gateway processes have the others. */
 const OWN_POOLS = ['wallet-worker', 'wallet-poller', 'wallet-metrics'];
-/** On top of what a process that serves takes to end. */
+/** In addition to the time that a gateway process may take to stop. */
 const MARGIN_MS = 5_000;
 
-/** What runs; or the exit code of a process that could not start, and has said why. */
+/** Returns the running service, or the exit code of a gateway process that could not start and has logged why. */
 export async function startWorkers(config: Config, { announce, startJobs }: Parts): Promise<Running | number> {
   shareOutput();
-  // What is wrong with the secret is said before the database is opened.
+  // Check the secret before the database is opened.
   await authOf(config);
   const opened = await openConfigured(config);
   const { database, localUrl } = opened;
@@ -69,7 +69,7 @@ export async function startWorkers(config: Config, { announce, startJobs }: Part
   }
 }
 
-/** Each has its part of what is set for all. */
+/** Divides the limits of the service among the gateway processes. */
 function environmentOf(
   { workers, poolSize, maxSockets }: Config,
   place: number,

@@ -1,24 +1,18 @@
-/** What the processes that serve and the first process, which starts them, tell each other. */
+/** Messages between the first process and the gateway processes. */
 
-/** A metric of one process, as prom-client writes it for others. */
+/** A metric of one process in prom-client's JSON format. */
 export interface Family {
   name: string;
   type: string;
   aggregator: string;
 }
 
+/** `collect` asks a gateway process for its metrics; `scraped` answers `scrape`. */
 export type ToWorker =
-  | { kind: 'stop' }
-  /** Asks for what it has counted. */
-  | { kind: 'collect'; id: number }
-  /** Answers `scrape`. */
-  | { kind: 'scraped'; id: number; text: string };
+  { kind: 'stop' } | { kind: 'collect'; id: number } | { kind: 'scraped'; id: number; text: string };
 
-export type ToFirst =
-  /** Asks for the metrics of all. */
-  | { kind: 'scrape'; id: number }
-  /** Answers `collect`. */
-  | { kind: 'collected'; id: number; families: Family[] };
+/** `scrape` asks for the metrics of all processes; `collected` answers `collect`. */
+export type ToFirst = { kind: 'scrape'; id: number } | { kind: 'collected'; id: number; families: Family[] };
 
-/** Who has ended gets nothing: that it has ended is noticed by itself. */
+/** For errors of messages to a process that has ended: its end is noticed anyway. */
 export const ignore = (): void => undefined;

@@ -1,13 +1,13 @@
-/** The metrics of all processes that serve, and of the first one, as those of one service. */
+/** Adds up the metrics of all processes, as those of one service. */
 import type { Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AggregatorRegistry, Counter, Gauge, type PrometheusContentType, type Registry } from 'prom-client';
 import { readFamilies, registers } from '../observability/metrics.ts';
 import { ignore, type Family, type ToWorker } from './messages.ts';
 
-/** A process that has no answer by then is busy, and is not waited for. */
+/** A process that does not answer in time is busy and is left out. */
 const ANSWER_WITHIN_MS = 2_000;
-/** What would go down where it is missing, which means to Prometheus that it has begun anew. */
+/** For metrics whose values must not decrease, since Prometheus takes a decrease for a restart: the last known values stay included. */
 const COUNTS = ['counter', 'histogram'];
 
 const serving = new Gauge({ name: 'gateway_processes', help: 'Processes that serve', registers });
@@ -18,10 +18,9 @@ const ended = new Counter({
   registers,
 });
 
-/** Adds them up. What a process had counted at its last answer is kept when it has ended. */
+/** Keeps the last known counters of processes that have ended. */
 export class WorkerMetrics {
   readonly #asked = new Map<number, (families: Family[]) => void>();
-  /** By the worker. */
   readonly #latest = new Map<number, Family[]>();
   #ofEnded: Family[] = [];
   #count = 0;
@@ -74,7 +73,7 @@ function sum(processes: Family[][]): Registry {
   return AggregatorRegistry.aggregate<PrometheusContentType>(processes.map((families) => families.map(asOne)));
 }
 
-/** An event loop that is late must not hide behind the others; the service is as old as its oldest process. */
+/** The largest event loop lag counts, and the earliest start. */
 function asOne(family: Family): Family {
   if (family.name === 'process_start_time_seconds') return { ...family, aggregator: 'min' };
   const isLag = family.name.startsWith('nodejs_eventloop_lag_') && family.aggregator === 'average';

@@ -1,4 +1,4 @@
-/** One of the processes that serve. The first process has opened the database, says when this one ends, and adds up the metrics of all. */
+/** A gateway process. The first process has opened the database, decides when this one stops, and adds up the metrics of all. */
 import '../graphql/graphile-env.ts';
 import { command } from '../command.ts';
 import { readConfig } from '../config.ts';
@@ -15,9 +15,9 @@ import { ignore, type Family, type ToFirst, type ToWorker } from './messages.ts'
 
 const HELP = 'One of several processes that serve: npm start begins them, where GATEWAY_WORKERS is more than 1.';
 
-/** What the first process has done already. */
+/** The first process has migrated already. */
 const OPENED: Administration = { migrate: () => Promise.resolve(), mayMigrate: () => Promise.resolve(false) };
-/** Longer than the first process waits for the others and for the database. */
+/** Longer than the first process waits for the other processes and for the database. */
 const SCRAPE_WITHIN_MS = 10_000;
 
 const stopped = Promise.withResolvers<undefined>();
@@ -29,12 +29,12 @@ process.exit();
 
 async function run(): Promise<number> {
   if (!process.send) throw new UsageError('npm start begins this process; see --help');
-  // A terminal signals all at once, and so do service managers: the first process says when.
+  // Terminals and service managers signal all processes: the first process decides when this one stops.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, ignore);
   const config = readConfig(process.env);
   shareOutput();
   startLog(config);
-  // The one connection for metrics is that of the first process.
+  // The first process has the connection for metrics.
   observeProcess(pools, (name) => name !== 'wallet-metrics');
   process.on('message', (message) => {
     receive(message as ToWorker);

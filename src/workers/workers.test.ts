@@ -1,4 +1,4 @@
-/** The service in several processes: it starts, serves, is replaced, counts and ends as one. */
+/** The service in several processes: it starts, serves, is replaced, counts and stops as one. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile, mkdtemp, rm } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { AUTH, Child, createGateway, execute, Gateway, linesOfLog, withLogin, ty
 import { partOf } from './parts.ts';
 
 const WORKERS = 2;
-/** For what comes in its own time: only a hang takes so long. */
+/** A generous limit: only a hang reaches it. */
 const LIMIT_MS = 240_000;
 
 async function until<T>(what: string, look: () => Promise<T> | T, isSo: (found: T) => boolean): Promise<T> {
@@ -27,13 +27,12 @@ async function until<T>(what: string, look: () => Promise<T> | T, isSo: (found: 
   }
 }
 
-/** The processes that a process has started, and that have not ended. */
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   return text.split(' ').filter(Boolean).map(Number);
 }
 
-/** On a connection of its own, which may go to any of the processes. */
+/** On a new connection, which any of the processes may get. */
 function onOwnConnection(gateway: Gateway, path: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     request(`${gateway.url}${path}`, { agent: new Agent({ keepAlive: false }) }, (answer) => {
@@ -69,7 +68,7 @@ describe('a service of two processes', () => {
     walletId = await newWallet(db, await someAsset(db), { bought: 10_000 });
   });
 
-  /** Each on a connection of its own, so that all processes answer some. */
+  /** Each call has its own connection, so that all processes answer some. */
   async function spend(count: number): Promise<void> {
     const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
     for (let nth = 0; nth < count; nth += 1) {
@@ -85,22 +84,22 @@ describe('a service of two processes', () => {
     }
   }
 
-  it('says once that it listens, and has two processes behind one port', async () => {
+  it('prints once that it listens, and has two processes behind one port', async () => {
     expect(gateway.child.stdout.match(/^Listening on /gm)).toHaveLength(1);
     expect(await childrenOf(gateway.child.pid)).toHaveLength(WORKERS);
   });
 
-  it('has no more connections for calls and downloads than POOL_SIZE, and no more websockets than MAX_SOCKETS', async () => {
+  it('has at most POOL_SIZE connections for calls and downloads, and MAX_SOCKETS websockets', async () => {
     const families = await scrape(gateway);
 
     const most = (pool: string) => valueOf(families, 'db_pool_max', { pool });
     expect((most('wallet-gateway') ?? 0) + (most('wallet-history') ?? 0)).toBe(9);
     expect(valueOf(families, 'websockets_max')).toBe(9);
-    // What is there once, however many serve.
+    // The first process has these pools, however many processes serve.
     expect(['wallet-worker', 'wallet-poller', 'wallet-metrics'].map(most)).toEqual([5, 2, 1]);
   });
 
-  it('shows what all of them have counted, whichever is asked, and the database once', async () => {
+  it("exports the sum of all processes from each of them, and the ledger's metrics once", async () => {
     const before = spends(await scrape(gateway));
 
     await spend(20);
@@ -120,7 +119,7 @@ describe('a service of two processes', () => {
     expect(valueOf(await scrape(gateway), 'wallet_poller_last_round_seconds')).toBeGreaterThanOrEqual(0);
   });
 
-  it('replaces a process that is killed, says so, serves meanwhile, and counts on', async () => {
+  it('replaces a killed process, logs it, serves meanwhile, and keeps its counters', async () => {
     const [victim = 0, other = 0] = await childrenOf(gateway.child.pid);
     await spend(6);
     const before = await until(
@@ -157,7 +156,7 @@ describe('a service of two processes', () => {
     );
   });
 
-  it('tells those who watch a wallet, whichever process they are connected to', async () => {
+  it('notifies subscribers of each process', async () => {
     const token = await signToken(AUTH, { role: 'service', sub: 'shop' });
     let connections = 0;
     const clients = Array.from({ length: 4 }, () =>
@@ -171,7 +170,7 @@ describe('a service of two processes', () => {
     const query = `subscription { walletChanged(walletId: "${walletId}") { wallet { seq } } }`;
     const watches = clients.map((client) => {
       const events = client.iterate<{ walletChanged: { wallet: { seq: string } } }>({ query });
-      // An event may come twice.
+      // An event may be delivered twice.
       return async (least: number): Promise<number> => {
         for await (const { data } of events) {
           const seq = Number(data?.walletChanged.wallet.seq);
@@ -197,7 +196,7 @@ describe('a service of two processes', () => {
     for (const client of clients) await client.dispose();
   });
 
-  it('takes no signal of its own: only the first process says when all end', async () => {
+  it('ignores signals in gateway processes: the first process decides when all stop', async () => {
     const children = await childrenOf(gateway.child.pid);
 
     for (const pid of children) process.kill(pid, 'SIGTERM');
@@ -208,7 +207,7 @@ describe('a service of two processes', () => {
   });
 });
 
-describe('a service of two processes that is told to end', () => {
+describe('a service of two processes after SIGTERM', () => {
   const db = createDatabase();
 
   async function start(env: Env): Promise<Gateway> {
@@ -217,7 +216,7 @@ describe('a service of two processes that is told to end', () => {
     return gateway;
   }
 
-  it('answers not ready everywhere at once, answers what is in flight, and ends with 0 and nothing left', async () => {
+  it('is not ready in any process at once, answers requests in flight, exits with 0 and leaves no process', async () => {
     const gateway = await start({ DRAIN_GRACE_MS: '3000' });
     const children = await childrenOf(gateway.child.pid);
     const ids = await Promise.all(
@@ -259,7 +258,7 @@ describe('a service of two processes that is told to end', () => {
     for (const id of ids) expect((await rowsOf(db, id)).entries).toBe(2);
   });
 
-  it('leaves none behind where the first process is killed', async () => {
+  it('leaves no process if the first one is killed', async () => {
     const gateway = await start({});
     const children = await childrenOf(gateway.child.pid);
     expect(children).toHaveLength(WORKERS);
@@ -277,7 +276,7 @@ describe('a service of two processes that is told to end', () => {
 describe('a service of two processes whose processes cannot be started again', () => {
   const db = createDatabase();
 
-  it('serves with those that are left, tries ever more rarely, and ends with 3 and a line when none is left', async () => {
+  it('serves with the remaining ones, retries at growing intervals, and exits with 3 and one line when none is left', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wallet-documents-'));
     const documents = join(folder, 'documents.json');
     const text = '{ __typename }';
@@ -296,7 +295,7 @@ describe('a service of two processes whose processes cannot be started again', (
       expect(lines.slice(1).map(({ level, code }) => ({ level, code }))).toEqual(
         lines.slice(1).map(() => ({ level: 'error', code: 2 })),
       );
-      // Not in a loop: each was tried later after the one before it.
+      // The pauses between the attempts grow.
       const times = lines.slice(-3).map(({ time }) => Date.parse(String(time)));
       expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(5_000);
       expect((await onOwnConnection(gateway, '/readyz')).status).toBe(200);
@@ -319,7 +318,7 @@ describe('a service of two processes whose processes cannot be started again', (
 describe('a service of several processes that cannot start', () => {
   const db = createDatabase();
 
-  /** Says why in one line, once. */
+  /** Expects the start to fail with one line. */
   async function refuse(env: Env, expected: number): Promise<string> {
     const { code, stdout, stderr } = await execute(process.execPath, ['src/server.ts'], {
       env: { JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url, GATEWAY_WORKERS: '3', ...env },
@@ -377,10 +376,10 @@ describe('a service of several processes that cannot start', () => {
 describe('the log of several processes', () => {
   const db = createDatabase();
 
-  it('has whole lines where nobody reads them for a while', async () => {
+  it('has whole lines after a time in which it was not read', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wallet-log-'));
     const go = join(folder, 'go');
-    // A pipe, as containers have it; what Node makes for its children is none.
+    // A real pipe, as in containers; Node's children get a socket pair.
     const reads = `while read -r line; do echo "$line"; case $line in Listening*) break;; esac; done
       until [ -e '${go}' ]; do sleep 0.1; done; exec cat`;
     const service = new Child('bash', ['-c', `'${process.execPath}' src/server.ts | (${reads})`], {
@@ -417,14 +416,14 @@ describe('the log of several processes', () => {
   });
 });
 
-describe('the parts of what is set for all', () => {
+describe("the shares of a service's limit", () => {
   it.each([
     [10, 2],
     [9, 2],
     [11, 4],
     [0, 3],
     [1000, 64],
-  ])('of %i for %i processes are the whole together, and differ by one at most', (whole, count) => {
+  ])('of %i for %i processes add up to it, and differ by one at most', (whole, count) => {
     const parts = Array.from({ length: count }, (_, place) => partOf(whole, count, place));
 
     expect(parts.reduce((sum, part) => sum + part, 0)).toBe(whole);

@@ -1,4 +1,4 @@
-/** Keeps so many processes that serve: one that ends is replaced. */
+/** Keeps a number of gateway processes running: one that ends is replaced. */
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { ignore, type ToWorker } from './messages.ts';
 
 export interface WorkersOptions {
   count: number;
-  /** What each has besides the environment of this process. */
+  /** Variables of a process in addition to the environment of this one. */
   envOf: (place: number) => Record<string, string>;
   onEnded: (worker: Worker) => void;
 }
@@ -19,17 +19,17 @@ interface Ended {
 
 interface Begun {
   worker: Worker;
-  /** Undefined where it has ended before it listened, and has said why. */
+  /** Undefined if it ended before it listened; it has logged why. */
   port: number | undefined;
   ended: Promise<Ended>;
 }
 
 const PROGRAM = fileURLToPath(new URL('worker.ts', import.meta.url));
-/** One that ends sooner is not replaced at once: what ended it may still be so. */
+/** A process that ends sooner is replaced after a pause: the cause may persist. */
 const STEADY_MS = 10_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-/** Where none serves, so many in a row that end at once end the service: whoever keeps it running must see that. */
+/** If no process serves and so many in a row have ended soon after their start, the service ends, so that its supervisor notices. */
 const MOST_SHORT = 5;
 
 export class Workers {
@@ -44,19 +44,18 @@ export class Workers {
     cluster.setupPrimary({ exec: PROGRAM, args: [] });
   }
 
-  /** Those that serve. */
   get listening(): Worker[] {
     return [...this.#listening];
   }
 
-  /** Says in one line that none serves, and that none can be started. */
+  /** Resolves, with an explanation in one line, when no process serves and none can be started. */
   get lost(): Promise<string> {
     return this.#lost.promise;
   }
 
-  /** Resolves with the port when all listen; or with how one has ended, which cannot start, and then there are none. */
+  /** Resolves with the port when all listen; or with how one ended that could not start, and then all have ended. */
   async start(): Promise<number | Ended> {
-    // What is wrong with one is wrong with all, and is said once.
+    // One first: a wrong configuration would be reported by each of them.
     const first = await this.#begin(0);
     const places = Array.from({ length: this.#options.count - 1 }, (_, index) => index + 1);
     const others = first.port === undefined ? [] : await Promise.all(places.map((place) => this.#begin(place)));
@@ -69,7 +68,7 @@ export class Workers {
     return first.port ?? 0;
   }
 
-  /** Lets the requests under way end, everywhere at once; what has not ended by then is killed. */
+  /** Lets requests in flight finish in all processes; kills the processes that are left at the deadline. */
   async stop(withinMs: number): Promise<void> {
     this.#stopping.abort();
     const ended = Promise.all(this.#all.values());
@@ -89,7 +88,7 @@ export class Workers {
 
   async #begin(place: number): Promise<Begun> {
     const worker = cluster.fork(this.#options.envOf(place));
-    // What cannot be sent to it is noticed by its end.
+    // A lost message means that the process has ended, which the exit event reports.
     worker.on('error', (error) => log.warn({ error: error.message }, 'a message to a gateway process was lost'));
     const { promise: ended, resolve: end } = Promise.withResolvers<Ended>();
     this.#all.set(worker, ended);
@@ -127,7 +126,7 @@ export class Workers {
     }
   }
 
-  /** False where all are to end. */
+  /** Returns false if the service is stopping. */
   async #pause(ms: number): Promise<boolean> {
     await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(ignore);
     return !this.#stopping.signal.aborted;
