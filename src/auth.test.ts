@@ -37,7 +37,7 @@ function sign(claims: JWTPayload, { secret = AUTH.secret, alg = 'HS256' } = {}):
 
 const base64 = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-/** The status of a call with this token, and the code of the error if there is one. */
+/** The HTTP status of a call with this token, and the code of its error, if any. */
 async function answerTo(gateway: Gateway, authorization: string | undefined): Promise<[number, string]> {
   const headers = new Headers({ 'Content-Type': 'application/json' });
   if (authorization !== undefined) headers.set('Authorization', authorization);
@@ -53,7 +53,7 @@ const TAKEN: [number, string] = [200, 'ok'];
 describe('with a secret, a token', () => {
   const gateway = createGateway();
 
-  it('is taken as signToken makes it, and as npm run token and others may', async () => {
+  it('is accepted from signToken, from npm run token and from other signers', async () => {
     for (const role of ['player', 'service', 'operator', 'auditor'] as const) {
       expect(await answerTo(gateway, `Bearer ${await signToken(AUTH, { role, sub: 'someone' })}`)).toEqual(TAKEN);
     }
@@ -106,7 +106,7 @@ describe('with a secret, a token', () => {
     },
   );
 
-  it('that is refused is told how to send one', async () => {
+  it('that is rejected is answered with how to send one (UNAUTHENTICATED)', async () => {
     const response = await fetch(`${gateway.url}/graphql`, { method: 'POST', body: '{}' });
 
     expect(response.status).toBe(401);
@@ -116,7 +116,7 @@ describe('with a secret, a token', () => {
     });
   });
 
-  it('is not taken from the address', async () => {
+  it('is not accepted in the URL', async () => {
     const response = await fetch(`${gateway.url}/graphql?access_token=${await sign(CLAIMS)}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -137,11 +137,11 @@ describe('with a secret, an issuer and an audience, a token', () => {
     ['no audience', { iss: ISSUER }, REFUSED],
     ['another issuer', { iss: `${ISSUER}/`, aud: AUDIENCE }, REFUSED],
     ['another audience', { iss: ISSUER, aud: 'other' }, REFUSED],
-  ])('is judged by them: %s', async (_what, claims, answer) => {
+  ])('is checked for both: %s', async (_what, claims, answer) => {
     expect(await answerTo(gateway, `Bearer ${await sign({ ...CLAIMS, ...claims })}`)).toEqual(answer);
   });
 
-  it('of signToken carries them', async () => {
+  it('of signToken has both', async () => {
     const token = await signToken({ ...AUTH, issuer: ISSUER, audience: AUDIENCE }, { role: 'player', sub: 'p' });
 
     expect(await answerTo(gateway, `Bearer ${token}`)).toEqual(TAKEN);
@@ -156,7 +156,7 @@ describe('with roles as another issuer names them, a token', () => {
   const rolesOf = (...roles: unknown[]) => sign({ sub: 'kim', exp: CLAIMS.exp, realm_access: { roles } });
   const statusOf = async (token: string) => (await answerTo(gateway, `Bearer ${token}`))[0];
 
-  it('has the one role that is ours, and may what that may', async () => {
+  it('has the one role of this service that it names, and the rights of that role', async () => {
     const operator = gateway.with(await rolesOf('offline_access', 'wallet-ops'));
     const service = gateway.with(await rolesOf('shop', 'uma_authorization'));
     const input = { code: 'NEW', name: 'New' };
@@ -174,11 +174,11 @@ describe('with roles as another issuer names them, a token', () => {
     ['two of ours', ['wallet-ops', 'shop']],
     ['ours by our own name only', ['operator']],
     ['no text', [{ role: 'shop' }]],
-  ])('is refused where it has %s', async (_what, roles) => {
+  ])('is rejected with %s', async (_what, roles) => {
     expect(await statusOf(await rolesOf(...roles))).toBe(401);
   });
 
-  it('is refused with the claim that is ours otherwise', async () => {
+  it('is rejected with the default claim instead', async () => {
     expect(await statusOf(await sign(CLAIMS))).toBe(401);
   });
 
@@ -195,7 +195,7 @@ describe('with roles as another issuer names them, a token', () => {
 describe('with a role in a claim that is an address, a token', () => {
   const gateway = createGateway({ JWT_ROLE_CLAIM: 'https://shop.example/roles' });
 
-  it('is taken with a text, or with a list', async () => {
+  it('is accepted with a text or a list of texts', async () => {
     for (const role of ['service', ['other', 'service']]) {
       const token = await sign({ sub: 'shop', exp: CLAIMS.exp, 'https://shop.example/roles': role });
       expect(await answerTo(gateway, `Bearer ${token}`)).toEqual(TAKEN);
@@ -228,7 +228,7 @@ describe('why a token is refused', () => {
       'its claim sub is not a text of 1 to 200 characters',
       async () => `Bearer ${await sign({ ...good, sub: SECRET.repeat(50) })}`,
     ],
-  ])('is in the log, and in production not in the answer: %s', async (reason, makeHeader) => {
+  ])("is in the log, and not in production's answer: %s", async (reason, makeHeader) => {
     const header = await makeHeader();
     const id = randomUUID();
     const response = await fetch(`${gateway.url}/graphql`, {
@@ -247,12 +247,12 @@ describe('why a token is refused', () => {
   });
 });
 
-/** A server that publishes keys, for the tests of one describe block. */
+/** A server that publishes keys, for one describe block. */
 class Issuer {
   keys: JWK[] = [];
   status = 200;
   asked = 0;
-  /** It takes the request, and that is all. */
+  /** Accepts requests and never answers. */
   hangs = false;
   readonly #server: Server = createServer((_req, res) => {
     this.asked += 1;
@@ -273,7 +273,6 @@ class Issuer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/keys`;
   }
 
-  /** Makes a key pair and publishes its public half. */
   async newPair(kid: string, alg = 'RS256'): Promise<GenerateKeyPairResult> {
     const pair = await generateKeyPair(alg, { extractable: true });
     this.keys.push({ ...(await exportJWK(pair.publicKey)), kid, alg, use: 'sig' });
@@ -287,7 +286,7 @@ function signWith(pair: GenerateKeyPairResult, kid: string, claims: JWTPayload =
     .sign(pair.privateKey);
 }
 
-/** Started before the gateway that reads its keys. */
+/** Call it before the gateway is created, which reads the keys. */
 function createIssuer(): { issuer: Issuer; env: Env } {
   const issuer = new Issuer();
   const env: Env = { JWT_SECRET: undefined, JWT_ISSUER: ISSUER, JWT_AUDIENCE: AUDIENCE };
@@ -309,7 +308,7 @@ describe('with a key set, a token', () => {
     pair = await issuer.newPair('first');
   });
 
-  it('of its key is taken', async () => {
+  it('signed with a published key is accepted', async () => {
     expect(await answerTo(gateway, `Bearer ${await signWith(pair, 'first')}`)).toEqual(TAKEN);
   });
 
@@ -322,11 +321,11 @@ describe('with a key set, a token', () => {
     ['a time long past', { exp: now() - 60 }],
     ['an unknown role', { role: 'admin' }],
     ['no sub', { sub: undefined }],
-  ])('is refused where it has %s', async (_what, claims) => {
+  ])('is rejected with %s', async (_what, claims) => {
     expect(await answerTo(gateway, `Bearer ${await signWith(pair, 'first', claims)}`)).toEqual(REFUSED);
   });
 
-  it('that was signed with the public key as if it were a secret is refused', async () => {
+  it('signed with the public key as an HMAC secret is rejected', async () => {
     const pem = await exportSPKI(pair.publicKey);
     const claims = base64({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE });
     for (const secret of [pem, pem.trim(), JSON.stringify(issuer.keys[0]), AUTH.secret]) {
@@ -338,14 +337,14 @@ describe('with a key set, a token', () => {
     expect(await answerTo(gateway, `Bearer ${base64({ alg: 'none', kid: 'first' })}.${claims}.`)).toEqual(REFUSED);
   });
 
-  it('of a key that nobody published is refused, also under the name of one that is', async () => {
+  it("signed with an unpublished key is rejected, also under a published key's id", async () => {
     const stranger = await generateKeyPair('RS256', { extractable: true });
 
     expect(await answerTo(gateway, `Bearer ${await signWith(stranger, 'first')}`)).toEqual(REFUSED);
     expect(await answerTo(gateway, `Bearer ${await signWith(stranger, 'stranger')}`)).toEqual(REFUSED);
   });
 
-  it('that brings its own key, or says where to fetch it, is refused', async () => {
+  it('that contains its own key, or a URL of one, is rejected', async () => {
     const stranger = await generateKeyPair('RS256', { extractable: true });
     const jwk = await exportJWK(stranger.publicKey);
     const token = await new SignJWT({ ...CLAIMS, iss: ISSUER, aud: AUDIENCE })
@@ -360,10 +359,10 @@ describe('with a key set that cannot be read, a token', () => {
   const { issuer, env } = createIssuer();
   const gateway = createGateway(env);
 
-  it('is not called bad, whatever the issuer does: the caller may try again, until the set is there', async () => {
+  it('is answered RETRY, whatever the key server does, until the set can be fetched', async () => {
     const pair = await issuer.newPair('first');
     const header = `Bearer ${await signWith(pair, 'first')}`;
-    /** Asks until it is answered in another way than before, or the log has another line. */
+    /** Repeats the call until `until` accepts the answer; all answers before are RETRY. */
     const ask = async (until: (answer: [number, string]) => boolean) => {
       for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(100)) {
         const answer = await answerTo(gateway, header);
@@ -372,10 +371,10 @@ describe('with a key set that cannot be read, a token', () => {
       }
       throw new Error('It stays as it is');
     };
-    // Besides, the log says that calls were answered RETRY, and why.
+    // Without the lines about calls answered RETRY.
     const log = () => linesOfLog(gateway.child.stderr).filter((line) => line.msg !== 'answered RETRY');
 
-    /** Lines are written a moment after the answer. */
+    /** The log is written shortly after the answer. */
     const logged = async (lines: number) => {
       for (const deadline = Date.now() + 60_000; log().length < lines; await sleep(20)) {
         if (Date.now() > deadline) throw new Error(`not ${lines} lines: ${JSON.stringify(log())}`);
@@ -426,7 +425,7 @@ describe('createAuthenticator', () => {
     return [response.status, response.ok ? await response.json() : undefined];
   }
 
-  /** Runs `work` with a clock that goes only when it is put forward. */
+  /** Runs `work` with a clock that only `forward` moves. */
   async function withClock(work: (forward: (ms: number) => void) => Promise<void>): Promise<void> {
     const clock = jest.spyOn(Date, 'now');
     const began = Date.now();
@@ -439,7 +438,7 @@ describe('createAuthenticator', () => {
     }
   }
 
-  it('picks up new keys, and lets those that were withdrawn go', async () => {
+  it('accepts new keys, and rejects withdrawn ones', async () => {
     const identity = { role: 'service', sub: 'shop', pgRole: 'wallet_service' };
     const old = await signWith(await issuer.newPair('old', 'ES256'), 'old', {}, 'ES256');
     await withClock(async (forward) => {
@@ -447,7 +446,7 @@ describe('createAuthenticator', () => {
 
       issuer.keys = [];
       const young = await signWith(await issuer.newPair('new', 'EdDSA'), 'new', {}, 'EdDSA');
-      // It does not ask more often than every half a minute, whatever comes in.
+      // Keys are fetched again at most every 30 seconds.
       expect(await identify(young)).toEqual([401, undefined]);
       forward(31_000);
 
@@ -456,7 +455,7 @@ describe('createAuthenticator', () => {
     });
   });
 
-  it('lets a withdrawn key go after five minutes and a half, also where no new one comes', async () => {
+  it('rejects a withdrawn key after five and a half minutes, also without a new one', async () => {
     const claims = { exp: now() + 86_400 };
     await withClock(async (forward) => {
       forward(400_000);
@@ -473,7 +472,7 @@ describe('createAuthenticator', () => {
     });
   });
 
-  it('asks the issuer once in half a minute, however many unknown keys come in', async () => {
+  it('asks the issuer once in 30 seconds, however many unknown keys come', async () => {
     const claims = { exp: now() + 86_400 };
     const known = await issuer.newPair('known');
     const stranger = await generateKeyPair('RS256');
@@ -497,7 +496,7 @@ describe('createAuthenticator', () => {
     });
   });
 
-  it('asks an issuer that is down once in two seconds, and takes the keys that it has meanwhile', async () => {
+  it('asks an unreachable issuer every two seconds, and uses the cached keys meanwhile', async () => {
     const claims = { exp: now() + 86_400 };
     const known = await issuer.newPair('known too');
     const quiet = jest.spyOn(log, 'error').mockReturnValue();
@@ -518,7 +517,7 @@ describe('createAuthenticator', () => {
         forward(2_100);
         await identify(await signWith(known, 'kid 10', claims));
 
-        // Whether the key is a bad one, nobody can say.
+        // A key that is not cached may be valid or not.
         expect(strangers).toEqual(Array(10).fill(500));
         expect([askedAtOnce, kept, issuer.asked - asked]).toEqual([1, 200, 2]);
         expect(quiet.mock.calls.map(([, msg]) => msg)).toEqual(Array(2).fill('the keys at JWKS_URI cannot be read'));
@@ -530,7 +529,7 @@ describe('createAuthenticator', () => {
   });
 });
 
-describe('a token that was taken', () => {
+describe('an accepted token', () => {
   let service: Server;
   beforeAll(async () => {
     const app = express();
@@ -551,7 +550,7 @@ describe('a token that was taken', () => {
     return response.ok ? response.json() : response.status;
   }
 
-  it('has its signature checked once in half a minute, another one each time', async () => {
+  it('has its signature verified once in 30 seconds', async () => {
     const [alice, bob] = [await sign({ ...CLAIMS, sub: 'alice' }), await sign({ ...CLAIMS, sub: 'bob' })];
     const forged = alice.replace(/[^.]+$/, bob.split('.')[2] ?? '');
     const check = jest.spyOn(crypto.subtle, 'verify');
@@ -573,11 +572,11 @@ describe('a token that was taken', () => {
     }
   });
 
-  it('is refused from its expiry on', async () => {
+  it('is rejected after its expiry', async () => {
     const exp = now() + 600;
     const token = await sign({ ...CLAIMS, exp });
     try {
-      // Only the hour is another one: whoever waits, waits as before.
+      // Only the date is faked; timers stay real.
       jest.useFakeTimers({ doNotFake: ALL_BUT_DATE, now: (exp + 9) * 1000 });
       expect(await identify(token)).toBe('shop');
 
@@ -591,7 +590,7 @@ describe('a token that was taken', () => {
 });
 
 describe('identityOf', () => {
-  it('fails where nobody was authenticated', () => {
+  it('throws if no authenticator has run', () => {
     const res = Object.create(express.response, { locals: { value: {} } }) as Response;
 
     expect(() => identityOf(res)).toThrow('Request without an identity');

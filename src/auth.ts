@@ -1,4 +1,4 @@
-/** Who is calling: checks the bearer token of a request. */
+/** Authenticates requests by their bearer token. */
 import { createSecretKey } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
@@ -11,30 +11,29 @@ import { OWN_NAMES, PG_ROLES, roleIn, type Identity, type RoleNames } from './ro
 
 export { actorOf, isRole, type Identity, type Role } from './roles.ts';
 
-/** Whose a good token is, and until when it counts. */
+/** The caller named by a valid token, and when the token expires, in milliseconds since 1970. */
 export interface Bearer {
   identity: Identity;
   expiresAt: number;
 }
-/** Why a token is not taken, in words of ours: nothing of it is in them. */
+/** Why a token was rejected. The text never quotes the token. */
 export interface Refused {
   reason: string;
 }
-/** From the value of an Authorization header. */
 export type Identify = (header: string | undefined) => Promise<Bearer | Refused>;
 
 type Verify = (token: string) => Promise<JWTPayload>;
 
 const CLOCK_TOLERANCE_SECONDS = 10;
-/** So much longer than its key a token may count. */
+/** How long a verified token is cached: it may stay valid so much longer than its key. */
 const REMEMBERED_MS = 30_000;
 const REMEMBERED_CHARACTERS = 5_000_000;
-/** How long keys count without being asked for again: a withdrawn one may be taken for so long. */
+/** How long fetched keys are cached: a withdrawn key may still be accepted for this time. */
 const KEYS_MAX_AGE_MS = 5 * 60_000;
-/** Keys nobody knows make us ask again, but not more often: anyone can make up names of keys. */
+/** The shortest time between two fetches because of an unknown key: anyone can make up names of keys. */
 const KEYS_COOLDOWN_MS = 30_000;
 const KEYS_WITHIN_MS = 3_000;
-/** How soon an issuer that gave no keys is asked again. */
+/** How soon to ask again after the issuer could not give its keys. */
 const KEYS_RETRY_MS = 2_000;
 const CHECKED_CLAIMS = ['iss', 'aud', 'exp', 'nbf', 'iat', 'sub'];
 const REASONS: Readonly<Record<string, string>> = {
@@ -43,20 +42,23 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_JWKS_NO_MATCHING_KEY: 'the issuer has no such key',
   ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'it does not say which of the keys it is signed with',
 };
-// 1 to 200 characters, as the ledger counts them; PostgreSQL has no text with a NUL.
+// 1 to 200 characters, as the ledger counts them. PostgreSQL cannot store NUL in text.
 const SUBJECT = /^[^\0]{1,200}$/u;
 
 export function isSubject(sub: unknown): sub is string {
   return typeof sub === 'string' && SUBJECT.test(sub) && sub.isWellFormed();
 }
 
-/** The one judgement of tokens, for requests and for websockets. */
+/** Checks tokens for requests and for websockets. */
 export function createIdentify(config: AuthConfig, roles: RoleNames = OWN_NAMES): Identify {
   const verify = remembering(verifyWith(config));
   return (header) => identifyWith(verify, roles, header);
 }
 
-/** Lets a request pass only with a good token, and remembers whose it is. Why not is in the log; with `tellsWhy`, in the answer too. */
+/**
+ * Passes only requests with a valid token, and stores the caller's identity. The log has the reason of a rejection; with `tellsWhy`, so
+ * does the answer.
+ */
 export function createAuthenticator(
   config: AuthConfig,
   { identify = createIdentify(config), tellsWhy = false } = {},
@@ -77,7 +79,7 @@ export function createAuthenticator(
   };
 }
 
-/** The identity that the authenticator found. Without one there is no answer: forgetting the middleware must not open a door. */
+/** The caller's identity. Throws if the authenticator has not run, so that a missing middleware never lets a request through. */
 export function identityOf(res: Response): Identity {
   const identity = res.locals.identity as Identity | undefined;
   if (!identity) throw new Error('Request without an identity');
@@ -100,13 +102,13 @@ async function identifyWith(verify: Verify, roles: RoleNames, header: string | u
     if (!isSubject(sub)) return { reason: 'its claim sub is not a text of 1 to 200 characters' };
     return { identity: { role, sub, pgRole: PG_ROLES[role] }, expiresAt: (exp + CLOCK_TOLERANCE_SECONDS) * 1000 };
   } catch (error) {
-    // Whatever else goes wrong (the key server is down) is not the token's fault.
+    // Other errors, such as an unreachable key server, do not mean that the token is invalid.
     if (error instanceof errors.JOSEError) return { reason: reasonOfRefusal(error) };
     throw error;
   }
 }
 
-/** By the code of the error and the claim that we asked for: texts of a library may quote what was sent. */
+/** Built from the error's code and the claim's name: the library's messages may quote the token. */
 function reasonOfRefusal(error: errors.JOSEError): string {
   if (error instanceof errors.JWTExpired) return 'it has expired';
   if (error instanceof errors.JWTClaimValidationFailed && CHECKED_CLAIMS.includes(error.claim)) {
@@ -116,7 +118,7 @@ function reasonOfRefusal(error: errors.JOSEError): string {
   return REASONS[error.code] ?? 'it is not a token that can be read';
 }
 
-/** Checks a good token's times with each request, but not its signature: that would be a sixth of what a call costs here. */
+/** Checks a cached token's times at each request, but not its signature, which would take a sixth of the cost of a call. */
 function remembering(verify: Verify): Verify {
   const good = new LRUCache<string, JWTPayload>({
     maxSize: REMEMBERED_CHARACTERS,
@@ -152,7 +154,7 @@ function verifyWith(config: AuthConfig): Verify {
   return async (token) => (await jwtVerify(token, key, options)).payload;
 }
 
-/** The token may be good: errors.ts knows the code. */
+/** The token may be valid; errors.ts translates the code. */
 class KeysUnreadable extends Error {
   override name = 'KeysUnreadable';
   readonly code = 'KEYS_UNREADABLE';
@@ -162,7 +164,7 @@ class KeysUnreadable extends Error {
   }
 }
 
-/** Distinguishes a key that is not in the set (a bad token) from a set that cannot be had. */
+/** Tells a key that is not in the set (an invalid token) from a set that cannot be fetched. */
 function remoteKeys(uri: URL): JWTVerifyGetKey {
   let retryAt = -Infinity;
   const keys = createRemoteJWKSet(uri, {
@@ -188,7 +190,7 @@ function remoteKeys(uri: URL): JWTVerifyGetKey {
   };
 }
 
-/** What fetch says is always the same; why, is in its cause. */
+/** The message of fetch is always the same; the reason is in its cause. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;

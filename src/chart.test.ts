@@ -1,4 +1,4 @@
-/** The Helm chart in ops/helm, rendered, and compared with the compose file, the settings that there are, and the probes. */
+/** The Helm chart in ops/helm: renders it, and compares it with the compose file, the settings and the probes. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
@@ -10,7 +10,9 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 type Scope = Record<string, unknown>;
 
-/** What the templates use of Go's language: paths, `quote`, `default`, `toYaml`, `nindent`, `not`; `if` and `range`. */
+/**
+ * Renders the part of Go's template language that the chart uses: paths, `quote`, `default`, `toYaml`, `nindent`, `not`, `if` and `range`.
+ */
 function render(text: string, scope: Scope): string {
   const parts = text.split(/(\{\{-?.*?-?\}\})/);
   parts.forEach((part, index) => {
@@ -23,7 +25,7 @@ function render(text: string, scope: Scope): string {
   return written;
 }
 
-/** Up to its end, which is taken away too. */
+/** Renders up to the block's end, and removes these parts from `rest`. */
 function block(rest: { text: string; action: string | undefined }[], scope: Scope, isShown: boolean): string {
   let written = '';
   for (let part = rest.shift(); part; part = rest.shift()) {
@@ -56,7 +58,7 @@ function term([word = '', ...more]: string[], scope: Scope): unknown {
   return value;
 }
 
-/** Settings need not be there. */
+/** A setting may be absent. */
 const OPTIONAL = /^\.Values\.settings\.\w+$/;
 
 function apply([name = '', argument = '']: string[], value: unknown, scope: Scope): unknown {
@@ -119,7 +121,7 @@ interface Values {
 const chart = parse(read('ops/helm/Chart.yaml')) as { name: string; appVersion: string; version: string };
 const values = parse(read('ops/helm/values.yaml')) as Values;
 
-/** By kind. */
+/** The rendered resources by kind. */
 function rendered(changed: object = {}): Map<string, Resource> {
   const scope = {
     Release: { Name: 'wallet' },
@@ -160,7 +162,7 @@ const compose = parse(read('docker-compose.yml'), { merge: true }) as {
   services: Record<'gateway' | 'migrate', Service>;
 };
 
-/** All that the service reads of its environment, whatever the values are. */
+/** All variables that the service reads, whatever their values are. */
 function settings(): Set<string> {
   const names = new Set<string>();
   readCommandConfig(
@@ -178,13 +180,13 @@ function settings(): Set<string> {
 }
 
 describe('the Helm chart', () => {
-  it('is of the release that package.json names', () => {
+  it('has the release of package.json', () => {
     const { version } = JSON.parse(read('package.json')) as { version: string };
 
     expect([chart.name, chart.version, chart.appVersion]).toEqual(['wallet-service', version, version]);
   });
 
-  it('has a deployment, a service, a job that migrates before it and a budget; the rest where it is asked for', () => {
+  it('has a deployment, a service, a migration job and a disruption budget; the rest is optional', () => {
     const usual = ['Deployment', 'Job', 'PodDisruptionBudget', 'Service'];
 
     expect([...rendered().keys()].sort()).toEqual(usual);
@@ -232,7 +234,7 @@ describe('the Helm chart', () => {
     expect(envOf(container('Job'))).toEqual({ ...compose.services.migrate.environment, NODE_ENV: 'production' });
   });
 
-  it('names no variable that the service does not read, and lets each be set', () => {
+  it('sets only variables that the service reads, and lets all of them be set', () => {
     const known = settings();
     const own = Object.keys(
       envOf(
@@ -253,14 +255,14 @@ describe('the Helm chart', () => {
     expect(Object.keys(values.settings).filter((name) => !known.has(name))).toEqual([]);
   });
 
-  it('has no secret for tokens where an issuer has keys', () => {
+  it('has no token secret where an issuer has keys', () => {
     const env = envOf(container('Deployment', { settings: { JWKS_URI: 'https://issuer.example/keys' } }));
 
     expect(env).toMatchObject({ JWKS_URI: 'https://issuer.example/keys' });
     expect(env).not.toHaveProperty('JWT_SECRET_FILE');
   });
 
-  it('mounts a secret for each container alone, readable by it alone, where the compose file mounts it', () => {
+  it('mounts each secret into the same containers as the compose file, readable by that container alone', () => {
     for (const [ours, theirs, name] of [
       ['Deployment', 'gateway', values.secrets.gateway],
       ['Job', 'migrate', values.secrets.migrate],
@@ -273,7 +275,7 @@ describe('the Helm chart', () => {
       expect(mount).toMatchObject({ readOnly: true });
       expect(compose.services[theirs].volumes.map((volume) => volume.split(':')[1])).toContain(mount?.mountPath);
     }
-    // As ops/secrets.ts makes them.
+    // The list in ops/secrets.ts.
     const made = [...read('ops/secrets.ts').matchAll(/^ {2}'([a-z-]+)': \[(.*)\]/gm)].map(
       ([, name = '', readers = '']) => ({
         name,
@@ -292,7 +294,7 @@ describe('the Helm chart', () => {
     expect(described('gateway')?.sort()).toEqual(keysFor('gateway').sort());
   });
 
-  it('asks at the port and the paths that the service has', () => {
+  it('probes the port and the paths of the service', () => {
     const { ports, startupProbe, livenessProbe, readinessProbe } = container('Deployment');
     const app = read('src/app.ts');
     const { port } = readCommandConfig({});
@@ -314,7 +316,7 @@ describe('the Helm chart', () => {
     expect(policy.spec.egress?.flatMap((rule) => rule.ports.map((one) => one.port))).toEqual([53, 53, 5432, 443]);
   });
 
-  it('gives a process the time that it takes to drain, and sees it drain before', () => {
+  it('gives a process time to drain, and notices before that it drains', () => {
     const { terminationGracePeriodSeconds = 0 } = kind('Deployment').spec.template.spec;
     const graceMs = Number(values.settings.DRAIN_GRACE_MS);
     const { readinessProbe } = container('Deployment');
@@ -324,7 +326,7 @@ describe('the Helm chart', () => {
     expect(graceMs).toBeGreaterThanOrEqual(3000);
   });
 
-  it('lets a container do no more than the compose file does', () => {
+  it('gives a container no more rights than the compose file', () => {
     const { read_only, cap_drop, mem_limit } = compose.services.gateway;
     for (const name of ['Deployment', 'Job']) {
       expect(container(name).securityContext).toEqual({
@@ -341,7 +343,7 @@ describe('the Helm chart', () => {
     expect(container('Deployment').resources.limits.memory).toBe(`${/:-(\d+)m\}$/.exec(mem_limit)?.[1] ?? ''}Mi`);
   });
 
-  it('selects the pods of the deployment, and no others, under the name that the alerts know', () => {
+  it('selects the pods of the deployment only, under the name that the alerts use', () => {
     const { labels } = kind('Deployment').spec.template.metadata;
     const job = kind('Job').spec.template.metadata.labels;
     for (const selector of [
@@ -358,7 +360,7 @@ describe('the Helm chart', () => {
     expect(read('ops/prometheus/alerts.yml')).toContain(`job="${service[monitor.spec.jobLabel ?? ''] ?? ''}"`);
   });
 
-  it('mounts known documents where the service is told that they are', () => {
+  it('mounts persisted documents where a setting names them', () => {
     const changed = { persistedDocuments: 'documents' };
     const { env, volumeMounts } = container('Deployment', changed);
 
@@ -387,7 +389,7 @@ function settingsSchema(): object {
   return schema.properties.settings.properties;
 }
 
-/** The files of secrets that a container is told of. */
+/** The secret files that a container's variables name. */
 function used(name: string): string[] {
   return Object.values(envOf(container(name)))
     .filter((value) => value.startsWith('/run/secrets/'))

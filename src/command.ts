@@ -1,4 +1,4 @@
-/** What every command shares: strict arguments, `--help`, one line for each failure, and the exit codes of docs/operate/commands.md. */
+/** Common to all commands: strict arguments, `--help`, failures in one line, and the exit codes of docs/operate/commands.md. */
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { EXIT, exitCodeOf, oneLine, UsageError } from './exit.ts';
 
@@ -6,16 +6,15 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 type Values<O extends Options> = ReturnType<typeof parseArgs<{ options: O }>>['values'];
 
 export interface Command<O extends Options> {
-  /** What `--help` prints. */
   help: string;
   options?: O;
-  /** The command takes this one argument without a name. */
+  /** The name of the command's one positional argument. */
   positional?: string;
 }
 
 /**
- * Runs `work` with the arguments of this process and sets the exit code. `--help` prints the help and does nothing else; an argument
- * that the command does not know, or one that is given twice, is refused before anything happens.
+ * Runs `work` with the arguments of this process and sets the exit code. `--help` only prints the help. An unknown or repeated argument is
+ * refused before anything happens.
  */
 export async function command<const O extends Options>(
   { help, options, positional }: Command<O>,
@@ -30,13 +29,12 @@ export async function command<const O extends Options>(
     }
     process.exitCode = await work(values as Values<O>, positionals[0]);
   } catch (error) {
-    // Not by the console, which the service may have taken over by then.
+    // Not with console.error, which the service may have redirected to the log.
     process.stderr.write(`${oneLine(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }
 
-/** A whole number above 0, as an option gives it. */
 export function wholeNumber(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError(`--${name} must be a whole number above 0; see --help`);
   return Number(text);
@@ -58,7 +56,7 @@ function parse(options: Options, allowPositionals: boolean) {
   try {
     return parseArgs({ options, allowPositionals, strict: true, tokens: true });
   } catch (error) {
-    // The first sentence says what is wrong; the next ones are about how to quote.
+    // The first sentence describes the error, the next ones explain quoting.
     throw new UsageError(`${(error as Error).message.replace(/\.\s.*/s, '')}; see --help`, { cause: error });
   }
 }

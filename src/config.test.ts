@@ -8,7 +8,7 @@ const SECRET = 'x'.repeat(32);
 const JWKS = { JWKS_URI: 'https://issuer.test/keys', JWT_ISSUER: 'https://issuer.test', JWT_AUDIENCE: 'wallet' };
 
 describe('readConfig', () => {
-  it('needs nothing in development', () => {
+  it('needs no variables in development', () => {
     expect(readConfig({})).toEqual({
       databaseUrl: undefined,
       passwords: { database: undefined, worker: undefined, read: undefined },
@@ -73,7 +73,7 @@ describe('readConfig', () => {
     expect(readConfig({ ...empty, NODE_ENV: '' })).toEqual(readConfig({}));
   });
 
-  it('reads everything', () => {
+  it('reads all variables', () => {
     const config = readConfig({
       DATABASE_URL: 'postgresql://u:p@db:5432/wallet?sslmode=disable',
       WORKER_DATABASE_URL: 'postgres://w:p@db/wallet',
@@ -150,7 +150,7 @@ describe('readConfig', () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  it('verifies never where VERIFY_CRON is off, and refuses what is no crontab', () => {
+  it('reads VERIFY_CRON=off as never, and refuses an invalid crontab', () => {
     expect(readConfig({ VERIFY_CRON: 'off' }).verifyCron).toBeUndefined();
     for (const VERIFY_CRON of ['daily', '* * * *', '* * * * * *', '* * * * * verify\n* * * * * other', '@daily'])
       expect(() => readConfig({ VERIFY_CRON })).toThrow(
@@ -176,7 +176,7 @@ describe('readConfig', () => {
     [{ NODE_ENV: 'production' }, false],
     [{ NODE_ENV: 'production', GRAPHQL_INTROSPECTION: 'true' }, true],
     [{ GRAPHQL_INTROSPECTION: 'false' }, false],
-  ])('lets callers read the schema in development only, unless it is told: %j', (env, expected) => {
+  ])('allows introspection by default in development only: %j', (env, expected) => {
     expect(readConfig({ JWT_SECRET: SECRET, ...env }).introspection).toBe(expected);
   });
 
@@ -271,7 +271,7 @@ describe('readConfig', () => {
 
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(new RegExp(`^[^\\n]*${name}[^\\n]*$`));
-    // Not the value: it may be a secret.
+    // The message must not contain the value, which may be a secret.
     for (const value of Object.values(env).filter((text) => text === SECRET || text === 'short')) {
       expect(read).not.toThrow(new RegExp(value ?? ''));
     }
@@ -291,7 +291,6 @@ describe('secrets in files', () => {
     return path;
   }
 
-  /** The message of the refusal. */
   function refused(env: Record<string, string>): string {
     try {
       readConfig(env);
@@ -302,7 +301,7 @@ describe('secrets in files', () => {
     throw new Error('not refused');
   }
 
-  it('reads each from the file that <NAME>_FILE names, without the blanks around it', () => {
+  it('reads each from the file that <NAME>_FILE names, without surrounding white space', () => {
     const config = readConfig({
       NODE_ENV: 'production',
       DATABASE_URL_FILE: fileWith('postgresql://u:p@db/wallet\n'),
@@ -350,7 +349,7 @@ describe('secrets in files', () => {
     },
   );
 
-  it('reads a password again each time it is asked for, of a URL in a file too, and says which file is gone', () => {
+  it('reads a password again for each connection, also from a URL in a file, and names a missing file', () => {
     const files = {
       own: fileWith("first%4 'n'\n"),
       url: fileWith('postgres://w:first%25@db/wallet'),
@@ -375,7 +374,7 @@ describe('secrets in files', () => {
     expect(() => passwords.database?.()).toThrow(`DATABASE_PASSWORD_FILE: ${files.own} cannot be read (ENOENT)`);
   });
 
-  it('does not use a password whose URL is not set', () => {
+  it('ignores a password without its URL', () => {
     expect(readConfig({ DATABASE_PASSWORD: 'p', WORKER_DATABASE_PASSWORD_FILE: fileWith('p') })).toEqual(
       readConfig({}),
     );
@@ -387,7 +386,7 @@ describe('secrets in files', () => {
     expect(refused({ [name]: value, [`${name}_FILE`]: fileWith(value) })).toBe(`Set ${name} or ${name}_FILE, not both`);
   });
 
-  it.each(['DATABASE', 'WORKER_DATABASE'])('refuses %s_PASSWORD that its URL has no place for', (name) => {
+  it.each(['DATABASE', 'WORKER_DATABASE'])('refuses %s_PASSWORD if the URL has no place for it', (name) => {
     const refusal = (url: string) => refused({ [`${name}_URL`]: url, [`${name}_PASSWORD_FILE`]: fileWith('hush') });
 
     for (const url of ['postgresql://u:hush@db/wallet', 'postgresql://u@db/wallet?password=hush']) {
@@ -399,7 +398,7 @@ describe('secrets in files', () => {
   });
 
   it.each(['DATABASE_URL', 'DATABASE_PASSWORD', 'WORKER_DATABASE_URL', 'WORKER_DATABASE_PASSWORD', 'JWT_SECRET'])(
-    'refuses %s_FILE that gives nothing, in one line that names it and the file',
+    'refuses %s_FILE for a missing or empty file, in one line with both names',
     (name) => {
       const refusal = (file: string) => refused({ [`${name}_FILE`]: file });
       const missing = join(folder, 'missing');
@@ -411,7 +410,7 @@ describe('secrets in files', () => {
     },
   );
 
-  it('judges what is in the file without showing it', () => {
+  it('checks the content of the file without showing it', () => {
     expect(refused({ JWT_SECRET_FILE: fileWith('hush') })).toBe('JWT_SECRET must have 32 bytes or more');
     expect(refused({ DATABASE_URL_FILE: fileWith('mysql://u:hush@db') })).not.toContain('hush');
     expect(refused({ NODE_ENV: 'production' })).toContain('JWT_SECRET');

@@ -1,6 +1,6 @@
 /**
- * Every block of code in README, docs and examples that can run is run, in order, against one service, and what it prints is compared. CONTRIBUTING.md says
- * how blocks are marked. With DOCS_RECORD=1 the answers are written anew.
+ * Runs the code blocks of README, docs and examples in order, against one service, and compares the output. CONTRIBUTING.md explains how
+ * blocks are marked. With DOCS_RECORD=1 the outputs are written anew.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const ANSWERS = ['json', 'text', 'csv'];
 const ALL = pages().map((page) => ({ page, blocks: blocksOf(page, read(page)) }));
 const isRun = ({ language, runBy, notRun, example }: Block): boolean =>
   RUN.includes(language) && runBy === undefined && notRun === undefined && !example;
-/** Output that nothing before it prints. */
+/** Whether the block is not the output of the one before. */
 const isLeft = ({ runBy, notRun, example }: Block): boolean => runBy !== undefined || notRun !== undefined || example;
 const placeOf = ({ page, line }: Block): string => `${page}:${line}`;
 
@@ -46,7 +46,7 @@ describe('the blocks of the documentation', () => {
     expect(blocks.filter(isRun).length).toBeGreaterThan(50);
   });
 
-  it('are run, or show what one prints, or are marked', () => {
+  it('run, or show the output of another, or are marked', () => {
     const lost = ALL.flatMap((one) =>
       one.blocks.filter((block, index) => {
         if (isRun(block) || isLeft(block) || block.language === 'mermaid' || block.file !== undefined) return false;
@@ -57,7 +57,7 @@ describe('the blocks of the documentation', () => {
     expect(lost.map(placeOf)).toEqual([]);
   });
 
-  it('that cannot be run here are these', () => {
+  it('that cannot be run here are known', () => {
     const left = ALL.map(({ page, blocks: some }) => ({
       page,
       reasons: [...new Set(some.flatMap(({ notRun }) => notRun ?? []))].sort(),
@@ -98,7 +98,7 @@ describe('the blocks of the documentation', () => {
     ).toEqual([]);
   });
 
-  it('that quote a file are that file', () => {
+  it('that quote a file are equal to it', () => {
     const quotes = blocks.filter(({ file }) => file !== undefined && existsSync(join(ROOT, file)));
 
     expect(quotes.length).toBeGreaterThan(0);
@@ -107,7 +107,7 @@ describe('the blocks of the documentation', () => {
 });
 
 describe('a transcript', () => {
-  it('is the same where ids, instants and hashes agree with each other, and nothing else differs', () => {
+  it('is equal to another if only ids, instants and hashes differ, and consistently', () => {
     const [a, b, c] = ['a', 'b', 'c'].map((end) => `01a20371-7d05-7da9-85ea-294fddc2260${end}`);
     const same = (shown: string, real: string, language = 'text') => {
       const compared = new Names().compare(language, shown, real);
@@ -133,7 +133,7 @@ describe('the documentation', () => {
   beforeAll(async () => {
     await seed(db.url);
     await answersTo(await db.connect(), read('examples/sql/shop.sql'));
-    // A transaction of another test file holds the feed back while it is open.
+    // An open transaction of another test file delays the feed.
     for (let shown = 0; shown < 5; await sleep(50))
       shown = (await db.query('select from ledger.ledger_events(null, 5)')).rowCount ?? 0;
   });
@@ -147,7 +147,7 @@ describe('the documentation', () => {
   });
 
   it.each(ALL.filter(({ blocks }) => blocks.some(isRun)).map(({ page }) => page))(
-    '%s shows what comes',
+    '%s shows the real output',
     async (page) => {
       const reader = new Reader(gateway);
       const lines = read(page).split('\n');
@@ -177,7 +177,6 @@ describe('the documentation', () => {
   });
 });
 
-/** Runs a page from its beginning to its end. */
 async function readPage(reader: Reader, page: string, write: (block: Block, text: string) => void): Promise<void> {
   const blocks = blocksOf(page, read(page));
   let printed: string | undefined;
@@ -239,7 +238,7 @@ describe('the examples in SQL', () => {
     await admin.query("set timezone = 'UTC'");
     const here = await answersTo(admin, read('examples/psql/audit.sql'));
     const printed = inDocumentation(psql.stdout);
-    // Columns have another width where the administrator has another name.
+    // The width of columns depends on the administrator's name.
     const comparable = (text: string) => {
       const trimmed = text.replaceAll(/ +$/gm, '');
       return printed === psql.stdout ? trimmed : trimmed.replaceAll(/ +/g, ' ').replaceAll(/-+/g, '-');
@@ -247,7 +246,7 @@ describe('the examples in SQL', () => {
     expect(comparable(printed)).toBe(comparable(here));
   });
 
-  it('print what was recorded: for an auditor, and for a job that changes nothing when it runs again', async () => {
+  it('print the recorded output: for an auditor, and for a job that changes nothing when it runs again', async () => {
     const auditor = await db.connect();
     await auditor.query("set role wallet_auditor; set timezone = 'UTC'");
     expectRecorded('examples/psql/audit.out', await answersTo(auditor, read('examples/psql/audit.sql')));

@@ -1,4 +1,6 @@
-/** The pages of the documentation: their links, what they name, how far each is from README, how long some may be, and the site that is built of them. */
+/**
+ * The pages of the documentation: their links, the names in them, their distance from README, their length, and the site built from them.
+ */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
@@ -9,13 +11,13 @@ import { READERS } from './testing_readers.ts';
 
 interface Link {
   page: string;
-  /** From the root of the project. */
+  /** Relative to the root of the project. */
   path: string;
   anchor: string;
 }
 
 const ALL = [...pages(), ...['bench/README.md', 'client/README.md'].filter((page) => existsSync(join(ROOT, page)))];
-/** Without blocks of code and comments, in which nothing is a link. */
+/** The page without code blocks and comments, which contain no links. */
 const proseOf = (page: string): string =>
   read(page)
     .replaceAll(/^( *)```[^]*?^\1```$/gm, '')
@@ -32,7 +34,7 @@ const linksOf = (page: string): Link[] =>
     anchor,
   }));
 
-/** The anchors of a page; a heading that comes twice has a number the second time. */
+/** The anchors of a page; a repeated heading gets a number. */
 function anchorsOf(page: string): string[] {
   const seen = new Map<string, number>();
   return [...proseOf(page).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = '']) => {
@@ -55,7 +57,7 @@ describe('the links of README and docs', () => {
     expect(links.filter(({ anchor }) => anchor !== '').length).toBeGreaterThan(30);
   });
 
-  it('lead to files of the project, none to a folder', () => {
+  it('lead to files of the project, and not to folders', () => {
     expect(
       links
         .filter(({ path }) => path.startsWith('..') || !statSync(join(ROOT, path), { throwIfNoEntry: false })?.isFile())
@@ -63,7 +65,7 @@ describe('the links of README and docs', () => {
     ).toEqual([]);
   });
 
-  it('lead to headings that are there', () => {
+  it('lead to existing headings', () => {
     const lost = links.filter(
       ({ path, anchor }) =>
         anchor !== '' && path.endsWith('.md') && existsSync(join(ROOT, path)) && !anchorsOf(path).includes(anchor),
@@ -92,7 +94,6 @@ describe('the links of README and docs', () => {
   });
 });
 
-/** Hops from README to each page. */
 function hops(): Map<string, number> {
   const found = new Map([['README.md', 0]]);
   for (const [page, distance] of found)
@@ -101,7 +102,7 @@ function hops(): Map<string, number> {
   return found;
 }
 
-/** The text below a heading, to the next one that is not below it. */
+/** The text below a heading, up to the next heading of its level. */
 function sectionOf(page: string, heading: string): string {
   const lines = read(page).split('\n');
   const from = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, '') === heading);
@@ -124,7 +125,7 @@ describe.each(Object.entries(READERS))('%s', (_reader, questions) => {
 describe('what README and docs name', () => {
   const text = ALL.map(read).join('\n');
 
-  it('each npm script is there', () => {
+  it('each npm script exists', () => {
     const named = [...text.matchAll(/npm (?:run (?:--silent )?([\w-]+)|(start|test)\b)/g)].map(
       ([, one, two]) => one ?? two ?? '',
     );
@@ -133,8 +134,8 @@ describe('what README and docs name', () => {
     expect(named.filter((name) => !(name in scripts) && !(name in ofClient))).toEqual([]);
   });
 
-  it('each file, and each test, is there', () => {
-    // The first folder of the text: files of a folder are named without it in the line of that folder.
+  it('each file and each test exists', () => {
+    // Only the first path of a line: further files in it are named without their folder.
     const paths = [...text.matchAll(/`((?:src|db|bench|ops|console|docs|examples)\/[\w./-]+\.\w+)`/g)].map(
       ([, path = '']) => path,
     );
@@ -153,7 +154,7 @@ describe('what README and docs name', () => {
     expect(tests.filter((name) => !testFiles.some((path) => path.includes(name)))).toEqual([]);
   });
 
-  it('each code of a refusal is in the table for callers, by both of its names', () => {
+  it('each error code is in the table for callers, under both names', () => {
     const codes = [...read('src/errors.ts').matchAll(/^ +(WL[A-Z]{3}): \{ code: '([A-Z_]+)' \}/gm)];
     const page = read('docs/integrate.md');
 
@@ -165,7 +166,7 @@ describe('what README and docs name', () => {
     ).toEqual([]);
   });
 
-  it('each variable of the configuration is one that the service reads, and none is left out', () => {
+  it('each variable is read by the service, and all of them are documented', () => {
     const table = read('docs/operate/configuration.md');
     const named = [...table.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \|/gm)].flatMap(([, cell = '']) =>
       [...cell.matchAll(/[A-Z_]+/g)].map(([name]) => name),
@@ -176,7 +177,7 @@ describe('what README and docs name', () => {
     );
 
     expect(named.length).toBeGreaterThan(25);
-    // The end of a name that is put together.
+    // A suffix of variable names.
     const whole = [...new Set(readThere)].filter((name) => name !== 'PASSWORD');
     expect(whole.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });
@@ -204,7 +205,7 @@ describe('README and ARCHITECTURE', () => {
     expect(readme).toContain('docker compose up --build');
   });
 
-  it('ARCHITECTURE has at most 120 lines, and its picture of the modules has exactly the folders of src/', () => {
+  it('ARCHITECTURE has at most 120 lines, and its diagram has exactly the folders of src/', () => {
     const text = read('ARCHITECTURE.md');
     expect(text.split('\n').length - 1).toBeLessThanOrEqual(120);
 
@@ -218,7 +219,7 @@ describe('README and ARCHITECTURE', () => {
     expect([...new Set([...drawn, ...single])].sort()).toEqual(folders.map(({ name }) => name).sort());
   });
 
-  it('the map of the source names each folder of src/', () => {
+  it('the source map names each folder of src/', () => {
     const map = read('docs/source_map.md');
     const folders = readdirSync(join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
 
@@ -227,7 +228,7 @@ describe('README and ARCHITECTURE', () => {
     );
   });
 
-  it('each decision has its context, decision and consequence, and stands in the list', () => {
+  it('each decision has a context, a decision and a consequence, and is in the list', () => {
     const files = readdirSync(join(ROOT, 'docs/decisions')).filter((name) => name !== 'index.md');
     const list = read('docs/decisions/index.md');
 
@@ -245,7 +246,7 @@ describe('README and ARCHITECTURE', () => {
 describe('the site', () => {
   const dist = join(ROOT, 'docs/.vitepress/dist');
 
-  it('is built of all pages, with a search, and a dead link ends the build', async () => {
+  it('is built from all pages, with a search, and a dead link fails the build', async () => {
     await rm(dist, { recursive: true, force: true });
     const { code, stdout, stderr } = await execute('npm', ['run', '--silent', 'docs']);
 

@@ -1,4 +1,4 @@
-/** The same calls give the same receipts and the same refusals through GraphQL, in a SQL job's transaction and in psql. */
+/** The same calls give the same receipts and refusals over GraphQL, in a SQL job's transaction and in psql. */
 import pg from 'pg';
 import {
   call,
@@ -29,7 +29,7 @@ interface Refused {
   hint: string | undefined;
 }
 type Row = Record<string, unknown>;
-/** What a door answers, with the names and the texts of SQL. */
+/** The outcome of a call, with the names and values of SQL. */
 type Outcome = { rows: Row[] } | { refused: Refused };
 type Door = (call: Call) => Promise<Outcome>;
 
@@ -83,7 +83,7 @@ const RECEIPTS = [
   'wallet_forgive',
 ];
 const STATUSES = ['wallet_freeze', 'wallet_close', 'wallet_reopen'];
-/** What only operators may, and jobs may not. */
+/** Functions for operators, which jobs may not call. */
 const OPERATED = [
   ...[
     'asset_create',
@@ -140,7 +140,7 @@ function toInput(args: Args): Args {
   );
 }
 
-/** One call in a transaction, parameters apart from the statement as drivers send them. */
+/** One call in a transaction, with parameters, as drivers send it. */
 const job: Door = async ({ name, args }) => {
   const client = await db.connectJob();
   const given = Object.entries(args);
@@ -161,7 +161,7 @@ const parameter = (key: string, number: number): string =>
     ? `array(select r from jsonb_populate_recordset(null::ledger.wallet_request, $${number}::jsonb) r)`
     : `$${number}`;
 
-/** A superuser's statement with everything written into it, as typed. */
+/** A superuser's statement with literals, as typed in psql. */
 const psql: Door = async ({ name, args }) => {
   const client = await db.connect();
   const list = Object.entries(args)
@@ -219,18 +219,18 @@ async function sqlOutcome(name: string, client: pg.Client, work: () => Promise<{
   }
 }
 
-/** Each door asks at a time of its own. */
+/** `now` differs for each interface. */
 function timeless(detail: Row): Row {
   return 'now' in detail ? { ...detail, now: expect.stringMatching(/^20\d\d-.*\+00:00$/) as string } : detail;
 }
 
-/** Of one of many calls. */
+/** The refusal of one item of many calls. */
 const timelessRefusal = (refusal: Row): Row => ({ ...refusal, detail: timeless((refusal.detail ?? {}) as Row) });
 
 const rowFromJson = (name: string, row: Row): Row =>
   Object.fromEntries(Object.entries(row).map(([key, value]) => [key, fromJson(name, key, value)]));
 
-/** As GraphQL writes it: 64-bit numbers as text, times with six digits. */
+/** Converts values of GraphQL: 64-bit numbers are text, and timestamps have six digits. */
 function fromJson(name: string, key: string, value: unknown): unknown {
   if (key === 'receipt' && value) return rowFromJson(name, value as Row);
   if (key === 'refusal' && value) {
@@ -246,7 +246,7 @@ function fromJson(name: string, key: string, value: unknown): unknown {
   return typeof value === 'number' && !isInt ? String(value) : value;
 }
 
-/** Jobs book, and do no more. */
+/** Jobs may only book. */
 const doorsOf = (name: string): [string, Door][] =>
   OPERATED.includes(name) || name === 'wallet_open'
     ? [
@@ -259,14 +259,12 @@ const doorsOf = (name: string): [string, Door][] =>
         ['psql', psql],
       ];
 
-/** Asks every door for the same. */
 async function askAll({ name, args }: Call): Promise<Record<string, Outcome>> {
   const outcomes: Record<string, Outcome> = {};
   for (const [door, ask] of doorsOf(name)) outcomes[door] = await ask({ name, args });
   return outcomes;
 }
 
-/** The same outcome for every door. */
 const everywhere = (name: string, outcome: Outcome): Record<string, Outcome> =>
   Object.fromEntries(doorsOf(name).map(([door]) => [door, outcome]));
 
@@ -277,7 +275,7 @@ function rowOf(outcome: Outcome | undefined): Row {
   return row;
 }
 
-/** GraphQL shows no hash of an asset or its limits, nor where a wallet's limits are. */
+/** GraphQL has neither the hash of an asset or its limits, nor these two columns of a wallet. */
 function withoutHash(outcome: Outcome | undefined): Outcome {
   const { hash, own_limits, merged_into, ...row } = rowOf(outcome);
   expect(['string', 'undefined']).toContain(typeof hash);
@@ -289,7 +287,7 @@ async function someWallet(has: { bought?: number; bonus?: number; owner?: string
   return newWallet(db, await someAsset(db), has);
 }
 
-/** A call of the flow that would be booked, for this wallet or a new one of this asset. */
+/** A call that will be booked, for this wallet or for a new one of this asset. */
 async function goodCall(name: string, { wallet = '', asset = '' } = {}): Promise<Call & { args: Args }> {
   const code = asset || (await someAsset(db));
   const acting = wallet || (await newWallet(db, code, { bought: 100, bonus: 3 }));
@@ -331,7 +329,7 @@ async function ownerOf(wallet: string): Promise<string> {
   return rows[0]?.owner_id ?? '';
 }
 
-/** What it buys is spent and charged back: it owes 7 more, and has what it had. */
+/** Charges back a top-up that has been spent: the wallet then owes 7 more. */
 async function charge(wallet_id: string): Promise<void> {
   const bought = await call(db, 'wallet_top_up', { wallet_id, amount: 7, idem_key: newKey() });
   const { transfer_id } = bought;
@@ -345,14 +343,13 @@ async function charge(wallet_id: string): Promise<void> {
     });
 }
 
-/** A hold of 5. */
 async function place(wallet_id: string, expires_at?: string): Promise<string | null> {
   return (await call(db, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey(), expires_at })).hold_id;
 }
 
 const actingOf = ({ args }: Call): string => String(args.wallet_id ?? args.from_wallet);
 
-/** Nothing has been booked in the wallet but what the call needs. */
+/** Values in the receipt of a wallet with no other bookings. */
 const FACTS: Record<string, Row> = {
   wallet_hold: { seq: '3', held_balance: '5', hold_id: expect.any(String) as string },
   wallet_capture: { seq: '4', hold_id: expect.any(String) as string },
@@ -363,7 +360,7 @@ const FACTS: Record<string, Row> = {
 };
 
 describe.each(RECEIPTS)('%s', (name) => {
-  it('gives the same receipt through every door, and records who came through which', async () => {
+  it('gives the same receipt over each interface, and records the actor', async () => {
     const receipts: Row[] = [];
     const actors: Record<string, unknown> = {};
     for (const [door, ask] of doorsOf(name)) {
@@ -392,7 +389,7 @@ describe.each(RECEIPTS)('%s', (name) => {
     });
   });
 
-  it.each(doorsOf(name))('replays through every door what came through %s', async (_door, ask) => {
+  it.each(doorsOf(name))('is replayed over each interface after a call over %s', async (_door, ask) => {
     const request = await goodCall(name);
     const first = rowOf(await ask(request));
     await call(db, 'wallet_top_up', { wallet_id: actingOf(request), amount: 1, idem_key: newKey() });
@@ -402,20 +399,20 @@ describe.each(RECEIPTS)('%s', (name) => {
   });
 });
 
-/** As it is written, with its microseconds. */
+/** Keeps the microseconds of the timestamp. */
 function hoursBefore(hours: number, time: string): string {
   const before = new Date(Date.parse(time) - hours * HOUR_MS).toISOString();
   return `${before.slice(0, 19)}${time.slice(19)}`;
 }
 
-describe('an expiry and an amount that is left out', () => {
-  it.each(['wallet_bonus', 'wallet_hold'])('replay where it is a %s that has expired since', async (name) => {
+describe('an expiry and an omitted amount', () => {
+  it.each(['wallet_bonus', 'wallet_hold'])('are replayed for a %s that has expired since', async (name) => {
     const instant = Date.now() + HOUR_MS;
     const { args } = await goodCall(name);
     const at = (time: number) => ({ name, args: { ...args, expires_at: new Date(time).toISOString() } });
     const first = rowOf(await graphql(at(instant)));
 
-    // As if it had been asked for two hours ago.
+    // Moves the request two hours into the past.
     await age(db, '2 hours');
 
     const created_at = hoursBefore(2, String(first.created_at));
@@ -424,7 +421,7 @@ describe('an expiry and an amount that is left out', () => {
     );
   });
 
-  it.each(['wallet_capture', 'wallet_reverse'])('replay where it is a %s of everything', async (name) => {
+  it.each(['wallet_capture', 'wallet_reverse'])('are replayed for a %s of the whole amount', async (name) => {
     const { args } = await goodCall(name);
     const request = { name, args: { ...args, amount: null } };
     const first = rowOf(await graphql(request));
@@ -434,7 +431,7 @@ describe('an expiry and an amount that is left out', () => {
   });
 });
 
-/** A batch of each kind that it may hold, on one wallet. */
+/** A batch with an item of each kind that it may contain, on one wallet. */
 async function goodBatch(): Promise<{ name: string; args: { requests: Args[] } }> {
   const wallet_id = await someWallet();
   const item = (kind: string, amount: number, more: Args = {}) => ({
@@ -456,7 +453,7 @@ async function goodBatch(): Promise<{ name: string; args: { requests: Args[] } }
 }
 
 describe('wallet_post_batch', () => {
-  it('gives the same receipts through every door, in order, and stores the same', async () => {
+  it('gives the same receipts over each interface, in order, and stores the same', async () => {
     const outcomes: unknown[] = [];
     for (const [, ask] of doorsOf('wallet_post_batch')) {
       const { name, args } = await goodBatch();
@@ -488,7 +485,7 @@ describe('wallet_post_batch', () => {
     });
   });
 
-  it.each(doorsOf('wallet_post_batch'))('replays through every door what came through %s', async (_door, ask) => {
+  it.each(doorsOf('wallet_post_batch'))('is replayed over each interface after a call over %s', async (_door, ask) => {
     const request = await goodBatch();
     const first = await ask(request);
     if (!('rows' in first)) throw new Error(JSON.stringify(first));
@@ -499,7 +496,7 @@ describe('wallet_post_batch', () => {
     expect(await askAll(request)).toEqual(everywhere(request.name, { rows }));
   });
 
-  it('replays single calls, and single calls replay its items, through every door', async () => {
+  it('replays single calls, and single calls replay its items, over each interface', async () => {
     const single = await goodCall('wallet_spend');
     const { name, args } = await goodBatch();
     const requests = [{ kind: 'spend', ...single.args }, ...args.requests];
@@ -519,7 +516,7 @@ describe('wallet_post_batch', () => {
 
 type Item = Args & { kind: string };
 
-/** Of each kind that jobs may ask for, and refusals in between; with the wallet that acts in all of them but one. */
+/** Items of each kind that jobs may book, with refusals between them, and the wallet of all items but one. */
 async function goodGroup(): Promise<{ name: string; args: { requests: Item[] }; wallet: string }> {
   const wallet_id = await someWallet({ bought: 10 });
   const [captured, released] = [await place(wallet_id), await place(wallet_id)];
@@ -542,7 +539,6 @@ async function goodGroup(): Promise<{ name: string; args: { requests: Item[] }; 
   return { name: 'wallet_post_each', args: { requests }, wallet: wallet_id };
 }
 
-/** A single call as an item of many. */
 function itemOf({ name, args }: Call): Item {
   const { from_wallet, to_wallet, ...rest } = args;
   return {
@@ -565,13 +561,13 @@ function outcomesOf(outcome: Outcome | undefined): ItemOutcome[] {
 const codesOf = (outcomes: ItemOutcome[]): unknown[] => outcomes.map(({ refusal }) => refusal?.code ?? 'booked');
 
 describe('wallet_post_each', () => {
-  it('gives the same outcomes through every door, in order, and records who came through which', async () => {
+  it('gives the same outcomes over each interface, in order, and records the actor', async () => {
     const answers: unknown[] = [];
     const actors: Record<string, unknown> = {};
     for (const [door, ask] of doorsOf('wallet_post_each')) {
       const { name, args, wallet } = await goodGroup();
       const outcomes = outcomesOf(await ask({ name, args }));
-      // Of each door's own: the wallet, and what the refusal of a key tells of its first request.
+      // Replaces what differs for each interface: the wallet, and the first request in the refusal of a reused key.
       const shown = (facts: Row): unknown =>
         JSON.parse(
           JSON.stringify(facts)
@@ -624,7 +620,7 @@ describe('wallet_post_each', () => {
     });
   });
 
-  it.each(doorsOf('wallet_post_each'))('replays through every door what came through %s', async (_door, ask) => {
+  it.each(doorsOf('wallet_post_each'))('is replayed over each interface after a call over %s', async (_door, ask) => {
     const { name, args } = await goodGroup();
     const first = outcomesOf(await ask({ name, args }));
 
@@ -640,7 +636,7 @@ describe('wallet_post_each', () => {
   });
 
   it.each(['top_up', 'bonus', 'spend', 'transfer', 'exchange', 'hold', 'capture', 'release'])(
-    'replays a single %s, which replays an item of it, through every door',
+    'replays a single %s, and its item is replayed by a single one, over each interface',
     async (kind) => {
       const [single, other] = [await goodCall(`wallet_${kind}`), await goodCall(`wallet_${kind}`)];
       const first = rowOf(await graphql(single));
@@ -656,7 +652,7 @@ describe('wallet_post_each', () => {
     },
   );
 
-  it('that is not to wait says RETRY through every door for what another call has locked', async () => {
+  it('with wait => false answers RETRY over each interface for a wallet that another call has locked', async () => {
     const [busy, free] = [await someWallet({ bought: 5 }), await someWallet({ bought: 5 })];
     const other = await db.connect();
     await other.query('begin');
@@ -678,7 +674,7 @@ describe('wallet_post_each', () => {
   });
 });
 
-/** Of a wallet that has 100 bought, 3 given, and owes what it is said to. */
+/** Merges a wallet with 100 paid and 3 bonus credits, and a debt if `owes`. */
 async function goodMerge({ owes = false } = {}): Promise<Call> {
   const from_wallet = await someWallet({ bought: 100, bonus: 3 });
   if (owes) await charge(from_wallet);
@@ -689,7 +685,7 @@ async function goodMerge({ owes = false } = {}): Promise<Call> {
 }
 
 describe('wallet_merge', () => {
-  it('gives the same receipt through every door, and records who came through which', async () => {
+  it('gives the same receipt over each interface, and records the actor', async () => {
     const receipts: Row[] = [];
     const actors: unknown[] = [];
     for (const [, ask] of doorsOf('wallet_merge')) {
@@ -713,7 +709,7 @@ describe('wallet_merge', () => {
     expect(actors).toEqual(['operator:shop', `db:${rows[0]?.superuser ?? ''}`]);
   });
 
-  it.each(doorsOf('wallet_merge'))('replays through every door what came through %s', async (_door, ask) => {
+  it.each(doorsOf('wallet_merge'))('is replayed over each interface after a call over %s', async (_door, ask) => {
     const request = await goodMerge();
     const first = rowOf(await ask(request));
 
@@ -723,7 +719,7 @@ describe('wallet_merge', () => {
 });
 
 describe('a top-up that pays a debt', () => {
-  it('gives the same receipt through every door, alone and among many calls, and replays it', async () => {
+  it('gives the same receipt over each interface, alone and among many calls, and is replayed', async () => {
     const asset = await newAsset(db);
     await call(db, 'asset_set', { asset_code: asset, collect_debts: true });
     const receipts: Row[] = [];
@@ -748,7 +744,7 @@ describe('a top-up that pays a debt', () => {
 });
 
 describe('wallet_freeze, wallet_close and wallet_reopen', () => {
-  it.each(STATUSES)('%s answers the same through every door', async (name) => {
+  it.each(STATUSES)('%s gives the same answer over each interface', async (name) => {
     const status = { wallet_freeze: 'frozen', wallet_close: 'closed', wallet_reopen: 'open' }[name];
     const answers: Row[] = [];
     for (const [, ask] of doorsOf(name)) {
@@ -772,7 +768,7 @@ describe('wallet_freeze, wallet_close and wallet_reopen', () => {
 });
 
 describe('wallet_open, asset_create, asset_set, asset_limit_set and wallet_limit_set', () => {
-  it('answer the same through every door', async () => {
+  it('give the same answer over each interface', async () => {
     const owner_id = newOwner();
     const asset = { code: `D${newKey().slice(4, 12)}`, name: 'Doors', scale: 3 };
 
@@ -783,12 +779,12 @@ describe('wallet_open, asset_create, asset_set, asset_limit_set and wallet_limit
     const set = await askAll({ name: 'asset_limit_set', args: { asset_code: asset.code, ...limits } });
 
     expect(rowOf(assets.graphql)).toEqual({ ...asset, created_at: expect.any(String) as string });
-    // Players see assets, too: who created one is not for the API.
+    // Players can read assets, so the API does not show who created one.
     const created = { ...(rowOf(assets.graphql) as object), actor: 'operator:shop' };
     expect(withoutHash(assets.psql)).toEqual({ ...assets.graphql, rows: [created] });
     expect(rowOf(wallets.graphql)).toMatchObject({ owner_id, asset_code: asset.code, status: 'open' });
     expect(withoutHash(wallets.psql)).toEqual(wallets.graphql);
-    // The second one finds them in force.
+    // The second call finds the limits in force.
     expect(rowOf(set.graphql)).toMatchObject({ ...limits, max_daily_bonus: null, seq: 1, actor: 'operator:shop' });
     expect(withoutHash(set.psql)).toEqual(set.graphql);
 
@@ -809,13 +805,13 @@ describe('wallet_open, asset_create, asset_set, asset_limit_set and wallet_limit
 interface RefusedCall {
   code: string;
   what: string;
-  /** The item of a batch that fails. */
+  /** The index of the batch's item that fails. */
   index?: number;
   arrange: () => Promise<Call>;
 }
 
 const LEAVING = ['wallet_spend', 'wallet_transfer', 'wallet_exchange', 'wallet_hold', 'wallet_capture'];
-/** A limit that a call of 5 would pass; the wallet has bought 100 and been granted 3 within the day. */
+/** A limit that a call of 5 exceeds; the wallet has topped up 100 and been granted 3 within the day. */
 const LIMITS: Record<string, Args> = {
   wallet_top_up: { max_daily_top_up: 104 },
   wallet_bonus: { max_daily_bonus: 7 },
@@ -823,7 +819,7 @@ const LIMITS: Record<string, Args> = {
   wallet_transfer: { max_balance: 4 },
   wallet_capture: { max_daily_spend: 4 },
 };
-/** Past what the ledger counts to: who gets there, and with which balances. */
+/** Calls that exceed the ledger's maximum: the wallet that does, and its balances before. */
 const OVERFLOWS: Record<string, { who: string; head: Record<string, string> }> = {
   wallet_top_up: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
   wallet_bonus: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
@@ -833,7 +829,7 @@ const OVERFLOWS: Record<string, { who: string; head: Record<string, string> }> =
   wallet_opening: { who: 'wallet_id', head: { balance: MAX_BALANCE } },
 };
 
-/** Other values of what only these have. */
+/** Different values of these flows' own arguments. */
 const OTHERS: Record<string, Args> = {
   wallet_exchange: { to_amount: 8 },
   wallet_opening: { bonus_amount: 3, expires_at: '2099-01-01T00:00:00Z' },
@@ -936,7 +932,6 @@ const everyFlow: RefusedCall[] = RECEIPTS.flatMap((name) => {
   ];
 });
 
-/** Calls of a flow with other arguments than good ones. */
 const refusedFlow = (name: string, code: string, what: string, change: (args: Args) => Promise<Args> | Args) => ({
   code,
   what: `${name} ${what}`,
@@ -1002,7 +997,7 @@ const refusedReversals: RefusedCall[] = [
   }),
 ];
 
-/** The third item of a good batch is replaced. */
+/** A good batch whose third item is changed. */
 const refusedBatch = (code: string, what: string, change: (requests: Args[]) => Promise<Args> | Args): RefusedCall => ({
   code,
   what: `wallet_post_batch of an item ${what}`,
@@ -1069,7 +1064,6 @@ const refusedStatuses: RefusedCall[] = STATUSES.flatMap((name) => [
   },
 ]);
 
-/** A merge that is refused: what of a good one is another. */
 const refusedMerge = (code: string, what: string, change: (args: Args) => Promise<Args> | Args): RefusedCall => ({
   code,
   what: `wallet_merge ${what}`,
@@ -1301,7 +1295,7 @@ const others: RefusedCall[] = [
   })),
 ];
 
-/** What callers booked: what is due, the worker books whenever it likes. */
+/** Counts the callers' bookings; the worker books expiries at any time. */
 async function booked(): Promise<unknown> {
   const { rows } = await db.query(
     `select count(distinct t.id) as transfers, count(e) as entries from ledger.transfers t
@@ -1314,7 +1308,7 @@ describe('a refusal', () => {
   it.each([
     ...[...everyFlow, ...refusedHolds, ...refusedReversals, ...refusedBatches, ...refusedStatuses],
     ...[...refusedMerges, ...refusedRules, ...others],
-  ])('of $what is the same through every door ($code)', async ({ code, arrange, index }) => {
+  ])('of $what is the same over each interface ($code)', async ({ code, arrange, index }) => {
     const request = await arrange();
     const before = await booked();
 
@@ -1332,11 +1326,11 @@ describe('a refusal', () => {
     expect(await booked()).toEqual(before);
   });
 
-  /** Of a caller who may book them all through every door. */
+  /** Refused calls of roles that may book many calls over each interface. */
   const asItems = [...everyFlow, ...refusedHolds, ...refusedMerges, ...refusedRules, ...others].filter(
     ({ what }) => RECEIPTS.includes(what.replace(/ .*/, '')) && !OPERATED.includes(what.replace(/ .*/, '')),
   );
-  it.each(asItems)('of $what is the same among many calls, through every door ($code)', async ({ code, arrange }) => {
+  it.each(asItems)('of $what is the same among many calls, over each interface ($code)', async ({ code, arrange }) => {
     const request = await arrange();
     const asset = await newAsset(db);
     const other = await newWallet(db, asset);
@@ -1371,7 +1365,7 @@ describe('a refusal', () => {
   ])('of $name is the same as in SQL', async ({ name, query, values }) => {
     const client = await db.connect();
     await client.query("set time zone 'UTC'");
-    // Before it was opened.
+    // An instant before the wallet was opened.
     const early = name === 'wallet_balance_at' ? [await someWallet()] : [];
 
     for (const id of [UNKNOWN_WALLET, ...early]) {
@@ -1395,8 +1389,8 @@ describe('a refusal', () => {
   });
 });
 
-describe('what a SQL caller claims', () => {
-  it.each(['job', 'superuser'])('does not become the actor (%s)', async (who) => {
+describe('the actor that a SQL caller claims', () => {
+  it.each(['job', 'superuser'])('is ignored (%s)', async (who) => {
     const client = who === 'job' ? await db.connectJob() : await db.connect();
     const wallet = await someWallet({ bought: 10 });
     await client.query(
@@ -1414,7 +1408,7 @@ describe('what a SQL caller claims', () => {
 });
 
 describe("a SQL job's own transaction", () => {
-  it('takes its calls back with everything else, and leaves the key free', async () => {
+  it('rolls back its calls with everything else, and the key can be used again', async () => {
     const client = await db.connectJob();
     const wallet = await someWallet({ bought: 10 });
     const request = { wallet_id: wallet, amount: 4, idem_key: newKey() };

@@ -1,4 +1,4 @@
-/** What callers are told where the database is away: that they may send the same call again. */
+/** Errors of callers while the database is unreachable: RETRY. */
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import pg from 'pg';
@@ -15,18 +15,18 @@ describe('an error of the connection is RETRY', () => {
   );
 
   it.each(['TOO_MANY_AT_ONCE', 'CONNECTION_LOST', 'UNCONFIRMED', 'KEYS_UNREADABLE'])(
-    "and one of the gateway's own too, by its code %s and whatever its words",
+    "or one of the gateway's own, by its code %s and with any message",
     (code) => {
       expect(publicError(Object.assign(new Error('any words'), { code })).extensions).toEqual({ code: 'RETRY' });
     },
   );
 
-  it('and one of our own is not known by words without a code', () => {
+  it("but not one of the gateway's own messages without a code", () => {
     for (const words of ['Not confirmed by the standby', 'The keys at JWKS_URI cannot be read', 'no answer in time'])
       expect(publicError(new Error(words)).extensions).toMatchObject({ code: 'INTERNAL' });
   });
 
-  it('where nobody listens', async () => {
+  it('where no server listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -35,7 +35,7 @@ describe('an error of the connection is RETRY', () => {
     expect(await refusedBy(port)).toEqual({ code: 'RETRY' });
   });
 
-  it('where whoever listens hangs up', async () => {
+  it('where the server disconnects', async () => {
     const server = createServer((socket) => socket.resetAndDestroy()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     expect(await refusedBy((server.address() as AddressInfo).port)).toEqual({ code: 'RETRY' });

@@ -1,4 +1,4 @@
-/** What callers learn of an error: the ledger's refusals as they are, a few database errors by name, of the rest an id. */
+/** Translates errors for callers: refusals of the ledger as they are, some database errors by name, all others as an id. */
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'express';
 import { GraphQLError } from 'postgraphile/graphql';
@@ -14,13 +14,13 @@ export interface PublicError {
   extensions: { code: string; detail?: unknown; hint?: string; id?: string };
 }
 
-/** It starts, stops, fails over or is full: the same call may be sent again. */
+/** The database starts, stops, fails over or has no free connection. */
 const UNREACHABLE = { code: 'RETRY', message: 'retry: the database cannot be reached' };
 
-/** A connection broke under a call; whether that was booked, its key shows. */
+/** A connection was lost during a call; a retry with the same idempotency key tells whether it was booked. */
 const LOST = { code: 'RETRY', message: 'retry: the connection to the database was lost' };
 
-/** The name of each code, most of them SQLSTATEs, that callers get; with a text of our own where the database's is not meant for them. */
+/** From SQLSTATEs and the gateway's own codes to the code for callers, with a message where the original one is not meant for them. */
 const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   WLAMT: { code: 'INVALID_AMOUNT' },
   WLARG: { code: 'INVALID_ARGUMENT' },
@@ -50,17 +50,16 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   40001: { code: 'RETRY', message: 'retry: another call came in between' },
   '40P01': { code: 'RETRY', message: 'retry: another call came in between' },
   '55P03': { code: 'RETRY', message: 'retry: the wallet is busy' },
-  // What is refused until an administrator has done something.
   55000: { code: 'RETRY', message: 'retry: the ledger was moved here, and its feed begins anew with npm run migrate' },
   '57P01': { code: 'RETRY', message: 'retry: the database ended the connection' },
   '57P02': { code: 'RETRY', message: 'retry: the database ended the connection' },
   '57P03': UNREACHABLE,
   53300: UNREACHABLE,
   57014: { code: 'TIMEOUT', message: 'timeout: the call took too long' },
-  // The gateway's own codes. The first says in its message what there is too much of.
+  // The gateway's own codes. The message of TOO_MANY_AT_ONCE names what exceeds its limit.
   TOO_MANY_AT_ONCE: { code: 'RETRY' },
   CONNECTION_LOST: LOST,
-  // Once the same key is answered, the standby has it.
+  // The retry is answered after the standby has the transaction.
   UNCONFIRMED: { code: 'RETRY', message: "retry: the database's standby has not confirmed it" },
   KEYS_UNREADABLE: {
     code: 'RETRY',
@@ -68,7 +67,7 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   },
 };
 
-/** Errors of pg and Grafast that have no code, known by their text. */
+/** Errors of pg and Grafast without a code, recognised by their message. */
 const KNOWN_TEXTS: readonly { text: RegExp; code: string; message: string }[] = [
   { text: /^timeout exceeded when trying to connect/, code: 'RETRY', message: 'retry: the service is busy' },
   { text: /^(Connection terminated|Client has encountered a connection error)/, ...LOST },
@@ -89,7 +88,7 @@ interface DatabaseError extends Error {
   hint?: unknown;
 }
 
-/** For Grafserv: turns each error of a GraphQL answer into what the caller may see. */
+/** For Grafserv: replaces each error of a GraphQL answer by what the caller may see. */
 export function maskError(error: GraphQLError): GraphQLError {
   const cause = error.originalError ?? undefined;
   const shown = isGraphqlError(cause) ? graphqlError(error) : publicError(cause, error.path?.join('.'));
@@ -103,7 +102,7 @@ export function maskError(error: GraphQLError): GraphQLError {
   });
 }
 
-/** What the caller gets of any error; `place` is where it happened, for the log. */
+/** What the caller may see of an error. `place` is where it happened, for the log. */
 export function publicError(error: unknown, place = 'request'): PublicError {
   if (!Error.isError(error)) return internalError(error, place);
   const { message, detail, hint } = error as DatabaseError;
@@ -121,7 +120,7 @@ export function publicError(error: unknown, place = 'request'): PublicError {
   };
 }
 
-/** The name of an SQLSTATE, or itself where it has none. */
+/** The name of an SQLSTATE for callers; the SQLSTATE itself if it has none. */
 export function nameOfCode(sqlstate: string): string {
   return Object.hasOwn(KNOWN, sqlstate) ? (KNOWN[sqlstate]?.code ?? sqlstate) : sqlstate;
 }
@@ -129,13 +128,13 @@ export function nameOfCode(sqlstate: string): string {
 function knownOf(error: DatabaseError): { code: string; message?: string } | undefined {
   const { code, message } = error;
   const byText = KNOWN_TEXTS.find(({ text }) => text.test(message));
-  // Whatever the reason, it is not about the call.
+  // Without a connection the call cannot be the cause.
   if (error instanceof NoConnection) return byText ?? UNREACHABLE;
   if (typeof code !== 'string') return byText;
   return isNetworkCode(code) ? UNREACHABLE : Object.hasOwn(KNOWN, code) ? KNOWN[code] : byText;
 }
 
-/** Answers a request outside GraphQL in the shape that GraphQL answers have. */
+/** Answers a request outside of GraphQL with errors in GraphQL's format. */
 export function sendError(res: Response, status: number, code: string, message: string): void {
   sendPublicError(res, status, { message, extensions: { code } });
 }
@@ -145,7 +144,7 @@ export function sendPublicError(res: Response, status: number, error: PublicErro
   res.status(status).json({ errors: [error] });
 }
 
-/** Errors of the request itself (syntax, validation, a value of the wrong type) come from GraphQL and hold nothing secret. */
+/** Errors of the request itself (syntax, validation, wrong types) come from GraphQL and reveal nothing. */
 function isGraphqlError(cause: Error | undefined): boolean {
   return cause === undefined || cause instanceof GraphQLError;
 }

@@ -1,31 +1,28 @@
-/** How a process ends that could not do its work: the exit codes, and one line that says why. */
+/** Exit codes, and failures described in one line. */
 import pg from 'pg';
 import { ConfigError } from './config.ts';
 
 export const EXIT = {
   fine: 0,
-  /** The command ran and found something, or failed half way. */
+  /** The command ran and found something, or failed halfway. */
   finding: 1,
-  /** An argument or a setting is wrong: nothing was done. */
   usage: 2,
-  /** The database or service cannot be reached. */
   unreachable: 3,
 } as const;
 
-/** An argument that cannot work. The message is one line for whoever typed it. */
+/** A wrong argument. The message is one line for the user. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** The database cannot be used as the settings say. The message is one line for the person who set them. */
+/** The database cannot be reached with the settings. The message is one line for the administrator. */
 export class UnreachableError extends ConfigError {
   override name = 'UnreachableError';
 }
 
-/** The operating system and the network: no server, no route, no such host, a connection that broke. */
 const NETWORK =
   /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|EAI_AGAIN|EAI_FAIL|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN|EHOSTDOWN)$/;
-/** SQLSTATEs: connection exceptions, no free connection, the server shuts down or starts. */
+/** SQLSTATEs: connection exceptions, no free connection, server shutting down or starting. */
 const AWAY = /^(08...|53300|57P0[1-5])$/;
 
 export function isUnreachable(error: unknown): boolean {
@@ -45,7 +42,7 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.finding;
 }
 
-/** Without a stack trace: the line is for the person who starts a command, not for its developers. */
+/** Has no stack trace: the line is for the user of a command. */
 export function oneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };

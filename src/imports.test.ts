@@ -1,10 +1,10 @@
-/** How the folders of src/ use each other: a list from the top down, in which every import leads further down. */
+/** The dependencies between the folders of src/: each import leads down in a list of layers. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import ts from 'typescript';
 import { ROOT } from './testing.ts';
 
-/** A file in src/ itself stands for itself. What is in one row does not know each other. */
+/** A file directly in src/ is its own module. Modules of one row do not import each other. */
 const LAYERS: readonly (readonly string[])[] = [
   ['server.ts'],
   ['workers'],
@@ -38,7 +38,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['roles.ts', 'values.ts', 'within.ts'],
 ];
 
-/** Each can be left out by deleting it and what imports its one entry. */
+/** Each can be removed by deleting it and the imports of its index.ts. */
 const OPTIONAL = [
   'console',
   'cors',
@@ -89,16 +89,16 @@ describe('the imports of src/', () => {
     expect(imports.map(inWords)).toContain('service.ts -> tracing/index.ts');
   });
 
-  it('are of folders that the list has, and the list has no others', () => {
+  it('are of modules in the list, and the list has no others', () => {
     expect([...new Set(files.map(folderOf))].sort()).toEqual(LAYERS.flat().sort());
   });
 
-  it('lead down from row to row, so that no folder needs one that needs it', () => {
+  it('lead down from layer to layer', () => {
     const wrong = imports.filter(({ from, to }) => from !== to && layerOf(from) >= layerOf(to));
     expect(wrong.map(inWords)).toEqual([]);
   });
 
-  it('of what is optional are of its one entry, from few places', () => {
+  it('of optional modules are of their index.ts, from few places', () => {
     const outside = imports.filter(({ from, to }) => OPTIONAL.includes(to) && from !== to);
     expect(outside.filter(({ target }) => !target.endsWith('/index.ts')).map(inWords)).toEqual([]);
     expect([...new Set(outside.map(({ file }) => file))].sort()).toEqual([
@@ -109,7 +109,7 @@ describe('the imports of src/', () => {
     ]);
   });
 
-  it('of what most do without are made when it is needed, at one place', () => {
+  it('of rarely needed modules are dynamic, in one place', () => {
     const read = (file: string): string => readFileSync(join(ROOT, 'src', file), 'utf8');
     for (const [file, folder] of [
       ['server.ts', 'workers'],
@@ -124,7 +124,7 @@ describe('the imports of src/', () => {
 });
 
 describe('the SQL of src/', () => {
-  /** Migrating is the ledger's own business: it begins an epoch, and looks at what belongs to whom. */
+  /** Migrating may use private objects: it begins an epoch and checks owners. */
   const MIGRATING = 'migrate/';
 
   it.each(files.filter((file) => !file.startsWith(MIGRATING)))(

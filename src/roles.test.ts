@@ -35,7 +35,7 @@ describe('the role of a token', () => {
       { realm_access: { roles: ['wallet-ops', 'wallet-ops-old', 'wallet-ops'] } },
       'operator',
     ],
-  ])('is found by %s', (_what, names, claims, role) => {
+  ])('is found with %s', (_what, names, claims, role) => {
     expect(roleIn(claims, names)).toBe(role);
   });
 
@@ -62,7 +62,7 @@ describe('the role of a token', () => {
     ],
     ['names one of ours that is not in the map', keycloak, { realm_access: { roles: ['operator'] } }, /names no role/],
     ['names one in other letters', keycloak, { realm_access: { roles: ['Shop'] } }, /names no role/],
-  ])('is refused where it %s, and nothing it holds is told', (_what, names, claims, reason) => {
+  ])('is refused if it %s, without quoting the token', (_what, names, claims, reason) => {
     const found = roleIn(claims, names);
 
     expect(found).toEqual({ reason: expect.stringMatching(reason) as string });
@@ -71,7 +71,7 @@ describe('the role of a token', () => {
     }
   });
 
-  it('is written as it is read, where it has a name', () => {
+  it('is written as it is read, if it has a name', () => {
     for (const names of [usual, keycloak, client, auth0]) {
       for (const role of ['player', 'service', 'operator', 'auditor'] as const) {
         const claims = claimsOf(role, names);

@@ -1,6 +1,6 @@
-/** Who may call: the roles of tokens, and how a token of another issuer names them. */
+/** The roles of tokens, and how other issuers name them. */
 
-/** The roles a token may name, and the database role that each becomes. */
+/** The roles that a token may name, and their database roles. */
 export const PG_ROLES = {
   player: 'wallet_player',
   service: 'wallet_service',
@@ -10,7 +10,6 @@ export const PG_ROLES = {
 
 export type Role = keyof typeof PG_ROLES;
 
-/** Who is calling. */
 export interface Identity {
   role: Role;
   sub: string;
@@ -23,11 +22,11 @@ export function actorOf({ role, sub }: Pick<Identity, 'role' | 'sub'>): string {
 }
 
 export interface RoleNames {
-  /** The claim's name, or the path to it: names with a point between. */
+  /** The claim's name, or the path to it with dots. */
   claim: string;
-  /** Whether the claim may be a list of names, of which one is ours: issuers that know of other services have such. */
+  /** Whether the claim may be a list of names, some of them for other services. */
   isList?: boolean;
-  /** What the issuer calls our roles; with it, no other name counts. */
+  /** The issuer's names of the roles; no other names are accepted then. */
   map?: ReadonlyMap<string, Role>;
 }
 
@@ -37,7 +36,7 @@ export function isRole(role: unknown): role is Role {
   return typeof role === 'string' && Object.hasOwn(PG_ROLES, role);
 }
 
-/** The one role that the claims name, or why there is none: in words of ours, as what a token holds is not for the log. */
+/** The one role in the claims, or a reason that does not quote the token, since reasons are logged. */
 export function roleIn(claims: object, { claim, isList = false, map }: RoleNames): Role | { reason: string } {
   const value = valueAt(claims, claim);
   if (value === undefined) return { reason: `it has no claim ${claim}` };
@@ -52,13 +51,13 @@ export function roleIn(claims: object, { claim, isList = false, map }: RoleNames
   return role;
 }
 
-/** How a token names a role; undefined where it cannot. The claim's whole name is found before a path. */
+/** The claim for a role; undefined if no name maps to it. A claim with dots in its name precedes a path. */
 export function claimsOf(role: Role, { claim, map }: RoleNames): Record<string, string> | undefined {
   const name = map ? [...map].find(([, mapped]) => mapped === role)?.[0] : role;
   return name === undefined ? undefined : { [claim]: name };
 }
 
-/** Names may hold points themselves, as those that are addresses do: the longest that is there counts. */
+/** Claim names may contain dots, as URLs do: the longest matching name is used. */
 function valueAt(value: unknown, path: string): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   if (Object.hasOwn(value, path)) return (value as Record<string, unknown>)[path];

@@ -1,4 +1,4 @@
-/** Processes are replaced under load, behind a client that does what balancers do: it asks each whether it is ready. */
+/** Replaces processes under load, with a client that checks readiness as load balancers do. */
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,12 +8,12 @@ import { AUTH, type Env, Gateway } from './testing.ts';
 
 const PROCESSES = 2;
 const CLIENTS = 6;
-/** Each process answers so many, at least, before it goes and after it came. */
+/** Each process must answer at least so many requests before it stops and after it started. */
 const SOME = 40;
-/** Constant load, not all that the machine can do: a process that starts needs some of it. */
+/** A constant load: a process that starts needs some CPU time. */
 const PAUSE_MS = 15;
 const PROBE_MS = 100;
-/** The client looks fifty times meanwhile, so that it looks once also where it is slow. */
+/** Long enough for fifty probes, so that at least one comes in time on a slow machine. */
 const GRACE_MS = 5_000;
 const LIMIT_MS = 300_000;
 const WAIT_MS = 60_000;
@@ -23,7 +23,7 @@ interface Reply {
   body: string;
 }
 
-/** A process as the client sees it. */
+/** A process as seen by the client. */
 class Backend {
   isReady = false;
   answered = 0;
@@ -65,7 +65,7 @@ class Backend {
   }
 }
 
-/** Spreads postings over what is ready, each sent once, and keeps what came of them. */
+/** Spreads postings over the ready processes, each sent once, and records the outcomes. */
 class Load {
   readonly acknowledged: string[] = [];
   readonly failures: string[] = [];
@@ -136,7 +136,7 @@ describe('a rolling restart under load', () => {
   const db = createDatabase();
   const started: Gateway[] = [];
   let under: Load | undefined;
-  /** Of all tests. */
+  /** In all tests together. */
   let acknowledged = 0;
   afterEach(async () => {
     await under?.end();
@@ -150,7 +150,7 @@ describe('a rolling restart under load', () => {
     return new Backend(gateway);
   }
 
-  /** Replaces each of so many processes, one after the other, while the client looks or looks no more. */
+  /** Replaces each of `count` processes in turn; without `looks` the client stops checking readiness. */
   async function roll(count: number, env: Env, looks = true): Promise<{ load: Load; codes: (number | null)[] }> {
     const load = new Load();
     under = load;
@@ -168,7 +168,7 @@ describe('a rolling restart under load', () => {
     for (const old of backends) {
       const young = await join();
       await until('both answer', () => Math.min(old.answered, young.answered) >= SOME);
-      // Right after the client has looked, so that it is as late as it can be to see it.
+      // Right after a probe, so that the client notices as late as possible.
       const { probes } = old;
       await until('the client has looked', () => old.probes > probes);
       if (!looks) old.forget();
@@ -206,7 +206,7 @@ describe('a rolling restart under load', () => {
   );
 
   it(
-    'loses requests without the grace: the client has not looked yet',
+    'loses requests without the grace period: the client has not noticed yet',
     async () => {
       const { load } = await roll(1, { DRAIN_GRACE_MS: '0' }, false);
 

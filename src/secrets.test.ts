@@ -1,4 +1,4 @@
-/** The commands of a container: what makes its secrets, and what must do without a file system to write to. */
+/** The commands of containers: creating secrets, and running without a writable file system. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -26,7 +26,7 @@ describe('the secrets of the compose file', () => {
   afterEach(() => rm(folder, { recursive: true }));
 
   const secrets = (...args: string[]) => execute(process.execPath, ['ops/secrets.ts', '--folder', folder, ...args]);
-  /** Each file with what it holds, such as `db/admin-password`. */
+  /** Each file with its content, such as `db/admin-password`. */
   async function contents(): Promise<Record<string, string>> {
     const paths = (await readdir(folder, { recursive: true })).filter((path) => path.includes('/')).sort();
     return Object.fromEntries(
@@ -53,7 +53,7 @@ describe('the secrets of the compose file', () => {
     expect(await contents()).toEqual(made);
   });
 
-  it('that a reader has lost, or did not get, are copied from another', async () => {
+  it('that a reader has lost or never had are copied from another reader', async () => {
     await secrets();
     const made = await contents();
     await rm(join(folder, 'gateway/gateway-password'));
@@ -66,7 +66,7 @@ describe('the secrets of the compose file', () => {
     expect(await contents()).toEqual(made);
   });
 
-  it('are made after a crash that left one half written', async () => {
+  it('are made after a crash that left a half-written file', async () => {
     await writeFile(join(folder, 'db/admin-password.draft'), 'hal', { mode: 0o440 });
 
     expect(await secrets()).toMatchObject({ code: 0, stderr: '' });
@@ -91,7 +91,7 @@ describe('the secrets of the compose file', () => {
     expect(stdout).not.toContain(after);
   });
 
-  it('can be brought along', async () => {
+  it('can be supplied', async () => {
     const child = spawn(process.execPath, ['ops/secrets.ts', '--folder', folder, '--set', 'jwt-secret'], {
       cwd: ROOT,
       stdio: ['pipe', 'ignore', 'inherit'],
@@ -108,7 +108,7 @@ describe('the secrets of the compose file', () => {
     [['--rotate', 'toString'], 'There is no secret toString'],
     [['--set', 'jwt-secret'], 'Standard input gave no secret'],
     [['--rotate', 'jwt-secret', '--set', 'jwt-secret'], '--rotate or --set, not both'],
-  ])('are left alone by %j', async (args, reason) => {
+  ])('are not changed by %j', async (args, reason) => {
     await secrets();
     const before = await contents();
 
@@ -120,7 +120,7 @@ describe('the secrets of the compose file', () => {
 });
 
 describe('npm run token', () => {
-  it('with a secret in a file keeps none of its own', async () => {
+  it('with a secret in a file creates none', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'wallet token '));
     const secret = 'x'.repeat(32);
     try {

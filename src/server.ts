@@ -1,4 +1,4 @@
-/** Starts the service, the gateway and the worker beside it, and ends it on a signal without dropping a request. */
+/** `npm start`: starts the gateway and the worker, and stops them on a signal without dropping a request. */
 import './graphql/graphile-env.ts';
 import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,7 +28,7 @@ async function run(): Promise<number> {
   const config = readConfig(process.env);
   startLog(config);
   const running = await start(config).catch((error: unknown) => {
-    // Whoever starts the service sees one line; the stack is for whoever looks for more.
+    // The error itself is printed in one line; its stack goes to the debug log.
     log.debug({ error: describeError(error) }, 'start failed');
     throw error;
   });
@@ -36,15 +36,15 @@ async function run(): Promise<number> {
   const lost = await Promise.race([stopSignal(), running.ended]);
   if (lost !== undefined) process.stderr.write(`${lost}\n`);
   const stopped = running.stop();
-  // Without what was lost, nothing that is in flight can be answered.
+  // If the database or all gateway processes are lost, requests in flight cannot be answered.
   await (lost === undefined ? stopped : Promise.race([stopped, sleep(CLOSE_MS)]));
   return lost === undefined ? EXIT.fine : EXIT.unreachable;
 }
 
-/** The exit code of a process that could not start and has said why, where there are several. */
+/** Returns an exit code if a gateway process could not start and has logged why. */
 async function start(config: Config): Promise<Running | number> {
   if (config.workers > 1) {
-    // Of one process nothing of it is loaded.
+    // Loaded only where it is needed.
     const { startWorkers } = await import('./workers/index.ts');
     return startWorkers(config, { announce, startJobs });
   }
@@ -59,7 +59,7 @@ async function start(config: Config): Promise<Running | number> {
   }
 }
 
-/** For people and scripts that wait for it, also in production. */
+/** In production too: people and scripts wait for this line. */
 async function announce(config: Config, port: number, databaseUrl: string | undefined): Promise<void> {
   const { host, production, roles } = config;
   const url = `http://${shownHost(host)}:${port}`;
@@ -69,13 +69,13 @@ async function announce(config: Config, port: number, databaseUrl: string | unde
   printWelcome(url, { databaseUrl, host, token: await createToken(), hasConsole: consoleFolder() !== undefined });
 }
 
-/** How this machine reaches itself. */
+/** The host name by which this machine reaches the service. */
 function shownHost(host = '0.0.0.0'): string {
   if (['127.0.0.1', '0.0.0.0', '::'].includes(host)) return 'localhost';
   return isIPv6(host) ? `[${host}]` : host;
 }
 
-/** Some service has to book what is due, and to notify subscribers of what was booked, but not every one. */
+/** At least one service needs a worker's login, to book expiries and to notify subscribers. */
 function startJobs({ worker: address, canListen }: Database, { verifyCron, webhooks }: Config): Worker | undefined {
   if (!canListen) {
     log.warn(
@@ -94,7 +94,7 @@ function startJobs({ worker: address, canListen }: Database, { verifyCron, webho
   return undefined;
 }
 
-/** Later signals are ignored: npm passes Ctrl-C on to a process that the terminal has signalled already. */
+/** Ignores further signals: npm passes Ctrl-C on to a process that the terminal has already signalled. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'])

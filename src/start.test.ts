@@ -10,10 +10,10 @@ import { blocksOf, read } from './testing_docs.ts';
 
 const SLOW_MS = 120_000;
 
-/** The project as it is after `npm ci`: nothing of what a service has left behind. */
+/** A copy of the project after `npm ci`, without files of a running service. */
 async function freshCopy(name = "wallet it's 100% ü#"): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), name)));
-  // As root, PostgreSQL runs as another user, who has to get in.
+  // PostgreSQL must be able to enter it; as root it runs as another user.
   await chmod(folder, 0o755);
   const left = new Set(['node_modules', '.data', '.git', 'coverage']);
   await cp(ROOT, folder, {
@@ -25,7 +25,7 @@ async function freshCopy(name = "wallet it's 100% ü#"): Promise<string> {
   return folder;
 }
 
-/** A process that ended counts as gone, also where nobody has asked for its exit code yet. */
+/** A process that ended counts as gone, even if its parent has not read the exit code. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -56,7 +56,7 @@ describe('npm start in an empty folder', () => {
 
   const npm = (...args: string[]) => execute('npm', ['--silent', ...args], { cwd });
   const pidFile = () => join(cwd, '.data/postgres/data/postmaster.pid');
-  /** Every row of the log, to see that nothing changes. */
+  /** Every row of the log, to show that nothing changes. */
   const rows = () =>
     query(
       databaseUrl,
@@ -67,7 +67,7 @@ describe('npm start in an empty folder', () => {
 
   async function start(): Promise<void> {
     service = new Child('npm', ['start'], { cwd, env: { PORT: '0' } });
-    // The curl line comes last.
+    // The curl command is printed last.
     await service.prints(/^curl .*\n/m, SLOW_MS);
     [, databaseUrl = ''] = await service.prints(/^psql +psql '(.*)'$/m);
     serverPid = Number((await readFile(pidFile(), 'utf8')).split('\n')[0]);
@@ -86,13 +86,13 @@ describe('npm start in an empty folder', () => {
   }, SLOW_MS);
   afterAll(async () => {
     await service.stop();
-    // Where root cannot lend the folder, the data are elsewhere.
+    // As root the data may be in another folder.
     const data = await realpath(join(cwd, '.data/postgres')).catch(() => cwd);
     await rm(data, { recursive: true, force: true });
     await rm(cwd, { recursive: true, force: true });
   }, SLOW_MS);
 
-  it('prints the URL, a token, and a curl line that works as it is pasted', async () => {
+  it('prints the URL, a token, and a curl command that works', async () => {
     const [, url = ''] = await service.prints(/^Listening on (http:\/\/localhost:\d+)$/m);
     const [, token = ''] = await service.prints(/^token +(\S+)$/m);
     const [curl] = await service.prints(/^curl .*$/m);
@@ -113,7 +113,7 @@ describe('npm start in an empty folder', () => {
     expect(service.stderr).not.toMatch(/error|warn(?!.*npm)/i);
   });
 
-  it('prints what README.md shows', () => {
+  it('prints the output that README.md shows', () => {
     const shown = blocksOf('README.md', read('README.md')).find(({ runBy }) => runBy === 'src/start.test.ts');
     const stable = (text: string) =>
       text
@@ -130,7 +130,7 @@ describe('npm start in an empty folder', () => {
     ).toEqual([]);
   });
 
-  it('serves a token of npm run token', async () => {
+  it('accepts a token of npm run token', async () => {
     const [, url = ''] = await service.prints(/^Listening on (\S+)$/m);
     const { code, stdout } = await npm('run', 'token', '--', '--role', 'player', '--sub', 'bob');
     const token = stdout.trim().split('\n').at(-1) ?? '';
@@ -154,7 +154,7 @@ describe('npm start in an empty folder', () => {
     [['--role', 'player']],
     [['--role', 'player', '--sub', '']],
     [['--rule']],
-  ])('makes no token of %j, and says why in one line', async (args) => {
+  ])('refuses %j, and says why in one line', async (args) => {
     const { code, stdout, stderr } = await execute(process.execPath, ['src/dev/token.ts', ...args], { cwd });
 
     expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, stdout: '', lines: 1 });
@@ -162,7 +162,7 @@ describe('npm start in an empty folder', () => {
   });
 
   it(
-    'lets npm run seed and npm run migrate run beside it, which change nothing',
+    'runs beside npm run seed and npm run migrate, which change nothing',
     async () => {
       const before = await rows();
 
@@ -178,7 +178,7 @@ describe('npm start in an empty folder', () => {
   );
 
   it(
-    'lets npm run verify prove the ledger beside it, and find what was changed past the triggers',
+    'runs beside npm run verify, which finds a change made past the triggers',
     async () => {
       const change = (by: string) => [
         'begin',
@@ -218,14 +218,14 @@ describe('npm start in an empty folder', () => {
   );
 
   it(
-    'ends on Ctrl-C with 0 within a minute, and leaves no PostgreSQL behind',
+    'stops on Ctrl-C with 0 within a minute, and leaves no PostgreSQL running',
     async () => {
       expect(isAlive(serverPid)).toBe(true);
 
       const { code, within } = await interrupt();
 
       expect(code).toBe(0);
-      // It takes two seconds, and half a minute where each of its parts uses up its own limit.
+      // Normally two seconds; at most half a minute if each part uses up its own limit.
       expect(within).toBeLessThan(60_000);
       expect(service.stderr).not.toMatch(/error|\bat .*:\d+/i);
       expect(existsSync(pidFile())).toBe(false);
@@ -236,7 +236,7 @@ describe('npm start in an empty folder', () => {
   );
 
   it(
-    'leaves a database that npm run verify starts and stops by itself',
+    'leaves a database that npm run verify can start and stop',
     async () => {
       const { code, stdout } = await npm('run', 'verify');
 
@@ -273,7 +273,7 @@ describe('npm start in an empty folder', () => {
 
 describe('npm start with two processes in an empty folder', () => {
   it(
-    'shares one PostgreSQL among them: the curl line works, and Ctrl-C ends all with 0',
+    'shares one PostgreSQL among them: the curl command works, and Ctrl-C ends all with 0',
     async () => {
       const cwd = await freshCopy();
       const service = new Child('npm', ['start'], { cwd, env: { PORT: '0', GATEWAY_WORKERS: '2', POOL_SIZE: '4' } });
@@ -299,7 +299,7 @@ describe('npm start with two processes in an empty folder', () => {
   );
 });
 
-describe('a checkout that cannot keep its files', () => {
+describe('a checkout with a read-only folder', () => {
   it.each([
     [
       'whose .data is a file',
@@ -358,7 +358,7 @@ describe('a checkout that cannot keep its files', () => {
 
 describe('npm start whose PostgreSQL dies', () => {
   it(
-    'ends with 3 and one line that says where to look, also with variables of libpq that name another server',
+    'exits with 3 and one line that says where to look, also with libpq variables for another server',
     async () => {
       const cwd = await freshCopy();
       const foreign = { PGHOST: 'nowhere.invalid', PGSSLMODE: 'require', PGOPTIONS: '-c nonsense=1', PGPASSWORD: 'no' };
@@ -388,7 +388,6 @@ describe('npm start whose PostgreSQL dies', () => {
 describe('the server', () => {
   const db = createDatabase();
 
-  /** Starts what should not start. */
   async function refuse(env: Env, expected = 2): Promise<string> {
     const { code, stdout, stderr } = await execute(process.execPath, ['src/server.ts'], {
       env: { JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url, ...env },
@@ -398,7 +397,7 @@ describe('the server', () => {
     return stderr.trim();
   }
 
-  it('says in one line that its port is taken', async () => {
+  it('reports in one line that its port is in use', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, resolve));
     const { port } = other.address() as { port: number };
@@ -408,19 +407,19 @@ describe('the server', () => {
     expect(line).toMatch(new RegExp(`^Cannot listen on port ${port}: .*EADDRINUSE`));
   });
 
-  it('says in one line that the database cannot be reached', async () => {
+  it('reports in one line that the database cannot be reached', async () => {
     expect(await refuse({ DATABASE_URL: 'postgres://somebody:secret-1@127.0.0.1:1/wallet' }, 3)).toMatch(
       /^The database at DATABASE_URL cannot be reached: (?!.*secret-1).*ECONNREFUSED/,
     );
   });
 
-  it('says in one line that the host is not known', async () => {
+  it('reports in one line that the host is unknown', async () => {
     expect(await refuse({ DATABASE_URL: 'postgres://somebody@database.invalid/wallet' }, 3)).toMatch(
       /^The database at DATABASE_URL cannot be reached: .*database\.invalid/,
     );
   });
 
-  it('says in one line that the database lets it not in', async () => {
+  it('reports in one line that the database refuses its login', async () => {
     const url = new URL(db.url);
     url.username = 'wallet_test_nobody';
     url.password = 'secret-1';
@@ -430,7 +429,7 @@ describe('the server', () => {
     );
   });
 
-  it('says in one line that there is no such database', async () => {
+  it('reports in one line that the database does not exist', async () => {
     const url = new URL(db.url);
     url.pathname = '/wallet_test_nothing';
 
@@ -448,11 +447,11 @@ describe('the server', () => {
       { JWT_SECRET: '', JWKS_URI: 'https://issuer.invalid/keys' },
       /^JWKS_URI needs JWT_ISSUER and JWT_AUDIENCE/,
     ],
-  ])('says in one line what is wrong with %s: %j', async (_name, env: Env, line) => {
+  ])('reports in one line what is wrong with %s: %j', async (_name, env: Env, line) => {
     expect(await refuse(env)).toMatch(line);
   });
 
-  it('says in one line that production has the development secret', async () => {
+  it('reports in one line that production uses the development secret', async () => {
     const { developmentSecret } = await import('./dev/local.ts');
 
     const line = await refuse({ JWT_SECRET: await developmentSecret(), NODE_ENV: 'production' });
@@ -460,7 +459,7 @@ describe('the server', () => {
     expect(line).toBe('JWT_SECRET is the development secret under .data/: production needs one of its own');
   });
 
-  it('answers the request under way when it is told to end, and ends with 0', async () => {
+  it('answers the request in flight after SIGTERM, and exits with 0', async () => {
     const service = new Child(process.execPath, ['src/server.ts'], {
       env: { NODE_ENV: 'production', JWT_SECRET: AUTH.secret, PORT: '0', DATABASE_URL: db.url },
     });

@@ -1,4 +1,4 @@
-/** What the tests of the gateway share: processes that end with the test run, a gateway on a database of its own, calls. */
+/** For tests of the gateway: processes that end with the test run, a gateway with its own database, and calls. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,11 +43,11 @@ export const AUTH: SecretAuth = { kind: 'secret', secret: 'only for tests: not a
 export const RECEIPT = `transferId walletId seq kind amount bonusAmount balance bonusBalance heldBalance available holdId replayed owed inFlight
   createdAt`;
 
-/** For what comes in its own time: only a hang takes so long. */
+/** A generous limit: only a hang reaches it. */
 const LIMIT_MS = 60_000;
 const PASSWORD = 'for a test';
 
-/** A process in a group of its own, which a guard ends when the test run does, however that comes about. */
+/** A process in its own group. A guard ends the group when the test run ends, even if it is killed. */
 export class Child {
   stdout = '';
   stderr = '';
@@ -78,11 +78,11 @@ export class Child {
     return pid;
   }
 
-  /** The first match in what it prints; fails where it ends without one. */
+  /** Waits for a match in its standard output; fails if it ends without one. */
   async prints(pattern: RegExp, limit = LIMIT_MS): Promise<RegExpExecArray> {
     const deadline = Date.now() + limit;
     for (;;) {
-      // Not when it exits: what it has printed may still be on its way.
+      // `exited` would be too early: output may still arrive until the streams close.
       const ended = this.#isOver;
       const found = pattern.exec(this.stdout);
       if (found) return found;
@@ -91,7 +91,7 @@ export class Child {
     }
   }
 
-  /** The lines of the log on standard error, once they have this: they may come a moment after the answer. */
+  /** Waits until standard error contains the text, and returns its JSON lines: the log may be written after the answer. */
   async complains(about: string, limit = LIMIT_MS): Promise<Record<string, unknown>[]> {
     for (const deadline = Date.now() + limit; !this.stderr.includes(about);) {
       if (Date.now() > deadline) throw new Error(`No ${about} in: ${this.stderr}`);
@@ -120,7 +120,7 @@ export class Child {
   }
 }
 
-/** Does this to the gateway's session that waits for a lock. */
+/** Calls the function on the gateway's session that waits for a lock. */
 export async function toWaiting(
   db: Database,
   what: 'pg_cancel_backend' | 'pg_terminate_backend' | 'abs',
@@ -135,7 +135,6 @@ export async function toWaiting(
   throw new Error('Nobody waits');
 }
 
-/** The lines of a log in JSON, among others. */
 export function linesOfLog(text: string): Record<string, unknown>[] {
   return text
     .split('\n')
@@ -143,7 +142,6 @@ export function linesOfLog(text: string): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Runs a command to its end. */
 export async function execute(
   command: string,
   args: string[],
@@ -155,8 +153,8 @@ export async function execute(
 }
 
 /**
- * Gives the login a password for as long as `work` takes: logins belong to the cluster, which may not be ours alone. One test file at a time
- * does it to a login: the first to end would take the password from the others.
+ * Gives the login a password while `work` runs, since logins belong to the whole cluster. Only one test file at a time does this for a
+ * login: otherwise the first to finish would remove the others' password.
  */
 export function withLogin<T>(db: Database, login: string, work: (url: string) => Promise<T>): Promise<T> {
   return alone(`the login ${login}`, async () => {
@@ -177,7 +175,7 @@ export function withLogin<T>(db: Database, login: string, work: (url: string) =>
   });
 }
 
-/** Reads from a pipe that closes when this process dies, and then ends the group. */
+/** The guard reads from a pipe that closes when this process dies, and then ends the group. */
 function guardGroup(pid: number): ChildProcess {
   const guard = spawn(
     '/bin/sh',
@@ -191,7 +189,7 @@ function guardGroup(pid: number): ChildProcess {
   return guard;
 }
 
-/** What configures the gateway, libpq or the test runner itself. */
+/** Variables that configure the gateway, libpq or the test runner. */
 const FOREIGN = new RegExp(
   `^(${[
     '(WORKER_DATABASE|READ|DATABASE|JWT|JWKS|OIDC|OTEL|PG|JEST|npm)_?.*',
@@ -200,13 +198,12 @@ const FOREIGN = new RegExp(
   ].join('|')})$`,
 );
 
-/** Without what would configure it by chance. */
 function cleanEnvironment(more: Env): Env {
   const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name));
   return { ...Object.fromEntries(inherited), ...more };
 }
 
-/** A gateway and its database, for the tests of one describe block. */
+/** A gateway and its database for one describe block. */
 export class Gateway {
   readonly db: Database;
   readonly #env: Env;
@@ -234,7 +231,7 @@ export class Gateway {
         JWT_SECRET: AUTH.secret,
         DATABASE_URL: this.db.url,
         PORT: '0',
-        // Nobody watches it leave.
+        // No load balancer waits for its shutdown.
         DRAIN_GRACE_MS: '0',
         ...this.#env,
       },
@@ -247,12 +244,10 @@ export class Gateway {
     return this.#child?.stop() ?? null;
   }
 
-  /** A caller with a good token. */
   as(role: Role, sub = `${role}-1`): Caller {
     return new Caller(this, signToken(AUTH, { role, sub }));
   }
 
-  /** A caller with this token, or with none. */
   with(token: string | undefined): Caller {
     return new Caller(this, Promise.resolve(token));
   }
@@ -283,20 +278,19 @@ export class Caller {
     return { status: response.status, body: (await response.json()) as Answer['body'] };
   }
 
-  /** The data of an answer; fails where there are errors. */
+  /** Returns the data of an answer; fails if it has errors. */
   async data<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
     const { status, body } = await this.post(query, variables);
     if (status !== 200 || body.errors) throw new Error(`${status} ${JSON.stringify(body)}`);
     return body.data as T;
   }
 
-  /** Calls a mutation with a variable as its input. */
   mutate(name: string, input: Record<string, unknown>, payload = `receipt { ${RECEIPT} }`): Promise<Answer> {
     const type = `${name.charAt(0).toUpperCase()}${name.slice(1)}Input`;
     return this.post(`mutation ($input: ${type}!) { ${name}(input: $input) { ${payload} } }`, { input });
   }
 
-  /** The receipt of a mutation; fails where there is none. */
+  /** Returns the receipt of a mutation; fails if there is none. */
   async receipt(name: string, input: Record<string, unknown>): Promise<GraphqlReceipt> {
     const { body } = await this.mutate(name, input);
     const payload = body.data?.[name] as { receipt: GraphqlReceipt } | null | undefined;
@@ -305,16 +299,16 @@ export class Caller {
   }
 }
 
-/** For use in a describe block: started before its tests, stopped after them and before its database is dropped. */
+/** For a describe block: starts the gateway before its tests, and stops it before its database is dropped. */
 export function createGateway(env: Env = {}): Gateway {
-  // Hooks run in the order in which they are made.
+  // Hooks run in the order in which they are registered.
   afterAll(() => gateway.stop());
   const gateway = new Gateway(createDatabase(), env);
   beforeAll(() => gateway.start());
   return gateway;
 }
 
-/** The one error of an answer, with what callers are told of it. */
+/** Returns the only error of an answer. */
 export function errorOf({ body }: Answer): GraphqlError {
   const [error, ...more] = body.errors ?? [];
   if (!error || more.length > 0) throw new Error(`not one error: ${JSON.stringify(body)}`);

@@ -1,4 +1,4 @@
-/** The code blocks of the documentation: how they are marked, run, and compared with the answers printed beside them. */
+/** Parses the code blocks of the documentation, runs them, and compares the output with the text beside them. */
 import { lstatSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,26 +10,25 @@ import type { GatewayRole } from '../db/tests/helpers.ts';
 import { isRole } from './roles.ts';
 import { AUTH, Child, execute, ROOT, type Gateway } from './testing.ts';
 
-/** A transaction of another test file may hold the feed back for as long. */
+/** A transaction of another test file may delay the feed for minutes. */
 const LIMIT_MS = 240_000;
-/** The address in the documentation. */
 const SHOWN_URL = 'http://localhost:5678';
-/** Logins in the documentation, and those of the test server that stand in for them. */
+/** Logins in the documentation, and the test server's logins that replace them. */
 const LOGINS: Readonly<Record<string, string>> = { shop_job: 'wallet_test_job' };
 const AUDITOR = 'jane_audit';
 
-/** Why a block is not run by these tests. */
+/** Why these tests do not run a block. */
 export const REASONS = ['docker', 'kubernetes', 'cloud', 'minutes', 'service', 'checkout', 'psql', 'promtool'] as const;
 
 export interface Block {
   page: string;
-  /** Of its first line of code, from 1. */
+  /** The number of its first line of code in the page, from 1. */
   line: number;
   language: string;
   text: string;
-  /** Spaces before each line: it stands in a list. */
+  /** The spaces before each line: the block is in a list. */
   indent: string;
-  /** It stands in a comment and prepares the next example. */
+  /** Whether the block is in an HTML comment and prepares the next example. */
   hidden: boolean;
   as: string | undefined;
   sub: string | undefined;
@@ -43,7 +42,6 @@ export interface Block {
 const INFO =
   /^(?: as (?<as>\w+)(?: (?<sub>\w+))?)?(?: (?<place>in|of the) background)?(?: file=(?<file>\S+))?(?: run by (?<runBy>\S+))?(?: not run: (?<notRun>\w+))?(?: (?<example>example))?$/;
 
-/** The blocks of a page, in their order. */
 export function blocksOf(page: string, text: string): Block[] {
   const blocks: Block[] = [];
   const lines = text.split('\n');
@@ -78,7 +76,7 @@ export function blocksOf(page: string, text: string): Block[] {
   return blocks;
 }
 
-/** The pages of the documentation, from the root of the project. */
+/** The paths of all pages, relative to the root of the project. */
 export function pages(): string[] {
   const below = (folder: string): string[] =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
@@ -92,7 +90,7 @@ export function pages(): string[] {
 
 export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
-/** What another run has otherwise: ids and cursors that carry the time, instants with a fraction, hashes, tokens. */
+/** Values that differ in each run: time-based ids, cursors, instants with a fraction, hashes, tokens. */
 const UUID7 = '[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}';
 const VOLATILE = new RegExp(
   [
@@ -112,16 +110,16 @@ function split(text: string): { plain: string; values: string[]; hasWidth: boole
   const plain = text.replace(VOLATILE, (...found) => {
     const groups = found.at(-1) as Record<string, string | undefined>;
     const [kind = '', value = ''] = Object.entries(groups).find(([, one]) => one !== undefined) ?? [];
-    // The worker closes blocks meanwhile, so which seal is the newest depends on the moment.
+    // The worker closes blocks during the run, so the number of the newest seal depends on the moment.
     if (kind !== 'seal') values.push(value);
-    // PostgreSQL drops zeros at the end of an instant; a cursor has the number of a transaction in it.
+    // The width varies: PostgreSQL drops trailing zeros of an instant, and a cursor has a transaction's number.
     if (kind === 'instant' || kind === 'cursor') hasWidth = false;
     return `<${kind}>`;
   });
   return { plain, values, hasWidth };
 }
 
-/** Documents in JSON, one after the other, each on one line. */
+/** Puts each of several JSON documents on one line. */
 function onLines(text: string): string {
   const documents: string[] = [];
   let open = '';
@@ -131,7 +129,7 @@ function onLines(text: string): string {
       documents.push(JSON.stringify(JSON.parse(open)));
       open = '';
     } catch {
-      // It goes on in the next line.
+      // The document continues on the next line.
     }
   }
   return [...documents, ...(open.trim() === '' ? [] : [open.trim()])].join('\n');
@@ -144,16 +142,16 @@ const trimmed = (text: string): string =>
     .join('\n')
     .replace(/\n+$/, '');
 
-/** Ids and the like of the documentation, and those of this run that they stand for. */
+/** Maps ids and other volatile values of the documentation to those of this run. */
 export class Names {
   readonly #ofRun = new Map<string, string>();
 
-  /** A text of the documentation, for this run. */
+  /** Replaces the documentation's values in a text by those of this run. */
   inRun(text: string): string {
     return [...this.#ofRun].reduce((so, [shown, real]) => so.replaceAll(shown, real), text);
   }
 
-  /** What is compared of two answers: equal where they say the same. */
+  /** Prepares two outputs for comparison: the results are equal if the outputs agree. */
   compare(language: string, shown: string, real: string): { shown: string; real: string } {
     const [one, two] = [shown, real].map((text) => split(language === 'json' ? onLines(text) : trimmed(text)));
     if (!one || !two) throw new Error('unreachable');
@@ -173,7 +171,7 @@ export class Names {
   }
 }
 
-/** An answer in JSON as the documentation shows it. */
+/** Formats JSON as the documentation does. */
 export async function inLines(json: string): Promise<string> {
   const documents = onLines(json).split('\n');
   const shown = await Promise.all(documents.map((one) => format(one, { parser: 'json', printWidth: 160 })));
@@ -181,13 +179,12 @@ export async function inLines(json: string): Promise<string> {
 }
 
 interface Statement {
-  /** As it is typed, with prompts. */
   typed: string;
   sql: string;
   answer: string;
 }
 
-/** A transcript of psql: statements with their answers. */
+/** Splits a psql transcript into statements and their output. */
 export function statementsOf(transcript: string): Statement[] {
   const statements: Statement[] = [];
   for (const line of transcript.trimEnd().split('\n')) {
@@ -205,7 +202,7 @@ export function statementsOf(transcript: string): Statement[] {
 
 const NUMBERS = [20, 21, 23, 26, 700, 701, 1700];
 
-/** An answer as psql shows it: names in the middle, numbers to the right. */
+/** Formats a result as psql does: centred headers, numbers aligned right. */
 function table({ fields, rows }: pg.QueryArrayResult<(string | null)[]>): string {
   const cells = rows.map((row) => row.map((value) => inDocumentation(value ?? '')));
   const widths = fields.map(({ name }, place) => Math.max(name.length, ...cells.map((row) => row[place]?.length ?? 0)));
@@ -231,7 +228,7 @@ function table({ fields, rows }: pg.QueryArrayResult<(string | null)[]>): string
   ].join('\n');
 }
 
-/** The administrator of the test server is not called the same everywhere. */
+/** The name of the test server's administrator varies. */
 const administrator = (): string => new URL(process.env.TEST_SERVER_URL ?? 'postgres://postgres@127.0.0.1').username;
 export const inDocumentation = (text: string): string =>
   Object.entries(LOGINS)
@@ -240,7 +237,7 @@ export const inDocumentation = (text: string): string =>
 const onServer = (sql: string): string =>
   Object.entries(LOGINS).reduce((so, [shown, real]) => so.replaceAll(shown, real), sql);
 
-/** What psql prints for a statement, without the lines that say where in a function an error was. */
+/** What psql prints for a statement, without the context lines of errors. */
 export async function answerTo(session: pg.Client, sql: string): Promise<string> {
   try {
     const result = await session.query<(string | null)[]>({
@@ -251,7 +248,7 @@ export async function answerTo(session: pg.Client, sql: string): Promise<string>
     if (result.fields.length > 0) return table(result);
     return `${result.command}${result.command === 'INSERT' ? ' 0' : ''}${/^(INSERT|UPDATE|DELETE)$/.test(result.command) ? ` ${result.rowCount ?? 0}` : ''}\n`;
   } catch (error) {
-    // Only refusals of the ledger are meant: all else is a mistake of the page.
+    // Examples show only refusals of the ledger; any other error is a mistake of the page.
     if (!(error instanceof pg.DatabaseError) || !error.code?.startsWith('WL')) throw error;
     const { message, detail, hint } = error;
     const lines = [`ERROR:  ${message}`, detail && `DETAIL:  ${detail}`, hint && `HINT:  ${hint}`];
@@ -259,7 +256,7 @@ export async function answerTo(session: pg.Client, sql: string): Promise<string>
   }
 }
 
-/** What psql prints for a file. */
+/** What psql prints for a file of statements. */
 export async function answersTo(session: pg.Client, sql: string): Promise<string> {
   let printed = '';
   for (const statement of sql.replaceAll(/^--.*\n/gm, '').split(/;$/m))
@@ -270,7 +267,7 @@ export async function answersTo(session: pg.Client, sql: string): Promise<string
   return printed;
 }
 
-/** What the blocks of a page share: sessions, variables of the shell, what goes on in the background. */
+/** The state that a page's blocks share: sessions, shell variables, the background process. */
 export class Reader {
   readonly names = new Names();
   readonly #gateway: Gateway;
@@ -280,7 +277,7 @@ export class Reader {
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    // Programs of the checkout, while files of the examples stay out of it.
+    // Links to the checkout: its programs can be run, and files of the examples stay out of it.
     for (const name of readdirSync(ROOT).filter((one) => !/^\.(git|data|env)$/.test(one)))
       symlinkSync(join(ROOT, name), join(this.#folder, name));
   }
@@ -290,14 +287,14 @@ export class Reader {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** Puts a file beside the programs; one that the project has must be the same. */
+  /** Writes a file of an example; the project must not have a file of that name. */
   put(path: string, text: string): void {
     const target = join(this.#folder, path);
     if (lstatSync(target, { throwIfNoEntry: false })) throw new Error(`${path} is there`);
     writeFileSync(target, text);
   }
 
-  /** Of a login, or of a role of the gateway with its subject; an administrator's where none is named. */
+  /** A session of a login, or of a role of the gateway with a subject; by default an administrator's. */
   session(as: string | undefined, sub?: string): Promise<pg.Client> {
     const name = `${as ?? ''} ${sub ?? ''}`;
     const open = this.#sessions.get(name) ?? this.#connect(as, sub);
@@ -319,7 +316,6 @@ export class Reader {
     return session;
   }
 
-  /** Runs a block, and returns what it prints. */
   async run(block: Block): Promise<string> {
     const text = this.names.inRun(block.text);
     switch (block.language) {
@@ -338,11 +334,11 @@ export class Reader {
     }
   }
 
-  /** What the block in the background has printed, once it has so many lines. */
+  /** Waits until the background block has printed `lines` lines, and returns them. */
   async printed(lines: number): Promise<string> {
     const child = this.#background;
     if (!child) throw new Error('nothing runs in the background');
-    // An event may come twice.
+    // An event may be delivered twice.
     const printed = () => child.stdout.split('\n').filter((line, index, all) => line !== all[index - 1]);
     for (const deadline = Date.now() + LIMIT_MS; printed().length <= lines; await sleep(20))
       if (Date.now() > deadline) throw new Error(`only ${child.stdout}${child.stderr}`);

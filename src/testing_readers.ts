@@ -1,4 +1,4 @@
-/** What four readers ask of the documentation, and where the answer stands: the page, the heading, and a text in its section. */
+/** Questions of four kinds of readers, and where the documentation answers them: the page, the heading, and a text in its section. */
 
 export type Question = readonly [question: string, page: string, heading: string, answer: RegExp];
 

@@ -1,6 +1,6 @@
 /**
- * How wallets behind an ORM and a pool usually go wrong under load, retries and bad input. Each test is named after the failure that it
- * excludes, at the door where it happens.
+ * The usual failures of wallets behind an ORM and a pool under load, retries and bad input. Each test is named after the failure that it
+ * excludes.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,7 +51,7 @@ describe('no deadlock of the pool with itself', () => {
     SLOW_MS,
   );
 
-  it('no spend is answered as failed and booked all the same', async () => {
+  it('no failed spend is booked', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 30 });
 
     const answers = await Promise.all(
@@ -73,7 +73,7 @@ describe('no deadlock of the pool with itself', () => {
 });
 
 describe('no duplicate is answered with an error of the database', () => {
-  it('4 requests with one key at once have the same receipt, and none of them a word of SQL', async () => {
+  it('4 concurrent requests with one key have the same receipt, and no text of SQL', async () => {
     const walletId = await newWallet(db, await someAsset(db), { bought: 10 });
     const input = { walletId, amount: '3', idemKey: newKey() };
 
@@ -89,7 +89,7 @@ describe('no duplicate is answered with an error of the database', () => {
 });
 
 describe('no key answers for another request', () => {
-  it("one that topped A up is new to B's spend, which is judged by what B has (INSUFFICIENT_FUNDS)", async () => {
+  it("one of a top-up of A is new to B's spend, which is refused for B's funds (INSUFFICIENT_FUNDS)", async () => {
     const [a, b] = [await newWallet(db, await someAsset(db)), await newWallet(db, await someAsset(db))];
     const idemKey = newKey();
     await service.receipt('walletTopUp', { walletId: a, amount: '100', idemKey });
@@ -101,7 +101,7 @@ describe('no key answers for another request', () => {
     expect(await rowsOf(db, b)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('one that topped a wallet up is refused for a spend of it (IDEMPOTENCY_KEY_REUSED)', async () => {
+  it('one of a top-up is refused for a spend of the same wallet (IDEMPOTENCY_KEY_REUSED)', async () => {
     const walletId = await newWallet(db, await someAsset(db));
     const input = { walletId, amount: '100', idemKey: newKey() };
     await service.receipt('walletTopUp', input);
@@ -129,7 +129,7 @@ describe('no balance of before in the reply', () => {
 
 describe('no amount that is not a number', () => {
   it.each(['abc', 'NaN', 'Infinity', '1e400', '0x10', ''])(
-    '%j is refused, nothing is stored, and the wallet goes on working',
+    '%j is refused, nothing is stored, and the wallet can be used',
     async (amount) => {
       const walletId = await newWallet(db, await someAsset(db), { bought: 5 });
 
@@ -153,7 +153,7 @@ describe('no amount that is not a number', () => {
   });
 });
 
-describe('no row lost by starting again', () => {
+describe('no row lost by a restart', () => {
   // `npm start` and its embedded PostgreSQL: start.test.ts, "keeps the rows and the secret when it starts again".
   it(
     'the commands of the compose file keep every row, however often they run',
@@ -180,7 +180,7 @@ describe('no row lost by starting again', () => {
 });
 
 describe('no lock that all spends of an asset share', () => {
-  it('a spend goes through while another wallet of the asset, and the row of the asset itself, are locked', async () => {
+  it("a spend succeeds while another wallet of the asset and the asset's row are locked", async () => {
     const asset = await newAsset(db);
     const [busy, idle] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset, { bought: 5 })];
     const holder = await db.connect();
@@ -201,7 +201,7 @@ describe('no lock that all spends of an asset share', () => {
 });
 
 describe('no second treasury of an asset', () => {
-  it('8 creations of an asset at once make one of it, and 8 first top-ups one line of its treasury', async () => {
+  it('8 concurrent creations of an asset make one, and 8 first top-ups one row of its treasury', async () => {
     const code = `T${newKey().slice(-8)}`;
     await Promise.all(times(8, () => call(db, 'asset_create', { code, name: 'For a test' })));
     await Promise.all(times(8, () => newWallet(db, code, { bought: 5 })));
@@ -213,7 +213,7 @@ describe('no second treasury of an asset', () => {
     expect(treasury).toMatchObject([{ debit: '40', credit: '0' }]);
   });
 
-  it('a row of its totals that was made by hand is found', async () => {
+  it('a manually inserted row of its totals is found', async () => {
     const asset = await newAsset(db);
     await newWallet(db, asset, { bought: 5 });
     await callAll(db, 'ledger_seal', {});
@@ -228,7 +228,7 @@ describe('no second treasury of an asset', () => {
 });
 
 describe('no amount that loses digits', () => {
-  it('a balance above 2^53 is told to the last digit, in receipts, queries and downloads', async () => {
+  it('a balance above 2^53 keeps its digits, in receipts, queries and downloads', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await postBatch(
       db,
@@ -269,7 +269,7 @@ describe('no balance that is a sum over the history', () => {
   });
 });
 
-describe('no door without a lock', () => {
+describe('no interface without a lock', () => {
   it.each([
     [
       'a mutation',
@@ -293,7 +293,7 @@ describe('no door without a lock', () => {
 });
 
 describe('no row lost or doubled between pages', () => {
-  it('entries of one instant come once each, in the order of booking', async () => {
+  it('entries of the same instant come once each, in the order of booking', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { owner: newOwner() });
     const client = await db.connect();
     await client.query('begin');
@@ -301,7 +301,7 @@ describe('no row lost or doubled between pages', () => {
       client,
       times(10, (nth) => ({ kind: 'top_up', wallet_id, amount: nth + 1, idem_key: `item ${nth}` })),
     );
-    // Each is booked at an instant of its own: a clock that stands still is made by hand.
+    // Entries normally have different instants: the test sets equal ones.
     await client.query('set local session_replication_role = replica');
     await client.query('update ledger.entries set created_at = now() where wallet_id = $1', [wallet_id]);
     await client.query(REHASH);
@@ -328,7 +328,7 @@ describe('no row lost or doubled between pages', () => {
   });
 });
 
-// What README and docs name and link to is there: docs_links.test.ts.
+// docs_links.test.ts checks that names and links in README and docs exist.
 describe('no tests that do not run', () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
@@ -337,7 +337,7 @@ describe('no tests that do not run', () => {
     .flatMap((folder) =>
       readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
     )
-    // The link beside the migrations leads to db/ once more.
+    // The link beside the migrations leads to db/ a second time.
     .filter((path) => path.endsWith('.test.ts') && !path.includes('/fixtures/'));
 
   it('npm test runs every test file', () => {

@@ -1,19 +1,19 @@
-/** Values as callers write them. */
+/** Formats of values in requests. */
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-/** To compare a number that is longer takes long. */
+/** Comparing a longer number takes too long. */
 const MAX_NUMBER_LENGTH = 40;
 
 export function isUuid(value: unknown): value is string {
   return typeof value === 'string' && UUID.test(value);
 }
 
-/** Whether a number, as it is written, is another one in JavaScript. One that is very long counts as such: to compare it takes long. */
+/** Whether the number changes when JavaScript reads it. A very long one counts as changed, because comparing it takes too long. */
 export function losesDigits(source: string): boolean {
   return source.length > MAX_NUMBER_LENGTH || decimal(source) !== decimal(String(Number(source)));
 }
 
-/** A number's digits and exponent, however it is written; of Infinity, what no JSON number has. */
+/** Normalises a number to its digits and exponent. Infinity becomes a text that no JSON number equals. */
 function decimal(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/i.exec(text) ?? [];

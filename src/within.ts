@@ -1,6 +1,6 @@
-/** A limit for waits that have none of their own, such as for an answer over a connection that is gone. */
+/** Limits a wait that has no limit of its own, such as for an answer over a lost connection. */
 
-/** Whether it was done nobody knows: errors.ts knows the code. */
+/** The work may or may not have been done. errors.ts translates the code. */
 class NoAnswer extends Error {
   override name = 'NoAnswer';
   readonly code = 'CONNECTION_LOST';

@@ -1,4 +1,4 @@
-/** `npm run console`, and each start in development: builds the console's files where they are not those of its sources. */
+/** `npm run console`, and each start in development: builds the console if its sources have changed. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ export async function buildConsole(): Promise<void> {
   await promisify(execFile)(process.execPath, [BUILD], { timeout: BUILD_MS });
 }
 
-/** The service goes on without a console that cannot be built, and says so. An image has its files, and no sources. */
+/** If the build fails, the service starts without a console and logs why. An image has the built files and no sources. */
 export async function tryToBuildConsole(): Promise<void> {
   if (!existsSync(BUILD)) return;
   await buildConsole().catch((error: unknown) => log.warn({ reason: oneLine(error) }, 'the console cannot be built'));

@@ -1,4 +1,4 @@
-/** A service that is started for development is for this machine alone. */
+/** In development the service is reachable from this machine only. */
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
@@ -8,12 +8,11 @@ import { AUTH, Child, createGateway, execute, Gateway } from '../testing.ts';
 
 const DEVELOPMENT = { NODE_ENV: undefined, LOG_LEVEL: 'error' };
 
-/** An address of this machine that is not for it alone, if it has one. */
+/** An external address of this machine, if it has one. */
 const outside = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
-/** Whether somebody listens there. */
 async function listens(host: string, port: number): Promise<boolean> {
   const socket = connect({ host, port });
   try {
@@ -26,7 +25,7 @@ async function listens(host: string, port: number): Promise<boolean> {
   }
 }
 
-/** `fetch` writes the Host header itself. */
+/** Unlike `fetch`, lets the test set the Host header. */
 async function get(
   { url }: Gateway,
   headers: Record<string, string> = {},
@@ -86,7 +85,7 @@ describe('npm start in development', () => {
     }
   });
 
-  it('tells whose token is bad why, which production does not', async () => {
+  it('answers why a token was rejected, unlike in production', async () => {
     const answer = await gateway.with(undefined).post('{ __typename }');
 
     expect(answer).toEqual({
@@ -103,10 +102,10 @@ describe('npm start in development', () => {
   });
 });
 
-describe('npm start in development with HOST for others', () => {
+describe('npm start in development with an external HOST', () => {
   const gateway = createGateway({ ...DEVELOPMENT, HOST: '0.0.0.0' });
 
-  it('listens for them, and has the IDE for this machine alone', async () => {
+  it('listens on it, and serves the IDE to this machine only', async () => {
     const here = await get(gateway, own(gateway));
 
     expect([here.status, here.text.includes('Bearer eyJ')]).toEqual([200, true]);
@@ -128,7 +127,7 @@ describe('HOST', () => {
     ['localhost', 'localhost'],
     ['0.0.0.0', 'localhost'],
     ['127.0.0.1', 'localhost'],
-  ])('%s is where it listens, and what it prints is %s', async (host, shown) => {
+  ])('%s is the address to listen on, and printed as %s', async (host, shown) => {
     const service = new Child(process.execPath, ['src/server.ts'], { env: { ...env, HOST: host } });
     try {
       const [, name, port] = await service.prints(/^Listening on http:\/\/(.+):(\d+)$/m);
@@ -140,7 +139,7 @@ describe('HOST', () => {
     }
   });
 
-  it('unset in production is every address of the machine', async () => {
+  it('that is unset in production means all addresses of the machine', async () => {
     const service = new Child(process.execPath, ['src/server.ts'], { env });
     try {
       const [, port] = await service.prints(/^Listening on http:\/\/localhost:(\d+)$/m);

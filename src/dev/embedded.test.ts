@@ -26,7 +26,7 @@ async function query(url: string, sql: string): Promise<unknown[][]> {
   }
 }
 
-/** Another process that starts the server and keeps it; the promise is resolved once it owns it. */
+/** Starts another process that owns the server and keeps it running. */
 async function otherOwner(): Promise<ChildProcess> {
   const script = `import { startEmbedded } from ${JSON.stringify(new URL('./embedded.ts', import.meta.url).href)};
     const server = await startEmbedded(${JSON.stringify({ dataDir, database: 'wallet' })});
@@ -52,7 +52,7 @@ afterAll(async () => {
 
 describe('the embedded server', () => {
   it(
-    'creates the cluster and the database, and two first starts get along',
+    'creates the cluster and the database, also if two processes start first',
     async () => {
       const [first, second] = await Promise.all([start(), start()]);
       expect([first.owned, second.owned].sort()).toEqual([false, true]);
@@ -71,7 +71,7 @@ describe('the embedded server', () => {
   );
 
   it(
-    'lets a guest in, whose stop leaves the server running',
+    'accepts a second process, whose stop leaves the server running',
     async () => {
       const owner = await start({ settings: { application_name: `it's quoted` } });
       const guest = await start();
@@ -117,9 +117,9 @@ describe('the embedded server', () => {
   );
 
   it(
-    'starts although the lock file names an unrelated living process',
+    'starts although the lock file names an unrelated running process',
     async () => {
-      // Of the server's own account, as PostgreSQL takes no notice of others.
+      // With the server's account: PostgreSQL ignores processes of others.
       const { uid, gid } = fs.statSync(dataDir);
       const unrelated = spawn('sleep', ['600'], process.getuid?.() === 0 ? { uid, gid } : {});
       try {
@@ -139,7 +139,7 @@ describe('the embedded server', () => {
   );
 
   it(
-    'takes over from an owner that was killed, and waits for one that stops',
+    'is taken over from a killed owner, and waits for an owner that is stopping',
     async () => {
       await kill(await otherOwner());
       const orphan = postmaster();
@@ -154,7 +154,7 @@ describe('the embedded server', () => {
   );
 
   it(
-    'starts after its server was killed, although many sessions of that are still about to end',
+    'starts after its server was killed, while many of its sessions are still ending',
     async () => {
       const server = await start({ exclusive: true });
       const sessions = Array.from({ length: 8 }, () => new pg.Client({ connectionString: server.url }));
@@ -171,7 +171,7 @@ describe('the embedded server', () => {
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       process.kill(postmaster(), 'SIGKILL');
       const next = start({ exclusive: true });
-      // They say that they end while the new server finds out why it could not start.
+      // The sessions log their end while the new server finds out why it could not start.
       for (const end = Date.now() + ROOM_MS / 3; !hasGivenUp() && Date.now() < end;) await sleep(2);
       for (const pid of pids) process.kill(pid, 'SIGCONT');
       expect((await next).owned).toBe(true);

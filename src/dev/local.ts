@@ -1,4 +1,4 @@
-/** What a checkout keeps for itself under `.data/`: the embedded server's data and the development secret. */
+/** The files of a checkout under `.data/`: the embedded server's data and the development secret. */
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ import type { EmbeddedServer } from './embedded.ts';
 const DATA_FOLDER = fileURLToPath(new URL('../../.data', import.meta.url));
 const SECRET_FILE = `${DATA_FOLDER}/jwt-secret`;
 
-/** Without DATABASE_URL: the server under `.data/`, started or joined. Its package is for development: it is loaded only here. */
+/** Starts or joins the server under `.data/`. Its package is a development dependency, so it is loaded only here. */
 export async function startLocalServer({ exclusive = false } = {}): Promise<EmbeddedServer> {
   try {
     const { startEmbedded } = await import('./embedded.ts');
@@ -25,14 +25,14 @@ export async function startLocalServer({ exclusive = false } = {}): Promise<Embe
 
 export interface Opened {
   database: Database;
-  /** An administrator's URL of the server under `.data/`, if it is that. */
+  /** An administrator's URL of the server under `.data/`; undefined for another server. */
   localUrl: string | undefined;
-  /** Says in one line that the server under `.data/` has ended by itself; any other never does. */
+  /** Resolves, with an explanation in one line, if the server under `.data/` ends by itself. */
   ended: Promise<string>;
   close(): Promise<void>;
 }
 
-/** The database of DATABASE_URL; without that, of the server under `.data/`, where in development an empty ledger gets the demo. */
+/** Opens the database of DATABASE_URL, otherwise that of the server under `.data/`. In development an empty ledger there gets the demo. */
 export async function openConfigured(
   config: Config,
   administration: Administration = { migrate, mayMigrate },
@@ -63,7 +63,7 @@ export async function openConfigured(
   }
 }
 
-/** Runs `work` on the database that the configuration names, and leaves the local server as it was found. */
+/** Runs `work` on the configured database. Stops the local server if it was not running before. */
 export async function withDatabaseUrl<T>(config: Config, work: (url: string) => Promise<T>): Promise<T> {
   if (config.databaseUrl !== undefined) {
     await expectSession(config.databaseUrl);
@@ -77,13 +77,16 @@ export async function withDatabaseUrl<T>(config: Config, work: (url: string) => 
   }
 }
 
-/** Commands take roles and locks that have to last. Where there is no database at all, they say so themselves. */
+/**
+ * Commands switch roles and take session locks, which a pooler in transaction mode breaks. If the database is unreachable, the command
+ * reports that itself.
+ */
 async function expectSession(url: string): Promise<void> {
   const session = await inspectSession({ url }).catch(() => undefined);
   if (session) requireSession(session.mode, 'DATABASE_URL');
 }
 
-/** Development needs no configuration; production has been refused without a secret, and has to have one of its own. */
+/** Development needs no configuration. Production must have a secret other than the development secret. */
 export async function authOf({ auth, production }: Config): Promise<AuthConfig> {
   if (!auth) return { kind: 'secret', secret: await developmentSecret() };
   if (production && auth.kind === 'secret' && (await isDevelopmentSecret(auth.secret))) {
@@ -92,13 +95,12 @@ export async function authOf({ auth, production }: Config): Promise<AuthConfig> 
   return auth;
 }
 
-/** Whether this is the secret of development here, which is for nobody else. */
 async function isDevelopmentSecret(secret: string): Promise<boolean> {
   const kept = await readFile(SECRET_FILE, 'utf8').catch(() => '');
   return kept.trim() === secret;
 }
 
-/** The secret of development where none is configured: made once, then kept, and shared by the service and `npm run token`. */
+/** The development secret: created once, then kept; the service and `npm run token` share it. */
 export async function developmentSecret(): Promise<string> {
   const secret = await keptSecret().catch((error: unknown) => {
     throw new ConfigError(`The secret of this checkout cannot be kept: ${oneLine(error)}; set JWT_SECRET`, {
@@ -111,7 +113,7 @@ export async function developmentSecret(): Promise<string> {
 
 async function keptSecret(): Promise<string> {
   await mkdir(DATA_FOLDER, { recursive: true });
-  // Written aside and then linked: a process that starts at the same moment finds the whole secret or none.
+  // Linked only when complete: a process that starts at the same time finds the whole secret or none.
   const draft = `${SECRET_FILE}.${process.pid}`;
   await writeFile(draft, randomBytes(32).toString('hex'), { mode: 0o600 });
   try {

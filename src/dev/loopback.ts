@@ -1,13 +1,13 @@
-/** Whether a request comes from this machine, for what nobody else may have. */
+/** Whether a request comes from this machine: development tools are served to no other. */
 import type { IncomingMessage } from 'node:http';
 
 const OWN_NAMES = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
-/** A proxy on this machine stands for somebody else. */
+/** A proxy on this machine forwards requests of others. */
 const OF_PROXIES = /^(forwarded|via|x-real-ip|x-forwarded-.*|cf-connecting-ip|true-client-ip)$/;
 
 /**
- * The address is the connection's own, which headers cannot make up. The name that the browser asked for tells whether a page
- * of another site has had its own name point here (DNS rebinding).
+ * The address is that of the connection, which headers cannot forge. The Host header reveals a page of another site whose name resolves to
+ * this machine (DNS rebinding).
  */
 export function isFromHere({ socket, headers }: IncomingMessage): boolean {
   return (
@@ -22,7 +22,7 @@ function isLoopback(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address);
 }
 
-/** Whether nobody else can reach a service that listens there. */
+/** Whether only this machine can reach a service that listens on `host`. */
 export function isOwnHost(host: string | undefined): boolean {
   return host === 'localhost' || host === '::1' || host?.startsWith('127.') === true;
 }

@@ -1,4 +1,4 @@
-/** `npm run migration`: writes the next migration anew from db/. Needs no database. */
+/** `npm run migration`: writes the next migration from the files in db/. Needs no database. */
 import { chmod, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { DB, expandNextMigration, NEXT } from './next_migration.ts';
@@ -16,7 +16,7 @@ await command({ help: HELP }, async () => {
     console.log('nothing changed since the last release');
     return 0;
   }
-  // graphile-migrate commits files that may only be read.
+  // graphile-migrate makes committed files read-only.
   await chmod(file, 0o644).catch(() => undefined);
   await writeFile(file, text);
   console.log(`wrote ${fileURLToPath(file)}`);

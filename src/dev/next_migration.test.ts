@@ -1,4 +1,4 @@
-/** What the next migration holds, of a folder with one release and files that changed since. */
+/** The next migration of a folder with one release and files that have changed since. */
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -34,11 +34,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-it('is nothing where nothing changed', async () => {
+it('is empty if nothing changed', async () => {
   expect(await expandNextMigration(db)).toBeUndefined();
 });
 
-it('holds the functions that changed or are new, in the order of wallet.sql, after the release', async () => {
+it("contains the changed and new functions in the order of wallet.sql, after the release's hash", async () => {
   await write({
     'wallet.sql':
       '--!include schema/coins.sql\n--!include functions/c.sql\n--!include functions/a.sql\n--!include functions/b.sql\n',
@@ -55,7 +55,7 @@ it('holds the functions that changed or are new, in the order of wallet.sql, aft
   expect(text).not.toMatch('begin_epoch');
 });
 
-it('holds what is said by hand, first, and of db/schema only the files that are new', async () => {
+it('contains the hand-written statements first, and of db/schema only the new files', async () => {
   await write({
     'wallet.sql':
       '--!include schema/coins.sql\n--!include schema/notes.sql\n--!include functions/a.sql\n--!include functions/b.sql\n',
@@ -70,7 +70,7 @@ it('holds what is said by hand, first, and of db/schema only the files that are 
   expect(text).not.toMatch('What an upgrade is');
 });
 
-it('includes once what is included by hand, where that says', async () => {
+it('includes a file once if the hand-written statements include it', async () => {
   await write({
     'upgrade.sql': '--!include functions/b.sql\n\nselect b();\n',
     'functions/a.sql': 'create or replace function a() returns int return 4;\n',
@@ -80,7 +80,7 @@ it('includes once what is included by hand, where that says', async () => {
   expect(includesOf(await expandNextMigration(db))).toEqual(['functions/b.sql', 'functions/a.sql']);
 });
 
-it('holds a function that changed and that a file of db/schema includes, and not that file', async () => {
+it('contains a changed function that a file of db/schema includes, without that file', async () => {
   await write({
     'schema/coins.sql': 'create table coins (id int);\n--!include functions/d.sql\ncreate view v as select d();\n',
     'functions/d.sql': 'create or replace function d() returns int return 6;\n',
@@ -93,7 +93,7 @@ it('holds a function that changed and that a file of db/schema includes, and not
   expect(includesOf(await expandNextMigration(db))).toEqual(['functions/d.sql']);
 });
 
-it('holds a view that changed, and not the file of db/schema that includes it', async () => {
+it('contains a changed view, without the file of db/schema that includes it', async () => {
   await write({
     'schema/coins.sql': 'create table coins (id int);\n--!include views/v.sql\n',
     'views/v.sql': 'create or replace view v as select id from coins;\n',

@@ -1,9 +1,8 @@
 /**
- * The migration that is next: what changed in db/ since the last release. Until its own release it is written anew in place with each change, so that
- * a change is made in one file; a database that an earlier text of it has made is refused.
- *
- * It holds db/upgrade.sql, which says by hand how tables and types become those of db/schema, and then, in the order of db/wallet.sql, each file that no
- * release has in these words: functions and views that are new or changed, and files of db/schema that are new.
+ * Writes the next migration: what changed in db/ since the last release. Until its release the file is rewritten with each change, so that
+ * each change is made in one source file; a database made by an earlier text of it is refused. It contains db/upgrade.sql, the hand-written
+ * changes of tables and types, and then, in the order of db/wallet.sql, each file that differs from all releases: new or changed functions
+ * and views, and new files of db/schema.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,11 +10,11 @@ import { compile } from 'graphile-migrate';
 import { calculateHash } from 'graphile-migrate/dist/hash.js';
 
 export const DB = new URL('../../db/', import.meta.url);
-/** How many of the committed migrations are released: their text stays. */
+/** How many of the committed migrations are released: their text is never changed. */
 export const RELEASED = 1;
 export const NEXT = '000002-0-2-0.sql';
 
-/** As graphile-migrate would commit it, or undefined where nothing changed. No database is asked. */
+/** Returns the text that graphile-migrate would commit; undefined if nothing changed. */
 export async function expandNextMigration(db: URL = DB): Promise<string | undefined> {
   const released = await releasedMigrations(db);
   const before = new Map(released.flatMap((text) => [...included(text)]));
@@ -26,7 +25,7 @@ export async function expandNextMigration(db: URL = DB): Promise<string | undefi
   const add = async (paths: string[]): Promise<void> => {
     for (const path of paths) {
       const text = await readFile(new URL(path, db), 'utf8');
-      // Of a table that a release has, the functions and views that its file includes may still change.
+      // A released table is changed by hand, but functions and views that its file includes may have changed.
       if (path.startsWith('schema/') && before.has(path)) await add(includes(text));
       else if (!byHand.includes(path) && before.get(path) !== text.trim()) changed.push(path);
     }
@@ -42,7 +41,7 @@ export async function expandNextMigration(db: URL = DB): Promise<string | undefi
   return asCommitted(await expand(db, lines.filter(Boolean).join('\n\n')), previous, '0.2.0');
 }
 
-/** A new database at once, without the steps of the releases. It must be what the migrations make. */
+/** Creates the newest schema directly, without the steps of the releases. The result must equal that of the migrations. */
 export async function expandWhole(db: URL = DB): Promise<string> {
   return asCommitted(await expand(db, await readFile(new URL('wallet.sql', db), 'utf8')), null, 'wallet');
 }
@@ -54,7 +53,7 @@ function asCommitted(body: string, previous: string | null, message: string): st
 
 async function expand(db: URL, text: string): Promise<string> {
   const settings = {
-    // Named only, because a text may hold placeholders for it.
+    // No connection is made; the name is for placeholders.
     connectionString: 'postgresql:///wallet',
     migrationsFolder: fileURLToPath(new URL('migrations', db)),
   };
@@ -74,5 +73,4 @@ function included(migration: string): [path: string, text: string][] {
 
 const includes = (text: string): string[] => [...text.matchAll(/^--!include (\S+)$/gm)].map(([, path = '']) => path);
 
-/** Without the comment that heads the file. */
 const statements = (text: string): string => text.replace(/^(--(?!!).*\n)+/, '').trim();

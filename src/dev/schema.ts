@@ -1,6 +1,6 @@
 /**
- * `npm run schema`: writes what the API is (schema.graphql) and what the database is (db/listing.txt), so that a change of either shows in its
- * history. Without DATABASE_URL a database is made for it from the migrations and current.sql. `-- --print` prints the API.
+ * `npm run schema`: writes schema.graphql and db/listing.txt, so that changes of the API and of the database show in the history. Without
+ * DATABASE_URL it uses a new database made from the migrations and current.sql. `-- --print` prints the API.
  */
 import '../graphql/graphile-env.ts';
 import { randomBytes } from 'node:crypto';
@@ -51,7 +51,7 @@ async function write(config: Config, url: string, print: boolean): Promise<void>
   }
 }
 
-/** What the files say, whatever the database of development holds. */
+/** A new database has what the files say, whatever the development database contains. */
 async function withScratchDatabase(work: (url: string) => Promise<void>): Promise<void> {
   const server = await startLocalServer();
   const name = `wallet_schema_${randomBytes(4).toString('hex')}`;

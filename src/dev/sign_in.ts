@@ -1,13 +1,12 @@
-/** Tokens for the person at this machine: in development only, and only from a service that no other machine reaches. */
+/** Tokens for the user of this machine: in development only, and only from a service that no other machine reaches. */
 import { ConfigError, type AuthConfig, type Config } from '../config.ts';
 import { claimsOf, type Role } from '../roles.ts';
 import { isFromHere, isOwnHost } from './loopback.ts';
 import { signToken } from './sign_token.ts';
 
-/** Those who work with the console. */
 const ROLES: readonly Role[] = ['operator', 'auditor', 'service'];
 
-/** Only who has the secret can sign: tokens for a JWKS come from elsewhere. */
+/** With a JWKS the tokens are signed elsewhere. */
 export function developmentSignIn({ production, host, roles: names }: Config, auth: AuthConfig) {
   if (production || auth.kind !== 'secret' || !isOwnHost(host)) return undefined;
   const roles = ROLES.filter((role) => claimsOf(role, names) !== undefined);

@@ -1,4 +1,4 @@
-/** Signs tokens: for development and tests. In production their issuer does. */
+/** Signs tokens for development and tests. In production the issuer signs them. */
 import { createSecretKey } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { ConfigError, type SecretAuth } from '../config.ts';
@@ -6,7 +6,7 @@ import { claimsOf, OWN_NAMES, type Identity, type RoleNames } from '../roles.ts'
 
 const TOKEN_LIFETIME = '12h';
 
-/** A token that the service accepts when it is configured alike. */
+/** The service accepts the token if it has the same configuration. */
 export async function signToken(
   { secret, issuer, audience }: SecretAuth,
   { role, sub }: Pick<Identity, 'role' | 'sub'>,

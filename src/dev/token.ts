@@ -1,4 +1,4 @@
-/** `npm run token -- --role service --sub shop`: prints a token for the service as it is configured here. */
+/** `npm run token -- --role service --sub shop`: prints a token for the service with the same configuration. */
 import { isRole, isSubject } from '../auth.ts';
 import { signToken } from './sign_token.ts';
 import { ConfigError, readCommandConfig } from '../config.ts';
@@ -19,7 +19,7 @@ await command({ help: HELP, options: { role: { type: 'string' }, sub: { type: 's
   const { auth, production, roles } = readCommandConfig(process.env);
   if (auth?.kind === 'jwks') throw new ConfigError('Tokens come from the issuer behind JWKS_URI, not from here');
   if (!auth && production) throw new ConfigError('In production, set JWT_SECRET');
-  // Only where there is none is a secret made: a container may not be able to keep one.
+  // The development secret is created only if needed: a container may be unable to store it.
   console.log(await signToken(auth ?? { kind: 'secret', secret: await developmentSecret() }, { role, sub }, roles));
   return 0;
 });

@@ -1,4 +1,4 @@
-/** What is being worked on and is not yet committed as a migration: db/migrations/current.sql. Only in a checkout. */
+/** Applies db/migrations/current.sql, which is not yet committed as a migration. Only in a checkout. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'graphile-migrate';

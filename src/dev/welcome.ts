@@ -1,12 +1,12 @@
-/** What `npm start` prints for the person in front of it: the addresses, a token, and a line to paste. */
+/** Prints the addresses, a token and an example command for the user who runs `npm start`. */
 import { isOwnHost } from './loopback.ts';
 
 const QUERY = `{ wallets(condition: {ownerId: "alice"}) { nodes {
   id assetCode balance bonusBalance available entries(first: 3) { nodes { seq kind side amount balance createdAt } } } } }`;
 
 /**
- * `databaseUrl`: of the embedded server; whoever brings a database of their own knows how to connect to it. `host`: where the service listens. The IDE is for
- * this machine alone, which a service that listens for others may not be reached from.
+ * `databaseUrl` is that of the embedded server. `host` is where the service listens: the IDE is shown only if no other machine can reach
+ * it.
  */
 export function printWelcome(
   url: string,
