@@ -1,4 +1,4 @@
-/** `npm run bench`: what the service achieves on this machine; `-- --help` lists the options. */
+/** `npm run bench`: measures the service on this machine; `-- --help` lists the options. */
 import { access, constants, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { command } from '../src/command.ts';
@@ -81,7 +81,7 @@ await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ qui
 
   const cleaning: Cleaning = [];
   let ending: Promise<void> | undefined;
-  // Once: a signal and what it made fail both wait for the same end.
+  // Runs once: a signal, and the failure that the signal causes, wait for the same end.
   const end = (): Promise<void> => (ending ??= undo(cleaning));
   const interruption = stopOnSignals(end);
   const progress = createProgress(process.stderr);
@@ -125,7 +125,7 @@ await command({ help: HELP, options: OPTIONS, positional: 'file' }, async ({ qui
     return 0;
   } catch (error) {
     progress.clear();
-    // What was under way broke when the server was stopped.
+    // The server was stopped during the measurement.
     if (interruption.code === undefined) throw error;
     return interruption.code;
   } finally {
@@ -161,13 +161,13 @@ async function measure(part: Part, bench: Bench): Promise<{ sections: Section[];
   return { sections, counts };
 }
 
-/** Ctrl-C: whatever is under way is undone, and fails by that. */
+/** On Ctrl-C, stops the server, which makes the current measurement fail. */
 function stopOnSignals(end: () => Promise<void>): { code: number | undefined } {
   const interruption: { code: number | undefined } = { code: undefined };
   const stop = (code: number): void => {
     if (interruption.code !== undefined) return;
     interruption.code = code;
-    // Sessions that nobody waits on break too.
+    // Sessions without a pending query fail too.
     process.on('uncaughtException', () => undefined);
     void end().finally(() => process.exit(code));
   };
@@ -180,7 +180,7 @@ function stopOnSignals(end: () => Promise<void>): { code: number | undefined } {
   return interruption;
 }
 
-/** Last things first; what fails does not keep the rest from being undone. */
+/** Cleans up in reverse order; a failing step does not prevent the others. */
 async function undo(cleaning: Cleaning): Promise<void> {
   for (let clean = cleaning.pop(); clean; clean = cleaning.pop()) await clean().catch(() => undefined);
 }

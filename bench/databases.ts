@@ -1,4 +1,4 @@
-/** Databases of the benchmarks inside the server: each a copy of a migrated one with the procedures of ledger.sql. */
+/** The benchmarks' databases: copies of a migrated one with the procedures of ledger.sql. */
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { applyCurrent } from '../db/tests/current.ts';
@@ -20,29 +20,28 @@ export async function withClient<T>(url: string, work: (client: pg.Client) => Pr
   return work(client).finally(() => client.end());
 }
 
-/** As the checkout has it, with what is not yet committed as a migration. */
+/** Also applies the changes that are not yet committed as a migration. */
 export async function migrateAll(url: string): Promise<void> {
   await migrate(url);
   await applyCurrent(url);
 }
 
-/** Adds the schema `bench` to a migrated database. */
 export async function installLoad(client: pg.ClientBase): Promise<void> {
   await client.query(await readFile(new URL('ledger.sql', import.meta.url), 'utf8'));
 }
 
-/** A copy of `template`, or of an empty ledger; gone when its part has been measured. Returns its URL. */
+/** Copies `template`, or an empty ledger, until the end of the run. Returns the URL. */
 export async function makeDatabase({ url, cleaning }: Bench, name: string, template?: string): Promise<string> {
   await withClient(url, async (admin) => {
     const source = template ?? (await makeEmpty(url, admin));
-    // Copied as files: through the WAL gigabytes would take minutes.
+    // Copies files: through the WAL, gigabytes would take minutes.
     await admin.query(`create database ${name} template ${source} strategy file_copy`);
   });
   cleaning.push(() => withClient(url, (admin) => admin.query(`drop database if exists ${name} with (force)`)));
   return urlOf(url, name);
 }
 
-/** What filling has left behind is done now, not by the server in the midst of a turn. */
+/** Vacuums and checkpoints now, so that the server does not during a measurement. */
 export async function settle(client: pg.ClientBase): Promise<void> {
   await client.query('vacuum (analyze)');
   await client.query('checkpoint');

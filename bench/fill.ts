@@ -1,4 +1,4 @@
-/** Gives both services the same players and the same history, movement by movement, with set-based statements. */
+/** Fills the databases of both services with the same players and history, with set-based statements. */
 import { migrateAll, withClient } from './databases.ts';
 import { connect } from './peers/knex.ts';
 import { createAsset, createSchema, type Kind } from './peers/schema.ts';
@@ -10,18 +10,17 @@ interface Round {
 
 const ASSET = 'GOLD';
 const BATCH = 5_000;
-/** In each round every player makes one movement; who transfers also receives. */
+/** In each round each player makes one movement; the sender of a transfer also receives one. */
 const CYCLE: Round[] = [
   { kind: 'spend', amount: 70 },
   { kind: 'top_up', amount: 100 },
   { kind: 'transfer', amount: 30 },
 ];
 const CYCLES = 5;
-/** More than all rounds of all measurements can spend. */
 const OPENING: Round = { kind: 'top_up', amount: 1_000_000_000 };
 const ROUNDS: Round[] = [OPENING, ...Array.from({ length: CYCLES }, () => CYCLE).flat()];
 
-/** What is in either ledger for each player. */
+/** Entries of each player in each of the two ledgers. */
 export const ENTRIES_PER_WALLET = ROUNDS.reduce((sum, { kind }) => sum + (kind === 'transfer' ? 2 : 1), 0);
 
 /** Migrates and fills the gateway's database; returns the ids of the players' wallets. */

@@ -1,6 +1,6 @@
 /**
- * The service without its worker, on two ports: with its log and its metrics, and without them, for measuring what these cost. It is
- * one service, because two that run the same differ by more, even in one process.
+ * The service without its worker, on two ports: with the log and metrics of requests, and without, to measure their cost. It is one
+ * process, because two equal processes differ by more than that.
  */
 import '../src/graphql/graphile-env.ts';
 import { once } from 'node:events';

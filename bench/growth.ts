@@ -1,4 +1,4 @@
-/** The same calls upon short and long histories: of a wallet, and of the whole ledger. */
+/** The same calls on short and long histories of a wallet, and of the whole ledger. */
 import { statfs } from 'node:fs/promises';
 import type pg from 'pg';
 import { makeDatabase, settle, withClient } from './databases.ts';
@@ -10,12 +10,12 @@ export const SPENDS = 'In the database: spends by the length of the wallet’s h
 export const BALANCES = 'In the database: wallet_balance by the length of the wallet’s history';
 export const LEDGERS = 'In the database: top-ups by the size of the ledger';
 
-/** Such a short history grows with each spend: many wallets share them, so that it stays short. */
+/** Each spend makes a history longer: many wallets share the spends, so that histories stay short. */
 const SHORT_HISTORY_WALLETS = 1_000;
 const LEDGER_CONNECTIONS = 8;
-/** Of one statement of filling. */
+/** Rows in one statement of filling. */
 const FILL_ROWS = 250_000;
-/** From this size on a ledger takes gigabytes, with its WAL and the copy it is made of. */
+/** From this size on, a ledger with its WAL and the template takes gigabytes. */
 const LARGE = { entries: 10_000_000, freeBytes: 20e9 };
 
 export const entriesOf = (count: number): string => `${count.toLocaleString('en')} entries`;
@@ -87,7 +87,7 @@ export const ledgers: Part = {
         };
       });
     }
-    // Not before all are filled: a database with sessions cannot be copied.
+    // After all are filled: a database with sessions cannot be copied.
     for (const connect of open) contenders.push(await connect());
     return { groups: [{ title: LEDGERS, contenders }], warmUpSeconds: sizes.warmUpSeconds };
   },

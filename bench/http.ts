@@ -1,4 +1,4 @@
-/** The service over HTTP against the peer over HTTP: the same calls, wallets, connections and load generator. */
+/** Compares the service with the peer over HTTP: the same calls, wallets, connections and load generator. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,19 +11,18 @@ import type { Operation } from './requests.ts';
 import { AUTH, startTargets, type Target, type TargetOptions } from './targets.ts';
 
 export interface HttpOptions {
-  /** An administrator's, of a server on this machine that has nothing else to do. */
+  /** An administrator's URL of a server on this machine without other load. */
   url: string;
   wallets: number;
-  /** Of the load generator to each service. */
+  /** Connections of the load generator to each service. */
   connections?: number;
-  /** Of each service to its database, for calls. */
+  /** Connections of each service to its database for calls. */
   poolSize?: number;
-  /** Of each contender: for seconds V8 goes on compiling what is hot. */
+  /** For each contender: V8 takes seconds to compile hot code. */
   warmUpSeconds?: number;
   progress?: (text: string) => void;
-  /** Which groups, by their titles. */
   wanted?: (title: string) => boolean;
-  /** Collects what is to be undone, for who may have to stop before all has started. */
+  /** Collects clean-up steps, for a caller that may have to stop before everything has started. */
   cleaning?: TargetOptions['cleaning'];
 }
 
@@ -33,10 +32,10 @@ export const TITLES: Record<Operation, string> = {
   spend: 'HTTP: spend',
   wallet: 'HTTP: wallet with its balance and its 20 newest entries',
 };
-/** A pool closes what is idle for seconds, such as while another contender has its turn: first it opens all again. */
+/** A pool closes connections that are idle for seconds, as while another contender runs: reopen them first. */
 const REOPEN_SECONDS = 0.5;
 
-/** Two databases, a server for each contender, a group for each operation, warmed up; `stop` leaves nothing of it. */
+/** Prepares two databases, a server for each contender and a group for each operation, warmed up; `stop` removes them. */
 export async function httpGroups({
   url,
   wallets,
@@ -103,13 +102,12 @@ export async function takeTurn(
   const before = await backends(admin, ledger.database);
   const [{ calls, seconds, p50Ms, p99Ms }, gatewayCpu] = await withCpu([pid], () => runLoad(loader, load));
   const after = await backends(admin, ledger.database);
-  // One that has gone was idle; one that has come counts in full.
+  // A session that ended was idle; a new one counts completely.
   let backendCpu = 0;
   for (const [backend, cpu = NaN] of after) backendCpu += cpu - (before.get(backend) ?? 0);
   return { calls, seconds, p50Ms, p99Ms, backendCpu: Number.isNaN(backendCpu) ? undefined : backendCpu, gatewayCpu };
 }
 
-/** The database's sessions with the CPU seconds that each has taken. */
 async function backends(admin: pg.Client, database: string): Promise<Map<number, number | undefined>> {
   const { rows } = await admin.query<{ pid: number }>(
     `select pid from pg_stat_activity where datname = $1 and backend_type = 'client backend'`,
@@ -118,7 +116,7 @@ async function backends(admin: pg.Client, database: string): Promise<Map<number,
   return new Map(await Promise.all(rows.map(async ({ pid }) => [pid, await cpuSeconds(pid)] as const)));
 }
 
-/** One load at a time. Fails where one answer was not what was asked for. */
+/** Runs one load at a time. Fails if an answer is wrong. */
 async function runLoad(loader: ChildProcess, load: Omit<Load, 'run'>): Promise<Exclude<Outcome, { failure: string }>> {
   const ended = new AbortController();
   const outcome = once(loader, 'message', { signal: ended.signal }) as Promise<[Outcome]>;

@@ -1,6 +1,6 @@
 /**
- * How many instructions a call takes inside the server: counted by callgrind in a server process of its own, which repeats them one after the
- * other, so that nothing else the machine does is in the figures.
+ * Counts the instructions of a call inside the server with callgrind. A separate server process repeats the call, so that the figures are
+ * independent of the machine's load.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ export const INSTRUCTIONS_FLOOR = 'floor: three bare inserts';
 const CROWD = 'gold';
 const WALLETS = 1_000;
 const BATCH = 1_000;
-/** Before it is counted each is called so often, in two statements: plans are kept by then. */
+/** Calls before the count, in two statements: by then plans are cached. */
 const WARM_UP_CALLS = 200;
 const CALLS = 200;
 const WARM_UP_BATCHES = 6;
@@ -27,15 +27,15 @@ const GROUP = 32;
 const WARM_UP_GROUPS = 16;
 const GROUPS = 24;
 const LIMIT_MS = 20 * 60_000;
-/** A function of the server that nothing else calls: callgrind writes down what it has counted when it is entered, and begins anew. */
+/** A function that nothing else calls: when it is entered, callgrind writes its counts and resets them. */
 const MARK = 'pg_postmaster_start_time';
 
 interface Counted {
   name: string;
-  /** With a number of calls as its last argument. */
+  /** Takes the number of calls as its last argument. */
   procedure: string;
   warmUp: number;
-  /** What is counted, and how many calls that is. */
+  /** How often the procedure is repeated, and how many calls that makes. */
   repeat: number;
   calls: number;
 }
@@ -78,7 +78,7 @@ export const instructions: Part = {
       bench.note('Left out: instructions per call, which valgrind counts; it is not at hand.');
       return Promise.resolve({ groups: [] });
     }
-    // Of its own, because it is stopped before the one process is started upon its data.
+    // A separate server, which is stopped before a single process is started on its data.
     const dataDir = `${bench.dataDir}-instructions`;
     bench.cleaning.push(() => remove(dataDir));
     return Promise.resolve({ groups: [], count: () => countAll(bench, dataDir) });
@@ -108,7 +108,9 @@ async function countAll({ progress, pgledger }: Bench, dataDir: string): Promise
   return counts.map((each) => ({ ...each, ratio: each.instructions / floor }));
 }
 
-/** All of them in one process. Between two marks is one statement; between the first two is none, which is what marking takes. */
+/**
+ * Runs all in one process. Each statement is between two marks; the first two marks have none between them, which gives the cost of a mark.
+ */
 async function count(
   place: Place,
   database: string,
@@ -139,7 +141,7 @@ async function count(
   }));
 }
 
-/** A server of one process reads statements, a line each, and ends with them. */
+/** A single-user server reads statements, one per line, until the end of its input. */
 async function runUnderCallgrind(place: Place, database: string, out: string, statements: string[]): Promise<void> {
   const child = spawn(
     'valgrind',
@@ -169,7 +171,7 @@ async function runUnderCallgrind(place: Place, database: string, out: string, st
   }
 }
 
-/** What was counted before each mark, in their order. */
+/** The counts before each mark, in order. */
 async function readTotals(out: string): Promise<number[]> {
   const folder = join(out, '..');
   const dumps = (await readdir(folder))

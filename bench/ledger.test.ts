@@ -1,4 +1,3 @@
-/** The load inside the server: it must book what its rows are named after, or it would measure something else. */
 import { createDatabase, type Database } from '../db/tests/helpers.ts';
 import { installLoad } from './databases.ts';
 import type { Turn } from './measure.ts';
@@ -19,7 +18,7 @@ async function inSessions(db: Database, count: number, name: string, args: unkno
   return callInEach(sessions, name, args).finally(() => Promise.all(sessions.map(({ client }) => client.end())));
 }
 
-/** A turn that is long enough for several calls, however slow the first one is; and the calls of all turns. */
+/** Runs longer turns until one has several calls; returns the number of calls in all turns. */
 async function severalCalls(db: Database, count: number, name: string): Promise<number> {
   let calls = 0;
   for (let seconds = SECONDS; ; seconds *= 4) {
@@ -38,7 +37,6 @@ const countsOf = async (db: Database): Promise<Record<string, number>> => {
   return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]));
 };
 
-/** How many rows these tables of the benchmark have. */
 async function rowsOf(db: Database, ...tables: string[]): Promise<number[]> {
   const counts = tables.map((table) => `(select count(*)::int from bench.${table})`);
   const { rows } = await db.query<{ counts: number[] }>(`select array[${counts.join(', ')}] as counts`);
@@ -75,7 +73,7 @@ describe('the load', () => {
     expect(await countsOf(db)).toEqual({ ...before, [kind]: (before[kind] ?? 0) + calls });
   });
 
-  it('books a transfer with each call it counts', async () => {
+  it('books a transfer with each counted call', async () => {
     await db.query(`call bench.open_players('neighbours', array['THREE'], 3)`);
     await db.query(`call bench.fund_players('neighbours')`);
     const before = await countsOf(db);
@@ -137,7 +135,7 @@ describe('the load', () => {
     },
   );
 
-  it('writes the two rows of a transfer with nothing computed as wide as the ledger does', async () => {
+  it('writes the two plain rows of a transfer as wide as the ledger does', async () => {
     await inSessions(db, 1, 'run_transfer', ['neighbours', SECONDS]);
     const widths = async (table: string): Promise<number[]> =>
       (
@@ -150,12 +148,12 @@ describe('the load', () => {
 
     const [bare, booked] = [await widths('bench.bare_entries'), await widths('ledger.entries')];
     expect(bare).toHaveLength(2);
-    // As close as columns are aligned.
+    // Equal except for alignment.
     expect(bare.map((width, place) => Math.abs(width - (booked[place] ?? 0)) < 8)).toEqual([true, true]);
   });
 });
 
-describe('a history that was written for filling', () => {
+describe('a history written for filling', () => {
   const db = createDatabase();
   beforeAll(async () => {
     await setUp(db);
@@ -163,7 +161,7 @@ describe('a history that was written for filling', () => {
     await db.query(`call bench.book_history('some', 4, 10)`);
   });
 
-  it('is what postings build upon', async () => {
+  it('can be continued by postings', async () => {
     const { rows } = await db.query(
       `select r.seq, r.balance from bench.players p, ledger.wallet_spend(p.id, 1000000, 'first') r`,
     );
@@ -171,7 +169,7 @@ describe('a history that was written for filling', () => {
     expect(rows).toEqual(Array.from({ length: WALLETS }, () => ({ seq: '11', balance: '9000000' })));
   });
 
-  it('has nothing wrong but its hashes', async () => {
+  it('is valid except for its hashes', async () => {
     await db.query(`select ledger.wallet_top_up(p.id, 5, 'second') from bench.players p`);
     const { rows } = await db.query('select distinct rule from ledger.ledger_verify()');
 

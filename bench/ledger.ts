@@ -1,4 +1,4 @@
-/** The ledger inside the server: against bare inserts, on one house account, in batches. */
+/** Measures the ledger inside the server: against plain inserts, on one house account, and in batches. */
 import type pg from 'pg';
 import { makeDatabase, settle, withClient } from './databases.ts';
 import type { Contender, Group } from './measure.ts';
@@ -19,10 +19,9 @@ export const batchesOf = (size: number): string => `batches of ${size.toLocaleSt
 
 export const groupsOf = (size: number): string => `top-ups in groups of ${size.toLocaleString('en')}`;
 
-/** Crowds of players; `open_players` makes them. */
+/** Groups of players, by their number of assets; `open_players` makes them. */
 const CROWDS = { gold: 1, spread: 100, ten: 1, one: 1, batch: 1 };
 type Crowd = keyof typeof CROWDS;
-/** Crowds that are smaller than the others. */
 const WALLETS: Partial<Record<string, number>> = { ten: 10, one: 1 };
 
 const CONNECTIONS = [1, 8, 32];
@@ -101,7 +100,7 @@ export const ledger: Part = {
   },
 };
 
-/** Nothing where there is no pgledger at hand. */
+/** Empty without a file of pgledger. */
 async function beside(
   { url, pgledger, note, cleaning }: Bench,
   calls: (name: string, procedure: string, crowd: Crowd, connections: number) => Contender,
@@ -134,7 +133,7 @@ async function fillCrowd(client: pg.ClientBase, crowd: string, assets: number, w
   await client.query('call bench.fund_players($1)', [crowd]);
 }
 
-/** A ledger that was fast because it went wrong is no figure. */
+/** Figures of a ledger that has booked wrongly are worthless. */
 async function verify({ progress, note }: Bench, url: string): Promise<void> {
   await withClient(url, async (client) => {
     const { rows } = await client.query<{ entries: string }>('select count(*) as entries from ledger.entries');

@@ -1,7 +1,7 @@
 /**
- * The load generator, a process of its own: each connection sends its next call when it has the answer to the last one.
- * It shares the processors with what it measures, so it does little: undici's dispatch costs less than its own request().
- * Every latency is kept, so that percentiles are exact; a histogram of whole milliseconds would be too coarse here.
+ * The load generator, a separate process: each connection sends its next call after the answer to the last one. It shares the CPUs with the
+ * measured service, so it does little: undici's dispatch costs less than its request(). It keeps every latency, so that percentiles are
+ * exact; a histogram of whole milliseconds would be too coarse.
  */
 import { once } from 'node:events';
 import { Client, type Dispatcher } from 'undici';
@@ -13,7 +13,7 @@ export interface Load {
   service: Service;
   operation: Operation;
   wallets: string[];
-  /** Unique among all loads: keys are made of it. */
+  /** Unique among all loads: idempotency keys contain it. */
   run: string;
   connections: number;
   seconds: number;

@@ -1,4 +1,4 @@
-/** The arithmetic of a race, upon contenders whose turns are known beforehand. */
+/** The arithmetic of a race, with contenders whose results are given. */
 import { race, type Contender, type Row, type Turn } from './measure.ts';
 
 const ROUNDS = 3;
@@ -21,7 +21,7 @@ const runRace = (contenders: Contender[], rounds = ROUNDS): Promise<Row[]> =>
 const rates = (...perSecond: number[]): Turn[] => perSecond.map((calls) => ({ calls, seconds: 1 }));
 
 describe('race', () => {
-  it('gives every contender a turn in each round, and each the first one in turn', async () => {
+  it('gives each contender a turn in each round, and each the first turn alternately', async () => {
     const log: string[] = [];
 
     await runRace([contender('a', 1, rates(1, 1, 1), log), contender('b', 1, rates(1, 1, 1), log)]);
@@ -31,18 +31,18 @@ describe('race', () => {
     expect(log).toEqual(Array.from({ length: ROUNDS }, order).flat());
   });
 
-  it('takes the median of the rates, and of the ratios round by round', async () => {
+  it('takes the median of the rates, and of the ratios of each round', async () => {
     const [base, other] = await runRace([
       contender('base', 1, rates(100, 10, 40)),
       contender('other', 1, rates(50, 20, 30)),
     ]);
 
     expect(base).toMatchObject({ perSecond: 40, rateRatio: 1 });
-    // Of 0.5, 2 and 0.75: not 30 / 40 by chance, but as the middle one.
+    // The median of 0.5, 2 and 0.75, and not 30 / 40.
     expect(other).toMatchObject({ perSecond: 30, rateRatio: 0.75 });
   });
 
-  it('is not led astray by a round in which the machine was busy', async () => {
+  it('is not affected by one round on a busy machine', async () => {
     const [, other] = await runRace([
       contender('base', 1, rates(100, 1, 100)),
       contender('other', 1, rates(50, 50, 50)),
@@ -51,7 +51,7 @@ describe('race', () => {
     expect(other).toMatchObject({ perSecond: 50, rateRatio: 0.5 });
   });
 
-  it('takes the middle of two where the rounds are even in number', async () => {
+  it('takes the mean of the middle two for an even number of rounds', async () => {
     const [base] = await runRace([contender('base', 1, rates(10, 40, 20, 30))], 4);
 
     expect(base).toMatchObject({ perSecond: 25 });
@@ -89,7 +89,7 @@ describe('race', () => {
     });
   });
 
-  it('leaves out what is not known', async () => {
+  it('leaves out unknown values', async () => {
     const [row] = await runRace([contender('base', 1, rates(1, 1, 1))]);
 
     expect(row).toMatchObject({ p99Ms: undefined, backendCpuMicros: undefined, cpuRatio: undefined });

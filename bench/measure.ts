@@ -1,14 +1,13 @@
-/** Interleaved rounds over contenders, medians, and the CPU time that processes took. */
+/** Interleaved rounds of contenders, medians, and the CPU time of processes. */
 import { readFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 
-/** What one turn of a contender gave. */
 export interface Turn {
   calls: number;
   seconds: number;
   p50Ms?: number;
   p99Ms?: number;
-  /** CPU seconds of all processes of that kind together, where the system tells. */
+  /** CPU seconds of all processes of that kind, if the system reports them. */
   backendCpu?: number | undefined;
   gatewayCpu?: number | undefined;
 }
@@ -16,11 +15,10 @@ export interface Turn {
 export interface Contender {
   name: string;
   connections: number;
-  /** Works for about so long. */
   run(seconds: number): Promise<Turn>;
 }
 
-/** Contenders that take turns and are compared with the first. */
+/** Contenders that take turns and are compared with the first one. */
 export interface Group {
   title: string;
   contenders: Contender[];
@@ -35,22 +33,22 @@ export interface Row {
   p99Ms: number | undefined;
   backendCpuMicros: number | undefined;
   gatewayCpuMicros: number | undefined;
-  /** Medians of the ratios to the group's first contender with as many connections, round by round. */
+  /** Medians of each round's ratio to the group's first contender with as many connections. */
   rateRatio: number;
   cpuRatio: number | undefined;
 }
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 
-/** User and system time of a process so far, in seconds; undefined where there is no /proc. */
+/** User and system time of a process so far, in seconds; undefined without /proc. */
 export async function cpuSeconds(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // The second field is the command in parentheses, which may hold anything.
+  // The second field is the command in parentheses, which may contain any character.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** The CPU seconds that these processes took while `work` ran. */
+/** The CPU seconds of these processes while `work` runs. */
 export async function withCpu<T>(pids: number[], work: () => Promise<T>): Promise<[T, number | undefined]> {
   const total = async (): Promise<number> =>
     (await Promise.all(pids.map(cpuSeconds))).reduce<number>((sum, seconds) => sum + (seconds ?? NaN), 0);
@@ -60,7 +58,7 @@ export async function withCpu<T>(pids: number[], work: () => Promise<T>): Promis
   return [result, Number.isNaN(taken) ? undefined : taken];
 }
 
-/** Every contender once a round, in turns, so that what else the machine does falls on all alike. */
+/** Runs each contender once per round, so that other load on the machine affects all alike. */
 export async function race(
   group: Group,
   { rounds, seconds, progress }: { rounds: number; seconds: number; progress: (text: string) => void },
@@ -68,7 +66,7 @@ export async function race(
   const turns: Turn[][] = group.contenders.map(() => []);
   for (let round = 1; round <= rounds; round += 1) {
     const turn = [...group.contenders.entries()];
-    // Nor does it help one that another has gone before.
+    // The order alternates, so that no contender always follows the same other one.
     if (round % 2 === 0) turn.reverse();
     for (const [place, contender] of turn) {
       progress(`${group.title}: ${contender.name}, ${contender.connections} connections, round ${round} of ${rounds}`);

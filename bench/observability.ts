@@ -1,4 +1,4 @@
-/** What the log and the metrics of requests cost: the same service with and without them, in many short turns. */
+/** Measures the cost of the log and metrics of requests: the same service with and without them, in many short turns. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -83,7 +83,7 @@ export const observability: Part = {
   },
 };
 
-/** Round by round, so that what else the machine does falls on both; without the turns of warming up. */
+/** Compares round by round, so that other load affects both; leaves out the warm-up turns. */
 function spread(title: string, turns: Map<string, Turn[]>, rounds: number): string {
   const ratios = (figure: (turn: Turn) => number): string => {
     const [without = [], observed = []] = [UNOBSERVED, OBSERVED].map((name) => turns.get(name)?.slice(-rounds));

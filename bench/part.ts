@@ -1,4 +1,4 @@
-/** Groups that are prepared together, and what they are given. */
+/** A part prepares groups of contenders together. */
 import type { Group } from './measure.ts';
 import type { Count } from './record.ts';
 
@@ -8,43 +8,41 @@ export interface Part {
 }
 
 interface Prepared {
-  /** Those that were asked for are measured. */
   groups: Group[];
-  /** Of a turn, and how many of them, where they are not those of all. */
+  /** The length and number of turns, if they differ from the defaults. */
   seconds?: number;
   rounds?: number;
-  /** Of each contender before the first round; left out where they have had it. */
+  /** Warm-up of each contender before the first round; undefined if already done. */
   warmUpSeconds?: number;
-  /** What is counted once, and takes no turns. */
+  /** For values that are counted once. */
   count?: () => Promise<Count[]>;
-  /** When all have been measured. */
+  /** Called when all groups have been measured. */
   prove?: () => Promise<void>;
 }
 
 export interface Bench {
-  /** An administrator's, of a server that has nothing else to do. */
+  /** An administrator's URL of a server without other load. */
   url: string;
-  /** Where that server keeps its data. */
   dataDir: string;
   sizes: Sizes;
-  /** The file of pgledger, which is measured beside the service where it is given. */
+  /** The path of pgledger.sql, which is measured for comparison if given. */
   pgledger: string | undefined;
-  /** Whether the group of that title was asked for. */
+  /** Whether the group with this title was requested. */
   wanted: (title: string) => boolean;
   progress: (text: string) => void;
-  /** For the reader of the table. */
+  /** Adds a note below the table. */
   note: (text: string) => void;
-  /** What is to be undone when the groups have been measured, last things first. */
+  /** Clean-up steps after the groups have been measured, in reverse order. */
   cleaning: (() => Promise<unknown>)[];
 }
 
 export interface Sizes {
   rounds: number;
-  /** Of a turn, and of the turn before the first round. */
+  /** Seconds of a turn, and of the turn before the first round. */
   seconds: number;
   warmUpSeconds: number;
   wallets: number;
-  /** Entries of the wallets and of the ledgers that are compared by them. */
+  /** Numbers of entries of the compared wallets and ledgers. */
   histories: number[];
   ledgers: number[];
   http: { wallets: number; seconds: number; warmUpSeconds: number };

@@ -1,4 +1,4 @@
-/** What is going on, on stderr: one line that changes on a terminal, a line each elsewhere. */
+/** Shows the progress on stderr: one line that changes on a terminal, otherwise one line each. */
 import { clearLine, cursorTo } from 'node:readline';
 import type { WriteStream } from 'node:tty';
 

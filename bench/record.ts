@@ -1,4 +1,4 @@
-/** What a measurement is worth nothing without: machine, versions, commit, date. */
+/** The conditions of a measurement: machine, versions, commit, date. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { Row } from './measure.ts';
@@ -8,7 +8,7 @@ export interface Section {
   rows: Row[];
 }
 
-/** What a call takes, and of the first. */
+/** Instructions of a call, and their ratio to the first call. */
 export interface Count {
   name: string;
   instructions: number;
@@ -31,7 +31,6 @@ export interface Origin {
   postgres: string;
 }
 
-/** All of a run, as `--json` writes it. */
 export interface BenchRecord extends Origin {
   quick: boolean;
   sections: Section[];
@@ -52,7 +51,7 @@ export function describeOrigin(postgres: string): Origin {
   };
 }
 
-/** Undefined outside of a checkout. */
+/** Undefined outside of a Git checkout. */
 function commit(): string | undefined {
   const git = (...args: string[]): string =>
     execFileSync('git', args, {

@@ -1,4 +1,4 @@
-/** The verdicts: each target upon the row it is about, and only where that was measured. */
+/** The targets: each is compared with its row, and only if that was measured. */
 import { LEDGERS } from './growth.ts';
 import { TITLES } from './http.ts';
 import { BATCHES, BESIDE, CALLS, HOUSE, ONE_ASSET, PGLEDGER, batchesOf } from './ledger.ts';
@@ -34,7 +34,7 @@ describe('a target', () => {
     ).toEqual([met]);
   });
 
-  it('of one house account is about 8 and 32 connections', () => {
+  it('of one house account applies to 8 and 32 connections', () => {
     expect(
       verdictsOf(
         HOUSE,
@@ -44,7 +44,7 @@ describe('a target', () => {
     ).toEqual([false, true]);
   });
 
-  it('against pgledger is about its transfers, and about its one house account', () => {
+  it('against pgledger applies to transfers, and to one house account', () => {
     const beside = (rateRatio: number, house: number) => [
       row(PGLEDGER.transfers, { connections: 8 }),
       row(PGLEDGER.topUps, { connections: 8, rateRatio: house }),
@@ -57,12 +57,12 @@ describe('a target', () => {
     expect(verdictsOf(BESIDE, row(ONE_ASSET, { connections: 8, rateRatio: 9 }))).toEqual([]);
   });
 
-  it('of batches is about those of 1,000', () => {
+  it('of batches applies to batches of 1,000', () => {
     expect(verdictsOf(BATCHES, row(batchesOf(1_000), { perSecond: 20_000 }))).toEqual([true]);
     expect(verdictsOf(BATCHES, row(batchesOf(10_000), { perSecond: 20_000 }))).toEqual([]);
   });
 
-  it('against the peer takes rate and p99', () => {
+  it('against the peer applies to rate and p99', () => {
     const peer = row(PEER, { p99Ms: 10 });
 
     expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 6, p99Ms: 9 }))).toEqual([true]);
@@ -70,14 +70,14 @@ describe('a target', () => {
     expect(verdictsOf(TITLES.topUp, peer, row(GATEWAY, { rateRatio: 5.9, p99Ms: 9 }))).toEqual([false]);
   });
 
-  it('of growth is about the largest alone', () => {
+  it('of growth applies to the largest size only', () => {
     expect(verdictsOf(LEDGERS, row('1,000,000 entries', { rateRatio: 1 }))).toEqual([]);
     expect(verdictsOf(LEDGERS, row('10,000,000 entries', { rateRatio: 0.89 }))).toEqual([false]);
   });
 });
 
 describe('the table', () => {
-  it('has its columns one below the other', () => {
+  it('is aligned in columns', () => {
     const sections = [{ title: BATCHES, rows: [row(batchesOf(1_000), { perSecond: 25_000 }), row('short', {})] }];
     const text = renderReport({
       date: 'a day',

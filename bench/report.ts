@@ -1,4 +1,4 @@
-/** The figures as a table for people, and whether they meet the targets. */
+/** Prints the figures as a table, and whether they meet the targets. */
 import { entriesOf, LEDGERS, SPENDS } from './growth.ts';
 import { TITLES } from './http.ts';
 import { INSTRUCTIONS } from './instructions.ts';
@@ -82,7 +82,7 @@ function renderVerdicts(verdicts: Verdict[]): string[] {
   );
 }
 
-/** A target for each row that was measured. */
+/** A verdict for each measured row that has a target. */
 export function judge(sections: Section[]): Verdict[] {
   const rowOf = (title: string, name: string, connections?: number): Row | undefined =>
     sections
@@ -109,7 +109,7 @@ export function judge(sections: Section[]): Verdict[] {
   ].filter((verdict) => verdict !== undefined);
 }
 
-/** Of the rate of the floor, which writes three rows for each. */
+/** Fractions of the rate of plain inserts of three rows. */
 const FLOOR_TARGETS = { spend: 0.42, 'top-up': 0.42, transfer: 0.28 };
 const PEER_TARGETS = { transfer: 3, topUp: 6, spend: 6, wallet: 1.5 };
 const LARGEST_LEDGER = 10_000_000;
@@ -125,7 +125,7 @@ function againstFloor(target: number, row: Row | undefined): Verdict | undefined
   );
 }
 
-/** Ratios of the group are to its first row. */
+/** Both rows' ratios are relative to the group's first row. */
 function againstPgledger(target: number, row: Row | undefined, peer: Row | undefined): Verdict | undefined {
   if (!row || !peer) return undefined;
   const ratio = row.rateRatio / peer.rateRatio;
@@ -166,7 +166,7 @@ function againstPeer(title: string, target: number, peer: Row | undefined, row: 
   };
 }
 
-/** Only the full sizes tell; a quick run does not have them. */
+/** Only full runs have these sizes. */
 function grown(sections: Section[]): (Verdict | undefined)[] {
   const rowOf = (title: string, entries: number): Row | undefined =>
     sections.find((section) => section.title === title)?.rows.find(({ name }) => name === entriesOf(entries));

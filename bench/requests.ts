@@ -1,4 +1,4 @@
-/** The same calls to both services, and what counts as their answer. */
+/** The same calls to both services, and the check of their answers. */
 import { randomInt } from 'node:crypto';
 
 export type Service = 'peer' | 'gateway';
@@ -10,7 +10,6 @@ export interface Call {
   body?: string;
 }
 
-/** What a call is about, drawn by chance. */
 interface Draw {
   wallet: string;
   other: string;
@@ -20,7 +19,6 @@ interface Draw {
 
 interface Dialect {
   call: Record<Operation, (draw: Draw) => Call>;
-  /** The receipt or the wallet in the body. */
   find: (body: unknown) => unknown;
   entriesOf: (wallet: unknown) => unknown;
   status: (operation: Operation) => number;
@@ -74,7 +72,7 @@ const graphql: Dialect = {
 
 const DIALECTS: Record<Service, Dialect> = { peer: rest, gateway: graphql };
 
-/** Makes calls upon wallets picked by chance. Keys are unique as long as every `run` is. */
+/** Makes calls on random wallets. Keys are unique as long as each `run` is. */
 export function createCalls(service: Service, operation: Operation, wallets: string[], run: string): () => Call {
   const make = DIALECTS[service].call[operation];
   let count = 0;
@@ -88,7 +86,7 @@ export function createCalls(service: Service, operation: Operation, wallets: str
   };
 }
 
-/** A receipt of a new booking, or a wallet with its newest entries. */
+/** True for a receipt of a new booking, or a wallet with its newest entries. */
 export function isAnswer(service: Service, operation: Operation, status: number, text: string): boolean {
   const { find, entriesOf, status: expected } = DIALECTS[service];
   if (status !== expected(operation)) return false;

@@ -1,4 +1,4 @@
-/** A PostgreSQL for one run, as durable as in production, and nothing of it afterwards. */
+/** Starts a PostgreSQL for one run, with production's durability, and removes it afterwards. */
 import { existsSync } from 'node:fs';
 import { realpath, rm } from 'node:fs/promises';
 import { startEmbedded, type EmbeddedServer } from '../src/dev/embedded.ts';
@@ -15,21 +15,21 @@ const SETTINGS = {
 export async function startServer(dataDir: string): Promise<EmbeddedServer> {
   const start = (): Promise<EmbeddedServer> =>
     startEmbedded({ dataDir, database: 'postgres', settings: SETTINGS, exclusive: true });
-  // Of a run that was killed. One that still runs is not ours to stop: this fails then.
+  // Left by a killed run. If another run still uses it, this fails.
   if (existsSync(dataDir)) {
     const leftOver = await start();
     await leftOver.stop();
     await remove(dataDir);
   }
   const server = await start().catch(async (error: unknown) => {
-    // Interrupted before there was a cluster; one that is there may be another run's by now.
+    // Interrupted before there was a cluster; an existing one may belong to another run by now.
     if (!existsSync(`${dataDir}/data`)) await remove(dataDir);
     throw error;
   });
   return { ...server, stop: () => server.stop().finally(() => remove(dataDir)) };
 }
 
-/** The folder may be a link to a place where the server's account can get. */
+/** The folder may be a link to a place that the server's account can enter. */
 export async function remove(dataDir: string): Promise<void> {
   const folder = await realpath(dataDir).catch(() => dataDir);
   await rm(folder, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** Connections that call the procedures of ledger.sql, and what such calls gave. */
+/** Connections that call the procedures of ledger.sql, and the results of these calls. */
 import pg from 'pg';
 import { withCpu, type Turn } from './measure.ts';
 
@@ -7,7 +7,7 @@ export interface Session {
   pid: number;
 }
 
-/** Of a trusted SQL job, all at once. */
+/** Opens all sessions of a trusted SQL job at once. */
 export async function openSessions(url: string, count: number): Promise<Session[]> {
   return Promise.all(
     Array.from({ length: count }, async () => {
@@ -21,7 +21,6 @@ export async function openSessions(url: string, count: number): Promise<Session[
   );
 }
 
-/** The procedure once in each session, side by side. */
 export async function callInEach(sessions: Session[], name: string, args: unknown[]): Promise<Turn> {
   const statement = `call bench.${name}(${args.map((_, place) => `$${place + 1}`).join(', ')})`;
   const work = async (): Promise<Omit<Turn, 'backendCpu'>> => {

@@ -1,11 +1,10 @@
-/** What is compared over HTTP: filled databases and the servers upon them. */
+/** The contenders over HTTP: filled databases and servers on them. */
 import pg from 'pg';
 import type { SecretAuth } from '../src/config.ts';
 import { Child } from '../src/testing.ts';
 import { fillGateway, fillPeer } from './fill.ts';
 import type { Operation, Service } from './requests.ts';
 
-/** A running service. */
 export interface Target {
   service: Service;
   name: string;
@@ -15,7 +14,6 @@ export interface Target {
   pid: number;
 }
 
-/** A filled database. */
 export interface Ledger {
   database: string;
   url: string;
@@ -23,14 +21,14 @@ export interface Ledger {
 }
 
 export interface TargetOptions {
-  /** A session of an administrator, and how to have others. */
+  /** An administrator's session, and the URL for further ones. */
   admin: pg.Client;
   url: string;
   wallets: number;
-  /** Connections of each service to its database, for calls. */
+  /** Connections of each service to its database for calls. */
   poolSize: number;
   progress: (text: string) => void;
-  /** Collects what is to be undone in the end, last things first. */
+  /** Collects clean-up steps, which run in reverse order. */
   cleaning: (() => Promise<unknown>)[];
 }
 
@@ -53,7 +51,7 @@ export async function startTargets(options: TargetOptions): Promise<Target[]> {
       'bench/peers/server.ts',
       { POOL_SIZE: String(poolSize) },
     ),
-    // Where the queue for the one house account decides, the peer is shown without it too.
+    // Where waiting for the one house account dominates, the peer is also measured without that lock.
     await start(
       { service: 'peer', name: `${PEER}, house not locked`, operations: ['topUp', 'spend'], ledger: peer },
       'bench/peers/server.ts',
@@ -62,7 +60,7 @@ export async function startTargets(options: TargetOptions): Promise<Target[]> {
     await start(
       { service: 'gateway', name: GATEWAY, operations: ['transfer', 'topUp', 'spend', 'wallet'], ledger: gateway },
       'src/server.ts',
-      // The gateway keeps a fifth for downloads.
+      // The gateway reserves a fifth for downloads.
       { POOL_SIZE: String(Math.ceil((poolSize * 5) / 4)) },
     ),
   ];

@@ -1,6 +1,6 @@
 /**
- * What the compose file runs first: makes the secrets that are not there yet, each in the folder of every service that reads it.
- * `--rotate <name>` makes one anew, `--set <name>` takes it from standard input.
+ * The compose file runs this first: it makes missing secrets, each in the folder of every service that reads it. `--rotate <name>` makes
+ * one anew, `--set <name>` takes it from standard input.
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { UsageError } from '../src/exit.ts';
 import { command } from '../src/command.ts';
 
-/** Who reads what. Where a change was interrupted, what the first reader has counts. */
+/** The readers of each secret. After an interrupted change the first reader's copy is valid. */
 const READERS: Record<string, readonly string[]> = {
   'admin-password': ['db', 'migrate'],
   'gateway-password': ['db', 'gateway'],
@@ -19,10 +19,10 @@ const READERS: Record<string, readonly string[]> = {
   'grafana-password': ['grafana'],
 };
 
-/** For the owner and the group, which every reader belongs to. */
+/** Readable by the owner and the group, to which every reader belongs. */
 const MODE = 0o440;
 
-/** Characters that need no quoting anywhere. */
+/** Base64url needs no quoting anywhere. */
 const generate = (): string => randomBytes(32).toString('base64url');
 
 async function read(path: string): Promise<string | undefined> {
@@ -34,10 +34,10 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-/** Written aside and then renamed: a reader finds the old secret or the new one. */
+/** Replaces the file atomically: a reader finds the old secret or the new one. */
 async function write(path: string, value: string): Promise<void> {
   const draft = `${path}.draft`;
-  // One that was left behind by a crash could not be opened for writing.
+  // A draft left by a crash is read-only and could not be opened for writing.
   await rm(draft, { force: true });
   await writeFile(draft, value, { mode: MODE, flush: true });
   await rename(draft, path);

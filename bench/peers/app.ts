@@ -1,4 +1,4 @@
-/** The peer's HTTP surface: Express with JSON bodies, behind the gateway's own check of tokens. */
+/** The peer's HTTP routes: Express with JSON bodies, behind the gateway's authenticator. */
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Knex } from 'knex';
 import { createAuthenticator, identityOf, type Identity } from '../../src/auth.ts';
@@ -70,7 +70,7 @@ function uuid(values: Record<string, unknown>, name: string): string {
   return value.toLowerCase();
 }
 
-/** Only services write. */
+/** Only services may write. */
 function callerOf(res: Response): string {
   const { role, sub } = identityOf(res);
   if (role !== 'service') throw new Refusal(403, 'FORBIDDEN', 'the role may not do this');
@@ -81,7 +81,7 @@ function maySee({ role, sub }: Identity, ownerId: string): boolean {
   return role !== 'player' || sub === ownerId;
 }
 
-// Express takes it for an error handler by its four parameters.
+// Express recognises an error handler by its four parameters.
 // eslint-disable-next-line @typescript-eslint/no-unused-vars
 const handleError: ErrorRequestHandler = (error: unknown, _req, res, _next) => {
   if (error instanceof Refusal) {

@@ -1,7 +1,7 @@
 /** The peer's connection pool. */
 import createKnex, { type Knex } from 'knex';
 
-/** All connections are opened once and kept. */
+/** Opens all connections at once and keeps them. */
 export function connect(url: string, poolSize: number): Knex {
   return createKnex({ client: 'pg', connection: url, pool: { min: poolSize, max: poolSize } });
 }

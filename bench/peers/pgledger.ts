@@ -1,9 +1,9 @@
-/** A database with pgledger, from a checkout of it that is somewhere else: none of its text is kept here. */
+/** Makes a database with pgledger from a checkout elsewhere; this project contains none of its text. */
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { settle, urlOf, withClient } from '../databases.ts';
 
-/** What it makes its ids with is beside its one file. */
+/** A folder beside the file has the functions for its ids. */
 const HELPERS = 'vendor/scoville-pgsql-ulid';
 
 /** `path` is that of pgledger.sql. Returns the URL of the database. */

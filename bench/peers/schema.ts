@@ -1,4 +1,4 @@
-/** The tables of the peer, as a team that knows PostgreSQL would write them in a Knex migration. */
+/** The tables of the peer, as a team with PostgreSQL experience would write them in a Knex migration. */
 import type { Knex } from 'knex';
 
 export type AccountType = 'player' | 'treasury' | 'revenue';
@@ -32,7 +32,7 @@ export async function createSchema(knex: Knex): Promise<void> {
     table.timestamp('created_at').notNullable().defaultTo(knex.fn.now());
     table.check('amount <> 0');
   });
-  // One index for both reads: the sum of an account needs nothing but the index, its newest entries are its end.
+  // One index for both reads: the sum of an account needs only the index, and its newest entries are at the end.
   await knex.raw('create index on ledger_entries (account_id, id) include (amount)');
   await knex.schema.createTable('idempotency_keys', (table) => {
     table.text('key').primary();
@@ -42,7 +42,7 @@ export async function createSchema(knex: Knex): Promise<void> {
   });
 }
 
-/** An asset with its house accounts: one row each, as is usual. */
+/** Creates an asset with one row for each of its house accounts, as is usual. */
 export async function createAsset(knex: Knex, code: string): Promise<void> {
   await knex('assets').insert({ code, name: code });
   await knex('accounts').insert(

@@ -1,4 +1,4 @@
-/** The peer as a process: DATABASE_URL, JWT_SECRET and POOL_SIZE as the gateway has them; LOCK_HOUSE=no for players' locks only. */
+/** The peer as a process, with the gateway's DATABASE_URL, JWT_SECRET and POOL_SIZE; LOCK_HOUSE=no locks only players' accounts. */
 import type { AddressInfo } from 'node:net';
 import { readConfig } from '../../src/config.ts';
 import { createApp } from './app.ts';

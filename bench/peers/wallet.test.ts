@@ -1,4 +1,4 @@
-/** The peer must be right, or it would be no peer: fast because it forgets something is no figure. */
+/** The peer must be correct: figures of one that omits a guarantee would be worthless. */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -62,7 +62,6 @@ describe.each([true, false])('the peer, lockHouse: %s', (lockHouse) => {
     return (await request<WalletView>(`/wallets/${id}`)).body.balance;
   }
 
-  /** How often each status came. */
   function tally(answers: Answer<unknown>[]): Record<number, number> {
     const counts: Record<number, number> = {};
     for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
@@ -101,7 +100,7 @@ describe.each([true, false])('the peer, lockHouse: %s', (lockHouse) => {
     expect(await balanceOf(bob)).toBe('200');
   });
 
-  it('never goes below zero under 50 parallel spends', async () => {
+  it('never goes below zero with 50 parallel spends (INSUFFICIENT_FUNDS)', async () => {
     const accountId = await newAccount('1000');
     const answers = await times(50, () => post('/spends', { accountId, amount: '100' }));
     expect(tally(answers)).toEqual({ 201: 10, 422: 40 });
@@ -120,7 +119,7 @@ describe.each([true, false])('the peer, lockHouse: %s', (lockHouse) => {
     expect(other).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_KEY_REUSED' } });
   });
 
-  it('transfers both ways at once without a deadlock', async () => {
+  it('transfers in both directions at once without a deadlock', async () => {
     const accounts = [await newAccount('1000'), await newAccount('1000')];
     const answers = await times(40, (index) => {
       const [from, to] = index % 2 === 0 ? accounts : accounts.toReversed();
@@ -131,7 +130,7 @@ describe.each([true, false])('the peer, lockHouse: %s', (lockHouse) => {
     await expectSound();
   });
 
-  it('refuses by name, and leaves the key free', async () => {
+  it('refuses by name, and the key can be used again', async () => {
     const [gold, gem] = [await newAccount('100'), await newAccount('100', 'GEM')];
     const idempotencyKey = randomUUID();
     const refusals: [string, object, number, string][] = [
@@ -150,7 +149,7 @@ describe.each([true, false])('the peer, lockHouse: %s', (lockHouse) => {
     expect((await post('/spends', { accountId: gold, amount: '1', idempotencyKey })).status).toBe(201);
   });
 
-  it('lets nobody in without a token, and players only see their own', async () => {
+  it('needs a token, and shows players only their own wallets', async () => {
     const id = await newAccount('100');
     expect((await request(`/wallets/${id}`, undefined, 'none')).status).toBe(401);
     const player = await signToken(AUTH, { role: 'player', sub: 'somebody else' });

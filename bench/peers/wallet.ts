@@ -12,7 +12,7 @@ export interface Movement {
   kind: Kind;
   from: Side;
   to: Side;
-  /** The account whose balance the receipt tells. */
+  /** The account whose balance is in the receipt. */
   accountId: string;
   amount: bigint;
   key: string;
@@ -20,10 +20,10 @@ export interface Movement {
   metadata: Record<string, unknown>;
 }
 
-/** A player's account, or the house account of the same asset. */
+/** A player's account, or a house account of the same asset. */
 export type Side = { accountId: string } | { house: Exclude<AccountType, 'player'> };
 
-/** Amounts are strings: JSON's numbers would lose digits. */
+/** Amounts are strings: JSON numbers would lose digits. */
 export interface Receipt {
   transactionId: string;
   accountId: string;
@@ -43,7 +43,9 @@ export interface WalletView {
 }
 
 export interface Options {
-  /** Locking every account of a movement is the rule; the house's, of which nothing is checked, may be spared the queue. */
+  /**
+   * Normally all accounts of a movement are locked; without this, calls do not queue for the house account, of which nothing is checked.
+   */
   lockHouse: boolean;
 }
 
@@ -60,13 +62,13 @@ export class Refusal extends Error {
 
 const NEWEST = 20;
 
-/** Books a movement, or returns the receipt of the first time. */
+/** Books a movement, or returns the receipt of the first call. */
 export function move(knex: Knex, movement: Movement, options: Options): Promise<Receipt> {
   return knex.transaction(async (trx) => {
     const earlier = await claimKey(trx, movement);
     if (earlier) return { ...earlier, replayed: true };
     const ids = await lockAccounts(trx, movement, options);
-    // The key is claimed and the accounts are locked: nobody else can change what is read from here on.
+    // The key is claimed and the accounts are locked, so no other call can change what is read from here on.
     const before = await balanceOf(trx, movement.accountId);
     const pays = ids.from === movement.accountId;
     if (pays && before < movement.amount) {
@@ -81,7 +83,7 @@ export function move(knex: Knex, movement: Movement, options: Options): Promise<
   });
 }
 
-/** Claims the key; where another call has it, waits for that to end and returns its response. */
+/** Claims the key. If another call has it, waits for that call to end and returns its response. */
 async function claimKey(trx: Knex.Transaction, movement: Movement): Promise<Receipt | undefined> {
   const { kind, from, to, amount, metadata, key } = movement;
   const request = { kind, from, to, amount: String(amount), metadata };
@@ -100,7 +102,7 @@ async function claimKey(trx: Knex.Transaction, movement: Movement): Promise<Rece
   return first.response;
 }
 
-/** Locks the players in the order of their ids, then the house: no two calls can wait for each other. */
+/** Locks the players in the order of their ids, then the house, so that calls cannot deadlock. */
 async function lockAccounts(
   trx: Knex.Transaction,
   { from, to }: Movement,
@@ -114,7 +116,7 @@ async function lockAccounts(
     .orderBy('player.id')
     .select('player.id as id', 'player.asset_code as assetCode');
   if (house !== undefined) {
-    // In the same statement, to spare a round trip.
+    // In the same statement, to save a round trip.
     query
       .join('accounts as house', 'house.asset_code', 'player.asset_code')
       .where('house.owner_id', `house:${house}`)

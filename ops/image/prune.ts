@@ -1,6 +1,6 @@
 /**
- * `node ops/image/prune.ts` in a folder with production dependencies: removes what nothing loads at run time, and says how much is left.
- * Part of building the image; a checkout keeps everything.
+ * `node ops/image/prune.ts` in a folder with production dependencies: removes files that are not needed at run time, and prints the
+ * remaining size. A step of building the image; a checkout keeps everything.
  */
 import { readFileSync, globSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,17 +12,17 @@ interface Package {
   peerDependenciesMeta?: Record<string, { optional?: boolean }>;
 }
 
-/** The GraphQL IDE is one built file; these are what it was built from. */
+/** The GraphQL IDE is one bundled file; these packages are in the bundle. */
 const BUILT_FROM = new Set(['ruru-types']);
 
-/** Nothing that Node loads; licences stay. */
+/** Files that Node does not load; licences stay. */
 const USELESS = [
   '**/*.map',
   '**/*.d.{ts,cts,mts}',
   '**/{README,CHANGELOG,HISTORY,CONTRIBUTING,UPGRADING,SECURITY}*',
   '**/.github',
   '@types',
-  // What the IDE serves is in its dist folder once more, compressed; its source maps too.
+  // The IDE's dist folder has the served files again, compressed; its source maps too.
   'ruru/static',
   'ruru/dist/bundleMeta.js',
   // For bundlers: Node loads build/src.
@@ -35,7 +35,7 @@ function readJson(path: string): unknown {
   return JSON.parse(readFileSync(path, 'utf8'));
 }
 
-/** As Node looks for it: beside the package that asks, then further up. */
+/** Resolves a package as Node does: beside the package that needs it, then further up. */
 function locate(name: string, from: string, packages: Record<string, Package>): string | undefined {
   for (let folder = from; ; folder = dirname(folder)) {
     const path = join(folder, FOLDER, name);
@@ -49,7 +49,6 @@ function wants({ dependencies, optionalDependencies, peerDependencies, peerDepen
   return [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers];
 }
 
-/** What the service needs, and what that needs, and so on. */
 function needed(packages: Record<string, Package>): Set<string> {
   const found = new Set<string>();
   const visit = (name: string, from: string): void => {
