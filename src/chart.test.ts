@@ -1,5 +1,7 @@
 /** The Helm chart in ops/helm: renders it, and compares it with the compose file, the settings and the probes. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { readCommandConfig } from './config.ts';
@@ -110,6 +112,11 @@ interface Resource {
     ingress?: { from: unknown[]; ports: { port: number }[] }[];
     egress?: { ports: { port: number }[] }[];
   };
+}
+
+interface Schema {
+  additionalProperties?: boolean;
+  properties?: Record<string, Schema>;
 }
 
 interface Values {
@@ -255,6 +262,23 @@ describe('the Helm chart', () => {
     expect(Object.keys(values.settings).filter((name) => !known.has(name))).toEqual([]);
   });
 
+  it('names each value in the schema of values, and lets no other be given', () => {
+    const schema = JSON.parse(read('ops/helm/values.schema.json')) as Schema;
+    const own = Object.entries(parse(read('ops/helm/values.yaml')) as object);
+
+    expect(schema.additionalProperties).toBe(false);
+    expect(Object.keys(schema.properties ?? {}).sort()).toEqual([...own.map(([name]) => name), 'global'].sort());
+    for (const [name, value] of own) {
+      const { additionalProperties, properties } = schema.properties?.[name] ?? {};
+      if (!properties || name === 'settings') continue;
+      expect([name, additionalProperties, Object.keys(properties).sort()]).toEqual([
+        name,
+        false,
+        Object.keys(value as object).sort(),
+      ]);
+    }
+  });
+
   it('has no token secret where an issuer has keys', () => {
     const env = envOf(container('Deployment', { settings: { JWKS_URI: 'https://issuer.example/keys' } }));
 
@@ -395,3 +419,58 @@ function used(name: string): string[] {
     .filter((value) => value.startsWith('/run/secrets/'))
     .map((value) => value.slice('/run/secrets/'.length));
 }
+
+/** Helm itself is on few machines: where it is, this file's own rendering is compared with it. */
+const hasHelm = spawnSync('helm', ['version'], { stdio: 'ignore' }).status === 0;
+const describeHelm = hasHelm ? describe : describe.skip;
+
+describeHelm(hasHelm ? 'helm' : 'helm: skipped, there is no helm', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'wallet-chart-'));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const helm = (...args: string[]) =>
+    execFileSync('helm', args, {
+      encoding: 'utf8',
+      stdio: 'pipe',
+      timeout: 60_000,
+      env: { ...process.env, HELM_CACHE_HOME: folder, HELM_CONFIG_HOME: folder, HELM_DATA_HOME: folder },
+    });
+  const full = {
+    image: { repository: 'registry.example/wallet', tag: '9.9.9', pullPolicy: 'Always' },
+    imagePullSecrets: [{ name: 'pull' }],
+    replicas: 3,
+    database: { ...databaseValues(), readUrl: 'postgresql://standby/wallet?application_name=a%20b' },
+    persistedDocuments: 'documents',
+    settings: { ...Object.fromEntries(Object.keys(settingsSchema()).map((name) => [name, `'"{}: ${name}`])) },
+    networkPolicy: { enabled: true, from: [{ podSelector: {} }, { ipBlock: { cidr: '10.0.0.0/8' } }], ports: [5432] },
+    serviceMonitor: { enabled: true, interval: '30s' },
+  };
+
+  it.each([
+    ['the values of the chart', {}],
+    ['all that may be set', full],
+  ])('finds nothing wrong with the chart, and makes of %s what this test does', (_what, changed) => {
+    const file = join(folder, 'values.yaml');
+    writeFileSync(file, stringify(changed));
+
+    expect(helm('lint', '--strict', CHART, '--values', file)).toContain('1 chart(s) linted, 0 chart(s) failed');
+    const resources = parseAllDocuments(helm('template', 'wallet', CHART, '--values', file))
+      .map((document) => document.toJS() as Resource | null)
+      .filter((resource) => resource !== null);
+    expect(Object.fromEntries(resources.map((one) => [one.kind, one]))).toEqual(Object.fromEntries(rendered(changed)));
+  });
+
+  it.each([
+    ['settings.NONSENSE=x', /additional properties 'NONSENSE' not allowed/],
+    ['replicas=0', /minimum: got 0, want 1/],
+    ['replica=3', /additional properties 'replica' not allowed/],
+    ['service.port=0', /minimum: got 0, want 1/],
+    ['database.uri=x', /additional properties 'uri' not allowed/],
+  ])('refuses %s where it would not be heeded', (value, message) => {
+    const { status, stderr } = spawnSync('helm', ['template', 'wallet', CHART, '--set', value], { encoding: 'utf8' });
+
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+});
