@@ -424,6 +424,39 @@ describe('a database that the wallet cannot use', () => {
     await expect(migrate(db.url)).rejects.toThrow(/^The database holds a ledger that this version has not made, .+$/);
   });
 
+  it.each([
+    [
+      'wallet_owner',
+      /^The database has a schema webhook, which no migration has made, .+: rename it \(alter schema .+$/,
+    ],
+    ['wallet_test_stranger', /^The schema webhook belongs to wallet_test_stranger, .+ otherwise rename it, .+$/],
+  ])('is refused by name if a schema of %s has the name of one that the next migration makes', async (owner, line) => {
+    const name = `${db.name}_taken`;
+    const url = new URL(db.url);
+    url.pathname = `/${name}`;
+    const before = await mkdtemp(join(tmpdir(), 'wallet-release-'));
+    await cp(join(FOLDER, 'committed/000001-wallet.sql'), join(before, 'committed/000001-wallet.sql'));
+    await writeFile(join(before, 'current.sql'), '');
+    await db.query(`create database ${name} template template0`);
+    const client = new pg.Client({ connectionString: url.href });
+    try {
+      await migrate(url.href, { migrationsFolder: before });
+      await client.connect();
+      await client.query(`create schema webhook authorization ${owner}`);
+
+      await expect(migrate(url.href)).rejects.toThrow(line);
+      const { rows } = await client.query('select filename from wallet_migrate.migrations');
+      expect(rows).toEqual([{ filename: '000001.sql' }]);
+
+      await client.query('alter schema webhook rename to theirs');
+      await expect(migrate(url.href)).resolves.toBeUndefined();
+    } finally {
+      await client.end();
+      await db.query(`drop database ${name} with (force)`);
+      await rm(before, { recursive: true });
+    }
+  });
+
   const older = olderServer();
   (older ? it : it.skip)(
     `is refused by name and version where the server is too old, and nothing is written${older ? '' : ' (no PostgreSQL older than 18 is installed)'}`,

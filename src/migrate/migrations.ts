@@ -82,7 +82,20 @@ export async function pendingOf(migrations: Migration[], client: pg.Client): Pro
   const recorded = new Map(rows.map(({ filename, hash }) => [filename, hash]));
   const other = migrations.find(({ filename, hash }) => (recorded.get(filename) ?? hash) !== hash);
   if (other || (rows.length === 0 && (await hasLedger(client)))) throw new ConfigError(OTHER_LEDGER);
-  return migrations.filter(({ filename }) => !recorded.has(filename));
+  const pending = migrations.filter(({ filename }) => !recorded.has(filename));
+  await checkSchemas(pending, client);
+  return pending;
+}
+
+/** One that is there cannot be taken over: what is in it would not be what the migration makes. */
+async function checkSchemas(pending: Migration[], client: pg.Client): Promise<void> {
+  const names = pending.flatMap(({ sql }) => [...sql.matchAll(/^create schema (\w+)/gm)].map(([, name]) => name));
+  const text = 'select nspname as name from pg_namespace where nspname = any ($1::text[]) order by 1 limit 1';
+  const [found] = (await client.query<{ name: string }>(text, [names])).rows;
+  if (found)
+    throw new ConfigError(
+      `The database has a schema ${found.name}, which no migration has made, and a migration has to make it: rename it (alter schema ${found.name} rename to …), or drop it`,
+    );
 }
 
 async function hasLedger(client: pg.Client): Promise<boolean> {

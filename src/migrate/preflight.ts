@@ -103,7 +103,7 @@ async function troubleInside(client: pg.Client): Promise<string | undefined> {
   const foreign = await client.query<{ what: string; owner: string }>(FOREIGN_OBJECTS, [SCHEMAS]);
   const [object] = foreign.rows;
   if (object) {
-    return `The ${object.what} belongs to ${object.owner}, not to wallet_owner: if this was restored, restore it with owners and privileges (without --no-owner and --no-acl); otherwise drop it, or use another database`;
+    return `The ${object.what} belongs to ${object.owner}, not to wallet_owner: if this was restored, restore it with owners and privileges (without --no-owner and --no-acl); otherwise rename it, drop it, or use another database`;
   }
   const { rows } = await client.query<{ name: string }>(PUBLIC_FUNCTION);
   if (rows[0]) {
