@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { call, expectSound, newAsset, newKey, newOwner, newWallet } from '../../db/tests/helpers.ts';
+import { call, expectSound, newAsset, newKey, newOwner, newWallet, setStatus } from '../../db/tests/helpers.ts';
 import type { Role } from '../../src/auth.ts';
 import { signToken } from '../../src/dev/sign_token.ts';
 import { AUTH, Child, createGateway, execute, type Env } from '../../src/testing.ts';
@@ -255,6 +255,42 @@ describe('import', () => {
       '',
     ]);
     expect(await read(['balance', owner, asset])).toMatchObject({ out: { available: '0' } });
+  });
+
+  it('opens missing wallets with --open, of a transfer both, before it books: the order of the file stays', async () => {
+    const [known, one, two, closed] = [await someone(100), newOwner(), newOwner(), await someone()];
+    await setStatus(db, await idOf(closed), 'closed');
+    const path = await fileOf(
+      HEAD,
+      `transfer,${known},${asset},60,r1,${one},,`,
+      `spend,${known},${asset},60,r2,,,`,
+      `spend,${one},${asset},60,r3,,,`,
+      `top_up,${two},${asset},5,r4,,,`,
+      `top_up,${closed},${asset},5,r5,,,`,
+      `top_up,${two},NONE,5,r6,,,`,
+    );
+
+    const opened = await read<{ faults: { line: number; code: string; why: string }[] }>(['import', path, '--open']);
+    const again = await read(['import', path, '--open', '--batch', '1']);
+
+    expect(opened).toMatchObject({ code: 1, out: { rows: 6, bookedBefore: 0, booked: 3, refused: 3, left: 0 } });
+    expect(opened.out.faults.map(({ line, code }) => [line, code])).toEqual([
+      [3, 'INSUFFICIENT_FUNDS'],
+      [6, 'WALLET_CLOSED'],
+      [7, 'ASSET_NOT_FOUND'],
+    ]);
+    expect(opened.out.faults.at(-1)?.why).toBe('asset not found: NONE');
+    expect(again).toMatchObject({ code: 1, out: { bookedBefore: 3, booked: 0, refused: 3 } });
+    expect(await read(['balance', two, asset])).toMatchObject({ code: 0, out: { available: '5' } });
+    await expectSound(db);
+  });
+
+  it('refuses rows of wallets that are not open without --open, and opens none', async () => {
+    const owner = newOwner();
+    const path = await fileOf(HEAD, `top_up,${owner},${asset},5,r1,,,`);
+
+    expect(await read(['import', path])).toMatchObject({ code: 1, out: { faults: [{ code: 'WALLET_NOT_FOUND' }] } });
+    expect(await read(['balance', owner, asset])).toMatchObject({ out: { error: { code: 'WALLET_NOT_FOUND' } } });
   });
 
   it('books nothing with --dry-run', async () => {

@@ -2,11 +2,13 @@
 import type { Balance, Entry, Kind, Receipt, WalletClient } from '../index.ts';
 import { amountOf, instantOf, numberOf, objectOf, UsageError, type Options, type Values } from './arguments.ts';
 import { IMPORT_HELP, importFile } from './import.ts';
+import type { OpenMany } from './open.ts';
 import { amount, json, list, table, type Column, type Sink, type Style } from './output.ts';
 
 /** What a command works with. */
 export interface Work {
   client: WalletClient;
+  openMany: OpenMany;
   isJson: boolean;
   stdout: Sink;
   stderr: Sink;
@@ -297,14 +299,16 @@ export const COMMANDS: readonly Command[] = [
     help: IMPORT_HELP,
     example: 'import campaign.csv',
     takes: ['file'],
-    options: { 'dry-run': { type: 'boolean' }, batch: { type: 'string' } },
+    options: { open: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, batch: { type: 'string' } },
     describes: {
+      open: ['', 'opens the wallets that have not been opened'],
       'dry-run': ['', 'checks the file, and books nothing'],
       batch: ['<rows>', 'how many rows a call books, 500 if left out'],
     },
     read: ({ file = '' }, values) => {
       const batch = numberOf('--batch', text(values.batch) ?? '500', 10_000);
-      return (work) => importFile(file, { ...work, batch, isDry: values['dry-run'] === true });
+      return (work) =>
+        importFile(file, { ...work, batch, isDry: values['dry-run'] === true, opensMissing: values.open === true });
     },
   },
 ];

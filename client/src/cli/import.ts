@@ -1,8 +1,9 @@
 /** Books the movements of a CSV file: all rows are checked, then booked by `postEach`, so many in a call. Safe to run again. */
 import { createReadStream } from 'node:fs';
-import type { Outcome, PostRequest, WalletClient } from '../index.ts';
+import { Refused, type Outcome, type PostRequest, type WalletClient } from '../index.ts';
 import { isInstant, UsageError } from './arguments.ts';
 import { CsvError, rowsOf, type CsvRow } from './csv.ts';
+import type { OpenMany } from './open.ts';
 import { json, plain, type Sink, type Style } from './output.ts';
 
 const NEEDED = ['kind', 'owner', 'asset', 'amount', 'reference'] as const;
@@ -14,7 +15,8 @@ export const IMPORT_HELP = `
 The first line names the columns, in any order: ${NEEDED.join(', ')}, and where needed
 ${OPTIONAL.join(', ')}. kind is top_up, bonus, spend or transfer; amount is minor units; reference is the
 idempotency key, another one for each row of a wallet; to is the owner who gets a transfer; expiry is when a
-bonus expires, with its zone; metadata is a JSON object. Wallets have to be open.
+bonus expires, with its zone; metadata is a JSON object. A row of a wallet that has not been opened is refused,
+unless --open is given: then such wallets are opened first, and rows that name an unknown asset are refused.
 
 All rows are checked before anything is booked. It may be run again after any interruption: what has been booked
 is recognised by its reference. Balances from another system are brought by the service's own npm run import.`;
@@ -72,6 +74,7 @@ function isObject(text: string): boolean {
 
 export interface ImportWork {
   client: WalletClient;
+  openMany: OpenMany;
   isJson: boolean;
   stdout: Sink;
   stderr: Sink;
@@ -81,6 +84,8 @@ export interface ImportWork {
   batch: number;
   /** Checks only. */
   isDry: boolean;
+  /** Opens the wallets that are not there. */
+  opensMissing: boolean;
 }
 
 /** The exit code. */
@@ -119,12 +124,25 @@ async function bookAll(
   const { client, stderr, signal } = work;
   let rows: Row[] = [];
   let tried = 0;
+  // By its code, why an asset was refused: no wallet of it can be opened.
+  const unknown = new Map<string, Refused>();
   const book = async (): Promise<void> => {
-    const outcomes = await client.postEach(
-      rows.map((row) => requestOf(client, row)),
-      { signal },
-    );
-    for (const [place, outcome] of outcomes.entries()) note(outcome, rows[place]?.line ?? 0, refused, done);
+    // Before any of them is booked: so the movements of a wallet stay in the order of the file.
+    if (work.opensMissing) await openAll(rows, work, unknown);
+    const sent = rows.filter(({ asset }) => !unknown.has(asset));
+    const outcomes =
+      sent.length === 0
+        ? []
+        : await client.postEach(
+            sent.map((row) => requestOf(client, row)),
+            { signal },
+          );
+    const bySent = new Map(sent.map((row, place) => [row, outcomes[place]]));
+    for (const row of rows) {
+      const refusal = unknown.get(row.asset);
+      const outcome = refusal ? { refused: refusal } : bySent.get(row);
+      if (outcome) note(outcome, row.line, refused, done);
+    }
     tried += rows.length;
     rows = [];
     if (stderr.isTTY) stderr.write(`\r\u001b[K${count(tried)} of ${count(all)} rows`);
@@ -134,6 +152,24 @@ async function bookAll(
     if (rows.length > 0) await book();
   } finally {
     if (stderr.isTTY) stderr.write('\r\u001b[K');
+  }
+}
+
+async function openAll(rows: readonly Row[], work: ImportWork, unknown: Map<string, Refused>): Promise<void> {
+  const owners = new Map<string, Set<string>>();
+  for (const { asset, owner, to } of rows) {
+    if (unknown.has(asset)) continue;
+    const known = owners.get(asset) ?? new Set();
+    owners.set(asset, known.add(owner));
+    if (to !== '') known.add(to);
+  }
+  for (const [asset, names] of owners) {
+    try {
+      await work.openMany(names, asset, { signal: work.signal });
+    } catch (error) {
+      if (!(error instanceof Refused && error.code === 'ASSET_NOT_FOUND')) throw error;
+      unknown.set(asset, error);
+    }
   }
 }
 

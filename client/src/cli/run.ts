@@ -2,6 +2,7 @@
 import { createWallet, OutcomeUnknown, Refused } from '../index.ts';
 import { numberOf, readArguments, UsageError, type Options, type Values } from './arguments.ts';
 import { COMMANDS, type Command } from './commands.ts';
+import { createOpenMany } from './open.ts';
 import { json, plain, Style, type Sink } from './output.ts';
 
 /** How a command ends. */
@@ -87,9 +88,10 @@ async function start(argv: readonly string[], around: Surroundings): Promise<num
   const asked = command.read(named, values);
   const { url, token } = await serviceOf(values, around);
   const deadline = values.deadline === undefined ? 30 : numberOf('--deadline', String(values.deadline), 86_400);
-  const client = createWallet({ url, token, deadline: deadline * 1_000 });
+  const options = { url, token, deadline: deadline * 1_000 };
   return asked({
-    client,
+    client: createWallet(options),
+    openMany: createOpenMany(options),
     isJson: values.json === true,
     stdout: around.stdout,
     stderr: around.stderr,
