@@ -81,18 +81,9 @@ export function readCommandConfig(env: Env) {
   const production = env.NODE_ENV === 'production';
   const auth = readAuth(env);
   return Object.freeze({
-    /** Undefined: an embedded PostgreSQL. */
-    databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
-    /** The passwords of the URLs as their files have them now; undefined where they are not in a file. */
-    passwords: Object.freeze({
-      database: passwordReader(env, 'DATABASE_URL'),
-      worker: passwordReader(env, 'WORKER_DATABASE_URL'),
-      read: passwordReader(env, 'READ_DATABASE_URL'),
-    }),
-    /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
-    workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
-    /** A streaming standby for queries and downloads. Undefined: the primary answers them. */
-    readDatabaseUrl: readDatabaseUrl(env, 'READ_DATABASE_URL'),
+    /** A file that says which database has which wallets. Undefined: one has all of them. */
+    nodes: readNodes(env),
+    ...readDatabases(env),
     /** What is older, the standby is not asked for. */
     readMaxStalenessMs: readInteger(env, 'READ_MAX_STALENESS_MS', { fallback: 5_000, min: 500, max: 3_600_000 }),
     /** Where it listens: an address or a name of this machine. Undefined: on all of its addresses. */
@@ -140,8 +131,35 @@ export function readCommandConfig(env: Env) {
   });
 }
 
+/** How a database and its copy are reached: of the service, or of a node. */
+export function readDatabases(env: Env) {
+  return {
+    /** Undefined: an embedded PostgreSQL. */
+    databaseUrl: readDatabaseUrl(env, 'DATABASE_URL'),
+    /** The passwords of the URLs as their files have them now; undefined where they are not in a file. */
+    passwords: Object.freeze({
+      database: passwordReader(env, 'DATABASE_URL'),
+      worker: passwordReader(env, 'WORKER_DATABASE_URL'),
+      read: passwordReader(env, 'READ_DATABASE_URL'),
+    }),
+    /** The worker's own login. Undefined: it uses the database's URL where that is a superuser's. */
+    workerDatabaseUrl: readDatabaseUrl(env, 'WORKER_DATABASE_URL'),
+    /** A streaming standby for queries and downloads. Undefined: the primary answers them. */
+    readDatabaseUrl: readDatabaseUrl(env, 'READ_DATABASE_URL'),
+  };
+}
+
+function readNodes(env: Env): string | undefined {
+  const path = text(env, 'NODES');
+  const other = ['DATABASE_URL', 'WORKER_DATABASE_URL', 'READ_DATABASE_URL'].find(
+    (name) => text(env, name) ?? text(env, `${name}_FILE`),
+  );
+  if (path === undefined || other === undefined) return path;
+  throw new ConfigError(`Set NODES or ${other}, not both: the file has the databases of each node`);
+}
+
 /** The password may be given apart from the URL, as `<…>DATABASE_PASSWORD`; without a URL to go with it is not used. */
-function readDatabaseUrl(env: Env, name: string): string | undefined {
+export function readDatabaseUrl(env: Env, name: string): string | undefined {
   const value = readSecret(env, name);
   const passwordName = name.replace(/URL$/, 'PASSWORD');
   const password = readSecret(env, passwordName);
