@@ -1,5 +1,6 @@
 /** One call: sent again, always the same, until it is answered or its time is over. */
 import { OutcomeUnknown, Refused, type Answered } from './errors.ts';
+import { sha256 } from './id.ts';
 
 /** How a client reaches the service. */
 export interface ClientOptions {
@@ -14,6 +15,11 @@ export interface ClientOptions {
   deadline?: number;
   /** How long a try is waited for before the same call is sent again, in milliseconds: 10,000 if left out. */
   tryTimeout?: number;
+  /**
+   * Sends the hash of each document in place of its text, for a service that answers known documents only. The service has
+   * to be given the package's `documents.json`.
+   */
+  persisted?: boolean;
   /** Sends a request, in place of the global `fetch`. */
   fetch?: typeof fetch;
   /** The class of websockets for `changes`, where there is no global `WebSocket`: before Node 22, that of `ws`. */
@@ -58,8 +64,8 @@ export function pauseAfter(tries: number, random = Math.random()): number {
 export function createCall(options: ClientOptions): Call {
   const { url, token, tryTimeout = 10_000 } = options;
   const address = `${url.replace(/\/+$/, '')}/graphql`;
-  return (query, variables, { signal, deadline = options.deadline ?? 30_000 } = {}, keys = []) => {
-    const body = JSON.stringify({ query, variables }, (_name, value: unknown) =>
+  return async (query, variables, { signal, deadline = options.deadline ?? 30_000 } = {}, keys = []) => {
+    const body = JSON.stringify({ ...(await named(options, query)), variables }, (_name, value: unknown) =>
       typeof value === 'bigint' ? String(value) : value,
     );
     // Whether a try may have got to the service, and why the last one failed.
@@ -115,6 +121,10 @@ export function createCall(options: ClientOptions): Call {
   };
 }
 
+/** How a document is sent: as it is, or by its hash. */
+export const named = async ({ persisted }: ClientOptions, query: string): Promise<object> =>
+  persisted ? { documentId: await sha256(new TextEncoder().encode(query)) } : { query };
+
 /** What an answer says. One that is not the service's own, such as a page of a load balancer, says it by its status. */
 async function read(response: Response): Promise<{ data?: unknown; errors?: Answered[] }> {
   const { status } = response;
@@ -125,7 +135,7 @@ async function read(response: Response): Promise<{ data?: unknown; errors?: Answ
   } catch {
     // Cut off, or a page.
   }
-  if (status < 400 || status >= 500 || status === 408 || status === 429) return {};
+  if (!/^4(?!08|29)/.test(String(status))) return {};
   return { errors: [{ message: answeredWith(status), extensions: { code: 'BAD_REQUEST' } }] };
 }
 
@@ -133,8 +143,7 @@ const answeredWith = (status: number): string => `the service answered with ${st
 
 /** The milliseconds that a header asks to wait for, given as seconds or as a date. */
 function retryAfter(header: string | null): number {
-  const seconds = Number(header);
-  return Math.max(0, (Number.isNaN(seconds) ? Date.parse(header ?? '') - Date.now() : seconds * 1_000) || 0);
+  return Math.max(0, Number(header) * 1_000 || Date.parse(header ?? '') - Date.now() || 0);
 }
 
 /** Runs `work` with a signal that comes after so many milliseconds, or with `outer`; it is over then, whatever `work` does. */

@@ -1,9 +1,9 @@
 /** The changes of a wallet, over a websocket. */
-import { pauseAfter, type ClientOptions } from './call.ts';
+import { named, pauseAfter, type ClientOptions } from './call.ts';
 import { OutcomeUnknown, Refused, withAmounts, type Answered, type AsText } from './errors.ts';
 import type { Balance } from './types.ts';
 
-const CHANGED =
+export const CHANGED =
   'subscription($id:UUID!){walletChanged(walletId:$id){wallet{balance bonusBalance heldBalance available seq}}}';
 /** In a row, without an event: some half a minute. */
 const MOST_TRIES = 15;
@@ -15,10 +15,11 @@ interface Event {
 }
 
 export async function* changesOf(
-  { url, token, webSocket }: ClientOptions,
+  options: ClientOptions,
   id: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Balance, void, undefined> {
+  const { url, token, webSocket } = options;
   const { createClient } = await import('graphql-ws').catch((cause: unknown) => {
     throw new Error('changes() needs the package graphql-ws', { cause });
   });
@@ -46,9 +47,10 @@ export async function* changesOf(
   if (signal?.aborted) stop();
   let seen = -1n;
   try {
+    const document = await named(options, CHANGED);
     for (let tries = 0; ; tries += 1) {
       socket.subscribe<Event['data']>(
-        { query: CHANGED, variables: { id } },
+        { query: '', ...document, variables: { id } },
         {
           next: (value: Event) => {
             event = value;

@@ -107,10 +107,10 @@ export interface Answered {
 
 /** A class whose instances are a union, so that the code tells the facts. */
 export const Refused = class extends Error {
-  readonly code: string;
-  readonly detail: unknown;
-  readonly hint: string;
-  readonly inDoubt: boolean;
+  declare readonly code: string;
+  declare readonly detail: unknown;
+  declare readonly hint: string;
+  declare readonly inDoubt: boolean;
 
   constructor({ message, extensions: { code, detail, hint = '' } }: Answered, inDoubt = false) {
     super(message);
@@ -128,9 +128,9 @@ export const Refused = class extends Error {
  */
 export class OutcomeUnknown extends Error {
   /** The idempotency keys of the call, to ask again with; none for a call that books nothing. */
-  readonly keys: readonly string[];
+  declare readonly keys: readonly string[];
   /** False where it is certain that nothing got to the service: no connection was made, or it took no more requests. */
-  readonly sent: boolean;
+  declare readonly sent: boolean;
 
   constructor(keys: readonly string[], sent: boolean, cause: unknown) {
     super(`outcome unknown: ${(cause as Error | undefined)?.message ?? String(cause)}`, { cause });

@@ -1,4 +1,4 @@
-/** The id of a wallet is derived from its owner and its asset, so nobody has to look it up. */
+/** What is derived by SHA-256: the id of a wallet, so that nobody has to look it up, and the hash of a document. */
 
 /** The head of PostgreSQL's binary form of an array of three texts as bytes: one dimension, no nulls, bytea, three, from 1. */
 const HEAD = [1, 0, 17, 3, 1];
@@ -13,12 +13,16 @@ export async function walletId(owner: string, asset: string): Promise<string> {
     const part = new TextEncoder().encode(text);
     bytes.push(...int32(part.length), ...part);
   }
-  const digest = await crypto.subtle.digest('SHA-256', new Uint8Array(bytes));
-  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  const hex = await sha256(new Uint8Array(bytes));
   // A UUID of version 8 (RFC 9562).
-  return hex.replace(/^(.{8})(.{4}).(.{3})(.)(.{3})(.{12}).*/, (_, a, b, c, variant, d, e) =>
-    [a, b, `8${c}`, '89ab'.charAt(parseInt(String(variant), 16) & 3) + String(d), e].join('-'),
-  );
+  const variant = '89ab'.charAt(parseInt(hex.charAt(16), 16) & 3);
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/, `$1-$2-8$3-${variant}$4-$5`);
+}
+
+/** In hexadecimal. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Texts are shorter than 65,536 bytes: names have 200 characters at most. */

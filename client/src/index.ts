@@ -146,7 +146,7 @@ export function createWallet(options: ClientOptions): WalletClient {
     },
     postBatch: async (requests, limits) => {
       const { data } = await postMany<AsText<Receipt>[]>('PostBatch', `receipts${RECEIPT}`, requests, limits);
-      return data.map((one) => withAmounts(one));
+      return data.map(withAmounts<Receipt>);
     },
   };
 }

@@ -9,7 +9,7 @@ import { AUTH, createGateway, execute, ROOT, type Env } from '../../src/testing.
 
 const PAGE = readFileSync(join(ROOT, 'docs/client.md'), 'utf8');
 /** Each block of code that is followed by what it prints. */
-const EXAMPLES = [...PAGE.matchAll(/^```(ts|sh|csv)\b.*\n([^]*?)^```\n\n```text\b.*\n([^]*?)^```$/gm)].map(
+const EXAMPLES = [...PAGE.matchAll(/^```(ts|sh|csv)\b.*\n((?:(?!```)[^])*?)^```\n\n```text\b.*\n([^]*?)^```$/gm)].map(
   ([, language = '', code = '', output = '']) => ({ language, code, output, title: code.trimEnd().split('\n').at(-1) }),
 );
 const ID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;

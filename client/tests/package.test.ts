@@ -15,7 +15,8 @@ interface Package {
   version: string;
   private?: boolean;
   type: string;
-  exports: { '.': { types: string; default: string } };
+  exports: { '.': { types: string; default: string }; './documents.json': string };
+  scripts: { build: string };
   bin: Record<string, string>;
   dependencies?: object;
   peerDependenciesMeta: Record<string, { optional: boolean }>;
@@ -30,6 +31,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'wallet-client-'));
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [compiler, '-p', CLIENT, '--outDir', join(folder, 'dist')], { stdio: 'inherit' });
+  execFileSync(process.execPath, [join(CLIENT, 'documents.ts'), join(folder, 'dist')], { stdio: 'inherit' });
   writeFileSync(join(folder, 'package.json'), readFileSync(join(CLIENT, 'package.json')));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 }, BUILD_MS);
@@ -57,8 +59,9 @@ it('depends on nothing, and on graphql-ws only where it is wanted', () => {
 it('has the files that it names', () => {
   const { exports, bin } = described;
 
-  for (const file of [exports['.'].types, exports['.'].default, ...Object.values(bin)])
+  for (const file of [exports['.'].types, exports['.'].default, exports['./documents.json'], ...Object.values(bin)])
     expect([file, existsSync(join(folder, file))]).toEqual([file, true]);
+  expect(described.scripts.build).toBe('tsc -p tsconfig.json && node documents.ts');
 });
 
 it(

@@ -35,6 +35,7 @@ const COMMON: Options = {
   url: { type: 'string' },
   token: { type: 'string' },
   json: { type: 'boolean' },
+  persisted: { type: 'boolean' },
   deadline: { type: 'string' },
   help: { type: 'boolean' },
 };
@@ -44,6 +45,7 @@ const commonHelp = (width: number): string =>
     ['--json', 'for programs: one JSON document, or one a line'],
     ['--url <url>', 'of the service; or WALLET_URL'],
     ['--token <token>', 'of the caller; better in WALLET_TOKEN, as others may see arguments'],
+    ['--persisted', 'sends hashes of documents, to a service that answers known documents only'],
     ['--deadline <seconds>', 'how long to try, 30 if left out'],
   ]
     .map(([left = '', right = '']) => `  ${left.padEnd(width)}  ${right}`)
@@ -88,7 +90,7 @@ async function start(argv: readonly string[], around: Surroundings): Promise<num
   const asked = command.read(named, values);
   const { url, token } = await serviceOf(values, around);
   const deadline = values.deadline === undefined ? 30 : numberOf('--deadline', String(values.deadline), 86_400);
-  const options = { url, token, deadline: deadline * 1_000 };
+  const options = { url, token, deadline: deadline * 1_000, persisted: values.persisted === true };
   return asked({
     client: createWallet(options),
     openMany: createOpenMany(options),
