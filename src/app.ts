@@ -17,7 +17,9 @@ import { DocumentLimitsPreset, NoIntrospectionPlugin } from './document_limits/i
 import { downloadsRouter } from './downloads/index.ts';
 import { publicError, sendError, sendPublicError } from './errors.ts';
 import { answerHot, createPosting, flowsPlugins } from './flows/index.ts';
+import { createContext, type CreateContext } from './graphql/context.ts';
 import { createPreset } from './graphql/graphile.config.ts';
+import type { Node, Nodes } from './graphql/nodes.ts';
 import { BodyError, jsonBody } from './http/body.ts';
 import { safeHeaders } from './http/headers.ts';
 import { createReadiness } from './http/readiness.ts';
@@ -36,6 +38,8 @@ export interface AppOptions {
   auth: AuthConfig;
   /** For queries and downloads, besides the database's own pools. */
   reads?: Reads | undefined;
+  /** Where wallets are spread over several databases; `database` and `reads` are those of the first. */
+  nodes?: Nodes | undefined;
   /** The pages for people, and who gets a token there. */
   console?: Pick<ConsoleOptions, 'folder' | 'isHome' | 'signIn'> | undefined;
   /** With it, there is an IDE at `/ruru`. */
@@ -72,9 +76,10 @@ const BATCHERS: readonly Role[] = ['service', 'operator'];
 
 /** Resolves when the GraphQL schema is there: then, and only then, requests can be answered. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { config, database, auth, reads, console, ide, presets = [], metrics, observed = true } = options;
+  const { config, database, auth, reads, nodes, console, ide, presets = [], metrics, observed = true } = options;
   const { corsOrigins, introspection, maxSockets, rateLimitPerMinute } = config;
-  const { pool, auditPool } = database;
+  const one: Node = { database, reads };
+  const all = nodes?.all ?? [one];
   // A caller gets the reason why a token was refused in development only.
   const tellsWhy = !config.production;
   const identify = createIdentify(auth, config.roles);
@@ -84,12 +89,18 @@ export async function createApp(options: AppOptions): Promise<App> {
     mayConnect: (request) => mayConnect(request, corsOrigins),
     tellsWhy,
   });
+  const contextOf = (node: Node): CreateContext =>
+    createContext({
+      pool: node.database.pool,
+      auditPool: node.database.auditPool,
+      reads: node.reads,
+      more: createPosting(config.groupCalls),
+      socketContext: subscriptions.contextFrom(node.database),
+    });
+  const downloadsOf = (node: Node) => downloadsRouter({ pool: node.database.historyPool, reads: node.reads });
   const preset = createPreset({
-    pool,
-    auditPool,
-    reads,
-    more: createPosting(config.groupCalls),
-    socketContext: subscriptions.context,
+    pool: database.pool,
+    context: nodes ? nodes.createContext(contextOf) : contextOf(one),
     hasIde: ide !== undefined,
     // A document that is named by its hash is measured too.
     presets: [...presets, DocumentLimitsPreset],
@@ -98,6 +109,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       ...ListsPlugins,
       ...SubscriptionsPlugins,
       ...(ide ? [ide.plugin] : []),
+      ...(nodes?.plugins ?? []),
       ...flowsPlugins(learnRead),
     ],
   });
@@ -105,7 +117,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const schema = await schemaOf(pgl);
   const serv = pgl.createServ(grafserv);
   subscriptions.serve(serv);
-  const readiness = await createReadiness(pool);
+  const readiness = await createReadiness(all.map((node) => node.database.pool));
 
   const app = express();
   app.disable('x-powered-by');
@@ -122,13 +134,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (corsOrigins.length > 0) app.use(PROTECTED, createCors(corsOrigins));
   const authenticate = createAuthenticator(auth, { identify, tellsWhy });
   app.use(PROTECTED, authenticate, readPreference);
+  if (nodes) app.use(PROTECTED, nodes.check);
   if (rateLimitPerMinute !== undefined) {
     app.use(PROTECTED, createRateLimit(database, rateLimitPerMinute));
   }
   app.use('/graphql', acceptable, graphqlBody(), answerInTime());
   // Where documents come by their hash alone, their texts are not taken.
   if (config.persisted?.only !== true) app.use('/graphql', answerHot(schema, preset));
-  app.use(downloadsRouter({ pool: database.historyPool, reads }));
+  app.use(nodes?.download(downloadsOf) ?? downloadsOf(one));
   if (console) app.use(consoleRouter({ ...console, oidc: config.oidc, authenticate }));
   // Besides GraphQL it serves the IDE.
   app.use((req, res, next) => {

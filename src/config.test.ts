@@ -198,6 +198,7 @@ describe('readConfig', () => {
     [{ DATABASE_URL: 'postgres:wallet' }, 'DATABASE_URL'],
     [{ WORKER_DATABASE_URL: 'db:5432/wallet' }, 'WORKER_DATABASE_URL'],
     [{ READ_DATABASE_URL: 'standby:5432/wallet' }, 'READ_DATABASE_URL'],
+    [{ NODES: '/nodes.json', GATEWAY_WORKERS: '2' }, 'NODES needs GATEWAY_WORKERS 1'],
     [{ NODES: '/nodes.json', DATABASE_URL: 'postgres://u:p@db/wallet' }, 'NODES or DATABASE_URL, not both'],
     [{ NODES: '/nodes.json', WORKER_DATABASE_URL_FILE: '/url' }, 'NODES or WORKER_DATABASE_URL, not both'],
     [{ READ_MAX_STALENESS_MS: '499' }, 'READ_MAX_STALENESS_MS'],

@@ -50,7 +50,8 @@ export interface PersistedConfig {
 /** Undefined where there is none. */
 export type ReadPassword = () => string | undefined;
 
-export type Config = ReturnType<typeof readCommandConfig>;
+/** `node`: of several databases, the name of the one that this is for. */
+export type Config = ReturnType<typeof readCommandConfig> & { node?: string };
 
 /** A setting that cannot work. The message is one line for the person who set it. */
 export class ConfigError extends Error {
@@ -67,7 +68,10 @@ const MIN_POOL_SIZE = 2;
 export function readConfig(env: Env): Config {
   const config = readCommandConfig(env);
   if (config.production && !config.auth) throw new ConfigError('In production, set JWT_SECRET or JWKS_URI');
-  const { workers, poolSize } = config;
+  const { workers, poolSize, nodes } = config;
+  if (nodes !== undefined && workers > 1) {
+    throw new ConfigError('NODES needs GATEWAY_WORKERS 1: for more processes, start the service several times');
+  }
   if (poolSize < workers * MIN_POOL_SIZE) {
     throw new ConfigError(
       `POOL_SIZE must be ${workers * MIN_POOL_SIZE} or more with GATEWAY_WORKERS ${workers}: ${MIN_POOL_SIZE} for each`,

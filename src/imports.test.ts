@@ -116,12 +116,33 @@ describe('the imports of src/', () => {
     for (const [file, folder] of [
       ['server.ts', 'workers'],
       ['service.ts', 'tracing'],
+      ['service.ts', 'nodes'],
     ] as const) {
       const from = imports.filter(({ to }) => to === folder).filter((found) => found.from !== folder);
       expect(from.map(inWords)).toEqual([`${file} -> ${folder}/index.ts`]);
       expect(read(file)).toContain(`await import('./${folder}/index.ts')`);
       expect(read(file)).not.toMatch(new RegExp(`^import .*'./${folder}/`, 'm'));
     }
+  });
+
+  it('of src/nodes are one line, without which the rest still has a type', () => {
+    const line = /^.*'\.\/nodes\/index\.ts'.*\n/gm;
+    const lines = files.flatMap((file) => readFileSync(join(ROOT, 'src', file), 'utf8').match(line) ?? []);
+    expect(lines).toHaveLength(1);
+    const service = join(ROOT, 'src/service.ts');
+    const text = readFileSync(service, 'utf8').replace(line, '');
+    const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => readFileSync(path, 'utf8')) as {
+      config: object;
+    };
+    const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
+    const host = ts.createCompilerHost(options);
+    const read = host.getSourceFile.bind(host);
+    host.getSourceFile = (name, ...more) =>
+      name === service ? ts.createSourceFile(name, text, ts.ScriptTarget.ES2024) : read(name, ...more);
+    const program = ts.createProgram([service], options, host);
+    const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(service));
+    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
+    expect(program.getSourceFiles().filter(({ fileName }) => fileName.includes('/src/nodes/'))).toEqual([]);
   });
 });
 

@@ -48,11 +48,14 @@ async function start(config: Config): Promise<Running | number> {
     const { startWorkers } = await import('./workers/index.ts');
     return startWorkers(config, { announce, startJobs });
   }
-  const { opened, port, stop } = await startService(config, openConfigured);
+  const { opened, databases, port, stop } = await startService(config, openConfigured);
   try {
     await announce(config, port, opened.localUrl);
-    const jobs = startJobs(opened.database, config);
-    return { ended: opened.ended, stop: () => stop(jobs) };
+    const jobs = databases.map((database) => startJobs(database, config));
+    const stopJobs = async (): Promise<void> => {
+      await Promise.all(jobs.map(async (worker) => worker?.stop()));
+    };
+    return { ended: opened.ended, stop: () => stop({ stop: stopJobs }) };
   } catch (error) {
     await opened.close();
     throw error;

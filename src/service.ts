@@ -6,10 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from './app.ts';
 import { ConfigError, type Config } from './config.ts';
 import { consoleFolder } from './console/index.ts';
+import type { Database } from './database/database.ts';
 import { tryToBuildConsole } from './dev/console.ts';
 import { createIde, developmentToken } from './dev/ide.ts';
 import { authOf, type Opened } from './dev/local.ts';
 import { developmentSignIn } from './dev/sign_in.ts';
+import type { Node, Nodes } from './graphql/nodes.ts';
 import { HttpServer } from './http/http_server.ts';
 import type { Worker } from './jobs/worker.ts';
 import { createPersistedPreset } from './persisted/index.ts';
@@ -17,6 +19,8 @@ import { openStandby } from './standby/index.ts';
 
 export interface Service {
   opened: Opened;
+  /** One, unless wallets are spread over several. */
+  databases: readonly Database[];
   port: number;
   /** Of what runs beside the gateway, `jobs` are ended meanwhile. */
   stop: (jobs?: Worker) => Promise<void>;
@@ -31,6 +35,7 @@ export interface Running {
 
 /** What the system says of an address that is another machine's, or of no address at all. */
 const NO_ADDRESS = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL', 'EAFNOSUPPORT'];
+const NOT_LOCAL = { localUrl: undefined, ended: new Promise<string>(() => undefined) };
 export const DRAIN_MS = 10_000;
 /** A connection that does not come back must not keep the process. */
 export const CLOSE_MS = 2_000;
@@ -46,19 +51,30 @@ export async function startService(
   const auth = await authOf(config);
   const presets = config.persisted ? [await createPersistedPreset(config.persisted)] : [];
   const building = config.production ? undefined : tryToBuildConsole();
-  const opened = await open(config);
-  const { database } = opened;
+  const openNode = async (own: Config): Promise<Opened & Node> => {
+    const opened = await open(own);
+    const standby = openStandby(own, opened.database);
+    const close = async (): Promise<void> => {
+      await standby?.close();
+      await opened.close();
+    };
+    return { ...opened, reads: standby, close };
+  };
+  let nodes: Nodes | undefined;
+  // prettier-ignore
+  if (config.nodes !== undefined) nodes = await (await import('./nodes/index.ts')).openNodes(config.nodes, (own) => openNode({ ...config, ...own }));
+  const opened = nodes ? { ...NOT_LOCAL, ...nodes.first, close: () => nodes.close() } : await openNode(config);
+  const { database, reads } = opened;
   try {
-    const standby = openStandby(config, database);
     const createToken = config.production ? undefined : developmentToken(auth, config.roles);
     const ide = createToken && createIde(createToken);
     await building;
     const console = { folder: consoleFolder(), isHome: !config.production, signIn: developmentSignIn(config, auth) };
-    const app = await createApp({ config, database, auth, reads: standby, console, ide, presets, metrics });
+    const app = await createApp({ config, database, auth, reads, nodes, console, ide, presets, metrics });
     const http = new HttpServer(app.app, { upgrade: (request, socket, head) => app.upgrade(request, socket, head) });
     const port = await listen(http.server, config.host, config.port);
     const close = async (): Promise<void> => {
-      await Promise.all([tracing?.stop(), standby?.close()]);
+      await tracing?.stop();
       await app.close();
       await opened.close();
     };
@@ -73,7 +89,7 @@ export async function startService(
       await jobsStopped;
       await Promise.race([close(), sleep(CLOSE_MS)]);
     };
-    return { opened, port, stop };
+    return { opened, databases: nodes?.all.map((node) => node.database) ?? [database], port, stop };
   } catch (error) {
     await opened.close();
     throw error;

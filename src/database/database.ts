@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { ConfigError, type Config } from '../config.ts';
 import { createPool, unusable, type PoolOptions } from './pool.ts';
 import { inspectSession, keepsSession, requireSession, type Address } from './pooler.ts';
+import { UnreachableError } from '../exit.ts';
 import { STATEMENT_TIMEOUT_MS } from './timeouts.ts';
 
 export interface Database {
@@ -29,18 +30,24 @@ export interface Administration {
   mayMigrate(url: string): Promise<boolean>;
 }
 
-type MorePoolOptions = Omit<PoolOptions, keyof Address | 'login' | 'setting'>;
+type MorePoolOptions = Omit<PoolOptions, keyof Address | 'login' | 'setting' | 'node'>;
 
 const LOGIN = 'wallet_gateway';
 const AUDIT_CONNECTIONS = 2;
 const METRICS_WITHIN_MS = 2_000;
+/** What is then expected of it. */
+const AWAY = { isSuperuser: false, mode: 'direct' } as const;
 
 export async function openDatabase(
   config: Config & { databaseUrl: string },
   administration: Administration,
 ): Promise<Database> {
   const primary = { url: config.databaseUrl, password: config.passwords.database };
-  const { isSuperuser, mode } = await inspect(primary, administration);
+  const { isSuperuser, mode } = await inspect(primary, administration).catch((error: unknown) => {
+    // One of several may be away: the others serve meanwhile.
+    if (config.node !== undefined && error instanceof UnreachableError) return AWAY;
+    throw error;
+  });
   if (isSuperuser) await administration.migrate(primary.url);
   const worker = await workerOf(config, isSuperuser ? primary : undefined);
   // WORKER_DATABASE_URL must not go through a pooler in transaction mode, so its session can be used where DATABASE_URL has none.
@@ -52,7 +59,7 @@ export async function openDatabase(
       options.needsSession && forSessions
         ? { ...forSessions, login: 'wallet_worker' as const, setting: 'WORKER_DATABASE_URL' }
         : { ...primary, login: LOGIN as typeof LOGIN };
-    const pool = createPool({ ...options, ...login });
+    const pool = createPool({ ...options, ...login, node: config.node });
     pools.push(pool);
     return pool;
   }
@@ -83,8 +90,10 @@ export async function openDatabase(
     // Fail at start-up with one clear message, and not in every request.
     (await database.pool.connect()).release();
   } catch (error) {
+    const reason = unusable(error);
+    if (config.node !== undefined && reason instanceof UnreachableError) return database;
     await close();
-    throw unusable(error);
+    throw reason;
   }
   return database;
 }

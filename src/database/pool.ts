@@ -13,6 +13,8 @@ export interface PoolOptions extends Address {
   login: Login;
   size: number;
   name: string;
+  /** Of several databases, the name of the one that this is for. */
+  node?: string | undefined;
   statementTimeoutMs: number;
   /** Milliseconds to wait for a connection, and then for an answer. */
   answerWithinMs?: number;
@@ -40,7 +42,7 @@ const keptSessions = new Set<string>();
 
 /** The only start-up parameter is the connection's name: poolers reject parameters that they do not know. */
 export function createPool(options: PoolOptions): pg.Pool {
-  const { url, password, size, name, answerWithinMs } = options;
+  const { url, password, size, name, node, answerWithinMs } = options;
   const pool = new WaitingPool({
     connectionString: url,
     Client: clientClassFor({ password }),
@@ -53,14 +55,14 @@ export function createPool(options: PoolOptions): pg.Pool {
     onConnect: (client) => prepare(client, options),
   });
   pool.on('error', (error) => {
-    log.warn({ pool: name, error: describeError(error) }, 'database connection lost');
+    log.warn({ pool: name, node, error: describeError(error) }, 'database connection lost');
   });
   pool.on('connect', (client) =>
     client.on('error', () => {
       /* The query in flight reports the error. */
     }),
   );
-  pools.set(name, pool);
+  pools.set(node === undefined ? name : `${name}@${node}`, pool);
   return pool;
 }
 

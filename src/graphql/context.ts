@@ -31,7 +31,7 @@ export type MoreContext = (
   posting: With,
 ) => (identity: Identity, settings: Record<string, string | undefined>) => Partial<Grafast.Context>;
 
-type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
+export type CreateContext = (request: Partial<Grafast.RequestContext>, args: ExecutionArgs) => Partial<Grafast.Context>;
 
 type With = WithPgClient<NodePostgresPgClient>;
 

@@ -2,7 +2,7 @@
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import { makePgService } from 'postgraphile/adaptors/pg';
 import { PostGraphileAmberPreset } from 'postgraphile/presets/amber';
-import { createContext, type Sources } from './context.ts';
+import { createContext, type CreateContext, type Sources } from './context.ts';
 import { maskError } from '../errors.ts';
 import { ArgumentsPlugin } from './plugins/arguments.ts';
 import { CachesPlugin, REMEMBERED_DOCUMENTS } from './plugins/caches.ts';
@@ -17,6 +17,8 @@ import 'postgraphile/grafserv/express/v4';
 
 export interface PresetOptions extends Sources {
   hasIde?: boolean;
+  /** Instead of one made from the sources. */
+  context?: CreateContext | undefined;
   /** Those of the optional modules. */
   presets?: readonly GraphileConfig.Preset[];
   plugins?: readonly GraphileConfig.Plugin[];
@@ -26,6 +28,7 @@ export function createPreset({
   hasIde = false,
   presets = [],
   plugins = [],
+  context,
   ...sources
 }: PresetOptions): GraphileConfig.Preset {
   return {
@@ -61,7 +64,7 @@ export function createPreset({
       pgForbidSetofFunctionsToReturnNull: true,
       sortExport: true,
     },
-    grafast: { context: createContext(sources) },
+    grafast: { context: context ?? createContext(sources) },
     grafserv: {
       graphiql: hasIde,
       graphiqlPath: '/ruru',

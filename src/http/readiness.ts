@@ -14,14 +14,20 @@ const IS_MIGRATED = 'select exists (select from wallet_migrate.migrations where 
 const UNMIGRATED = ['42P01', '42501', '3F000'];
 
 /** Makes the handler of `GET /readyz`, and a function that reports the start of a shutdown. */
-export async function createReadiness(pool: Pool): Promise<{ handler: RequestHandler; drain: () => void }> {
+export async function createReadiness(pools: readonly Pool[]): Promise<{ handler: RequestHandler; drain: () => void }> {
   const newest = await newestMigration();
   let draining = false;
   let asked: Promise<Missing | undefined> | undefined;
 
+  /** Of several databases one is enough to serve its wallets; but each that is there has to be migrated. */
+  async function missing(): Promise<Missing | undefined> {
+    const found = await Promise.all(pools.map((pool) => Promise.race([missingIn(pool, newest), late()])));
+    return found.includes('migration') ? 'migration' : found.includes(undefined) ? undefined : 'database';
+  }
+
   /** Concurrent requests share one query, and its time is limited. */
   function ask(): Promise<Missing | undefined> {
-    asked ??= Promise.race([missingIn(pool, newest), late()]).finally(() => (asked = undefined));
+    asked ??= missing().finally(() => (asked = undefined));
     return asked;
   }
 

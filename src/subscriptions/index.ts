@@ -15,7 +15,8 @@ import { CLOSING, peerOf, Sockets, type SocketOptions } from './sockets.ts';
 export { SubscriptionsPlugins } from './plugin.ts';
 
 export interface Subscriptions {
-  context: SocketContext;
+  /** For wallets of this database. */
+  contextFrom(database: Database): SocketContext;
   /** Call it before the first connection. */
   serve(serv: GrafservBase): void;
   /** For the server's `upgrade` events. */
@@ -25,29 +26,35 @@ export interface Subscriptions {
 }
 
 export function createSubscriptions(database: Database, options: Omit<SocketOptions, 'serv'>): Subscriptions {
-  // The pool connects at the first subscription.
-  const pool = database.openPool({
-    name: 'wallet-listener',
-    size: 1,
-    statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-    needsSession: true,
-  });
-  const listener = new Listener(pool, (error) => {
-    log.warn({ error: error.message }, 'subscriptions ended');
-    sockets?.closeAll(CLOSING.lost);
-  });
+  const listeners: Listener[] = [];
   let sockets: Sockets | undefined;
   return {
-    context: (socket) => {
-      const { identity, flushed } = peerOf(socket);
-      return { identity, walletChanges: { subscribe: (wallet) => listener.subscribe(wallet, flushed) } };
+    contextFrom: (of) => {
+      // The pool connects at the first subscription.
+      const pool = of.openPool({
+        name: 'wallet-listener',
+        size: 1,
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        needsSession: true,
+      });
+      const listener = new Listener(pool, (error) => {
+        log.warn({ error: error.message }, 'subscriptions ended');
+        sockets?.closeAll(CLOSING.lost);
+      });
+      listeners.push(listener);
+      return (socket) => {
+        const { identity, flushed } = peerOf(socket);
+        return { identity, walletChanges: { subscribe: (wallet) => listener.subscribe(wallet, flushed) } };
+      };
     },
     serve: (serv) => {
       sockets = new Sockets({ ...options, serv, maxSockets: database.canListen ? options.maxSockets : 0 });
     },
     upgrade: (request, socket, head) => sockets?.upgrade(request, socket, head),
     drain: () => sockets?.drain(),
-    close: () => listener.close(),
+    close: async () => {
+      await Promise.all(listeners.map((listener) => listener.close()));
+    },
   };
 }
 
