@@ -257,7 +257,7 @@ describe('the Helm chart', () => {
       (name) => !notSet.includes(name) && !['HOST', 'PORT', 'NODE_ENV'].includes(name),
     );
     expect(Object.keys(settingsSchema()).sort()).toEqual(
-      settable.filter((name) => name !== 'PERSISTED_DOCUMENTS').sort(),
+      settable.filter((name) => !['NODES', 'PERSISTED_DOCUMENTS'].includes(name)).sort(),
     );
     expect(Object.keys(values.settings).filter((name) => !known.has(name))).toEqual([]);
   });
@@ -384,6 +384,32 @@ describe('the Helm chart', () => {
     expect(read('ops/prometheus/alerts.yml')).toContain(`job="${service[monitor.spec.jobLabel ?? ''] ?? ''}"`);
   });
 
+  it('gives a file of nodes instead of URLs where there is one, and migrates nothing then', () => {
+    const changed = { nodes: 'wallet-nodes' };
+    const { env, volumeMounts } = container('Deployment', changed);
+    const names = env.map(({ name }) => name);
+
+    expect(envOf({ env } as Container).NODES).toBe('/nodes/nodes.json');
+    expect(names.filter((name) => name.includes('DATABASE'))).toEqual([]);
+    expect(volumeMounts.find(({ name }) => name === 'nodes')).toEqual({
+      name: 'nodes',
+      mountPath: '/nodes',
+      readOnly: true,
+    });
+    expect(kind('Deployment', changed).spec.template.spec.volumes.at(-1)).toEqual({
+      name: 'nodes',
+      secret: { secretName: 'wallet-nodes', defaultMode: 0o440 },
+    });
+    expect([...rendered(changed).keys()]).not.toContain('Job');
+    expect(() =>
+      readCommandConfig({
+        ...envOf({ env } as Container),
+        DATABASE_URL: 'postgresql://db/wallet',
+        JWT_SECRET_FILE: '',
+      }),
+    ).toThrow(/Set NODES or DATABASE_URL, not both/);
+  });
+
   it('mounts persisted documents where a setting names them', () => {
     const changed = { persistedDocuments: 'documents' };
     const { env, volumeMounts } = container('Deployment', changed);
@@ -450,6 +476,7 @@ describeHelm(hasHelm ? 'helm' : 'helm: skipped, there is no helm', () => {
   it.each([
     ['the values of the chart', {}],
     ['all that may be set', full],
+    ['several databases', { ...full, nodes: 'wallet-nodes' }],
   ])('finds nothing wrong with the chart, and makes of %s what this test does', (_what, changed) => {
     const file = join(folder, 'values.yaml');
     writeFileSync(file, stringify(changed));
