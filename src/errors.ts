@@ -120,6 +120,11 @@ export function publicError(error: unknown, place = 'request'): PublicError {
   };
 }
 
+/** Whether an error of an answer, before it is masked, is not about the call itself: it may be sent again. */
+export function mayBeRepeated({ originalError }: GraphQLError): boolean {
+  return originalError ? knownOf(originalError)?.code === 'RETRY' : false;
+}
+
 /** The name of an SQLSTATE for callers; the SQLSTATE itself if it has none. */
 export function nameOfCode(sqlstate: string): string {
   return Object.hasOwn(KNOWN, sqlstate) ? (KNOWN[sqlstate]?.code ?? sqlstate) : sqlstate;

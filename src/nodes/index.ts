@@ -8,7 +8,7 @@ import { isUuid } from '../values.ts';
 import { readNodesFile } from './file.ts';
 import { Ranges } from './ranges.ts';
 import { rootsOf, walletsIn, type Root } from './roots.ts';
-import { executePart, inParts, partOf, type Run } from './split.ts';
+import { executePart, inParts, type Run } from './split.ts';
 import { HEADER, nameOne, wayOf } from './ways.ts';
 
 type Context = Partial<Grafast.Context>;
@@ -122,9 +122,9 @@ function routingPlugin(ranges: Ranges): GraphileConfig.Plugin {
           const ways = routed.roots.map((root) => [root, wayOf(ranges, root)] as const);
           const nodes = ways.map(([, way]) => ('node' in way ? way.node : undefined));
           if (nodes.every((node) => node !== undefined && node === nodes[0])) return next();
-          const run: Run = (node, roots) => {
+          const run: Run = (node, roots, variable) => {
             const own = { ...contextValue, ...routed.on(node, roots[0]?.wallets[0]) };
-            return executePart({ ...args, contextValue: own }, partOf(args, roots));
+            return executePart({ ...args, contextValue: own }, roots, variable);
           };
           return inParts(args, ways, run);
         },

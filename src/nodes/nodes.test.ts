@@ -1,8 +1,12 @@
 /** A gateway on three databases: each request is answered by the nodes of its wallets. */
-import { newKey } from '../../db/tests/helpers.ts';
-import { errorOf, type Caller } from '../testing.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { newKey, newWallet } from '../../db/tests/helpers.ts';
+import { signToken } from '../dev/sign_token.ts';
+import { AUTH, errorOf, type Caller } from '../testing.ts';
 import { walletIdOf } from './file.ts';
-import { createNodes, NODES, type Name } from './testing_nodes.ts';
+import { createNodes, haveRanges, NODES, type Name } from './testing_nodes.ts';
 
 const ASSET = 'GOLD';
 const { databases, gateway, ownerOn } = createNodes();
@@ -212,4 +216,345 @@ describe('downloads', () => {
 it('GET /readyz is ready', async () => {
   const response = await gateway.with(undefined).fetch('/readyz');
   expect({ status: response.status, body: await response.json() }).toEqual({ status: 200, body: { status: 'ready' } });
+});
+
+describe('many calls in one', () => {
+  it('walletPostEach is divided among the nodes, and put together in order', async () => {
+    const requests = Array.from({ length: 30 }, (_, nth) => ({
+      kind: nth % 5 === 4 ? 'spend' : 'top_up',
+      walletId: wallets[NODES[(nth * 7) % 3] ?? 'a'],
+      amount: nth % 5 === 4 ? '1000000' : String(nth + 1),
+      idemKey: newKey(),
+    }));
+    const { walletPostEach } = await service.data<{
+      walletPostEach: {
+        clientMutationId: string;
+        all: { receipt: object | null; refusal: object | null }[];
+      };
+    }>(
+      `mutation ($input: WalletPostEachInput!) { walletPostEach(input: $input) {
+         clientMutationId all: outcomes { receipt { w: walletId amount } refusal { code } } } }`,
+      { input: { requests, clientMutationId: 'mine' } },
+    );
+
+    expect(walletPostEach.clientMutationId).toBe('mine');
+    expect(walletPostEach.all).toEqual(
+      requests.map(({ kind, walletId, amount }) =>
+        kind === 'spend'
+          ? { receipt: null, refusal: { code: 'INSUFFICIENT_FUNDS' } }
+          : { receipt: { w: walletId, amount }, refusal: null },
+      ),
+    );
+  });
+
+  it('walletPostEach takes its requests from the document, too', async () => {
+    const [x, y] = [newKey(), newKey()];
+    const { walletPostEach } = await service.data<{ walletPostEach: object }>(
+      `mutation { walletPostEach(input: { requests: [
+         { kind: top_up, walletId: "${wallets.c}", amount: "3", idemKey: "${x}", metadata: { order: "1" } },
+         { kind: top_up, walletId: "${wallets.a}", amount: "4", idemKey: "${y}" }] }) { outcomes { receipt { walletId amount } refusal { code message detail } } } }`,
+    );
+    expect(walletPostEach).toMatchObject({
+      outcomes: [{ receipt: { walletId: wallets.c, amount: '3' } }, { receipt: { walletId: wallets.a, amount: '4' } }],
+    });
+    const found = await service.data<{ transferByIdemKey: object }>(
+      `{ transferByIdemKey(walletId: "${wallets.c}", idemKey: "${x}") { metadata } }`,
+    );
+    expect(found.transferByIdemKey).toEqual({ metadata: { order: '1' } });
+  });
+
+  it('walletOpenMany opens each wallet on its node', async () => {
+    const ownerIds = ['c', 'a', 'b', 'a', 'c'].map((node) => ownerOn(node as Name, ASSET));
+    const { walletOpenMany } = await service.data<{ walletOpenMany: object }>(
+      'mutation ($input: WalletOpenManyInput!) { walletOpenMany(input: $input) { wallets { id ownerId } } }',
+      { input: { ownerIds, assetCode: ASSET } },
+    );
+    expect(walletOpenMany).toEqual({
+      wallets: ownerIds.map((ownerId) => ({ id: walletIdOf(ownerId, ASSET), ownerId })),
+    });
+  });
+
+  it('walletPostBatch is refused by name over several nodes, and booked on one', async () => {
+    const request = (node: Name) => ({ kind: 'top_up', walletId: wallets[node], amount: '1', idemKey: newKey() });
+    const post = (...requests: object[]) =>
+      service.post(
+        'mutation ($input: WalletPostBatchInput!) { walletPostBatch(input: $input) { receipts { amount } } }',
+        { input: { requests } },
+      );
+    const before = await entriesOn('a', wallets.a);
+    expect(errorOf(await post(request('a'), request('c')))).toMatchObject({
+      message: expect.stringContaining('walletPostBatch are on several nodes: a, c') as string,
+      extensions: { code: 'INVALID_ARGUMENT' },
+    });
+    expect(await entriesOn('a', wallets.a)).toBe(before);
+    expect((await post(request('b'), request('b'))).body.data).toEqual({
+      walletPostBatch: { receipts: [{ amount: '1' }, { amount: '1' }] },
+    });
+  });
+});
+
+describe('what all nodes answer together', () => {
+  it('transfer(id) is found wherever it is', async () => {
+    for (const node of NODES) {
+      const { transferId } = await service.receipt('walletTopUp', {
+        walletId: wallets[node],
+        amount: '1',
+        idemKey: newKey(),
+      });
+      const read = 'query ($id: UUID!) { transfer(id: $id) { wallet { id } } }';
+      for (let round = 0; round < 3; round += 1)
+        expect(await service.data(read, { id: transferId })).toEqual({ transfer: { wallet: { id: wallets[node] } } });
+    }
+    expect(await service.data('{ transfer(id: "01890000-0000-7000-8000-000000000000") { id } }')).toEqual({
+      transfer: null,
+    });
+  });
+
+  it('the trial balance, balances at instants and activity are the sums of all', async () => {
+    const sum = async (column: string, account: string): Promise<string> => {
+      let total = 0n;
+      for (const node of NODES) {
+        const { rows } = await databases[node].query<{ sum: string | null }>(
+          `select sum(${column}) from ledger.ledger_trial_balance('${ASSET}') where account::text = $1`,
+          [account],
+        );
+        total += BigInt(rows[0]?.sum ?? 0);
+      }
+      return String(total);
+    };
+    const { lines, page, at, activity } = await operator.data<{
+      lines: { nodes: { name: string; debit: string; c: string }[] };
+      page: { edges: { cursor: string; node: { account: string } }[]; pageInfo: { hasNextPage: boolean } };
+      at: { nodes: { account: string; side: string; balance: string; atTime: string }[] };
+      activity: { nodes: { kind: string; amount: string; movements: string }[] };
+    }>(
+      `{ lines: ledgerTrialBalance(assetCode: "GOLD") { nodes { ...Line } }
+         page: ledgerTrialBalance(assetCode: "GOLD", first: 1) { edges { cursor node { account } } pageInfo { hasNextPage } }
+         at: ledgerBalancesAt(atTimes: ["2100-01-01T00:00:00Z"]) { nodes { account side balance atTime } }
+         activity: ledgerActivity(assetCode: "GOLD", fromTime: "2020-01-01T00:00:00Z", toTime: "2099-12-31T00:00:00Z", bucket: "month") {
+           nodes { kind amount movements } } }
+       fragment Line on TrialBalance { name: account debit c: credit }`,
+    );
+
+    const of = (account: string) => lines.nodes.find(({ name }) => name === account);
+    expect(of('treasury')).toEqual({
+      name: 'treasury',
+      debit: await sum('debit', 'treasury'),
+      c: await sum('credit', 'treasury'),
+    });
+    expect(of('players')?.c).toBe(await sum('credit', 'players'));
+    expect(new Set(lines.nodes.map(({ name }) => name)).size).toBe(lines.nodes.length);
+    const balanced = lines.nodes.reduce((total, { debit, c }) => total + BigInt(debit) - BigInt(c), 0n);
+    expect(balanced).toBe(0n);
+    expect(page.edges).toHaveLength(1);
+    expect(page.pageInfo).toEqual({ hasNextPage: true });
+    const next = await operator.data<{ ledgerTrialBalance: { nodes: { account: string }[] } }>(
+      `{ ledgerTrialBalance(assetCode: "GOLD", after: "${page.edges[0]?.cursor ?? ''}") { nodes { account } } }`,
+    );
+    expect([page.edges[0]?.node.account, ...next.ledgerTrialBalance.nodes.map(({ account }) => account)]).toEqual(
+      lines.nodes.map(({ name }) => name),
+    );
+    const treasury = at.nodes.filter(({ account }) => account === 'treasury');
+    expect(treasury).toMatchObject([{ side: 'debit', balance: of('treasury')?.debit }]);
+    const bought = activity.nodes.filter(({ kind }) => kind === 'top_up');
+    expect(bought.reduce((total, { amount }) => total + BigInt(amount), 0n)).toBe(BigInt(of('treasury')?.debit ?? 0));
+  });
+
+  it.each([
+    ['transfers', 'transfers(first: 4, after: $after)', 'id', 'select id from ledger.transfers', -1],
+    ['wallets', 'wallets(first: 4, after: $after)', 'id', 'select id from ledger.wallets', 1],
+    [
+      'wallets',
+      'wallets(first: 4, after: $after, ownerPrefix: "player-")',
+      'ownerId',
+      'select owner_id as id from ledger.wallets',
+      1,
+    ],
+    [
+      'holds',
+      'holds(first: 2, after: $after, open: true)',
+      'id',
+      'select hold_id as id from ledger_private.open_holds',
+      0,
+    ],
+    [
+      'operatorActions',
+      `operatorActions(first: 1, after: $after, from: "${new Date(Date.now() - 86_400_000).toISOString()}")`,
+      'createdAt',
+      '',
+      -1,
+    ],
+    ['expiringLots', 'expiringLots(first: 2, after: $after)', 'expiresAt', '', -1],
+  ])('%s as %s are merged under one cursor, each row once and in order', async (name, field, shown, sql, direction) => {
+    for (const [nth, node] of NODES.entries()) {
+      const walletId = wallets[node];
+      for (const year of [2090 + nth, 2080 - nth]) {
+        const expiresAt = `${year}-01-01T00:00:00Z`;
+        await service.receipt('walletHold', { walletId, amount: '1', idemKey: newKey(), expiresAt });
+        await service.receipt('walletBonus', { walletId, amount: '1', idemKey: newKey(), expiresAt });
+      }
+    }
+    const rows: { shown: string; wallet?: { id: string } }[] = [];
+    let after: string | null = null;
+    for (let pages = 0; ; pages += 1) {
+      const wallet = name === 'wallets' || name === 'operatorActions' ? '' : 'wallet { id }';
+      const data: Record<
+        string,
+        { of: { at: string; node: { shown: string } }[]; nodes: object[]; p: { end: string; hasNextPage: boolean } }
+      > = await operator.data(
+        `query ($after: Cursor) { ${name}: ${field} {
+             of: edges { at: cursor node { shown: ${shown} ${wallet} } } nodes { __typename } p: pageInfo { end: endCursor hasNextPage } } }`,
+        { after },
+      );
+      const page = data[name];
+      if (!page) throw new Error('no page');
+      expect(page.nodes).toHaveLength(page.of.length);
+      rows.push(...page.of.map(({ node }) => node));
+      if (page.of.length > 0) expect(page.of.at(-1)?.at).toEqual(expect.any(String));
+      after = page.p.end;
+      if (!page.p.hasNextPage) break;
+      expect(pages).toBeLessThan(200);
+    }
+
+    const values = rows.map((row) => row.shown);
+    if (direction !== 0) {
+      const sorted = [...values].sort();
+      expect(values).toEqual(direction > 0 ? sorted : sorted.reverse());
+    }
+    if (sql === '') expect(new Set(rows.map(({ wallet }) => wallet?.id)).size).toBe(name === 'expiringLots' ? 3 : 1);
+    else {
+      const all = await Promise.all(NODES.map((node) => databases[node].query<{ id: string }>(sql)));
+      expect([...values].sort()).toEqual(all.flatMap((found) => found.rows.map(({ id }) => id)).sort());
+    }
+  });
+
+  it('a list is not read backwards, in another order or with a cursor of another list', async () => {
+    for (const field of [
+      'transfers(last: 1)',
+      'wallets(orderBy: PRIMARY_KEY_DESC)',
+      'transfers(after: "x")',
+      'wallets(before: "x")',
+    ])
+      expect(errorOf(await operator.post(`{ ${field} { nodes { id } } }`)).extensions.code).toBe('INVALID_ARGUMENT');
+  });
+
+  it('what one node refuses, is refused as it is', async () => {
+    expect(errorOf(await operator.post('{ transfers(first: 1001) { nodes { id } } }')).extensions.code).toBe(
+      'INVALID_ARGUMENT',
+    );
+    const player = gateway.as('player', owners.b);
+    expect(errorOf(await player.post('{ ledgerTrialBalance { nodes { debit } } }')).extensions.code).toBe('FORBIDDEN');
+    const own = await player.data<{ wallets: { nodes: object[] } }>('{ wallets { nodes { ownerId } } }');
+    expect(own.wallets.nodes).toEqual([{ ownerId: owners.b }]);
+  });
+});
+
+describe('while a node is away', () => {
+  const other = createNodes({ c: 'postgres://nobody@127.0.0.1:1/nowhere' });
+
+  it('its wallets alone are refused, with RETRY; all others are served, also by a gateway that starts meanwhile', async () => {
+    const asked = other.gateway.as('operator');
+    const created = await asked.post(
+      'mutation { assetCreate(input: { code: "GOLD", name: "Gold" }) { asset { code } } }',
+    );
+    expect(errorOf(created).extensions.code).toBe('RETRY');
+    const open = (node: Name) =>
+      asked.mutate('walletOpen', { ownerId: owners[node], assetCode: ASSET }, 'wallet { id }');
+    for (const node of ['a', 'b'] as const)
+      expect((await open(node)).body.data).toEqual({ walletOpen: { wallet: { id: wallets[node] } } });
+    expect(errorOf(await open('c')).extensions.code).toBe('RETRY');
+    const { body } = await asked.post(
+      'query ($a: UUID!, $c: UUID!) { a: wallet(id: $a) { id } c: wallet(id: $c) { id } assets { nodes { code } } }',
+      { a: wallets.a, c: wallets.c },
+    );
+    expect(body.data).toEqual({ a: { id: wallets.a }, c: null, assets: { nodes: [{ code: ASSET }] } });
+    expect(body.errors).toMatchObject([{ path: ['c'], extensions: { code: 'RETRY' } }]);
+    expect((await other.gateway.with(undefined).fetch('/readyz')).status).toBe(200);
+  });
+
+  it('lists have the rows of the others, and name it; sums are refused', async () => {
+    const asked = other.gateway.as('operator');
+    const { body } = await asked.post('{ wallets { nodes { id } } }');
+    expect(body.data).toEqual({ wallets: { nodes: [wallets.a, wallets.b].sort().map((id) => ({ id })) } });
+    expect(body.errors).toMatchObject([
+      {
+        message: expect.stringContaining('without node c') as string,
+        path: ['wallets'],
+        extensions: { code: 'RETRY' },
+      },
+    ]);
+    const sums = await asked.post('{ ledgerTrialBalance { nodes { debit } } }');
+    expect({ data: sums.body.data, code: errorOf(sums).extensions.code }).toEqual({
+      data: { ledgerTrialBalance: null },
+      code: 'RETRY',
+    });
+  });
+
+  it('walletPostEach books the calls of the others, and says RETRY for its own', async () => {
+    const request = (node: Name) => ({ kind: 'top_up', walletId: wallets[node], amount: '1', idemKey: newKey() });
+    const answer = await other.gateway.as('service').post(
+      `mutation ($input: WalletPostEachInput!) { walletPostEach(input: $input) {
+         outcomes { receipt { walletId } refusal { why: code message } } } }`,
+      { input: { requests: [request('c'), request('a'), request('b')] } },
+    );
+    expect(answer.body).toEqual({
+      data: {
+        walletPostEach: {
+          outcomes: [
+            { receipt: null, refusal: { why: 'RETRY', message: 'retry: node c does not answer' } },
+            { receipt: { walletId: wallets.a }, refusal: null },
+            { receipt: { walletId: wallets.b }, refusal: null },
+          ],
+        },
+      },
+    });
+  });
+});
+
+describe('ranges that move', () => {
+  const other = createNodes();
+
+  it('are served by their new node once the file says so', async () => {
+    const asked = other.gateway.as('operator');
+    await asked.data('mutation { assetCreate(input: { code: "GOLD", name: "Gold" }) { asset { code } } }');
+    const open = () => asked.mutate('walletOpen', { ownerId: owners.a, assetCode: ASSET }, 'wallet { id }');
+    await open();
+    // As after a move, in which the rows come along.
+    await haveRanges(other.databases.b, [0, 42]);
+    await newWallet(other.databases.b, ASSET, { owner: owners.a, bought: 77 });
+    other.write({ a: '', b: '0-42', c: '43-63' });
+    for (let tries = 0; ; tries += 1) {
+      const { wallet } = await asked.data<{ wallet: { balance: string } }>(
+        'query ($id: UUID!) { wallet(id: $id) { balance } }',
+        { id: wallets.a },
+      );
+      if (wallet.balance === '77') break;
+      if (tries > 600) throw new Error('the file is not read again');
+      await sleep(100);
+    }
+  });
+});
+
+describe('a subscription', () => {
+  it('is of the node of its wallet', async () => {
+    const authorization = `Bearer ${await signToken(AUTH, { role: 'operator', sub: 'kim' })}`;
+    const client = createClient({
+      url: `${gateway.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization },
+    });
+    for (const node of NODES) {
+      const query = `subscription { walletChanged(walletId: "${wallets[node]}") { wallet { ownerId seq } } }`;
+      const events = client.iterate<{ walletChanged: { wallet: { ownerId: string; seq: string } } }>({ query });
+      const next = async () =>
+        ((await events.next()).value as { data: { walletChanged: { wallet: { ownerId: string; seq: string } } } }).data
+          .walletChanged.wallet;
+      const first = await next();
+      expect(first.ownerId).toBe(owners[node]);
+      await service.receipt('walletTopUp', { walletId: wallets[node], amount: '1', idemKey: newKey() });
+      for (let seq = first.seq; BigInt(seq) <= BigInt(first.seq);) ({ seq } = await next());
+      await events.return?.();
+    }
+    await client.dispose();
+  });
 });

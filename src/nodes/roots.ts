@@ -9,6 +9,7 @@ import {
   valueFromASTUntyped,
   type ExecutionArgs,
   type FieldNode,
+  type GraphQLOutputType,
   type SelectionSetNode,
 } from 'postgraphile/graphql';
 import { isUuid } from '../values.ts';
@@ -24,6 +25,9 @@ export interface Root {
   /** Its arguments, and those in its input. */
   given: Given;
   wallets: readonly string[];
+  type: GraphQLOutputType | undefined;
+  /** What is asked for in these, by its key in the answer. */
+  selected: (parents: readonly FieldNode[]) => Map<string, FieldNode[]>;
 }
 
 /** In the order of the answer; none where the request will be refused as it is. */
@@ -35,40 +39,57 @@ export function rootsOf({ schema, document, operationName, variableValues }: Exe
   for (const { variable, defaultValue } of operation.variableDefinitions ?? [])
     if (defaultValue && variables[variable.name.value] === undefined)
       variables[variable.name.value] = valueFromASTUntyped(defaultValue);
-  const roots = new Map<string, Root>();
-
-  function collect({ selections }: SelectionSetNode): void {
+  function collect({ selections }: SelectionSetNode, found = new Map<string, FieldNode[]>()): Map<string, FieldNode[]> {
     for (const node of selections) {
       if (getDirectiveValues(GraphQLSkipDirective, node, variables)?.if === true) continue;
       if (getDirectiveValues(GraphQLIncludeDirective, node, variables)?.if === false) continue;
-      if (node.kind === Kind.FIELD) add(node);
-      else if (node.kind === Kind.INLINE_FRAGMENT) collect(node.selectionSet);
+      if (node.kind === Kind.FIELD) {
+        const key = node.alias?.value ?? node.name.value;
+        found.set(key, [...(found.get(key) ?? []), node]);
+      } else if (node.kind === Kind.INLINE_FRAGMENT) collect(node.selectionSet, found);
       else
         for (const fragment of document.definitions)
           if (fragment.kind === Kind.FRAGMENT_DEFINITION && fragment.name.value === node.name.value)
-            collect(fragment.selectionSet);
+            collect(fragment.selectionSet, found);
     }
+    return found;
   }
 
-  function add(node: FieldNode): void {
-    const name = node.name.value;
-    const key = node.alias?.value ?? name;
-    const known = roots.get(key);
-    if (known) {
-      known.fields.push(node);
-      return;
-    }
-    const { input, ...args }: Given = fields?.[name] ? getArgumentValues(fields[name], node, variables) : {};
-    const given = typeof input === 'object' ? { ...args, ...input } : args;
-    roots.set(key, { key, name, fields: [node], given, wallets: walletsIn(name, given) });
-  }
+  const selected: Root['selected'] = (parents) => {
+    const found = new Map<string, FieldNode[]>();
+    for (const { selectionSet } of parents) if (selectionSet) collect(selectionSet, found);
+    return found;
+  };
 
   try {
-    collect(operation.selectionSet);
-    return [...roots.values()];
+    return [...collect(operation.selectionSet)].map(([key, nodes]) => {
+      const [node] = nodes;
+      const name = node?.name.value ?? '';
+      const field = fields[name];
+      const { input, ...args }: Given = node && field ? getArgumentValues(field, node, variables) : {};
+      const given = typeof input === 'object' ? { ...args, ...input } : args;
+      return { key, name, fields: nodes, given, wallets: walletsIn(name, given), type: field?.type, selected };
+    });
   } catch {
     return [];
   }
+}
+
+/** An answer in which some values are others; undefined leaves a value. */
+export function replaced(
+  { selected }: Root,
+  shown: unknown,
+  parents: readonly FieldNode[],
+  instead: (name: string, key: string, nodes: readonly FieldNode[], value: unknown) => unknown,
+): Record<string, unknown> {
+  const fields = selected(parents);
+  return Object.fromEntries(
+    Object.entries(shown as object).map(([key, value]: [string, unknown]) => {
+      const nodes = fields.get(key) ?? [];
+      const found = instead(nodes[0]?.name.value ?? '', key, nodes, value);
+      return [key, found === undefined ? value : found];
+    }),
+  );
 }
 
 /** What a call acts on: for a transfer that is the sender's. */

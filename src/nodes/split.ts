@@ -2,17 +2,28 @@
 import { execute } from 'postgraphile/grafast';
 import {
   getOperationAST,
+  GraphQLError,
   Kind,
   OperationTypeNode,
+  parseType,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
+  type NameNode,
   type OperationDefinitionNode,
 } from 'postgraphile/graphql';
 import type { Root } from './roots.ts';
 
 /** Executes some of the root fields on a node. */
-export type Run = (node: string, roots: readonly Root[]) => Promise<ExecutionResult>;
+export type Run = (node: string, roots: readonly Root[], own?: Own) => Promise<ExecutionResult>;
+
+/** A variable that is different for each node. */
+export interface Own {
+  type: string;
+  value: unknown;
+}
+
+export const OWN = 'of_node';
 
 /** What a field answers, and how: on one node, or in a way of its own. */
 export type Way = { node: string } | { answer: (run: Run) => Promise<ExecutionResult> };
@@ -56,8 +67,10 @@ function joined(keys: readonly string[], results: readonly ExecutionResult[]): E
 }
 
 /** Without what looks at whole requests, which has looked at this one. */
-export async function executePart(args: ExecutionArgs, document: DocumentNode): Promise<ExecutionResult> {
-  const result = await execute({ ...args, document, middleware: null, outputDataAsString: false });
+export async function executePart(args: ExecutionArgs, roots: readonly Root[], own?: Own): Promise<ExecutionResult> {
+  const document = partOf(args, roots, own?.type);
+  const variableValues = { ...args.variableValues, [OWN]: own?.value };
+  const result = await execute({ ...args, document, variableValues, middleware: null, outputDataAsString: false });
   if (Symbol.asyncIterator in result) throw new Error('a part of a document answered more than once');
   return result;
 }
@@ -67,21 +80,34 @@ const known = new WeakMap<OperationDefinitionNode, Map<string, DocumentNode>>();
 const MOST_PARTS = 50;
 
 /** The document with these root fields alone. */
-export function partOf({ document, operationName }: ExecutionArgs, roots: readonly Root[]): DocumentNode {
+function partOf({ document, operationName }: ExecutionArgs, roots: readonly Root[], type = ''): DocumentNode {
   const operation = getOperationAST(document, operationName);
   if (!operation) return document;
   const selections = [...new Set(roots.flatMap(({ fields }) => fields))];
-  const key = selections.map(({ loc }) => loc?.start).join();
+  const key = `${type}${selections.map(({ loc }) => loc?.start).join()}`;
   const parts = known.get(operation) ?? new Map<string, DocumentNode>();
   known.set(operation, parts);
-  const part = parts.get(key) ?? {
+  const variable = { kind: Kind.VARIABLE, name: nameNode(OWN) } as const;
+  const ofNode = type === '' ? [] : [{ kind: Kind.VARIABLE_DEFINITION, variable, type: parseType(type) } as const];
+  const variableDefinitions = [...(operation.variableDefinitions ?? []), ...ofNode];
+  const part: DocumentNode = parts.get(key) ?? {
     kind: Kind.DOCUMENT,
     definitions: [
-      { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections } },
+      { ...operation, variableDefinitions, selectionSet: { kind: Kind.SELECTION_SET, selections } },
       ...document.definitions.filter(({ kind }) => kind === Kind.FRAGMENT_DEFINITION),
     ],
   };
   if (parts.size >= MOST_PARTS) parts.clear();
   parts.set(key, part);
   return part;
+}
+
+export function nameNode(value: string): NameNode {
+  return { kind: Kind.NAME, value };
+}
+
+/** An answer without this field, and why. */
+export function fieldError({ key, fields }: Root, code: string, message: string): ExecutionResult {
+  const error = new GraphQLError(message, { nodes: fields, path: [key], extensions: { code } });
+  return { data: { [key]: null }, errors: [error] };
 }

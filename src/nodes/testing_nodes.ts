@@ -15,7 +15,7 @@ export interface ThreeNodes {
   databases: Readonly<Record<Name, Database>>;
   gateway: Gateway;
   /** Says in the file which ranges each has. */
-  write: (ranges: Readonly<Record<Name, string>>, urls?: Partial<Record<Name, string>>) => void;
+  write: (ranges: Readonly<Record<Name, string>>) => void;
   /** Somebody whose wallet of an asset is on that node. */
   ownerOn: (node: Name, asset: string) => string;
 }
@@ -23,7 +23,8 @@ export interface ThreeNodes {
 const inWords = ([first, last]: readonly [number, number]): string => `${first}-${last}`;
 export const THIRDS = { a: inWords(RANGES.a), b: inWords(RANGES.b), c: inWords(RANGES.c) };
 
-export function createNodes(): ThreeNodes {
+/** `urls`: of nodes that are not where their databases are. */
+export function createNodes(urls: Partial<Record<Name, string>> = {}): ThreeNodes {
   const folder = mkdtempSync(join(tmpdir(), 'nodes-'));
   const path = join(folder, 'nodes.json');
   afterAll(async () => {
@@ -32,7 +33,7 @@ export function createNodes(): ThreeNodes {
   });
   const databases = { a: createDatabase(), b: createDatabase(), c: createDatabase() };
   const gateway = new Gateway(databases.a, { DATABASE_URL: '', NODES: path, NODE_ENV: 'production' });
-  const write: ThreeNodes['write'] = (ranges, urls = {}) => {
+  const write: ThreeNodes['write'] = (ranges) => {
     const nodes = NODES.map((name) => [name, { ranges: ranges[name], database: urls[name] ?? databases[name].url }]);
     writeFileSync(path, JSON.stringify({ nodes: Object.fromEntries(nodes) as object }));
   };
@@ -44,7 +45,9 @@ export function createNodes(): ThreeNodes {
   return { databases, gateway, write, ownerOn };
 }
 
-async function haveRanges(db: Database, [first, last]: readonly [number, number]): Promise<void> {
+/** From now on these are the ranges that a database has. */
+export async function haveRanges(db: Database, [first, last]: readonly [number, number]): Promise<void> {
+  await db.query('delete from ledger_private.node_ranges');
   const idOf = (byte: number, rest: string): string =>
     `${byte.toString(16).padStart(2, '0')}${rest.repeat(6)}-${rest.repeat(4)}-${rest.repeat(4)}-${rest.repeat(4)}-${rest.repeat(12)}`;
   await db.query('insert into ledger_private.node_ranges (first_id, last_id) values ($1, $2)', [
