@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDatabase } from '../../db/tests/helpers.ts';
 import { ConfigError } from '../config.ts';
+import { ROOT } from '../testing.ts';
 import { rangeOf, readNodesFile, walletIdOf } from './file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nodes-'));
@@ -41,6 +42,20 @@ describe('readNodesFile', () => {
     expect(nodes[1]?.config.passwords.database?.()).toBe('two');
     expect(ranges).toHaveLength(64);
     expect([0, 21, 22, 62, 63].map((range) => ranges[range])).toEqual(['a', 'a', 'b', 'b', 'a']);
+  });
+
+  it('reads the file that docs/operate/nodes-routing.md shows', () => {
+    const secret = join(folder, 'gateway');
+    writeFileSync(secret, 'one\n');
+    const page = readFileSync(join(ROOT, 'docs/operate/nodes-routing.md'), 'utf8');
+    const [, shown = ''] = /```json[^\n]*\n(.*?)```/s.exec(page) ?? [];
+    const { nodes, ranges } = readNodesFile(fileWith(shown.replaceAll(/\/run\/secrets\/gateway-[ab]/g, secret)));
+
+    expect(nodes.map(({ config }) => config.databaseUrl)).toEqual([
+      'postgresql://wallet_gateway:one@db-a/wallet',
+      'postgresql://wallet_gateway:one@db-b/wallet',
+    ]);
+    expect(ranges.indexOf('b')).toBe(32);
   });
 
   it('lets a node have no ranges, which is about to get some', () => {
