@@ -1,6 +1,6 @@
 /** An asset day by day: what players own, and what moved. As pictures; the figures stand below them, exactly. */
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useDeferredValue } from 'react';
 import { decimalOf, formatAmount, type Asset } from '../data/amounts.ts';
 import { activityQuery, balancesQuery, type ActivityRow, type BalanceRow } from '../data/queries.ts';
 import { endOfDay, shownDay, startOfDay } from '../data/times.ts';
@@ -36,11 +36,11 @@ export function Legend({ names }: { names: readonly string[] }) {
 }
 
 export function Picture(props: React.ComponentProps<typeof Chart>) {
+  // Drawing takes longer than a key may wait: the page is shown first, and what is typed meanwhile comes before the chart.
+  const isDrawn = useDeferredValue(true, false);
   return (
     <div className="chart" aria-hidden="true">
-      <Suspense fallback={<Loading lines={5} />}>
-        <Chart {...props} />
-      </Suspense>
+      <Suspense fallback={<Loading lines={5} />}>{isDrawn ? <Chart {...props} /> : <Loading lines={5} />}</Suspense>
     </div>
   );
 }

@@ -14,7 +14,7 @@ import { Empty, Shown } from '../parts/states.tsx';
 
 const route = getRouteApi('/reports');
 
-export default function ActivityReport({ codes, asset }: ReportProps) {
+export function ActivityReport({ codes, asset }: ReportProps) {
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/reports' });
   const today = dayOf(new Date());

@@ -14,7 +14,7 @@ import { Empty, Shown } from '../parts/states.tsx';
 
 const route = getRouteApi('/reports');
 
-export default function BalancesReport({ codes, asset }: ReportProps) {
+export function BalancesReport({ codes, asset }: ReportProps) {
   const { at = dayOf(new Date()) } = route.useSearch();
   const navigate = useNavigate({ from: '/reports' });
   const end = endOfDay(at) ?? '';

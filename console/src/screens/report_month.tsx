@@ -23,7 +23,7 @@ const route = getRouteApi('/reports');
 /** Blocks are closed once a minute: until then a month that is over may be provisional. */
 const LOOK_AGAIN_MS = 10_000;
 
-export default function MonthReport({ codes, asset }: ReportProps) {
+export function MonthReport({ codes, asset }: ReportProps) {
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/reports' });
   const zone = search.zone ?? ZONE;

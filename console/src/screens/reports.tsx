@@ -1,15 +1,17 @@
 /** What finance asks: what moved in a period, what each account had at some instant, and a month, closed step by step. */
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { lazy } from 'react';
 import { useAssets } from '../data/assets.ts';
 import { useRight } from '../data/rights.ts';
 import { Empty, NoRight, Shown } from '../parts/states.tsx';
 import type { ReportView } from '../router.tsx';
+import { ActivityReport } from './report_activity.tsx';
+import { BalancesReport } from './report_balances.tsx';
+import { MonthReport } from './report_month.tsx';
 
 const VIEWS = {
-  activity: { label: 'Activity', Screen: lazy(() => import('./report_activity.tsx')) },
-  balances: { label: 'Balances', Screen: lazy(() => import('./report_balances.tsx')) },
-  month: { label: 'Close a month', Screen: lazy(() => import('./report_month.tsx')) },
+  activity: { label: 'Activity', Screen: ActivityReport },
+  balances: { label: 'Balances', Screen: BalancesReport },
+  month: { label: 'Close a month', Screen: MonthReport },
 } satisfies Record<ReportView, object>;
 
 const route = getRouteApi('/reports');

@@ -93,7 +93,7 @@ async function take(client: pg.Client): Promise<Snapshot> {
   const snapshot: Snapshot = {
     transfers: await rows(
       `select id, wallet_id, idem_key, kind, debit_wallet_id, credit_wallet_id, amount, bonus_amount, hold_id, reverses,
-         case when kind in ('adjustment', 'forgiveness') then metadata - 'reason' else metadata end as metadata,
+         case when kind in ('adjustment', 'forgiveness', 'merge') then metadata - 'reason' else metadata end as metadata,
          coalesce(n.entries, 0) as entries, linked_wallet_id
        from ledger.transfers t
        left join (select transfer_id, count(*)::int as entries from ledger.entries group by transfer_id) n on n.transfer_id = t.id`,
@@ -213,15 +213,19 @@ interface Balances {
 /** Adds up what was asked for, wallet by wallet: the entries must say the same, without a gap. */
 function checkLog({ transfers, entries }: Snapshot, promises: Promises, tally: Tally): void {
   const transferOf = new Map(transfers.map((transfer) => [transfer.id, transfer]));
+  const owedBy = debtsOfMerged(transferOf, entries);
   const heads = new Map<string, Balances>();
+  let previous: Transfer | undefined;
   for (const entry of entries) {
     const transfer = transferOf.get(entry.transfer_id);
+    checkDebt(entry, transfer, previous, promises, tally);
+    previous = transfer;
     if (!transfer) {
       tally.find(`an entry without a transfer: ${JSON.stringify(entry)}`);
       continue;
     }
     const before = heads.get(entry.wallet_id) ?? { seq: 0n, balance: 0n, bonus: 0n, held: 0n, owed: 0n };
-    const change = changeBy(entry, transfer, transferOf, promises);
+    const change = changeBy(entry, transfer, { transferOf, owedBy, promises });
     const expected: Balances = {
       seq: before.seq + 1n,
       balance: before.balance + change.balance,
@@ -247,12 +251,45 @@ function checkLog({ transfers, entries }: Snapshot, promises: Promises, tally: T
   }
 }
 
+/** What each wallet owed when it was merged, by the merge. */
+function debtsOfMerged(transferOf: Map<string, Transfer>, entries: Entry[]): Map<string, bigint> {
+  const owedBy = new Map<string, bigint>();
+  for (const [place, { wallet_id, transfer_id }] of entries.entries()) {
+    const transfer = transferOf.get(transfer_id);
+    if (transfer?.kind !== 'merge' || transfer.wallet_id !== wallet_id) continue;
+    const before = entries[place - 1];
+    owedBy.set(transfer_id, before?.wallet_id === wallet_id ? BigInt(before.owed) : 0n);
+  }
+  return owedBy;
+}
+
+/** What a reversal could not take of the amount it asked for is a debt, in the line before its own. */
+function checkDebt(
+  { wallet_id }: Entry,
+  transfer: Transfer | undefined,
+  previous: Transfer | undefined,
+  promises: Promises,
+  tally: Tally,
+): void {
+  const { posting, receipt } = promises.byKey.get(keyOf({ wallet: wallet_id, key: transfer?.idem_key ?? '' })) ?? {};
+  if (!posting?.owe || posting.amount === null || !receipt) return;
+  const missing = BigInt(posting.amount) - BigInt(receipt.amount);
+  const debt = previous?.kind === 'debt' && previous.wallet_id === wallet_id ? BigInt(previous.amount) : 0n;
+  if (debt !== missing)
+    tally.find(`a reversal left a debt of ${debt}, and not of ${missing}: ${JSON.stringify({ transfer, receipt })}`);
+}
+
+interface Asked {
+  transferOf: Map<string, Transfer>;
+  owedBy: Map<string, bigint>;
+  promises: Promises;
+}
+
 /** From the request and its receipt alone; only for what the system booked by itself, from the transfer. */
 function changeBy(
   { wallet_id }: Entry,
   transfer: Transfer,
-  transferOf: Map<string, Transfer>,
-  promises: Promises,
+  { transferOf, owedBy, promises }: Asked,
 ): { balance: bigint; bonus: bigint; held: bigint; owed?: bigint } {
   const promised = promises.byKey.get(keyOf({ wallet: transfer.wallet_id, key: transfer.idem_key ?? '' }));
   // Of a reversal that leaves a debt, less may be taken than was asked for.
@@ -270,6 +307,12 @@ function changeBy(
       return { balance: amount, bonus: 0n, held: 0n };
     case 'bonus':
       return { balance: amount, bonus: amount, held: 0n };
+    case 'opening':
+      return { balance: amount, bonus: BigInt(promised?.posting.bonusAmount ?? transfer.bonus_amount), held: 0n };
+    case 'merge': {
+      const sign = wallet_id === transfer.wallet_id ? -1n : 1n;
+      return { ...moved(sign), owed: sign * (owedBy.get(transfer.id) ?? 0n) };
+    }
     case 'spend':
       return moved(-1n);
     case 'expiry':
@@ -292,9 +335,11 @@ function changeBy(
     case 'release':
       return { balance: 0n, bonus: 0n, held: -hold };
     case 'reversal': {
+      // The wallet that acts may be the successor of the one that the original moved credits of.
       const original = transferOf.get(transfer.reverses ?? '');
-      const received = original?.credit_wallet_id === wallet_id;
-      return moved(received ? -1n : 1n);
+      const isActing = wallet_id === transfer.wallet_id;
+      const didReceive = (original?.credit_wallet_id === original?.wallet_id) === isActing;
+      return moved(didReceive ? -1n : 1n);
     }
   }
 }

@@ -151,7 +151,7 @@ export class Client {
     if (this.#chance.happens(20)) add(earlier(), 'repetition');
     if (this.#chance.happens(10)) {
       const used = earlier();
-      add(used && { ...used, metadata: { ...used.metadata, other: true } }, 'misuse');
+      add(used && misused(used), 'misuse');
     }
     return members;
   }
@@ -201,7 +201,7 @@ export class Client {
     const { promises, tally } = this.#around;
     const promised = this.#some(promises.acknowledged);
     if (!promised) return;
-    const posting = { ...promised.posting, metadata: { ...promised.posting.metadata, other: true } };
+    const posting = misused(promised.posting);
     const { outcome } = await this.#settle({ shape: 'single', postings: [posting] }, this.#doors);
     if (outcome.kind === 'refused' && outcome.code === 'IDEMPOTENCY_KEY_REUSED')
       tally.count('operations', `refused: ${outcome.code}`);
@@ -228,4 +228,10 @@ export class Client {
   #some(list: Promised[]): Promised | undefined {
     return list.length > 0 ? this.#chance.pick(list) : undefined;
   }
+}
+
+/** The key of a posting for another one. A merge has no metadata. */
+function misused(posting: Posting): Posting {
+  if (posting.kind === 'merge') return { ...posting, reason: 'another reason' };
+  return { ...posting, metadata: { ...posting.metadata, other: true } };
 }

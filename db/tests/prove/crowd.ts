@@ -43,7 +43,7 @@ const OF_A_ROW = /while (locking|updating|deleting|inserting|checking)|lock_\w*w
 
 export async function crowd(options: CrowdOptions): Promise<Crowd> {
   const { connect, wallets, clients, chance, tally, name, isOver } = options;
-  const stock: Stock = { assets: [{ hot: wallets, cold: wallets }], holds: [], booked: [], owing: [] };
+  const stock: Stock = { assets: [{ hot: wallets, cold: wallets, spare: [] }], holds: [], booked: [], owing: [] };
   const seen: Crowd = { promises: new Promises(tally), calls: 0, deadlocks: 0, waits: 0 };
   let keys = 0;
   const around = { promises: seen.promises, stock, tally, isOver: () => isOver(seen) };

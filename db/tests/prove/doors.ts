@@ -249,7 +249,11 @@ export function itemOf({
   transfer,
   expiresAt,
   metadata,
-  ...more
+  toAmount,
+  bonusAmount,
+  side,
+  reason,
+  owe,
 }: Posting) {
   return {
     kind,
@@ -261,10 +265,11 @@ export function itemOf({
     metadata,
     hold_id: hold ?? null,
     transfer_id: transfer ?? null,
-    to_amount: more.toAmount === undefined ? null : String(more.toAmount),
-    side: more.side ?? null,
-    reason: more.reason ?? null,
-    owe: more.owe ?? null,
+    to_amount: toAmount === undefined ? null : String(toAmount),
+    bonus_amount: bonusAmount === undefined ? null : String(bonusAmount),
+    side: side ?? null,
+    reason: reason ?? null,
+    owe: owe ?? null,
   };
 }
 

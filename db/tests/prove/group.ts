@@ -24,7 +24,7 @@ export interface Word {
 export const GIVEN_UP = 'skipped, and given up';
 
 /** By which items may be refused. All else would be another item's, or wrong. */
-const EXPECTED = ['HOLD_NOT_OPEN', 'INSUFFICIENT_FUNDS', 'NOT_REVERSIBLE', 'WALLET_FROZEN'];
+const EXPECTED = ['HOLD_NOT_OPEN', 'INSUFFICIENT_FUNDS', 'NOT_REVERSIBLE', 'WALLET_CLOSED', 'WALLET_FROZEN'];
 
 /** Sends them until each has its last word: those that were skipped are sent again, or given up. */
 export async function settleGroup(
@@ -78,8 +78,13 @@ function isLeft(
 /** A refusal that tells of another wallet or amount is another item's. */
 function isExpected({ posting, as }: Member, { code, facts }: ItemOutcome & { kind: 'refused' }): boolean {
   if (as === 'misuse') return code === 'IDEMPOTENCY_KEY_REUSED';
-  // It took so long that the expiry it asks for has passed.
-  if (code === 'INVALID_ARGUMENT') return facts.argument === 'expires_at' && posting.expiresAt !== undefined;
+  if (code === 'INVALID_ARGUMENT')
+    return (
+      // It took so long that the expiry it asks for has passed.
+      (facts.argument === 'expires_at' && posting.expiresAt !== undefined) ||
+      (facts.argument === 'wallet_id' && facts.wallet_id === posting.wallet && posting.kind === 'opening') ||
+      (facts.argument === 'from_wallet' && facts.wallet_id === posting.wallet && posting.kind === 'merge')
+    );
   // Others paid or forgave of what it owed when somebody was told.
   if (code === 'LIMIT_EXCEEDED')
     return (

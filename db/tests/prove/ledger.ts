@@ -12,6 +12,7 @@ const PASSWORD = 'prove';
 const ASSETS = ['GOLD', 'GEMS'];
 const HOT = 4;
 const COLD = 40;
+const SPARE = 300;
 
 /** `url` is an administrator's. */
 export async function prepareLedger(url: string, database = TEMPLATE): Promise<void> {
@@ -32,8 +33,12 @@ export function asJob(url: string): string {
 export async function openWallets(client: pg.Client): Promise<Stock> {
   const stock: Stock = { assets: [], holds: [], booked: [], owing: [] };
   for (const code of ASSETS) {
-    const wallets = await openAsset(client, code, HOT + COLD);
-    stock.assets.push({ hot: wallets.slice(0, HOT), cold: wallets.slice(HOT) });
+    const wallets = await openAsset(client, code, HOT + COLD + SPARE);
+    stock.assets.push({
+      hot: wallets.slice(0, HOT),
+      cold: wallets.slice(HOT, HOT + COLD),
+      spare: wallets.slice(HOT + COLD),
+    });
   }
   return stock;
 }

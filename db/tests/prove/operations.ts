@@ -14,22 +14,26 @@ export type Kind =
   | 'exchange'
   | 'adjustment'
   | 'collection'
-  | 'forgiveness';
+  | 'forgiveness'
+  | 'opening'
+  | 'merge';
 
 export interface Posting {
   kind: Kind;
   wallet: string;
   key: string;
-  /** Null: all of the hold, or what is left to reverse. */
+  /** Null: all of the hold, what is left to reverse, or all that a merge moves. */
   amount: number | null;
-  /** Who receives a transfer; of an exchange, the owner's wallet of the other asset. */
+  /** Who receives a transfer; of an exchange, the owner's wallet of the other asset; of a merge, the successor. */
   counterparty?: string;
   /** What arrives in an exchange. */
   toAmount?: number;
   /** Of an adjustment. */
   side?: 'debit' | 'credit';
-  /** Of an adjustment, and of what is forgiven. */
+  /** Of an adjustment, of what is forgiven, and of a merge. */
   reason?: string;
+  /** Of an opening balance: the part of the amount that is bonus credits. */
+  bonusAmount?: number;
   /** Of a reversal: what is gone becomes a debt. */
   owe?: boolean;
   /** What is captured or released. */
@@ -75,6 +79,13 @@ export function callOf(posting: Posting): Call {
       const to = { to_wallet: posting.counterparty, to_amount: String(posting.toAmount) };
       return { name: 'wallet_exchange', args: { from_wallet, ...to, ...rest } };
     }
+    case 'opening':
+      return { name: 'wallet_opening', args: { ...usual, ...expiry, bonus_amount: String(posting.bonusAmount) } };
+    case 'merge':
+      return {
+        name: 'wallet_merge',
+        args: { from_wallet: wallet, to_wallet: posting.counterparty, idem_key: key, reason: posting.reason },
+      };
     case 'adjustment':
       return { name: 'wallet_adjust', args: { ...usual, side: posting.side, reason: posting.reason } };
     case 'collection':
@@ -95,10 +106,18 @@ export function callOf(posting: Posting): Call {
   }
 }
 
+/** Of one asset. */
+export interface Wallets {
+  hot: string[];
+  cold: string[];
+  /** Used like the others, until they are merged into another one. */
+  spare: string[];
+}
+
 /** What is there to act upon. */
 export interface Stock {
   /** Few that everybody wants, and many. Those of one asset can send to each other; of one place in each asset, they are one owner's. */
-  assets: { hot: string[]; cold: string[] }[];
+  assets: Wallets[];
   /** Acknowledged, and perhaps still open. */
   holds: { wallet: string; id: string; amount: number }[];
   /** Acknowledged, to be reversed. */
@@ -125,13 +144,22 @@ const KINDS: Record<Kind, number> = {
   adjustment: 4,
   collection: 2,
   forgiveness: 1,
+  opening: 3,
+  merge: 2,
 };
 /** What a job may ask for. */
 const A_JOBS = only('top_up', 'bonus', 'spend', 'transfer', 'hold', 'capture', 'release', 'exchange');
 /** What it may not. */
-export const AN_OPERATORS: readonly Kind[] = ['reversal', 'adjustment', 'collection', 'forgiveness'];
+export const AN_OPERATORS: readonly Kind[] = [
+  'reversal',
+  'adjustment',
+  'collection',
+  'forgiveness',
+  'opening',
+  'merge',
+];
 /** Those whose movement nobody reverses here. */
-const FINAL: readonly Kind[] = ['release', 'reversal', 'adjustment', 'collection', 'forgiveness'];
+const FINAL: readonly Kind[] = ['release', ...AN_OPERATORS];
 const SHAPES: Shapes = { single: 78, batch: 7, group: 10, transaction: 5 };
 const MOST_IN_BATCH = 12;
 const MOST_IN_GROUP = 24;
@@ -168,8 +196,8 @@ export class Operations {
 
   posting(kind: Kind): Posting {
     const chance = this.#chance;
-    const { hot, cold } = chance.pick(this.#stock.assets);
-    const wallet = this.#wallet(hot, cold);
+    const wallets = chance.pick(this.#stock.assets);
+    const wallet = this.#wallet(wallets);
     const usual = { kind, wallet, key: this.#newKey(), amount: chance.int(1, 60), metadata: this.#metadata() };
     switch (kind) {
       case 'top_up':
@@ -178,7 +206,7 @@ export class Operations {
       case 'hold':
         return chance.happens(50) ? { ...usual, expiresAt: this.#soon() } : usual;
       case 'transfer':
-        return { ...usual, counterparty: this.#other(wallet, hot, cold) };
+        return { ...usual, counterparty: this.#other(wallet, wallets) };
       case 'capture':
       case 'release': {
         const hold = this.#take(this.#stock.holds);
@@ -212,6 +240,18 @@ export class Operations {
         if (counterparty === undefined) return this.posting('spend');
         return { ...usual, counterparty, toAmount: chance.int(1, 60) };
       }
+      case 'opening': {
+        const amount = chance.int(1, 120);
+        const bonusAmount = chance.happens(50) ? chance.int(1, amount) : 0;
+        const expiry = bonusAmount > 0 && chance.happens(50) ? { expiresAt: this.#soon() } : {};
+        return { ...usual, amount, bonusAmount, ...expiry };
+      }
+      case 'merge': {
+        const from = this.#take(wallets.spare);
+        if (from === undefined) return this.posting('opening');
+        const counterparty = this.#other(from, wallets);
+        return { ...usual, wallet: from, counterparty, amount: null, reason: 'two "accounts"; ü', metadata: {} };
+      }
       case 'adjustment':
         return { ...usual, side: chance.happens(50) ? 'debit' : 'credit', reason: 'an "error"; ü' };
       case 'spend':
@@ -227,13 +267,14 @@ export class Operations {
     return others.length > 0 ? this.#chance.pick(others)[place] : undefined;
   }
 
-  #wallet(hot: string[], cold: string[]): string {
+  #wallet({ hot, cold, spare }: Wallets): string {
+    if (spare.length > 0 && this.#chance.happens(8)) return this.#chance.pick(spare);
     return this.#chance.pick(this.#chance.happens(40) ? hot : cold);
   }
 
-  #other(wallet: string, hot: string[], cold: string[]): string {
+  #other(wallet: string, wallets: Wallets): string {
     for (;;) {
-      const other = this.#wallet(hot, cold);
+      const other = this.#wallet(wallets);
       if (other !== wallet) return other;
     }
   }
@@ -258,8 +299,11 @@ export class Operations {
 }
 
 /** What was acknowledged can be captured, released or reversed from now on. */
-export function remember(stock: Stock, { kind }: Posting, receipt: Receipt | undefined): void {
+export function remember(stock: Stock, { kind, counterparty }: Posting, receipt: Receipt | undefined): void {
   if (!receipt) return;
+  if (kind === 'merge')
+    for (const kept of [...stock.booked, ...stock.owing])
+      if (kept.wallet === receipt.wallet_id) kept.wallet = counterparty ?? '';
   const { wallet_id: wallet, transfer_id: id } = receipt;
   const amount = Number(receipt.amount);
   if (kind === 'hold') stock.holds.push({ wallet, id: receipt.hold_id ?? '', amount });

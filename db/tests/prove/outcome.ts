@@ -53,8 +53,8 @@ export function outcomeOfGraphqlError(status: number, { message, extensions }: G
   // Whether the call was booked before the connection broke, the answer does not say.
   if (code === 'RETRY') return { kind: /connection|database/.test(message) ? 'unknown' : 'again', code };
   if (code === 'TIMEOUT') return { kind: 'again', code };
-  // It took so long that the expiry it asks for has passed.
-  if (message.startsWith('invalid argument: expires_at')) return { kind: 'refused', code };
+  // The expiry has passed meanwhile; the wallet has had its opening balance; the wallet to be merged has open holds.
+  if (/^invalid argument: (expires_at|wallet_id|from_wallet)/.test(message)) return { kind: 'refused', code };
   if (status >= 500 || SERVICE_CODES.includes(code))
     return { kind: 'finding', text: `${status} ${code}: ${message} ${log}` };
   return { kind: 'refused', code };
