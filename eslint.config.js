@@ -10,7 +10,7 @@ export default defineConfig(
       'client/dist/',
       'console/dist*/',
       'console/src/graphql-env.d.ts',
-      'docs/.vitepress/{cache,dist}/',
+      'docs/.vitepress/{.temp,cache,dist}/',
     ],
   },
   tseslint.configs.strictTypeChecked,

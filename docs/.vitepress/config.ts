@@ -3,9 +3,12 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
+import { picture } from './picture.ts';
 import { slug } from './slug.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+const ICON = readFileSync(join(ROOT, 'console/src/icon.svg')).toString('base64');
 
 interface Link {
   attrGet: (name: string) => string | null;
@@ -42,6 +45,8 @@ const operate = (text: string, page: string) => ({ text, link: `/docs/operate/${
 export default defineConfig({
   title: 'Wallet service',
   description: 'A double-entry ledger for virtual credits in PostgreSQL, with a GraphQL gateway and a console',
+  // In the page: a file of its own would be one more to keep.
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml;base64,${ICON}` }]],
   srcDir: '..',
   srcExclude: [
     ...['node_modules', '.data', 'console', 'db', 'ops', 'src', 'coverage', 'bench/peers', 'client/*'].map(
@@ -65,6 +70,7 @@ export default defineConfig({
       md.renderer.rules.fence = (tokens, index, ...rest) => {
         const token = tokens[index];
         if (token) token.info = token.info.split(' ')[0] ?? '';
+        if (token?.info === 'mermaid') return picture(token.content);
         return fence?.(tokens, index, ...rest) ?? '';
       };
     },
