@@ -87,6 +87,23 @@ describe('what is about one wallet', () => {
   });
 });
 
+describe('a transfer', () => {
+  it('runs on the node of the sender, which refuses a recipient that it does not have', async () => {
+    const near = walletIdOf(ownerOn('b', ASSET), ASSET);
+    const owner = ownerOn('b', ASSET);
+    await service.mutate('walletOpen', { ownerId: owner, assetCode: ASSET }, 'wallet { id }');
+    const send = (toWallet: string) =>
+      service.mutate('walletTransfer', { fromWallet: wallets.b, toWallet, amount: '1', idemKey: newKey() });
+
+    expect((await send(walletIdOf(owner, ASSET))).body.errors).toBeUndefined();
+    for (const toWallet of [near, wallets.a])
+      expect(errorOf(await send(toWallet)).extensions).toMatchObject({
+        code: 'WALLET_NOT_FOUND',
+        detail: { wallet_id: toWallet },
+      });
+  });
+});
+
 describe('a document with fields of several nodes', () => {
   it('is answered field by field, in its order and under its names, with fragments, directives and defaults', async () => {
     const { status, body } = await service.post(
