@@ -44,6 +44,8 @@
 --!include functions/ledger_private/refusals/refuse.sql
 --!include functions/ledger_private/refusals/invalid_argument.sql
 --!include functions/ledger_private/refusals/reused.sql
+--!include functions/ledger/wallet_node.sql
+--!include functions/ledger_private/refusals/wrong_node.sql
 --!include functions/ledger_private/refusals/wallet_not_found.sql
 --!include functions/ledger_private/refusals/asset_not_found.sql
 --!include functions/ledger_private/refusals/webhook_not_found.sql
@@ -58,6 +60,8 @@
 
 -- Ids, and who is calling
 --!include functions/ledger/wallet_id.sql
+--!include functions/ledger_private/nodes/id_number.sql
+--!include functions/ledger/node_ranges_set.sql
 --!include functions/ledger_private/callers/actor.sql
 --!include functions/ledger_private/callers/calling_role.sql
 

@@ -26,6 +26,7 @@ const KNOWN: Readonly<Record<string, { code: string; message?: string }>> = {
   WLARG: { code: 'INVALID_ARGUMENT' },
   WLSLF: { code: 'SAME_WALLET' },
   WLNOW: { code: 'WALLET_NOT_FOUND' },
+  WLNOD: { code: 'WRONG_NODE' },
   WLNOA: { code: 'ASSET_NOT_FOUND' },
   WLNOH: { code: 'HOLD_NOT_FOUND' },
   WLNOT: { code: 'TRANSFER_NOT_FOUND' },

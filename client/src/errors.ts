@@ -25,6 +25,8 @@ export interface RefusalDetails {
   ASSET_NOT_FOUND: { asset_code: string };
   /** The wallet has no such hold. */
   HOLD_NOT_FOUND: { wallet_id: Id; hold_id: Id };
+  /** With several databases: another one has the wallet, and the call goes to one. */
+  WRONG_NODE: { wallet_id: Id; node: string };
   /** The wallet has acted in no such transfer. */
   TRANSFER_NOT_FOUND: { wallet_id: Id; transfer_id: Id };
   /** The two wallets have different assets. */

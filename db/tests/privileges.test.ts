@@ -53,6 +53,9 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.wallet_expire_due': ['job'],
   // An administrator's.
   'ledger.transfer_redact': [],
+  // The owner's.
+  'ledger.node_ranges_set': [],
+  'ledger.wallet_node': READERS,
   'ledger.wallet_id': READERS,
   'ledger.wallet_balance': READERS,
   'ledger.wallet_balance_at': READERS,
@@ -114,6 +117,7 @@ const TABLES: Record<string, string> = {
   'ledger.block_records': 'seq',
   'ledger.verifications': 'started_at',
   'ledger_private.node_ranges': 'last_id',
+  'ledger_private.other_ranges': 'node',
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
   'ledger_private.unsealed_events': 'seq',
@@ -140,6 +144,7 @@ const TABLE_READERS: Record<string, Actor[]> = {
   'ledger.unique_references': ['auditor'],
   'ledger_private.unsettled_wallets': ['auditor', 'job'],
   'ledger_private.node_ranges': ['operator', 'auditor', 'job'],
+  'ledger_private.other_ranges': ['operator', 'auditor', 'job'],
 };
 
 const CALLS: Record<string, string> = {
@@ -148,6 +153,8 @@ const CALLS: Record<string, string> = {
   wallet_open: "'p', 'NEW'",
   wallet_open_many: "array['p'], 'NEW'",
   wallet_id: "'p', 'NEW'",
+  wallet_node: 'uuidv7()',
+  node_ranges_set: "'a', '[]'",
   wallet_balance: 'uuidv7()',
   wallet_balance_at: "uuidv7(), 'infinity'",
   wallet_statement: "uuidv7(), '-infinity', 'infinity'",
@@ -624,6 +631,7 @@ describe('grants, read from the catalogue,', () => {
         'ledger.house_totals',
         'ledger.verifications',
         'ledger_private.node_ranges',
+        'ledger_private.other_ranges',
       ].sort(),
     );
   });

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { newKey, newWallet } from '../../db/tests/helpers.ts';
+import { call, newKey, newWallet, refusal } from '../../db/tests/helpers.ts';
 import { signToken } from '../dev/sign_token.ts';
 import { AUTH, errorOf, type Caller } from '../testing.ts';
 import { walletIdOf } from './file.ts';
@@ -528,6 +528,26 @@ describe('while a node is away', () => {
   });
 });
 
+describe('a call for a wallet of another node (WRONG_NODE)', () => {
+  it('is refused by the database: it opens none, and names the node', async () => {
+    const open = call(databases.a, 'wallet_open', { owner_id: owners.b, asset_code: ASSET });
+    expect(await refusal(open)).toMatchObject({ code: 'WLNOD', detail: { wallet_id: wallets.b, node: 'b' } });
+    expect(await entriesOn('a', wallets.b)).toBe(0);
+  });
+
+  it('is refused where it is a transfer: each node books its own wallets', async () => {
+    const input = { fromWallet: wallets.a, toWallet: wallets.b, amount: '1', idemKey: newKey() };
+    const answer = await service.post(
+      'mutation ($input: WalletTransferInput!) { walletTransfer(input: $input) { receipt { transferId } } }',
+      { input },
+    );
+    expect(errorOf(answer)).toMatchObject({
+      code: 'WRONG_NODE',
+      detail: { wallet_id: wallets.b, node: 'b' },
+    });
+  });
+});
+
 describe('ranges that move', () => {
   const other = createNodes();
 
@@ -537,7 +557,7 @@ describe('ranges that move', () => {
     const open = () => asked.mutate('walletOpen', { ownerId: owners.a, assetCode: ASSET }, 'wallet { id }');
     await open();
     // As after a move, in which the rows come along.
-    await haveRanges(other.databases.b, [0, 42]);
+    await haveRanges(other.databases.b, 'b', { b: [0, 42], c: [43, 63] });
     await newWallet(other.databases.b, ASSET, { owner: owners.a, bought: 77 });
     other.write({ a: '', b: '0-42', c: '43-63' });
     for (let tries = 0; ; tries += 1) {

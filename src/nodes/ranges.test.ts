@@ -26,13 +26,15 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+const told = (node: string, wallet = WALLET): string => JSON.stringify({ wallet_id: wallet, node });
+
 /** As the ledger says that another node has a wallet; `work` finds it on `there`. */
-function askedIn(there: string, told: unknown): { asked: string[]; work: (node: string) => string } {
+function askedIn(there: string, detail: unknown): { asked: string[]; work: (node: string) => string } {
   const asked: string[] = [];
   const work = (node: string): string => {
     asked.push(node);
     if (node === there) return `found on ${node}`;
-    throw Object.assign(new Error('wrong node'), { code: 'WLNOD', detail: told });
+    throw Object.assign(new Error('wrong node'), { code: 'WLNOD', detail });
   };
   return { asked, work };
 }
@@ -47,17 +49,18 @@ describe('a wallet that the database says another node has (WLNOD)', () => {
   });
 
   it('is looked for once more where the database says it is, before the file does', async () => {
-    const { asked, work } = askedIn('b', JSON.stringify({ wallet_id: WALLET, node: 'b' }));
+    const { asked, work } = askedIn('b', told('b'));
     expect(await ranges.withNode(WALLET, work)).toBe('found on b');
     expect(asked).toEqual(['a', 'b']);
   });
 
   it.each([
     ['nobody says where', 'b', 'no JSON', ['a']],
-    ['it is on a node that this process does not know', 'c', '{"node":"c"}', ['a']],
-    ['the other one does not have it either', 'c', '{"node":"b"}', ['a', 'b']],
-  ])('is refused where %s', async (_what, there, told, expected) => {
-    const { asked, work } = askedIn(there, told);
+    ['it is on a node that this process does not know', 'c', told('c'), ['a']],
+    ['the other one does not have it either', 'c', told('b'), ['a', 'b']],
+    ['it is another wallet of the call that is elsewhere', 'b', told('b', walletIdOf('player-2', 'GOLD')), ['a']],
+  ])('is refused where %s', async (_what, there, detail, expected) => {
+    const { asked, work } = askedIn(there, detail);
     await expect(ranges.withNode(WALLET, work)).rejects.toMatchObject({ code: 'WLNOD' });
     expect(asked).toEqual(expected);
   });

@@ -34,7 +34,7 @@ export class Ranges {
       const { code, detail } = error as { code?: unknown; detail?: unknown };
       if (code !== WRONG_NODE) throw error;
       this.#read();
-      const told = nodeIn(detail);
+      const told = nodeIn(detail, walletId);
       const moved = this.nodeOf(walletId) === asked ? told : this.nodeOf(walletId);
       if (moved === asked || !this.names.includes(moved)) throw error;
       return work(moved);
@@ -57,9 +57,11 @@ export class Ranges {
   }
 }
 
-function nodeIn(detail: unknown): string {
+/** The node of that wallet: a refusal may be about another one of the call. */
+function nodeIn(detail: unknown, walletId: string): string {
   try {
-    return String((JSON.parse(String(detail)) as { node?: unknown }).node);
+    const { wallet_id, node } = JSON.parse(String(detail)) as { wallet_id?: unknown; node?: unknown };
+    return wallet_id === walletId ? String(node) : '';
   } catch {
     return '';
   }

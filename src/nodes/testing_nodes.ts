@@ -38,22 +38,28 @@ export function createNodes(urls: Partial<Record<Name, string>> = {}): ThreeNode
     writeFileSync(path, JSON.stringify({ nodes: Object.fromEntries(nodes) as object }));
   };
   beforeAll(async () => {
-    for (const name of NODES) await haveRanges(databases[name], RANGES[name]);
+    for (const name of NODES) await haveRanges(databases[name], name);
     write(THIRDS);
     await gateway.start();
   });
   return { databases, gateway, write, ownerOn };
 }
 
-/** From now on these are the ranges that a database has. */
-export async function haveRanges(db: Database, [first, last]: readonly [number, number]): Promise<void> {
-  await db.query('delete from ledger_private.node_ranges');
-  const idOf = (byte: number, rest: string): string =>
-    `${byte.toString(16).padStart(2, '0')}${rest.repeat(6)}-${rest.repeat(4)}-${rest.repeat(4)}-${rest.repeat(4)}-${rest.repeat(12)}`;
-  await db.query('insert into ledger_private.node_ranges (first_id, last_id) values ($1, $2)', [
-    idOf(first * 4, '0'),
-    idOf(last * 4 + 3, 'f'),
-  ]);
+/** Tells a database which node it is, and which ranges each has from now on. */
+export async function haveRanges(
+  db: Database,
+  node: Name,
+  of: Partial<Record<Name, readonly [number, number]>> = RANGES,
+): Promise<void> {
+  const ranges = Object.entries(of).map(([name, [first, last]]) => {
+    return { node: name, first_id: idOf(first * 4, '0'), last_id: idOf(last * 4 + 3, 'f') };
+  });
+  await db.query('select ledger.node_ranges_set(node => $1, ranges => $2)', [node, JSON.stringify(ranges)]);
+}
+
+function idOf(byte: number, rest: string): string {
+  const first = byte.toString(16).padStart(2, '0');
+  return `${first}${rest.repeat(6)}-${rest.repeat(4)}-${rest.repeat(4)}-${rest.repeat(4)}-${rest.repeat(12)}`;
 }
 
 function ownerOn(node: Name, asset: string): string {

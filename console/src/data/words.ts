@@ -113,6 +113,7 @@ const REFUSALS: Record<string, string> = {
   WALLET_NOT_FOUND: 'There is no such wallet.',
   ASSET_NOT_FOUND: 'There is no such asset.',
   HOLD_NOT_FOUND: 'This wallet has no such hold.',
+  WRONG_NODE: 'The wallet is in another database.',
   TRANSFER_NOT_FOUND: 'This wallet has no such transfer.',
   ASSET_MISMATCH: 'The wallets are of different assets.',
   IDEMPOTENCY_KEY_REUSED: 'An earlier try of this was booked, with other facts.',

@@ -21,6 +21,7 @@ Opens an owner's wallet of an asset, or returns it as it is where it has been op
   space at either end, otherwise taken as it is.
 - assetCode: the asset, such as GOLD.
 
-Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS).$$;
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WRONG_NODE (WLNOD) where
+another database has the wallet, WALLET_CLOSED (WLCLS).$$;
 
 grant execute on function ledger.wallet_open to wallet_service, wallet_operator, wallet_job;

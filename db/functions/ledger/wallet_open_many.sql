@@ -22,7 +22,7 @@ has been opened before is returned as it is.
 - ownerIds: at most 10000 account numbers, as wallet_open takes them. An owner may come twice.
 - assetCode: the asset, such as GOLD.
 
-Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WALLET_CLOSED (WLCLS). The detail names
-the owner by its index, counted from 0.$$;
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WRONG_NODE (WLNOD) where
+another database has a wallet, WALLET_CLOSED (WLCLS). The detail names the owner by its index, counted from 0.$$;
 
 grant execute on function ledger.wallet_open_many to wallet_service, wallet_operator, wallet_job;

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:8cb6ea8f74ce22f69e55348a7b318fd1a7b5238a
+--! Hash: sha1:c92404497416a4364d00a524211e5af9191e8ead
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -303,6 +303,27 @@ create schema webhook authorization wallet_owner;
 set local role wallet_owner;
 comment on schema webhook is 'What other systems are told of the ledger, which knows nothing of it.';
 grant usage on schema webhook to wallet_operator, wallet_auditor, wallet_worker;
+
+-- Several databases.
+comment on table ledger_private.node_ranges is
+$$The ranges of wallet ids that this database has, where a ledger is spread over several databases; empty, where it has
+all of them. A transfer with a wallet outside of the ranges has one entry here, and the other side is the account
+elsewhere. node_ranges_set writes them, before the wallets are brought here.$$;
+create table ledger_private.other_ranges (
+  first_id uuid primary key,
+  last_id uuid not null,
+  node text not null,
+  constraint other_ranges_order check (first_id <= last_id)
+);
+
+comment on table ledger_private.other_ranges is
+$$The ranges of wallet ids that other databases have, by the names of these; empty, where this one has all of them.
+node_ranges_set writes them.$$;
+comment on column ledger_private.other_ranges.first_id is 'The first id of the range.';
+comment on column ledger_private.other_ranges.last_id is 'The last id of the range.';
+comment on column ledger_private.other_ranges.node is 'The name of the database that has the range.';
+
+grant select on ledger_private.other_ranges to wallet_operator, wallet_auditor, wallet_job;
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -818,6 +839,70 @@ comment on function ledger_private.reused is
   'WLKEY: what may be booked once, a key or a payment, has been used for another request.';
 --! EndIncluded functions/ledger_private/refusals/reused.sql
 
+--! Included functions/ledger/wallet_node.sql
+create or replace function ledger.wallet_node(wallet_id uuid)
+returns text
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select r.node from ledger_private.other_ranges r
+  where r.first_id <= wallet_node.wallet_id and r.last_id >= wallet_node.wallet_id
+$$;
+
+comment on function ledger.wallet_node is
+$$@behavior -*
+The name of the database that has a wallet, where that is another one; null where the wallet belongs to this database,
+which it always does where a ledger has one database. It follows from the id alone: the wallet need not be opened.
+
+- walletId: a player's wallet.$$;
+
+grant execute on function ledger.wallet_node to wallet_player, wallet_service, wallet_operator, wallet_auditor,
+  wallet_job;
+--! EndIncluded functions/ledger/wallet_node.sql
+
+--! Included functions/ledger_private/refusals/wrong_node.sql
+create or replace function ledger_private.wrong_node(wallet_id uuid, facts jsonb default '{}')
+returns ledger.refusal
+language sql
+stable
+as $$
+  select ledger_private.refusal('WLNOD', format('wrong node: %s has wallet %s', n.node, wrong_node.wallet_id),
+    jsonb_build_object('wallet_id', wrong_node.wallet_id, 'node', n.node) || facts,
+    'Send the call to that node; a call for wallets of several nodes is not possible.')
+  from ledger.wallet_node(wrong_node.wallet_id) n (node)
+  where n.node is not null
+$$;
+
+comment on function ledger_private.wrong_node is
+  'WLNOD: another database has the wallet, whose name is in the detail. facts are added to the detail.';
+
+grant execute on function ledger_private.wrong_node
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/refusals/wrong_node.sql
+
+--! Included functions/ledger_private/refusals/wallet_not_found.sql
+create or replace function ledger_private.wallet_not_found(wallet_id uuid)
+returns ledger.refusal
+language sql
+stable
+as $$
+  select case when n.code is null then ledger_private.refusal('WLNOW',
+      format('wallet not found: %s', coalesce(wallet_not_found.wallet_id::text, 'null')),
+      jsonb_build_object('wallet_id', wallet_not_found.wallet_id),
+      'Open the wallet first, with wallet_open(owner_id, asset_code).')
+    else row(n.code, n.message, n.detail, n.hint)::ledger.refusal end
+  from (select) here left join ledger_private.wrong_node(wallet_not_found.wallet_id) n on true
+$$;
+
+comment on function ledger_private.wallet_not_found is
+  'WLNOW: a wallet is not there, or is not the caller''s to see. WLNOD where another database has it.';
+
+grant execute on function ledger_private.wallet_not_found
+  to wallet_player, wallet_service, wallet_operator, wallet_auditor, wallet_job;
+--! EndIncluded functions/ledger_private/refusals/wallet_not_found.sql
+
 --! Included functions/ledger_private/refusals/asset_not_found.sql
 create or replace function ledger_private.asset_not_found(asset_code text)
 returns ledger.refusal
@@ -920,6 +1005,86 @@ comment on function ledger_private.is_metadata is
 
 grant execute on function ledger_private.is_metadata to wallet_service, wallet_operator, wallet_auditor, wallet_job;
 --! EndIncluded functions/ledger_private/refusals/is_metadata.sql
+
+--! Included functions/ledger_private/nodes/id_number.sql
+create or replace function ledger_private.id_number(id uuid)
+returns numeric
+language sql
+immutable
+strict
+return ('0x' || replace(id::text, '-', ''))::numeric;
+
+comment on function ledger_private.id_number is 'An id as a number, so that one knows which comes next.';
+--! EndIncluded functions/ledger_private/nodes/id_number.sql
+
+--! Included functions/ledger/node_ranges_set.sql
+create or replace function ledger.node_ranges_set(node text, ranges jsonb)
+returns void
+language plpgsql
+volatile
+as $$
+declare
+  v_range record;
+  v_other record;
+  v_next numeric := 0; -- The first id that has no range so far, as a number.
+begin
+  if node is null or ranges is null or jsonb_typeof(ranges) <> 'array' then
+    perform ledger_private.refuse(ledger_private.invalid_argument('ranges',
+      'Send a list of objects with first_id, last_id and node, and the name of this node.'));
+  end if;
+  -- One at a time; readers of the old ranges are waited for, and new ones wait.
+  lock table ledger_private.node_ranges, ledger_private.other_ranges in access exclusive mode;
+  delete from ledger_private.node_ranges;
+  delete from ledger_private.other_ranges;
+  for v_range in
+    select r.first_id, r.last_id, r.node, ledger_private.id_number(r.first_id) as first_number,
+      ledger_private.id_number(r.last_id) as last_number
+    from jsonb_to_recordset(ranges) r (first_id uuid, last_id uuid, node text)
+    order by r.first_id
+  loop
+    if v_range.node is null or (v_range.first_number = v_next and v_range.last_number >= v_next) is not true then
+      perform ledger_private.refuse(ledger_private.invalid_argument('ranges',
+        'Name each id once: a range begins where the one before it ends, and has a node.', to_jsonb(v_range)));
+    end if;
+    v_next := v_range.last_number + 1;
+    if v_range.node = node_ranges_set.node then
+      insert into ledger_private.node_ranges (first_id, last_id) values (v_range.first_id, v_range.last_id);
+    else
+      insert into ledger_private.other_ranges (first_id, last_id, node)
+        values (v_range.first_id, v_range.last_id, v_range.node);
+    end if;
+  end loop;
+  if v_next < 2::numeric ^ 128 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('ranges', 'The last range ends with the last id.'));
+  end if;
+  if not exists (select from ledger_private.node_ranges) then
+    perform ledger_private.refuse(ledger_private.invalid_argument('node', 'This node has no range.'));
+  end if;
+  select w.id as wallet_id, r.node into v_other
+    from ledger_private.other_ranges r
+    cross join lateral (
+      select w.id from ledger.wallets w where w.id between r.first_id and r.last_id order by w.id limit 1) w
+    limit 1;
+  if found then
+    perform ledger_private.refuse(ledger_private.invalid_argument('ranges',
+      'This database has wallets of a range that is to be another node''s.', to_jsonb(v_other)));
+  end if;
+end
+$$;
+
+comment on function ledger.node_ranges_set is
+$$@behavior -*
+Says which wallets this database has, where a ledger is spread over several databases, and which database has the
+others. For the owner of the ledger, on each database, before the first wallet is opened there. A database that has been
+told refuses to open wallets of others. Repeating the call changes nothing.
+
+- node: the name of this database.
+- ranges: a list of objects with first_id, last_id and node, which covers all ids without a gap: those with this node are
+  here.
+
+Refuses with INVALID_ARGUMENT (WLARG): ids are missing or named twice, this node has no range, or there are wallets here
+that are to be on another node.$$;
+--! EndIncluded functions/ledger/node_ranges_set.sql
 
 --! Included functions/ledger_private/hashes/entry_digest.sql
 create or replace function ledger_private.entry_digest(
@@ -3506,6 +3671,70 @@ $$Leaves an event in each of these locked or new wallets, chained to the one bef
 wallet), and to be sealed. facts_hash is over what it is about. For callers that have opened the guards.$$;
 --! EndIncluded functions/ledger_private/wallets/record_events.sql
 
+--! Included functions/ledger_private/wallets/open_wallets.sql
+create or replace function ledger_private.open_wallets(owner_ids text[], asset_code text, numbered boolean)
+returns setof ledger.wallets
+language plpgsql
+volatile
+-- A plan that was made while the tables were small may not outlive that.
+set enable_seqscan = off
+as $$
+declare
+  v_owner record;
+  v_new uuid[];
+begin
+  for v_owner in
+    select o.id, case when numbered then jsonb_build_object('index', o.place - 1) else '{}' end as facts
+      from unnest(owner_ids) with ordinality o (id, place)
+  loop
+    if ledger_private.is_key(v_owner.id) is not true then
+      perform ledger_private.refuse(ledger_private.invalid_argument('owner_id',
+        'Send the account number of the player: 1 to 200 characters, no white space at either end.',
+        jsonb_build_object('min_length', 1, 'max_length', 200) || v_owner.facts));
+    end if;
+  end loop;
+  if open_wallets.asset_code is null then
+    perform ledger_private.refuse(ledger_private.invalid_argument('asset_code', 'Name the asset, such as GOLD.'));
+  elsif not exists (select from ledger.assets a where a.code = open_wallets.asset_code) then
+    perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
+  end if;
+  if exists (select from ledger_private.other_ranges) then
+    perform ledger_private.refuse(ledger_private.wrong_node(ledger.wallet_id(o.id, open_wallets.asset_code),
+        case when numbered then jsonb_build_object('index', o.place - 1) else '{}' end))
+      from unnest(owner_ids) with ordinality o (id, place) order by o.place;
+  end if;
+
+  perform set_config('ledger.posting', 'on', true);
+  -- By ascending id, so that two calls that open the same wallets never wait for each other both.
+  with opened as (
+    insert into ledger.wallets (id, owner_id, asset_code)
+      select distinct ledger.wallet_id(o.owner_id, open_wallets.asset_code) as id, o.owner_id, open_wallets.asset_code
+        from unnest(owner_ids) o (owner_id)
+        order by id
+      on conflict on constraint wallets_pkey do nothing
+      returning id
+  )
+  select array_agg(o.id order by o.id) into v_new from opened o;
+  perform ledger_private.record_events(v_new, 'opened', null);
+  perform set_config('ledger.posting', '', true);
+
+  for v_owner in
+    select w as wallet, case when numbered then jsonb_build_object('index', o.place - 1) else '{}' end as facts
+      from unnest(owner_ids) with ordinality o (id, place)
+      join ledger.wallets w on w.id = ledger.wallet_id(o.id, open_wallets.asset_code)
+      order by o.place
+  loop
+    perform ledger_private.refuse(ledger_private.not_allowed(v_owner.wallet, false, v_owner.facts));
+    return next v_owner.wallet;
+  end loop;
+end
+$$;
+
+comment on function ledger_private.open_wallets is
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLNOD, WLCLS; numbered:
+with the index of the owner in the detail.$$;
+--! EndIncluded functions/ledger_private/wallets/open_wallets.sql
+
 --! Included functions/ledger_private/wallets/change_status.sql
 create or replace function ledger_private.change_status(wallet_id uuid, status ledger.wallet_status, reason text)
 returns ledger.wallets
@@ -5339,6 +5568,67 @@ Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA).$
 
 grant execute on function ledger.asset_set to wallet_operator;
 --! EndIncluded functions/ledger/asset_set.sql
+
+--! Included functions/ledger/wallet_open.sql
+create or replace function ledger.wallet_open(owner_id text, asset_code text)
+returns ledger.wallets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_wallet ledger.wallets;
+begin
+  select w.* into strict v_wallet from ledger_private.open_wallets(array[owner_id], asset_code, false) w;
+  return v_wallet;
+end
+$$;
+
+comment on function ledger.wallet_open is
+$$@resultFieldName wallet
+Opens an owner's wallet of an asset, or returns it as it is where it has been opened before.
+
+- ownerId: the player's account number, opaque and unchanging; never an e-mail address. 1 to 200 characters, no white
+  space at either end, otherwise taken as it is.
+- assetCode: the asset, such as GOLD.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WRONG_NODE (WLNOD) where
+another database has the wallet, WALLET_CLOSED (WLCLS).$$;
+
+grant execute on function ledger.wallet_open to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_open.sql
+
+--! Included functions/ledger/wallet_open_many.sql
+create or replace function ledger.wallet_open_many(owner_ids text[], asset_code text)
+returns setof ledger.wallets
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if owner_ids is null or cardinality(owner_ids) > 10000 or array_ndims(owner_ids) > 1 then
+    perform ledger_private.refuse(ledger_private.invalid_argument('owner_ids',
+      'Send a list of at most 10000 owner ids.', jsonb_build_object('length', cardinality(owner_ids), 'max', 10000)));
+  end if;
+  return query select w.* from ledger_private.open_wallets(owner_ids, asset_code, true) w;
+end
+$$;
+
+comment on function ledger.wallet_open_many is
+$$@resultFieldName wallets
+Opens the wallets of many owners of one asset, all or none, and returns one for each owner id, in order. A wallet that
+has been opened before is returned as it is.
+
+- ownerIds: at most 10000 account numbers, as wallet_open takes them. An owner may come twice.
+- assetCode: the asset, such as GOLD.
+
+Refuses, in this order, with INVALID_ARGUMENT (WLARG), ASSET_NOT_FOUND (WLNOA), WRONG_NODE (WLNOD) where
+another database has a wallet, WALLET_CLOSED (WLCLS). The detail names the owner by its index, counted from 0.$$;
+
+grant execute on function ledger.wallet_open_many to wallet_service, wallet_operator, wallet_job;
+--! EndIncluded functions/ledger/wallet_open_many.sql
 
 --! Included functions/ledger/wallet_top_up.sql
 create or replace function ledger.wallet_top_up(

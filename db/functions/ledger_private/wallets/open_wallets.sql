@@ -24,6 +24,11 @@ begin
   elsif not exists (select from ledger.assets a where a.code = open_wallets.asset_code) then
     perform ledger_private.refuse(ledger_private.asset_not_found(asset_code));
   end if;
+  if exists (select from ledger_private.other_ranges) then
+    perform ledger_private.refuse(ledger_private.wrong_node(ledger.wallet_id(o.id, open_wallets.asset_code),
+        case when numbered then jsonb_build_object('index', o.place - 1) else '{}' end))
+      from unnest(owner_ids) with ordinality o (id, place) order by o.place;
+  end if;
 
   perform set_config('ledger.posting', 'on', true);
   -- By ascending id, so that two calls that open the same wallets never wait for each other both.
@@ -52,5 +57,5 @@ end
 $$;
 
 comment on function ledger_private.open_wallets is
-$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLCLS; numbered:
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLNOD, WLCLS; numbered:
 with the index of the owner in the detail.$$;
