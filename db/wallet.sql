@@ -61,7 +61,7 @@
 -- Ids, and who is calling
 --!include functions/ledger/wallet_id.sql
 --!include functions/ledger_private/nodes/id_number.sql
---!include functions/ledger/node_ranges_set.sql
+--!include functions/ledger_private/nodes/node_ranges_set.sql
 --!include functions/ledger_private/callers/actor.sql
 --!include functions/ledger_private/callers/calling_role.sql
 

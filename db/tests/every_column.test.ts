@@ -259,7 +259,11 @@ async function editsOf(table: string, places: string[], column: Column, before =
 
 describe('ledger_verify', () => {
   /** A list of when to try again, which decides nothing: what it names is found by the work lists. */
-  const NO_PART_OF_IT = ['ledger_private.unsettled_wallets', 'ledger_private.node_ranges', 'ledger_private.other_ranges'];
+  const NO_PART_OF_IT = [
+    'ledger_private.unsettled_wallets',
+    'ledger_private.node_ranges',
+    'ledger_private.other_ranges',
+  ];
 
   it('is asked about every table of the ledger', async () => {
     const { rows } = await db.query<{ name: string }>(

@@ -53,8 +53,6 @@ const MAY_EXECUTE: Record<string, Actor[]> = {
   'ledger.wallet_expire_due': ['job'],
   // An administrator's.
   'ledger.transfer_redact': [],
-  // The owner's.
-  'ledger.node_ranges_set': [],
   'ledger.wallet_node': READERS,
   'ledger.wallet_id': READERS,
   'ledger.wallet_balance': READERS,
@@ -154,7 +152,6 @@ const CALLS: Record<string, string> = {
   wallet_open_many: "array['p'], 'NEW'",
   wallet_id: "'p', 'NEW'",
   wallet_node: 'uuidv7()',
-  node_ranges_set: "'a', '[]'",
   wallet_balance: 'uuidv7()',
   wallet_balance_at: "uuidv7(), 'infinity'",
   wallet_statement: "uuidv7(), '-infinity', 'infinity'",

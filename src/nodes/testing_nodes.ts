@@ -54,7 +54,7 @@ export async function haveRanges(
   const ranges = Object.entries(of).map(([name, [first, last]]) => {
     return { node: name, first_id: idOf(first * 4, '0'), last_id: idOf(last * 4 + 3, 'f') };
   });
-  await db.query('select ledger.node_ranges_set(node => $1, ranges => $2)', [node, JSON.stringify(ranges)]);
+  await db.query('select ledger_private.node_ranges_set(node => $1, ranges => $2)', [node, JSON.stringify(ranges)]);
 }
 
 function idOf(byte: number, rest: string): string {

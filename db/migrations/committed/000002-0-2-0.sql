@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:c92404497416a4364d00a524211e5af9191e8ead
+--! Hash: sha1:5b44926270700ec38ca078f9f159701bb3554efe
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -1017,8 +1017,8 @@ return ('0x' || replace(id::text, '-', ''))::numeric;
 comment on function ledger_private.id_number is 'An id as a number, so that one knows which comes next.';
 --! EndIncluded functions/ledger_private/nodes/id_number.sql
 
---! Included functions/ledger/node_ranges_set.sql
-create or replace function ledger.node_ranges_set(node text, ranges jsonb)
+--! Included functions/ledger_private/nodes/node_ranges_set.sql
+create or replace function ledger_private.node_ranges_set(node text, ranges jsonb)
 returns void
 language plpgsql
 volatile
@@ -1072,19 +1072,18 @@ begin
 end
 $$;
 
-comment on function ledger.node_ranges_set is
-$$@behavior -*
-Says which wallets this database has, where a ledger is spread over several databases, and which database has the
+comment on function ledger_private.node_ranges_set is
+$$Says which wallets this database has, where a ledger is spread over several databases, and which database has the
 others. For the owner of the ledger, on each database, before the first wallet is opened there. A database that has been
 told refuses to open wallets of others. Repeating the call changes nothing.
 
 - node: the name of this database.
-- ranges: a list of objects with first_id, last_id and node, which covers all ids without a gap: those with this node are
-  here.
+- ranges: a list of objects with first_id, last_id and node, which covers all ids without a gap: those with this node
+  are here.
 
 Refuses with INVALID_ARGUMENT (WLARG): ids are missing or named twice, this node has no range, or there are wallets here
 that are to be on another node.$$;
---! EndIncluded functions/ledger/node_ranges_set.sql
+--! EndIncluded functions/ledger_private/nodes/node_ranges_set.sql
 
 --! Included functions/ledger_private/hashes/entry_digest.sql
 create or replace function ledger_private.entry_digest(
@@ -3731,8 +3730,8 @@ end
 $$;
 
 comment on function ledger_private.open_wallets is
-$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLNOD, WLCLS; numbered:
-with the index of the owner in the detail.$$;
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLNOD, WLCLS;
+numbered: with the index of the owner in the detail.$$;
 --! EndIncluded functions/ledger_private/wallets/open_wallets.sql
 
 --! Included functions/ledger_private/wallets/change_status.sql

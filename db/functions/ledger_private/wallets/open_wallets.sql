@@ -57,5 +57,5 @@ end
 $$;
 
 comment on function ledger_private.open_wallets is
-$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLNOD, WLCLS; numbered:
-with the index of the owner in the detail.$$;
+$$Opens wallets, or finds those opened before, in the order of the owners. Refuses with WLARG, WLNOA, WLNOD, WLCLS;
+numbered: with the index of the owner in the detail.$$;

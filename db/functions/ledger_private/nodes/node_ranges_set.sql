@@ -1,4 +1,4 @@
-create or replace function ledger.node_ranges_set(node text, ranges jsonb)
+create or replace function ledger_private.node_ranges_set(node text, ranges jsonb)
 returns void
 language plpgsql
 volatile
@@ -52,15 +52,14 @@ begin
 end
 $$;
 
-comment on function ledger.node_ranges_set is
-$$@behavior -*
-Says which wallets this database has, where a ledger is spread over several databases, and which database has the
+comment on function ledger_private.node_ranges_set is
+$$Says which wallets this database has, where a ledger is spread over several databases, and which database has the
 others. For the owner of the ledger, on each database, before the first wallet is opened there. A database that has been
 told refuses to open wallets of others. Repeating the call changes nothing.
 
 - node: the name of this database.
-- ranges: a list of objects with first_id, last_id and node, which covers all ids without a gap: those with this node are
-  here.
+- ranges: a list of objects with first_id, last_id and node, which covers all ids without a gap: those with this node
+  are here.
 
 Refuses with INVALID_ARGUMENT (WLARG): ids are missing or named twice, this node has no range, or there are wallets here
 that are to be on another node.$$;

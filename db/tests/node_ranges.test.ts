@@ -1,4 +1,14 @@
-import { call, callAll, createDatabase, newKey, newOwner, newWallet, refusal, someAsset } from '../helpers.ts';
+import {
+  call,
+  callAll,
+  createDatabase,
+  newKey,
+  newOwner,
+  newWallet,
+  refusal,
+  someAsset,
+  type Session,
+} from './helpers.ts';
 
 const FIRST = '00000000-0000-0000-0000-000000000000';
 const LAST = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -17,8 +27,10 @@ async function ownerOf(node: 'a' | 'b', asset: string): Promise<{ owner: string;
 }
 
 const db = createDatabase();
-const set = (node: unknown, ranges: unknown) =>
-  db.query('select ledger.node_ranges_set(node => $1, ranges => $2)', [node, JSON.stringify(ranges)]);
+/** Without wallets. */
+const empty = createDatabase();
+const set = (node: unknown, ranges: unknown, session: Session = db) =>
+  session.query('select ledger_private.node_ranges_set(node => $1, ranges => $2)', [node, JSON.stringify(ranges)]);
 const open = (owner_id: string, asset_code: string) =>
   call<{ id: string }>(db, 'wallet_open', { owner_id, asset_code });
 const nodeOf = async (id: string) =>
@@ -86,9 +98,9 @@ describe('node_ranges_set', () => {
     ['a node that has no range', 'c', HALVES],
     ['nothing at all', 'a', []],
   ])('refuses %s (WLARG), and leaves all as it was', async (_what, node, ranges) => {
-    await set('b', HALVES);
-    expect(await refusal(set(node, ranges))).toMatchObject({ code: 'WLARG' });
-    const { rows } = await db.query('select * from ledger_private.node_ranges');
+    await set('b', HALVES, empty);
+    expect(await refusal(set(node, ranges, empty))).toMatchObject({ code: 'WLARG' });
+    const { rows } = await empty.query('select * from ledger_private.node_ranges');
     expect(rows).toEqual([{ first_id: high.first_id, last_id: high.last_id }]);
   });
 
