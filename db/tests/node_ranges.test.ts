@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   call,
   callAll,
@@ -52,6 +53,13 @@ describe('node_ranges_set', () => {
     expect((await open(here.owner, asset)).id).toBe(here.id);
     await set('a', HALVES.toReversed());
     expect([await nodeOf(here.id), await nodeOf(there.id)]).toEqual([null, 'b']);
+  });
+
+  it('is told as docs/operate/nodes-routing.md shows', async () => {
+    const page = readFileSync(new URL('../../docs/operate/nodes-routing.md', import.meta.url), 'utf8');
+    await empty.query(/```sql run by [^\n]*\n(.*?)```/s.exec(page)?.[1] ?? 'no statement');
+    const { rows } = await empty.query('select node, first_id, last_id from ledger_private.other_ranges');
+    expect(rows).toEqual(HALVES.filter(({ node }) => node === 'b'));
   });
 
   it('lets nobody open a wallet of another node (WLNOD), alone or among others', async () => {
