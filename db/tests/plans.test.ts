@@ -538,7 +538,7 @@ const HOT: Hot[] = [
     what: 'opening a wallet',
     by: 'service',
     run: ({ service }) => call(service, 'wallet_open', { owner_id: newKey(), asset_code: ASSET }),
-    looks: ['wallets_pkey', 'wallet_events_pkey'],
+    looks: ['wallets_pkey', 'wallet_events_pkey', '?other_ranges_pkey'],
   },
   {
     what: 'a balance',
