@@ -254,3 +254,10 @@ comment on column ledger_private.other_ranges.last_id is 'The last id of the ran
 comment on column ledger_private.other_ranges.node is 'The name of the database that has the range.';
 
 grant select on ledger_private.other_ranges to wallet_operator, wallet_auditor, wallet_job;
+
+-- Usual calls in one are judged and booked in one walk over the list.
+drop function ledger_private.post_usual(ledger.wallet_request[], uuid[]);
+drop function ledger_private.usual_entries(ledger.wallet_request[], uuid[], uuid[], text, timestamptz);
+drop function ledger_private.usual_moves(ledger.wallet_request[], uuid[], uuid[]);
+drop function ledger_private.usual_head(uuid);
+drop function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]);

@@ -168,10 +168,9 @@
 --!include functions/ledger_private/batch/post_item.sql
 --!include functions/ledger_private/batch/busy_item.sql
 --!include functions/ledger_private/batch/outcome_of.sql
---!include functions/ledger_private/batch/bonus_parts.sql
---!include functions/ledger_private/batch/usual_head.sql
---!include functions/ledger_private/batch/usual_moves.sql
---!include functions/ledger_private/batch/usual_entries.sql
+--!include functions/ledger_private/batch/usual_heads.sql
+--!include functions/ledger_private/batch/usual_items.sql
+--!include functions/ledger_private/batch/write_new.sql
 --!include functions/ledger_private/batch/post_usual.sql
 --!include functions/ledger_private/batch/post_openings.sql
 --!include functions/ledger_private/batch/post_group.sql

@@ -1,5 +1,5 @@
 --! Previous: sha1:5dd9c6d5d839dde9f7e75f0174e72e14f597b80a
---! Hash: sha1:5b44926270700ec38ca078f9f159701bb3554efe
+--! Hash: sha1:f88565624e8d2429b1078ec9ac2a4144f4b590ef
 --! Message: 0.2.0
 
 set local role wallet_owner;
@@ -324,6 +324,13 @@ comment on column ledger_private.other_ranges.last_id is 'The last id of the ran
 comment on column ledger_private.other_ranges.node is 'The name of the database that has the range.';
 
 grant select on ledger_private.other_ranges to wallet_operator, wallet_auditor, wallet_job;
+
+-- Usual calls in one are judged and booked in one walk over the list.
+drop function ledger_private.post_usual(ledger.wallet_request[], uuid[]);
+drop function ledger_private.usual_entries(ledger.wallet_request[], uuid[], uuid[], text, timestamptz);
+drop function ledger_private.usual_moves(ledger.wallet_request[], uuid[], uuid[]);
+drop function ledger_private.usual_head(uuid);
+drop function ledger_private.bonus_parts(ledger.transfer_kind[], bigint[], bigint[], bigint[], bigint[]);
 
 --! Included functions/ledger/entries_side.sql
 create or replace function ledger.entries_side(entry ledger.entries)
@@ -2532,6 +2539,53 @@ comment on function ledger_private.group_wallets is
   'The wallets that each of many requests touches, by its place in the list, from 1.';
 --! EndIncluded functions/ledger_private/batch/group_wallets.sql
 
+--! Included functions/ledger_private/batch/lock_group.sql
+create or replace function ledger_private.lock_group(
+  requests ledger.wallet_request[],
+  wait boolean,
+  out skipped boolean[],
+  out absent uuid[]
+)
+language plpgsql
+volatile
+as $$
+declare
+  v_ids uuid[] := array(select distinct w.wallet_id from ledger_private.group_wallets(requests) w);
+  v_locked uuid[];
+  v_skipped uuid[];
+begin
+  if wait then
+    v_locked := array(select w.id from ledger_private.lock_wallets(v_ids) w);
+  else
+    v_locked := array(select ledger_private.lock_free_wallets(v_ids));
+    v_skipped := array(
+      select w.id from ledger.wallets w
+        where w.id = any (v_ids) and not exists (select from unnest(v_locked) l where l = w.id));
+  end if;
+  -- Above READ COMMITTED what others wrote meanwhile cannot be seen. And a movement that is to be reversed may have
+  -- been committed while this call waited: the other wallet of it is not locked.
+  if cardinality(v_skipped) > 0 and current_setting('transaction_isolation') <> 'read committed'
+    or exists (select from unnest(requests) r where r.kind = 'reversal')
+      and exists (
+        select from ledger_private.group_wallets(requests) w
+        where not exists (select from unnest(v_ids) i where i = w.wallet_id)) then
+    perform ledger_private.refuse_stale();
+  end if;
+  if cardinality(v_skipped) > 0 then
+    skipped := ledger_private.skipped_items(requests, v_skipped);
+  end if;
+  absent := case when cardinality(v_ids) = cardinality(v_locked || v_skipped) then '{}' else array(
+    select i from unnest(v_ids) i except select l from unnest(v_locked || v_skipped) l) end;
+end
+$$;
+
+comment on function ledger_private.lock_group is
+$$Locks all wallets of many requests at once, in the order that all calls keep. Where it is not to wait, wallets that
+others have locked are skipped; skipped says of each request whether it has to be left out for that, and is null where
+none has to. absent are the wallets that are not there: one that is opened meanwhile is not locked, and stays absent for
+this call. Ends the call with 40001 where it cannot go on with what it has locked.$$;
+--! EndIncluded functions/ledger_private/batch/lock_group.sql
+
 --! Included functions/ledger_private/batch/post_item.sql
 create or replace function ledger_private.post_item(item ledger.wallet_request, absent uuid[])
 returns ledger.receipt
@@ -2652,32 +2706,20 @@ comment on function ledger_private.outcome_of is
   'Books one item of many for itself: where it is refused, it has changed nothing, and its refusal is the outcome.';
 --! EndIncluded functions/ledger_private/batch/outcome_of.sql
 
---! Included functions/ledger_private/batch/usual_head.sql
-create or replace function ledger_private.usual_head(wallet_id uuid)
-returns table (
-  id uuid,
-  asset_code text,
-  seq bigint,
-  balance bigint,
-  bonus_balance bigint,
-  bought bigint,
-  granted bigint,
-  spent bigint,
-  sent bigint,
-  created_at timestamptz,
-  hash bytea
-)
+--! Included functions/ledger_private/batch/usual_heads.sql
+create or replace function ledger_private.usual_heads(wallet_ids uuid[], at_time timestamptz)
+returns table (id uuid, asset_code text, line ledger_private.line)
 language sql
 stable
 as $$
-  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
+  select w.id, w.asset_code, row(w.id, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
     coalesce(e.topped_up_total, 0), coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0),
-    e.created_at, e.hash
+    greatest(e.created_at, at_time), e.hash, true)::ledger_private.line
   from ledger.wallets w
   left join lateral (
     select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
   ) e on true
-  where w.id = usual_head.wallet_id and w.status = 'open' and w.own_limits is null
+  where w.id = any (wallet_ids) and w.status = 'open' and w.own_limits is null
     and coalesce(e.held_balance, 0) = 0 and e.owed is null
     and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
     -- So far below the end that no list of requests reaches it.
@@ -2688,193 +2730,148 @@ as $$
     ) is null)
 $$;
 
-comment on function ledger_private.usual_head is
-$$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
-reserved or owed, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
---! EndIncluded functions/ledger_private/batch/usual_head.sql
+comment on function ledger_private.usual_heads is
+$$What stands in those of many locked wallets of which nothing but the balance can refuse a usual call: they are open,
+nothing is reserved or owed, none of their credits expires, and neither they nor their assets have limits.$$;
+--! EndIncluded functions/ledger_private/batch/usual_heads.sql
 
---! Included functions/ledger_private/batch/usual_moves.sql
-create or replace function ledger_private.usual_moves(requests ledger.wallet_request[], absent uuid[], ids uuid[])
+--! Included functions/ledger_private/batch/usual_items.sql
+create or replace function ledger_private.usual_items(requests ledger.wallet_request[], wallet_ids uuid[])
 returns table (
-  place bigint,
-  acting boolean,
-  transfer_id uuid,
   kind ledger.transfer_kind,
   amount bigint,
-  part bigint,
   idem_key text,
   metadata jsonb,
   to_wallet uuid,
-  to_seq bigint,
-  wallet_id uuid,
-  rank bigint,
-  head_seq bigint,
-  balance bigint,
-  bonus_balance bigint,
-  bought bigint,
-  granted bigint,
-  spent bigint,
-  sent bigint,
-  created_at timestamptz,
-  hash bytea
+  number bigint,
+  to_number bigint,
+  usual boolean
 )
 language sql
 stable
 as $$
-  with items as materialized (
-    select r.place, r.id as transfer_id, r.kind, r.wallet_id, r.counterparty_id, r.amount, r.idem_key,
-        coalesce(r.metadata, '{}') as metadata,
-        -- As in post_own and post_between.
-        (r.amount between 1 and 1000000000000000 and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id,
-            r.bonus_amount, r.side, r.reason, r.to_amount, r.owe) = 0
-          and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
-            or r.kind = 'transfer' and r.counterparty_id <> r.wallet_id)
-          and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
-          and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true as plain
-      from rows from (unnest(requests), unnest(ids)) with ordinality r (
-        kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount,
-        side, reason, to_amount, owe, id, place)
-  ), heads as materialized (
-    select row_number() over () as number, h.*
-      from (select i.wallet_id from items i union select i.counterparty_id from items i where i.kind = 'transfer') n
-      cross join lateral ledger_private.usual_head(n.wallet_id) h
-      where n.wallet_id <> all (absent)
-  ), lines as materialized (
-    select i.place, a.acting, i.transfer_id, i.kind, i.amount, i.plain,
-        case when a.acting then i.idem_key end as idem_key, case when a.acting then i.metadata end as metadata, h.*,
-        row_number() over (partition by h.id order by i.place) as rank
-      from items i
-      join (values (true), (false)) a (acting) on a.acting or i.kind = 'transfer'
-      left join heads h on h.id = case when a.acting then i.wallet_id else i.counterparty_id end
-  ), moves as materialized (
-    select l.*, o.id as to_wallet, o.seq + o.rank as to_seq, o.number as to_number,
-        l.plain and l.id is not null and (l.kind <> 'transfer' or not l.acting or o.asset_code = l.asset_code) as usual
-      from lines l
-      left join lines o on o.place = l.place and l.acting and not o.acting
-  ), bonus (parts) as materialized (
-    select ledger_private.bonus_parts(
-        kinds => array_agg(m.kind order by m.place), amounts => array_agg(m.amount order by m.place),
-        from_numbers => array_agg(m.number order by m.place), to_numbers => array_agg(m.to_number order by m.place),
-        bonus_balances => (select array_agg(h.bonus_balance order by h.number) from heads h))
-      from moves m
-      where m.acting
-        and m.place < (select coalesce(min(u.place), 9223372036854775807) from moves u where u.usual is not true)
-  )
-  select m.place, m.acting, m.transfer_id, m.kind, m.amount, (select b.parts from bonus b)[m.place], m.idem_key,
-    m.metadata, m.to_wallet, m.to_seq, m.id, m.rank, m.seq, m.balance, m.bonus_balance, m.bought, m.granted, m.spent,
-    m.sent, m.created_at, m.hash
-  from moves m
-  where m.place <= (select cardinality(b.parts) from bonus b)
+  select r.kind, r.amount, r.idem_key, coalesce(r.metadata, '{}'), r.counterparty_id, f.number, t.number,
+      -- As in post_own and post_between.
+      (f.number > 0 and r.amount between 1 and 1000000000000000
+        and num_nonnulls(r.expires_at, r.hold_id, r.transfer_id, r.bonus_amount, r.side, r.reason, r.to_amount, r.owe)
+          = 0
+        and (r.kind in ('top_up', 'bonus', 'spend') and r.counterparty_id is null
+          or r.kind = 'transfer' and t.number <> f.number)
+        and octet_length(r.idem_key) <= 200 and r.idem_key ~ '^[!-~]+$'
+        and (r.metadata is null or r.metadata = '{}' or ledger_private.is_metadata(r.metadata))) is true
+    from unnest(requests) with ordinality r (
+      kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata, hold_id, transfer_id, bonus_amount,
+      side, reason, to_amount, owe, place)
+    left join unnest(wallet_ids) with ordinality f (id, number) on f.id = r.wallet_id
+    left join unnest(wallet_ids) with ordinality t (id, number) on t.id = r.counterparty_id
+    order by r.place
 $$;
 
-comment on function ledger_private.usual_moves is
-$$What the first of many requests, whose wallets are locked, do to their wallets, up to the one that something but the
-balance could refuse: for what it asks, or for what stands in a wallet. Keys are not looked up. A row for each wallet of
-each request, with its number among the rows of that wallet (rank), and what stands in the wallet before all of them;
-ids are those of the transfers.$$;
---! EndIncluded functions/ledger_private/batch/usual_moves.sql
+comment on function ledger_private.usual_items is
+$$What the ledger needs of many requests, in their order: the numbers of their wallets among those that are usual, and
+whether a request is a usual call, of which nothing but the balance can be refused.$$;
+--! EndIncluded functions/ledger_private/batch/usual_items.sql
 
---! Included functions/ledger_private/batch/usual_entries.sql
-create or replace function ledger_private.usual_entries(
-  requests ledger.wallet_request[],
-  absent uuid[],
-  ids uuid[],
-  actor text,
-  at_time timestamptz
-)
-returns setof ledger.entries
-language sql
-stable
-as $$
-  with recursive moves as materialized (
-    select m.*, m.head_seq + m.rank as seq, case when s.leaves then -1 else 1 end as sign,
-        case when s.leaves then 'player' else ledger_private.house_account(m.kind) end as debit,
-        case when s.leaves then ledger_private.house_account(m.kind) else 'player' end as credit,
-        case when m.acting then usual_entries.actor end as actor,
-        case when m.acting then m.amount end as requested_amount
-      from ledger_private.usual_moves(requests => requests, absent => absent, ids => ids) m
-      cross join lateral (select m.acting and ledger_private.leaves(m.kind)) s (leaves)
-  ), lines as (
-    -- Begins with what stands in each wallet, and goes on wallet by wallet.
-    select 0::bigint as place, false as acting, m.wallet_id, 0::bigint as rank, m.balance, m.bonus_balance, m.bought,
-        m.granted, m.spent, m.sent, m.created_at, m.hash
-      from moves m
-      where m.rank = 1
-    union all
-    select n.place, n.acting, n.wallet_id, n.rank, n.balance_after, n.bonus_after, n.bought_after, n.granted_after,
-        n.spent_after, n.sent_after, n.at_time, ledger_private.entry_digest(
-          previous_hash => n.hash_before, wallet_id => n.wallet_id, transfer_id => n.transfer_id, seq => n.seq,
-          amount => n.amount, bonus_amount => n.part, held_amount => 0, balance => n.balance_after,
-          bonus_balance => n.bonus_after, held_balance => 0, paid_balance => n.balance_after - n.bonus_after,
-          free_balance => n.balance_after, topped_up_total => n.bought_after, granted_total => n.granted_after,
-          spent_total => n.spent_after, sent_total => n.sent_after, created_at => n.at_time, kind => n.kind,
-          debit => n.debit, credit => n.credit, actor => n.actor, idem_key => n.idem_key,
-          metadata_hash => ledger_private.metadata_hash(n.metadata), to_wallet => n.to_wallet, to_seq => n.to_seq,
-          requested_amount => n.requested_amount)
-      from (
-        select m.*, l.hash as hash_before, greatest(usual_entries.at_time, l.created_at) as at_time,
-            l.balance + m.sign * m.amount as balance_after, l.bonus_balance + m.sign * m.part as bonus_after,
-            l.bought + case m.kind when 'top_up' then m.amount else 0 end as bought_after,
-            l.granted + case m.kind when 'bonus' then m.amount else 0 end as granted_after,
-            l.spent + case m.kind when 'spend' then m.amount else 0 end as spent_after,
-            l.sent + case when m.kind = 'transfer' and m.acting then m.amount else 0 end as sent_after
-          from lines l
-          join moves m on m.wallet_id = l.wallet_id and m.rank = l.rank + 1
-          offset 0
-      ) n
-  )
-  select m.wallet_id, m.transfer_id, m.seq, m.amount, m.part, 0, l.balance, l.bonus_balance, 0,
-    l.balance - l.bonus_balance, l.balance, l.bought, l.granted, l.spent, l.sent, l.created_at, pg_current_xact_id(),
-    m.kind, m.debit, m.credit, m.actor, m.idem_key, m.to_wallet, m.to_seq, m.requested_amount, null::bigint, null::uuid,
-    null::uuid, null::timestamptz, m.metadata, l.hash, null::bigint
-  from moves m
-  join lines l on l.place = m.place and l.acting = m.acting
-  where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)
-$$;
-
-comment on function ledger_private.usual_entries is
-$$The entries of the first of many requests, whose wallets are locked, up to the one that something can refuse. Each
-follows what stands in its wallet and the requests before it; ids are those of the transfers. It is one walk: the
-first entries of all wallets, then the second ones, and so on.$$;
---! EndIncluded functions/ledger_private/batch/usual_entries.sql
-
---! Included functions/ledger_private/batch/post_usual.sql
-create or replace function ledger_private.post_usual(requests ledger.wallet_request[], absent uuid[])
-returns setof ledger.receipt
+--! Included functions/ledger_private/batch/write_new.sql
+create or replace function ledger_private.write_new(entries ledger.entries[])
+returns boolean
 language plpgsql
 volatile
 as $$
 declare
-  v_ids uuid[] := array(select uuidv7() from generate_series(1, cardinality(requests)));
-  v_actor text := ledger_private.actor();
-  v_now timestamptz := clock_timestamp();
   v_constraint text;
 begin
-  -- Above READ COMMITTED what stands in a wallet may be old.
-  if current_setting('transaction_isolation') <> 'read committed' then
-    return;
-  end if;
   perform set_config('ledger.posting', 'on', true);
-  return query
-  with written as (
-    insert into ledger.entries
-      select * from ledger_private.usual_entries(
-        requests => requests, absent => absent, ids => v_ids, actor => v_actor, at_time => v_now)
-      returning transfer_id, wallet_id, seq, kind, amount, bonus_amount, balance, bonus_balance, created_at, actor
-  )
-  select w.transfer_id, w.wallet_id, w.seq, w.kind, w.amount, w.bonus_amount, w.balance::bigint,
-      w.bonus_balance::bigint, 0::bigint, w.balance::bigint, null::uuid, false, w.created_at, 0::bigint, false
-    from written w
-    where w.actor is not null
-    -- The ids were given in the order of the requests.
-    order by w.transfer_id;
+  insert into ledger.entries select * from unnest(entries);
   perform set_config('ledger.posting', '', true);
+  return true;
 exception when unique_violation then
   get stacked diagnostics v_constraint = constraint_name;
   if v_constraint <> 'entries_idem_key_wallet_id_key' then
     raise;
   end if;
+  return false;
+end
+$$;
+
+comment on function ledger_private.write_new is
+  'Writes entries of locked wallets, all or none; false, and none written, where one of their keys has been used.';
+--! EndIncluded functions/ledger_private/batch/write_new.sql
+
+--! Included functions/ledger_private/batch/post_usual.sql
+create or replace function ledger_private.post_usual(requests ledger.wallet_request[], absent uuid[])
+returns ledger.outcome[]
+language plpgsql
+volatile
+as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_caller text := ledger_private.actor();
+  -- By the number of each wallet: its id, its asset, and what stands in it.
+  v_ids uuid[]; v_assets text[]; v_lines ledger_private.line[];
+  v_kind ledger.transfer_kind; v_amount bigint; v_part bigint; v_sign bigint;
+  v_debit ledger.account; v_credit ledger.account;
+  v_number int; v_to_number int; v_usual boolean;
+  v_line ledger_private.line; v_id uuid;
+  -- Of the wallet that acts only.
+  v_actor text; v_key text; v_to uuid; v_to_seq bigint; v_asked bigint; v_metadata jsonb;
+  v_entries ledger.entries[]; v_outcomes ledger.outcome[] := '{}';
+begin
+  -- Above READ COMMITTED what stands in a wallet may be old.
+  if current_setting('transaction_isolation') <> 'read committed' then
+    return v_outcomes;
+  end if;
+  select array_agg(r.wallet_id) || array_agg(r.counterparty_id) into v_ids from unnest(requests) r;
+  select array_agg(h.id), array_agg(h.asset_code), array_agg(h.line) into v_ids, v_assets, v_lines
+    from ledger_private.usual_heads(v_ids, v_now) h
+    where h.id <> all (absent);
+  for v_kind, v_amount, v_key, v_metadata, v_to, v_number, v_to_number, v_usual in
+    select i.* from ledger_private.usual_items(requests, v_ids) i
+  loop
+    v_line := v_lines[v_number];
+    v_sign := case when ledger_private.leaves(v_kind) then -1 else 1 end;
+    exit when not v_usual or v_sign < 0 and v_line.balance < v_amount or v_assets[v_to_number] <> v_assets[v_number];
+    v_part := ledger_private.bonus_part(v_kind, v_amount, v_line.bonus_balance);
+    v_id := uuidv7();
+    v_debit := case when v_sign < 0 then 'player' else ledger_private.house_account(v_kind) end;
+    v_credit := case when v_sign < 0 then ledger_private.house_account(v_kind) else 'player' end;
+    v_to_seq := (v_lines[v_to_number]).seq + 1; v_actor := v_caller; v_asked := v_amount;
+    case v_kind
+      when 'top_up' then v_line.bought := v_line.bought + v_amount;
+      when 'bonus' then v_line.granted := v_line.granted + v_amount;
+      when 'spend' then v_line.spent := v_line.spent + v_amount;
+      else v_line.sent := v_line.sent + v_amount;
+    end case;
+    loop
+      v_line.seq := v_line.seq + 1;
+      v_line.balance := v_line.balance + v_sign * v_amount;
+      v_line.bonus_balance := v_line.bonus_balance + v_sign * v_part;
+      v_line.hash := ledger_private.entry_digest(previous_hash => v_line.hash, wallet_id => v_line.wallet_id,
+        transfer_id => v_id, seq => v_line.seq, amount => v_amount, bonus_amount => v_part, held_amount => 0,
+        balance => v_line.balance, bonus_balance => v_line.bonus_balance, held_balance => 0,
+        paid_balance => v_line.balance - v_line.bonus_balance, free_balance => v_line.balance,
+        topped_up_total => v_line.bought, granted_total => v_line.granted, spent_total => v_line.spent,
+        sent_total => v_line.sent, created_at => v_line.at_time, kind => v_kind, debit => v_debit, credit => v_credit,
+        actor => v_actor, idem_key => v_key, to_wallet => v_to, to_seq => v_to_seq, requested_amount => v_asked,
+        metadata_hash => ledger_private.metadata_hash(v_metadata));
+      v_lines[v_number] := v_line;
+      v_entries := v_entries || row(v_line.wallet_id, v_id, v_line.seq, v_amount, v_part, 0, v_line.balance,
+        v_line.bonus_balance, 0, v_line.balance - v_line.bonus_balance, v_line.balance, v_line.bought, v_line.granted,
+        v_line.spent, v_line.sent, v_line.at_time, pg_current_xact_id(), v_kind, v_debit, v_credit, v_actor, v_key,
+        v_to, v_to_seq, v_asked, null, null, null, null, v_metadata, v_line.hash, null)::ledger.entries;
+      if v_actor is not null then
+        v_outcomes := v_outcomes || row(row(v_id, v_line.wallet_id, v_line.seq, v_kind, v_amount, v_part,
+          v_line.balance, v_line.bonus_balance, 0, v_line.balance, null, false, v_line.at_time, 0,
+          false)::ledger.receipt, null)::ledger.outcome;
+      end if;
+      exit when v_to_number is null or v_number = v_to_number;
+      -- What the transfer does to the other wallet.
+      v_number := v_to_number; v_line := v_lines[v_number]; v_sign := 1;
+      v_actor := null; v_key := null; v_to := null; v_to_seq := null; v_asked := null; v_metadata := null;
+    end loop;
+  end loop;
   -- Keys that have been used are answered one by one.
+  return case when ledger_private.write_new(v_entries) then v_outcomes else '{}' end;
 end
 $$;
 
@@ -2965,7 +2962,7 @@ language plpgsql
 volatile
 as $$
 declare
-  c_most constant int := 256;
+  c_most constant int := 512;
   -- How many are tried together; how many are booked alone before that, and before the try after it.
   v_size int := c_most;
   v_alone int := 0;
@@ -2987,7 +2984,7 @@ begin
       if (v_window[1]).kind = 'opening' then
         return query select r, null::ledger.refusal from ledger_private.post_openings(v_window, absent) r;
       else
-        return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
+        return query select o.* from unnest(ledger_private.post_usual(v_window, absent)) o;
       end if;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;

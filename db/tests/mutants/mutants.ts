@@ -983,92 +983,86 @@ const GROUPS: Mutant[] = [
     edits: [
       helper(
         'post_group',
-        'return query select r, null::ledger.refusal from ledger_private.post_usual',
-        'return query select r, v_outcome.refusal from ledger_private.post_usual',
+        'return query select o.* from unnest(ledger_private.post_usual',
+        'return query select o.receipt, v_outcome.refusal from unnest(ledger_private.post_usual',
       ),
     ],
   },
   {
     name: 'usual calls in one build upon an old head',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_head', 'order by h.seq desc limit 1', 'order by h.seq limit 1')],
+    edits: [helper('usual_heads', 'order by h.seq desc limit 1', 'order by h.seq limit 1')],
   },
   {
     name: 'usual calls in one do not see those before them in the wallet',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_entries', 'l.balance + m.sign * m.amount as', 'm.balance + m.sign * m.amount as')],
+    edits: [helper('post_usual', 'v_lines[v_number] := v_line;', 'v_lines[v_number].hash := v_line.hash;')],
   },
   {
     name: 'usual calls in one do not chain their hashes',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_entries', 'm.*, l.hash as hash_before', 'm.*, m.hash as hash_before')],
+    edits: [helper('post_usual', 'previous_hash => v_line.hash', 'previous_hash => (v_lines[1]).hash')],
   },
   {
     name: 'usual calls in one overdraw',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_entries', 'where b.balance < 0', 'where false')],
+    edits: [helper('post_usual', ' or v_sign < 0 and v_line.balance < v_amount', '')],
   },
   {
     name: 'usual calls in one move credits between assets',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_moves', 'o.asset_code = l.asset_code', 'o.asset_code is not null')],
+    edits: [helper('post_usual', ' or v_assets[v_to_number] <> v_assets[v_number]', '')],
   },
   {
     name: 'usual calls in one go past what cannot be booked',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [
-      helper(
-        'usual_entries',
-        'where m.place < (select coalesce(min(b.place), 9223372036854775807) from lines b where b.balance < 0)',
-        'where l.balance >= 0',
-      ),
-    ],
+    edits: [helper('post_usual', '    exit when not v_usual', '    continue when not v_usual')],
   },
   {
     name: 'a key that has been used ends a whole list',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('post_usual', 'exception when unique_violation then', 'exception when query_canceled then')],
+    edits: [helper('write_new', 'exception when unique_violation then', 'exception when query_canceled then')],
   },
   {
     name: 'usual calls in one take paid credits before bonus ones',
     tests: ['ledger/wallet_post_each', 'batch_property'],
     edits: [
       helper(
-        'bonus_parts',
-        'ledger_private.bonus_part(kinds[i], amounts[i], v_bonus[from_numbers[i]])',
-        "case kinds[i] when 'bonus' then amounts[i] else 0 end",
+        'post_usual',
+        'ledger_private.bonus_part(v_kind, v_amount, v_line.bonus_balance)',
+        "case v_kind when 'bonus' then v_amount else 0 end",
       ),
     ],
   },
   {
     name: 'bonus credits that arrive among calls in one are not spent by those behind',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('bonus_parts', 'if to_numbers[i] is not null then', 'if false then')],
+    edits: [helper('post_usual', '+ v_sign * v_part;', '+ case when v_actor is null then 0 else v_sign * v_part end;')],
   },
   {
     name: 'usual calls in one are booked in frozen and closed wallets',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_head', "and w.status = 'open'", '')],
+    edits: [helper('usual_heads', "and w.status = 'open'", '')],
   },
   {
     name: 'usual calls in one do not ask for limits',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_head', 'where l.seq = 1)', 'where l.seq = 0)')],
+    edits: [helper('usual_heads', 'where l.seq = 1)', 'where l.seq = 0)')],
   },
   {
     name: 'usual calls in one spend what is reserved',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_head', ' and coalesce(e.held_balance, 0) = 0', '')],
+    edits: [helper('usual_heads', 'coalesce(e.held_balance, 0) = 0', 'true')],
   },
   {
     name: 'usual calls in one do not draw from lots',
     tests: ['ledger/wallet_post_each', 'batch_property'],
-    edits: [helper('usual_head', '    ) is null)', '    ) is null or true)')],
+    edits: [helper('usual_heads', '    ) is null)', '    ) is null or true)')],
   },
   {
     name: 'the outcomes of usual calls in one come in the order of their wallets',
     tests: ['ledger/wallet_post_each'],
-    edits: [helper('post_usual', 'order by w.transfer_id;', 'order by w.wallet_id, w.seq;')],
+    edits: [helper('usual_items', 'order by r.place', 'order by r.wallet_id, r.place')],
   },
   {
     name: 'an item that was skipped is booked, and has the outcome of another',
@@ -1232,7 +1226,7 @@ const DEBTS: Mutant[] = [
   {
     name: 'a usual call in a list forgets what the wallet owes',
     tests: ['debts'],
-    edits: [helper('usual_head', ' and e.owed is null', '')],
+    edits: [helper('usual_heads', ' and e.owed is null', '')],
   },
   {
     name: 'more is collected than is owed',

@@ -32,7 +32,8 @@ begin
   if cardinality(v_skipped) > 0 then
     skipped := ledger_private.skipped_items(requests, v_skipped);
   end if;
-  absent := array(select i from unnest(v_ids) i except select l from unnest(v_locked || v_skipped) l);
+  absent := case when cardinality(v_ids) = cardinality(v_locked || v_skipped) then '{}' else array(
+    select i from unnest(v_ids) i except select l from unnest(v_locked || v_skipped) l) end;
 end
 $$;
 

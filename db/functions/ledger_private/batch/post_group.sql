@@ -8,7 +8,7 @@ language plpgsql
 volatile
 as $$
 declare
-  c_most constant int := 256;
+  c_most constant int := 512;
   -- How many are tried together; how many are booked alone before that, and before the try after it.
   v_size int := c_most;
   v_alone int := 0;
@@ -30,7 +30,7 @@ begin
       if (v_window[1]).kind = 'opening' then
         return query select r, null::ledger.refusal from ledger_private.post_openings(v_window, absent) r;
       else
-        return query select r, null::ledger.refusal from ledger_private.post_usual(v_window, absent) r;
+        return query select o.* from unnest(ledger_private.post_usual(v_window, absent)) o;
       end if;
       get diagnostics v_booked = row_count;
       v_done := v_done + v_booked;

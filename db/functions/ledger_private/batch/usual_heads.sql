@@ -1,28 +1,16 @@
-create or replace function ledger_private.usual_head(wallet_id uuid)
-returns table (
-  id uuid,
-  asset_code text,
-  seq bigint,
-  balance bigint,
-  bonus_balance bigint,
-  bought bigint,
-  granted bigint,
-  spent bigint,
-  sent bigint,
-  created_at timestamptz,
-  hash bytea
-)
+create or replace function ledger_private.usual_heads(wallet_ids uuid[], at_time timestamptz)
+returns table (id uuid, asset_code text, line ledger_private.line)
 language sql
 stable
 as $$
-  select w.id, w.asset_code, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
+  select w.id, w.asset_code, row(w.id, coalesce(e.seq, 0), coalesce(e.balance, 0), coalesce(e.bonus_balance, 0),
     coalesce(e.topped_up_total, 0), coalesce(e.granted_total, 0), coalesce(e.spent_total, 0), coalesce(e.sent_total, 0),
-    e.created_at, e.hash
+    greatest(e.created_at, at_time), e.hash, true)::ledger_private.line
   from ledger.wallets w
   left join lateral (
     select h.* from ledger.entries h where h.wallet_id = w.id order by h.seq desc limit 1
   ) e on true
-  where w.id = usual_head.wallet_id and w.status = 'open' and w.own_limits is null
+  where w.id = any (wallet_ids) and w.status = 'open' and w.own_limits is null
     and coalesce(e.held_balance, 0) = 0 and e.owed is null
     and w.asset_code <> all (array(select l.asset_code from ledger.asset_limits l where l.seq = 1))
     -- So far below the end that no list of requests reaches it.
@@ -33,6 +21,6 @@ as $$
     ) is null)
 $$;
 
-comment on function ledger_private.usual_head is
-$$What stands in a locked wallet of which nothing but its balance can refuse a usual call: it is open, nothing is
-reserved or owed, none of its credits expires, and neither it nor its asset has limits. No row for any other.$$;
+comment on function ledger_private.usual_heads is
+$$What stands in those of many locked wallets of which nothing but the balance can refuse a usual call: they are open,
+nothing is reserved or owed, none of their credits expires, and neither they nor their assets have limits.$$;
