@@ -1,8 +1,8 @@
-/** Time that passes without waiting for it. */
+/** Moves a ledger into the past, so that tests need not wait. */
 import { type Database, inMs, REHASH, type Session, writing } from './helpers.ts';
 import { RESEAL } from './seals.ts';
 
-/** What the ledger keeps of time. */
+/** The ledger's columns with instants. */
 const INSTANTS: Record<string, string[]> = {
   'ledger.wallets': ['created_at'],
   'ledger.wallet_events': ['created_at'],
@@ -17,9 +17,9 @@ const INSTANTS: Record<string, string[]> = {
 };
 
 /**
- * Moves all that was booked and noted in a database into the past: as if it had been asked for so much earlier, and the time since had
- * passed. So nothing depends on how fast a test is, as long as its instants are further apart than it takes. The chains of hashes, and
- * the blocks with their totals, are computed anew, unless they are left until `rehash`.
+ * Moves everything booked or recorded in a database into the past, as if it had been requested that much earlier. So a test does not depend
+ * on its speed, as long as its instants are further apart than it takes. Hashes, blocks and totals are recomputed, unless `rehash` is to do
+ * that later.
  */
 export async function age(db: Database, interval: string, hashes: 'rehash' | 'later' = 'rehash'): Promise<void> {
   await tampering(db, async (client) => {
@@ -32,8 +32,8 @@ export async function age(db: Database, interval: string, hashes: 'rehash' | 'la
 }
 
 /**
- * Moves all into the past just so far that the first of these instants has come: what expires then was open before, however long that took, and
- * is due now. Answers the instants as they have become, in UTC.
+ * Moves everything into the past until the first of these instants has come: what expires then was valid before, however long that took,
+ * and has expired now. Returns the moved instants in UTC.
  */
 export async function ageTo<T extends [string, ...string[]]>(db: Database, ...instants: T): Promise<T> {
   const { rows } = await db.query<{ left: string; moved: T }>(
@@ -50,8 +50,8 @@ export async function ageTo<T extends [string, ...string[]]>(db: Database, ...in
 }
 
 /**
- * Books what expires soon, for what cannot be moved into the past: all or nothing. A machine that takes longer to book it than it has is given
- * more time. Answers when it expires.
+ * For what cannot be moved into the past: books something that expires soon. If the machine is too slow to book it before, tries again with
+ * more time. Returns the expiry.
  */
 export async function bookSoon(db: Session, book: (expires_at: string) => Promise<unknown>): Promise<string> {
   for (let ms = 200; ; ms *= 2) {
@@ -60,7 +60,7 @@ export async function bookSoon(db: Session, book: (expires_at: string) => Promis
       await book(expires_at);
       return expires_at;
     } catch (error) {
-      // Refused because it has expired, or because what is reserved of it has.
+      // Refused because it has expired, or because reserved credits have.
       if (!['WLARG', 'WLFND'].includes((error as { code?: string }).code ?? '') || ms > 10_000) throw error;
     }
   }
@@ -71,10 +71,9 @@ async function makeSound(client: Session): Promise<void> {
   await client.query(RESEAL);
 }
 
-/** Makes the ledger prove sound again. */
 export const rehash = (db: Database): Promise<void> => tampering(db, makeSound);
 
-/** A superuser's transaction past all triggers. */
+/** Runs `work` as a superuser with all triggers disabled. */
 export const tampering = (db: Database, work: (client: Session) => Promise<unknown>): Promise<void> =>
   writing(db, async (client) => {
     await client.query('set local session_replication_role = replica');

@@ -1,4 +1,4 @@
-/** Two features that meet in one wallet: what each does to the other's credits. */
+/** Combinations of two features in one wallet. */
 import { ageTo } from './aged.ts';
 import {
   call,
@@ -45,7 +45,7 @@ async function accounts(asset_code: string): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ account, debit, credit }) => [account, Number(debit) + Number(credit)]));
 }
 
-/** All that is due, as the schedule books it. */
+/** Books all expiries, as the worker does. */
 async function sweep(session: Session = db): Promise<void> {
   const {
     rows: [row],
@@ -54,7 +54,7 @@ async function sweep(session: Session = db): Promise<void> {
 }
 
 describe('hold and expiry', () => {
-  /** The case that breaks a ledger whose expiry does not know of holds: 100 in one lot that falls due, 80 of them held. */
+  /** The case that breaks a ledger whose expiry ignores holds: a lot of 100 expires while 80 of it are held. */
   async function dueUnderHold(): Promise<{ asset: string; wallet: string; hold_id: string | null }> {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
@@ -66,7 +66,7 @@ describe('hold and expiry', () => {
     return { asset, wallet, hold_id };
   }
 
-  it('of 100 in one lot that falls due, 80 are held: expiry takes 20, the hold keeps 80', async () => {
+  it('of 100 in one lot that expires, 80 are held: the expiry takes 20, the hold keeps 80', async () => {
     const { asset, wallet, hold_id } = await dueUnderHold();
     expect(await balance(wallet)).toMatchObject({ balance: '100', held_balance: '80', available: '0' });
 
@@ -102,7 +102,7 @@ describe('hold and expiry', () => {
     await expectSound(db);
   });
 
-  it('is booked by the next touch where that comes before the sweep, and not spent by it (WLFND)', async () => {
+  it('is booked by the next call if that comes before the sweep, and cannot be spent by it (WLFND)', async () => {
     const { asset, wallet } = await dueUnderHold();
 
     expect(await refusal(call(db, 'wallet_spend', { wallet_id: wallet, amount: 1, idem_key: newKey() }))).toMatchObject(
@@ -121,7 +121,7 @@ describe('hold and expiry', () => {
     await expectSound(db);
   });
 
-  it('takes nothing where holds pin all of the lot, however often it looks', async () => {
+  it('takes nothing while holds reserve all of the lot, however often it runs', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
     await grant(wallet, 10, expires_at);
@@ -139,7 +139,7 @@ describe('hold and expiry', () => {
     await expectSound(db);
   });
 
-  it('frees due holds before it looks at due lots: both fall due at one instant, and the whole lot goes', async () => {
+  it('releases expired holds before it looks at lots: if both expire at the same instant, the whole lot expires', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 7 });
     const expires_at = await inMs(db, 3_600_000);
@@ -159,7 +159,7 @@ describe('hold and expiry', () => {
     await expectSound(db);
   });
 
-  it('keeps a lot that falls due after the hold that pinned it: it can be spent until its own date', async () => {
+  it('keeps a lot that expires after the hold on it: it can be spent until its own expiry', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(wallet, 10, later);
@@ -178,7 +178,7 @@ describe('hold and expiry', () => {
 });
 
 describe('capture after its lots expired', () => {
-  it('spends credits past their date, because the hold was placed before it', async () => {
+  it('spends credits after their expiry, because the hold was placed before', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
@@ -232,7 +232,7 @@ describe('capture after its lots expired', () => {
     },
   );
 
-  it('after the sweep took what was free of the lot: nothing is taken twice', async () => {
+  it('takes nothing twice after the sweep took the rest of the lot', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
     const expires_at = await inMs(db, 3_600_000);
@@ -252,7 +252,7 @@ describe('capture after its lots expired', () => {
     await expectSound(db);
   });
 
-  it('takes those that expire first of a due and a living lot, and frees the living rest', async () => {
+  it('takes from the lots that expire first, and releases the rest of a lot that has not expired', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await grant(wallet, 10, later);
@@ -270,7 +270,7 @@ describe('capture after its lots expired', () => {
 });
 
 describe('release after its lots expired', () => {
-  it('books the freed credits to breakage in the same commit; the receipt is that of the release', async () => {
+  it('books the released credits to breakage in the same commit; the receipt is that of the release', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
@@ -293,7 +293,7 @@ describe('release after its lots expired', () => {
     await expectSound(db);
   });
 
-  it('frees what has not expired, and leaves the credits of other holds pinned', async () => {
+  it('releases what has not expired, and keeps the credits of other holds reserved', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
@@ -313,7 +313,7 @@ describe('release after its lots expired', () => {
     await expectSound(db);
   });
 
-  it('of a hold that expires later than its lots: freeing it books them', async () => {
+  it('of a hold that expires later than its lots books them', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
@@ -338,7 +338,7 @@ describe('release after its lots expired', () => {
 });
 
 describe('transfer of expiring credits', () => {
-  it('lets them expire in the wallet where they arrived, on their own dates', async () => {
+  it('lets them expire in the receiving wallet at their own expiries', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bonus: 5 }), await newWallet(db, asset, { bonus: 1 })];
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
@@ -360,7 +360,7 @@ describe('transfer of expiring credits', () => {
     await expectSound(db);
   });
 
-  it('does not save what has expired: it goes to breakage first, and cannot be sent (WLFND)', async () => {
+  it('does not save what has expired: that goes to breakage first, and cannot be sent (WLFND)', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 3 }), await newWallet(db, asset)];
     const expires_at = await inMs(db, 3_600_000);
@@ -381,7 +381,7 @@ describe('transfer of expiring credits', () => {
     await expectSound(db);
   });
 
-  it('leaves pinned credits where they are; released past their date they go to breakage from there', async () => {
+  it('leaves reserved credits where they are; released after their expiry they go to breakage there', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset)];
     const expires_at = await inMs(db, 3_600_000);

@@ -1,9 +1,9 @@
-/** What a batch does, and what calls do that are sent each for itself in one, is what single calls in their order do: random lists in all three. */
+/** Batches and independent calls in one request give the results of single calls in the same order: random lists in all three forms. */
 import { compareBatches } from './batches.ts';
 import { createDatabase, expectSound } from './helpers.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6, Math.floor(Math.random() * 1e9)];
-/** Where nothing need be asked of lots, holds and limits. */
+/** Seeds for lists without lots, holds and limits. */
 const PLAIN_SEEDS = [11, 12, 13, Math.floor(Math.random() * 1e9)];
 
 describe('a batch, and each for itself, do what single calls would', () => {
@@ -25,7 +25,7 @@ describe('a batch, and each for itself, do what single calls would', () => {
     expect(rows).toEqual([]);
   });
 
-  it('and has been seen to book and to refuse', async () => {
+  it('and both bookings and refusals have occurred', async () => {
     expect(seen.get('booked')).toBeGreaterThan(1000);
     await expectSound(db);
     expect([...seen.keys()].sort()).toEqual(

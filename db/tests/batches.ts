@@ -1,4 +1,7 @@
-/** Random lists of requests as single calls, as batches and each for itself, seeded, so that each can be had again, and shrunk where they differ. */
+/**
+ * Seeded random lists of requests as single calls, as a batch, and as independent calls in one request. A list with different results is
+ * shrunk.
+ */
 import type pg from 'pg';
 import {
   call,
@@ -18,15 +21,18 @@ import {
 } from './helpers.ts';
 
 const BATCHES = 10;
-/** How often what differs is tried without a part of it. */
+/** How many smaller lists are tried when shrinking. */
 const MOST_TRIES = 200;
 const WALLETS = 4;
-/** Behind the players' wallets: one of another owner and asset, one that is not there, a closed one; then the players' of another asset. */
+/**
+ * Indexes after the players' wallets: one of another owner and asset, an unknown one, a closed one; then the players' wallets of another
+ * asset.
+ */
 const [FOREIGN, UNKNOWN, CLOSED, OTHERS] = [WALLETS, WALLETS + 1, WALLETS + 2, WALLETS + 3] as const;
 const LATE = '2101-01-01T00:00:00Z';
 const EXPIRIES = [LATE, '2102-01-01T00:00:00Z', '2103-01-01T00:00:00Z', '2104-01-01T00:00:00Z'];
 
-/** The same numbers for the same seed (mulberry32). */
+/** Repeatable random numbers (mulberry32). */
 class Random {
   #state: number;
 
@@ -54,23 +60,23 @@ class Random {
   }
 }
 
-/** A wallet by its place among the wallets of its asset. */
+/** Wallets are indexes among the wallets of an asset. */
 type Item = Omit<WalletRequest, 'wallet_id' | 'counterparty_id' | 'hold_id' | 'transfer_id'> & {
   from: number;
   to?: number;
-  /** The key of the hold, or of the movement to be taken back, in the same wallet. */
+  /** The key of the hold, or of the reversed transfer, in the same wallet. */
   hold?: string;
   reverses?: string;
 };
 type Outcome = { receipt: object } | { code: string; message: string; detail: string };
 
-/** What happens before a list by single calls, and the list. */
+/** Single calls that prepare a list, and the list. */
 interface Step {
   from: number;
   bought: string;
-  /** The key of what it buys besides, and what is charged back of that. */
+  /** The key of a further top-up, which is charged back. */
   charged?: string;
-  /** Nothing but the purchase where lots, holds and limits are left out. */
+  /** Undefined for lists without lots, holds and limits. */
   history?: {
     given: string;
     held: string;
@@ -86,7 +92,7 @@ interface Step {
   items: Item[];
 }
 
-/** The function that books one movement of a kind, where it is not called as the kind is. */
+/** Functions whose names do not follow from the kind. */
 const FUNCTIONS: Record<string, string> = {
   reversal: 'wallet_reverse',
   adjustment: 'wallet_adjust',
@@ -94,17 +100,17 @@ const FUNCTIONS: Record<string, string> = {
   forgiveness: 'wallet_forgive',
 };
 
-/** An asset with the same wallets and the same history as its twin; how calls are made for it is told apart. */
+/** An asset with the same wallets and history as in the other worlds; its calls are made in one of the three forms. */
 class World {
   readonly wallets: string[] = [];
-  /** Those that are open and do not expire. */
+  /** Open holds that do not expire. */
   readonly holds: Receipt[] = [];
-  /** What was booked, by the place of its wallet and its key. */
+  /** Receipts by the wallet's index and the key. */
   readonly #booked = new Map<string, Receipt>();
   #due = '';
   readonly client: pg.Client;
   readonly asset: string;
-  /** What players exchange credits for. */
+  /** The other asset of exchanges. */
   readonly other: string;
 
   constructor(client: pg.Client, asset: string, other: string) {
@@ -113,7 +119,7 @@ class World {
     this.other = other;
   }
 
-  /** Those of the players, of both assets. */
+  /** The players' wallets of both assets. */
   get #own(): string[] {
     return this.wallets.filter((_, place) => place < WALLETS || place >= OTHERS);
   }
@@ -140,7 +146,10 @@ class World {
     });
   }
 
-  /** A bonus that falls due soon or late, and a hold of it, which may fall due with it: both before they do, however slow the machine. */
+  /**
+   * Grants a bonus that expires soon or late, and a hold on it that may expire with it; both are booked before their expiry, however slow
+   * the machine.
+   */
   async give(
     from: number,
     keys: { given: string; held: string },
@@ -167,7 +176,7 @@ class World {
     }
   }
 
-  /** What it buys is gone when that is charged back: it owes that, and has as much as before. */
+  /** Tops up, removes the credits, and charges the top-up back: the wallet owes them, and its balance is as before. */
   async charge(from: number, key: string): Promise<void> {
     const bought = await this.single({ kind: 'top_up', from, amount: 15, idem_key: `${key} bought` });
     const adjust = async (side: string, amount: bigint) => {
@@ -185,7 +194,7 @@ class World {
     this.#due = '';
   }
 
-  /** Names instead of ids, which are different in each world. */
+  /** Replaces ids, which differ in each world, by names. */
   named(text: string): string {
     return this.wallets
       .reduce((named, id, place) => named.replaceAll(id, `wallet ${place}`), text)
@@ -208,7 +217,7 @@ class World {
     };
   }
 
-  /** What later items name by their keys. */
+  /** Remembers receipts that later items refer to by key. */
   #learn(items: Item[], receipts: (Receipt | undefined)[]): void {
     for (const [place, { from, idem_key }] of items.entries()) {
       const receipt = receipts[place];
@@ -216,7 +225,7 @@ class World {
     }
   }
 
-  /** As one batch; where an item is refused, without it once more. */
+  /** Posts one batch; if an item is refused, posts the batch again without it. */
   async asBatches(items: Item[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     const receipts: (Receipt | undefined)[] = [];
@@ -258,7 +267,7 @@ class World {
     });
   }
 
-  /** A refused call leaves the transaction of those before and after it as it was. */
+  /** A savepoint for each call keeps the transaction after a refusal. */
   async asSingles(items: Item[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     const receipts: (Receipt | undefined)[] = [];
@@ -276,7 +285,7 @@ class World {
     return outcomes;
   }
 
-  /** All that can be seen of the asset: its wallets' entries and what makes up their balances, and its accounts. */
+  /** Everything visible of the asset: entries, parts of balances, and accounts. */
   async state(): Promise<object> {
     const { rows: entries } = await this.client.query(
       `select array_position($1::uuid[], e.wallet_id) as wallet, e.seq, e.kind, e.debit, e.credit, ledger.entries_side(e) as side,
@@ -307,16 +316,16 @@ class World {
   }
 }
 
-/** Writes items as callers do: mostly affordable, sometimes again, rarely nonsense. */
+/** Draws items as callers send them: mostly affordable, sometimes repeated, rarely invalid. */
 class Writer {
   #keys = 0;
   #written: Item[] = [];
-  /** Of earlier lists: what a capture, a release or a reversal may name. */
+  /** Items of earlier lists, which a capture, a release or a reversal may refer to. */
   #named: Item[] = [];
   readonly #random: Random;
   readonly #plain: boolean;
 
-  /** Plain ones grant nothing that expires. */
+  /** Plain lists grant nothing that expires. */
   constructor(random: Random, plain: boolean) {
     this.#random = random;
     this.#plain = plain;
@@ -330,7 +339,7 @@ class Writer {
   #fresh(greedy: boolean): Item {
     const random = this.#random;
     if (!this.#plain && this.#named.length > 0 && random.chance(0.2)) return this.#naming();
-    // Among usual ones only few, so that many of these stand together.
+    // Few in plain lists, so that many plain items come in a row.
     if (random.chance(this.#plain ? 0.02 : 0.2)) return this.#operators(greedy);
     const flows = ['top_up', 'bonus', 'bonus', 'spend', 'transfer', 'transfer'];
     const kind = random.pick(this.#plain ? flows : [...flows, 'hold']);
@@ -348,7 +357,7 @@ class Writer {
     };
   }
 
-  /** Corrections, exchanges, what ends a debt, opening balances: of these each wallet has one. */
+  /** Adjustments, exchanges, payments of debts, and opening balances, of which a wallet has at most one. */
   #operators(greedy: boolean): Item {
     const random = this.#random;
     const kind = random.pick([
@@ -400,10 +409,10 @@ class Writer {
     };
   }
 
-  /** What ends a hold or takes a movement back; whether there is such a one, the ledger says. */
+  /** Ends a hold or reverses a transfer, which need not exist. */
   #naming(): Item {
     const random = this.#random;
-    // Few of them, so that some are named again once they have ended.
+    // Few, so that some are used again after they have ended.
     const holds = this.#named.filter(({ kind }) => kind === 'hold').slice(-6);
     const {
       kind,
@@ -419,7 +428,7 @@ class Writer {
       : { ...item, kind: 'release', hold: named ?? '' };
   }
 
-  /** One that was asked for before, or nearly so. */
+  /** Repeats an earlier item, sometimes with a change. */
   #again(): Item {
     const random = this.#random;
     const again = { ...random.pick(this.#written) };
@@ -448,9 +457,9 @@ class Writer {
 
   items(): Item[] {
     const greedy = this.#random.chance(0.2);
-    // Now and then more than are looked at together.
-    const most = this.#plain && this.#random.chance(0.15) ? 400 : 30;
-    // Opening balances of wallets in which nothing has moved yet are booked together.
+    // Occasionally more than the ledger processes in one step.
+    const most = this.#plain && this.#random.chance(0.15) ? 700 : 30;
+    // Opening balances of wallets without entries are booked together.
     const opened = this.#written.length === 0 && this.#random.chance(0.5);
     const openings = opened ? Array.from({ length: WALLETS }, (_, player) => this.#opening(OTHERS + player)) : [];
     const items = Array.from({ length: this.#random.upTo(most) }, () => {
@@ -465,7 +474,7 @@ class Writer {
   }
 }
 
-/** All that happens, drawn before anything does: so it can be had again without a part of it. */
+/** Draws all steps in advance, so that shrinking can leave some out. */
 function draw(
   random: Random,
   { plain, isLimited, lists }: { plain: boolean; isLimited: boolean; lists: number },
@@ -506,7 +515,7 @@ function draw(
   }));
 }
 
-/** Worlds with the same wallets. */
+/** Creates worlds with equal wallets. */
 async function createWorlds(client: pg.Client): Promise<World[]> {
   const foreign = await newWallet(client, await newAsset(client));
   const owners = Array.from({ length: WALLETS }, newOwner);
@@ -526,7 +535,7 @@ async function createWorlds(client: pg.Client): Promise<World[]> {
   return worlds;
 }
 
-/** What happens before a list: the same in every world, by single calls. */
+/** Prepares a list, equally in each world, with single calls. */
 async function live(world: World, { from, bought, charged, history, limits }: Step): Promise<void> {
   const { client, asset } = world;
   if (limits) await call(client, 'asset_limit_set', { asset_code: asset });
@@ -546,7 +555,7 @@ async function live(world: World, { from, bought, charged, history, limits }: St
   if (limits) await call(client, 'asset_limit_set', { asset_code: asset, ...limits });
 }
 
-/** Books the same in three ways in one session, and compares all. */
+/** Books the steps in three ways in one session, and compares the results. */
 async function compare(client: pg.Client, steps: Step[], seen: Map<string, number>): Promise<World> {
   const [singles, batches, each] = (await createWorlds(client)) as [World, World, World];
   for (const step of steps) {
@@ -578,7 +587,7 @@ async function compare(client: pg.Client, steps: Step[], seen: Map<string, numbe
   return singles;
 }
 
-/** The same without some of it: whole lists first, then halves, then single items. */
+/** Smaller variants: without whole lists first, then halves, then single items. */
 function* smaller(steps: Step[]): Generator<Step[]> {
   for (const index of steps.keys()) if (steps.length > 1) yield steps.toSpliced(index, 1);
   for (const [index, step] of steps.entries())
@@ -587,7 +596,7 @@ function* smaller(steps: Step[]): Generator<Step[]> {
         yield steps.with(index, { ...step, items: step.items.toSpliced(at, size) });
 }
 
-/** Leaves out what the difference does not need; the error of what is left. */
+/** Removes what the difference does not need; returns the error of the rest. */
 async function shrink(client: pg.Client, steps: Step[], error: unknown): Promise<unknown> {
   let [least, why] = [steps, error];
   for (let tries = 0, found = true; found;) {
@@ -598,7 +607,7 @@ async function shrink(client: pg.Client, steps: Step[], error: unknown): Promise
         () => undefined,
         (thrown: unknown) => thrown ?? new Error('unknown'),
       );
-      // Not one that was cut off in its transaction.
+      // The transaction may have been aborted.
       await client.query('rollback').catch(() => undefined);
       if (failure === undefined) continue;
       [least, why, found] = [candidate, failure, true];
@@ -609,8 +618,8 @@ async function shrink(client: pg.Client, steps: Step[], error: unknown): Promise
 }
 
 /**
- * Compares single calls, batches and each for itself on random lists. Plain: without lots, holds and limits. `seen` counts what came of the
- * items. What differs is made as small as it can be.
+ * Compares single calls, batches and independent calls on random lists. `plain` lists have no lots, holds and limits. `seen` counts the
+ * outcomes of items. A difference is shrunk.
  */
 export async function compareBatches(
   client: pg.Client,

@@ -1,4 +1,4 @@
-/** What a block called final: no figure of it changes, whatever is still open, and whatever ends in between. */
+/** Figures that a block has declared final never change, whatever is open at that time. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,21 +16,21 @@ const WITHIN_MS = 120_000;
 describe('1,000 closings under load, with slow transactions across each of them,', () => {
   const db = createDatabase();
   const CLOSINGS = 1_000;
-  /** For so many blocks a slow transaction stays open between its two bookings. */
+  /** For how many blocks a slow transaction stays open between its two bookings. */
   const SLOW_FOR = 12;
 
-  /** What had been booked before an instant, in one snapshot. */
+  /** What was booked before an instant, in one snapshot. */
   const FIGURE = `select count(*) as movements, coalesce(sum(e.amount), 0) as amount
     from ledger.entries e where e.actor is not null and e.created_at < i.until`;
 
   it(
-    'change no figure of a period that was called final',
+    'change no figure of a period that was declared final',
     async () => {
       const asset = await newAsset(db);
       const wallets = await Promise.all(Array.from({ length: 6 }, () => newWallet(db, asset, { bought: 1 })));
       const pool = db.jobPool(wallets.length);
       let blocks = 0;
-      // A transaction of another database of the server keeps periods open, too: then it goes on until some were final.
+      // A transaction in another database of the server also delays the end of periods: continue until some are final.
       const untils = new Set<string>();
       const isEnough = (): boolean => blocks >= CLOSINGS && untils.size > CLOSINGS / (4 * SLOW_FOR);
       const topUp = (session: Session, wallet_id: string | undefined): Promise<unknown> =>
@@ -90,7 +90,7 @@ describe('a block whose session is killed with SIGKILL', () => {
   let server: EmbeddedServer;
   const open: pg.Client[] = [];
 
-  /** As soon as the server takes it. */
+  /** Connects as soon as the server accepts connections. */
   const connect = async (): Promise<pg.Client> => {
     for (const deadline = Date.now() + WITHIN_MS; ; await sleep(50)) {
       const client = new pg.Client({ connectionString: server.url });
@@ -134,7 +134,7 @@ describe('a block whose session is killed with SIGKILL', () => {
       const blocks = async (session: Session): Promise<unknown[]> =>
         (await session.query('select b::text from ledger.blocks b order by b.seq')).rows;
       const before = await blocks(admin);
-      // The sealer stops there: whoever holds this lock lets it go on.
+      // The sealer waits in the trigger until this lock is released.
       await admin.query(`
         create or replace function public.stop() returns trigger language plpgsql as $$
           begin perform pg_advisory_lock(4711); return null; end $$;
@@ -157,7 +157,7 @@ describe('a block whose session is killed with SIGKILL', () => {
         if (Date.now() > deadline) throw new Error(`the sealer does not come to ${table}`);
       }
       expect(await sealing).toBe('killed');
-      // The server ends all sessions then: one that is opened before that would end with them.
+      // The server ends all sessions first: a session opened before that would end with them.
       await ended;
 
       const after = await connect();

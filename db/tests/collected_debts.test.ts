@@ -1,4 +1,4 @@
-/** Where an asset collects debts, a top-up pays what its wallet owes: in one commit, once, and the receipt says what is left. */
+/** If an asset collects debts, a top-up pays its wallet's debt: in one commit, once, and the receipt has the remaining debt. */
 import { newestLines, owedOf, owing, reverseOwing } from './debts.ts';
 import {
   call,
@@ -34,7 +34,7 @@ async function collecting(): Promise<string> {
 }
 
 describe('a top-up of a wallet that owes', () => {
-  it('pays what it brings, where it owes more', async () => {
+  it('pays with all of it if the debt is larger', async () => {
     const asset = await collecting();
     const wallet = await owing(db, { asset, owed: 70 });
     const receipt = await topUp(wallet, 40);
@@ -57,7 +57,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('keeps what is left, and later ones book nothing besides', async () => {
+  it('keeps what remains, and later top-ups pay nothing more', async () => {
     const wallet = await owing(db, { asset: await collecting(), owed: 70 });
 
     expect(await topUp(wallet, 100)).toMatchObject({ balance: '100', available: '30', owed: '0' });
@@ -66,7 +66,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('replays its receipt, whatever came later, and refuses another amount (WLKEY)', async () => {
+  it('replays its receipt, whatever was booked later, and refuses another amount (WLKEY)', async () => {
     const asset = await collecting();
     const wallet = await owing(db, { asset, owed: 70 });
     const idem_key = newKey();
@@ -81,7 +81,7 @@ describe('a top-up of a wallet that owes', () => {
     });
   });
 
-  it('pays once, by many callers at once with one key, and never more than it owes by many', async () => {
+  it('pays once with concurrent calls of one key, and never more than the debt with many keys', async () => {
     const wallet = await owing(db, { asset: await collecting(), owed: 70 });
     const idem_key = newKey();
     const same = await Promise.all(Array.from({ length: 8 }, () => topUp(wallet, 20, { idem_key })));
@@ -92,7 +92,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('leaves bonus credits and what is reserved, and pays of a frozen wallet too', async () => {
+  it('leaves bonus and reserved credits, and pays for a frozen wallet too', async () => {
     const wallet = await owing(db, { asset: await collecting(), owed: 70 });
     await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 9, idem_key: newKey() });
     await call(db, 'wallet_hold', { wallet_id: wallet, amount: 4, idem_key: newKey() });
@@ -104,7 +104,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('counts for the limits of top-ups as always, and what it pays for none', async () => {
+  it('counts for the limits of top-ups as usual, and its payment for none', async () => {
     const asset = await collecting();
     const wallet = await owing(db, { asset, owed: 70 });
     await call(db, 'asset_limit_set', { asset_code: asset, max_balance: 45, max_daily_top_up: 145, max_spend: 1 });
@@ -115,7 +115,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('is one call among many, in lists of both kinds, in their order', async () => {
+  it('pays as one call among many, in lists of both kinds, in order', async () => {
     const asset = await collecting();
     const [wallet, other] = [await owing(db, { asset, owed: 70 }), await newWallet(db, asset, { bought: 5 })];
     const item = (wallet_id: string, amount: number, kind = 'top_up') => ({
@@ -135,7 +135,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('that names its payment is booked once, and pays', async () => {
+  it('that names its payment reference is booked once, and pays', async () => {
     const asset = await collecting();
     await call(db, 'asset_set', { asset_code: asset, unique_reference: 'payment' });
     const wallet = await owing(db, { asset, owed: 70 });
@@ -147,7 +147,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('charged back later owes again what it had paid, and without owe is refused (WLFND)', async () => {
+  it('that is charged back later restores the paid debt, and without owe is refused (WLFND)', async () => {
     const asset = await collecting();
     const wallet = await owing(db, { asset, owed: 70 });
     const bought = await topUp(wallet, 100);
@@ -176,7 +176,7 @@ describe('a top-up of a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('is what a service may ask for, and nothing that an operator did', async () => {
+  it('is allowed to a service, and recorded with the service as actor', async () => {
     const wallet = await owing(db, { asset: await collecting(), owed: 70 });
     const service = await db.connectAs('service', 'shop');
     await call(service, 'wallet_top_up', { wallet_id: wallet, amount: 40, idem_key: newKey() });
@@ -201,7 +201,7 @@ describe('a top-up of a wallet that owes', () => {
 });
 
 describe('a debt is not collected', () => {
-  it('of what is no top-up', async () => {
+  it('by anything but a top-up', async () => {
     const asset = await collecting();
     const wallet = await owing(db, { asset, owed: 70 });
     const other = await newWallet(db, asset, { bought: 50 });
@@ -218,12 +218,12 @@ describe('a debt is not collected', () => {
     await expectSound(db);
   });
 
-  it('where the asset does not say so, or not any more', async () => {
+  it('if the asset does not collect, or no longer', async () => {
     const asset = await newAsset(db);
     const wallet = await owing(db, { asset, owed: 70 });
     expect(await topUp(wallet, 10)).toMatchObject({ available: '10', owed: '70' });
     await collects(asset);
-    // What was there before stays: an operator may collect it.
+    // Earlier credits stay: an operator may collect them.
     expect(await topUp(wallet, 10)).toMatchObject({ balance: '20', available: '10', owed: '60' });
     await collects(asset, false);
     expect(await topUp(wallet, 10)).toMatchObject({ available: '20', owed: '60' });
@@ -232,7 +232,7 @@ describe('a debt is not collected', () => {
     await expectSound(db);
   });
 
-  it('where the call is refused: nothing is booked', async () => {
+  it('if the call is refused: nothing is booked', async () => {
     const wallet = await owing(db, { asset: await collecting(), owed: 70 });
     const rows = await rowsOf(db, wallet);
 
@@ -241,7 +241,7 @@ describe('a debt is not collected', () => {
   });
 });
 
-it('a debt that was merged into another wallet is paid by the top-ups of that', async () => {
+it("a debt that was merged into another wallet is paid by that wallet's top-ups", async () => {
   const asset = await collecting();
   const [from, to] = [await owing(db, { asset, owed: 70 }), await owing(db, { asset, owed: 20 })];
   await call(db, 'wallet_merge', { from_wallet: from, to_wallet: to, idem_key: newKey(), reason: 'two accounts' });
@@ -265,7 +265,7 @@ describe('ledger_verify', () => {
     ['of an asset that has it not', 'update ledger.asset_limits set collect_debts = false where asset_code = $a'],
     ['that an operator would have made', 'update ledger.entries set idem_key = null where wallet_id = $w and seq = 8'],
   ];
-  it.each(forged)('finds what was collected %s (transfer_facts)', async (_what, sql) => {
+  it.each(forged)('finds a collection with %s (transfer_facts)', async (_what, sql) => {
     const asset = await collecting();
     const wallet = await owing(db, { asset, owed: 70 });
     await topUp(wallet, 40);

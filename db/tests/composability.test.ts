@@ -22,7 +22,7 @@ beforeAll(async () => {
   await db.query('grant select, insert on public.granted_items to wallet_test_job');
 });
 
-/** What is called, and what of it has to be there before. */
+/** The functions, and what their calls need before. */
 const requests: Record<string, (asset: string) => Promise<Record<string, unknown>>> = {
   asset_create: () => Promise.resolve({ code: newKey().slice(0, 20), name: 'n' }),
   asset_set: (asset) => Promise.resolve({ asset_code: asset, unique_reference: 'payment' }),
@@ -76,7 +76,7 @@ async function withLot(asset: string): Promise<string> {
   await call(db, 'wallet_bonus', { wallet_id, amount: 3, idem_key: newKey(), expires_at: '2999-12-31' });
   return wallet_id;
 }
-/** A wallet with nothing but what is due: a lot and a hold of it. */
+/** A wallet with an expired lot and an expired hold on it, not booked yet. */
 async function withDue(asset: string): Promise<string> {
   const wallet_id = await newWallet(db, asset);
   const expires_at = await inMs(db, 3_600_000);
@@ -129,7 +129,7 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it('loses its own rows with a refusal that it does not catch (WLFND)', async () => {
+  it('loses its own rows with an uncaught refusal (WLFND)', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 1 });
     const job = await db.connectJob();
@@ -143,7 +143,7 @@ describe("a job's own transaction", () => {
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('goes on after a refusal inside a savepoint, with the same key too (WLFND)', async () => {
+  it('continues after a refusal inside a savepoint, with the same key too (WLFND)', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 1 });
     const job = await db.connectJob();
@@ -163,7 +163,7 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it('goes on where PL/pgSQL catches the refusal by its SQLSTATE', async () => {
+  it('continues if PL/pgSQL catches the refusal by its SQLSTATE', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
     const job = await db.connectJob();
 
@@ -177,7 +177,7 @@ describe("a job's own transaction", () => {
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '0', seq: '2' });
   });
 
-  it('replays a key that it used itself, before it has committed', async () => {
+  it('replays a key of its own before its commit', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const job = await db.connectJob();
     const request = { wallet_id: wallet, amount: 4, idem_key: newKey() };
@@ -193,7 +193,7 @@ describe("a job's own transaction", () => {
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('books in many wallets at once through one statement', async () => {
+  it('books in many wallets with one statement', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all([1, 2, 3].map(() => newWallet(db, asset)));
     const job = await db.connectJob();
@@ -210,7 +210,7 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it('may have rows that refer to the wallet, and does not deadlock with another such job', async () => {
+  it('may have rows with a foreign key to the wallet, and does not deadlock with another such job', async () => {
     await db.query('create table public.orders (wallet_id uuid references ledger.wallets (id), note text)');
     await db.query('grant insert on public.orders to wallet_test_job');
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
@@ -230,7 +230,7 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it('holds, grants and captures in one transaction, and leaves no hold behind where it is rolled back', async () => {
+  it('holds, grants and captures in one transaction, and leaves no hold after a rollback', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 6, bonus: 4 });
     const job = await db.connectJob();
@@ -253,7 +253,7 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it('keeps a hold of an earlier transaction where it does not capture it after all (WLFND)', async () => {
+  it('keeps a hold of an earlier transaction if the capture fails (WLFND)', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     const job = await db.connectJob();
@@ -273,7 +273,7 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  it('takes an expiry that it booked back with its rollback, and books it again', async () => {
+  it('rolls back an expiry that it booked, and books it again', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -291,8 +291,8 @@ describe("a job's own transaction", () => {
     await expectSound(db);
   });
 
-  describe('finds the guard of the tables closed again (42501)', () => {
-    it.each(Object.entries(requests))('after %s, and after its repetition', async (name, arrange) => {
+  describe('finds the tables protected again (42501)', () => {
+    it.each(Object.entries(requests))('after %s, and after a replay of it', async (name, arrange) => {
       const request = await arrange(await newAsset(db));
       const admin = await db.connect();
       await admin.query('begin');
@@ -309,7 +309,7 @@ describe("a job's own transaction", () => {
       await admin.query('rollback');
     });
 
-    it('after wallet_post_batch, and after its repetition', async () => {
+    it('after wallet_post_batch, and after a replay of it', async () => {
       const asset = await newAsset(db);
       const [wallet, friend] = [await withLot(asset), await newWallet(db, asset)];
       const admin = await db.connect();
@@ -335,7 +335,7 @@ describe("a job's own transaction", () => {
 });
 
 describe("the owner's rights", () => {
-  /** In the place of a built-in function, one that notes as whom it was called. */
+  /** A function with the name of a built-in one that records the role of its caller. */
   const TRAP = `
     create schema trap;
     create table trap.sprung (role text);
@@ -372,8 +372,8 @@ describe("the owner's rights", () => {
   });
 });
 
-describe('the three doors over SQL', () => {
-  /** A hold that is captured in part, one that is released, and what a second end is answered. */
+describe('the three ways over SQL', () => {
+  /** A hold that is partly captured, one that is released, and the answers to a second end. */
   async function reserve(session: pg.Client, wallet_id: string): Promise<unknown[]> {
     const first = await call(session, 'wallet_hold', { wallet_id, amount: 3, idem_key: 'h1' });
     const second = await call(session, 'wallet_hold', { wallet_id, amount: 1, idem_key: 'h2' });
@@ -385,7 +385,7 @@ describe('the three doors over SQL', () => {
     ];
   }
 
-  it('give receipts of one shape and the same refusals', async () => {
+  it('give receipts with the same columns and the same refusals', async () => {
     const asset = await newAsset(db);
     const sessions = {
       job: await db.connectJob(),
@@ -456,7 +456,7 @@ describe('the actor of a booking', () => {
     await session.query("set jwt.claims.role = 'wallet_operator'");
   };
 
-  it("is the token's role and subject behind the gateway", async () => {
+  it("is the token's role and subject over the gateway", async () => {
     expect(await actorOf(await db.connectAs('service', 'shop'))).toBe('service:shop');
     expect(await actorOf(await db.connectAs('operator', 'eve'))).toBe('operator:eve');
   });
@@ -468,7 +468,7 @@ describe('the actor of a booking', () => {
     expect(await actorOf(job)).toBe('db:wallet_test_job');
   });
 
-  it('is the login of a superuser, whatever it claims and whichever role it takes on', async () => {
+  it('is the login of a superuser, whatever it claims and whichever role it sets', async () => {
     const admin = await db.connect();
     const {
       rows: [login],
@@ -483,7 +483,7 @@ describe('the actor of a booking', () => {
     expect(await actorOf(admin)).toBe(`db:${login?.name ?? ''}`);
   });
 
-  it("does not come from what the caller puts before the ledger's own functions", async () => {
+  it("cannot be changed by functions that shadow the ledger's own", async () => {
     const job = await db.connectJob();
     await db.query(`grant temporary on database ${db.name} to wallet_test_job`);
     await job.query('create temp table pg_settings (name text)');
@@ -498,7 +498,7 @@ describe('the actor of a booking', () => {
     expect(await actorOf(job)).toBe('db:wallet_test_job');
   });
 
-  it('is written into the events too', async () => {
+  it('is also recorded in events', async () => {
     const admin = await db.connect();
     await claim(admin);
     const {

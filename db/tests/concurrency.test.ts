@@ -23,7 +23,7 @@ import { Chance } from './prove/chance.ts';
 const db = createDatabase();
 const codeOf = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? '') : String(error));
 
-/** How often each outcome came: a receipt, or the code of an error. */
+/** Counts the outcomes: a receipt, or the code of an error. */
 async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const outcome of await Promise.all(calls.map((one) => one.then(() => 'receipt', codeOf))))
@@ -36,8 +36,8 @@ const newPair = async (asset: string): Promise<[string, string]> => [
   await newWallet(db, asset),
 ];
 
-describe('many callers at once', () => {
-  it('64 clients move credits at random between 8 wallets: no deadlock, sums conserved, nothing below zero', async () => {
+describe('concurrent calls', () => {
+  it('64 clients move random amounts between 8 wallets: no deadlock, constant sums, no negative balance', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(
       Array.from({ length: 8 }, () => newWallet(db, asset, { bought: 500, bonus: 50 })),
@@ -63,7 +63,7 @@ describe('many callers at once', () => {
       Array.from({ length: 64 }, async (_, client) => {
         const chance = new Chance(seed + client);
         const seen: Record<string, number>[] = [];
-        // However slow the reader is, it meets them twice.
+        // Continues until the reader has had two snapshots.
         for (let turn = 0; turn < 15 || (reading && snapshots < 2); turn += 1)
           seen.push(await outcomes([move(chance)]));
         return seen;
@@ -107,7 +107,7 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('200 spends on a wallet with enough for 100: 100 receipts, 100 refusals (WLFND), and every balance once', async () => {
+  it('200 spends on a wallet with credits for 100: 100 receipts, 100 refusals (WLFND), and each balance once', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 700 });
     const pool = db.jobPool(200);
 
@@ -126,7 +126,7 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('64 calls with one key: one transfer, and 64 receipts that are equal but for 63 being replayed', async () => {
+  it('64 calls with one key: one transfer, and 64 receipts that differ in replayed only', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 100 });
     const pool = db.jobPool(64);
     const request = { wallet_id, amount: 60, idem_key: newKey(), metadata: { order: 1 } };
@@ -140,7 +140,7 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('one key for 32 different requests at once: one receipt, the others are told which field differs (WLKEY)', async () => {
+  it('one key for 32 different requests: one receipt, the others are refused with the differing field (WLKEY)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const pool = db.jobPool(32);
     const idem_key = newKey();
@@ -196,7 +196,7 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('makes no other wallet of the asset wait for a transaction that has moved 200, although the house has to do with all', async () => {
+  it('no other wallet of the asset waits for a transaction that has moved 200, although house accounts take part in all', async () => {
     const asset = await newAsset(db);
     const owners = Array.from({ length: 200 }, (_, n) => `owner ${n} of ${asset}`);
     const many = await callAll<{ id: string }>(db, 'wallet_open_many', { owner_ids: owners, asset_code: asset });
@@ -228,7 +228,7 @@ describe('many callers at once', () => {
     await expectSound(db);
   });
 
-  it('makes neither repetitions nor refusals wait for other wallets of the asset', async () => {
+  it('neither replays nor refusals wait for other wallets of the asset', async () => {
     const asset = await newAsset(db);
     const [one, two] = await newPair(asset);
     for (const wallet_id of [one, two]) await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
@@ -244,7 +244,7 @@ describe('many callers at once', () => {
     expect(await call(other, 'wallet_spend', request)).toEqual({ ...receipt, replayed: true });
     expect(await codeFor({ amount: 5 })).toBe('WLKEY');
     expect(await codeFor({ amount: 7, idem_key: newKey() })).toBe('WLFND');
-    // What is of the wallet itself does wait.
+    // Calls for the same wallet do wait.
     await other.query("set lock_timeout = '200ms'");
     expect(await codeFor({ wallet_id: one, amount: 6, idem_key: newKey() })).toBe('55P03');
     await other.query("set lock_timeout = '10s'");
@@ -257,7 +257,7 @@ describe('many callers at once', () => {
 });
 
 describe('a duplicate', () => {
-  it('waits for the first call and replays what that one booked', async () => {
+  it('waits for the first call and replays its booking', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [first, second] = [await db.connectJob(), await db.connectJob()];
     const request = { wallet_id, amount: 5, idem_key: newKey() };
@@ -271,7 +271,7 @@ describe('a duplicate', () => {
     expect(await duplicate).toEqual({ ...receipt, replayed: true });
   });
 
-  it('books itself where the first call is rolled back', async () => {
+  it('is booked itself if the first call is rolled back', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [first, second] = [await db.connectJob(), await db.connectJob()];
     const request = { wallet_id, amount: 5, idem_key: newKey() };
@@ -286,7 +286,7 @@ describe('a duplicate', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('of a refused request is refused again, and books once there is enough', async () => {
+  it('of a refused request is refused again, and booked once there is enough', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
     expect(await refusal(call(db, 'wallet_spend', request))).toMatchObject({ code: 'WLFND' });
@@ -298,7 +298,7 @@ describe('a duplicate', () => {
 });
 
 describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) => {
-  /** A session whose snapshot is older than everything that happens from now on. */
+  /** Opens a session with a snapshot from now. */
   async function oldSnapshot(): Promise<pg.Client> {
     const session = await db.connectJob();
     await session.query(`begin isolation level ${level}`);
@@ -306,7 +306,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     return session;
   }
 
-  it('books on a wallet that nobody else has moved', async () => {
+  it('books on a wallet that no other transaction has changed', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const session = await oldSnapshot();
 
@@ -347,7 +347,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await expectSound(db);
   });
 
-  it('learns that the receiving wallet has moved on (40001)', async () => {
+  it('fails if the receiving wallet has new entries (40001)', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset, { bought: 10 })];
     const session = await oldSnapshot();
@@ -361,7 +361,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     expect(refused.code).toBe('40001');
   });
 
-  it('books whatever others have booked for other wallets of the asset since', async () => {
+  it('books whatever others have booked for other wallets of the asset', async () => {
     const asset = await newAsset(db);
     const [one, two] = await newPair(asset);
     const session = await oldSnapshot();
@@ -374,7 +374,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await expectSound(db);
   });
 
-  it('learns that a key has been used meanwhile (40001), and its retry replays', async () => {
+  it('fails if a key has been used since (40001), and its retry replays', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
     const session = await oldSnapshot();
@@ -389,7 +389,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await session.query('commit');
   });
 
-  it('replays a key that it can see, whatever has moved since', async () => {
+  it('replays a key that its snapshot contains, whatever has been booked since', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
     const first = await call(db, 'wallet_top_up', request);
@@ -402,7 +402,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     expect(again).toEqual({ ...first, replayed: true });
   });
 
-  it('learns that a wallet has been frozen meanwhile (40001)', async () => {
+  it('fails if a wallet has been frozen since (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const session = await oldSnapshot();
     await setStatus(db, wallet_id, 'frozen');
@@ -426,7 +426,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     const idem_key = newKey();
     await setStatus(db, which === 'acting' ? from_wallet : to_wallet, status);
     const session = await oldSnapshot();
-    // Credits arrive in a frozen wallet; an open one may send them.
+    // A frozen wallet may receive credits; an open one may send them.
     await (which === 'acting'
       ? call(db, 'wallet_top_up', { wallet_id: from_wallet, amount: 1, idem_key })
       : call(db, 'wallet_transfer', { from_wallet, to_wallet: first, amount: 1, idem_key }));
@@ -438,7 +438,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await expectSound(db);
   });
 
-  it('books what arrives in a frozen wallet, and nothing else', async () => {
+  it('books what a frozen wallet receives, and nothing else', async () => {
     const asset = await newAsset(db);
     const [from_wallet, frozen] = [
       await newWallet(db, asset, { bought: 5 }),
@@ -461,7 +461,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await expectSound(db);
   });
 
-  it('is not told that a wallet is frozen that has been reopened meanwhile (40001)', async () => {
+  it('fails instead of refusing a wallet that has been reopened since (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     await setStatus(db, wallet_id, 'frozen');
     const session = await oldSnapshot();
@@ -473,7 +473,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     expect(refused.code).toBe('40001');
   });
 
-  it('learns that another open transaction was first, when that one commits (40001)', async () => {
+  it('fails if another open transaction was first, when that one commits (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const other = await db.connectJob();
     const session = await oldSnapshot();
@@ -488,7 +488,7 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
     await session.query('rollback');
   });
 
-  it('leaves nothing behind where a refusal is caught by a savepoint (WLFND)', async () => {
+  it('leaves nothing of a refusal caught by a savepoint (WLFND)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const session = await oldSnapshot();
     await session.query('savepoint s');
@@ -506,10 +506,10 @@ describe.each(['repeatable read', 'serializable'])('a %s transaction', (level) =
   });
 });
 
-describe.each(['repeatable read', 'serializable'])('a limit seen by a %s transaction', (level) => {
+describe.each(['repeatable read', 'serializable'])('a limit in a %s transaction', (level) => {
   const other = createDatabase();
 
-  it('is not reached where the wallet has moved on (40001)', async () => {
+  it('is not judged if the wallet has new entries (40001)', async () => {
     const wallet_id = await newWallet(other, await newAsset(other));
     await forceHead(other, wallet_id, { balance: MAX_BALANCE });
     const session = await other.connectJob();
@@ -523,7 +523,7 @@ describe.each(['repeatable read', 'serializable'])('a limit seen by a %s transac
     expect(refused.code).toBe('40001');
   });
 
-  it('is reached where nothing has moved (WLLIM)', async () => {
+  it('is judged if nothing has changed (WLLIM)', async () => {
     const wallet_id = await newWallet(other, await newAsset(other));
     await forceHead(other, wallet_id, { balance: MAX_BALANCE });
     const before = await rowsOf(other, wallet_id);

@@ -1,4 +1,6 @@
-/** What a chargeback cannot take becomes a debt of the wallet: recorded, paid, given up, proven, and never a negative balance. */
+/**
+ * The part of a chargeback that a wallet cannot cover becomes its debt: recorded, paid, forgiven, verified, and never a negative balance.
+ */
 import { newestLines, owedOf, reverseOwing } from './debts.ts';
 import {
   call,
@@ -35,7 +37,7 @@ const trialOf = async (asset: string) =>
     ).map(({ account, debit, credit }) => [account, Number(debit) - Number(credit)]),
   );
 
-/** A wallet that bought 100 and spent this much of it, and its top-up. */
+/** A wallet that topped up 100 and spent `spent` of it, and its top-up. */
 async function chargedBack(spent: number) {
   const asset = await newAsset(db);
   const wallet = await newWallet(db, asset);
@@ -45,7 +47,7 @@ async function chargedBack(spent: number) {
 }
 
 describe('a top-up that is reversed with owe', () => {
-  it('takes what is there and records the rest as a debt, in one call', async () => {
+  it('takes the available credits and records the rest as a debt, in one call', async () => {
     const { asset, wallet, bought } = await chargedBack(70);
 
     const receipt = await reverse(wallet, bought);
@@ -67,7 +69,7 @@ describe('a top-up that is reversed with owe', () => {
     await expectSound(db);
   });
 
-  it('becomes a debt as a whole where nothing is there, and none where all of it is', async () => {
+  it('becomes a debt completely if nothing is available, and not at all if everything is', async () => {
     const gone = await chargedBack(100);
     expect(await reverse(gone.wallet, gone.bought)).toMatchObject({ amount: '0', balance: '0', owed: '100' });
 
@@ -77,7 +79,7 @@ describe('a top-up that is reversed with owe', () => {
     await expectSound(db);
   });
 
-  it('in parts owes in parts, and no more than it was of', async () => {
+  it('in parts owes in parts, and no more than its amount', async () => {
     const { wallet, bought } = await chargedBack(80);
 
     expect(await reverse(wallet, bought, { amount: 50 })).toMatchObject({ amount: '20', owed: '30' });
@@ -90,12 +92,12 @@ describe('a top-up that is reversed with owe', () => {
     await expectSound(db);
   });
 
-  it('leaves bonus credits and what is reserved', async () => {
+  it('leaves bonus and reserved credits', async () => {
     const { wallet, bought } = await chargedBack(60);
     await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 7, idem_key: newKey() });
     const held = await call(db, 'wallet_hold', { wallet_id: wallet, amount: 20, idem_key: newKey() });
 
-    // The hold reserves the 7 first, then 13 paid ones of 40.
+    // The hold reserves the 7 bonus credits first, then 13 of 40 paid ones.
     expect(await reverse(wallet, bought)).toMatchObject({
       amount: '27',
       balance: '20',
@@ -107,7 +109,7 @@ describe('a top-up that is reversed with owe', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, whether or not it comes with owe again', async () => {
+  it('replays its receipt, with or without owe', async () => {
     const { wallet, bought } = await chargedBack(70);
     const again = { transfer_id: bought.transfer_id, wallet_id: wallet, idem_key: newKey() };
     const first = await call(db, 'wallet_reverse', { ...again, owe: true });
@@ -122,7 +124,7 @@ describe('a top-up that is reversed with owe', () => {
     });
   });
 
-  it('by many callers at once with one key owes once', async () => {
+  it('owes once with concurrent calls of one key', async () => {
     const { wallet, bought } = await chargedBack(70);
     const idem_key = newKey();
     const receipts = await Promise.all(Array.from({ length: 16 }, () => reverse(wallet, bought, { idem_key })));
@@ -132,7 +134,7 @@ describe('a top-up that is reversed with owe', () => {
     expect(await owedOf(db, wallet)).toBe('70');
   });
 
-  it('is as before without owe: INSUFFICIENT_FUNDS (WLFND), and nothing is booked', async () => {
+  it('is refused as before without owe: INSUFFICIENT_FUNDS (WLFND), and nothing is booked', async () => {
     const { wallet, bought } = await chargedBack(70);
     const rows = await rowsOf(db, wallet);
 
@@ -143,7 +145,7 @@ describe('a top-up that is reversed with owe', () => {
     expect(await rowsOf(db, wallet)).toEqual(rows);
   });
 
-  it.each(['wallet_bonus', 'wallet_spend'])('owes nothing of what is no top-up: %s (WLREV)', async (name) => {
+  it.each(['wallet_bonus', 'wallet_spend'])('does not apply to anything but a top-up: %s (WLREV)', async (name) => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 50 });
     const original = await call(db, name, { wallet_id: wallet, amount: 10, idem_key: newKey() });
 
@@ -153,7 +155,7 @@ describe('a top-up that is reversed with owe', () => {
     });
   });
 
-  it('owes in a list what it owes alone, each for itself and all or nothing', async () => {
+  it('owes in a list what it owes alone, in independent calls and in a batch', async () => {
     const [one, two] = [await chargedBack(70), await chargedBack(90)];
     const request = ({ wallet, bought }: typeof one) => ({
       kind: 'reversal',
@@ -175,7 +177,7 @@ describe('a top-up that is reversed with owe', () => {
 });
 
 describe('a wallet that owes', () => {
-  it('books all else as before, alone and in lists, and every receipt says what it owes', async () => {
+  it('books everything else as before, alone and in lists, and each receipt has the debt', async () => {
     const { asset, wallet, bought } = await chargedBack(70);
     await reverse(wallet, bought);
     const other = await newWallet(db, asset, { bought: 50 });
@@ -207,7 +209,7 @@ describe('a wallet that owes', () => {
     await expectSound(db);
   });
 
-  it('that could have usual calls in lists owes in these, too', async () => {
+  it('with usual calls in lists has the debt in their receipts, too', async () => {
     const { wallet, bought } = await chargedBack(70);
     await reverse(wallet, bought);
     const items = (count: number) =>
@@ -218,7 +220,7 @@ describe('a wallet that owes', () => {
     expect(await owedOf(db, wallet)).toBe('70');
   });
 
-  it('is explained: what it owes stands behind the parts of its balance', async () => {
+  it('is explained with its debt after the parts of its balance', async () => {
     const { wallet, bought } = await chargedBack(70);
     await reverse(wallet, bought);
     await topUp(wallet, 40);
@@ -229,7 +231,7 @@ describe('a wallet that owes', () => {
     ]);
   });
 
-  it('is not closed (WLARG) until it has paid', async () => {
+  it('cannot be closed (WLARG) until it has paid', async () => {
     const { wallet, bought } = await chargedBack(100);
     await reverse(wallet, bought);
 
@@ -241,7 +243,7 @@ describe('a wallet that owes', () => {
     expect(await call(db, 'wallet_close', { wallet_id: wallet, reason: 'gone' })).toMatchObject({ status: 'closed' });
   });
 
-  it('pays what it owes while it is frozen, and never twice by callers at once', async () => {
+  it('pays its debt while it is frozen, and never twice with concurrent calls', async () => {
     const { asset, wallet, bought } = await chargedBack(100);
     await reverse(wallet, bought);
     await topUp(wallet, 1000);
@@ -261,7 +263,7 @@ describe('a wallet that owes', () => {
   });
 });
 
-describe('ledger_verify, of debts', () => {
+describe('ledger_verify of debts', () => {
   const forged: { what: string; rule: string; sql: (wallet: string) => string }[] = [
     {
       what: 'a debt that was made smaller',
@@ -320,7 +322,7 @@ describe('ledger_verify, of debts', () => {
     expect(rehashed).toContain(rule);
   });
 
-  it('finds nothing where nothing was edited, and what is left is what was neither paid nor given up', async () => {
+  it('finds nothing if nothing was edited, and the debt is what was neither paid nor forgiven', async () => {
     expect(await callAll(db, 'ledger_verify', { wallet_id: wallet })).toEqual([]);
     expect(await owedOf(db, wallet)).toBe('40');
   });

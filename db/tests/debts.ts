@@ -1,4 +1,4 @@
-/** Wallets that owe something, and what is refused to whoever ends a debt. */
+/** Wallets with debts, and the refusals of the functions that end debts. */
 import {
   BAD_AMOUNTS,
   BAD_KEYS,
@@ -15,7 +15,7 @@ import {
   UNKNOWN_WALLET,
 } from './helpers.ts';
 
-/** A wallet that bought 100, spent so many of them and was charged back: it owes these. Then it bought as many as are named. */
+/** A wallet that topped up 100, spent `owed` of it and was charged back: it owes that. Then it topped up `bought`. */
 export async function owing(
   db: Session,
   { owed = 80, bought = 0, asset }: { owed?: number; bought?: number; asset?: string } = {},
@@ -37,7 +37,7 @@ export async function owedOf(db: Session, wallet: string): Promise<string | unde
   return rows[0]?.owed;
 }
 
-/** The newest lines of a wallet, the newest first. */
+/** The newest entries of a wallet, the newest first. */
 export async function newestLines(db: Session, wallet: string, count: number): Promise<Record<string, unknown>[]> {
   const { rows } = await db.query<Record<string, unknown>>(
     `select kind, ledger.entries_side(e) as side, debit, credit, amount::int, balance::int, owed::int
@@ -54,9 +54,9 @@ export const reverseOwing = (
   args: Record<string, unknown> = {},
 ): Promise<Receipt> => call(db, 'wallet_reverse', { wallet_id, transfer_id, idem_key: newKey(), owe: true, ...args });
 
-/** What a collection and a forgiveness refuse alike, in the documented order. `more` is what the one of them needs besides. */
+/** The common refusals of a collection and a forgiveness, in the documented order. `more` has further arguments. */
 export function debtRefusals(db: Database, kind: string, more: object = {}): RefusalCase[] {
-  /** A closed wallet, which owes nothing, and a key that a spend has used. */
+  /** A closed wallet without debt, and a key that a spend has used. */
   const closed = async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 3 });
     const idem_key = newKey();

@@ -1,4 +1,4 @@
-/** The files of db/ say what the migrations have made: a database made of them at once is the same, and running them again changes nothing. */
+/** The files of db/ equal the migrations: a database created from them directly is the same, and running them again changes nothing. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -62,10 +62,10 @@ describe('running every function file over the migrated database', () => {
 describe('the next migration', () => {
   const committed = new URL('migrations/committed/', DB);
 
-  it('is what changed since the last release: after a change, npm run migration writes it', async () => {
+  it('is what changed since the last release: after a change, run npm run migration', async () => {
     const expanded = await expandNextMigration();
     const names = readdirSync(committed).sort().slice(RELEASED);
-    // Not the texts, of which a difference would be thousands of lines.
+    // Compares lines: the diff of the whole texts would be too long.
     const written = names.map((name) => readFileSync(new URL(name, committed), 'utf8')).join('');
     const lines = (expanded ?? '').split('\n');
 
@@ -85,7 +85,7 @@ describe('wallet.sql', () => {
   });
 
   it(
-    'makes at once the database that the migrations make step by step',
+    'creates the same database as the migrations',
     async () => {
       const name = `${db.name}_whole`;
       const url = db.url.replace(db.name, name);
@@ -111,11 +111,11 @@ describe('wallet.sql', () => {
 });
 
 describe('db/listing.txt', () => {
-  it('is what the migrated database is listed as: after a change, npm run schema writes it', async () => {
+  it('is the listing of the migrated database: after a change, run npm run schema', async () => {
     expect(await listSchema(await db.connect())).toBe(read('listing.txt'));
   });
 
-  it('changes with each of these, and so shows it in review', async () => {
+  it('changes with each of these changes, and so shows it in review', async () => {
     const changes = [
       'alter table ledger.entries add column note text',
       "alter table ledger.entries alter column note set default 'none'",

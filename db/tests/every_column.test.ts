@@ -1,6 +1,6 @@
 /**
- * Every column of every table of the ledger, as the catalogue has them: each is edited, row by row, by a superuser whose session fires no
- * trigger, and each edit is a finding of ledger_verify(). So is each row that is deleted, and each that is put in.
+ * Edits each column of each table in the catalogue, row by row, as a superuser without triggers: ledger_verify() must find each edit, and
+ * each deleted or inserted row.
  */
 import type pg from 'pg';
 import {
@@ -16,7 +16,7 @@ import {
 } from './helpers.ts';
 import { sealAll, sealUntil } from './seals.ts';
 
-/** What no proof can find, and why. */
+/** What no verification can find, and why. */
 const NOT_FOUND: Record<string, string> = {
   'ledger.entries.xid':
     'a place in the feed and no fact of the movement: it means nothing elsewhere, so that no hash covers it',
@@ -64,7 +64,7 @@ async function asOwner(statement: string): Promise<void> {
   await owner.query(`begin; set local session_replication_role = replica; ${statement}; commit`);
 }
 
-/** Of an owner with wallets of two assets. */
+/** For an owner with wallets of two assets. */
 async function exchangeAndCorrect(asset: string): Promise<void> {
   const owner = newOwner();
   const gold = await newWallet(db, asset, { owner, bought: 20 });
@@ -81,7 +81,7 @@ async function exchangeAndCorrect(asset: string): Promise<void> {
   await post('exchange', { from_wallet: gold, to_wallet: gems, amount: 4, to_amount: 3 });
 }
 
-/** Movements of all kinds, wallets of all states, limits, proofs, two epochs, and seals, after which some more has come. */
+/** Movements of all kinds, wallets with all statuses, limits, verifications, two epochs and blocks, and some later bookings. */
 beforeAll(async () => {
   const asset = await newAsset(db);
   const [alice, bob, carol] = (await Promise.all([1, 2, 3].map(() => newWallet(db, asset, { bought: 100 })))) as [
@@ -107,14 +107,14 @@ beforeAll(async () => {
     [bob],
   );
   await exchangeAndCorrect(asset);
-  // As if that day had come: what expires on it is booked.
+  // Books what expires on that day.
   await asOwner(
     `set local session_replication_role = origin; select ledger_private.settle(array['${alice}'::uuid], '2091-01-01Z')`,
   );
   await post('hold', { wallet_id: alice, amount: 7, expires_at: '2099-01-01Z' });
   await call<object>(db, 'wallet_freeze', { wallet_id: bob, reason: 'a doubt' });
   await call<object>(db, 'wallet_reopen', { wallet_id: bob, reason: 'no doubt' });
-  // Of one they are lifted again, of the other in force.
+  // One wallet's limits are lifted again, the other's stay.
   for (const max_transfer of [1_000_000, null])
     await call<object>(db, 'wallet_limit_set', { wallet_id: alice, max_transfer });
   await call<object>(db, 'wallet_limit_set', { wallet_id: bob, max_balance: 1_000_000 });
@@ -131,7 +131,7 @@ beforeAll(async () => {
   await call<object>(db, 'wallet_close', { wallet_id: closed, reason: 'gone' });
   expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
   await sealUntil(db, carol, 1);
-  // Rows that replication would have brought make a second epoch necessary.
+  // Rows as moved by replication, which need a second epoch.
   await asOwner("update ledger.entries set xid = '18446744073709551615'");
   await asOwner(
     'set local session_replication_role = origin; set local role wallet_owner; select ledger_private.begin_epoch()',
@@ -140,7 +140,7 @@ beforeAll(async () => {
   expect(await callAll(db, 'ledger_prove', {})).toEqual([]);
   await sealUntil(db, carol, 2);
   await sealAll(db);
-  // And now something that is not sealed yet.
+  // Bookings that are not sealed yet.
   await post('bonus', { wallet_id: carol, amount: 6, expires_at: '2095-01-01Z' });
   await newWallet(db, asset, { bought: 1 });
   await call<object>(db, 'wallet_reopen', { wallet_id: carol, reason: 'no doubt' });
@@ -148,7 +148,7 @@ beforeAll(async () => {
   client = await db.connect();
 }, LIMIT_MS);
 
-/** A wallet that was merged into another one, which got back of what it had spent, and owes what it owed. */
+/** A wallet with a debt that was merged, and whose successor got a refund of one of its spends. */
 async function merged(asset: string): Promise<void> {
   const [from, to] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 10 })];
   const bought = await post('top_up', { wallet_id: from, amount: 50 });
@@ -175,7 +175,7 @@ async function columnsOf(table: string): Promise<Column[]> {
   return rows;
 }
 
-/** Where a few rows of each kind are: a kind is what the columns of enums say. */
+/** The places of a few rows of each kind; a kind is the values of the enum columns. */
 async function rowsOf(table: string, columns: Column[]): Promise<string[]> {
   const kinds = columns.filter(({ is_enum }) => is_enum).map(({ name }) => name);
   const { rows } = await db.query<{ place: string }>(
@@ -187,7 +187,7 @@ async function rowsOf(table: string, columns: Column[]): Promise<string[]> {
   return rows.map(({ place }) => place);
 }
 
-/** Other values of a column, of which a constraint may refuse some. */
+/** Other values of a column, some of which constraints may refuse. */
 function othersOf({ name, type, is_enum }: Column): string[] {
   const value = `"${name}"`;
   if (is_enum) return [`(select x from unnest(enum_range(null::${type})) x where x is distinct from ${value} limit 1)`];
@@ -217,7 +217,7 @@ function othersOf({ name, type, is_enum }: Column): string[] {
   }
 }
 
-/** What an edit past all triggers leads to; undefined where it changes nothing, or a constraint refuses it. */
+/** The findings after an edit without triggers; undefined if it changes nothing or a constraint refuses it. */
 async function findingsAfter(edit: string, before = ''): Promise<Finding[] | undefined> {
   await client.query(`begin; set local session_replication_role = replica; ${before}`);
   try {
@@ -231,7 +231,7 @@ async function findingsAfter(edit: string, before = ''): Promise<Finding[] | und
   }
 }
 
-/** A superuser can also drop the CHECKs of a table. */
+/** A superuser can also drop CHECK constraints. */
 async function dropChecks(table: string): Promise<string> {
   const { rows } = await db.query<{ name: string }>(
     "select conname as name from pg_constraint where conrelid = $1::regclass and contype = 'c'",
@@ -240,7 +240,7 @@ async function dropChecks(table: string): Promise<string> {
   return rows.map(({ name }) => `alter table ${table} drop constraint "${name}"`).join('; ');
 }
 
-/** The edits of a column that changed something, by their rows, each with what was found. */
+/** The edits of a column that changed something, with their findings. */
 async function editsOf(table: string, places: string[], column: Column, before = ''): Promise<[string, Finding[]][]> {
   const edits: [string, Finding[]][] = [];
   for (const place of places) {
@@ -258,14 +258,14 @@ async function editsOf(table: string, places: string[], column: Column, before =
 }
 
 describe('ledger_verify', () => {
-  /** A list of when to try again, which decides nothing: what it names is found by the work lists. */
+  /** Hints without effect on results: ledger_verify finds what they stand for in the work lists. */
   const NO_PART_OF_IT = [
     'ledger_private.unsettled_wallets',
     'ledger_private.node_ranges',
     'ledger_private.other_ranges',
   ];
 
-  it('is asked about every table of the ledger', async () => {
+  it('is tested with every table of the ledger', async () => {
     const { rows } = await db.query<{ name: string }>(
       `select oid::regclass::text as name from pg_class
        where relkind in ('r', 'p') and relnamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) order by 1`,
@@ -296,7 +296,7 @@ describe('ledger_verify', () => {
   );
 
   it.each(TABLES)(
-    'finds each row of %s that is deleted, and each that is put in',
+    'finds each deleted and each inserted row of %s',
     async (table) => {
       const columns = await columnsOf(table);
       const { rows: keys } = await db.query<{ name: string }>(

@@ -1,4 +1,4 @@
-/** What the tests of the feed share: a reader of it, which goes on where it was. */
+/** For tests of the feed: a reader that continues after its last event. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callAll, type Session } from './helpers.ts';
 
@@ -31,7 +31,7 @@ export class FeedReader {
     return this.events.map(({ transfer_id }) => transfer_id);
   }
 
-  /** One page. */
+  /** Reads one page. */
   async poll(): Promise<FeedEvent[]> {
     const page = await readEvents(this.#session, this.events.at(-1)?.cursor, this.#limit);
     this.events.push(...page);
@@ -39,13 +39,13 @@ export class FeedReader {
     return page;
   }
 
-  /** All there is now. */
+  /** Reads until there is nothing more. */
   async drain(): Promise<this> {
     while ((await this.poll()).length > 0);
     return this;
   }
 
-  /** Other test files run on the same server, and each open transaction there holds the feed back. */
+  /** Test files share a server, and each open transaction there delays the feed. */
   async until(transfer: string): Promise<this> {
     for (const deadline = Date.now() + LIMIT_MS; !this.ids.includes(transfer); await sleep(20)) {
       if (Date.now() > deadline) throw new Error(`the feed does not come to ${transfer}`);

@@ -1,4 +1,4 @@
-/** One server and one migrated template database for all test files; each file clones the template (see helpers.ts). */
+/** Starts one server and migrates one template database for all test files; each file clones the template (see helpers.ts). */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +19,7 @@ declare global {
 
 const PREFIX = 'wallet_test';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-// Nothing of a test outlives it.
+// Tests need no durability.
 const FORGETFUL = {
   max_connections: '400',
   max_prepared_transactions: '4',
@@ -33,7 +33,7 @@ const DOCKER_START_MS = 120_000;
 export default async function globalSetup(): Promise<void> {
   const server = await findServer();
   const run = `${PREFIX}_${randomBytes(4).toString('hex')}`;
-  // The name of this session tells other runs which databases are in use.
+  // Other runs see by this session's name which databases are in use.
   const admin = new pg.Client({
     connectionString: server.url,
     application_name: run,
@@ -47,7 +47,7 @@ export default async function globalSetup(): Promise<void> {
     );
     await dropDatabases(admin, `${run}_`);
     await admin.end();
-    // The next run takes over a server that is left running for another.
+    // The last run stops the server.
     if (others.length === 0) await server.stop();
   };
   try {
@@ -89,7 +89,7 @@ async function startLocal(): Promise<Server> {
   return { url: server.url, kind: 'embedded', stop: () => server.stop() };
 }
 
-/** A container where a Docker engine answers; undefined where none does, or where it cannot start one. */
+/** Starts a container if a Docker engine answers; undefined if there is none, or the start fails. */
 async function startContainer(): Promise<Server | undefined> {
   const { getContainerRuntimeClient } = await import('testcontainers');
   const answers = await within(
@@ -102,7 +102,7 @@ async function startContainer(): Promise<Server | undefined> {
   if (!answers) return undefined;
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
   const settings = Object.entries(FORGETFUL).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  // Reused: the container of a killed run is taken over by the next one, without a cleaner beside it.
+  // The next run reuses the container of a killed run, so no cleaner is needed.
   const starting = new PostgreSqlContainer('postgres:18')
     .withCommand(['postgres', ...settings])
     .withReuse()
@@ -126,7 +126,7 @@ async function within<T>(limit: number, promise: Promise<T>): Promise<T | undefi
   return Promise.race([promise, sleep(limit, undefined, { ref: false })]);
 }
 
-/** Databases whose run no longer has a session were left behind by a crash. */
+/** Databases without a session of their run were left by a crash. */
 async function dropLeftovers(admin: pg.Client): Promise<void> {
   const { rows } = await admin.query<{ run: string }>(
     `select distinct substring(datname from '^${PREFIX}_[0-9a-f]{8}') as run
@@ -143,13 +143,13 @@ async function dropDatabases(admin: pg.Client, prefix: string): Promise<void> {
     [prefix],
   );
   for (const { datname, datistemplate } of rows) {
-    // One that a killed run was dropping can be dropped, but no longer altered.
+    // A database whose drop was interrupted can be dropped, but not altered.
     if (datistemplate) await admin.query(`alter database ${datname} is_template false`);
     await admin.query(`drop database if exists ${datname} with (force)`);
   }
 }
 
-/** Logins belong to the cluster: an earlier run may have made them. */
+/** Logins belong to the cluster, so an earlier run may have created them. */
 async function createLogins(admin: pg.Client): Promise<void> {
   await admin.query(`do $$
     begin

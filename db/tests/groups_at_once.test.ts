@@ -1,4 +1,4 @@
-/** Many calls in one, beside what others do to the same wallets between the lock of the list and an item of it. */
+/** Lists of calls, beside calls of others for the same wallets between the list's locks and its items. */
 import type pg from 'pg';
 import { bookSoon } from './aged.ts';
 import {
@@ -31,7 +31,7 @@ const item = (kind: string, wallet_id: string, amount: number | null, more: Wall
 const codeOf = (error: unknown): string => (error as { code: string }).code;
 const codesOf = (outcomes: Outcome[]): string[] => outcomes.map(({ refusal: refused }) => refused?.code ?? 'booked');
 
-/** A list under way: its wallets are locked, and it stands before the first entry that it writes. */
+/** A list in progress: its wallets are locked, and it waits before it writes its first entry. */
 interface UnderWay<T> {
   answer: Promise<T>;
   goOn: () => Promise<unknown>;
@@ -42,13 +42,13 @@ async function underWay<T>(ask: (session: pg.Client) => Promise<T>): Promise<Und
   // Entries can be read, but not written.
   await other.query('begin; lock table ledger.entries in share mode');
   const answer = ask(session);
-  // Until it is asked for.
+  // Avoids an unhandled rejection until the answer is awaited.
   answer.catch(() => undefined);
   await waitsForLock(db, session);
   return { answer, goOn: () => other.query('commit') };
 }
 
-/** Two owners of an asset, the first of whom has the lower wallet id. */
+/** Two owners, the first of whom has the lower wallet id. */
 async function ownersInOrder(asset: string): Promise<[string, string]> {
   const { rows } = await db.query<{ owner: string }>(
     'select o as owner from unnest($1::text[]) o order by ledger.wallet_id(o, $2)',
@@ -60,8 +60,8 @@ async function ownersInOrder(asset: string): Promise<[string, string]> {
 const open = async (owner_id: string, asset_code: string): Promise<string> =>
   (await call<{ id: string }>(db, 'wallet_open', { owner_id, asset_code })).id;
 
-describe('a wallet that is opened while a list that names it is under way', () => {
-  /** What stands before the item, so that this one is among usual calls or behind them; and the item. */
+describe('a wallet that is opened while a list with it is in progress', () => {
+  /** The items before, which decide whether the list's item is processed as a usual call, and the item. */
   const SHAPES: [what: string, first: string[], second: string][] = [
     ['a top-up behind a usual call', ['top_up'], 'top_up'],
     ['a top-up behind a hold', ['hold'], 'top_up'],
@@ -88,12 +88,12 @@ describe('a wallet that is opened while a list that names it is under way', () =
   }
 
   it.each(CASES)(
-    'is not there for it (wait => %s, WLNOW), so that nobody waits for it in the wrong order: %s',
+    'does not exist for it (wait => %s, WLNOW), so that nothing waits for it in the wrong order: %s',
     async (wait, _what, first, second) => {
       const { asset, low, known, late, requests } = await arrange(first, second);
       const { answer, goOn } = await underWay((session) => postEach(session, requests, wait));
       expect(await open(low, asset)).toBe(late);
-      // In the order that all calls keep: the new wallet first. So this one waits for the list, and the list must not wait for it.
+      // All calls lock in ascending order, so the new wallet first. This session waits for the list, and the list must not wait for it.
       const other = await db.connect();
       await other.query('begin');
       await other.query('select from ledger.wallets where id = $1 for no key update', [late]);
@@ -113,7 +113,7 @@ describe('a wallet that is opened while a list that names it is under way', () =
     },
   );
 
-  it.each(SHAPES)('is not there for a batch either (WLNOW): %s', async (_what, first, second) => {
+  it.each(SHAPES)('does not exist for a batch either (WLNOW): %s', async (_what, first, second) => {
     const { asset, low, known, late, requests } = await arrange(first, second);
     const { answer, goOn } = await underWay((session) => postBatch(session, requests));
     await open(low, asset);
@@ -126,13 +126,13 @@ describe('a wallet that is opened while a list that names it is under way', () =
   });
 });
 
-describe('a wallet whose status changes beside a list that names it', () => {
+describe('a wallet whose status changes beside a list with it', () => {
   const STATES: [name: string, codes: string[]][] = [
     ['wallet_freeze', ['booked', 'booked', 'WLFRZ', 'WLFRZ', 'WLFRZ', 'booked']],
     ['wallet_close', ['booked', 'WLCLS', 'WLCLS', 'WLCLS', 'WLCLS', 'booked']],
   ];
 
-  /** Of the wallet that it is about, between two of another. */
+  /** A list for the wallet, with another wallet's items around. */
   async function arrange(name: string) {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, name === 'wallet_freeze' ? { bought: 10 } : {});
@@ -148,7 +148,7 @@ describe('a wallet whose status changes beside a list that names it', () => {
     return { wallet, requests };
   }
 
-  it.each(STATES)('by %s before it: the list waits, and is told so item by item', async (name, codes) => {
+  it.each(STATES)('by %s before it: the list waits, and refuses item by item', async (name, codes) => {
     const { wallet, requests } = await arrange(name);
     const operator = await db.connect();
     await operator.query('begin');
@@ -163,7 +163,7 @@ describe('a wallet whose status changes beside a list that names it', () => {
     await expectSound(db);
   });
 
-  it.each(STATES)('by %s that is taken back: the list waits, and books', async (name) => {
+  it.each(STATES)('by %s that is rolled back: the list waits, and books', async (name) => {
     const { wallet, requests } = await arrange(name);
     const operator = await db.connect();
     await operator.query('begin');
@@ -178,26 +178,23 @@ describe('a wallet whose status changes beside a list that names it', () => {
     await expectSound(db);
   });
 
-  it.each(STATES)(
-    'by %s, told not to wait: skipped (55P03), and told so when it is sent again',
-    async (name, codes) => {
-      const { wallet, requests } = await arrange(name);
-      const operator = await db.connect();
-      await operator.query('begin');
-      await call<object>(operator, name, { wallet_id: wallet, reason: 'for a test' });
+  it.each(STATES)('by %s, with wait => false: skipped (55P03), and refused when sent again', async (name, codes) => {
+    const { wallet, requests } = await arrange(name);
+    const operator = await db.connect();
+    await operator.query('begin');
+    await call<object>(operator, name, { wallet_id: wallet, reason: 'for a test' });
 
-      const first = await postEach(db, requests, false);
-      await operator.query('commit');
-      const again = await postEach(db, requests, false);
+    const first = await postEach(db, requests, false);
+    await operator.query('commit');
+    const again = await postEach(db, requests, false);
 
-      // The last one comes behind a transfer to its wallet that was skipped.
-      expect(codesOf(first)).toEqual(['booked', '55P03', '55P03', '55P03', '55P03', '55P03']);
-      expect(codesOf(again)).toEqual(codes);
-      await expectSound(db);
-    },
-  );
+    // The last item follows a skipped transfer to its wallet.
+    expect(codesOf(first)).toEqual(['booked', '55P03', '55P03', '55P03', '55P03', '55P03']);
+    expect(codesOf(again)).toEqual(codes);
+    await expectSound(db);
+  });
 
-  it.each(STATES)('by %s after it: that waits for the list, and finds what it left', async (name) => {
+  it.each(STATES)('by %s after it: that waits for the list, and sees its entries', async (name) => {
     const { wallet, requests } = await arrange(name);
     const { answer, goOn } = await underWay((session) => postEach(session, requests));
     const operator = await db.connect();
@@ -210,14 +207,14 @@ describe('a wallet whose status changes beside a list that names it', () => {
     await goOn();
 
     expect(codesOf(await answer)).toEqual(Array(6).fill('booked'));
-    // Only what is empty is closed.
+    // Only an empty wallet can be closed.
     expect(await change).toBe(name === 'wallet_freeze' ? 'frozen' : 'WLARG');
     await expectSound(db);
   });
 });
 
-describe('what expires beside a list that names it', () => {
-  /** A wallet with 10 that were bought, 4 of a bonus and a hold of 6, both of which expire soon; and another. */
+describe('what expires beside a list', () => {
+  /** A wallet with 10 paid credits, a bonus of 4 and a hold of 6, which both expire soon; and another wallet. */
   async function arrange() {
     const asset = await newAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset), await newWallet(db, asset)];
@@ -234,7 +231,7 @@ describe('what expires beside a list that names it', () => {
       item('top_up', other, 1),
       item('capture', wallet_id, null, { hold_id }),
       item('release', wallet_id, null, { hold_id }),
-      // Of the hold, 4 were of the bonus.
+      // The hold has 4 bonus credits.
       item('spend', wallet_id, 11),
       item('spend', wallet_id, 10),
     ];
@@ -242,7 +239,7 @@ describe('what expires beside a list that names it', () => {
   }
   const CODES = ['booked', 'WLHLD', 'WLHLD', 'WLFND', 'booked'];
 
-  it('is over for each item, where it has expired while the list waited for its wallets', async () => {
+  it('has expired for each item, if it expired while the list waited for its wallets', async () => {
     const { wallet_id, due, requests } = await arrange();
     const other = await db.connect();
     await other.query('begin');
@@ -265,7 +262,7 @@ describe('what expires beside a list that names it', () => {
     await expectSound(db);
   });
 
-  it('is over for each item, where it has expired after the list had locked its wallets', async () => {
+  it('has expired for each item, if it expired after the list had locked its wallets', async () => {
     const { due, requests } = await arrange();
     const { answer, goOn } = await underWay((session) => postEach(session, requests));
     await passed(db, due);
@@ -283,7 +280,7 @@ describe('what expires beside a list that names it', () => {
     await expectSound(db);
   });
 
-  it('is over for a batch, which ends there (WLHLD) and books nothing', async () => {
+  it('has expired for a batch, which fails (WLHLD) and books nothing', async () => {
     const { wallet_id, due, requests } = await arrange();
     const before = await rowsOf(db, wallet_id);
     const { answer, goOn } = await underWay((session) => postBatch(session, requests));
@@ -295,7 +292,7 @@ describe('what expires beside a list that names it', () => {
     await expectSound(db);
   });
 
-  it('was there for the items before it expired: a receipt does not change with that', async () => {
+  it('was available to the items before the expiry: a receipt does not change with that', async () => {
     const { due, requests } = await arrange();
     const [, capture] = requests;
     if (!capture) throw new Error('no capture');

@@ -1,4 +1,4 @@
-/** The chain of hashes, computed again from the format that the comment of entry_hash describes. */
+/** Recomputes the chains of hashes from the format in the comment of entry_hash. */
 import { createHash } from 'node:crypto';
 import { ageTo } from './aged.ts';
 import { call, createDatabase, expectSound, inMs, newAsset, newWallet, type Session } from './helpers.ts';
@@ -56,13 +56,13 @@ const uuid = (text: string): Buffer => Buffer.from(text.replaceAll('-', ''), 'he
 const bigint = (text: string): Buffer => int8(BigInt(text));
 const text = (value: string): Buffer => Buffer.from(value, 'utf8');
 
-/** From "2026-01-31T12:34:56.123456" in UTC. */
+/** Converts "2026-01-31T12:34:56.123456" in UTC. */
 function timestamptz(iso: string): Buffer {
   const milliseconds = Date.parse(`${iso.slice(0, 19)}Z`) - POSTGRES_EPOCH_MS;
   return int8(BigInt(milliseconds) * 1000n + BigInt(iso.slice(20)));
 }
 
-/** PostgreSQL's binary array: dimensions, whether a null is in it, type, length, lower bound; then each element after its length. */
+/** PostgreSQL's binary array: dimensions, null flag, type, length, lower bound; then each element preceded by its length. */
 function array(oid: number, elements: (Buffer | null)[]): Buffer {
   const header = [1, elements.includes(null) ? 1 : 0, oid, elements.length, 1].map(int4);
   return Buffer.concat([
@@ -107,7 +107,7 @@ const COVERED = [
 
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
-/** Of the metadata; of a wallet that owes something, of that too. */
+/** The hash of the metadata, and of the debt if there is one. */
 function factsHash({ metadata, owed }: Entry): Buffer | null {
   const hash = optional(metadata, (json) => sha256(text(json)));
   return owed === null ? hash : sha256(array(OID.bytea, [text('ledger.entry.facts.v1'), hash, bigint(owed)]));
@@ -143,7 +143,7 @@ function entryHash(previous: Buffer, e: Entry): Buffer {
   );
 }
 
-/** JSON as a caller may write it, and as PostgreSQL prints it: keys by length, then by bytes; numbers as they were, but without exponent. */
+/** JSON as sent and as PostgreSQL prints it: keys by length, then by bytes; numbers unchanged, but without exponent. */
 const METADATA = [
   { sent: '{}', printed: '{}' },
   { sent: '{"b":1.0,"a":1e2,"longer":-0.50}', printed: '{"a": 100, "b": 1.0, "longer": -0.50}' },
@@ -158,7 +158,7 @@ const METADATA = [
   },
 ];
 
-/** What every entry of the ledger has as its hash, and what it has by the documented bytes. */
+/** The stored hash of each entry, and its hash by the documented format. */
 async function hashes(db: Session): Promise<{ kinds: Record<string, number>; found: string[]; computed: string[] }> {
   const utc = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') as ${column}`;
   const { rows: entries } = await db.query<Entry>(
@@ -180,7 +180,7 @@ async function hashes(db: Session): Promise<{ kinds: Record<string, number>; fou
 describe('the chain of hashes', () => {
   const db = createDatabase();
 
-  it('is what the documented bytes give, for every wallet of a small ledger', async () => {
+  it('are the hashes of the documented bytes, for each wallet of a small ledger', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset, { owner: 'ünï' }), await newWallet(db, asset)];
     const service = await db.connectAs('service', 'shöp "1"');
@@ -202,14 +202,14 @@ describe('the chain of hashes', () => {
       'select distinct metadata::text as metadata from ledger.transfers',
     );
 
-    // One line each, and a second one of a transfer.
+    // One entry each, and a second one for a transfer.
     expect(found).toHaveLength(5 * METADATA.length);
     expect(found).toEqual(computed);
     expect(new Set(printed.map(({ metadata }) => metadata))).toEqual(new Set(METADATA.map(({ printed }) => printed)));
     await expectSound(db);
   });
 
-  it('is that for every kind: with one side, with a hold, an expiry and what it reverses, without key and amount', async () => {
+  it('are those for each kind: with one side, with a hold, an expiry or a reversed transfer, without key and amount', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const before = await hashes(db);
@@ -235,9 +235,9 @@ describe('the chain of hashes', () => {
     const { transfer_id: more } = await book('wallet_top_up', { amount: 50 });
     await book('wallet_spend', { amount: 50 });
     await book('wallet_reverse', { transfer_id: more, owe: true });
-    // What arrives where something is owed is hashed with it, too.
+    // What a wallet with a debt receives is hashed with the debt.
     await call(db, 'wallet_transfer', { from_wallet: two, to_wallet: one, amount: 2, idem_key: 'back' });
-    // Moved into the past, they have other hashes.
+    // Moving entries into the past changes their hashes.
     const booked = await hashes(db);
     expect(booked.found).toEqual(booked.computed);
     await ageTo(db, due);
@@ -285,7 +285,7 @@ describe('the chain of hashes', () => {
     expect(rows).toEqual([{ printed }]);
   });
 
-  it('tells what is absent from what is empty, and where one text ends from where the next begins', async () => {
+  it('distinguishes absent from empty values, and where one text ends and the next begins', async () => {
     const facts = [
       ...[
         '{}',
@@ -334,7 +334,7 @@ describe('the chain of hashes', () => {
     expect(rows).toEqual([{ covered: true }]);
   });
 
-  it('leaves out of an entry its hash and its place in the feed, and nothing else', async () => {
+  it('leaves out of an entry its hash and its feed position, and nothing else', async () => {
     const { rows } = await db.query<{ names: string[] }>(
       `select array_agg(attname::text order by attname) as names from pg_attribute
          where attrelid = 'ledger.entries'::regclass and attnum > 0 and not attisdropped`,

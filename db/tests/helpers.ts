@@ -1,4 +1,4 @@
-/** What the tests of the ledger share: a database of their own, sessions as the callers have them, wallets, refusals. */
+/** For tests of the ledger: databases, sessions of all kinds of callers, wallets, refusals. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -9,7 +9,7 @@ export interface Session {
   query<R extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<R>>;
 }
 
-/** Amounts are strings, and so are times: a Date would lose microseconds. */
+/** Amounts and times are strings: a Date would lose microseconds. */
 export interface Receipt {
   transfer_id: string;
   wallet_id: string;
@@ -40,7 +40,7 @@ export type GatewayRole = 'player' | 'service' | 'operator' | 'auditor';
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, String);
 
-/** One clone of the template for the tests of one describe block. */
+/** A clone of the template, for one describe block. */
 export class Database {
   readonly name = `${environment('TEST_TEMPLATE').replace(/template$/, '')}${randomUUID().slice(0, 8)}`;
   /** Sessions of a superuser. */
@@ -52,7 +52,7 @@ export class Database {
     this.pool.on('error', () => undefined);
   }
 
-  /** For a process of its own, such as the gateway; logs in as an administrator. */
+  /** An administrator's URL, for other processes such as the gateway. */
   get url(): string {
     const url = new URL(environment('TEST_SERVER_URL'));
     url.pathname = `/${this.name}`;
@@ -63,7 +63,6 @@ export class Database {
     return this.pool.query<R>(text, values);
   }
 
-  /** A superuser's own connection. */
   async connect(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.url, types });
     client.on('error', () => undefined);
@@ -79,7 +78,7 @@ export class Database {
     return client;
   }
 
-  /** A connection as the gateway has it while it serves a request. */
+  /** A connection as the gateway uses it for a request. */
   async connectAs(role: GatewayRole, sub?: string): Promise<pg.Client> {
     const client = await this.connectLogin('wallet_gateway');
     await client.query(`set role wallet_${role}`);
@@ -92,7 +91,7 @@ export class Database {
     return this.connectLogin('wallet_test_job');
   }
 
-  /** Up to `count` sessions of a trusted SQL job, but not more than half of the server's: other test files run beside it. */
+  /** At most half of the server's connections: other test files run in parallel. */
   jobPool(count: number): pg.Pool {
     const room = Math.floor(Number(environment('TEST_CONNECTIONS')) / 2);
     const pool = new pg.Pool({
@@ -110,18 +109,18 @@ export class Database {
     return pool;
   }
 
-  /** How many sessions and pools are open. */
+  /** The number of open sessions and pools. */
   get open(): number {
     return this.#open.length;
   }
 
-  /** Ends the sessions and pools that were opened after the first `keep`. */
+  /** Ends the sessions and pools opened after the first `keep`. */
   async close(keep = 0): Promise<void> {
     await Promise.all(this.#open.splice(keep).map((session) => session.end()));
   }
 }
 
-/** For use in a describe block: made before its tests, dropped after them; a test's own sessions end with it. */
+/** For a describe block: created before its tests and dropped after them; sessions opened in a test end with it. */
 export function createDatabase(): Database {
   const db = new Database();
   const administer = async (sql: string) => {
@@ -134,11 +133,11 @@ export function createDatabase(): Database {
     for (let attempt = 1; ; attempt += 1) {
       try {
         await clone();
-        // They are not copied with the rest.
+        // Rights on a database are not cloned.
         await setRights(db.url);
         return;
       } catch (error) {
-        // 55006: somebody else is just copying the template.
+        // 55006: another test file is cloning the template.
         if (!(error instanceof pg.DatabaseError && error.code === '55006' && attempt < 600)) throw error;
         await sleep(100);
       }
@@ -156,7 +155,7 @@ export function createDatabase(): Database {
   return db;
 }
 
-/** Calls a function of the ledger with named arguments; one that is left out takes its default. */
+/** Calls a function of the ledger with named arguments; omitted ones take their defaults. */
 export async function callAll<R extends object = Receipt>(
   session: Session,
   name: string,
@@ -171,7 +170,7 @@ export async function callAll<R extends object = Receipt>(
   return rows;
 }
 
-/** The one row of the answer. */
+/** Calls a function of the ledger that returns one row. */
 export async function call<R extends object = Receipt>(
   session: Session,
   name: string,
@@ -182,7 +181,7 @@ export async function call<R extends object = Receipt>(
   return row;
 }
 
-/** The error a call was refused with; fails where it was not. */
+/** Returns the error of a refused call; fails if it was not refused. */
 export async function refusal(promise: Promise<unknown>): Promise<Refusal> {
   const error = await promise.then(
     (answer: unknown) => {
@@ -195,7 +194,7 @@ export async function refusal(promise: Promise<unknown>): Promise<Refusal> {
   return { code, message, hint, detail: code.startsWith('WL') ? (JSON.parse(detail) as Record<string, unknown>) : {} };
 }
 
-/** One row of a table of refusals: what is asked breaks the rule of `code` and every later one that can be broken with it. */
+/** A row of a table of refusals: the request breaks the rule of `code`, and all later rules that can be broken at the same time. */
 export interface RefusalCase {
   code: string;
   what: string;
@@ -204,7 +203,7 @@ export interface RefusalCase {
 }
 
 export const UNKNOWN_WALLET = '00000000-0000-8000-8000-000000000000';
-/** As high as balances and lifetime totals go. */
+/** The maximum of balances and lifetime totals. */
 export const MAX_BALANCE = '9000000000000000000';
 export const BAD_AMOUNTS = ['0', '-1', '1000000000000001', '9223372036854775807', '-9223372036854775808', null];
 export const UNREADABLE_AMOUNTS = [
@@ -237,14 +236,14 @@ export async function someAsset(db: Database): Promise<string> {
   return db.asset;
 }
 
-/** A new asset, for tests that look at sums. */
+/** A new asset, for tests of sums. */
 export async function newAsset(db: Session): Promise<string> {
   const code = `T${randomUUID().slice(0, 8)}`;
   await call(db, 'asset_create', { code, name: 'For a test' });
   return code;
 }
 
-/** A new owner's wallet, with what it has been given. */
+/** A new owner's wallet with paid and bonus credits. */
 export async function newWallet(
   db: Session,
   asset: string,
@@ -259,7 +258,7 @@ export async function newWallet(
   return id;
 }
 
-/** Sets a wallet's status past the guards, with its event, so that the ledger stays sound. */
+/** Sets a wallet's status without the functions, with an event, so that the ledger stays sound. */
 export async function setStatus(db: Database, wallet: string, status: 'open' | 'frozen' | 'closed'): Promise<void> {
   await writing(db, async (client) => {
     await client.query('update ledger.wallets set status = $2::ledger.wallet_status where id = $1', [wallet, status]);
@@ -271,7 +270,7 @@ export async function setStatus(db: Database, wallet: string, status: 'open' | '
   });
 }
 
-/** A superuser's transaction in which the guards of the tables stand open, as they do for the posting functions. */
+/** Runs a superuser's transaction that may write to the tables, as the posting functions may. */
 export async function writing(db: Database, write: (client: Session) => Promise<unknown>): Promise<void> {
   const client = await db.pool.connect();
   try {
@@ -287,7 +286,7 @@ export async function writing(db: Database, write: (client: Session) => Promise<
   }
 }
 
-/** Puts an entry with these balances on top of a wallet, by hand: the ledger is not sound afterwards. */
+/** Inserts an entry with these balances into a wallet: the ledger is not sound afterwards. */
 export async function forceHead(db: Database, wallet: string, head: Partial<Record<string, string>>): Promise<void> {
   const facts = {
     balance: '0',
@@ -314,7 +313,7 @@ export async function forceHead(db: Database, wallet: string, head: Partial<Reco
   );
 }
 
-/** How many transfers a wallet acted in and how many entries it has; of all wallets where none is named. */
+/** The number of transfers and entries of a wallet, or of all wallets. */
 export async function rowsOf(db: Session, wallet?: string): Promise<{ transfers: number; entries: number }> {
   const {
     rows: [counts],
@@ -327,7 +326,7 @@ export async function rowsOf(db: Session, wallet?: string): Promise<{ transfers:
   return counts;
 }
 
-/** The whole ledger proves sound, and debits and credits have the same sum in every asset. */
+/** Verifies the whole ledger, and that debits equal credits in each asset. */
 export async function expectSound(db: Session): Promise<void> {
   expect(await callAll(db, 'ledger_verify', {})).toEqual([]);
   const { rows } = await db.query(
@@ -336,7 +335,7 @@ export async function expectSound(db: Session): Promise<void> {
   expect(rows).toEqual([]);
 }
 
-/** What a wallet's balance is made of, such as { paid: 10, bonus: 5, 2100: 4, '2100 held': 2 }: lots by the year of their expiry. */
+/** The parts of a balance, such as { paid: 10, bonus: 5, 2100: 4, '2100 held': 2 }: lots by the year of their expiry. */
 export async function partsOf(db: Session, wallet: string): Promise<Record<string, number>> {
   const { rows } = await db.query<{ part: string; amount: number }>(
     `select coalesce(extract(year from expires_at at time zone 'utc')::text, source::text)
@@ -348,7 +347,7 @@ export async function partsOf(db: Session, wallet: string): Promise<Record<strin
   return Object.fromEntries(rows.map(({ part, amount }) => [part, amount]));
 }
 
-/** An item of a batch; what is left out is null. */
+/** An item of a batch; omitted fields are null. */
 export interface WalletRequest {
   kind?: string | null;
   wallet_id?: string | null;
@@ -384,7 +383,7 @@ const FIELDS = {
 } as const satisfies Record<keyof WalletRequest, string>;
 const NAMES = Object.keys(FIELDS) as (keyof WalletRequest)[];
 
-/** The list of requests as an argument that takes a parameter for each field from $1, and these. */
+/** The list of requests as an SQL argument, with one array parameter for each field. */
 const REQUESTS = `array(
   select row(${NAMES.join(', ')})::ledger.wallet_request
     from unnest(${Object.values(FIELDS)
@@ -402,7 +401,6 @@ function columnsOf(requests: WalletRequest[]): unknown[][] {
   );
 }
 
-/** Calls wallet_post_batch. */
 export async function postBatch(session: Session, requests: WalletRequest[]): Promise<Receipt[]> {
   const { rows } = await session.query<Receipt & pg.QueryResultRow>(
     `select * from ledger.wallet_post_batch(${REQUESTS})`,
@@ -411,13 +409,12 @@ export async function postBatch(session: Session, requests: WalletRequest[]): Pr
   return rows;
 }
 
-/** What came of an item of wallet_post_each: one of the two. */
+/** The outcome of an item of wallet_post_each: a receipt or a refusal. */
 export interface Outcome {
   receipt: Receipt | null;
   refusal: Refusal | null;
 }
 
-/** Calls wallet_post_each. */
 export async function postEach(session: Session, requests: WalletRequest[], wait?: boolean): Promise<Outcome[]> {
   const { rows } = await session.query<
     Receipt & { refusal_code: string | null; message: string; detail: Record<string, unknown>; hint: string }
@@ -443,14 +440,14 @@ function environment(name: string): string {
   return value;
 }
 
-/** Does it while no other test file does the like to what all of them share, such as a login of the server. */
+/** Excludes other test files from a shared resource, such as a login, during `work`. */
 export async function alone<T>(what: string, work: () => Promise<T>): Promise<T> {
   const session = new pg.Client({ connectionString: environment('TEST_SERVER_URL') });
   session.on('error', () => undefined);
   await session.connect();
   try {
     await session.query("set lock_timeout = '5min'");
-    // Of one database, which all test files have in common.
+    // The lock is in one database, which all test files share.
     await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [what]);
     return await work();
   } finally {
@@ -458,7 +455,7 @@ export async function alone<T>(what: string, work: () => Promise<T>): Promise<T>
   }
 }
 
-/** Waits until the server process of a session waits for a lock. */
+/** Waits until the session's server process waits for a lock. */
 export async function waitsForLock(db: Session, session: pg.Client): Promise<void> {
   const pid = (session as pg.Client & { processID: number }).processID;
   for (let attempt = 0; attempt < 3_000; attempt += 1) {
@@ -469,7 +466,7 @@ export async function waitsForLock(db: Session, session: pg.Client): Promise<voi
   throw new Error('the session does not wait');
 }
 
-/** Waits until the database's clock has passed an instant. It is asked again: a timer may fire up to a millisecond too early. */
+/** Waits until the database's clock has passed an instant. It asks repeatedly: a timer may fire up to a millisecond too early. */
 export async function passed(db: Session, instant: string): Promise<void> {
   for (;;) {
     const { rows } = await db.query<{ left: string }>(
@@ -477,16 +474,16 @@ export async function passed(db: Session, instant: string): Promise<void> {
       [instant],
     );
     const left = Number(rows[0]?.left ?? 0);
-    // At 0 it is the instant itself, or less than a millisecond after it.
+    // At 0 the instant may not have passed yet.
     if (left < 0) return;
     await sleep(Math.max(left, 1));
   }
 }
 
-/** The instant that many milliseconds from now, by the database's clock. */
+/** The instant `milliseconds` from now, by the database's clock. */
 export async function inMs(db: Session, milliseconds: number): Promise<string> {
   const { rows } = await db.query<{ instant: string }>(
-    // In UTC and as JSON has it, so that the session does not matter.
+    // In UTC and JSON's format, independent of the session's settings.
     `select replace(to_json((clock_timestamp() + $1 * interval '1 ms') at time zone 'utc') #>> '{}', 'T', ' ') || '+00' as instant`,
     [milliseconds],
   );
@@ -504,7 +501,7 @@ export interface Finding {
 
 export const rulesOf = (findings: Finding[]): string[] => [...new Set(findings.map(({ rule }) => rule))].sort();
 
-/** Computes all chains of hashes anew, as somebody who knows the format would after tampering. */
+/** Recomputes all chains of hashes, as an attacker who knows the format would. */
 export const REHASH = `do $$
   declare
     v_entry ledger.entries;
@@ -540,7 +537,7 @@ export const REHASH = `do $$
     end loop;
   end $$`;
 
-/** What becomes of a ledger that a superuser has tampered with past the triggers; afterwards all is as before. */
+/** Tampers with a ledger without triggers, judges it, and rolls everything back. */
 export async function tamperedWith<T>(
   db: Database,
   tamper: string,

@@ -1,4 +1,4 @@
-/** Holds and due credits under concurrency, in real parallel sessions, and in transactions with old snapshots. */
+/** Holds and expiries under concurrency, in parallel sessions, and in transactions with old snapshots. */
 import pg from 'pg';
 import { ageTo, bookSoon } from './aged.ts';
 import {
@@ -22,7 +22,7 @@ import {
 const db = createDatabase();
 const codeOf = (error: unknown): string => (error instanceof pg.DatabaseError ? (error.code ?? '') : String(error));
 
-/** How often each outcome came: a receipt, or the code of an error. */
+/** Counts the outcomes: a receipt, or the code of an error. */
 async function outcomes(calls: Promise<unknown>[]): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const outcome of await Promise.all(calls.map((one) => one.then(() => 'receipt', codeOf))))
@@ -39,14 +39,14 @@ const grant = (wallet_id: string, amount: number, expires_at: string) =>
 const sweep = async (session: Session, max_wallets?: number): Promise<number> =>
   Number((await call<{ wallet_expire_due: string }>(session, 'wallet_expire_due', { max_wallets })).wallet_expire_due);
 
-/** What expiry took from a wallet, entry by entry. */
+/** The amounts of a wallet's expiries. */
 const expired = async (wallet_id: string): Promise<string[]> =>
   (await callAll<{ kind: string; amount: string }>(db, 'wallet_history', { wallet_id }))
     .filter(({ kind }) => kind === 'expiry')
     .map(({ amount }) => amount);
 
 describe('a hold', () => {
-  it('is captured exactly once by two captures at once (WLHLD)', async () => {
+  it('is captured exactly once by two concurrent captures (WLHLD)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const hold_id = await hold(wallet_id, 8);
     const [first, second] = [await db.connectJob(), await db.connectJob()];
@@ -62,7 +62,7 @@ describe('a hold', () => {
     await expectSound(db);
   });
 
-  it('is captured by the second capture where the first is rolled back', async () => {
+  it('is captured by the second capture if the first is rolled back', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const hold_id = await hold(wallet_id, 8);
     const [first, second] = [await db.connectJob(), await db.connectJob()];
@@ -96,8 +96,8 @@ describe('a hold', () => {
     await expectSound(db);
   });
 
-  it('ends once by 20 captures and releases at once: one receipt, 19 refusals (WLHLD)', async () => {
-    // Not due when another test moves the ledger into the past.
+  it('ends once with 20 concurrent captures and releases: one receipt, 19 refusals (WLHLD)', async () => {
+    // Not expired when another test moves the ledger into the past.
     const expires_at = '2999-01-01';
     const pool = db.jobPool(20);
     for (let round = 0; round < 5; round += 1) {
@@ -133,7 +133,7 @@ describe('a hold', () => {
     expect(await balance(wallet_id)).toMatchObject({ balance: '2' });
   });
 
-  it('and a spend of the last credits: whoever comes first has them, the other is refused (WLFND)', async () => {
+  it('and a spend of the last credits: the first call gets them, the other is refused (WLFND)', async () => {
     const pool = db.jobPool(20);
     for (let round = 0; round < 5; round += 1) {
       const wallet_id = await newWallet(db, await someAsset(db), { bought: 50, bonus: 20 });
@@ -150,7 +150,7 @@ describe('a hold', () => {
     await expectSound(db);
   });
 
-  it('is not captured where its wallet is frozen first (WLFRZ), and released all the same', async () => {
+  it('is not captured if its wallet is frozen first (WLFRZ), but released', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const hold_id = await hold(wallet_id, 8);
     const [operator, job] = [await db.connectAs('operator', 'op'), await db.connectJob()];
@@ -169,8 +169,8 @@ describe('a hold', () => {
   });
 });
 
-describe('what falls due', () => {
-  it('is spent or expires, never both: 20 spends against sweeps while lots fall due', async () => {
+describe('expiring credits and holds', () => {
+  it('are spent or expire, never both: 20 spends against sweeps while lots expire', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(times(4, () => newWallet(db, asset, { bought: 100 })));
     const first = await inMs(db, 3_600_000);
@@ -180,11 +180,11 @@ describe('what falls due', () => {
     const pool = db.jobPool(20);
     const codes = new Set<string>();
     const last = (await ageTo(db, first, ...ends))[3];
-    // Each goes on for ten times after the last end.
+    // Each client continues for ten rounds after the last expiry.
     let ended = 0;
 
     await Promise.all([
-      // The clients are to meet the ends: these cannot be moved into the past.
+      // The clients must run during the expiries, which therefore cannot be moved into the past.
       passed(db, last).finally(() => {
         ended = 1;
       }),
@@ -198,7 +198,7 @@ describe('what falls due', () => {
         for (let after = 0; after < 10; after += ended) await sweep(pool);
       }),
     ]);
-    // A refusal reaches its client before its transaction has let go of the wallet, which the sweep would then skip.
+    // A refusal reaches its client before its transaction has released the wallet's lock, and the sweep would skip the wallet.
     await db.query('select from ledger.wallets where id = any ($1) order by id for no key update', [wallets]);
     await sweep(db);
 
@@ -212,7 +212,7 @@ describe('what falls due', () => {
     await expectSound(db);
   });
 
-  it('is booked once by many sweeps at once, and each wallet is counted by one of them', async () => {
+  it('are booked once by many concurrent sweeps, and each wallet is counted by one of them', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(times(30, () => newWallet(db, asset, { bought: 1 })));
     const expires_at = await inMs(db, 3_600_000);
@@ -227,7 +227,7 @@ describe('what falls due', () => {
     await expectSound(db);
   });
 
-  it('is left to who is at work on the wallet: the sweep skips it, and books it afterwards', async () => {
+  it('are left to a call in progress on the wallet: the sweep skips it, and books it afterwards', async () => {
     const asset = await newAsset(db);
     const [busy, idle] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset, { bought: 1 })];
     const expires_at = await inMs(db, 3_600_000);
@@ -248,7 +248,7 @@ describe('what falls due', () => {
     await expectSound(db);
   });
 
-  it('makes no call wait for a sweep of other wallets that has not committed', async () => {
+  it('do not make calls wait for an uncommitted sweep of other wallets', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 5 })];
     const hold_id = await hold(two, 5);
@@ -258,7 +258,7 @@ describe('what falls due', () => {
     const [sweeper, job] = [await db.connectJob(), await db.connectJob()];
     await sweeper.query('begin');
     expect(await sweep(sweeper)).toBe(1);
-    // Due only now, and booked by the call that meets it.
+    // Expires only now, and is booked by the call.
     const soon = await bookSoon(db, (expires_at) => grant(two, 5, expires_at));
     // The sweep has locked rows that would have to be moved into the past.
     await passed(db, soon);
@@ -272,7 +272,7 @@ describe('what falls due', () => {
     await expectSound(db);
   });
 
-  it('and two calls on one wallet: the second finds it booked', async () => {
+  it('are booked once by two calls on one wallet', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await grant(wallet_id, 5, expires_at);
@@ -292,8 +292,8 @@ describe('what falls due', () => {
   });
 });
 
-describe.each(['repeatable read', 'serializable'])('with holds a %s transaction', (level) => {
-  /** A session whose snapshot is older than everything that happens from now on. */
+describe.each(['repeatable read', 'serializable'])('with holds, a %s transaction', (level) => {
+  /** Opens a session with a snapshot from now. */
   async function oldSnapshot(): Promise<pg.Client> {
     const session = await db.connectJob();
     await session.query(`begin isolation level ${level}`);
@@ -307,7 +307,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     return code;
   }
 
-  it('places and captures holds on a wallet that nobody else moves, and is refused as ever (WLFND, WLHLD)', async () => {
+  it('places and captures holds on a wallet that no other transaction changes, and is refused as usual (WLFND, WLHLD)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5, bonus: 5 });
     const session = await oldSnapshot();
 
@@ -325,7 +325,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(receipt).toMatchObject({ seq: '4', balance: '4', bonus_amount: '5', available: '4' });
   });
 
-  it('books what is due', async () => {
+  it('books expiries', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const soon = await inMs(db, 3_600_000);
     const expires_at = await inMs(db, 3_600_100);
@@ -333,7 +333,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     await hold(wallet_id, 8, expires_at);
     const [, due] = await ageTo(db, soon, expires_at);
     const session = await oldSnapshot();
-    // To be moved into the past, the rows would have to be changed after the snapshot.
+    // Moving rows into the past would change them after the snapshot.
     await passed(db, due);
 
     const receipt = await call(session, 'wallet_hold', { wallet_id, amount: 5, idem_key: newKey() });
@@ -357,20 +357,17 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(await refusedWith(session, call(session, 'wallet_hold', request))).toBe('40001');
   });
 
-  it.each(['wallet_capture', 'wallet_release'])(
-    'learns that a hold has been captured meanwhile: %s (40001)',
-    async (name) => {
-      const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
-      const hold_id = await hold(wallet_id, 8);
-      const session = await oldSnapshot();
-      await call(db, 'wallet_capture', { wallet_id, hold_id, idem_key: newKey(), amount: 1 });
+  it.each(['wallet_capture', 'wallet_release'])('fails if a hold has been captured since: %s (40001)', async (name) => {
+    const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
+    const hold_id = await hold(wallet_id, 8);
+    const session = await oldSnapshot();
+    await call(db, 'wallet_capture', { wallet_id, hold_id, idem_key: newKey(), amount: 1 });
 
-      const request = { wallet_id, hold_id, idem_key: newKey() };
-      expect(await refusedWith(session, call(session, name, request))).toBe('40001');
-    },
-  );
+    const request = { wallet_id, hold_id, idem_key: newKey() };
+    expect(await refusedWith(session, call(session, name, request))).toBe('40001');
+  });
 
-  it('learns that a hold of which it wants too much is no longer open (40001)', async () => {
+  it('fails if a hold of which it wants too much is no longer open (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const hold_id = await hold(wallet_id, 8);
     const session = await oldSnapshot();
@@ -380,7 +377,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(await refusedWith(session, call(session, 'wallet_capture', request))).toBe('40001');
   });
 
-  it('is not told that a hold is unknown that has been placed meanwhile (40001)', async () => {
+  it('fails instead of refusing a hold that has been placed since (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const session = await oldSnapshot();
     const hold_id = await hold(wallet_id, 8);
@@ -389,7 +386,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(await refusedWith(session, call(session, 'wallet_capture', request))).toBe('40001');
   });
 
-  it('is told that a hold is unknown where nothing has moved (WLNOH)', async () => {
+  it('refuses an unknown hold if nothing has changed (WLNOH)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const session = await oldSnapshot();
 
@@ -397,7 +394,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(await refusedWith(session, call(session, 'wallet_capture', request))).toBe('WLNOH');
   });
 
-  it('is not told that a hold is closed, or that an expiry has passed, for a key that was used meanwhile (40001)', async () => {
+  it('fails instead of refusing a closed hold, or a past expiry, for a key that has been used since (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const closed = await hold(wallet_id, 8);
     await call(db, 'wallet_release', { wallet_id, hold_id: closed, idem_key: newKey() });
@@ -407,7 +404,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     const placed = { ...fields, idem_key: newKey(), expires_at: '' };
     bonus.expires_at = await bookSoon(db, (expires_at) => call(db, 'wallet_bonus', { ...bonus, expires_at }));
     placed.expires_at = await bookSoon(db, (expires_at) => call(db, 'wallet_hold', { ...placed, expires_at }));
-    // To be moved into the past, the rows would have to be changed after the snapshots.
+    // Moving rows into the past would change them after the snapshots.
     for (const { expires_at } of [bonus, placed]) await passed(db, expires_at);
 
     expect([
@@ -421,7 +418,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(await call(db, 'wallet_bonus', bonus)).toMatchObject({ replayed: true });
   });
 
-  it('learns that what is due in it has been booked meanwhile (40001)', async () => {
+  it('fails if its expiries have been booked since (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const soon = await inMs(db, 3_600_000);
     const expires_at = await inMs(db, 3_600_100);
@@ -429,7 +426,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     await hold(wallet_id, 7, expires_at);
     const [, due] = await ageTo(db, soon, expires_at);
     const session = await oldSnapshot();
-    // To be moved into the past, the rows would have to be changed after the snapshot.
+    // Moving rows into the past would change them after the snapshot.
     await passed(db, due);
     await sweep(db);
 
@@ -438,7 +435,7 @@ describe.each(['repeatable read', 'serializable'])('with holds a %s transaction'
     expect(await expired(wallet_id)).toEqual(['5']);
   });
 
-  it('releases in a wallet that has been frozen meanwhile, or learns of it (40001)', async () => {
+  it('releases in a wallet that has been frozen since, or fails (40001)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const hold_id = await hold(wallet_id, 8);
     const session = await oldSnapshot();

@@ -15,16 +15,16 @@ import {
 
 const db = createDatabase();
 
-/** Every function of the SQL door but the computed columns, which take a row; that the files are the functions is tested elsewhere. */
+/** All SQL functions except computed columns, which take a row. Another test compares the files with the functions. */
 const FUNCTIONS = readdirSync(new URL('../functions/ledger/', import.meta.url))
   .map((file) => file.replace('.sql', ''))
   .filter((name) => !/^(assets|blocks|entries|holds|transfers|wallets)_(?!page$)/.test(name));
 const REFUSALS = /^WL(AMT|ARG|SLF|NOW|NOA|NOH|NOT|AST|KEY|FRZ|CLS|HLD|REV|LIM|FND)$/;
-/** Refused by PostgreSQL before the function is called: what cannot be read as the argument's type. */
+/** PostgreSQL refuses a value that its type cannot represent before it calls the function. */
 const UNREADABLE = /^(22P02|22003|22007|22008|22009|22021|22023|22P05|54001)$/;
-/** What would be of use to an attacker, or of none to anybody: code, paths, the inside of the database. */
+/** What would help an attacker or nobody: source code, paths, database internals. */
 const INSIDES = /ledger_private|plpgsql|\bselect\b.*\bfrom\b|\.sql\b|\.ts\b|\/(?:tmp|usr|home|work)\//i;
-/** Kinds that are an operator's. */
+/** Kinds for operators only. */
 const RESERVED: Value[] = ['reversal', 'opening', 'adjustment', 'collection', 'forgiveness', 'merge'];
 interface Argument {
   name: string;
@@ -32,7 +32,7 @@ interface Argument {
   nullable: boolean;
 }
 
-/** A function as it is called: a batch of one request is called with the fields of that request. */
+/** A function as it is called: a batch of one request is called with that request's fields. */
 interface Signature {
   name: string;
   isReading: boolean;
@@ -50,7 +50,7 @@ interface Outcome {
 
 const ROLES = { wallet_job: 'job', wallet_operator: 'operator', wallet_auditor: 'auditor' } as const;
 
-/** From the catalogue, so that what is new is tried without a word here; as a role that may call it. */
+/** Reads the catalogue, so that new functions are tested automatically, and uses a role that may call the function. */
 async function signatureOf(name: string): Promise<Signature> {
   const {
     rows: [found],
@@ -73,7 +73,7 @@ async function signatureOf(name: string): Promise<Signature> {
   if (!found) throw new Error(`no function ${name}`);
   const { args, isBatch, isReading } = found;
   const columns = name === 'wallet_post_each' ? '(r.receipt).*, to_jsonb(r.refusal) as refusal' : '*';
-  // What is for administrators alone is tried as one.
+  // Functions for administrators only are tested as a superuser.
   const role = (ROLES as Partial<typeof ROLES>)[found.role];
   const session =
     role === undefined ? await db.connect() : role === 'job' ? await db.connectJob() : await db.connectAs(role);
@@ -105,7 +105,7 @@ async function attempt(session: Session, sql: string, values: Value[]): Promise<
   }
 }
 
-/** What is wrong with a refusal; nothing where it is as it should be. */
+/** What is wrong with a refusal; undefined if nothing is. */
 function faultOf({ code = '', shown = '' }: Outcome): string | undefined {
   if (UNREADABLE.test(code)) return undefined;
   if (!REFUSALS.test(code)) return `refused with ${code}: ${shown.slice(0, 100)}`;
@@ -116,7 +116,7 @@ function faultOf({ code = '', shown = '' }: Outcome): string | undefined {
   return undefined;
 }
 
-/** What becomes of work in a transaction that is taken back. */
+/** Runs `work` in a transaction that is rolled back. */
 async function undone<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query('begin');
   try {
@@ -126,7 +126,7 @@ async function undone<T>(session: Session, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What is wrong with how a legal value is taken. */
+/** What is wrong with the handling of a valid value. */
 async function faultOfTaken(
   { session, sql }: Signature,
   values: Value[],
@@ -135,7 +135,7 @@ async function faultOfTaken(
 ): Promise<string | undefined> {
   const { code, message = '', row = {} } = await attempt(session, sql, values);
   if (code !== undefined) return `not taken: ${code} ${message.slice(0, 100)}`;
-  // The role that calls does not see all that it writes.
+  // The calling role may not see everything that it writes.
   await session.query('reset role; reset session authorization');
   if (!(await isStored(session, arg, values[index] ?? null))) return 'not stored as it was sent';
   if ('replayed' in row && (await attempt(session, sql, values)).row?.replayed !== true) return 'not recognised again';
@@ -155,7 +155,7 @@ async function faultOfValue(
   if (legal) return undone(session, () => faultOfTaken(signature, values, index, arg));
   const outcome =
     legal === false ? await attempt(session, sql, values) : await undone(session, () => attempt(session, sql, values));
-  // A kind that the caller has no right to.
+  // A kind that the caller may not book.
   if (arg.name === 'kind' && RESERVED.includes(value) && outcome.code === '42501') return undefined;
   if (outcome.code !== undefined) return faultOf(outcome);
   return legal === false ? 'taken' : undefined;
@@ -163,7 +163,7 @@ async function faultOfValue(
 
 describe('a hostile value', () => {
   it.each(FUNCTIONS)(
-    'in any argument of %s is refused by name and leaves no row, or is taken literally',
+    'in any argument of %s is refused by name and leaves no row, or is used literally',
     async (name) => {
       const scene = await newScene(db, await someAsset(db));
       const signature = await signatureOf(name);

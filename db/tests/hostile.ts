@@ -1,4 +1,4 @@
-/** Hostile values, by the type of the argument that they are for; which of them are legal all the same; and calls to put them in. */
+/** Hostile values by the type of their argument, which of them are valid, and calls to use them in. */
 import {
   call,
   type Database,
@@ -11,14 +11,14 @@ import {
   UNKNOWN_WALLET,
 } from './helpers.ts';
 
-/** Values as text, as PostgreSQL reads them, with a name for reports; bytes are sent as they are, null as null. */
+/** Values as PostgreSQL's text; a Buffer is sent as raw bytes. */
 export type Value = string | Buffer | null;
 
 const SQL = `'; drop table ledger.entries; --"$1 %s \\ {}`;
 const MEBIBYTE = 2 ** 20;
 const text = (...values: (string | null)[]): Value[] => values;
 const nested = (depth: number): string => `{"a": ${'['.repeat(depth)}${']'.repeat(depth)}}`;
-/** An object of so many bytes, as PostgreSQL writes it. */
+/** A JSON object whose text in PostgreSQL has `length` bytes. */
 const bytes = (length: number): string => `{"a": "${'x'.repeat(length - 9)}"}`;
 
 const NUMBERS = text(
@@ -57,7 +57,7 @@ const TEXTS: Value[] = [
   ),
   ...text('x'.repeat(200), 'x'.repeat(201), '\u{1f600}'.repeat(200), '\u{1f600}'.repeat(201), 'x'.repeat(1001)),
   ...text('x'.repeat(MEBIBYTE), null),
-  // Half a surrogate pair, and a byte that begins nothing.
+  // Half a surrogate pair, and an invalid byte.
   Buffer.from([0xed, 0xa0, 0x80]),
   Buffer.from([0x61, 0xff]),
 ];
@@ -111,25 +111,25 @@ export const HOSTILE: Readonly<Record<string, Value[]>> = {
 };
 
 const FUNDS = 800_000_000_000_000;
-/** What is held, or was spent, of that: above 2^32. */
+/** The amount that is held or was spent, above 2^32. */
 const PART = 5_000_000_000;
 
 const whole = (least: bigint, most: bigint) => (value: string) =>
   /^-?\d{1,19}$/.test(value) && BigInt(value) >= least && BigInt(value) <= most;
 const characters = (most: number) => (value: string) =>
   value !== '' && Array.from(value).length <= most && !value.includes('\u0000');
-/** Unicode's white space at neither end, which JavaScript trims too, and its byte order mark; not control characters alone. */
+/** No Unicode white space at either end, and not only control characters. JavaScript also trims the byte order mark. */
 const key = (value: string) =>
   characters(200)(value) && value.trim() === value && !/^[\u0001-\u001f\u007f-\u009f]*$/.test(value);
 const CODE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 const limit = whole(0n, 9n * 10n ** 18n);
-/** Of those in bounds, the largest are more than a wallet or a hold has. */
+/** Larger valid amounts exceed the wallet's balance or the hold. */
 const amount = (value: string) => whole(1n, BigInt(PART))(value) || (whole(1n, 10n ** 15n)(value) ? undefined : false);
 
-/** Which hostile values an argument takes; where it is not known, either answer will do. */
+/** Which hostile values an argument accepts; undefined if both answers are right. */
 const LEGAL: Readonly<Record<string, (value: string, nullable: boolean) => boolean | undefined>> = {
   amount,
-  // As a field of a request, these are for other kinds.
+  // In a request these fields are for other kinds.
   to_amount: (value, nullable) => !nullable && amount(value),
   bonus_amount: (value, nullable) => !nullable && whole(1n, 5n)(value),
   side: (value, nullable) => !nullable && ['debit', 'credit'].includes(value),
@@ -146,7 +146,7 @@ const LEGAL: Readonly<Record<string, (value: string, nullable: boolean) => boole
   owner_ids: (value) => ['{}', '{good}', '[0:1]={a,b}'].includes(value),
   name: characters(200),
   code: (value) => CODE.test(value),
-  // There may be one.
+  // The asset may exist.
   asset_code: (value) => (CODE.test(value) ? undefined : false),
   metadata: (value) => isStorable(value),
   at_times: (value) =>
@@ -161,11 +161,11 @@ const LEGAL: Readonly<Record<string, (value: string, nullable: boolean) => boole
   counterparty_id: () => false,
   hold_id: () => false,
   transfer_id: () => false,
-  // What is no bonus may be a hold.
+  // A test with a bonus may become one with a hold.
   kind: (value) => value === 'hold',
 };
 
-/** An object of at most 8192 bytes; of numbers, one that PostgreSQL writes in full is longer than it was. */
+/** An object of at most 8192 bytes. PostgreSQL writes numbers without exponent, which may be longer. */
 function isStorable(json: string): boolean {
   if (json.includes('e999999') || /\\u0000|\\ud800|\\udc00|\u0000/.test(json)) return false;
   try {
@@ -176,21 +176,21 @@ function isStorable(json: string): boolean {
   }
 }
 
-/** Whether an argument takes a value; undefined where that is not known, or depends on more than the value. */
+/** Whether an argument accepts a value; undefined if that depends on more than the value. */
 export function isLegal(argument: string, value: Value, nullable: boolean): boolean | undefined {
   if (value === null) return nullable || ['metadata', 'owe'].includes(argument);
   if (Buffer.isBuffer(value)) return false;
   return LEGAL[argument]?.(value, nullable);
 }
 
-/** A short name of a value for reports. */
+/** A short description of a value for reports. */
 export function nameOf(value: Value): string {
   if (value === null) return 'null';
   const shown = Buffer.isBuffer(value) ? `bytes ${value.toString('hex')}` : JSON.stringify(value);
   return shown.length <= 60 ? shown : `${shown.slice(0, 40)}… of ${value.length}`;
 }
 
-/** Wallets of an asset of their own in which everything is possible. */
+/** Wallets of one asset in which every call is possible. */
 export interface Scene {
   asset: string;
   wallet: string;
@@ -209,7 +209,7 @@ export async function newScene(db: Database, asset: string): Promise<Scene> {
   };
 }
 
-/** A good value for each argument of a function, by its name, or else by its type: the call is accepted. */
+/** A valid value for each argument of a function, by its name or its type. */
 export async function goodValue(
   db: Database,
   scene: Scene,
@@ -223,7 +223,7 @@ export async function goodValue(
     case 'wallet_id':
       return STATES.includes(name) ? newWalletFor(db, scene, name) : scene.wallet;
     case 'from_wallet':
-      // A wallet is merged once.
+      // A wallet can be merged only once.
       return name === 'wallet_merge' ? newWallet(db, scene.asset, { bought: 5 }) : scene.wallet;
     case 'to_wallet':
       return name === 'wallet_exchange' ? scene.other : scene.friend;
@@ -279,7 +279,7 @@ export async function goodValue(
 
 const STATES = ['wallet_freeze', 'wallet_close', 'wallet_reopen', 'wallet_collect', 'wallet_forgive', 'wallet_opening'];
 
-/** One that has not got the status yet which the function gives it, or that owes what the function is for. */
+/** A wallet whose status the function changes, or that has a debt for it. */
 async function newWalletFor(db: Database, { asset }: Scene, name: string): Promise<string> {
   const wallet = await newWallet(db, asset);
   if (name === 'wallet_collect' || name === 'wallet_forgive') {
@@ -287,14 +287,14 @@ async function newWalletFor(db: Database, { asset }: Scene, name: string): Promi
     const { transfer_id } = await call(db, 'wallet_top_up', movement());
     await call(db, 'wallet_spend', movement());
     await call(db, 'wallet_reverse', { wallet_id: wallet, transfer_id, idem_key: newKey(), owe: true });
-    // Not a top-up, which may pay what is owed.
+    // A top-up might pay the debt.
     await call(db, 'wallet_adjust', { ...movement(), side: 'credit', reason: 'for a test' });
   }
   if (name === 'wallet_reopen') await setStatus(db, wallet, 'frozen');
   return wallet;
 }
 
-/** One that is there, but where it is to be created. */
+/** An existing endpoint, unless the function creates one. */
 async function newEndpointFor(db: Database, name: string): Promise<string> {
   const endpoint = `e${newKey().slice(4)}`;
   if (name !== 'webhook_endpoint_create')
@@ -312,7 +312,7 @@ const GOOD_BY_TYPE: Readonly<Record<string, string>> = {
   'timestamp with time zone': '2999-12-31T00:00:00Z',
 };
 
-/** How many rows each table of the ledger has. */
+/** The number of rows in each table of the ledger. */
 export async function countRows(db: Session): Promise<Record<string, number>> {
   const { rows } = await db.query<{ name: string; count: number }>(
     `select c.oid::regclass::text as name,
@@ -324,13 +324,13 @@ export async function countRows(db: Session): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
 }
 
-/** Where an argument can be found again. */
+/** The column that stores an argument. */
 const STORED: Readonly<Record<string, string>> = {
   amount: 'ledger.entries requested_amount',
   idem_key: 'ledger.entries idem_key',
   to_amount: 'ledger.entries requested_amount',
   bonus_amount: 'ledger.entries bonus_amount',
-  // That of an adjustment has its reason too.
+  // An adjustment's metadata also have its reason.
   metadata: "(select metadata - 'reason' as metadata from ledger.entries) metadata",
   expires_at: 'ledger.entries expires_at',
   owner_id: 'ledger.wallets owner_id',
@@ -349,7 +349,7 @@ const STORED: Readonly<Record<string, string>> = {
   ),
 };
 
-/** Whether a row holds just this value of an argument; true of arguments that are not stored. */
+/** Whether a row has exactly this value; true for arguments that are not stored. */
 export async function isStored(db: Session, arg: { name: string; type: string }, value: Value): Promise<boolean> {
   const [, table, column] = /^(.+) (\w+)$/.exec(STORED[arg.name] ?? '') ?? [];
   if (!table || !column || value === null) return true;

@@ -12,7 +12,7 @@ import {
   writing,
 } from './helpers.ts';
 
-/** What is never changed or removed, each with a column that an update could name. */
+/** Tables whose rows are never changed or removed, each with a column for an update. */
 const LOG: Record<string, string> = {
   'ledger.assets': 'created_at',
   'ledger.asset_limits': 'created_at',
@@ -32,7 +32,7 @@ const LOG: Record<string, string> = {
   'ledger.block_records': 'seq',
   'ledger.verifications': 'started_at',
 };
-/** What the functions keep of open holds and lots: rows come and go, but not by hand. */
+/** Tables of open holds, lots and the like: the functions add and remove rows, but nobody by hand. */
 const WORK_LISTS: Record<string, string> = {
   'ledger_private.open_holds': 'expires_at',
   'ledger_private.open_lots': 'due_at',
@@ -44,7 +44,7 @@ const TABLES = { ...LOG, ...WORK_LISTS };
 const db = createDatabase();
 let wallet = '';
 
-/** Everything the ledger holds, as one text. */
+/** A hash of the whole ledger. */
 async function contents(): Promise<string> {
   const {
     rows: [row],
@@ -56,7 +56,7 @@ async function contents(): Promise<string> {
   return row?.all ?? '';
 }
 
-/** Ways to write by hand: all fail before a row is looked at. */
+/** Manual writes: all fail before a row is read. */
 const attempts = Object.entries(TABLES)
   .flatMap(([table, column]) => [
     `insert into ${table} select * from ${table} limit 1`,
@@ -78,7 +78,7 @@ const attempts = Object.entries(TABLES)
     "insert into ledger.assets (code, name) values ('X', 'X') on conflict (code) do update set name = excluded.name",
     'insert into ledger.entries select * from ledger.entries limit 1 on conflict (wallet_id, seq) do update set balance = 1',
     'insert into ledger.blocks select * from ledger.blocks limit 1 on conflict (seq) do update set entries = 1',
-    // What the view shows are rows of the log.
+    // The view shows rows of the log.
     'insert into ledger.transfers (id) values (uuidv7())',
     "update ledger.transfers set metadata = '{}'",
     'delete from ledger.transfers',
@@ -134,17 +134,14 @@ describe.each(Object.keys(roles))('written by hand, %s', (role) => {
     expect(await refusal(session.query(sql))).toMatchObject({ code: '42501' });
   });
 
-  it.each(Object.keys(TABLES))(
-    'is refused where the setting that opens the guards is known too: %s (42501)',
-    async (table) => {
-      if (role === 'a superuser' || role === 'the owner') return;
-      await session.query("select set_config('ledger.posting', 'on', false)");
+  it.each(Object.keys(TABLES))('is refused even with the setting that the functions use: %s (42501)', async (table) => {
+    if (role === 'a superuser' || role === 'the owner') return;
+    await session.query("select set_config('ledger.posting', 'on', false)");
 
-      expect(await refusal(session.query(`insert into ${table} select * from ${table} limit 1`))).toMatchObject({
-        code: '42501',
-      });
-    },
-  );
+    expect(await refusal(session.query(`insert into ${table} select * from ${table} limit 1`))).toMatchObject({
+      code: '42501',
+    });
+  });
 
   it('has changed nothing', async () => {
     expect(await contents()).toBe(before);
@@ -168,7 +165,7 @@ describe('the guards', () => {
     expect(refused.hint).not.toBe('');
   });
 
-  it.each(['transfers', 'journal'])('let nobody write through the view %s', async (view) => {
+  it.each(['transfers', 'journal'])('let no one write through the view %s', async (view) => {
     const before = await contents();
 
     for (const sql of [
@@ -184,14 +181,14 @@ describe('the guards', () => {
     expect(await contents()).toBe(before);
   });
 
-  it.each(Object.keys(LOG))('keep what is in %s even where writing is open', async (table) => {
+  it.each(Object.keys(LOG))('keep the rows of %s even when writing is enabled', async (table) => {
     for (const sql of [`delete from ${table}`, `truncate ${table} cascade`]) {
       expect(await refusal(writing(db, (session) => session.query(sql)))).toMatchObject({ code: '42501' });
     }
   });
 
   it.each(Object.entries(LOG).filter(([table]) => table !== 'ledger.wallets'))(
-    'change nothing in %s even where writing is open',
+    'change nothing in %s even when writing is enabled',
     async (table, column) => {
       expect(
         await refusal(writing(db, (session) => session.query(`update ${table} set ${column} = default`))),
@@ -199,7 +196,7 @@ describe('the guards', () => {
     },
   );
 
-  it.each(Object.keys(WORK_LISTS))('do not let %s be emptied at a stroke even where writing is open', async (table) => {
+  it.each(Object.keys(WORK_LISTS))('do not let %s be truncated even when writing is enabled', async (table) => {
     expect(await refusal(writing(db, (session) => session.query(`truncate ${table}`)))).toMatchObject({
       code: '42501',
     });
@@ -220,7 +217,7 @@ describe('the guards', () => {
     ).toMatchObject({ code: '42501' });
   });
 
-  it('stay in place for whoever switches them off without being a superuser', async () => {
+  it("cannot be disabled without a superuser's rights", async () => {
     const owner = await db.connect();
     await owner.query('set session authorization wallet_test_job');
 
@@ -231,8 +228,8 @@ describe('the guards', () => {
   });
 });
 
-describe('constraints, even where writing is open,', () => {
-  /** The newest entry of the wallet with other facts, one number on. */
+describe('constraints, even when writing is enabled,', () => {
+  /** Inserts a copy of the wallet's newest entry with other facts and the next number. */
   const next = (facts: object) =>
     writing(db, (session) =>
       session.query(

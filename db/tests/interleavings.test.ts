@@ -1,6 +1,6 @@
 /**
- * Every order of the statements of two or three transactions that meet in one wallet, at each isolation level. Each of them must have the answer of
- * some order one after the other, and the wallets must stand as after it; or it is told to try again (40001), and then has left nothing.
+ * All orders of the statements of two or three transactions on one wallet, at each isolation level. The answers and the wallets must equal
+ * those of some serial order; a transaction may instead fail with 40001, and then leaves nothing.
  */
 import type pg from 'pg';
 import { createDatabase, expectSound, newAsset, type Session } from './helpers.ts';
@@ -22,14 +22,17 @@ interface Owner {
 
 const db = createDatabase();
 const OWNERS = 6000;
-/** Who is rolled back has not been there. (Above READ COMMITTED the functions do the same at both levels: once is enough.) */
+/**
+ * A transaction that is rolled back has no effect. Above READ COMMITTED the functions behave the same at both levels, so one of them is
+ * enough.
+ */
 const ENDS: Transaction['end'][][] = [
   ['commit', 'commit'],
   ['rollback', 'commit'],
   ['commit', 'rollback'],
 ];
 const LIMIT_MS = 600_000;
-/** Times, and what depends on them, and names that are made up for each run. */
+/** Times, and names that differ in each run. */
 const IGNORED = new Set(['created_at', 'owner_id', 'asset_code']);
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 
@@ -51,7 +54,7 @@ beforeAll(async () => {
   monitor = await db.connect();
 }, LIMIT_MS);
 
-/** Owners with ascending ids of their wallets: so that who waits for whom is the same in every run. */
+/** Owners whose wallets have ascending ids, so that lock waits are the same in each run. */
 function nextOwners(count: number): Owner[] {
   const chosen: Owner[] = [];
   while (chosen.length < count) {
@@ -79,7 +82,7 @@ async function prepare(meeting: Meeting): Promise<Names> {
   return { ...names, ...(await meeting.prepare?.(monitor, names)) };
 }
 
-/** The same text for the same facts, whatever the ids: those that nobody knew before are numbered as they appear. */
+/** Facts as text, with unknown ids numbered in order of appearance. */
 function facts(answers: unknown, names: Names): string {
   const known = new Map(Object.entries(names).map(([name, id]) => [id, name]));
   return JSON.stringify(answers, (key, value: unknown) => {
@@ -90,7 +93,7 @@ function facts(answers: unknown, names: Names): string {
   });
 }
 
-/** All that the wallets hold and how it came about, once nothing is due any more. */
+/** The state and history of the wallets, after all expiries. */
 async function stateOf({ a, b, c }: Names): Promise<unknown> {
   await monitor.query({ name: 'sweep', text: 'select from ledger.wallet_expire_due()' });
   const { rows } = await monitor.query({
@@ -114,7 +117,7 @@ function clientOf({ as: login = 'job' }: Caller, place: number): pg.Client {
   return client;
 }
 
-/** The answers and states that are right where just these callers have been served: those of every order one after the other. */
+/** The correct answers and states if these callers have committed: those of all serial orders. */
 async function serialResults(meeting: Meeting, served: number[]): Promise<Set<string>> {
   const results = new Set<string>();
   for (const order of permutations(served)) {
@@ -137,7 +140,7 @@ function permutations(list: number[]): number[][] {
   return list.flatMap((first) => permutations(list.filter((other) => other !== first)).map((rest) => [first, ...rest]));
 }
 
-/** Every schedule of a meeting; how many there were, and how many callers were told to try again. */
+/** Runs all schedules of a meeting; returns their number, and the number of callers that must retry. */
 async function meet(
   meeting: Meeting,
   level: Level,
@@ -172,12 +175,12 @@ async function meet(
   return { runs: await everySchedule(run), retries };
 }
 
-/** Those that were told to try again, or did not commit, have not been there. */
+/** Transactions that failed with 40001 or did not commit have no effect. */
 const isServed = ({ code, ended }: Outcome): boolean => code !== '40001' && ended === 'commit';
 
 describe.each(LEVELS)('at %s', (level) => {
   it.each(MEETINGS)(
-    '$what: as one after the other',
+    '$what: as in a serial order',
     async (meeting) => {
       const ends = level === 'repeatable read' ? ENDS.slice(0, 1) : ENDS;
       for (const end of ends) await expectEverySchedule(meeting, level, end);
@@ -186,7 +189,7 @@ describe.each(LEVELS)('at %s', (level) => {
   );
 
   it.each(MEETINGS_OF_THREE.filter(({ levels }) => levels.includes(level)))(
-    '$what: as one after the other',
+    '$what: as in a serial order',
     (meeting) => expectEverySchedule(meeting, level, []),
     LIMIT_MS,
   );

@@ -1,4 +1,4 @@
-/** Both movements of an exchange, and of its reversal, belong together: what parts them is a finding, though all hashes were computed anew. */
+/** The two movements of an exchange, and of its reversal, are linked: a broken link is found even with recomputed hashes. */
 import {
   call,
   createDatabase,
@@ -12,7 +12,7 @@ import {
 } from './helpers.ts';
 
 const db = createDatabase();
-/** The owner's wallets of two assets, another one of the second asset, and those of somebody else. */
+/** The owner's wallets of two assets, another wallet of the second asset, and those of another owner. */
 const names: Record<string, string> = {};
 
 const post = (name: string, args: Record<string, unknown>) =>

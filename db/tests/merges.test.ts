@@ -1,4 +1,4 @@
-/** Merged wallets: what came before goes back through the successor, callers meet at both, and every trace of it is proven. */
+/** Merged wallets: reversals by the successor, concurrent calls, and verification of all records. */
 import { ageTo } from './aged.ts';
 import {
   call,
@@ -57,7 +57,7 @@ const newest = async (wallet: string, count: number) =>
     .map(({ kind, amount }) => `${kind} ${amount}`)
     .reverse();
 
-/** So many empty wallets of a new asset. */
+/** Empty wallets of a new asset. */
 async function wallets(count: number): Promise<string[]> {
   const asset = await newAsset(db);
   return Promise.all(Array.from({ length: count }, () => newWallet(db, asset)));
@@ -68,7 +68,7 @@ async function pair(): Promise<[string, string]> {
 }
 
 describe('a reversal through the successor', () => {
-  it('takes a top-up back, in parts, counting what was reversed before the merge', async () => {
+  it('of a top-up in parts counts what was reversed before the merge', async () => {
     const [from, to] = await pair();
     const bought = await topUp(from, 100);
     await reverse(from, bought, { amount: 30 });
@@ -81,7 +81,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('owes what is gone of a top-up, and refuses it without owe (WLFND)', async () => {
+  it('of a top-up records a debt for spent credits, and is refused without owe (WLFND)', async () => {
     const [from, to] = await pair();
     const bought = await topUp(from, 100);
     await spend(from, 60);
@@ -96,7 +96,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('takes of a bonus what was left of its own lot, though the merge put lots of one expiry together', async () => {
+  it('of a bonus takes what was left of its own lot, though the merge has joined lots of equal expiry', async () => {
     const [from, to] = await pair();
     const [first, second, unending] = [
       await bonus(from, 20, IN_2100),
@@ -118,7 +118,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('gives a spend back: paid credits first, then bonus credits as lots of its own with the expiry they had', async () => {
+  it('of a spend returns paid credits first, then bonus credits as new lots with their expiry', async () => {
     const [from, to] = await pair();
     await topUp(from, 50);
     await bonus(from, 5, IN_2100);
@@ -142,7 +142,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('gives a capture back, and what has expired of it goes to breakage in the same transaction', async () => {
+  it('of a capture books its expired credits to breakage in the same transaction', async () => {
     const [from, to] = await pair();
     await topUp(from, 50);
     const soon = await inMs(db, 3_600_000);
@@ -162,7 +162,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('brings a transfer back from who received it, with the expiry of its bonus credits', async () => {
+  it('of a transfer takes the credits from the receiver, with the expiry of bonus credits', async () => {
     const [from = '', to = '', friend = ''] = await wallets(3);
     await topUp(from, 50);
     await bonus(from, 10, IN_2100);
@@ -180,7 +180,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('follows a chain of merges, each wallet reversing a part', async () => {
+  it('works along a chain of merges, each wallet reversing a part', async () => {
     const [first = '', second = '', third = ''] = await wallets(3);
     const bought = await topUp(first, 100);
     const given = await bonus(first, 20, IN_2100);
@@ -204,7 +204,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('replays in a wallet that has been merged since', async () => {
+  it('is replayed in a wallet that has been merged since', async () => {
     const [first = '', second = '', third = ''] = await wallets(3);
     const bought = await topUp(first, 100);
     await merge(first, second);
@@ -236,7 +236,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('of a wallet that was not merged into it is not found (WLNOT), nor through one of its predecessors', async () => {
+  it('of a transfer of an unrelated wallet is not found (WLNOT), nor for a predecessor', async () => {
     const [from = '', to = '', other = ''] = await wallets(3);
     const [bought, later] = [await topUp(from, 100), await topUp(to, 5)];
     await merge(from, to);
@@ -270,7 +270,7 @@ describe('a reversal through the successor', () => {
     await expectSound(db);
   });
 
-  it('comes once, however many callers ask at once with one key, and never above what was booked', async () => {
+  it('is booked once for concurrent calls with one key, and never exceeds the original', async () => {
     const [from, to] = await pair();
     const bought = await topUp(from, 100);
     await merge(from, to);
@@ -286,7 +286,7 @@ describe('a reversal through the successor', () => {
 });
 
 describe('a merge', () => {
-  it('books what is due first: holds are freed, and lots go to breakage', async () => {
+  it('books expiries first: holds are released, and lots go to breakage', async () => {
     const [from, to] = await pair();
     const soon = await inMs(db, 3_600_000);
     await topUp(from, 10);
@@ -301,7 +301,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('adds what both owe, along a chain', async () => {
+  it('adds both debts, along a chain', async () => {
     const [first = '', second = '', third = ''] = await wallets(3);
     for (const [wallet, amount] of [
       [first, 30],
@@ -320,7 +320,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('stands in the journal, the feed, the history and the seals, and the trial balance is what it was', async () => {
+  it('is in the journal, the feed, the history and the blocks, and leaves the trial balance unchanged', async () => {
     const [from, to] = await pair();
     await topUp(from, 100);
     const asset = (
@@ -360,7 +360,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('stays proven and replays where its reason was blanked, or the metadata of what came before it', async () => {
+  it('stays verified and can be replayed after its reason was blanked, or earlier metadata', async () => {
     const [from, to] = await pair();
     const bought = await book('wallet_top_up', { wallet_id: from, amount: 100, metadata: { name: 'Ann' } });
     const idem_key = newKey();
@@ -374,7 +374,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('comes once from 16 callers with one key, and once from 16 with different ones', async () => {
+  it('is booked once from 16 callers with one key, and once from 16 with different ones', async () => {
     for (const key of [newKey(), undefined]) {
       const [from, to] = await pair();
       await topUp(from, 100);
@@ -398,7 +398,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('in opposite directions at once: one wallet is left, without a deadlock', async () => {
+  it('in opposite directions at the same time leaves one wallet, without a deadlock', async () => {
     for (let round = 0; round < 10; round += 1) {
       const [one, two] = await pair();
       await topUp(one, 100);
@@ -412,7 +412,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('in a ring at once: one wallet at least is left, and no credit is lost', async () => {
+  it('in a ring at the same time leaves at least one wallet, and loses no credits', async () => {
     for (let round = 0; round < 5; round += 1) {
       const ring = await wallets(4);
       for (const wallet of ring) await topUp(wallet, 10);
@@ -425,7 +425,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('while others spend, send, hold and refund: every credit is in one of the wallets, and all that comes later is told where', async () => {
+  it('during spends, transfers, holds and refunds keeps all credits in the wallets, and later calls are refused with the successor', async () => {
     for (let round = 0; round < 5; round += 1) {
       const [from = '', to = '', friend = ''] = await wallets(3);
       await topUp(from, 1000);
@@ -446,7 +446,7 @@ describe('a merge', () => {
       const merging = async (): Promise<string> => {
         for (let attempt = 0; ; attempt += 1) {
           const end = await codeOf(merge(from, to));
-          // A hold is open: it is released soon.
+          // A hold is open, which will be released soon.
           if (end !== 'WLARG' || attempt === 1000) return end;
         }
       };
@@ -460,7 +460,7 @@ describe('a merge', () => {
     await expectSound(db);
   });
 
-  it('waits for a transfer under way, and takes what it left', async () => {
+  it('waits for a transfer in progress, and takes its result', async () => {
     const [from = '', to = '', friend = ''] = await wallets(3);
     await topUp(from, 100);
     const [open, waiting] = [await db.connect(), await db.connect()];
@@ -480,7 +480,7 @@ describe('a merge', () => {
   });
 
   it.each(['repeatable read', 'serializable'])(
-    'above READ COMMITTED is right or 40001, at the wallets and in reversals: %s',
+    'above READ COMMITTED is correct or 40001, for the wallets and in reversals: %s',
     async (level) => {
       const [from, to] = await pair();
       const bought = await topUp(from, 100);
@@ -631,7 +631,7 @@ describe('ledger_verify, of merges', () => {
     expect(rehashed).toContain(rule);
   });
 
-  it('finds nothing where nothing was edited', async () => {
+  it('finds nothing if nothing was edited', async () => {
     for (const wallet_id of [from, to, other]) expect(await callAll(db, 'ledger_verify', { wallet_id })).toEqual([]);
     await expectSound(db);
   });

@@ -1,4 +1,6 @@
-/** Two worlds with the same history: in one the player's wallet is merged on and on, in the other it stays. They answer alike. */
+/**
+ * Two worlds with the same history: in one the player's wallet is merged repeatedly, in the other it stays. Their answers must be equal.
+ */
 import {
   call,
   createDatabase,
@@ -18,7 +20,7 @@ const STEPS = 40;
 
 interface World {
   asset: string;
-  /** Where the player's credits are. */
+  /** The wallet with the player's credits. */
   wallet: string;
   friend: string;
   booked: Receipt[];
@@ -39,7 +41,7 @@ async function newWorld(): Promise<World> {
   return { asset, wallet, friend, booked: [] };
 }
 
-/** What a caller sees of an answer: not the ids and times, and not the numbers of entries. */
+/** The answer without ids, times and numbers of entries. */
 async function answerOf(world: World, { name, args, keep }: Step): Promise<object> {
   const asking = call(db, name, { idem_key: newKey(), ...args(world) });
   const receipt = await asking.catch(() => undefined);
@@ -52,7 +54,7 @@ async function answerOf(world: World, { name, args, keep }: Step): Promise<objec
   return { kind, amount, bonus_amount, balance, bonus_balance, available, owed };
 }
 
-/** What comes next, the same in both worlds. Each bonus has an expiry of its own: a merge puts lots of one expiry together. */
+/** Draws the next step for both worlds. Each bonus has a different expiry, because a merge joins lots of equal expiry. */
 function draw(chance: Chance, step: number, booked: number): Step {
   const amount = chance.int(1, 40);
   const acting = (more: object) => (world: World) => ({ wallet_id: world.wallet, amount, ...more });
@@ -88,18 +90,18 @@ function draw(chance: Chance, step: number, booked: number): Step {
   ])();
 }
 
-/** A bonus takes from the lot that the merge made, and not from credits that came back since: these are lots of their own. */
+/** The reversal of a bonus takes from the merge's lot, and not from credits returned since, which are separate lots. */
 const differs = ({ name, args }: Step, world: World, cameBack: boolean): boolean =>
   cameBack &&
   name === 'wallet_reverse' &&
   world.booked.some(({ transfer_id, kind }) => transfer_id === args(world).transfer_id && kind === 'bonus');
 
 describe('a history with merges in it', () => {
-  // The second one has a bonus that was all gone before the merge.
+  // The second seed has a bonus that was spent completely before the merge.
   const SEEDS = process.env.MERGES_SEED ? [Number(process.env.MERGES_SEED)] : [20_261_130, 615_444_039];
 
   it.each(SEEDS)(
-    'answers, call by call, as the same one without (MERGES_SEED=%d)',
+    'answers each call like the one without merges (MERGES_SEED=%d)',
     async (seed) => {
       let through = 0;
       for (let round = 0; round < ROUNDS; round += 1) {

@@ -1,4 +1,4 @@
-/** Whatever a migration meets, the schema that comes of it is the same, or nothing is changed. */
+/** A migration creates the same schema, whatever the database contains, or changes nothing. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -23,7 +23,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-/** A database with nothing in it, and a superuser's session there. */
+/** An empty database, with a superuser's session. */
 async function withEmpty(work: (url: string, session: pg.Client) => Promise<void>): Promise<void> {
   const name = `${db.name}_empty`;
   const url = db.url.replace(db.name, name);
@@ -38,7 +38,7 @@ async function withEmpty(work: (url: string, session: pg.Client) => Promise<void
   }
 }
 
-/** As it is listed with what is being worked on; twice migrated, it is begun once. */
+/** The schema equals the listing with the uncommitted changes; migrating twice begins one epoch. */
 async function expectListing(url: string, session: pg.Client): Promise<void> {
   await applyUncommitted(url);
   expect(await listSchema(session)).toBe(LISTING);
@@ -47,7 +47,7 @@ async function expectListing(url: string, session: pg.Client): Promise<void> {
 
 describe('a migration', () => {
   it(
-    'of an empty database makes the schema that is listed, and again changes nothing',
+    'of an empty database creates the listed schema, and changes nothing when repeated',
     async () => {
       await withEmpty(async (url, session) => {
         expect(await migrate(url)).toEqual(MIGRATED);
@@ -59,7 +59,7 @@ describe('a migration', () => {
   );
 
   it(
-    'of a database where others have their tables leaves those alone',
+    'of a database with tables of others leaves these unchanged',
     async () => {
       await withEmpty(async (url, session) => {
         await session.query(`create table public.wallets (id int); insert into public.wallets values (1);
@@ -89,14 +89,14 @@ describe('a migration', () => {
   );
 
   it(
-    'by three processes at once makes it once',
+    'by three concurrent processes is done once',
     async () => {
       await withEmpty(async (url, session) => {
         const ends = await Promise.all([migrate(url), migrate(url), migrate(url)]);
         expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
-        // Those that wait for their turn say so.
+        // Waiting processes log that.
         for (const { stdout, stderr } of ends) {
-          // The log has its own turn to write.
+          // The log and the output are written independently.
           expect(stdout).toMatch(/^(.+ migrate got its locks .+\n)*migrated\n(.+ migrate got its locks .+\n)*$/);
           expect(stderr).toMatch(/^(.+ migrate waits for a lock .+\n)*$/);
         }
@@ -119,7 +119,7 @@ describe('a migration that is killed', () => {
     { where: "between the ledger and the worker's queue", blocks: ['create schema wallet_queue'], ledger: true },
   ];
 
-  /** Starts one that meets a lock of `block`, and kills it there. */
+  /** Starts a migration that waits for a lock of `block`, and kills it. */
   async function killAt(block: string, url: string, session: pg.Client): Promise<void> {
     const others = `from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
     await session.query(`begin; ${block}`);
@@ -135,7 +135,7 @@ describe('a migration that is killed', () => {
   }
 
   it.each(stops)(
-    '$where leaves nothing by half, and the next one ends it',
+    '$where leaves nothing half-done, and the next one finishes it',
     async ({ blocks, ledger }) => {
       await withEmpty(async (url, session) => {
         for (const block of blocks) await killAt(block, url, session);
@@ -172,7 +172,7 @@ describe('a ledger that this first migration has not made', () => {
     const old = createDatabase();
 
     it(
-      'is refused in one line that says what to do, and is left as it was',
+      'is refused in one line that says what to do, and left unchanged',
       async () => {
         await old.query(arrange);
         const before = await listSchema(await old.connect());

@@ -1,6 +1,6 @@
 /**
- * Random calls, one after the other, of the ledger and of a model of it in plain TypeScript: the same answers, the same balances. For a
- * longer run, or for one again: MODEL_SEED, MODEL_RUNS, and MODEL_PATH and MODEL_REPLAY as a failure prints them.
+ * Compares random calls of the ledger, one after the other, with a model in plain TypeScript: answers and balances must be equal. For a
+ * longer run, or to repeat one: MODEL_SEED, MODEL_RUNS, and MODEL_PATH and MODEL_REPLAY as printed by a failure.
  */
 import { createDatabase, expectSound } from './helpers.ts';
 import { checkModel } from './model/check.ts';
@@ -33,7 +33,7 @@ const BOOKED = [
 ];
 const REFUSED = 'WLAMT WLARG WLSLF WLNOW WLNOH WLNOT WLAST WLKEY WLFRZ WLCLS WLHLD WLREV WLLIM WLFND'.split(' ');
 const RULES = ['WLKEY payment', 'WLLIM owed', ...LIMITS.map((limit) => `WLLIM ${limit}`)];
-/** A run of this size takes some tenths of a second, and one that fails is run again until it is small. */
+/** A run takes tenths of a second, and a failing one is repeated while it is shrunk. */
 const LIMIT_MS = 600_000 + RUNS * 10_000;
 
 describe('the ledger', () => {
@@ -41,7 +41,7 @@ describe('the ledger', () => {
   const seen = new Map<string, number>();
 
   it(
-    'answers as the model does, whatever is asked',
+    'answers like the model',
     async () => {
       const client = await db.connect();
 

@@ -1,4 +1,4 @@
-/** The archive of a server's write-ahead log: how it is filled, read, and harmed. */
+/** The archive of a server's write-ahead log: archiving, reading and damaging it. */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ export class Archive {
     this.folder = folder;
   }
 
-  /** A segment appears whole or not at all. One that is there already is no error, as after a crash, but never replaced. */
+  /** A segment appears whole or not at all. An existing one, as after a crash, is no error but never replaced. */
   archiving(timeoutSeconds: number): Settings {
     const to = `"${this.folder}/%f"`;
     return {
@@ -29,7 +29,7 @@ export class Archive {
     return { restore_command: `cp "${this.folder}/%f" "%p"` };
   }
 
-  /** Whole segments, oldest first. */
+  /** The complete segments after this one, oldest first. */
   async after(segment: string): Promise<string[]> {
     return (await readdir(this.folder)).filter((name) => SEGMENT.test(name) && name > segment).sort();
   }
@@ -43,11 +43,11 @@ export class Archive {
     await rm(join(this.folder, segment));
   }
 
-  /** A few bytes of it are no longer what they were. */
+  /** Flips some bytes of a segment. */
   async damage(segment: string): Promise<void> {
     const path = join(this.folder, segment);
     const bytes = await readFile(path);
-    // The first pages: a segment that was closed early is empty further on.
+    // The first pages: later pages of a segment that was closed early are empty.
     for (let at = 100; at < 8_000; at += 100) bytes[at] = (bytes[at] ?? 0) ^ 0xff;
     await writeFile(path, bytes);
   }

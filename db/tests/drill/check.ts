@@ -1,4 +1,4 @@
-/** Holds a restored ledger against what was acknowledged, and when. */
+/** Compares a restored ledger with the acknowledged calls and their times. */
 import type { Receipt } from '../helpers.ts';
 import type { Chance } from '../prove/chance.ts';
 import { checkAtRest, withChecker } from '../prove/checker.ts';
@@ -12,9 +12,9 @@ import type { Acknowledged } from './load.ts';
 export interface Past {
   promises: Promises;
   acknowledged: Acknowledged[];
-  /** What was answered until then has to be there. */
+  /** Calls answered before this moment must be restored. */
   moment: number;
-  /** What was committed later must not be there. Undefined: all that can be restored. */
+  /** Calls committed later must not be restored. Undefined: everything that can be. */
   target: Date | undefined;
 }
 
@@ -24,9 +24,9 @@ export interface Accepted {
   receipts: Receipt[];
 }
 
-/** What a restored ledger has of the calls that came before. */
+/** The earlier calls that a restored ledger has. */
 export interface Restored {
-  /** Of acknowledged postings. */
+  /** Acknowledged postings. */
   kept: Posting[];
   lost: Posting[];
   /** What the ledger has promised now. */
@@ -36,9 +36,9 @@ export interface Restored {
 const REPEATED = 20;
 
 /**
- * The server takes a commit's time before it writes the commit, and answers after that. So whatever was answered before `moment` stands in
- * the log before any commit of a later time, and recovery to `moment` cannot stop before it: not one of these may be missing.
- * With `target`, nothing that is there may be of a later time.
+ * The server takes a commit's time before it writes the commit, and answers after that. So whatever was answered before `moment` precedes
+ * any commit with a later time in the log, and recovery to `moment` cannot stop before it: none may be missing. With `target`, nothing may
+ * be from a later time.
  */
 export async function checkRestored(url: string, past: Past, first: Accepted, tally: Tally): Promise<Restored> {
   const { promises: before, acknowledged, moment, target } = past;
@@ -64,14 +64,14 @@ export async function checkRestored(url: string, past: Past, first: Accepted, ta
   return { kept, lost: postings.filter((posting) => !isThere(posting)), promises };
 }
 
-/** A kept call is answered by its receipt, a lost one is booked, once. */
+/** Sends calls again: a restored one must replay, and a lost one is booked once. */
 export async function checkRepetitions(
   door: Door,
   { kept, lost, promises }: Restored,
   chance: Chance,
   tally: Tally,
 ): Promise<void> {
-  // Whether other calls still succeed depends on what else was lost.
+  // Whether other calls succeed depends on what else was lost.
   const topUps = lost.filter(({ kind }) => kind === 'top_up');
   const replayed = kept.filter((posting) => door.takes(single(posting)));
   for (const posting of chance.shuffled(replayed).slice(0, REPEATED))
@@ -101,7 +101,7 @@ export function single(posting: Posting): Operation {
   return { shape: 'single', postings: [posting] };
 }
 
-/** Their commits, by the server's own times, in milliseconds with three digits after the point. */
+/** The server's commit times, in milliseconds with three decimals. */
 async function readCommits(url: string): Promise<Map<string, number>> {
   return withChecker(url, async (client) => {
     const { rows } = await client.query<{ wallet: string; key: string; at: string }>(
@@ -115,7 +115,7 @@ async function readCommits(url: string): Promise<Map<string, number>> {
 function promisesOf(before: Promises, isThere: (posting: Posting) => boolean, tally: Tally): Promises {
   const promises = new Promises(tally);
   for (const [key, { posting, leads, refusal, receipt }] of before.byKey) {
-    // A call that was never answered may have been booked, and so may one that was answered just then.
+    // A call without an answer may have been booked, and so may one that was answered at that moment.
     const inDoubt = refusal === undefined;
     const promised = { posting, leads, inDoubt, ...(refusal !== undefined && { refusal }) };
     if (receipt && isThere(posting)) {

@@ -1,4 +1,4 @@
-/** A short slice of `npm run drill`, with a seed. */
+/** A short, seeded run of `npm run drill`. */
 import { fileURLToPath } from 'node:url';
 import { Chance } from '../prove/chance.ts';
 import { Tally } from '../prove/tally.ts';
@@ -21,7 +21,7 @@ describe('a lost disk, a base backup and an archive of the log', () => {
   afterAll(() => drill.stop(), LIMIT_MS);
 
   it(
-    'give back all that was acknowledged before the restored moment, and a damaged archive is noticed',
+    'restore everything that was acknowledged before the moment, and a damaged archive is noticed',
     async () => {
       const { atMoments, atEnd } = await drill.run();
       expect(tally.words).toEqual([]);

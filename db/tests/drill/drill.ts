@@ -1,4 +1,4 @@
-/** The drill: a disk is lost, the ledger is restored to random moments and to the end of the archive, and each time proven. */
+/** The drill: a disk is lost, the ledger is restored to random moments and to the end of the archive, and verified each time. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ import { Load } from './load.ts';
 import { recovering, restore } from './restore.ts';
 
 export interface DrillOptions {
-  /** Removed before and after. */
+  /** Removed before and after the drill. */
   folder: string;
   seconds: number;
   restores: number;
@@ -27,15 +27,15 @@ export interface DrillOptions {
   say: (text: string) => void;
 }
 
-/** What may happen to an archive. */
+/** The kinds of damage to an archive. */
 export const HARMS = ['lose', 'damage'] as const;
 export type Harm = (typeof HARMS)[number];
 
-/** What one restore came to. */
+/** The result of one restore. */
 export interface Outcome {
-  /** The moment, or how far the archive went. */
+  /** The moment, or the end of the archive. */
   restoredTo: Date;
-  /** Acknowledged transfers that came after it. */
+  /** Acknowledged transfers after it. */
   lostAfter: number;
   /** From that moment to the kill. */
   lostSeconds: number;
@@ -70,7 +70,7 @@ export class Drill {
     const primary = this.#node('primary', archive.archiving(ARCHIVE_TIMEOUT_SECONDS));
     await primary.start();
     await prepareLedger(primary.url, DATABASE);
-    // Before the gateway, which would fill an empty ledger with the demo.
+    // Before the gateway starts, which would post the demo to an empty ledger.
     const stock = await withClient(urlOf(primary.url, DATABASE), openWallets);
     await this.#around.start(primary);
     const scene = { primary, archive, backup: this.#node('backup').place, stock, around: this.#around };
@@ -90,14 +90,14 @@ export class Drill {
     return { atMoments, atEnd, lostLogBytes };
   }
 
-  /** Nothing of it is left. */
+  /** Stops and removes everything. */
   async stop(): Promise<void> {
     await this.#around.stop().catch(() => undefined);
     for (const node of this.#nodes) await node.stop().catch(() => undefined);
     await this.#clean();
   }
 
-  /** Also of a drill that was killed. */
+  /** Also cleans up after a killed drill. */
   async #clean(): Promise<void> {
     const { folder } = this.#options;
     const names = await readdir(folder).catch(() => []);
@@ -144,7 +144,7 @@ export class Drill {
     return server;
   }
 
-  /** Of the gateway that was there all the time, under one key until it is answered. */
+  /** Sends a call to the gateway, which ran all the time, with one key until it is answered. */
   async #firstAccepted({ stock }: Incident): Promise<Accepted> {
     const wallet = stock.assets[0]?.cold[0] ?? '';
     const posting: Posting = { kind: 'top_up', wallet, key: `first-${this.#count}`, amount: 1, metadata: {} };
@@ -158,7 +158,7 @@ export class Drill {
     throw new Error(`${ACCEPTED_WITHIN_MS / 1000} seconds, and no call is accepted`);
   }
 
-  /** The ledger is worked with as before. */
+  /** Posts to the restored ledger as before. */
   async #goOn({ stock }: Incident, promises: Promises): Promise<void> {
     const { chance, tally } = this.#options;
     const doors = [this.#around.job(), this.#around.job(), this.#around.service()];
@@ -173,7 +173,7 @@ export class Drill {
     if (load.acknowledged.length === 0) tally.find('no call was accepted after a restore');
   }
 
-  /** The proof that the drill can fail: an archive without a segment, and one with a damaged one. */
+  /** Shows that the drill can fail: an archive without a segment, and one with a damaged segment. */
   async #proveDamageIsSeen(incident: Incident): Promise<void> {
     const { harms, tally, say } = this.#options;
     const { afterBackup } = incident;

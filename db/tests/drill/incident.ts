@@ -1,4 +1,4 @@
-/** One incident: a server at work with its log archived, a base backup under load, and then the loss of its disk. */
+/** One incident: a server under load with its log archived, a base backup, and the loss of the server's disk. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,18 +24,18 @@ export interface IncidentOptions {
   say: (text: string) => void;
 }
 
-/** What is left of it. */
+/** What remains after the incident. */
 export interface Incident {
   backup: Place;
   backupEndedAt: number;
   archive: Archive;
-  /** Whatever was answered until then is in the archive. */
+  /** Everything answered before this time is in the archive. */
   archivedUntil: number;
-  /** A moment before this has a commit after it that is in the archive: PostgreSQL can recover to it. */
+  /** The archive has a commit after any moment before this one, so that PostgreSQL can recover to it. */
   reachableUntil: number;
-  /** Segments that a recovery needs to get any further, without the last. */
+  /** Segments needed by any recovery beyond the backup, without the last one. */
   afterBackup: string[];
-  /** Of the log that was written but not archived. */
+  /** The size of the log that was written but not archived. */
   lostLogBytes: number;
   killedAt: number;
   promises: Promises;
@@ -43,7 +43,7 @@ export interface Incident {
   stock: Stock;
 }
 
-/** Where the log was at some time, at the latest. */
+/** An upper bound of the log's position at a time. */
 interface Mark {
   at: number;
   segment: string;
@@ -51,25 +51,25 @@ interface Mark {
 }
 
 export const DATABASE = 'wallet';
-/** As short as an operator would have it at most: so much may be lost with the disk. */
+/** Short, as an operator would set it: up to this much may be lost with the disk. */
 export const ARCHIVE_TIMEOUT_SECONDS = 2;
 const ARCHIVED_WITHIN_MS = 60_000;
 const JOBS = 4;
-/** A disk is lost here, not an answer: a loaded machine is given time. */
+/** This test loses disks, not answers: allow for a loaded machine. */
 const PATIENCE = 20;
 const MARK_EVERY_MS = 50;
 
-// Nothing here is weaker than in production.
+// Production's durability.
 export const SETTINGS: Settings = {
   max_connections: '70',
   shared_buffers: '128MB',
   max_wal_size: '1GB',
   timezone: 'UTC',
-  // Tells when a restored transfer was committed.
+  // Gives restored transfers the time of their commit.
   track_commit_timestamp: 'on',
 };
 
-/** The services around the server: they stay when it goes, and find its successor by themselves. */
+/** The services around the server: they keep running while it is replaced, and reconnect by themselves. */
 export class Surroundings {
   readonly proxy: Proxy;
   gateway: Gateway | undefined;
@@ -91,7 +91,7 @@ export class Surroundings {
     this.#token = await this.gateway.token();
   }
 
-  /** From now on calls go there. */
+  /** Directs calls to this server. */
   serve(server: Node | undefined): void {
     this.#server = server;
     this.proxy.cutAll();
@@ -120,7 +120,7 @@ export class Surroundings {
 export interface Scene {
   primary: Node;
   archive: Archive;
-  /** Where the base backup goes. */
+  /** The place of the base backup. */
   backup: Place;
   stock: Stock;
   around: Surroundings;
@@ -139,12 +139,12 @@ export async function runIncident(
     say('base backup, under load');
     await primary.copyTo(backup);
     const backupEndedAt = Date.now();
-    // The archive has to do.
+    // The restore must use the archive only.
     const log = join(backup.data, 'pg_wal');
     for (const name of await readdir(log)) await rm(join(log, name), { recursive: true });
     const atBackup = marks.latest(() => true)?.segment ?? '';
     await sleep(seconds * 650 + chance.int(0, seconds * 100));
-    // Enough of it that a recovery has some way to go, and loses something where the rest is missing.
+    // Enough of the log that a recovery takes some time, and loses something if the rest is missing.
     const isEnough = async (): Promise<boolean> => {
       const segments = await archive.after(atBackup);
       const last = segments.at(-1) ?? '';
@@ -154,7 +154,7 @@ export async function runIncident(
     };
     for (const deadline = Date.now() + ARCHIVED_WITHIN_MS; !(await isEnough()); await sleep(50))
       if (Date.now() > deadline) throw new Error(`${ARCHIVED_WITHIN_MS / 1000} seconds, and the log is not archived`);
-    // Anywhere between two segments.
+    // At a random time between two segments.
     await sleep(chance.int(0, ARCHIVE_TIMEOUT_SECONDS * 1000));
 
     say(`killing the server after ${load.acknowledged.length} acknowledged calls, and removing its disk`);
@@ -188,7 +188,7 @@ export async function runIncident(
   }
 }
 
-/** Asks the server again and again how far its log has come. */
+/** Records the position of the server's log repeatedly. */
 class Marks {
   readonly #marks: Mark[] = [];
   readonly #asking: Promise<void>;
@@ -219,13 +219,13 @@ class Marks {
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 
-/** `1A/2B3C4D5E`, in bytes. */
+/** Converts `1A/2B3C4D5E` to bytes. */
 function positionOf(lsn: string): number {
   const [high = '0', low = '0'] = lsn.split('/');
   return parseInt(high, 16) * 2 ** 32 + parseInt(low, 16);
 }
 
-/** The position after a segment: its name is its timeline, and its number in two parts. */
+/** The position after a segment, whose name has its timeline and its number in two parts. */
 function endOf(segment: string): number {
   const [high, low] = [segment.slice(8, 16), segment.slice(16)].map((part) => parseInt(part, 16));
   return (high ?? 0) * 2 ** 32 + ((low ?? 0) + 1) * SEGMENT_BYTES;

@@ -1,4 +1,4 @@
-/** Callers that note when each call was sent and answered. They do not ask again: the server may be gone for good. */
+/** Callers that record when each call was sent and answered. They do not retry: the server may be lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from '../prove/chance.ts';
 import type { Door } from '../prove/doors.ts';
@@ -6,7 +6,7 @@ import { Operations, remember, type Operation, type Stock } from '../prove/opera
 import type { Promises } from '../prove/promises.ts';
 import type { Tally } from '../prove/tally.ts';
 
-/** An acknowledged call. Times are the machine's, as the server's are. */
+/** An acknowledged call. Its times are those of the machine, like the server's. */
 export interface Acknowledged {
   operation: Operation;
   /** Not later than it was sent. */
@@ -21,9 +21,9 @@ export interface LoadOptions {
   stock: Stock;
   tally: Tally;
   chance: Chance;
-  /** Keys begin with it. */
+  /** The prefix of keys. */
   name: string;
-  /** Between the calls of a caller. */
+  /** The pause between two calls of a caller. */
   pauseMs?: number;
 }
 
@@ -34,11 +34,11 @@ export class Load {
   #isOver = false;
   #keys = 0;
 
-  /** One caller for each door. */
+  /** Starts one caller for each door. */
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#callers = Promise.all(options.doors.map((door) => this.#call(door, options.chance.fork())));
-    // Whoever stops it learns of a failure.
+    // `stop` reports a failure.
     this.#callers.catch(() => undefined);
   }
 

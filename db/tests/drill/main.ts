@@ -1,4 +1,4 @@
-/** `npm run drill`: a backup under load, a lost disk, and what a restore brings back; `-- --help` lists the options. */
+/** `npm run drill`: a backup under load, a lost disk, and restores; `-- --help` lists the options. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createProgress } from '../../../bench/progress.ts';
@@ -41,11 +41,11 @@ await command({ help: HELP, options: OPTIONS }, async (values) => {
     ['SIGTERM', 143],
   ] as const)
     process.once(signal, () => {
-      // What is under way breaks by it, and nobody waits for that.
+      // Work in progress fails when the servers stop; ignore that.
       interrupted.abort();
       process.on('uncaughtException', () => undefined);
       process.on('unhandledRejection', () => undefined);
-      // A copy that was under way may have left something behind the first time.
+      // A copy in progress may have created files after the first clean-up.
       void drill
         .stop()
         .catch(() => undefined)
@@ -60,9 +60,9 @@ await command({ help: HELP, options: OPTIONS }, async (values) => {
     console.log(renderReport(report, tally, options.seed));
     return tally.isClean ? 0 : 1;
   } catch (error) {
-    // Its own end follows.
+    // The signal handler exits.
     if (interrupted.signal.aborted) return await new Promise<never>(() => undefined);
-    // Nothing that was foreseen: where it came from matters, and what had been found until then.
+    // An unexpected error: print its stack, and the findings so far.
     console.error(...tally.words, error);
     return 1;
   } finally {
@@ -71,5 +71,5 @@ await command({ help: HELP, options: OPTIONS }, async (values) => {
   }
 });
 
-// Some caller may still be waiting for a server that is gone.
+// Callers may still wait for a server that has gone.
 process.exit();

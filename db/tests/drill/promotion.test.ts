@@ -1,4 +1,4 @@
-/** The runbook of a promotion, with its own statements (ops/promotion), while callers are at work. */
+/** Runs the promotion runbook with its own statements (ops/promotion) under load. */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,7 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
   }, LIMIT_MS);
 
   it(
-    'loses nothing that was acknowledged, and the gateways serve on',
+    'loses nothing that was acknowledged, and the gateways continue',
     async () => {
       const tally = new Tally();
       const promises = new Promises(tally);
@@ -47,11 +47,11 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
       try {
         await acknowledged(load, 100);
 
-        // Before anything happens: is there a standby that has everything?
+        // First check for a standby that has everything.
         const [standby] = await runFile(cluster.url('postgres'), 'standby.sql');
         expect(standby).toMatchObject({ application_name: 'standby', state: 'streaming', sync_state: 'sync' });
 
-        // The primary is lost, and stays away. What its configuration says, the standby may say too.
+        // The primary is lost and stays down. The standby may have its configuration.
         await runFile(cluster.standbyUrl('postgres'), 'wait.sql');
         await cluster.failOver(
           () => undefined,
@@ -60,7 +60,7 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
           },
         );
 
-        // One after the other, they are told of the new one.
+        // Restart the gateways one after the other with the new URL.
         const before = load.acknowledged.length;
         for (const gateway of gateways) await gateway.restart({ DATABASE_URL: cluster.url('wallet') });
         await acknowledged(load, before + 100);
@@ -69,7 +69,7 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
         });
         expect(verified).toMatchObject({ code: 0, stdout: '', stderr: '' });
 
-        // A new standby, and answers wait for it again.
+        // Add a new standby, and let commits wait for it again.
         await cluster.addStandby();
         await runFile(cluster.url('postgres'), 'wait.sql');
         const synchronous = await runFile(cluster.url('postgres'), 'standby.sql');
@@ -86,7 +86,7 @@ describe('the promotion of a synchronous standby, by the runbook', () => {
   );
 });
 
-/** Each statement by itself, as psql does. */
+/** Runs each statement by itself, as psql does. */
 async function runFile(url: string, name: string): Promise<object[]> {
   const path = new URL(`../../../ops/promotion/${name}`, import.meta.url);
   const statements = (await readFile(path, 'utf8')).split(/;\n/).filter((text) => /^\w/m.test(text));

@@ -1,4 +1,4 @@
-/** What a drill tells at its end. */
+/** The report of a drill. */
 import type { Tally } from '../prove/tally.ts';
 import type { Outcome, Report } from './drill.ts';
 

@@ -1,4 +1,4 @@
-/** A server made of a base backup and archived log: https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-PITR-RECOVERY */
+/** Makes a server from a base backup and archived log: https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-PITR-RECOVERY */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -11,13 +11,13 @@ import type { Archive } from './archive.ts';
 
 const WAIT_MS = 120_000;
 
-/** Without a target, recovery goes as far as the archive does. */
+/** Without a target, recovery continues to the end of the archive. */
 export function recovering(archive: Archive, target: Date | undefined): Settings {
   const until = target && { recovery_target_time: inUtc(target), recovery_target_action: 'promote' };
   return { ...archive.restoring, ...until };
 }
 
-/** Of a node with those settings; resolves once it takes writes. Where the archive ends before the target, PostgreSQL refuses. */
+/** Restores to a node with those settings; resolves when it accepts writes. If the archive ends before the target, PostgreSQL refuses. */
 export async function restore(node: Node, backup: Place): Promise<void> {
   await promisify(execFile)('cp', ['-a', backup.data, backup.password, node.place.home]);
   await giveFiles(node.place, { 'recovery.signal': '' });
@@ -25,7 +25,7 @@ export async function restore(node: Node, backup: Place): Promise<void> {
   await promoted(node);
 }
 
-/** It answers while it still recovers. */
+/** The server accepts connections while it still recovers. */
 async function promoted(node: Node): Promise<void> {
   for (const deadline = Date.now() + WAIT_MS; Date.now() < deadline; await sleep(20)) {
     const [state] = await ask<{ recovers: boolean }>(node.url, 'select pg_is_in_recovery() as recovers', []).catch(
@@ -40,14 +40,14 @@ async function promoted(node: Node): Promise<void> {
   throw new Error(`${WAIT_MS / 1000} seconds, and still not recovered: ${await lastWords(node.place)}`);
 }
 
-/** Not those for sessions that came too early or too late. */
+/** The last error in the log, except those of sessions during start-up and shutdown. */
 async function lastWords({ log }: Place): Promise<string> {
   const text = await readFile(log, 'utf8');
   const lines = text.split('\n').filter((line) => /(FATAL|PANIC): (?! *the database system is)/.test(line));
   return lines.at(-1) ?? 'PostgreSQL ended without a word';
 }
 
-/** The setting knows no names of time zones, nor Z. */
+/** The setting accepts neither names of time zones nor Z. */
 function inUtc(time: Date): string {
   return time.toISOString().replace('Z', '+00');
 }

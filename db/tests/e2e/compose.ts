@@ -1,4 +1,4 @@
-/** A compose project of its own, made from the files of the checkout alone. */
+/** A separate compose project, made only from the files of the checkout. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ export interface Result {
   stderr: string;
 }
 
-/** What `docker inspect` says about a container, as far as it is looked at. */
+/** The checked part of `docker inspect`. */
 export interface Inspected {
   Id: string;
   Name: string;
@@ -51,7 +51,7 @@ export class Compose {
   readonly #command: string[];
   readonly #profiles: string[];
   #port = 0;
-  /** Changes from one `up` to the next. */
+  /** May change between two `up`. */
   env: Env = {};
 
   constructor(profiles: string[]) {
@@ -70,7 +70,7 @@ export class Compose {
     await this.run(['up', '--build', '--detach', ...services], BUILD_LIMIT_MS);
   }
 
-  /** Removes all there is of it; called in any case. */
+  /** Removes the project; called in any case. */
   async down(): Promise<void> {
     await this.run(['down', '--volumes', '--remove-orphans', '--timeout', '30']);
     rmSync(this.folder, { recursive: true });
@@ -81,7 +81,7 @@ export class Compose {
     assert.deepEqual(left, ['', '', ''], 'something of the project is left behind');
   }
 
-  /** Fails where the command does, with what it printed. */
+  /** Throws with the output if the command fails. */
   async run(args: string[], limit = LIMIT_MS): Promise<string> {
     const result = await this.try(args, limit);
     if (result.code !== 0) throw new Error(`compose ${args.join(' ')}: ${result.stderr}${result.stdout}`);
@@ -106,13 +106,13 @@ export class Compose {
     return this.run(['exec', '-T', service, ...command]);
   }
 
-  /** A query on `db`, by its administrator. */
+  /** Runs a query on `db` as its administrator. */
   async query(sql: string, service = 'db'): Promise<string> {
     const psql = ['psql', '--no-psqlrc', '--tuples-only', '--no-align', '--username=postgres', '--dbname=wallet'];
     return (await this.exec(service, ...psql, '--command', sql)).trim();
   }
 
-  /** Of all its containers, also those that have ended. */
+  /** All containers of the project, including ended ones. */
   containers(): Inspected[] {
     const ids = docker('ps', '--all', '--quiet', '--filter', `label=com.docker.compose.project=${this.project}`);
     return JSON.parse(docker('inspect', ...ids.stdout.split('\n').filter(Boolean)).stdout) as Inspected[];
@@ -124,7 +124,7 @@ export class Compose {
     return found;
   }
 
-  /** What its container has printed since it was made. */
+  /** The complete log of the service's container. */
   logs(service: string): string {
     const { stdout, stderr } = docker('logs', this.container(service).Id);
     return stdout + stderr;
@@ -146,14 +146,14 @@ export function docker(...args: string[]): Result {
   return { code: status, stdout, stderr };
 }
 
-/** Fails where it does not come true within a time that is ample on any machine. */
+/** Waits for a condition, with a generous limit. */
 export async function until(what: string, isTrue: () => boolean | Promise<boolean>, limit = LIMIT_MS): Promise<void> {
   for (const deadline = Date.now() + limit; !(await isTrue()); await sleep(500)) {
     if (Date.now() > deadline) throw new Error(`Waited in vain until ${what}`);
   }
 }
 
-/** Compose v2 where it is installed, else docker-compose. */
+/** Compose v2 if it is installed, otherwise docker-compose. */
 function composeCommand(): string[] {
   const candidates = [['docker', 'compose'], ['docker-compose']];
   const found = candidates.find(([command = '', ...args]) => spawnSync(command, [...args, 'version']).status === 0);
@@ -161,7 +161,7 @@ function composeCommand(): string[] {
   return found;
 }
 
-/** Also those not committed yet, but nothing that a service has left behind. */
+/** Includes new files that are not committed, but no runtime data. */
 function trackedFiles(): string[] {
   const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
   const { status, stdout } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
@@ -169,7 +169,7 @@ function trackedFiles(): string[] {
   return stdout.split('\0').filter((path) => path !== '' && existsSync(join(ROOT, path)));
 }
 
-/** What finds the engine and the base images, and nothing that configures the service. */
+/** Variables for the engine and the base images, and none that configure the service. */
 function dockerEnvironment(): Env {
   const names = /^(PATH|HOME|DOCKER_.*|COMPOSE_(?!FILE|PROJECT|PROFILES).*|(NODE|POSTGRES|PROMETHEUS|GRAFANA)_IMAGE)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));

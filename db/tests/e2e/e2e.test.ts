@@ -6,7 +6,7 @@ import { AUTH, createGateway, execute, ROOT } from '../../../src/testing.ts';
 import { expectSound, newAsset } from '../helpers.ts';
 
 describe('the compose file', () => {
-  it('has numbers for limits of processes: docker-compose 1.29 takes no text, as a variable is one', () => {
+  it('has process limits as numbers: docker-compose 1.29 accepts no strings, and so no variables', () => {
     const { services } = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
       services: Record<string, { pids_limit: unknown }>;
     };
@@ -22,7 +22,7 @@ describe('the end-to-end test', () => {
   const e2e = (...args: string[]) => execute(process.execPath, ['db/tests/e2e/run.ts', ...args]);
   const token = () => signToken(AUTH, { role: 'service', sub: 'e2e' });
 
-  it('passes on a service outside of Docker, as many times as one likes', async () => {
+  it('passes with a service outside of Docker, repeatedly', async () => {
     const asset = await newAsset(gateway.db);
     const args = ['--url', gateway.url, '--token', await token(), '--asset', asset];
 
@@ -33,7 +33,7 @@ describe('the end-to-end test', () => {
     await expectSound(gateway.db);
   });
 
-  it('fails where an answer is not the expected one', async () => {
+  it('fails if an answer is wrong', async () => {
     const { code, stdout, stderr } = await e2e('--url', gateway.url, '--token', await token(), '--asset', 'NOSUCH');
 
     expect(code).toBe(1);

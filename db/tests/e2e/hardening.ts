@@ -1,8 +1,8 @@
-/** What a container may do, looked at from outside and tried from inside. */
+/** Checks what a container may do, from outside and inside. */
 import assert from 'node:assert/strict';
 import { docker, serviceOf, type Compose, type Inspected } from './compose.ts';
 
-/** Which secrets a service can read. */
+/** The secrets that a service can read. */
 const SECRETS: Record<string, string[]> = {
   db: ['admin-password', 'gateway-password', 'standby-password', 'worker-password'],
   gateway: ['gateway-password', 'jwt-secret', 'worker-password'],
@@ -34,7 +34,7 @@ export function checkContainer(container: Inspected): void {
   }
 }
 
-/** Of the processes themselves: no root, no capability, no way to either, no file to write. */
+/** Checks the processes: no root, no capabilities, no way to get them, no writable files. */
 export async function checkInside(compose: Compose): Promise<void> {
   const status = [
     await compose.exec('gateway', 'node', '-p', "require('fs').readFileSync('/proc/1/status', 'utf8')"),
@@ -65,7 +65,7 @@ export async function checkInside(compose: Compose): Promise<void> {
   }
 }
 
-/** Each service has its secrets as files and no other ones; no secret is seen from outside. */
+/** Checks that each service has exactly its secrets as files, and that none is visible from outside. */
 export async function checkSecrets(compose: Compose): Promise<void> {
   const list = "require('fs').readdirSync('/run/secrets').map((name) => console.log(name))";
   const seen = {
@@ -98,7 +98,7 @@ export async function checkSecrets(compose: Compose): Promise<void> {
   }
 }
 
-/** The image has what the service runs and nothing besides, and all of what it runs. */
+/** Checks that the image has everything that the service runs, and nothing else. */
 export function checkImage(image: string): { megabytes: number } {
   const inside = (script: string) =>
     docker('run', '--rm', '--network', 'none', '--read-only', image, 'node', '--input-type=module', '-e', script);

@@ -1,6 +1,6 @@
 /**
- * `npm run e2e`: the compose file from nothing, in a project of its own that is removed afterwards; `-- --profile replica` and
- * `-- --profile observability` with these, too. `-- --url <url> --token <token>`: only what a caller does, against a service that is running.
+ * `npm run e2e`: runs the compose file in a new project that is removed afterwards; `-- --profile replica` and `-- --profile observability`
+ * add these. `-- --url <url> --token <token>` only makes a caller's requests to a running service.
  */
 import { command } from '../../../src/command.ts';
 import { UsageError } from '../../../src/exit.ts';

@@ -1,4 +1,4 @@
-/** The compose file from nothing to nothing: what it promises, one after the other. */
+/** Checks the promises of the compose file one after the other. */
 import assert from 'node:assert/strict';
 import { until, type Compose } from './compose.ts';
 import { checkContainer, checkImage, checkInside, checkSecrets } from './hardening.ts';
@@ -6,10 +6,10 @@ import { callerOf, replays, walkThrough, type Trace } from './steps.ts';
 
 type Report = (step: string) => void;
 
-/** Made by the seed. */
+/** The seed's asset. */
 const ASSET = 'GOLD';
 const LOGINS = ['bash', '/docker-entrypoint-initdb.d/logins.sh'];
-/** Much longer than a commit takes, much shorter than any limit of the service. */
+/** Much longer than a commit takes, much shorter than any timeout of the service. */
 const HELD_UP_MS = 3_000;
 
 export class Scenario {
@@ -57,7 +57,7 @@ export class Scenario {
     compose.containers().forEach(checkContainer);
     await this.#walk();
     const count = 'select count(*) from ledger.entries';
-    // What it has it may show a moment later.
+    // The standby shows a commit a moment later.
     await until('it shows them', async () => (await compose.query(count, 'standby')) === (await compose.query(count)));
     this.#report('replica: a synchronous standby has what db has');
 
@@ -101,7 +101,7 @@ export class Scenario {
     this.#report('observability: Prometheus reads the metrics of the gateway');
   }
 
-  /** Its page and the script that the page loads. The IDE is for the machine that the service runs on: not for this one. */
+  /** Checks the console's page and its script. The IDE is served only to the service's machine. */
   async #hasConsole(): Promise<void> {
     const { url } = this.#compose;
     const page = await fetch(`${url}/console/`);
@@ -122,12 +122,12 @@ export class Scenario {
   }
 
   async #verify(): Promise<void> {
-    // Not on a terminal it prints findings only.
+    // Without a terminal it prints only findings.
     assert.equal((await this.#compose.exec('gateway', 'node', 'src/commands/verify.ts')).trim(), '');
     this.#report('compose: the ledger is sound, by the command in the container');
   }
 
-  /** A gateway that ends by itself, within the time that Docker gives it, has the exit code 0. */
+  /** A gateway that stops within Docker's time limit has exit code 0. */
   async #restarts(trace: Trace): Promise<void> {
     const compose = this.#compose;
     await compose.run(['stop', 'gateway']);
@@ -156,7 +156,7 @@ export class Scenario {
     assert.equal(old.status, 401);
     await this.#takeToken();
     await this.#isKept(trace);
-    // The administrator's password is read here.
+    // This uses the administrator's password.
     assert.match(await compose.run(['run', '--rm', 'migrate']), /^migrated and seeded$/m);
     this.#report('compose: every secret can be changed; tokens of the old one are refused');
   }

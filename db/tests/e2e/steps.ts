@@ -1,18 +1,18 @@
-/** One customer's way through a running service, from outside: the same for any URL, whatever serves behind it. */
+/** A customer's requests to a running service, for any URL and any deployment. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Caller, type Answer, type GraphqlReceipt } from '../../../src/testing.ts';
 
 export interface Target {
   url: string;
-  /** Of role service. */
+  /** For the role service. */
   token: string;
   asset: string;
 }
 
 export interface Trace {
   walletId: string;
-  /** A spend, as it was asked and answered: asked again it must be answered the same. */
+  /** A spend with its receipt: a retry must replay it. */
   input: Record<string, unknown>;
   receipt: GraphqlReceipt;
 }
@@ -23,7 +23,7 @@ const HISTORY_HEADER =
 export const callerOf = ({ url, token }: Pick<Target, 'url' | 'token'>): Caller =>
   new Caller({ url }, Promise.resolve(token));
 
-/** Fails at the first answer that is not the expected one; tells `report` what went well. */
+/** Throws at the first wrong answer; reports successful steps. */
 export async function walkThrough({ url, token, asset }: Target, report: (step: string) => void): Promise<Trace> {
   const service = callerOf({ url, token });
   const ownerId = `e2e-${randomUUID()}`;
@@ -113,7 +113,7 @@ export async function replays(service: Caller, { input, receipt }: Trace): Promi
   assert.deepEqual(await service.receipt('walletSpend', input), { ...receipt, replayed: true });
 }
 
-/** Waits for the refusal and returns its detail. */
+/** Expects the refusal and returns its detail. */
 async function refuses(answer: Promise<Answer>, code: string, status = 200): Promise<object> {
   const { status: given, body } = await answer;
   assert.deepEqual([given, body.errors?.map(({ extensions }) => extensions.code)], [status, [code]]);

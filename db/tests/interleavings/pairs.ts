@@ -1,8 +1,8 @@
-/** Calls that meet in one wallet, and what there was before. */
+/** Concurrent calls on one wallet, and their preparation. */
 import { call, callAll, inMs, passed, postBatch, type Session } from '../helpers.ts';
 import { type Level, LEVELS } from './schedules.ts';
 
-/** Names and ids: of the wallets a, b and c, in ascending order of their ids, and of what they refer to. */
+/** From names to ids: the wallets a, b and c in ascending order of their ids, and other rows. */
 export type Names = Record<string, string>;
 
 export interface Caller {
@@ -12,12 +12,12 @@ export interface Caller {
 
 export interface Meeting {
   what: string;
-  /** The wallets that are open, and what has been bought for each. */
+  /** The open wallets and their paid credits. */
   has: Partial<Record<'a' | 'b' | 'c', number>>;
-  /** What else has been, and the names that it brings. */
+  /** Further preparation, which returns more names. */
   prepare?: (session: Session, names: Names) => Promise<Names>;
   callers: Caller[];
-  /** All callers ask for the same but for the key. */
+  /** All callers send the same request with different keys. */
   alike?: boolean;
 }
 
@@ -42,7 +42,7 @@ const release = job('wallet_release', ({ a, hold_id }) => ({ wallet_id: a, hold_
 const reverse = (amount: number, idem_key: string) =>
   operator('wallet_reverse', ({ a, transfer_id }) => ({ wallet_id: a, transfer_id, idem_key, amount }));
 const status = (name: string) => operator(name, ({ a }) => ({ wallet_id: a, reason: 'for a test' }));
-/** How many wallets it settles depends on who is at work on them; what it books does not. */
+/** The number of settled wallets depends on concurrent calls; the bookings do not. */
 const sweep: Caller = {
   call: async (session) => {
     await callAll(session, 'wallet_expire_due', {});
@@ -71,7 +71,7 @@ const did = (name: string, amount: number) => async (session: Session, names: Na
   return { transfer_id };
 };
 
-/** Ten credits that are due by now, of which some may be held; again where they were due too soon. */
+/** Prepares ten credits that have expired, some of them held; tries again if they expired too soon. */
 const due = (amount: number) => async (session: Session, names: Names) => {
   for (let ms = 10; ; ms *= 2) {
     const expires_at = await inMs(session, ms);
@@ -183,7 +183,7 @@ export const MEETINGS: Meeting[] = [
 const ring = (...order: string[]): Caller[] =>
   order.map((from, place) => transfer(from, order[(place + 1) % order.length] ?? '', 4 + place));
 
-/** Of three sessions there are many more orders: each of these where it adds something. */
+/** Three sessions have many more orders, so each meeting runs only at the levels where it adds something. */
 export const MEETINGS_OF_THREE: (Meeting & { levels: readonly Level[] })[] = [
   {
     what: 'three top-ups',
@@ -204,7 +204,7 @@ export const MEETINGS_OF_THREE: (Meeting & { levels: readonly Level[] })[] = [
     callers: ring('a', 'c', 'b'),
     levels: ['read committed', 'serializable'],
   },
-  // While somebody holds A, one who wants A first and one who wants it second wait there: it shows in which order both lock.
+  // While A is locked, transactions that lock A first or second wait: the result shows the order of their locks.
   {
     what: 'a top-up of A, a transfer from A to B and one from B to A',
     has: { a: 5, b: 5 },

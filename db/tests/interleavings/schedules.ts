@@ -1,6 +1,6 @@
 /**
- * Transactions of several sessions, one statement at a time, in every order that can make a difference. A session that waits for a lock is
- * left waiting while others go on, as PostgreSQL's own isolation tester does.
+ * Runs transactions of several sessions, one statement at a time, in all orders that can matter. A session that waits for a lock stays
+ * waiting while others continue, as in PostgreSQL's isolation tester.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
@@ -9,7 +9,7 @@ import type { Session } from '../helpers.ts';
 export const LEVELS = ['read committed', 'repeatable read', 'serializable'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** A transaction: begin and a first read, which takes the snapshot; the call; the end. */
+/** A transaction: begin with a first read, which takes the snapshot; the call; the end. */
 export interface Transaction {
   client: pg.Client;
   read: (client: Session) => Promise<unknown>;
@@ -17,14 +17,14 @@ export interface Transaction {
   end: 'commit' | 'rollback';
 }
 
-/** What came of a transaction: an answer that was committed or taken back, or the code of an error. */
+/** The outcome of a transaction: an answer that was committed or rolled back, or an error code. */
 export interface Outcome {
   answer?: unknown;
   code?: string;
   ended: 'commit' | 'rollback';
 }
 
-/** What could have been next at each step, and what was; by the places of the transactions. */
+/** The possible and the chosen transaction of a step, by index. */
 export interface Turn {
   enabled: number[];
   chosen: number;
@@ -38,7 +38,7 @@ type Next = 'snapshot' | 'call' | 'end' | 'nothing';
 
 class Running {
   next: Next = 'snapshot';
-  /** The statement that has been sent and has not been answered. */
+  /** The statement that has been sent without an answer yet. */
   waiting: Promise<void> | undefined;
   readonly outcome: Outcome;
   readonly transaction: Transaction;
@@ -81,7 +81,7 @@ class Running {
   }
 }
 
-/** Runs transactions in the order of `plan`, and where it ends in any. */
+/** Runs transactions in the order of `plan`, then in any order. */
 export async function runSchedule(
   monitor: Session,
   level: Level,
@@ -91,7 +91,7 @@ export async function runSchedule(
 ): Promise<{ outcomes: Outcome[]; turns: Turn[] }> {
   const running = transactions.map((transaction) => new Running(transaction));
   const turns: Turn[] = [];
-  // At READ COMMITTED a statement has a snapshot of its own: the first read makes no difference.
+  // At READ COMMITTED each statement has its own snapshot: the first read makes no difference.
   if (level === 'read committed') {
     for (const one of running) one.send(level);
     await settle(monitor, running);
@@ -101,9 +101,10 @@ export async function runSchedule(
   for (;;) {
     const enabled = running.flatMap(({ next, waiting }, place) => {
       if (waiting || next === 'nothing') return [];
-      // Who takes a snapshot sees what has been committed: when exactly between two commits makes no difference, nor in which order.
+      // A snapshot contains everything committed before: its position between two commits makes no difference, nor does the order of two
+      // snapshots.
       if (next === 'snapshot' && !(last === 'end' || (last === 'snapshot' && lastPlace < place))) return [];
-      // Of transactions that are alike, the first begins first.
+      // Equal transactions begin in order.
       const first = level === 'read committed' ? 'call' : 'snapshot';
       if (alike && next === first && place > 0 && running[place - 1]?.next === first) return [];
       return [place];
@@ -127,7 +128,7 @@ export async function runSchedule(
   }
 }
 
-/** Until everyone who has been sent a statement has its answer, or waits for somebody. */
+/** Waits until each sent statement has its answer or waits for a lock. */
 async function settle(monitor: Session, running: Running[]): Promise<void> {
   const pids = running.map(({ transaction }) => pidOf(transaction.client));
   for (const deadline = Date.now() + LIMIT_MS; ;) {
@@ -152,7 +153,7 @@ async function within(answer: Promise<void>): Promise<void> {
   if ((await Promise.race([answer, late])) === 'late') throw new Error('a session is stuck');
 }
 
-/** Runs every order once: each run says where it could have gone on otherwise. */
+/** Runs each order once: each run reports its alternatives. */
 export async function everySchedule(run: (plan: number[]) => Promise<Turn[]>): Promise<number> {
   const open: number[][] = [[]];
   let runs = 0;
@@ -160,7 +161,8 @@ export async function everySchedule(run: (plan: number[]) => Promise<Turn[]>): P
     const turns = await run(plan);
     runs += 1;
     const taken = turns.map(({ chosen }) => chosen);
-    // Where it could not go as planned, because it was refused earlier than the run before it, that one has said what else there is.
+    // If the run could not follow the plan, because the transaction failed earlier than in the previous run, that run has reported the
+    // alternatives.
     if (plan.some((planned, turn) => planned !== taken[turn])) continue;
     for (let turn = plan.length; turn < turns.length; turn += 1) {
       for (const other of turns[turn]?.enabled ?? []) {

@@ -17,7 +17,7 @@ const walletsOf = async (code: string): Promise<number> => {
 };
 
 describe('asset_create', () => {
-  it('creates the asset, and keeps who did', async () => {
+  it('creates the asset, and records its actor', async () => {
     const code = newCode();
     const operator = await db.connectAs('operator', 'ops-1');
 
@@ -31,11 +31,11 @@ describe('asset_create', () => {
     });
   });
 
-  it('takes whole units where no scale is given', async () => {
+  it('uses whole units without a scale', async () => {
     expect(await create({ code: newCode(), name: 'Points' })).toMatchObject({ scale: 0 });
   });
 
-  it('opens no wallet: the accounts of the house are names, and have nothing yet', async () => {
+  it('opens no wallet: house accounts are names, and have no balance yet', async () => {
     const code = newCode();
 
     await create({ code, name: 'Points' });
@@ -52,7 +52,7 @@ describe('asset_create', () => {
     await expectSound(db);
   });
 
-  it('changes nothing when it is repeated with the same facts', async () => {
+  it('changes nothing if it is repeated with the same arguments', async () => {
     const code = newCode();
     const first = await create({ code, name: 'Points', scale: 3 });
 
@@ -62,7 +62,7 @@ describe('asset_create', () => {
     await expectSound(db);
   });
 
-  it('gives many callers at once the same asset', async () => {
+  it('returns the same asset to concurrent calls', async () => {
     const code = newCode();
     const pool = await Promise.all(Array.from({ length: 6 }, () => db.connectAs('operator', 'op')));
 
@@ -74,7 +74,7 @@ describe('asset_create', () => {
     await expectSound(db);
   });
 
-  it('keeps assets whose codes differ only in case apart', async () => {
+  it('distinguishes assets whose codes differ only in case', async () => {
     const code = newCode();
     await create({ code, name: 'Points' });
 
@@ -84,7 +84,7 @@ describe('asset_create', () => {
     await expectSound(db);
   });
 
-  it.each(['A', '9', 'Gold_Coins-2.0', 'x'.repeat(64)])('takes the code %s', async (code) => {
+  it.each(['A', '9', 'Gold_Coins-2.0', 'x'.repeat(64)])('accepts the code %s', async (code) => {
     expect(await create({ code, name: 'n' })).toMatchObject({ code });
   });
 
@@ -109,7 +109,7 @@ describe('asset_create', () => {
     expect(rowCount).toBe(0);
   });
 
-  it('refuses a code that is taken with another name or scale, and leaves the asset as it is (WLARG)', async () => {
+  it('refuses an existing code with another name or scale, and leaves the asset unchanged (WLARG)', async () => {
     const code = newCode();
     await create({ code, name: 'Points', scale: 2 });
 

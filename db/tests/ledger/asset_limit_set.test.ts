@@ -51,7 +51,6 @@ const set = (
   session = db.pool,
 ) => call<Limits>(session, 'asset_limit_set', { asset_code, ...limits });
 
-/** An asset with these limits. */
 async function limited(limits: Partial<Record<Name, number | string | null>>): Promise<string> {
   const asset = await newAsset(db);
   await set(asset, limits);
@@ -87,7 +86,7 @@ const batch = (...items: [kind: string, wallet_id: string, amount: number, count
     })),
   );
 
-/** Sets when some of a wallet's entries were booked, past the guards: the ledger is sound again once they are set back. */
+/** Changes the times of some of a wallet's entries without triggers; the ledger is sound again once they are reset. */
 async function setTimes(wallet: string, times: { seq: number; created_at: string }[]): Promise<void> {
   const client = await db.connect();
   await client.query('begin');
@@ -108,7 +107,7 @@ const limitOf = (wallet_id: string, limit: Name, max: number | string, left: num
 });
 
 describe('asset_limit_set', () => {
-  it('sets all limits of an asset at once, and says who did and when', async () => {
+  it('sets all limits of an asset at once, with actor and time', async () => {
     const asset = await newAsset(db);
     const operator = await db.connectAs('operator', 'eve');
     const limits = {
@@ -134,7 +133,7 @@ describe('asset_limit_set', () => {
     });
   });
 
-  it('keeps every setting, oldest first, each with its actor; what is left out is none', async () => {
+  it('keeps each setting, oldest first, with its actor; an omitted limit is none', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await db.connectAs('operator', 'one'), await db.connectAs('operator', 'two')];
     await call<Limits>(one, 'asset_limit_set', { asset_code: asset, max_spend: 10, max_balance: 100 });
@@ -148,7 +147,7 @@ describe('asset_limit_set', () => {
     ]);
   });
 
-  it('adds nothing where it sets what is in force, and answers that setting', async () => {
+  it('adds nothing if it repeats the current limits, and returns that setting', async () => {
     const asset = await newAsset(db);
     const first = await set(asset, { max_spend: 10, max_daily_bonus: 0 });
 
@@ -156,7 +155,7 @@ describe('asset_limit_set', () => {
     expect(await settingsOf(asset)).toHaveLength(1);
   });
 
-  it('keeps a first setting of no limits, too, which says that somebody decided so', async () => {
+  it('keeps a first setting without limits, which records a decision', async () => {
     const asset = await newAsset(db);
 
     await set(asset);
@@ -164,7 +163,7 @@ describe('asset_limit_set', () => {
     expect(await settingsOf(asset)).toMatchObject([{ ...NONE, seq: 1 }]);
   });
 
-  it('adds a setting that was in force before, but is not any more', async () => {
+  it('adds a setting that was current before, but no longer is', async () => {
     const asset = await newAsset(db);
     for (const max_spend of [10, 20, 10]) await set(asset, { max_spend });
 
@@ -176,7 +175,7 @@ describe('asset_limit_set', () => {
   });
 
   it.each(NAMES.flatMap((name) => ['0', '1', MAX_BALANCE].map((value) => ({ name, value }))))(
-    'takes $value as $name',
+    'accepts $value as $name',
     async ({ name, value }) => {
       const asset = await someAsset(db);
 
@@ -204,7 +203,7 @@ describe('asset_limit_set', () => {
     expect(await refusal(set(asset_code, { max_spend: 1 }))).toMatchObject({ code: 'WLNOA', detail: { asset_code } });
   });
 
-  it('lets a second one wait for the first, so that each leaves its own row', async () => {
+  it('waits for a concurrent setting, so that each adds its own row', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await db.connectAs('operator', 'one'), await db.connectAs('operator', 'two')];
     await one.query('begin');
@@ -218,7 +217,7 @@ describe('asset_limit_set', () => {
     expect(await settingsOf(asset)).toMatchObject([{ actor: 'operator:one' }, { actor: 'operator:two' }]);
   });
 
-  it('is one setting from however many operators who want the same at once', async () => {
+  it('adds one row for concurrent equal settings', async () => {
     const asset = await newAsset(db);
     const operators = await Promise.all(['a', 'b', 'c', 'd'].map((name) => db.connectAs('operator', name)));
 
@@ -231,7 +230,7 @@ describe('asset_limit_set', () => {
   });
 
   it.each(['repeatable read', 'serializable'].flatMap((level) => [1, 2].map((max_spend) => ({ level, max_spend }))))(
-    'learns at $level that others have been set meanwhile (40001): $max_spend after 1 and 3',
+    'fails at $level if others have been set since (40001): $max_spend after 1 and 3',
     async ({ level, max_spend }) => {
       const asset = await limited({ max_spend: 1 });
       const operator = await db.connectAs('operator', 'eve');
@@ -247,7 +246,7 @@ describe('asset_limit_set', () => {
     },
   );
 
-  it.each(['repeatable read', 'serializable'])('adds nothing at %s either where nothing changes', async (level) => {
+  it.each(['repeatable read', 'serializable'])('adds nothing at %s either if nothing changes', async (level) => {
     const asset = await limited({ max_spend: 1 });
     const operator = await db.connectAs('operator', 'eve');
     await operator.query(`begin isolation level ${level}`);
@@ -273,7 +272,7 @@ describe('max_spend', () => {
     expect(await spend(wallet, 10)).toMatchObject({ balance: '85' });
   });
 
-  it('is the largest capture, however much the hold reserved', async () => {
+  it('is the largest capture, whatever the hold reserved', async () => {
     const asset = await limited({ max_spend: 10 });
     const wallet = await newWallet(db, asset, { bought: 100 });
     const hold_id = await hold(wallet, 20);
@@ -283,7 +282,7 @@ describe('max_spend', () => {
     expect(await capture(wallet, hold_id, 10)).toMatchObject({ balance: '90', held_balance: '0' });
   });
 
-  it('limits neither transfers nor holds nor chargebacks', async () => {
+  it('does not limit transfers, holds and chargebacks', async () => {
     const asset = await limited({ max_spend: 10 });
     const [wallet, friend] = [await newWallet(db, asset), await newWallet(db, asset)];
     const { transfer_id } = await topUp(wallet, 100);
@@ -295,7 +294,7 @@ describe('max_spend', () => {
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '39' });
   });
 
-  it('of 0 stops all spending', async () => {
+  it('of 0 prevents all spends', async () => {
     const wallet = await newWallet(db, await limited({ max_spend: 0 }), { bought: 100 });
 
     expect(await refusal(spend(wallet, 1))).toMatchObject(limitOf(wallet, 'max_spend', 0, 0));
@@ -303,7 +302,7 @@ describe('max_spend', () => {
 });
 
 describe('max_transfer', () => {
-  it('is the largest transfer, for who sends', async () => {
+  it('is the largest transfer, for the sender', async () => {
     const asset = await limited({ max_transfer: 10 });
     const [wallet, friend] = [await newWallet(db, asset, { bought: 100, bonus: 5 }), await newWallet(db, asset)];
 
@@ -312,7 +311,7 @@ describe('max_transfer', () => {
     expect(await send(wallet, friend, 10)).toMatchObject({ balance: '85' });
   });
 
-  it('limits neither spends nor holds nor captures, and no transfer that is taken back', async () => {
+  it('does not limit spends, holds, captures and reversed transfers', async () => {
     const asset = await newAsset(db);
     const [wallet, friend] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
     const { transfer_id } = await send(wallet, friend, 20);
@@ -325,7 +324,7 @@ describe('max_transfer', () => {
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '60' });
   });
 
-  it('of 0 stops all sending', async () => {
+  it('of 0 prevents all transfers by the sender', async () => {
     const asset = await limited({ max_transfer: 0 });
     const [wallet, friend] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
 
@@ -369,7 +368,7 @@ describe('max_balance', () => {
     expect(await refusal(credit(wallet, 1, friend))).toMatchObject(limitOf(wallet, 'max_balance', 100, 0));
   });
 
-  it('limits no refund: neither of a spend nor of a transfer', async () => {
+  it('does not limit refunds of spends and transfers', async () => {
     const asset = await limited({ max_balance: 100 });
     const [wallet, friend] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
     const [spent, sent] = [await spend(wallet, 10), await send(wallet, friend, 10)];
@@ -381,7 +380,7 @@ describe('max_balance', () => {
     });
   });
 
-  it('leaves nothing where a wallet has more already, and lets credits leave it', async () => {
+  it('lets nothing in if the wallet has more already, and lets credits leave it', async () => {
     const asset = await newAsset(db);
     const [wallet, friend] = [await newWallet(db, asset, { bought: 150 }), await newWallet(db, asset)];
     await set(asset, { max_balance: 100 });
@@ -393,7 +392,7 @@ describe('max_balance', () => {
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '110' });
   });
 
-  it('does not count what has expired', async () => {
+  it('does not count expired credits', async () => {
     const wallet = await newWallet(db, await limited({ max_balance: 100 }), { bought: 60 });
     const expires_at = await inMs(db, 3_600_000);
     await book('wallet_bonus', { wallet_id: wallet, amount: 40, expires_at });
@@ -422,7 +421,7 @@ describe.each([
     add: async (wallet: string, amount: number) => send(wallet, await newWallet(db, await assetOf(wallet)), amount),
   },
 ] as const)('$limit', ({ limit, add }) => {
-  /** A wallet with enough to spend, none of which counts towards any total: it arrived by a transfer. */
+  /** A wallet whose credits count towards no total: they arrived by a transfer. */
   async function wallet(limits: Partial<Record<Name, number>>): Promise<string> {
     const asset = await newAsset(db);
     const [id, friend] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 1000 })];
@@ -440,7 +439,7 @@ describe.each([
     expect(await refusal(add(id, 1))).toMatchObject(limitOf(id, limit, 100, 0));
   });
 
-  it('counts what was booked before it was set, and leaves nothing where that was more', async () => {
+  it('counts earlier bookings, and leaves nothing if these are more', async () => {
     const id = await wallet({});
     await add(id, 60);
     await set(await assetOf(id), { [limit]: 50 });
@@ -448,13 +447,13 @@ describe.each([
     expect(await refusal(add(id, 1))).toMatchObject(limitOf(id, limit, 50, 0));
   });
 
-  it('of 0 refuses all', async () => {
+  it('of 0 refuses everything', async () => {
     const id = await wallet({ [limit]: 0 });
 
     expect(await refusal(add(id, 1))).toMatchObject(limitOf(id, limit, 0, 0));
   });
 
-  it('rolls: what was booked 24 hours ago counts no more, a microsecond later it does', async () => {
+  it('covers 24 hours to the microsecond', async () => {
     const id = await wallet({ [limit]: 100 });
     await add(id, 70);
     const last = Number((await call(db, 'wallet_balance', { wallet_id: id })).seq);
@@ -463,7 +462,7 @@ describe.each([
       'select seq::int, created_at from ledger.entries where wallet_id = $1',
       [id],
     );
-    // The wallet's clock runs ahead, so that the next entry's time is known.
+    // The wallet's clock runs ahead, so that the time of the next entry is known.
     const now = '2900-01-02 00:00:00+00';
     const daysAgo = (instant: string) =>
       booked.map(({ seq }) => ({
@@ -479,7 +478,7 @@ describe.each([
     await setTimes(id, booked);
   });
 
-  it('counts each day for itself, from the wallet and asset alone', async () => {
+  it('counts each wallet and asset separately', async () => {
     const asset = await limited({ [limit]: 100 });
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     if (limit === 'max_daily_spend' || limit === 'max_daily_transfer')
@@ -494,7 +493,7 @@ describe.each([
 });
 
 describe('daily totals', () => {
-  it('add spends and captures up', async () => {
+  it('sum spends and captures', async () => {
     const wallet = await newWallet(db, await limited({ max_daily_spend: 100 }), { bought: 500 });
     await spend(wallet, 30);
     await capture(wallet, await hold(wallet, 60), 50);
@@ -506,7 +505,7 @@ describe('daily totals', () => {
     await spend(wallet, 20);
   });
 
-  it('keep kinds apart: nothing but top-ups, bonuses, spends and captures counts towards one', async () => {
+  it('count only top-ups, bonuses, or spends and captures', async () => {
     const asset = await limited({ max_daily_top_up: 10, max_daily_bonus: 20, max_daily_spend: 15 });
     const [wallet, friend] = [await newWallet(db, asset), await newWallet(db, asset)];
 
@@ -520,7 +519,7 @@ describe('daily totals', () => {
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '15' });
   });
 
-  it('are not given back by a refund', async () => {
+  it('are not reduced by a refund', async () => {
     const wallet = await newWallet(db, await limited({ max_daily_spend: 100 }), { bought: 500 });
     const { transfer_id } = await spend(wallet, 100);
     await book('wallet_reverse', { wallet_id: wallet, transfer_id });
@@ -528,7 +527,7 @@ describe('daily totals', () => {
     expect(await refusal(spend(wallet, 1))).toMatchObject(limitOf(wallet, 'max_daily_spend', 100, 0));
   });
 
-  it('count repetitions once', async () => {
+  it('count replays once', async () => {
     const wallet_id = await newWallet(db, await limited({ max_daily_top_up: 10 }));
     const request = { wallet_id, amount: 6, idem_key: newKey() };
     await call(db, 'wallet_top_up', request);
@@ -537,7 +536,7 @@ describe('daily totals', () => {
     await topUp(wallet_id, 4);
   });
 
-  it('run through a batch, which names the item that goes above (WLLIM)', async () => {
+  it('apply to a batch, which names the item that exceeds them (WLLIM)', async () => {
     const asset = await limited({ max_daily_top_up: 100, max_daily_bonus: 50, max_daily_spend: 30, max_spend: 20 });
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     await topUp(one, 40);
@@ -561,7 +560,7 @@ describe('daily totals', () => {
     );
   });
 
-  it('hold among many callers at once: 20 spends of 10 under a limit of 100 are 10 receipts', async () => {
+  it('apply to concurrent calls: 20 spends of 10 with a limit of 100 are 10 receipts', async () => {
     const wallet_id = await newWallet(db, await limited({ max_daily_spend: 100 }), { bought: 1000 });
     const pool = db.jobPool(10);
 
@@ -595,7 +594,7 @@ describe('daily totals', () => {
 });
 
 describe('limits together', () => {
-  it('are named in their order: the single spend before the total, the balance before the total', async () => {
+  it('are checked in order: the single spend before the total, the balance before the total', async () => {
     const wallet = await newWallet(db, await limited(Object.fromEntries(NAMES.map((name) => [name, 10]))), {
       bought: 10,
     });
@@ -613,7 +612,7 @@ describe('limits together', () => {
     expect(await refusal(spend(wallet, 1))).toMatchObject(limitOf(wallet, 'max_daily_spend', 10, 0));
   });
 
-  it('are none where they are null, also after there were some', async () => {
+  it('are none if they are null, also after there were some', async () => {
     const asset = await limited(Object.fromEntries(NAMES.map((name) => [name, 0])));
     const wallet = await newWallet(db, asset);
     expect(await refusal(topUp(wallet, 1))).toMatchObject({ code: 'WLLIM' });
@@ -625,7 +624,7 @@ describe('limits together', () => {
     expect(await spend(wallet, 2_000_000)).toMatchObject({ balance: '0' });
   });
 
-  it('are those of the asset alone', async () => {
+  it('apply to their asset only', async () => {
     await limited({ max_balance: 0 });
     const wallet = await newWallet(db, await newAsset(db));
 
@@ -636,7 +635,7 @@ describe('limits together', () => {
 describe('limits, in order of precedence,', () => {
   const ZERO = Object.fromEntries(NAMES.map((name) => [name, 0]));
 
-  /** With nothing in it, and a key that is taken, of an asset whose limits allow nothing. */
+  /** An empty wallet with a used key, of an asset whose limits allow nothing. */
   async function hopeless(): Promise<{ asset: string; wallet_id: string; friend: string; idem_key: string }> {
     const asset = await newAsset(db);
     const [wallet_id, friend] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 5 })];
@@ -647,7 +646,7 @@ describe('limits, in order of precedence,', () => {
     return { asset, wallet_id, friend, idem_key };
   }
 
-  it('come after the key: what was booked is replayed, what differs is WLKEY', async () => {
+  it('come after the key: a booked call is replayed, a different one is WLKEY', async () => {
     const { wallet_id, idem_key } = await hopeless();
 
     expect(await call(db, 'wallet_top_up', { wallet_id, amount: 1, idem_key })).toMatchObject({ replayed: true });
@@ -677,7 +676,7 @@ describe('limits, in order of precedence,', () => {
     });
   });
 
-  it('come after a hold that is not open any more, and before one that is too small', async () => {
+  it('come after a hold that is no longer open, and before one that is too small', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 10 });
     const [gone, open] = [await hold(wallet, 3), await hold(wallet, 3)];
@@ -690,7 +689,7 @@ describe('limits, in order of precedence,', () => {
     expect(await refusal(capture(wallet, open, 4))).toMatchObject({ code: 'WLFND' });
   });
 
-  it('keep the key of a refused request free', async () => {
+  it('leave the key of a refused request free', async () => {
     const asset = await limited({ max_daily_top_up: 5 });
     const wallet_id = await newWallet(db, asset);
     const request = { wallet_id, amount: 6, idem_key: newKey() };
@@ -703,8 +702,8 @@ describe('limits, in order of precedence,', () => {
   });
 });
 
-describe('what was booked under limits', () => {
-  it('leaves a sound ledger', async () => {
+describe('bookings under limits', () => {
+  it('leave a sound ledger', async () => {
     await expectSound(db);
   });
 });

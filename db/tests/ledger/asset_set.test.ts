@@ -26,7 +26,7 @@ const db = createDatabase();
 const set = (asset_code: string | null, unique_reference?: string | null) =>
   call<Rules>(db, 'asset_set', { asset_code, unique_reference });
 
-/** An asset in which a payment is booked once, and two wallets of it. */
+/** An asset that books each payment once, and two wallets of it. */
 async function payable(field = 'payment'): Promise<{ asset: string; wallet: string; other: string }> {
   const asset = await newAsset(db);
   await set(asset, field);
@@ -47,7 +47,7 @@ const balanceOf = async (wallet_id: string) =>
   (await call<{ balance: string }>(db, 'wallet_balance', { wallet_id })).balance;
 
 describe('asset_set', () => {
-  it('adds a row to the limits of the asset, which it leaves as they are; limits leave it as it is', async () => {
+  it('adds a row to the limits of the asset and leaves the limits unchanged; limits leave the rules unchanged', async () => {
     const asset = await newAsset(db);
     await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 10 });
 
@@ -63,7 +63,7 @@ describe('asset_set', () => {
     await expectSound(db);
   });
 
-  it('sets each rule by itself, and says who collects debts since when', async () => {
+  it('sets each rule by itself, and records who has enabled collecting debts', async () => {
     const asset = await newAsset(db);
     const collect = (collect_debts: boolean | null) =>
       call<Rules>(db, 'asset_set', { asset_code: asset, collect_debts });
@@ -81,7 +81,7 @@ describe('asset_set', () => {
     await expectSound(db);
   });
 
-  it('is found out by ledger_verify where whether debts are collected was edited (record_chain)', async () => {
+  it('is covered by ledger_verify: an edit of the rule on debts is found (record_chain)', async () => {
     const asset = await newAsset(db);
     for (const collect_debts of [true, false]) await call(db, 'asset_set', { asset_code: asset, collect_debts });
     for (const seq of [1, 2]) {
@@ -90,7 +90,7 @@ describe('asset_set', () => {
     }
   });
 
-  it.each(['payment', ' a "field" ', 'ünï', 'x'.repeat(200)])('takes the field %p', async (field) => {
+  it.each(['payment', ' a "field" ', 'ünï', 'x'.repeat(200)])('accepts the field %p', async (field) => {
     const { wallet, other } = await payable(field);
     const book = (wallet_id: string) =>
       call(db, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey(), metadata: { [field]: 'one' } });
@@ -111,7 +111,7 @@ describe('asset_set', () => {
     });
   });
 
-  it('is what asset_create does with it, once', async () => {
+  it('is what asset_create calls, once', async () => {
     const code = `U${newKey().slice(-12)}`;
     const create = (unique_reference?: string) =>
       call<object>(db, 'asset_create', { code, name: 'n', scale: 0, unique_reference });
@@ -124,7 +124,7 @@ describe('asset_set', () => {
     expect(await refusal(create(''))).toMatchObject({ code: 'WLARG', detail: { argument: 'unique_reference' } });
   });
 
-  it('is what asset_create does with both, and what it leaves out where they are left out', async () => {
+  it('gets both rules from asset_create, or their defaults', async () => {
     const create = (code: string, rules: object = {}) =>
       call<object>(db, 'asset_create', { code, name: 'n', scale: 0, ...rules });
     const [one, two] = [`U${newKey().slice(-12)}`, `U${newKey().slice(-12)}`];
@@ -147,7 +147,7 @@ describe('asset_set', () => {
 });
 
 describe('a payment', () => {
-  it('is booked once: not for another wallet, not with another key (WLKEY); a late retry replays', async () => {
+  it('is booked once: not for another wallet, not with another key (WLKEY); a late retry is replayed', async () => {
     const { wallet, other } = await payable();
     const key = newKey();
     const first = await topUp(wallet, 'one', key);
@@ -160,7 +160,7 @@ describe('a payment', () => {
     await expectSound(db);
   });
 
-  it('is one of its asset alone, and none where the asset names no field or the metadata do not have it', async () => {
+  it('belongs to its asset, and is none if the asset names no field or the metadata lack it', async () => {
     const [one, two] = [await payable(), await payable('order')];
     for (const wallet of [one.wallet, two.wallet, two.other]) await topUp(wallet, 'one');
     for (const wallet_id of [one.wallet, one.other])
@@ -173,7 +173,7 @@ describe('a payment', () => {
     await expectSound(db);
   });
 
-  it('may be named by what is no purchase, and stays booked where it is taken back', async () => {
+  it('can be named by other kinds, and stays booked after a reversal', async () => {
     const { wallet, other } = await payable();
     const metadata = { payment: 'one' };
     const first = await topUp(wallet, 'one');
@@ -185,7 +185,7 @@ describe('a payment', () => {
     await expectSound(db);
   });
 
-  it('is a text or a number, which are the same where they read the same', async () => {
+  it('is a text or a number, which are equal if they read the same', async () => {
     const { wallet, other } = await payable();
     const first = await topUp(wallet, 17);
     expect(await refusal(topUp(other, '17'))).toMatchObject(belongsTo(first, '17'));
@@ -194,7 +194,7 @@ describe('a payment', () => {
     await topUp(other, 'x'.repeat(200));
   });
 
-  it('is judged after the key, before status and limits', async () => {
+  it('is checked after the key, and before status and limits', async () => {
     const { asset, wallet, other } = await payable();
     const key = newKey();
     const first = await topUp(wallet, 'one', key);
@@ -210,7 +210,7 @@ describe('a payment', () => {
     expect(await topUp(wallet, 'two')).toMatchObject({ balance: '10' });
   });
 
-  it('stays booked once its metadata are blanked', async () => {
+  it('stays booked after its metadata are blanked', async () => {
     const { wallet, other } = await payable();
     const key = newKey();
     const first = await topUp(wallet, 'one', key);
@@ -221,7 +221,7 @@ describe('a payment', () => {
     await expectSound(db);
   });
 
-  it('is refused by its item in a batch, and among many calls, each for itself', async () => {
+  it('is refused for its item in a batch, and among independent calls', async () => {
     const { wallet, other } = await payable();
     expect(await refusal(postBatch(db, [item(wallet, 'one'), item(other, 'one')]))).toMatchObject({
       code: 'WLKEY',
@@ -233,7 +233,7 @@ describe('a payment', () => {
   });
 });
 
-describe('a payment for two wallets at once', () => {
+describe('a payment for two wallets at the same time', () => {
   it('is booked for the first, and refused for the second, which waits for it (WLKEY)', async () => {
     const { wallet, other } = await payable();
     const [one, two] = [await db.connectJob(), await db.connectJob()];
@@ -247,7 +247,7 @@ describe('a payment for two wallets at once', () => {
     await expectSound(db);
   });
 
-  it('is booked for the second where the first is rolled back', async () => {
+  it('is booked for the second if the first is rolled back', async () => {
     const { wallet, other } = await payable();
     const [one, two] = [await db.connectJob(), await db.connectJob()];
     await one.query('begin');
@@ -259,7 +259,7 @@ describe('a payment for two wallets at once', () => {
     expect(await second).toMatchObject({ wallet_id: other, balance: '5' });
   });
 
-  it('is skipped where nobody is to wait, with what comes later in its wallet (55P03); the rest is booked', async () => {
+  it('is skipped with wait => false, together with later items of its wallet (55P03); the rest is booked', async () => {
     const { wallet, other, asset } = await payable();
     const third = await newWallet(db, asset);
     const [one, two] = [await db.connectJob(), await db.connectJob()];
@@ -277,7 +277,7 @@ describe('a payment for two wallets at once', () => {
     await expectSound(db);
   });
 
-  it('named in crossed order by two batches: one is booked, the other ends with 40001 and can be sent again', async () => {
+  it('in crossed order in two batches: one is booked, the other fails with 40001 and can be retried', async () => {
     const { asset, wallet } = await payable();
     const [between, one, two] = [await db.connectJob(), await db.connectJob(), await db.connectJob()];
     const batch = async (payments: string[]) =>
@@ -303,7 +303,7 @@ describe('a payment for two wallets at once', () => {
     await expectSound(db);
   });
 
-  it.each(['repeatable read', 'serializable'])('ends the second with 40001 at %s', async (level) => {
+  it.each(['repeatable read', 'serializable'])('makes the second call fail with 40001 at %s', async (level) => {
     const { wallet, other } = await payable();
     const job = await db.connectJob();
     await job.query(`begin isolation level ${level}`);
@@ -314,7 +314,7 @@ describe('a payment for two wallets at once', () => {
     await job.query('rollback');
   });
 
-  it('is one receipt, however many ask, and ten payments among forty calls are ten', async () => {
+  it('gives one receipt to concurrent calls, and ten payments among forty calls are ten', async () => {
     const { asset } = await payable();
     const wallets = await Promise.all(Array.from({ length: 4 }, () => newWallet(db, asset)));
     const pool = db.jobPool(10);

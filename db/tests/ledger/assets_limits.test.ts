@@ -18,11 +18,11 @@ async function limitsOf(asset: string, session: Pick<typeof db, 'query'> = db): 
 }
 
 describe('assets_limits', () => {
-  it('is null where none were ever set', async () => {
+  it('is null if none were ever set', async () => {
     expect(await limitsOf(await newAsset(db))).toBeNull();
   });
 
-  it('is the newest setting of this asset', async () => {
+  it('is the newest setting of the asset', async () => {
     const [asset, other] = [await newAsset(db), await newAsset(db)];
     for (const max_spend of [30, 10, 20]) await call<Limits>(db, 'asset_limit_set', { asset_code: asset, max_spend });
     await call<Limits>(db, 'asset_limit_set', { asset_code: other, max_spend: 99 });
@@ -30,7 +30,7 @@ describe('assets_limits', () => {
     expect(await limitsOf(asset)).toMatchObject({ asset_code: asset, seq: 3, max_spend: 20, max_balance: null });
   });
 
-  it('is the setting that took all limits away, where that is the newest', async () => {
+  it('is the setting that removed all limits, if that is the newest', async () => {
     const asset = await newAsset(db);
     await call<Limits>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1 });
     await call<Limits>(db, 'asset_limit_set', { asset_code: asset });
@@ -38,7 +38,7 @@ describe('assets_limits', () => {
     expect(await limitsOf(asset)).toMatchObject({ seq: 2, max_spend: null });
   });
 
-  it('is what a spend is judged by', async () => {
+  it('is the limit that applies to a spend', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset, { bought: 100 });
     await call<Limits>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1 });
@@ -50,7 +50,7 @@ describe('assets_limits', () => {
     });
   });
 
-  it('is there for every reader but players, who need not know who set it', async () => {
+  it('is visible to all readers but players, who need not know its actor', async () => {
     const asset = await newAsset(db);
     await call<Limits>(db, 'asset_limit_set', { asset_code: asset, max_spend: 7 });
 

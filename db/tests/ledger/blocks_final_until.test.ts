@@ -13,12 +13,12 @@ const told = async (session: Session = db) =>
   ).rows;
 
 describe('blocks_final_until', () => {
-  it('is null in the first block, and the instant that a later one notes', async () => {
+  it('is null in the first block, and the recorded instant in later ones', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 1 });
     await seal(db);
     expect(await told()).toEqual([{ seq: '1', told: null, noted: '-infinity' }]);
 
-    // Transactions of other databases of the server are waited for, too.
+    // Transactions of other databases of the server delay it, too.
     for (const deadline = Date.now() + LIMIT_MS; (await told()).at(-1)?.told === null;) {
       if (Date.now() > deadline) throw new Error('nothing becomes final');
       await call(db, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey() });
@@ -29,7 +29,7 @@ describe('blocks_final_until', () => {
     expect(last?.told).toBe(last?.noted);
   });
 
-  it('is for operators, auditors and jobs, who see blocks, and for nobody else who comes through the gateway (42501)', async () => {
+  it('is for operators, auditors and jobs, who see blocks, and for no other role of the gateway (42501)', async () => {
     const expected = await told();
     for (const role of ['operator', 'auditor'] as const)
       expect(await told(await db.connectAs(role, 'x'))).toEqual(expected);

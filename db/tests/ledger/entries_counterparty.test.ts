@@ -13,7 +13,7 @@ import {
 
 const db = createDatabase();
 
-/** The counterparties of a wallet's entries, oldest first, which are those that its history tells. */
+/** The counterparties of a wallet's entries, oldest first, which must equal those of its history. */
 async function counterparties(wallet: string, session: Session = db): Promise<(string | null)[]> {
   const { rows } = await session.query<{ answer: string | null }>(
     'select ledger.entries_counterparty(e) as answer from ledger.entries e where e.wallet_id = $1 order by e.seq',
@@ -27,7 +27,7 @@ async function counterparties(wallet: string, session: Session = db): Promise<(s
 
 interface Movement {
   kind: string;
-  /** The wallet that acts. */
+  /** The acting wallet. */
   wallet: string;
   debit?: string;
   credit?: string;
@@ -36,7 +36,7 @@ interface Movement {
   reverses?: string;
 }
 
-/** Writes the entries of a movement of no credits by hand: a ledger that is not sound. */
+/** Inserts the entries of a movement of 0 credits directly: the ledger is not sound afterwards. */
 async function write({
   kind,
   wallet,
@@ -66,7 +66,7 @@ async function write({
 }
 
 describe('entries_counterparty', () => {
-  it('names the account of the house, and the wallet of another player', async () => {
+  it('is the house account, or the wallet of another player', async () => {
     const asset = await someAsset(db);
     const wallet = await newWallet(db, asset, { bought: 10, bonus: 5 });
     const friend = await newWallet(db, asset);
@@ -78,7 +78,7 @@ describe('entries_counterparty', () => {
     expect(await counterparties(friend)).toEqual([wallet, wallet]);
   });
 
-  it('names the account of the house for captures and expiries', async () => {
+  it('is the house account for captures and expiries', async () => {
     const asset = await someAsset(db);
     const wallet = await newWallet(db, asset);
     await write({ kind: 'capture', wallet, credit: 'revenue' });
@@ -87,7 +87,7 @@ describe('entries_counterparty', () => {
     expect(await counterparties(wallet)).toEqual(['revenue', 'breakage']);
   });
 
-  it('is null where credits were only reserved or freed', async () => {
+  it('is null if credits were only reserved or released', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     await write({ kind: 'hold', wallet });
     await write({ kind: 'release', wallet });
@@ -113,7 +113,7 @@ describe('entries_counterparty', () => {
     }
   });
 
-  it('of the reversal of a transfer is the other player, whom only the sender is shown', async () => {
+  it('of the reversal of a transfer is the other player, whom only the sender sees', async () => {
     const asset = await someAsset(db);
     const [sender, receiver] = [newOwner(), newOwner()];
     const from = await newWallet(db, asset, { owner: sender });
@@ -127,7 +127,7 @@ describe('entries_counterparty', () => {
     expect(await counterparties(to, await db.connectJob())).toEqual([from, from]);
   });
 
-  it('is told to a player of everything but a transfer received', async () => {
+  it('is shown to a player for everything but a transfer received', async () => {
     const asset = await someAsset(db);
     const owner = newOwner();
     const wallet = await newWallet(db, asset, { owner, bought: 10, bonus: 1 });

@@ -3,7 +3,7 @@ import { call, createDatabase, inMs, newKey, newOwner, newWallet, type Session, 
 
 const db = createDatabase();
 
-/** The kind and the side of a wallet's entries, oldest first, which its history tells too. */
+/** The kind and side of a wallet's entries, oldest first, which its history has too. */
 async function sides(wallet: string, session: Session = db): Promise<string[]> {
   const { rows } = await session.query<{ line: string; told: string }>(
     `select e.kind || ' ' || ledger.entries_side(e) as line, h.kind || ' ' || h.side as told
@@ -16,7 +16,7 @@ async function sides(wallet: string, session: Session = db): Promise<string[]> {
 }
 
 describe('entries_side', () => {
-  it('is credit where a balance rises or a reservation ends, debit where it falls or one begins, for every kind', async () => {
+  it('is credit if the balance rises or a hold ends, debit if it falls or a hold begins, for every kind', async () => {
     const asset = await someAsset(db);
     const wallet_id = await newWallet(db, asset, { bought: 100 });
     const friend = await newWallet(db, asset, { bought: 50 });
@@ -57,7 +57,7 @@ describe('entries_side', () => {
     ]);
   });
 
-  it('says whether the balance rose or fell, of every entry that moved credits', async () => {
+  it('shows whether the balance rose or fell, for each entry that moved credits', async () => {
     const { rows } = await db.query(
       `select e.* from (
          select n.*, n.balance - coalesce(lag(n.balance) over (partition by n.wallet_id order by n.seq), 0) as change, ledger.entries_side(n) as side
@@ -70,7 +70,7 @@ describe('entries_side', () => {
     expect(rows).toEqual([]);
   });
 
-  it('is told to every reader, also to the player who received a transfer', async () => {
+  it('is shown to every reader, also to the player who received a transfer', async () => {
     const asset = await someAsset(db);
     const owner = newOwner();
     const wallet = await newWallet(db, asset, { owner });

@@ -22,7 +22,7 @@ const found = async (db: Database, args: object, size = 2, backwards = false): P
 describe('expiring_lots_page', () => {
   const db = createDatabase();
 
-  it('has the latest first, of all wallets, each once from either end by pages of any size; before an instant', async () => {
+  it('lists the latest first, of all wallets, each once from either end in pages of any size; before an instant', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const lots = [...(await granted(db, one, [1, 9, null, 5])), ...(await granted(db, two, [7, 3]))];
@@ -54,14 +54,14 @@ describe('expiring_lots_page', () => {
     expect(await refusal(pageOf(db, 'expiring_lots', args))).toMatchObject({ code: 'WLARG', detail: { argument } });
   });
 
-  it('leads nowhere from a cursor that was made up', async () => {
+  it('ends after a cursor that was made up', async () => {
     for (const far of ['99999999999999999', '9'.repeat(19)]) {
       const before_cursor = `${far}.00000000-0000-8000-8000-000000000000.1`;
       expect(await pageOf(db, 'expiring_lots', { before_cursor })).toMatchObject({ keys: [], has_next_page: false });
     }
   });
 
-  it('goes on from lots that expire at the end of time', async () => {
+  it('continues after lots that expire at the end of time', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     for (const expires_at of ['294276-12-31T23:59:59.999999Z', '294276-12-31T23:59:59.999998Z'])
       await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 1, expires_at, idem_key: newKey() });
@@ -80,7 +80,7 @@ describe('expiring_lots_page', () => {
 describe('expiring_lots', () => {
   const db = createDatabase();
 
-  it('has what is left of each and what holds reserve of it, not what they reserve all of, nor what is spent or due', async () => {
+  it('has what is left of each lot and what holds reserve of it; not lots that are fully reserved, spent or expired', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     let first = '';
     const expires_at = await bookSoon(db, async (at) => {
@@ -106,7 +106,7 @@ describe('expiring_lots', () => {
       granted_amount: 10,
     });
 
-    // The first has expired; that is not booked yet.
+    // The first has expired, but that is not booked yet.
     expect(first).toBe('1');
     expect(await lines()).toEqual([lot(second, 10, 0), lot(third, 10, 0), lot(fourth, 10, 0)]);
 

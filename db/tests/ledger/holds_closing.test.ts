@@ -12,7 +12,7 @@ async function closing(session: Session, hold_id: string | null): Promise<unknow
 }
 
 describe('holds_closing', () => {
-  it.each(['wallet_capture', 'wallet_release'])('is null, and then what %s booked', async (close) => {
+  it.each(['wallet_capture', 'wallet_release'])('is null, and then the transfer of %s', async (close) => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey() });
@@ -26,7 +26,7 @@ describe('holds_closing', () => {
     expect(await closing(await db.connectAs('player', owner), hold_id)).toMatchObject({ id: transfer_id });
   });
 
-  it('is a release without a key where the hold expired', async () => {
+  it('is a release without a key if the hold expired', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at });

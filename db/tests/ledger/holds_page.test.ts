@@ -15,7 +15,7 @@ import { pageOf, rowsOf } from '../pages.ts';
 
 const HOUR = 3_600_000;
 
-/** Holds that are due after so many hours (null for never), in the order in which they were placed. */
+/** Places holds that expire after the given hours (null for never), in that order. */
 async function placed(db: Database, hours: (number | null)[], wallet?: string): Promise<string[]> {
   const wallet_id = wallet ?? (await newWallet(db, await newAsset(db)));
   if (wallet === undefined) await call(db, 'wallet_top_up', { wallet_id, amount: 1000, idem_key: newKey() });
@@ -33,7 +33,7 @@ const found = async (db: Database, args: object, size = 2, backwards = false): P
 describe('holds_page of open holds', () => {
   const db = createDatabase();
 
-  it('has those that never expire first, then the latest due, each once from either end by pages of any size', async () => {
+  it('lists those without expiry first, then the latest expiry, each once from either end in pages of any size', async () => {
     const ids = await placed(db, [5, null, 3, 9, null, 3]);
     const order = [4, 1, 3, 0];
 
@@ -41,14 +41,14 @@ describe('holds_page of open holds', () => {
       for (const backwards of [false, true]) {
         const all = await found(db, { open: true }, size, backwards);
         expect(all.slice(0, 4)).toEqual(order.map((n) => ids[n]));
-        // Two may be due at one instant: then the newer one comes first.
+        // Two holds may expire at the same instant: then the newer one comes first.
         expect(new Set(all.slice(4))).toEqual(new Set([ids[2], ids[5]]));
         expect(all).toHaveLength(6);
       }
     }
   });
 
-  it('goes on from a cursor that never expires, and from one that does, in both directions', async () => {
+  it('continues after cursors of holds with and without expiry, in both directions', async () => {
     const own = (await found(db, { open: true }, 100)).slice();
     for (const [n, cursor] of own.entries()) {
       const after = await pageOf(db, 'holds', { open: true, after: cursor });
@@ -62,7 +62,7 @@ describe('holds_page of open holds', () => {
 describe('holds_page', () => {
   const db = createDatabase();
 
-  it('lists all of them newest first, those that have ended, and what is due before an instant', async () => {
+  it('lists all holds newest first, those that have ended, and those that expire before an instant', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     await call(db, 'wallet_top_up', { wallet_id, amount: 1000, idem_key: newKey() });
     const ids = await placed(db, [1, 2, 3, null, 5], wallet_id);
@@ -91,10 +91,10 @@ describe('holds_page', () => {
   });
 });
 
-describe('holds_page of a hold that is due', () => {
+describe('holds_page of an expired hold', () => {
   const db = createDatabase();
 
-  it('counts it as ended from its expiry on, before that is booked', async () => {
+  it('counts it as ended from its expiry on, even before the expiry is booked', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
     const [late] = await placed(db, [5], wallet_id);

@@ -26,7 +26,7 @@ describe('holds_status', () => {
     expect([before, await status(hold_id)]).toEqual(['open', becomes]);
   });
 
-  it('is expired from the expiry on, before that is booked and after, as a capture is told (WLHLD)', async () => {
+  it('is expired from the expiry on, before and after that is booked, as a capture is refused (WLHLD)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     const { hold_id } = await call(db, 'wallet_hold', { wallet_id, amount: 3, idem_key: newKey(), expires_at });

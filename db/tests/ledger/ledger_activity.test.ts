@@ -28,14 +28,14 @@ interface Asked {
 }
 
 const activity = (asked: Asked, session: Session = db) => callAll<Activity>(session, 'ledger_activity', { ...asked });
-/** Within which all of a test is booked. */
+/** A period that includes all bookings of a test. */
 const around = () => ({
   from_time: new Date(Date.now() - 30 * 86_400_000).toISOString(),
   to_time: new Date(Date.now() + 30 * 86_400_000).toISOString(),
 });
 
 describe('ledger_activity', () => {
-  it('tells what was sold, given, spent, expired and taken back, with the bonus parts', async () => {
+  it('has what was sold, granted, spent, expired and reversed, with the bonus parts', async () => {
     const asset_code = await newAsset(db);
     const wallet_id = await newWallet(db, asset_code, { bought: 100, bonus: 10 });
     const friend = await newWallet(db, asset_code, { bought: 7 });
@@ -77,7 +77,7 @@ describe('ledger_activity', () => {
     }
   });
 
-  it('tells of openings, corrections and exchanges by their accounts, in each asset, and adds up with balances and journal', async () => {
+  it('has openings, adjustments and exchanges by their accounts in each asset, and adds up with balances and journal', async () => {
     const [gold, gems] = [await newAsset(db), await newAsset(db)];
     const owner = newOwner();
     const from_wallet = await newWallet(db, gold, { owner });
@@ -119,7 +119,7 @@ describe('ledger_activity', () => {
     }
   });
 
-  it('has no row for a bucket in which nothing moved, nor for what moved before or after', async () => {
+  it('has no row for a bucket without movements, nor for movements before or after', async () => {
     const asset_code = await newAsset(db);
     await newWallet(db, asset_code, { bought: 1 });
 
@@ -127,7 +127,7 @@ describe('ledger_activity', () => {
     expect(await activity({ asset_code, from_time: '2101-01-01Z', to_time: '2101-01-31Z' })).toEqual([]);
   });
 
-  it('adds up: balances at the beginning + activity = balances at the end, at random instants', async () => {
+  it('adds up: opening balances + activity = closing balances, at random instants', async () => {
     const own = await db.connect();
     const asset = await newAsset(db);
     const wallets = await someWallets(db, asset, 3);
@@ -156,7 +156,7 @@ describe('ledger_activity', () => {
     }
   });
 
-  it('is for operators and auditors, and for nobody else who comes through the gateway (42501)', async () => {
+  it('is for operators and auditors, and for no other role of the gateway (42501)', async () => {
     const asset_code = await newAsset(db);
     await newWallet(db, asset_code, { bought: 3 });
     const ask = async (role: GatewayRole) => activity({ asset_code, ...around() }, await db.connectAs(role, 'x'));
@@ -191,12 +191,12 @@ describe('ledger_activity', () => {
     expect(await refusal(activity(asked))).toMatchObject({ code: 'WLARG', detail: { argument } });
   });
 
-  it('refuses an asset that is not there with WLNOA, after everything else', async () => {
+  it('refuses an unknown asset (WLNOA), after all other checks', async () => {
     expect(await refusal(activity(good))).toMatchObject({ code: 'WLNOA' });
   });
 });
 
-/** Where clocks change, or have changed, in awkward ways, and when. */
+/** Time zones with unusual changes of their clocks, and when these happen. */
 const ZONES: [zone: string, what: string, at: string, stepMinutes: number][] = [
   ['UTC', 'nothing changes', '2026-03-01T00:00:00Z', 45],
   ['Europe/Berlin', 'a day has 23 hours', '2026-03-29T01:00:00Z', 45],
@@ -218,7 +218,7 @@ describe('buckets of a time zone', () => {
   const own = createDatabase();
   const assets = new Map<string, string>();
   const nameOf = (zone: string, at: string) => `${zone} ${at}`;
-  /** Around each change a movement every so many minutes, and one at each and a microsecond before. */
+  /** Books movements every few minutes around each change, one at the change and one a microsecond before. */
   beforeAll(async () => {
     for (const [zone, , at, stepMinutes] of ZONES) {
       const asset = await newAsset(own);
@@ -244,7 +244,7 @@ describe('buckets of a time zone', () => {
       if (when === 'after that') expect(await sealAll(own)).not.toEqual([]);
     });
 
-    it.each(ZONES)('are those that clocks show in %s, where %s (%s)', async (zone, _what, at) => {
+    it.each(ZONES)('are those of clocks in %s, where %s (%s)', async (zone, _what, at) => {
       const asset = assets.get(nameOf(zone, at)) ?? '';
       for (const bucket of ['hour', 'day', 'month'])
         for (const slack of ['0', '3 hours 20 minutes']) {
@@ -276,7 +276,7 @@ describe('buckets of a time zone', () => {
         }
     });
 
-    it('have 23 and 25 hours where clocks change, and an hour that comes twice is two', async () => {
+    it('have 23 and 25 hours if clocks change, and a repeated hour is two', async () => {
       const hours = async (zone: string, at: string, from: string, to: string, bucket: string) =>
         (
           await own.query<{ hours: string }>(

@@ -25,7 +25,7 @@ const figures = (rows: BalanceAt[]) =>
   rows.map(({ account, side, balance, bonus_balance }) => [account, side, balance, bonus_balance]);
 
 describe('ledger_balances_at', () => {
-  it('tells what each account had at an instant, on which side, and of it the bonus part', async () => {
+  it('has the balance of each account at an instant, its side, and its bonus part', async () => {
     const asset = await newAsset(db);
     const before = await now();
     const wallet = await newWallet(db, asset, { bought: 100, bonus: 10 });
@@ -58,7 +58,7 @@ describe('ledger_balances_at', () => {
     ]);
   });
 
-  it('counts what was booked before the instant, and not what was booked at it, to the microsecond', async () => {
+  it('counts what was booked before the instant, and not at it, to the microsecond', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset);
     const { created_at } = await call(db, 'wallet_top_up', { wallet_id, amount: 7, idem_key: newKey() });
@@ -75,7 +75,7 @@ describe('ledger_balances_at', () => {
     expect(await owed()).toEqual(['0', '7']);
   });
 
-  it('tells of all assets where none is named, of each instant once, and of any instant there is', async () => {
+  it('has all assets if none is named, each instant once, and any instant', async () => {
     const [one, two] = [await newAsset(db), await newAsset(db)];
     await newWallet(db, one, { bought: 3 });
     const instant = '2001-01-01T00:00:00Z';
@@ -105,7 +105,7 @@ describe('ledger_balances_at', () => {
       let posting = 4;
       let looks = 0;
       const post = async (place: number) => {
-        // However slow the reader is, it meets them.
+        // Continues until the reader has looked several times.
         for (let turn = place; turn < 12 || looks < 4; turn += 1) await bookSome(pool, db, wallets, turn);
       };
       const close = async () => {
@@ -136,7 +136,7 @@ describe('ledger_balances_at', () => {
     },
   );
 
-  it('tells of what its own transaction has booked, as provisional', async () => {
+  it('has the uncommitted bookings of its own transaction, as provisional', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset, { bought: 1 });
     const session = await db.connect();
@@ -150,7 +150,7 @@ describe('ledger_balances_at', () => {
     expect((await balancesAt(['infinity'], asset))[0]).toMatchObject({ balance: '1' });
   });
 
-  it('is for operators and auditors, and for nobody else who comes through the gateway (42501)', async () => {
+  it('is for operators and auditors, and for no other role of the gateway (42501)', async () => {
     const asset = await newAsset(db);
     await newWallet(db, asset, { bought: 3 });
     await sealAll(db);
@@ -184,7 +184,7 @@ describe('ledger_balances_at', () => {
     });
   });
 
-  it('takes 1000 instants', async () => {
+  it('accepts 1000 instants', async () => {
     const asset = await newAsset(db);
     await newWallet(db, asset, { bought: 3 });
     const instants = Array.from({ length: 1000 }, (_, n) => new Date(Date.now() + (n - 500) * 1000).toISOString());
@@ -192,7 +192,7 @@ describe('ledger_balances_at', () => {
     expect(await balancesAt(instants, asset)).toHaveLength(5000);
   });
 
-  it('refuses an asset that is not there with WLNOA', async () => {
+  it('refuses an unknown asset (WLNOA)', async () => {
     expect(await refusal(balancesAt(['2026-01-01Z'], 'no-such-asset'))).toMatchObject({
       code: 'WLNOA',
       detail: { asset_code: 'no-such-asset' },
@@ -203,14 +203,14 @@ describe('ledger_balances_at', () => {
 describe('balances over hours', () => {
   const own = createDatabase();
 
-  it('equal the sum over the wallets at random instants, whatever blocks they lie in', async () => {
+  it('equal the sum over the wallets at random instants, whatever blocks these are in', async () => {
     const asset = await newAsset(own);
     const reader = await own.connect();
     const wallets = await someWallets(own, asset, 3);
     const slow = await own.connect();
     for (let turn = 0; turn < 24; turn += 1) {
       await bookSome(own, own, wallets, turn);
-      // Blocks of some minutes, of more than an hour, and some that a transaction which is open for long keeps from being final.
+      // Blocks of minutes, of more than an hour, and some whose end a long transaction delays.
       if (turn % 3 > 0) await sealAll(own);
       await age(own, turn % 5 === 0 ? '37 minutes 11 seconds' : '4 minutes 1 second');
       if (turn % 6 === 0) await expectBalances(reader, asset, await randomInstants(own, asset, 40));
@@ -228,11 +228,11 @@ describe('balances over hours', () => {
   });
 });
 
-describe('what is final', () => {
+describe('a final figure', () => {
   const own = createDatabase();
   const at = (instants: string[], asset: string) => balancesAt(instants, asset, own);
 
-  it('is so once no transaction is open that could book before, and never changes from then on', async () => {
+  it('is final once no open transaction can book before, and never changes afterwards', async () => {
     const asset = await newAsset(own);
     const wallets = await someWallets(own, asset, 2);
     const slow = await own.connect();
@@ -250,7 +250,7 @@ describe('what is final', () => {
     for (let block = 0; block < 3; block += 1) await close();
     expect(await finals()).toEqual(new Set([false]));
     await slow.query('commit');
-    // Transactions of other databases of the server count too: whose, and for how long, a test cannot know.
+    // Transactions of other databases of the server count too, for an unknown time.
     for (const deadline = Date.now() + FINAL_MS; (await finals()).has(false);) {
       if (Date.now() > deadline) throw new Error('it does not become final');
       await close();
@@ -262,11 +262,11 @@ describe('what is final', () => {
     expect(await at([instant], asset)).toEqual(then);
   });
 
-  it('stays as it was where a clock was set back: what is booked then counts in the first period that is not final', async () => {
+  it('stays unchanged after a clock was set back: later bookings count in the first period that is not final', async () => {
     const asset = await newAsset(own);
     const wallet_id = await newWallet(own, asset, { bought: 1 });
     await sealAll(own);
-    // As if the clock had been two hours ahead when the last block was closed.
+    // Simulates a clock that was two hours ahead when the last block was closed.
     await tampering(own, (client) =>
       client.query(
         `update ledger.blocks set final_until = date_trunc('hour', clock_timestamp() + interval '2 hours', 'UTC')
@@ -285,7 +285,7 @@ describe('what is final', () => {
     for (const close of [() => Promise.resolve([]), () => sealAll(own)]) {
       await close();
       expect(await at([soon, final], asset)).toEqual(before);
-      // Also where they are asked for together with one that is not final.
+      // Also if they are requested together with one that is not final.
       const all = await at([soon, final, after], asset);
       expect(all.slice(0, before.length)).toEqual(before);
       expect(all.slice(before.length).find(({ account }) => account === 'players')?.balance).toBe('5');

@@ -22,14 +22,14 @@ const db = createDatabase();
 const spend = (session: Session, wallet_id: string): Promise<Receipt> =>
   call(session, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
 
-/** A transfer that comes after all that has been committed. */
+/** The id of a new transfer, after everything committed before. */
 async function lastOf(database: Database): Promise<string> {
   const wallet_id = await newWallet(database, await someAsset(database));
   return (await call(database, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey() })).transfer_id;
 }
 
 describe('ledger_events', () => {
-  it('tells of every kind of movement what there is to tell, in the order of transactions and ids', async () => {
+  it('has the facts of every kind of movement, in the order of transactions and ids', async () => {
     const asset = await newAsset(db);
     const owner = newOwner();
     const wallet_id = await newWallet(db, asset, { owner });
@@ -62,7 +62,7 @@ describe('ledger_events', () => {
       '10 spend',
     ]);
     const { rows } = await db.query<{ fact: object }>(
-      // A reason is in the metadata, and the other side of an exchange is an event of its own.
+      // The reason is in the metadata, and the other side of an exchange is a separate event.
       `select to_jsonb(t) - '{id,requested_amount,reason,linked_wallet_id,linked_seq}'::text[]
          || jsonb_build_object('transfer_id', t.id, 'owner_id', $2::text, 'asset_code', $3::text, 'cursor', '1.' || e.xid || '.' || t.id) as fact
          from ledger.transfers t join ledger.entries e on e.transfer_id = t.id and e.actor is not null
@@ -77,7 +77,7 @@ describe('ledger_events', () => {
     expect(told).toHaveLength(10);
   });
 
-  it('gives each committed transfer exactly once while six write, some at length, and commit or roll back in any order', async () => {
+  it('has each committed transfer exactly once while six write, some slowly, and commit or roll back in any order', async () => {
     const writers = await Promise.all(
       Array.from({ length: 6 }, async () => ({
         client: await db.connect(),
@@ -126,7 +126,7 @@ describe('ledger_events', () => {
     expect(reader.ids).toEqual(rows.map(({ id }) => id));
   });
 
-  it('waits for a transaction that began earlier, and leaves out one that was rolled back', async () => {
+  it('waits for a transaction that began earlier, and omits one that was rolled back', async () => {
     const asset = await newAsset(db);
     const [slow, doomed] = [await db.connect(), await db.connect()];
     const wallets = await Promise.all([1, 2, 3].map(async () => newWallet(db, await newAsset(db), { bought: 9 })));
@@ -171,7 +171,7 @@ describe('ledger_events', () => {
     }
   });
 
-  it('waits for a prepared transaction, where the server has them', async () => {
+  it('waits for a prepared transaction, if the server allows them', async () => {
     const { rows } = await db.query<{ room: number }>(
       "select current_setting('max_prepared_transactions')::int as room",
     );
@@ -194,7 +194,7 @@ describe('ledger_events', () => {
     }
   });
 
-  it("never shows a transaction's own transfers in it", async () => {
+  it('never has transfers of its own transaction', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 9 });
     const client = await db.connect();
     await client.query('begin');
@@ -228,7 +228,7 @@ describe('ledger_events', () => {
       expect(await refusal(readEvents(db, after, limit))).toMatchObject({ code: 'WLARG', detail });
     });
 
-    it('a cursor whose transfer a restored ledger no longer has (WLARG), and says what to do', async () => {
+    it('a cursor whose transfer is missing in a restored ledger (WLARG), and says what to do', async () => {
       const reader = await new FeedReader(db).until(await lastOf(db));
       const { cursor = '', transfer_id } = reader.events.at(-1) ?? {};
       const client = await db.connect();
@@ -254,7 +254,7 @@ describe('ledger_events', () => {
     });
   });
 
-  it('shows services, operators, jobs and auditors the same: each transfer, whose ever it is', async () => {
+  it('shows services, operators, jobs and auditors all transfers of all wallets', async () => {
     const end = await lastOf(db);
     const { rows } = await db.query('select from ledger.transfers');
     const auditor = await new FeedReader(await db.connectAs('auditor', 'a')).until(end);

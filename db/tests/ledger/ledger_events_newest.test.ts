@@ -8,7 +8,7 @@ interface Event {
   transfer_id: string;
 }
 
-/** The whole feed, once it tells of this movement: transactions of others in the cluster may hold it back. */
+/** The whole feed, once it has this movement: transactions of other databases may delay it. */
 async function feedWith(database: Database, transfer_id: string): Promise<Event[]> {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(20)) {
     const events = await callAll<Event>(database, 'ledger_events', { limit: 10_000 });
@@ -26,7 +26,7 @@ async function booked(count: number): Promise<Event[]> {
 }
 
 describe('ledger_events_newest', () => {
-  it('tells of the very events of the feed in the opposite order, by pages of any size', async () => {
+  it('has the events of the feed in reverse order, in pages of any size', async () => {
     const feed = (await booked(9)).toReversed();
 
     expect(await callAll(db, 'ledger_events_newest', { limit: 10_000 })).toEqual(feed);
@@ -42,7 +42,7 @@ describe('ledger_events_newest', () => {
     }
   });
 
-  it('has cursors from which ledger_events goes on to what comes next', async () => {
+  it('has cursors after which ledger_events continues', async () => {
     const feed = await booked(5);
     const [newest] = await callAll<Event>(db, 'ledger_events_newest', { limit: 1 });
     expect(newest).toEqual(feed.at(-1));
@@ -55,7 +55,7 @@ describe('ledger_events_newest', () => {
     );
   });
 
-  it('leaves out what an open transaction may still come before, as the feed does', async () => {
+  it('omits what an open transaction may still precede, as the feed does', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const open = await db.connect();
     await open.query('begin; select pg_current_xact_id()');

@@ -25,7 +25,7 @@ interface Asked {
 const journal = (asked: Asked, session: Session = db) => callAll<JournalLine>(session, 'ledger_journal', { ...asked });
 const idOf = ({ transfer_id, side }: JournalLine) => `${transfer_id} ${side}`;
 
-/** The lines of the view of the whole journal, which knows no blocks. */
+/** Lines of the view of the whole journal, which does not use blocks. */
 async function linesOf(asset: string, from: string, to: string): Promise<string[]> {
   const { rows } = await db.query<{ line: string }>(
     `select transfer_id || ' ' || side as line from ledger.journal
@@ -61,7 +61,7 @@ describe('ledger_journal', () => {
     }
   });
 
-  it('has all lines of a period once, wherever its ends lie, and those of the whole ledger without ends', async () => {
+  it('has each line of a period once, wherever it begins and ends, and without bounds those of the whole ledger', async () => {
     const asset_code = await newAsset(db);
     const wallets = await someWallets(db, asset_code, 3);
     for (let turn = 0; turn < 12; turn += 1) {
@@ -81,7 +81,7 @@ describe('ledger_journal', () => {
     }
   });
 
-  it('goes on after any of its cursors, and sends nothing twice and leaves nothing out', async () => {
+  it('continues after any of its cursors, without repetitions and omissions', async () => {
     const asset_code = await newAsset(db);
     const wallets = await someWallets(db, asset_code, 2);
     for (let turn = 0; turn < 4; turn += 1) {
@@ -98,7 +98,7 @@ describe('ledger_journal', () => {
     const last = all.findLastIndex(({ cursor }) => cursor !== null);
     expect(last).toBeGreaterThan(10);
     expect(last).toBeLessThan(all.length - 4);
-    // What had no place yet gets one, and comes after it all the same.
+    // Lines that had no position yet come after the cursor.
     await bookSome(db, db, wallets, 4);
     await sealAll(db);
     const now = await journal({ asset_code });
@@ -107,7 +107,7 @@ describe('ledger_journal', () => {
     expect(now.every(({ cursor }) => cursor !== null)).toBe(true);
   });
 
-  it('comes block by block, each as it was booked, without sorting all of it first', async () => {
+  it('comes block by block, in the order of booking, without sorting everything first', async () => {
     const asset_code = await newAsset(db);
     const wallets = await someWallets(db, asset_code, 2);
     for (let turn = 0; turn < 6; turn += 1) {
@@ -126,7 +126,7 @@ describe('ledger_journal', () => {
     expect(plan).not.toMatch(/Function Scan on ledger_journal/);
   });
 
-  it('tells of each line when it counts, and whether that is for ever', async () => {
+  it('has the time at which each line counts, and whether that is final', async () => {
     const own = await db.connect();
     const asset_code = await newAsset(db);
     const wallet_id = await newWallet(db, asset_code, { bought: 1 });
@@ -147,13 +147,13 @@ describe('ledger_journal', () => {
       expect(lines.map(({ final }) => final)).toEqual([true, true, false, false]);
       expect(lines[1]?.counted_at).toBe(lines[1]?.created_at);
       expect(lines.slice(2).map(({ counted_at }) => counted_at)).toEqual([until, until]);
-      // The period that was final stays as it was.
+      // The final period is unchanged.
       expect(await journal({ asset_code, to_time: until })).toHaveLength(2);
       expect(await journal({ asset_code, from_time: until })).toHaveLength(2);
     }
   });
 
-  it('is for operators and auditors, and for nobody else who comes through the gateway (42501)', async () => {
+  it('is for operators and auditors, and for no other role of the gateway (42501)', async () => {
     const asset_code = await newAsset(db);
     await newWallet(db, asset_code, { bought: 3 });
     await sealAll(db);
@@ -189,7 +189,7 @@ describe('ledger_journal', () => {
     expect(await refusal(journal(asked))).toMatchObject({ code: 'WLARG', detail: { argument } });
   });
 
-  it('refuses an asset that is not there with WLNOA', async () => {
+  it('refuses an unknown asset (WLNOA)', async () => {
     expect(await refusal(journal({ asset_code: 'no-such-asset' }))).toMatchObject({ code: 'WLNOA' });
   });
 });

@@ -21,7 +21,7 @@ async function metrics(session: Session = db): Promise<Record<string, number>> {
 }
 
 describe('ledger_metrics', () => {
-  it('has no age of what has never been, and 0 where nothing is late', async () => {
+  it('has no age of what has never happened, and 0 if nothing is late', async () => {
     const found = await metrics();
 
     expect(Object.keys(found).sort()).toEqual([
@@ -37,7 +37,7 @@ describe('ledger_metrics', () => {
     expect(found.unsettled_wallets).toBe(0);
   });
 
-  it('tells how long what is due has been due', async () => {
+  it('has how long expiries have been unbooked', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     const instant = await inMs(db, 3_600_000);
     await call(db, 'wallet_hold', { wallet_id, amount: 1, idem_key: newKey(), expires_at: instant });
@@ -49,7 +49,7 @@ describe('ledger_metrics', () => {
     expect((await metrics()).oldest_due_seconds).toBe(0);
   });
 
-  it('tells since when entries are not sealed, and the age of the last seal and of the last clean verification', async () => {
+  it('has the time since the oldest unsealed entry, and the age of the last seal and of the last clean verification', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     expect((await metrics()).unsealed_seconds).toBeGreaterThan(0);
     await sealUntil(db, wallet_id, 1);
@@ -61,7 +61,7 @@ describe('ledger_metrics', () => {
     expect((await metrics()).last_clean_verify_seconds).toBeGreaterThan(0);
   });
 
-  it('tells who waits, how far the feed is behind, and for how many transactions', async () => {
+  it('has the waiting sessions, and the delay of the feed in seconds and transactions', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset, { bought: 5 });
     const [first, second] = [await db.connect(), await db.connect()];
@@ -90,7 +90,7 @@ describe('ledger_metrics', () => {
 describe('ledger_metrics, of a ledger that was edited,', () => {
   const other = createDatabase();
 
-  it('counts wallets that cannot be settled, and tells how late the others are', async () => {
+  it('counts wallets that cannot be settled, and has the delay of the others', async () => {
     const asset = await newAsset(other);
     const [bad, good] = [await newWallet(other, asset, { bought: 5 }), await newWallet(other, asset, { bought: 5 })];
     const hold = async (wallet_id: string) => {

@@ -9,7 +9,7 @@ interface Page {
   postings: Record<string, number>;
 }
 
-/** Other test files run on the same server, and each open transaction there holds the feed back. */
+/** Test files share a server, and each open transaction there delays the feed. */
 const LIMIT_MS = 90_000;
 
 const db = createDatabase();
@@ -17,7 +17,7 @@ const db = createDatabase();
 const notify = (session: Session, after?: string | null, limit?: number | null): Promise<Page> =>
   call<Page>(session, 'ledger_notify', { after, limit });
 
-/** Hears the channels of these wallets, and that of all. */
+/** Listens on the channels of these wallets, and on that of all. */
 async function listen(...wallets: string[]): Promise<{ heard: string[][]; session: pg.Client }> {
   const session = await db.connect();
   const heard: string[][] = [];
@@ -28,7 +28,7 @@ async function listen(...wallets: string[]): Promise<{ heard: string[][]; sessio
   return { heard, session };
 }
 
-/** Polls until the feed has come to a transfer, as the worker does; all pages together. */
+/** Polls until the feed has reached a transfer, as the worker does; returns all pages. */
 async function pollTo(job: Session, from: string, transfer: string, limit?: number): Promise<Page[]> {
   const pages: Page[] = [];
   let cursor = from;
@@ -45,7 +45,7 @@ async function pollTo(job: Session, from: string, transfer: string, limit?: numb
   return pages;
 }
 
-/** What was sent before has been heard when this is answered. */
+/** Earlier notifications have arrived when the query returns. */
 const settled = (session: pg.Client): Promise<unknown> => session.query('select');
 
 async function spend(wallet: string, session: Session = db): Promise<string> {
@@ -53,7 +53,7 @@ async function spend(wallet: string, session: Session = db): Promise<string> {
 }
 
 describe('ledger_notify', () => {
-  it('starts at the end: it tells everybody to look, and nobody of what was before', async () => {
+  it('starts at the end: it notifies all subscribers once, and of no earlier event', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const job = await db.connectJob();
     const { heard, session } = await listen(wallet);
@@ -71,14 +71,14 @@ describe('ledger_notify', () => {
     expect(await readEvents(job, page.next_cursor)).toEqual([]);
   });
 
-  it('tells each player of the newest entry, once a page, and counts the transfers', async () => {
+  it('notifies each player of the newest entry, once per page, and counts the transfers', async () => {
     const asset = await someAsset(db);
     const [one, other] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
     const job = await db.connectJob();
     const from = (await pollTo(job, '', await spend(one))).at(-1)?.next_cursor ?? '';
     const { heard, session } = await listen(one, other);
 
-    // One transaction, hence one page.
+    // One transaction, and so one page.
     const shop = await db.connectJob();
     await shop.query('begin');
     await spend(one, shop);
@@ -105,7 +105,7 @@ describe('ledger_notify', () => {
     );
   });
 
-  it('reads no more than a page, and says that there may be more', async () => {
+  it('reads at most a page, and returns whether there may be more', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const job = await db.connectJob();
     const from = (await pollTo(job, '', await spend(wallet))).at(-1)?.next_cursor ?? '';
@@ -127,7 +127,7 @@ describe('ledger_notify', () => {
     expect(heard.map(([, seq]) => seq)).toEqual(['4', '6', '7']);
   });
 
-  it('does not tell of a transaction before it commits, nor skips it for one that was faster', async () => {
+  it('omits a transaction before its commit, and does not skip it for a faster one', async () => {
     const asset = await someAsset(db);
     const [slow, fast] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset, { bought: 10 })];
     const job = await db.connectJob();
@@ -186,7 +186,7 @@ describe('ledger_notify on a ledger without transfers', () => {
 });
 
 describe('a posting', () => {
-  /** A transaction that notifies cannot be prepared: PostgreSQL itself says whether one did. */
+  /** A transaction that has notified cannot be prepared: PostgreSQL itself reports it. */
   async function prepares(session: Session): Promise<unknown> {
     const id = newKey();
     try {
@@ -199,7 +199,7 @@ describe('a posting', () => {
     return 'prepared';
   }
 
-  it('notifies nobody, whatever it is, and so takes no lock that all share', async () => {
+  it('of any kind sends no notification, and so takes no shared lock', async () => {
     const asset = await someAsset(db);
     const [one, other] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
     const session = await db.connect();
@@ -223,7 +223,7 @@ describe('a posting', () => {
     expect(await prepares(session)).toBe('prepared');
   });
 
-  it('would be found out', async () => {
+  it('that did would be found', async () => {
     const session = await db.connect();
     await session.query('begin');
     await session.query("select pg_notify('wallets', '')");

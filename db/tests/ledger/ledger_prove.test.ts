@@ -22,7 +22,7 @@ const recorded = async () =>
   ).rows;
 
 describe('ledger_prove', () => {
-  it('proves everything, seals too, and records what came of it', async () => {
+  it('verifies everything, seals too, and records the result', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 5 });
     expect(await prove()).toEqual([]);
     await sealUntil(db, wallet_id, 1);
@@ -45,7 +45,7 @@ describe('ledger_prove', () => {
     ]);
   });
 
-  it('refuses what is no list of seals (WLARG), and records nothing then', async () => {
+  it('refuses an invalid list of seals (WLARG), and records nothing', async () => {
     const before = await recorded();
 
     expect(await refusal(prove('{}'))).toMatchObject({ code: 'WLARG', detail: { argument: 'kept' } });

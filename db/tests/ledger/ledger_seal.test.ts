@@ -19,13 +19,13 @@ const db = createDatabase();
 const topUp = (session: Session, wallet_id: string) =>
   call(session, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey() });
 
-/** The hash of a block from its fields, in the byte order that seal_hash documents. */
+/** The hash of a block computed from its columns, in the format that seal_hash documents. */
 const HASH = `select s.hash, convert_to('wallet ledger block 2', 'UTF8') || array_send(array[s.seq, s.entries, s.wallets, s.epoch])
   || array_send(array[s.root, s.totals_hash, s.previous, convert_to(s.snapshot, 'UTF8'), xid8send(s.xid), timestamptz_send(s.sealed_at),
     timestamptz_send(s.final_until), convert_to(s.actor, 'UTF8')]) as bytes from ledger.blocks s order by s.seq`;
 
 describe('ledger_seal', () => {
-  it('closes what is new, wallet by wallet, with the root of the tree over the newest entries', async () => {
+  it('closes new entries, wallet by wallet, with the root of the tree over the newest entries', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all([1, 2, 3, 4, 5].map(() => newWallet(db, asset, { bought: 10, bonus: 5 })));
     const last = wallets[4] ?? '';
@@ -56,7 +56,7 @@ describe('ledger_seal', () => {
     expect(await verifySeals(db)).toEqual([]);
   });
 
-  it('chains each seal to the one before, by hashes over all that they say', async () => {
+  it('chains each seal to the one before, with hashes over all columns', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
     await sealUntil(db, wallet, 1);
     await topUp(db, wallet);
@@ -71,7 +71,7 @@ describe('ledger_seal', () => {
     expect(links.map(({ previous }) => previous)).toEqual([null, ...rows.slice(0, -1).map(({ hash }) => hash)]);
   });
 
-  it('makes the tree of RFC 6962 over any number of leaves', async () => {
+  it('computes the tree of RFC 6962 over any number of leaves', async () => {
     for (const count of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 100]) {
       const leaves = Array.from({ length: count }, () => randomBytes(32));
       const { rows } = await db.query<{ root: Buffer }>('select ledger_private.merkle_root($1) as root', [leaves]);
@@ -79,7 +79,7 @@ describe('ledger_seal', () => {
     }
   });
 
-  it('leaves what an open transaction has booked to a later block, and closes what came after it', async () => {
+  it('leaves the entries of an open transaction to a later block, and closes later ones', async () => {
     const [slow, quick] = [await newWallet(db, await newAsset(db)), await newWallet(db, await newAsset(db))];
     const client = await db.connect();
     await client.query('begin');
@@ -108,7 +108,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it('is held back by no transaction of another database of the server', async () => {
+  it('does not wait for a transaction of another database of the server', async () => {
     const url = new URL(db.url);
     url.pathname = '/postgres';
     const elsewhere = new pg.Client({ connectionString: url.href });
@@ -125,12 +125,12 @@ describe('ledger_seal', () => {
     }
   });
 
-  it('leaves what its own transaction has booked to a later block: that may still be undone', async () => {
+  it('leaves the entries of its own transaction to a later block: they may still be rolled back', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     const client = await db.connect();
     await client.query('begin');
     await topUp(client, wallet);
-    // A later transaction has ended: by numbers alone, the own one would count as ended too.
+    // A later transaction has ended: by numbers alone, this one would count as ended too.
     await db.query('select pg_current_xact_id()');
     await seal(client);
     await topUp(client, wallet);
@@ -143,7 +143,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it('closes once what a transaction that began earlier books on top of a later one', async () => {
+  it('closes once what an earlier transaction books after a later one', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     const [early, between] = [await db.connect(), await db.connect()];
     await early.query('begin; select pg_current_xact_id()');
@@ -164,7 +164,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it('makes several blocks where there are more events of wallets than one may have', async () => {
+  it('makes several blocks if there are more events of wallets than one block may have', async () => {
     const asset = await newAsset(db);
     await sealAll(db);
     for (let n = 0; n < 7; n += 1) await newWallet(db, asset);
@@ -179,7 +179,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it('writes the totals of what it closes, by asset, kind and accounts, and what they come to with all blocks before', async () => {
+  it('writes the totals of the closed entries, by asset, kind and accounts, and the sums with all blocks before', async () => {
     const asset = await newAsset(db);
     const [one, two] = [
       await newWallet(db, asset, { bought: 100, bonus: 20 }),
@@ -195,7 +195,7 @@ describe('ledger_seal', () => {
     await sealUntil(db, one, 7);
 
     const { rows } = await db.query<{ line: string }>(
-      // Of quarters there are two where one ended meanwhile.
+      // There are two quarters of an hour if one ended during the test.
       `select dense_rank() over (order by block_seq) || ' ' || kind || ' ' || debit || ' ' || credit || ' ' || sum(movements) || ' ' || sum(amount)
            || ' ' || sum(bonus_amount) || ' ' || max(total_movements) || ' ' || max(total_amount) || ' ' || max(total_bonus_amount) as line
          from ledger.house_totals where asset_code = $1 group by block_seq, kind, debit, credit order by block_seq, kind`,
@@ -221,7 +221,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it('calls final only what no open transaction can book any more, and never less than the block before', async () => {
+  it('declares final only what no open transaction can change, and never less than the block before', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
     const finals: string[] = [];
     const close = async () => {
@@ -246,7 +246,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it('lets postings go on while it is open, and waits for none that is', async () => {
+  it('lets postings go on while it is open, and waits for no open posting', async () => {
     const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
     await sealUntil(db, wallet, 1);
     await topUp(db, wallet);
@@ -267,7 +267,7 @@ describe('ledger_seal', () => {
     expect(await verifySeals(db)).toEqual([]);
   });
 
-  it('waits for another sealer, and goes on after it', async () => {
+  it('waits for another sealer, and then continues', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     await topUp(db, wallet);
     const [first, second] = [await db.connect(), await db.connect()];
@@ -282,7 +282,7 @@ describe('ledger_seal', () => {
     expect(await verifySeals(db)).toEqual([]);
   });
 
-  it('goes on after time has passed: blocks, totals and entries of then are as they were', async () => {
+  it('continues after time has passed: earlier blocks, totals and entries are unchanged', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 10 });
     await sealAll(db);
@@ -339,7 +339,7 @@ describe('ledger_seal', () => {
     await expectSound(db);
   });
 
-  it.each(['repeatable read', 'serializable'])('at %s is right or asks to try again (40001)', async (level) => {
+  it.each(['repeatable read', 'serializable'])('is correct at %s, or fails with 40001', async (level) => {
     const wallet = await newWallet(db, await newAsset(db));
     await topUp(db, wallet);
     const client = await db.connect();
@@ -359,7 +359,7 @@ describe('ledger_seal', () => {
     expect(await refusal(seal(db, max))).toMatchObject({ code: 'WLARG', detail: { argument: 'max_events' } });
   });
 
-  it('is for jobs alone (42501)', async () => {
+  it('is for jobs only (42501)', async () => {
     const job = await db.connectJob();
     expect(Array.isArray(await seal(job))).toBe(true);
     for (const role of ['service', 'operator', 'auditor'] as const)
@@ -367,13 +367,13 @@ describe('ledger_seal', () => {
   });
 });
 
-describe('a movement that comes late', () => {
+describe('a late movement', () => {
   const own = createDatabase();
 
-  it('because a clock was set back, counts in the first quarter of an hour that is not final', async () => {
+  it('after a clock was set back counts in the first quarter of an hour that is not final', async () => {
     const wallet = await newWallet(own, await newAsset(own), { bought: 1 });
     await sealAll(own);
-    // As if the clock had been two hours ahead when the last block was closed.
+    // Simulates a clock that was two hours ahead when the last block was closed.
     await tampering(own, (client) =>
       client.query(
         "update ledger.blocks set final_until = date_trunc('hour', clock_timestamp() + interval '2 hours', 'UTC')",

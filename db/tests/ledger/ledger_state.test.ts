@@ -18,7 +18,7 @@ interface State {
 describe('ledger_state', () => {
   const db = createDatabase();
 
-  it('tells of the last block, the last proof, the feed and what the worker has left, as they change', async () => {
+  it("has the last block, the last verification, the feed's position and the worker's backlog, as they change", async () => {
     const operator = await db.connectAs('operator', 'kim');
     const state = () => call<State>(operator, 'ledger_state', {});
     expect(await state()).toMatchObject({
@@ -47,7 +47,7 @@ describe('ledger_state', () => {
     const { rows } = await db.query<{ cursor: string }>(
       "select '1.' || e.xid || '.' || e.transfer_id as cursor from ledger.entries e order by e.xid desc, e.transfer_id desc limit 1",
     );
-    // Until no transaction of others in the cluster holds the feed back.
+    // Until no transaction of other databases delays the feed.
     for (const deadline = Date.now() + 60_000; (await state()).feed_cursor !== rows[0]?.cursor; await sleep(20))
       if (Date.now() > deadline) throw new Error('the feed does not come to the end');
     const done = await state();

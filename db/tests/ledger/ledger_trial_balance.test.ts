@@ -24,7 +24,7 @@ const db = createDatabase();
 const trialBalance = (asset_code?: string | null, session: Session = db) =>
   callAll<Row>(session, 'ledger_trial_balance', { asset_code });
 
-/** What it has to be, added up from all entries: of the rows of the wallets, not of the totals of blocks. */
+/** The expected sums, computed from all entries of the wallets and not from the totals of blocks. */
 const EXPECTED = `with sides as (
     select w.asset_code, e.debit as account, e.amount from ledger.entries e join ledger.wallets w on w.id = e.wallet_id where e.actor is not null
     union all
@@ -38,7 +38,7 @@ const EXPECTED = `with sides as (
   order by 1`;
 const FOUND = `select account, (debit - credit)::text as amount from ledger.ledger_trial_balance($1) where debit <> credit order by 1`;
 
-/** It is the sum of all entries, in one snapshot. */
+/** Compares with the sum of all entries, in one snapshot. */
 async function expectRight(session: pg.Client, asset: string): Promise<void> {
   await session.query('begin isolation level repeatable read');
   const { rows: expected } = await session.query(EXPECTED, [asset]);
@@ -48,7 +48,7 @@ async function expectRight(session: pg.Client, asset: string): Promise<void> {
 }
 
 describe('ledger_trial_balance', () => {
-  it('sums each account of an asset on the side where it has it', async () => {
+  it('sums each account of an asset on the side of its balance', async () => {
     const asset = await newAsset(db);
     for (let player = 0; player < 5; player += 1) {
       const wallet = await newWallet(db, asset, { bought: 100, bonus: 10 });
@@ -64,7 +64,7 @@ describe('ledger_trial_balance', () => {
     ]);
   });
 
-  it('lists an asset in which nothing has moved, with zeros', async () => {
+  it('lists an asset without movements, with zeros', async () => {
     const asset = await newAsset(db);
 
     expect((await trialBalance(asset)).map(({ account }) => account)).toEqual([
@@ -76,7 +76,7 @@ describe('ledger_trial_balance', () => {
     expect((await trialBalance(asset)).every(({ debit, credit }) => debit === '0' && credit === '0')).toBe(true);
   });
 
-  it('lists all assets where none is named, and none where it is unknown', async () => {
+  it('lists all assets if none is named, and none for an unknown one', async () => {
     const [one, two] = [await newAsset(db), await newAsset(db)];
 
     const assets = (await trialBalance()).map((row) => row.asset_code);
@@ -117,7 +117,7 @@ describe('ledger_trial_balance', () => {
     expect(new Set(differences)).toEqual(new Set([0n]));
   });
 
-  it('is the same without a block, after one, and after more was booked, and leaves no account out', async () => {
+  it('is the same before a block, after one, and after later bookings, and omits no account', async () => {
     const asset = await newAsset(db);
     const session = await db.connect();
     const wallet = await newWallet(db, asset, { bought: 100, bonus: 10 });
@@ -157,7 +157,7 @@ describe('ledger_trial_balance', () => {
     await expectSound(db);
   });
 
-  it('tells of what its own transaction has booked, before a block and after one', async () => {
+  it('has the uncommitted bookings of its own transaction, before a block and after one', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 100 });
     const session = await db.connect();
@@ -166,7 +166,7 @@ describe('ledger_trial_balance', () => {
     await session.query('begin');
     await call(session, 'wallet_top_up', { wallet_id: wallet, amount: 1, idem_key: newKey() });
     expect(await treasury()).toBe('101');
-    // Others go on and commit: their transactions are later than this one.
+    // Others commit: their transactions are later than this one.
     await newWallet(db, asset, { bought: 10 });
     await seal(session);
     expect(await treasury()).toBe('111');
@@ -200,7 +200,7 @@ describe('ledger_trial_balance', () => {
     let late = '';
     try {
       if (open.includes('here')) {
-        // It has booked something, which nobody sees until it ends.
+        // An uncommitted booking, which others cannot see.
         late = await newWallet(db, asset);
         await here.query('begin');
         await call(here, 'wallet_top_up', { wallet_id: late, amount: 5, idem_key: newKey() });
@@ -209,7 +209,7 @@ describe('ledger_trial_balance', () => {
       let posting = wallets.length;
       let looks = 0;
       const post = async (wallet_id: string, place: number) => {
-        // However slow the reader is, it meets them.
+        // Continues until the reader has looked several times.
         for (let turn = 0; turn < 25 || looks < 5; turn += 1) {
           await call(pool, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
           const { transfer_id } = await call(pool, 'wallet_spend', {
@@ -232,7 +232,7 @@ describe('ledger_trial_balance', () => {
         for (; posting > 0; looks += 1) await expectRight(reader, asset);
       };
       await Promise.all([
-        // The first that is not right ends the test.
+        // A wrong result ends the test.
         look().catch((error: unknown) => {
           looks = 5;
           throw error;
@@ -259,7 +259,7 @@ describe('ledger_trial_balance', () => {
     }
   });
 
-  it('is right again after a block that was cut off by an error, and one whose session was ended in the middle', async () => {
+  it('is correct again after a block that failed, and one whose session was terminated in the middle', async () => {
     const asset = await newAsset(db);
     const reader = await db.connect();
     const wallet = await newWallet(db, asset, { bought: 100 });
@@ -282,7 +282,7 @@ describe('ledger_trial_balance', () => {
     await expectSound(db);
   });
 
-  it('is for operators and auditors, and for nobody else who comes through the gateway (42501)', async () => {
+  it('is for operators and auditors, and for no other role of the gateway (42501)', async () => {
     const asset = await newAsset(db);
     await newWallet(db, asset, { bought: 3 });
     await sealAll(db);

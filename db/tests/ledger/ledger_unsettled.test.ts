@@ -14,7 +14,7 @@ describe('ledger_unsettled', () => {
   const db = createDatabase();
   const unsettled = (since?: string) => callAll<Unsettled>(db, 'ledger_unsettled', { since });
 
-  /** A wallet with a hold that is due, of which the log knows nothing. */
+  /** A wallet with an expired hold that is missing in the log. */
   async function unsettleable(): Promise<string> {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
@@ -25,12 +25,12 @@ describe('ledger_unsettled', () => {
   }
   const sweep = async () => (await call<{ wallet_expire_due: string }>(db, 'wallet_expire_due', {})).wallet_expire_due;
 
-  it('is empty where nothing has failed', async () => {
+  it('is empty if nothing has failed', async () => {
     expect(await sweep()).toBe('0');
     expect(await unsettled()).toEqual([]);
   });
 
-  it('tells which wallets failed, how, how often and when it is tried again, those that have failed for longest first', async () => {
+  it('has the failed wallets, the error, the number of failures and the next attempt, the longest failing first', async () => {
     const first = await unsettleable();
     await sweep();
     const second = await unsettleable();

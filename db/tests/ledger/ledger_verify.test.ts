@@ -19,7 +19,7 @@ import { sealAll } from '../seals.ts';
 
 const db = createDatabase();
 const verify = (wallet_id?: string) => callAll<Finding>(db, 'ledger_verify', { wallet_id });
-/** Findings after tampering, before and after the hashes were made up for it. */
+/** The findings after tampering, before and after the hashes were recomputed. */
 const findingsAfter = (tamper: string, scope?: string) =>
   tamperedWith(db, tamper, async (look, rehash) => {
     const raw = await look(scope);
@@ -52,13 +52,13 @@ beforeAll(async () => {
 });
 
 describe('ledger_verify', () => {
-  it('answers no row for a sound ledger', async () => {
+  it('returns no row for a sound ledger', async () => {
     expect(await verify()).toEqual([]);
     expect(await verify(alice)).toEqual([]);
     await expectSound(db);
   });
 
-  it('refuses a wallet that is not there (WLNOW)', async () => {
+  it('refuses an unknown wallet (WLNOW)', async () => {
     expect(await refusal(verify(UNKNOWN_WALLET))).toMatchObject({
       code: 'WLNOW',
       detail: { wallet_id: UNKNOWN_WALLET },
@@ -100,7 +100,7 @@ describe('ledger_verify', () => {
       expect(rulesOf(rehashed).filter((rule) => rule !== 'asset_sum')).toEqual([...rules].sort());
     });
 
-    it('a raised balance at the end of a wallet, which no later entry contradicts', async () => {
+    it('an increased balance at the end of a wallet, which no later entry contradicts', async () => {
       const { raw, rehashed } = await findingsAfter(
         `update ledger.entries set balance = balance + 1000 where wallet_id = '${alice}' and seq = 5`,
       );
@@ -179,7 +179,7 @@ describe('ledger_verify', () => {
     });
   });
 
-  describe('finds, however well the hashes are made up,', () => {
+  describe('finds, even with recomputed hashes,', () => {
     const entry = (facts: string) => `insert into ledger.entries
       select (jsonb_populate_record(e, jsonb_build_object(${facts}))).* from ledger.entries e where wallet_id = '${alice}' and seq = 5`;
     it.each([
@@ -275,7 +275,7 @@ describe('ledger_verify', () => {
     });
   });
 
-  describe("finds a movement forged with the ledger's own helpers,", () => {
+  describe("finds a movement forged with the ledger's own functions,", () => {
     const forge = ({ kind = 'top_up', key = "'forged'", amount = 500, bonus = 0, account = 'treasury' }) => `
       do $$
       declare
@@ -291,7 +291,7 @@ describe('ledger_verify', () => {
         perform ledger_private.write(array[ledger_private.chained(v_entry)]);
       end $$`;
 
-    it('unless it is one that the ledger would have booked itself', async () => {
+    it('unless the ledger itself would have booked it', async () => {
       expect((await findingsAfter(forge({}))).raw).toEqual([]);
     });
 
@@ -318,7 +318,7 @@ describe('ledger_verify', () => {
     });
   });
 
-  it('reports balances that run over the end of bigint instead of failing', async () => {
+  it('reports balances beyond bigint instead of failing', async () => {
     const { raw } = await findingsAfter(
       `update ledger.entries set balance = 9223372036854775807, amount = 9223372036854775807 where wallet_id = '${alice}' and seq = 2`,
     );
@@ -326,7 +326,7 @@ describe('ledger_verify', () => {
     expect(rulesOf(raw)).toContain('entry_balance');
   });
 
-  it('finds an asset that is gone and an event without its wallet', async () => {
+  it('finds a missing asset, and an event without its wallet', async () => {
     const { raw: gone } = await findingsAfter(
       `delete from ledger.assets where code = (select asset_code from ledger.wallets where id = '${alice}')`,
     );
@@ -376,7 +376,7 @@ describe('ledger_verify', () => {
       expect(rulesOf(rehashed)).toEqual([...rules].sort());
     });
 
-    it('nothing, where a status and its event go together', async () => {
+    it('nothing, if a status and its event agree', async () => {
       const wallet = await newWallet(db, await newAsset(db));
       for (const status of ['frozen', 'open', 'closed', 'open'] as const) {
         await setStatus(db, wallet, status);
@@ -385,7 +385,7 @@ describe('ledger_verify', () => {
     });
   });
 
-  it('says what it expected and what it found', async () => {
+  it('has the expected and the found value', async () => {
     const { raw } = await findingsAfter(`update ledger.entries set seq = 9 where wallet_id = '${alice}' and seq = 5`);
 
     expect(raw.find(({ rule }) => rule === 'entry_seq')).toMatchObject({
@@ -396,7 +396,7 @@ describe('ledger_verify', () => {
     });
   });
 
-  it('finds what was done behind triggers that were switched off', async () => {
+  it('finds changes made while triggers were disabled', async () => {
     const admin = await db.connect();
     await admin.query('begin');
     await admin.query('alter table ledger.entries disable trigger user');
@@ -408,7 +408,7 @@ describe('ledger_verify', () => {
     expect(rulesOf(findings)).toEqual(['entry_balance', 'entry_hash']);
   });
 
-  it('is stable, as is all that it calls, so that it sees one snapshot', async () => {
+  it('is stable, like all functions that it calls, so that it uses one snapshot', async () => {
     const { rows } = await db.query(
       `select proname from pg_proc where (proname like '%verify%' or proname ~ '^ledger_(trial_balance|balances_at|activity|journal)$')
          and pronamespace in ('ledger'::regnamespace, 'ledger_private'::regnamespace) and provolatile <> 's'`,
@@ -417,7 +417,7 @@ describe('ledger_verify', () => {
     expect(rows).toEqual([]);
   });
 
-  it('keeps to one wallet and what touched it', async () => {
+  it('verifies one wallet and the transfers that touched it', async () => {
     const tamper = `update ledger.entries set balance = balance + 1 where wallet_id = '${alice}' and seq = 4`;
 
     expect(rulesOf((await findingsAfter(tamper, alice)).raw)).toEqual(['entry_balance', 'entry_hash']);
@@ -438,7 +438,7 @@ describe('ledger_verify', () => {
     let rounds = 0;
     const finished = Promise.all(
       wallets.map(async (wallet_id, index) => {
-        // However slow the verification is, it meets them twice.
+        // Continues until two verifications have run.
         for (let turn = 0; turn < 12 || (verifying && rounds < 2); turn += 1) {
           const grant = (expires_at: string) =>
             call(pool, 'wallet_bonus', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
@@ -507,7 +507,7 @@ describe('ledger_verify, of a ledger with blocks,', () => {
   /** The second row of what players spent: there is one before, and none after. */
   const SECOND =
     "where kind = 'spend' and block_seq = (select max(t.block_seq) from ledger.house_totals t where t.kind = 'spend')";
-  /** The first: the totals of the second go on from it. */
+  /** The first row: the totals of the second continue it. */
   const FIRST =
     "where kind = 'spend' and block_seq = (select min(t.block_seq) from ledger.house_totals t where t.kind = 'spend')";
   const COLUMNS = [
@@ -604,7 +604,7 @@ describe('ledger_verify, of a ledger with blocks,', () => {
     }
   });
 
-  it('finds the newest movement of a wallet gone, however well the rest is made up', async () => {
+  it('finds that the newest movement of a wallet is missing, even with recomputed hashes', async () => {
     const { rehashed } = await after(
       `delete from ledger.entries where transfer_id = (
          select transfer_id from ledger.entries where wallet_id = '${wallet}' order by seq desc limit 1)`,
@@ -613,7 +613,7 @@ describe('ledger_verify, of a ledger with blocks,', () => {
     expect(rehashed).toEqual(expect.arrayContaining(['house_total', 'seal_entry', 'seal_root']));
   });
 
-  it('finds a movement that was renamed, however well the rest is made up', async () => {
+  it('finds a renamed movement, even with recomputed hashes', async () => {
     const { rehashed } = await after(
       `update ledger.entries set transfer_id = uuidv7() where wallet_id = '${wallet}' and seq = 1`,
     );

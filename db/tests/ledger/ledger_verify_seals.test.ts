@@ -21,7 +21,7 @@ let kept = '';
 beforeAll(async () => {
   const asset = await newAsset(db);
   [alice, bob] = [await newWallet(db, asset), await newWallet(db, asset)];
-  // What stands beside the entries is alone in the first block.
+  // The wallets' events are in the first block, without the entries.
   await sealAll(db);
   for (const wallet_id of [alice, bob]) await call(db, 'wallet_top_up', { wallet_id, amount: 100, idem_key: newKey() });
   await sealUntil(db, bob, 1);
@@ -31,10 +31,10 @@ beforeAll(async () => {
   kept = await keepSeals(db);
 });
 
-/** The last transfer is taken away with its entries; what is left is as if it had never been. */
+/** Removes the last transfer with its entries, without a trace. */
 const CUT = `delete from ledger.entries where transfer_id = (
     select e.transfer_id from ledger.entries e where e.wallet_id = ALICE order by e.seq desc limit 1)`;
-/** The last transfer has moved one credit less, on both sides. */
+/** Reduces the last transfer by one credit, on both sides. */
 const EDIT = `update ledger.entries e set amount = amount - 1,
       balance = balance + case ledger.entries_side(e) when 'debit' then 1 else -1 end,
       paid_balance = paid_balance + case ledger.entries_side(e) when 'debit' then 1 else -1 end,
@@ -42,7 +42,7 @@ const EDIT = `update ledger.entries e set amount = amount - 1,
       sent_total = sent_total - case when actor is not null then 1 else 0 end, requested_amount = requested_amount - 1
     where transfer_id = (select n.transfer_id from ledger.entries n where n.wallet_id = ALICE order by n.seq desc limit 1)`;
 
-/** What is found after an edit past the triggers; afterwards all is as before. */
+/** The findings after an edit without triggers, which is then rolled back. */
 async function after(edit: string, look: (session: Session) => Promise<Finding[]>): Promise<string> {
   const client = await db.connect();
   await client.query('begin; set local session_replication_role = replica');
@@ -56,14 +56,14 @@ async function after(edit: string, look: (session: Session) => Promise<Finding[]
 const verify = (session: Session): Promise<Finding[]> => callAll<Finding>(session, 'ledger_verify', {});
 
 describe('ledger_verify_seals', () => {
-  it('finds nothing in a sealed ledger, with what was kept elsewhere and without', async () => {
+  it('finds nothing in a sealed ledger, with and without exported seals', async () => {
     expect(await verifySeals(db)).toEqual([]);
     expect(await verifySeals(db, kept)).toEqual([]);
     expect(await verify(db)).toEqual([]);
     expect(await verifySeals(await db.connectAs('auditor', 'a'), kept)).toEqual([]);
   });
 
-  it('finds nothing after more was booked and sealed: what was kept is still there', async () => {
+  it('finds nothing after further bookings and seals: the exported seals are still there', async () => {
     await call(db, 'wallet_top_up', { wallet_id: alice, amount: 1, idem_key: newKey() });
     await sealUntil(db, alice, 5);
 
@@ -115,7 +115,7 @@ describe('ledger_verify_seals', () => {
   });
 
   it.each([
-    // The newest block says that it closed what it did not, and all that follows from that was computed anew.
+    // The newest block claims to have closed something else, and everything that depends on it was recomputed.
     [
       'what no block closes although it was committed before',
       `delete from ledger.block_heads where wallet_id = ALICE and block_seq = (
@@ -152,7 +152,7 @@ describe('ledger_verify_seals', () => {
     expect(await refusal(verifySeals(db, value))).toMatchObject({ code: 'WLARG', detail: { argument: 'kept' } });
   });
 
-  it('finds a kept seal without facts, and one of another ledger', async () => {
+  it('finds an exported seal without values, and one of another ledger', async () => {
     expect(rulesOf(await verifySeals(db, '[{}]'))).toEqual(['seal_missing']);
     expect(rulesOf(await verifySeals(db, kept.replaceAll('"seq":1,', '"seq":77,')))).toEqual(['seal_missing']);
   });

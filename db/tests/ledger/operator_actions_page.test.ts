@@ -24,7 +24,7 @@ interface Action {
   asset_code: string | null;
 }
 
-/** What the rows of a list say, in its order. */
+/** The rows of a list, in order. */
 async function actionsOf(db: Database, args: object, size = 3, backwards = false): Promise<Action[]> {
   const keys = await rowsOf(db, 'operator_actions', { from: hours(1), ...args }, size, { backwards });
   const { rows } = await db.query<Action>(
@@ -39,7 +39,7 @@ async function actionsOf(db: Database, args: object, size = 3, backwards = false
 const wordsOf = (actions: Action[]): string[] =>
   actions.map(({ action, reason }) => `${action} ${reason ?? ''}`.trim());
 
-/** A day of an operator and of a shop; what the operator did, the newest first. */
+/** Makes calls as an operator and as a shop; returns the operator's actions, newest first. */
 async function work(operator: Session, job: Session): Promise<string[]> {
   const asset_code = `K${newKey().replaceAll('-', '').slice(3, 20)}`;
   await call(operator, 'asset_create', { code: asset_code, name: 'For a test' });
@@ -76,7 +76,7 @@ async function work(operator: Session, job: Session): Promise<string[]> {
 describe('operator_actions_page', () => {
   const db = createDatabase();
 
-  it('tells what an operator did and why, the newest first, by pages of any size from either end, and nothing of services', async () => {
+  it('lists the actions of operators with reasons, newest first, in pages of any size from either end, without those of services', async () => {
     const operator = await db.connectAs('operator', 'kim');
     const done = await work(operator, await db.connectJob());
 
@@ -89,7 +89,7 @@ describe('operator_actions_page', () => {
     }
   });
 
-  it('finds those of one operator, and of all of them also what a login did that only operators may', async () => {
+  it("filters by operator, and includes a login's actions that only operators may perform", async () => {
     const [lee, job] = [await db.connectAs('operator', 'lee'), await db.connectJob()];
     await work(lee, job);
     const wallet_id = await newWallet(db, await newAsset(db));
@@ -105,7 +105,7 @@ describe('operator_actions_page', () => {
     expect(await actionsOf(db, { actor: 'operator:nobody' })).toEqual([]);
   });
 
-  it('takes every kind that operators may book and services may not, whatever kinds there are', async () => {
+  it('includes every kind that operators may book and services may not', async () => {
     const { rows } = await db.query<{ kinds: string[]; expected: string[] }>(
       `select ledger_private.operator_kinds()::text[] as kinds, array(
          select k::text from unnest(enum_range(null::ledger.transfer_kind)) k
@@ -119,7 +119,7 @@ describe('operator_actions_page', () => {
     expect(rows[0]?.kinds).not.toContain('spend');
   });
 
-  it('goes on where it was while an operator works on', async () => {
+  it('continues at the same place while an operator acts', async () => {
     const operator = await db.connectAs('operator', 'max');
     const job = await db.connectJob();
     const done = await work(operator, job);
@@ -172,13 +172,13 @@ describe('operator_actions_page', () => {
 describe('operator_actions_page of other days', () => {
   const db = createDatabase();
 
-  it('tells what was done between two instants', async () => {
+  it('lists the actions between two instants', async () => {
     const [operator, job] = [await db.connectAs('operator', 'kim'), await db.connectJob()];
     const first = await work(operator, job);
     await age(db, '3 days');
     const all = await rowsOf(db, 'operator_actions', { from: days(4), to: days(2) }, 3);
 
-    // Assets and limits are never moved.
+    // Assets and limits have not been moved into the past.
     expect(all).toHaveLength(first.length - 3);
     expect(await rowsOf(db, 'operator_actions', { from: days(2) }, 3)).toHaveLength(3);
   });
@@ -187,7 +187,7 @@ describe('operator_actions_page of other days', () => {
 describe('operator_actions_page of a ledger with many movements', () => {
   const db = createDatabase();
 
-  it('looks at 2000 movements for a page, and tells of all there is in order', async () => {
+  it('reads 2000 movements for a page, and lists all actions in order', async () => {
     const [operator, job] = [await db.connectAs('operator', 'kim'), await db.connectJob()];
     const done = [...(await work(operator, job))];
     const wallet_id = await newWallet(db, await newAsset(db));

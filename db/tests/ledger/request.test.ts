@@ -3,7 +3,7 @@ import { call, createDatabase, newKey, newWallet, someAsset, UNKNOWN_WALLET } fr
 const db = createDatabase();
 
 const OTHER_ID = '00000000-0000-8000-8000-000000000001';
-/** A value of its own for each field, so that no two can be mistaken for each other. */
+/** A different value for each field, so that a swap is noticed. */
 const FIELDS: Record<string, string> = {
   kind: 'reversal',
   wallet_id: UNKNOWN_WALLET,
@@ -22,7 +22,7 @@ const FIELDS: Record<string, string> = {
 };
 
 describe('request', () => {
-  it('takes each field of a request by its name', async () => {
+  it('sets each field of a request by name', async () => {
     const { rows: names } = await db.query<{ name: string }>(
       `select attname as name from pg_attribute where attrelid = 'ledger.wallet_request'::regclass and attnum > 0 order by attnum`,
     );
@@ -39,7 +39,7 @@ describe('request', () => {
     expect(rows).toEqual([FIELDS]);
   });
 
-  it('leaves out what is not named', async () => {
+  it('sets omitted fields to null', async () => {
     const row = await call<object>(db, 'request', { kind: 'top_up', wallet_id: UNKNOWN_WALLET });
 
     expect(row).toEqual({

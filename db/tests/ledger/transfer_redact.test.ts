@@ -30,7 +30,7 @@ const SECRET = { name: 'Ada Lovelace', mail: 'ada@example.org' };
 const redact = (transfer_id: string | null, reason: string | null = 'a request of the player', session = db.pool) =>
   call<Redaction>(session, 'transfer_redact', { transfer_id, reason });
 
-/** A top-up with metadata, with the request that booked it. */
+/** A top-up with metadata, and its request. */
 async function booked(metadata: object = SECRET, owner = newOwner()) {
   const wallet_id = await newWallet(db, await newAsset(db), { owner, bought: 5 });
   const request = { wallet_id, amount: 10, idem_key: newKey(), metadata };
@@ -50,7 +50,7 @@ const eventsOf = async (wallet: string) =>
     ])
   ).rows;
 
-/** Every text that the ledger keeps of it. */
+/** All columns that contain the secret. */
 async function whereSecretStands(): Promise<string[]> {
   const { rows: tables } = await db.query<{ name: string }>(
     `select oid::regclass::text as name from pg_class
@@ -65,7 +65,7 @@ async function whereSecretStands(): Promise<string[]> {
 }
 
 describe('transfer_redact', () => {
-  it('blanks the metadata, leaves their hash, and says who, when and why', async () => {
+  it('blanks the metadata, keeps their hash, and records actor, time and reason', async () => {
     const { wallet_id, transfer_id } = await booked();
     const { rows: before } = await db.query<{ hash: Buffer }>(
       `select ledger_private.metadata_hash($1::jsonb) as hash`,
@@ -87,7 +87,7 @@ describe('transfer_redact', () => {
     await expectSound(db);
   });
 
-  it('leaves every other fact of the ledger as it is, also what is booked afterwards', async () => {
+  it('leaves every other fact of the ledger unchanged, and later bookings too', async () => {
     const { wallet_id, transfer_id } = await booked();
     const facts = async () =>
       (
@@ -105,7 +105,7 @@ describe('transfer_redact', () => {
     await expectSound(db);
   });
 
-  it('is done once: again it answers the same and leaves no second event', async () => {
+  it('is done once: a repetition returns the same without a second event', async () => {
     const { wallet_id, transfer_id } = await booked();
     const first = await redact(transfer_id);
 
@@ -113,7 +113,7 @@ describe('transfer_redact', () => {
     expect(await eventsOf(wallet_id)).toHaveLength(2);
   });
 
-  it('lets a late retry of the call replay, and refuses another request with its key, which it does not show (WLKEY)', async () => {
+  it('lets a late retry of the call replay, and refuses another request with its key without showing it (WLKEY)', async () => {
     const { request, receipt, transfer_id } = await booked();
     await redact(transfer_id);
 
@@ -135,7 +135,7 @@ describe('transfer_redact', () => {
     });
   });
 
-  it('blanks what a batch, a hold, a transfer, a reversal and an adjustment were given', async () => {
+  it('blanks the metadata of a batch, a hold, a transfer, a reversal and an adjustment', async () => {
     const asset = await newAsset(db);
     const [wallet_id, friend] = [await newWallet(db, asset, { bought: 100 }), await newWallet(db, asset)];
     const common = () => ({ idem_key: newKey(), metadata: SECRET });
@@ -203,7 +203,7 @@ describe('transfer_redact', () => {
     });
   });
 
-  it('waits for a posting that holds the wallet, and a posting for it; both are sound', async () => {
+  it('waits for a posting that holds the wallet, and a posting waits for it; both are sound', async () => {
     const { wallet_id, transfer_id } = await booked();
     const [job, admin] = [await db.connectJob(), await db.connect()];
     await job.query('begin');
@@ -221,25 +221,22 @@ describe('transfer_redact', () => {
     await expectSound(db);
   });
 
-  it.each(['repeatable read', 'serializable'])(
-    'learns at %s that it has been done meanwhile (40001)',
-    async (level) => {
-      const { wallet_id, transfer_id } = await booked();
-      const [admin, operator] = [await db.connect(), await db.connectAs('operator', 'eve')];
-      for (const session of [admin, operator]) {
-        await session.query(`begin isolation level ${level}`);
-        await session.query('select from ledger.wallets limit 1');
-      }
-      await redact(transfer_id);
+  it.each(['repeatable read', 'serializable'])('fails at %s if it has been done since (40001)', async (level) => {
+    const { wallet_id, transfer_id } = await booked();
+    const [admin, operator] = [await db.connect(), await db.connectAs('operator', 'eve')];
+    for (const session of [admin, operator]) {
+      await session.query(`begin isolation level ${level}`);
+      await session.query('select from ledger.wallets limit 1');
+    }
+    await redact(transfer_id);
 
-      const again = call<Redaction>(admin, 'transfer_redact', { transfer_id, reason: 'why' });
-      expect(await refusal(again)).toMatchObject({ code: '40001' });
-      const frozen = call<object>(operator, 'wallet_freeze', { wallet_id, reason: 'why' });
-      expect(await refusal(frozen)).toMatchObject({ code: '40001' });
-      for (const session of [admin, operator]) await session.query('rollback');
-      await expectSound(db);
-    },
-  );
+    const again = call<Redaction>(admin, 'transfer_redact', { transfer_id, reason: 'why' });
+    expect(await refusal(again)).toMatchObject({ code: '40001' });
+    const frozen = call<object>(operator, 'wallet_freeze', { wallet_id, reason: 'why' });
+    expect(await refusal(frozen)).toMatchObject({ code: '40001' });
+    for (const session of [admin, operator]) await session.query('rollback');
+    await expectSound(db);
+  });
 });
 
 describe('the guard of entries', () => {
@@ -260,7 +257,7 @@ describe('the guard of entries', () => {
   });
 
   it.each(["update ledger.entries set metadata = '{}'", 'delete from ledger.entries'])(
-    'stays shut while others post: %s (42501)',
+    'protects entries while others post: %s (42501)',
     async (statement) => {
       expect(await refusal(writing(db, (session) => session.query(statement)))).toMatchObject({ code: '42501' });
     },

@@ -15,7 +15,7 @@ import { pageOf, pagesOf, rowsOf } from '../pages.ts';
 const db = createDatabase();
 const HOUR_AGO = (): string => new Date(Date.now() - 3_600_000).toISOString();
 
-/** A wallet of an asset of its own in which movements of several kinds were booked, and their ids, newest first. */
+/** A wallet of a new asset with movements of several kinds, and their ids, newest first. */
 async function history(session: Database, count = 12): Promise<{ asset: string; wallet_id: string; ids: string[] }> {
   const asset = await newAsset(session);
   const wallet_id = await newWallet(session, asset);
@@ -37,7 +37,7 @@ async function expected(condition: string, values: unknown[] = []): Promise<stri
 }
 
 describe('transfers_page', () => {
-  it('is read by pages of any size from either end, each movement once, newest first', async () => {
+  it('can be read in pages of any size from either end, each movement once, newest first', async () => {
     const { asset, ids } = await history(db);
     const args = { asset_code: asset, from: HOUR_AGO() };
 
@@ -51,7 +51,7 @@ describe('transfers_page', () => {
     expect((await rowsOf(db, 'transfers', {}, 1000)).map(({ id }) => id)).toEqual(await expected('true'));
   });
 
-  it('is what is between two cursors, and nothing where they are in the wrong order', async () => {
+  it('can be read between two cursors, and is empty if they are in the wrong order', async () => {
     const { asset, ids } = await history(db, 6);
     const args = { asset_code: asset, from: HOUR_AGO() };
     const between = async (more: object) =>
@@ -65,7 +65,7 @@ describe('transfers_page', () => {
     expect(await between({ first: 0 })).toEqual([]);
   });
 
-  it('finds by kinds, caller, asset, key and metadata, and by all of them together', async () => {
+  it('filters by kinds, caller, asset, key and metadata, and by all of them together', async () => {
     const { asset, wallet_id } = await history(db);
     await history(db);
     const operator = await db.connectAs('operator', 'kim');
@@ -100,7 +100,7 @@ describe('transfers_page', () => {
       expect(await found({ ...all, [name]: value })).toEqual([]);
   });
 
-  it('finds a key in every wallet that used it, without a range, byte by byte', async () => {
+  it('finds a key in each wallet that used it, without a period, byte by byte', async () => {
     const asset = await newAsset(db);
     const wallets = [await newWallet(db, asset), await newWallet(db, asset), await newWallet(db, asset)];
     const receipts = await postBatch(
@@ -117,7 +117,7 @@ describe('transfers_page', () => {
       );
   });
 
-  it('counts from at the instant itself, and to not', async () => {
+  it('includes from and excludes to', async () => {
     const { asset, ids } = await history(db, 5);
     const { rows } = await db.query<{ at: string }>(
       'select created_at::text as at from ledger.transfers t where id = any ($1) order by id desc',
@@ -135,10 +135,10 @@ describe('transfers_page', () => {
   });
 });
 
-describe('transfers_page of what was booked at other times than its ids were drawn', () => {
+describe('transfers_page of movements with ids older than their booking', () => {
   const old = createDatabase();
 
-  it('finds by the time of the booking, as far as both are in one order', async () => {
+  it('filters by the time of the booking, as far as ids and times have one order', async () => {
     const first = await history(old, 4);
     await age(old, '40 days');
     const second = await history(old, 4);
@@ -157,7 +157,7 @@ describe('transfers_page of what was booked at other times than its ids were dra
 });
 
 describe('transfers_page while others book', () => {
-  it('goes on where it was: each movement that was there comes once, and none twice', async () => {
+  it('continues at the same place: each movement comes once', async () => {
     const { asset, wallet_id, ids } = await history(db, 9);
     const args = { asset_code: asset, from: HOUR_AGO() };
     const read: string[] = [];
@@ -192,7 +192,7 @@ describe('transfers_page of a ledger with many movements', () => {
     await postBatch(many, [book('spend', 1)]);
   }, 120_000);
 
-  it('looks at 2000 for a page, and says where to go on though it found fewer', async () => {
+  it('reads 2000 for a page, and returns the cursor to continue even if it found fewer', async () => {
     const args = { kinds: ['spend'], from: HOUR_AGO() };
     for (const backwards of [false, true]) {
       const pages = await pagesOf(many, 'transfers', args, 2, { backwards });
@@ -207,7 +207,7 @@ describe('transfers_page of a ledger with many movements', () => {
     }
   });
 
-  it('looks for a key that many movements have only within a range', async () => {
+  it('needs a period for a key of many movements', async () => {
     await writing(many, (client) =>
       client.query(
         `insert into ledger.entries
@@ -256,9 +256,9 @@ describe('transfers_page refuses', () => {
     expect(await refusal(pageOf(db, 'transfers', args))).toMatchObject({ code: 'WLARG', detail: { argument } });
   });
 
-  it('no range of exactly 31 days, in whatever time zone the session is', async () => {
+  it("no period of exactly 31 days, whatever the session's time zone", async () => {
     const session = await db.connect();
-    // There the clocks change within it.
+    // The clocks change within the period.
     await session.query("set time zone 'Europe/Berlin'");
     const march = { metadata: {}, from: '2026-03-01T00:00:00Z', to: '2026-04-01T00:00:00Z' };
 

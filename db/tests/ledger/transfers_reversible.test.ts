@@ -12,7 +12,7 @@ async function leftOf(transfer_id: string, session: Session = db): Promise<strin
 
 describe('transfers_reversible', () => {
   it.each(['top_up', 'bonus', 'spend', 'capture', 'transfer'])(
-    'is what is left of a %s after each of its reversals, which without an amount take all of it',
+    'is the rest of a %s after each of its reversals, which without an amount reverse all of it',
     async (kind) => {
       const asset = await newAsset(db);
       const wallet_id = await newWallet(db, asset, { bought: 100 });
@@ -50,7 +50,7 @@ describe('transfers_reversible', () => {
     },
   );
 
-  it('is 0 of what is not reversed: a hold, a release', async () => {
+  it('is 0 for kinds that cannot be reversed: a hold, a release', async () => {
     const wallet_id = await newWallet(db, await newAsset(db), { bought: 10 });
     const held = await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
     const freed = await call(db, 'wallet_release', { wallet_id, hold_id: held.hold_id, idem_key: newKey() });
@@ -58,7 +58,7 @@ describe('transfers_reversible', () => {
     expect([await leftOf(held.transfer_id), await leftOf(freed.transfer_id)]).toEqual(['0', '0']);
   });
 
-  it('tells what is left, not what is still there: without an amount all of it is taken, or nothing (WLFND)', async () => {
+  it('is what is left, not what is still available: without an amount all of it is reversed, or nothing (WLFND)', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const key = () => ({ wallet_id, idem_key: newKey() });
     const { transfer_id } = await call(db, 'wallet_top_up', { ...key(), amount: 10 });
@@ -74,7 +74,7 @@ describe('transfers_reversible', () => {
     expect(await leftOf(transfer_id)).toBe('7');
   });
 
-  it('counts what became a debt as taken back', async () => {
+  it('counts a debt as reversed', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const key = () => ({ wallet_id, idem_key: newKey() });
     const { transfer_id } = await call(db, 'wallet_top_up', { ...key(), amount: 10 });
@@ -85,7 +85,7 @@ describe('transfers_reversible', () => {
     expect(await leftOf(transfer_id)).toBe('2');
   });
 
-  it('counts reversals that the successor of a merged wallet booked, and those of an exchange once', async () => {
+  it('counts reversals by the successor of a merged wallet, and those of an exchange once', async () => {
     const asset = await newAsset(db);
     const [wallet_id, successor] = [await newWallet(db, asset), await newWallet(db, asset)];
     const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
@@ -113,7 +113,7 @@ describe('transfers_reversible', () => {
     expect(await leftOf(exchanged.transfer_id)).toBe('0');
   });
 
-  it('is for everybody who sees the movement', async () => {
+  it('is visible to everyone who sees the movement', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await newAsset(db), { owner });
     const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });

@@ -32,7 +32,7 @@ describe('wallet_adjust', () => {
   const adjust = (wallet_id: string, side: string, amount: number, more: Record<string, unknown> = {}) =>
     call(db, 'wallet_adjust', { wallet_id, side, amount, idem_key: newKey(), reason: REASON, ...more });
 
-  it('gives credits that count as paid ones, from adjustments to the wallet', async () => {
+  it('grants credits that count as paid, from adjustments to the wallet', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 40, bonus: 5 });
 
@@ -81,7 +81,7 @@ describe('wallet_adjust', () => {
     await expectSound(db);
   });
 
-  it('is no purchase, no grant, no spend and nothing sent, and asks for no limit of the asset', async () => {
+  it('counts as no top-up, bonus, spend or transfer, and for no limit of the asset', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 10 });
     await call<object>(db, 'asset_limit_set', {
@@ -101,7 +101,7 @@ describe('wallet_adjust', () => {
     await expectSound(db);
   });
 
-  it('takes no credits that are reserved (WLFND), and pins none of their lots', async () => {
+  it('takes no reserved credits (WLFND), and none of their lots', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     await call(db, 'wallet_bonus', { wallet_id, amount: 6, expires_at: '2100-06-01Z', idem_key: newKey() });
     await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
@@ -115,7 +115,7 @@ describe('wallet_adjust', () => {
     await expectSound(db);
   });
 
-  it('books what is due first, and does not take what has expired (WLFND)', async () => {
+  it('books expiries first, and takes no expired credits (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, expires_at, idem_key: newKey() });
@@ -136,7 +136,7 @@ describe('wallet_adjust', () => {
     await expectSound(db);
   });
 
-  it.each(['credit', 'debit'])('books a %s that is not reversed (WLREV)', async (side) => {
+  it.each(['credit', 'debit'])('books a %s that cannot be reversed (WLREV)', async (side) => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const { transfer_id } = await adjust(wallet_id, side, 2);
 
@@ -146,7 +146,7 @@ describe('wallet_adjust', () => {
     });
   });
 
-  it('replays the receipt of then, after other movements', async () => {
+  it('replays the original receipt after other movements', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const request = { wallet_id, side: 'debit', amount: 2, idem_key: newKey(), reason: REASON };
     const first = await call(db, 'wallet_adjust', request);
@@ -157,7 +157,7 @@ describe('wallet_adjust', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it('gives one transfer to many callers with one key at once', async () => {
+  it('books one transfer for concurrent calls with one key', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 50 });
     const pool = db.jobPool(8);
     await db.query('grant execute on function ledger.wallet_adjust to wallet_job');
@@ -222,7 +222,7 @@ describe('wallet_adjust, in order of precedence,', () => {
   const db = createDatabase();
   const good = { side: 'debit', amount: 2, reason: REASON };
 
-  /** Poor, and its key is taken; closed too, if wanted. */
+  /** An empty wallet with a used key; closed if `closed`. */
   async function hopeless(closed: boolean): Promise<Record<string, unknown>> {
     const wallet_id = await newWallet(db, await someAsset(db));
     const idem_key = newKey();
@@ -338,7 +338,7 @@ describe('wallet_adjust, in order of precedence,', () => {
     });
   });
 
-  it('cannot read another side (22P02)', async () => {
+  it('refuses another side (22P02)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
     expect(

@@ -26,7 +26,7 @@ interface Balance {
 const db = createDatabase();
 
 describe('wallet_balance', () => {
-  it('answers nothing but zeros for a wallet without entries', async () => {
+  it('is zero for a wallet without entries', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 
     expect(await call<Balance>(db, 'wallet_balance', { wallet_id: wallet })).toEqual({
@@ -39,7 +39,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it('answers what the newest entry says', async () => {
+  it('equals the newest entry', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
     await call(db, 'wallet_spend', { wallet_id: wallet, amount: 3, idem_key: newKey() });
 
@@ -52,7 +52,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it('counts what is held as balance, but not as available', async () => {
+  it('includes reserved credits in the balance, but not in available', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet, { balance: '10', held_balance: '4' });
 
@@ -63,7 +63,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it('leaves expired credits out of what is available, from their instant on and before they are booked', async () => {
+  it('excludes expired credits from available, from their expiry on, even before it is booked', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -81,7 +81,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it('counts expired credits that a hold pins as held, and no second time', async () => {
+  it('counts expired credits of a hold as held, only once', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -96,7 +96,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it("leaves expired credits out of a player's own available too", async () => {
+  it("excludes expired credits from a player's own available too", async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     const player = await db.connectAs('player', owner);
@@ -110,7 +110,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it('says when it looked', async () => {
+  it('has the time of the reading', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 
     const before = await inMs(db, 0);
@@ -120,14 +120,14 @@ describe('wallet_balance', () => {
     expect(rows).toEqual([{ now: true }]);
   });
 
-  it.each(['frozen', 'closed'] as const)('answers for a %s wallet', async (status) => {
+  it.each(['frozen', 'closed'] as const)('is answered for a %s wallet', async (status) => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     await setStatus(db, wallet, status);
 
     expect(await call<Balance>(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '10' });
   });
 
-  it("answers the owner's own wallet to a player, and refuses another's (WLNOW)", async () => {
+  it("gives a player their own wallet, and refuses another's (WLNOW)", async () => {
     const owner = newOwner();
     const [own, other] = [
       await newWallet(db, await someAsset(db), { owner, bought: 10 }),
@@ -149,7 +149,7 @@ describe('wallet_balance', () => {
     });
   });
 
-  it('reads a few pages for what is due of a wallet that has had 20,000 holds', async () => {
+  it('reads a few pages to find the expiries of a wallet that has had 20,000 holds', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     await writing(db, (client) =>

@@ -30,7 +30,7 @@ const at = (wallet_id: string | null, at_time: string | null, session: Session =
   call<Balance>(session, 'wallet_balance_at', { wallet_id, at_time });
 const NOTHING = { balance: '0', bonus_balance: '0', held_balance: '0', available: '0', seq: '0' };
 
-/** An instant so many microseconds from another. */
+/** An instant moved by some microseconds. */
 async function shifted(instant: string, microseconds: number): Promise<string> {
   const { rows } = await db.query<{ shifted: string }>(
     "select ($1::timestamptz + $2 * interval '1 microsecond')::text as shifted",
@@ -39,7 +39,7 @@ async function shifted(instant: string, microseconds: number): Promise<string> {
   return rows[0]?.shifted ?? '';
 }
 
-/** The receipts' instants, apart from each other by more than a microsecond. */
+/** The receipts' instants, which differ by more than a microsecond. */
 function instants(receipts: Receipt[]): string[] {
   const times = receipts.map(({ created_at }) => created_at);
   expect(new Set(times).size).toBe(times.length);
@@ -54,7 +54,7 @@ async function createdAt(wallet: string): Promise<string> {
 }
 
 describe('wallet_balance_at', () => {
-  it("is exact at each entry's own instant, a microsecond before it and a microsecond after it", async () => {
+  it("is exact at each entry's instant, and a microsecond before and after it", async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const of = (name: string, args: object) => call(db, name, { wallet_id, idem_key: newKey(), ...args });
     const receipts = [
@@ -82,12 +82,12 @@ describe('wallet_balance_at', () => {
     await expectSound(db);
   });
 
-  it('answers the newest of the entries that share one instant', async () => {
+  it('returns the newest of several entries of one instant', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
     await ageTo(db, expires_at);
-    // The expiry and the spend behind it are booked at one instant.
+    // The expiry and the following spend have the same instant.
     const { created_at } = await call(db, 'wallet_spend', { wallet_id, amount: 1, idem_key: newKey() });
 
     expect(await at(wallet_id, created_at)).toMatchObject({ balance: '0', seq: '4' });
@@ -98,7 +98,7 @@ describe('wallet_balance_at', () => {
     });
   });
 
-  it('is nothing but zeros between the opening and the first entry, from the very instant of the opening', async () => {
+  it('is zero between the opening and the first entry, from the instant of the opening', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const opened = await createdAt(wallet_id);
     const { created_at } = await call(db, 'wallet_top_up', { wallet_id, amount: 5, idem_key: newKey() });
@@ -107,7 +107,7 @@ describe('wallet_balance_at', () => {
     expect(await at(wallet_id, await shifted(created_at, -1))).toMatchObject(NOTHING);
   });
 
-  it('refuses an instant before the wallet existed, with when it was opened (WLARG)', async () => {
+  it('refuses an instant before the wallet existed, with the time of its opening (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const before = await shifted(await createdAt(wallet_id), -1);
 
@@ -140,14 +140,14 @@ describe('wallet_balance_at', () => {
     expect(rows).toEqual([{ now: true }]);
   });
 
-  it('does not leave out for the future what will have expired only then', async () => {
+  it('does not anticipate future expiries', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at: '2999-01-01' });
 
     expect(await at(wallet_id, '2999-12-31')).toMatchObject({ balance: '5', available: '5' });
   });
 
-  it.each(['frozen', 'closed'])('answers for a wallet that is %s by now', async (status) => {
+  it.each(['frozen', 'closed'])('is answered for a wallet that is %s now', async (status) => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const { created_at } = await call(db, 'wallet_top_up', { wallet_id, amount: 1, idem_key: newKey() });
     await call(db, 'wallet_spend', { wallet_id, amount: 6, idem_key: newKey() });
@@ -158,7 +158,7 @@ describe('wallet_balance_at', () => {
 });
 
 describe('available at an instant', () => {
-  it('leaves out a lot from the instant of its expiry, though it was booked only later', async () => {
+  it('excludes a lot from its expiry on, though the expiry was booked later', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
@@ -169,12 +169,12 @@ describe('available at an instant', () => {
 
     expect(await at(wallet_id, await shifted(then, -1))).toMatchObject({ balance: '19', available: '19' });
     expect(await at(wallet_id, then)).toMatchObject({ balance: '19', bonus_balance: '9', available: '12' });
-    // What is booked later changes no answer about the past.
+    // Later bookings do not change answers about the past.
     expect(await at(wallet_id, then)).toEqual(unbooked);
     expect(await call<Balance>(db, 'wallet_balance', { wallet_id })).toMatchObject({ balance: '11', available: '11' });
   });
 
-  it('counts of a lot what was left in it then', async () => {
+  it('counts what was left of a lot at that time', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
@@ -186,7 +186,7 @@ describe('available at an instant', () => {
     expect(await at(wallet_id, end)).toMatchObject({ balance: '13', available: '9' });
   });
 
-  it('counts what a hold pinned past its date as held then, and never as lost', async () => {
+  it('counts credits reserved past their expiry as held, and not as lost', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
@@ -194,7 +194,7 @@ describe('available at an instant', () => {
     const [end] = await ageTo(db, expires_at);
     const { created_at } = await call(db, 'wallet_release', { wallet_id, hold_id, idem_key: newKey() });
 
-    // 2 of the lot were free and are left out; 5 were pinned.
+    // 2 of the lot were free and are excluded; 5 were reserved.
     const then = { balance: '17', bonus_balance: '7', held_balance: '5', available: '10' };
     expect(await at(wallet_id, end)).toMatchObject(then);
     expect(await at(wallet_id, await shifted(created_at, -1))).toMatchObject(then);
@@ -202,7 +202,7 @@ describe('available at an instant', () => {
     await expectSound(db);
   });
 
-  it('counts what arrived by a transfer until its own expiry', async () => {
+  it('counts a received lot until its own expiry', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 1 })];
     const expires_at = await inMs(db, 3_600_000);
@@ -215,7 +215,7 @@ describe('available at an instant', () => {
     expect(await at(to, await shifted(end, -1))).toMatchObject({ balance: '5', available: '5' });
   });
 
-  it('counts what a hold reserved from its expiry on, though that was booked only later, and a closed one once', async () => {
+  it("counts a hold's credits from its expiry on, though that was booked later, and a closed hold once", async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 20 });
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     const hold = (amount: number, expires_at: string) =>
@@ -231,12 +231,12 @@ describe('available at an instant', () => {
 
     expect(await at(wallet_id, await shifted(instant, -1))).toMatchObject({ held_balance: '12', available: '7' });
     expect(unbooked).toMatchObject({ balance: '19', held_balance: '12', available: '11' });
-    // What is booked later changes no answer about the past.
+    // Later bookings do not change answers about the past.
     expect(await at(wallet_id, instant)).toEqual(unbooked);
     expect(await at(wallet_id, 'infinity')).toMatchObject({ held_balance: '8', available: '11' });
   });
 
-  it('is the same at the door of wallet_balance now', async () => {
+  it('equals wallet_balance now', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at });
@@ -251,7 +251,7 @@ describe('available at an instant', () => {
 });
 
 describe('over a whole history', () => {
-  it('is what the history says, at, before and after every one of some hundred entries', async () => {
+  it('equals the history at, before and after each of some hundred entries', async () => {
     const asset = await someAsset(db);
     const [wallet_id, friend] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 1000 })];
     const job = await db.connectJob();
@@ -303,7 +303,7 @@ describe('over a whole history', () => {
     await expectSound(db);
   });
 
-  it('costs a look-up for each doubling of the history', async () => {
+  it('needs one look-up for each doubling of the history', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await writing(db, (client) =>
       client.query(
@@ -323,7 +323,7 @@ describe('over a whole history', () => {
     const then = await shifted(await inMs(db, 0), -50_000 * 60e6);
     await at(wallet_id, then, service);
 
-    // The least of some: where the server has forgotten what it knew of the tables, it reads the catalogue too.
+    // The minimum of several runs: a server with an empty catalogue cache reads the catalogue too.
     const blocks: number[] = [];
     for (let turn = 0; turn < 10; turn += 1) {
       const { rows } = await service.query<{ 'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number } }] }>(
@@ -335,13 +335,13 @@ describe('over a whole history', () => {
     expect(await at(wallet_id, then, service)).toMatchObject({
       balance: expect.stringMatching(/^(49999|50000)$/) as string,
     });
-    // 18 entries, each with its pages of the index and a look at the wallet for the caller's rights.
+    // 18 entries, each with its index pages and a read of the wallet for the caller's rights.
     expect(Math.min(...blocks)).toBeLessThan(19 * 12);
   });
 });
 
 describe('wallet_balance_at, in order of precedence,', () => {
-  it("answers the owner's own wallet to a player, and refuses another's (WLNOW)", async () => {
+  it("gives a player their own wallet, and refuses another's (WLNOW)", async () => {
     const owner = newOwner();
     const asset = await someAsset(db);
     const [own, other] = [
@@ -355,10 +355,10 @@ describe('wallet_balance_at, in order of precedence,', () => {
       expect(await refusal(at(other, at_time, player))).toMatchObject({ code: 'WLNOW', detail: { wallet_id: other } });
   });
 
-  it('leaves out expired credits under the eyes of every reader', async () => {
+  it('excludes expired credits for each reader', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
-    // Not moved into the past, together with the longest history.
+    // Not moved into the past together with the longest history.
     const expires_at = await bookSoon(db, (instant) =>
       call(db, 'wallet_bonus', { wallet_id, amount: 7, idem_key: newKey(), expires_at: instant }),
     );
@@ -376,7 +376,7 @@ describe('wallet_balance_at, in order of precedence,', () => {
     }
   });
 
-  it.each([[UNKNOWN_WALLET], [null]])('refuses no instant for the wallet %s (WLARG)', async (wallet_id) => {
+  it.each([[UNKNOWN_WALLET], [null]])('refuses the null instant for the wallet %s (WLARG)', async (wallet_id) => {
     expect(await refusal(at(wallet_id, null))).toMatchObject({ code: 'WLARG', detail: { argument: 'at_time' } });
   });
 

@@ -59,7 +59,7 @@ describe('wallet_bonus', () => {
     await expectSound(db);
   });
 
-  it('counts what was granted, not what was bought', async () => {
+  it('counts as granted, not as topped up', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 1, bonus: 2 });
 
     await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 3, idem_key: newKey() });
@@ -80,7 +80,7 @@ describe('wallet_bonus', () => {
     });
   });
 
-  it('replays the receipt of then, after other movements', async () => {
+  it('replays the original receipt after other movements', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 5 });
     const request = {
       wallet_id: wallet,
@@ -100,7 +100,7 @@ describe('wallet_bonus', () => {
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it('gives one transfer to many callers with one key at once', async () => {
+  it('books one transfer for concurrent calls with one key', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const pool = db.jobPool(16);
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
@@ -151,7 +151,7 @@ describe('wallet_bonus', () => {
     });
   });
 
-  it('names the kind where a key comes again through another function (WLKEY)', async () => {
+  it('names the kind if another function reuses the key (WLKEY)', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
     await call(db, 'wallet_top_up', request);
@@ -167,7 +167,7 @@ describe('wallet_bonus with an expiry', () => {
   const db = createDatabase();
   const history = (wallet_id: string) => callAll<object>(db, 'wallet_history', { wallet_id });
 
-  it('grants credits that can be spent until then', async () => {
+  it('grants credits that can be spent until the expiry', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
 
@@ -183,7 +183,7 @@ describe('wallet_bonus with an expiry', () => {
     await expectSound(db);
   });
 
-  it('grants credits that are gone from then on, and booked to breakage by the next touch', async () => {
+  it('grants credits that expire, and are booked to breakage by the next call', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset, { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
@@ -200,7 +200,7 @@ describe('wallet_bonus with an expiry', () => {
     await expectSound(db);
   });
 
-  it('replays late, after the expiry has passed and was booked', async () => {
+  it('is replayed after the expiry has passed and was booked', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const request = { wallet_id, amount: 10, idem_key: newKey(), expires_at: await inMs(db, 3_600_000) };
     const first = await call(db, 'wallet_bonus', request);
@@ -216,7 +216,7 @@ describe('wallet_bonus with an expiry', () => {
     await expectSound(db);
   });
 
-  it('refuses an expiry that is now or was once, and says what now is (WLARG)', async () => {
+  it('refuses an expiry that is not in the future, with the current time (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
     for (const expires_at of [await inMs(db, 0), '2000-01-01T00:00:00Z']) {
@@ -233,7 +233,7 @@ describe('wallet_bonus with an expiry', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('keeps lots of one expiry apart, and draws the older one first', async () => {
+  it('keeps lots of equal expiry separate, and takes the older one first', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const expires_at = await inMs(db, 3_600_000);
     const grant = (amount: number) => call(db, 'wallet_bonus', { wallet_id, amount, idem_key: newKey(), expires_at });
@@ -252,7 +252,7 @@ describe('wallet_bonus with an expiry', () => {
 describe('wallet_bonus, in order of precedence,', () => {
   const db = createDatabase();
 
-  /** Full, and its key is taken; closed too, if wanted. */
+  /** A wallet at its maximum with a used key; closed if `closed`. */
   async function hopeless(closed: boolean): Promise<{ wallet_id: string; idem_key: string }> {
     const wallet_id = await newWallet(db, await someAsset(db));
     const idem_key = newKey();
@@ -369,7 +369,7 @@ describe('wallet_bonus, in order of precedence,', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('counts what was granted in a lifetime towards the limit (WLLIM)', async () => {
+  it('counts the lifetime total of bonuses towards the maximum (WLLIM)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet_id, { granted_total: MAX_BALANCE });
 

@@ -22,7 +22,7 @@ import {
   UNREADABLE_AMOUNTS,
 } from '../helpers.ts';
 
-/** A wallet with credits of which some are held. */
+/** A wallet with a hold of some of its credits. */
 async function withHold(
   db: Session,
   asset: string,
@@ -36,7 +36,7 @@ async function withHold(
 describe('wallet_capture', () => {
   const db = createDatabase();
 
-  it('spends what was held and frees nothing else', async () => {
+  it('spends what was held and releases nothing else', async () => {
     const asset = await newAsset(db);
     const { wallet_id, hold_id } = await withHold(db, asset, { bought: 40, held: 15 });
 
@@ -88,7 +88,7 @@ describe('wallet_capture', () => {
     },
   );
 
-  it('takes the bonus credits that the hold reserved, not those that came later', async () => {
+  it('takes the bonus credits of the hold, not those granted later', async () => {
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, held: 8 });
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey() });
 
@@ -100,7 +100,7 @@ describe('wallet_capture', () => {
     await expectSound(db);
   });
 
-  it('takes from the lots that it pinned the earliest expiry first, and gives the others back', async () => {
+  it("takes from the hold's lots the earliest expiry first, and releases the others", async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [early, late] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     for (const expires_at of [late, early])
@@ -127,7 +127,7 @@ describe('wallet_capture', () => {
     expect(rows).toEqual([{ topped_up_total: '10', granted_total: '5', spent_total: '8' }]);
   });
 
-  it('leaves the other holds of the wallet alone', async () => {
+  it('leaves other holds of the wallet unchanged', async () => {
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, bonus: 5, held: 6 });
     const other = await call(db, 'wallet_hold', { wallet_id, amount: 6, idem_key: newKey() });
 
@@ -139,7 +139,7 @@ describe('wallet_capture', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, also without an amount, after the wallet has been emptied and frozen', async () => {
+  it('is replayed, also without an amount, after the wallet was emptied and frozen', async () => {
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, bonus: 2, held: 8 });
     const request = { wallet_id, hold_id, idem_key: newKey(), metadata: { item: 'hat' } };
     const first = await call(db, 'wallet_capture', request);
@@ -171,7 +171,7 @@ describe('wallet_capture', () => {
     });
   });
 
-  it('names hold_id and kind where a key comes again for another hold or through another function (WLKEY)', async () => {
+  it('names hold_id or kind if another hold or function reuses the key (WLKEY)', async () => {
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, held: 4 });
     const other = await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
     const request = { wallet_id, hold_id, idem_key: newKey() };
@@ -187,7 +187,7 @@ describe('wallet_capture', () => {
     });
   });
 
-  it('refuses more than the hold reserved, however much is available (WLFND), and the hold stays open', async () => {
+  it('refuses more than the hold reserved, whatever is available (WLFND), and the hold stays open', async () => {
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 100, held: 8 });
 
     expect(
@@ -212,7 +212,7 @@ describe('wallet_capture', () => {
     await expectSound(db);
   });
 
-  it('refuses a hold from its expiry on, booked or not (WLHLD), and a late retry of a capture before it replays', async () => {
+  it('refuses a hold from its expiry on, booked or not (WLHLD), and replays an earlier capture', async () => {
     const expires_at = await inMs(db, 3_600_000);
     const { wallet_id, hold_id } = await withHold(db, await someAsset(db), { bought: 10, held: 8, expires_at });
     const captured = await withHold(db, await someAsset(db), { bought: 10, held: 8, expires_at });
@@ -248,7 +248,7 @@ describe('wallet_capture, in order of precedence,', () => {
     limited?: boolean;
   }
 
-  /** A hold that is captured already, in an asset where nobody may spend more than 1; the key is another capture's. */
+  /** A captured hold in an asset with a spend limit of 1; the key belongs to another capture. */
   async function hopeless({ status = 'open', captured = true, limited = true }: Hopeless): Promise<{
     wallet_id: string;
     hold_id: string | null;

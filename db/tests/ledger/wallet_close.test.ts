@@ -24,7 +24,7 @@ const kindsOf = async (wallet: string) =>
   ).rows.map(({ kind }) => kind);
 
 describe('wallet_close', () => {
-  it('closes an empty wallet, and leaves an event that says who did it and why', async () => {
+  it('closes an empty wallet, with an event that has the actor and the reason', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner });
     const operator = await db.connectAs('operator', 'eve');
@@ -48,7 +48,7 @@ describe('wallet_close', () => {
     await expectSound(db);
   });
 
-  it('leaves a closed wallet as it is, without a second event', async () => {
+  it('leaves a closed wallet unchanged, without a second event', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const first = await close(wallet_id);
 
@@ -56,7 +56,7 @@ describe('wallet_close', () => {
     expect(await eventsOf(db, wallet_id)).toHaveLength(2);
   });
 
-  it('books expired credits first, so that they do not keep the wallet open', async () => {
+  it('books expiries first, so that expired credits do not prevent the closing', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset);
     const expires_at = await inMs(db, 3_600_000);
@@ -76,7 +76,7 @@ describe('wallet_close', () => {
     await expectSound(db);
   });
 
-  it('frees a due hold first, and books what it pinned past its date', async () => {
+  it('releases an expired hold first, and books its expired credits', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -111,7 +111,7 @@ describe('wallet_close', () => {
     expect(await eventsOf(db, wallet_id)).toHaveLength(1);
   });
 
-  it('books nothing where it refuses, not even what is due (WLARG)', async () => {
+  it('books nothing if it refuses, not even expiries (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -121,7 +121,7 @@ describe('wallet_close', () => {
     expect(await kindsOf(wallet_id)).toEqual(['top_up', 'bonus']);
   });
 
-  it('does not close upon a hold that pins expired credits (WLARG)', async () => {
+  it('refuses a wallet with a hold of expired credits (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -153,7 +153,7 @@ describe('a closed wallet', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it('is not opened by its owner (WLCLS)', async () => {
+  it('cannot be opened by its owner (WLCLS)', async () => {
     const owner = newOwner();
     const asset_code = await someAsset(db);
     const wallet_id = await newWallet(db, asset_code, { owner });
@@ -166,7 +166,7 @@ describe('a closed wallet', () => {
     expect(await eventsOf(db, wallet_id)).toHaveLength(2);
   });
 
-  it('has nothing that could fall due', async () => {
+  it('has nothing that could expire', async () => {
     const { rows } = await db.query(
       `select from ledger_private.open_holds where wallet_id = $1 union all select from ledger_private.open_lots where wallet_id = $1`,
       [movable.wallet],
@@ -175,7 +175,7 @@ describe('a closed wallet', () => {
     expect(rows).toEqual([]);
   });
 
-  it('still answers its balance and its history, and replays what it booked', async () => {
+  it('still has its balance and history, and replays its bookings', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [bought, spent] = [
       { wallet_id, amount: 4, idem_key: newKey() },
@@ -192,8 +192,8 @@ describe('a closed wallet', () => {
   });
 });
 
-describe('a close against top-ups', () => {
-  it('waits for one under way, and is then refused (WLARG)', async () => {
+describe('a closing beside top-ups', () => {
+  it('waits for a top-up in progress, and is then refused (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [shop, operator] = [await db.connectAs('service', 'shop'), await db.connectAs('operator', 'eve')];
     await shop.query('begin');
@@ -206,7 +206,7 @@ describe('a close against top-ups', () => {
     expect(await closing).toMatchObject({ code: 'WLARG', detail: { balance: '4' } });
   });
 
-  it('makes one wait that comes later, which is then refused (WLCLS)', async () => {
+  it('makes a later top-up wait, which is then refused (WLCLS)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const [shop, operator] = [await db.connectAs('service', 'shop'), await db.connectAs('operator', 'eve')];
     await operator.query('begin');
@@ -239,7 +239,7 @@ describe('a close against top-ups', () => {
       seen.add(race % 2 === 0 ? `${first} ${second}` : `${second} ${first}`);
     }
 
-    // The top-up's outcome, then the close's.
+    // The outcomes of the top-up and of the closing.
     expect([...seen].filter((pair) => !['done WLARG', 'WLCLS done'].includes(pair))).toEqual([]);
     const { rows } = await db.query(
       `select w.id from ledger.wallets w join ledger.entries e on e.wallet_id = w.id
@@ -250,7 +250,7 @@ describe('a close against top-ups', () => {
   });
 
   it.each(['repeatable read', 'serializable'])(
-    'learns at %s that the wallet is not empty any more (40001)',
+    'fails at %s if the wallet is no longer empty (40001)',
     async (level) => {
       const wallet_id = await newWallet(db, await someAsset(db));
       const operator = await db.connectAs('operator', 'eve');
@@ -267,7 +267,7 @@ describe('a close against top-ups', () => {
   );
 
   it.each(['repeatable read', 'serializable'])(
-    'learns at %s that the wallet has become empty (40001), and its retry closes it',
+    'fails at %s if the wallet has become empty (40001), and its retry closes it',
     async (level) => {
       const wallet_id = await newWallet(db, await someAsset(db), { bought: 4 });
       const operator = await db.connectAs('operator', 'eve');

@@ -17,7 +17,7 @@ describe('wallet_collect', () => {
   const collect = (wallet_id: string, amount: number, args: Record<string, unknown> = {}) =>
     call(db, 'wallet_collect', { wallet_id, amount, idem_key: newKey(), ...args });
 
-  it('takes paid credits for what the wallet owes, and is refused more than it owes', async () => {
+  it('takes paid credits for the debt, and refuses more than the debt', async () => {
     const wallet = await owing(db, { bought: 100 });
 
     expect(await collect(wallet, 30)).toMatchObject({
@@ -33,10 +33,10 @@ describe('wallet_collect', () => {
     await expectSound(db);
   });
 
-  it('takes neither bonus credits nor what is reserved (WLFND)', async () => {
+  it('takes neither bonus nor reserved credits (WLFND)', async () => {
     const wallet = await owing(db, { bought: 30 });
     await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 10, idem_key: newKey() });
-    // Of 15, 10 are the bonus credits.
+    // 10 of 15 are bonus credits.
     await call(db, 'wallet_hold', { wallet_id: wallet, amount: 15, idem_key: newKey() });
 
     expect(await refusal(collect(wallet, 26))).toMatchObject({
@@ -52,7 +52,7 @@ describe('wallet_collect', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, after other movements', async () => {
+  it('replays the original receipt after other movements', async () => {
     const wallet = await owing(db, { bought: 30 });
     const idem_key = newKey();
     const first = await collect(wallet, 5, { idem_key });

@@ -54,7 +54,7 @@ const grant = (wallet_id: string, amount: number, expires_at?: string) =>
 const spend = (wallet_id: string, amount: number) =>
   call(db, 'wallet_spend', { wallet_id, amount, idem_key: newKey() });
 
-/** The movement at the other side of one. */
+/** The other movement of an exchange. */
 async function otherSideOf(transfer_id: string): Promise<{ id: string; wallet_id: string }> {
   const { rows } = await db.query<{ id: string; wallet_id: string }>(
     `select o.id, o.wallet_id from ledger.transfers t
@@ -92,7 +92,7 @@ describe('wallet_exchange', () => {
     await expectSound(db);
   });
 
-  it('books two movements in one commit that name each other, the rate and one request', async () => {
+  it('books two movements in one commit, with links to each other, the rate and one request', async () => {
     const pair = await newPair({ bought: 100 });
     const idem_key = newKey();
 
@@ -141,7 +141,7 @@ describe('wallet_exchange', () => {
   });
 
   it.each([
-    // has bonus, amount, to_amount → bonus that leaves, bonus that arrives
+    // bonus, amount, to_amount → bonus taken, bonus given
     { bonus: 0, amount: 10, to: 1_000, leaves: 0, arrives: 0 },
     { bonus: 10, amount: 10, to: 7, leaves: 10, arrives: 7 },
     { bonus: 50, amount: 10, to: 7, leaves: 10, arrives: 7 },
@@ -181,7 +181,7 @@ describe('wallet_exchange', () => {
     await expectSound(db);
   });
 
-  it('draws the earliest expiry first, and what arrives does not expire', async () => {
+  it('takes the earliest expiry first, and gives credits that do not expire', async () => {
     const pair = await newPair({ bought: 10, bonus: 5 });
     await grant(pair.from_wallet, 8, '2101-06-01Z');
     await grant(pair.from_wallet, 6, '2100-06-01Z');
@@ -193,7 +193,7 @@ describe('wallet_exchange', () => {
     await expectSound(db);
   });
 
-  it('leaves what is reserved where it is (WLFND)', async () => {
+  it('takes no reserved credits (WLFND)', async () => {
     const pair = await newPair({ bought: 10, bonus: 4 });
     await call(db, 'wallet_hold', { wallet_id: pair.from_wallet, amount: 6, idem_key: newKey() });
 
@@ -202,7 +202,7 @@ describe('wallet_exchange', () => {
     await expectSound(db);
   });
 
-  it('books what is due in both wallets first', async () => {
+  it('books expiries of both wallets first', async () => {
     const pair = await newPair({ bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     for (const wallet of [pair.from_wallet, pair.to_wallet]) await grant(wallet, 3, expires_at);
@@ -213,7 +213,7 @@ describe('wallet_exchange', () => {
     await expectSound(db);
   });
 
-  it('is no spend, no purchase and nothing sent; only the largest balance where it arrives is a limit (WLLIM)', async () => {
+  it("counts as no spend, top-up or transfer; only the receiving wallet's maximum balance applies (WLLIM)", async () => {
     const pair = await newPair({ bought: 100 });
     const limits = { max_spend: 1, max_daily_spend: 1, max_daily_top_up: 1, max_daily_bonus: 1, max_balance: 50 };
     for (const asset_code of [pair.gold, pair.gems])
@@ -248,7 +248,7 @@ describe('wallet_exchange', () => {
     expect(await rowsOf(db, pair.to_wallet)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('arrives in a frozen wallet', async () => {
+  it('can arrive in a frozen wallet', async () => {
     const pair = await newPair({ bought: 10 });
     await setStatus(db, pair.to_wallet, 'frozen');
 
@@ -257,7 +257,7 @@ describe('wallet_exchange', () => {
     expect(await partsOf(db, pair.to_wallet)).toEqual({ paid: 1 });
   });
 
-  it('replays as one, after other movements', async () => {
+  it('is replayed as one after other movements', async () => {
     const pair = await newPair({ bought: 10, bonus: 3 });
     const more = { idem_key: newKey(), metadata: { offer: 'x' } };
     const first = await exchange(pair, 5, 50, more);
@@ -293,7 +293,7 @@ describe('wallet_exchange', () => {
     expect(refused.detail.again).toBe(again ?? (changed as { to_wallet: string }).to_wallet);
   });
 
-  it('is booked once by many callers with one key, and both ways at once by callers who never deadlock', async () => {
+  it('is booked once for concurrent calls with one key, and calls in both directions never deadlock', async () => {
     const pair = await newPair({ bought: 1_000 });
     await exchange(pair, 500, 500);
     const pool = db.jobPool(12);
@@ -344,7 +344,7 @@ describe('wallet_exchange', () => {
 });
 
 describe('wallet_reverse of an exchange', () => {
-  it.each(['from_wallet', 'to_wallet'] as const)('by its %s takes both movements back', async (by) => {
+  it.each(['from_wallet', 'to_wallet'] as const)('by its %s reverses both movements', async (by) => {
     const pair = await newPair({ bought: 10, bonus: 2 });
     await grant(pair.from_wallet, 3, '2100-06-01Z');
     const there = await partsOf(db, pair.from_wallet);
@@ -384,7 +384,7 @@ describe('wallet_reverse of an exchange', () => {
     await expectSound(db);
   });
 
-  it('is taken whole or not at all (WLREV)', async () => {
+  it('is reversed completely or not at all (WLREV)', async () => {
     const pair = await newPair({ bought: 10 });
     const { transfer_id } = await exchange(pair, 8, 16);
     const other = await otherSideOf(transfer_id);
@@ -428,7 +428,7 @@ describe('wallet_reverse of an exchange', () => {
     expect(await partsOf(db, pair.from_wallet)).toEqual(before);
   });
 
-  it('gives back to lots that have expired since, which go to breakage at once', async () => {
+  it('restores lots that have expired since, which go to breakage at once', async () => {
     const pair = await newPair({ bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await grant(pair.from_wallet, 3, expires_at);
@@ -453,7 +453,7 @@ describe('wallet_reverse of an exchange', () => {
     });
   });
 
-  it('of another wallet is not found (WLNOT), also not by the other side', async () => {
+  it('of another wallet is not found (WLNOT), nor for its other wallet', async () => {
     const pair = await newPair({ bought: 10 });
     const { transfer_id } = await exchange(pair, 8, 16);
 
@@ -463,7 +463,7 @@ describe('wallet_reverse of an exchange', () => {
     });
   });
 
-  it('is an item of many calls in one', async () => {
+  it('is an item of independent calls', async () => {
     const pair = await newPair({ bought: 10 });
     const { transfer_id } = await exchange(pair, 8, 16);
     const item = { kind: 'reversal', wallet_id: pair.from_wallet, transfer_id, idem_key: newKey() };
@@ -480,7 +480,7 @@ describe('wallet_reverse of an exchange', () => {
 describe('wallet_exchange, in order of precedence,', () => {
   const good = { amount: 2, to_amount: 3 };
 
-  /** Poor and full, and its key is taken; closed too, if wanted. */
+  /** Wallets with too few credits and at their maximum, with a used key; with the given status. */
   async function hopeless(status: 'open' | 'frozen' | 'closed'): Promise<Record<string, unknown>> {
     const { from_wallet, to_wallet } = await newPair({ bought: 2 });
     const idem_key = newKey();

@@ -17,7 +17,7 @@ import {
   waitsForLock,
 } from '../helpers.ts';
 
-/** An hour from now; tests let it pass without waiting. */
+/** An hour from now; tests move the ledger instead of waiting. */
 const SOON_MS = 3_600_000;
 const LATE_MS = 1_000 * SOON_MS;
 
@@ -33,7 +33,7 @@ describe('wallet_expire_due', () => {
   const kinds = async (wallet_id: string) =>
     (await callAll<{ kind: string }>(db, 'wallet_history', { wallet_id })).map(({ kind }) => kind);
 
-  it('books nothing where nothing is due', async () => {
+  it('books nothing if nothing has expired', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
     await grant(wallet_id, 5, await inMs(db, LATE_MS));
     await hold(wallet_id, 3, await inMs(db, LATE_MS));
@@ -45,7 +45,7 @@ describe('wallet_expire_due', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it('books all that is due in a wallet with one entry, and says that it was the system', async () => {
+  it('books all expiries of a wallet with one entry, with the system as actor', async () => {
     const asset = await newAsset(db);
     const wallet_id = await newWallet(db, asset, { bought: 1, bonus: 2 });
     const [early, late] = [await inMs(db, SOON_MS), await inMs(db, SOON_MS + 20)];
@@ -82,7 +82,7 @@ describe('wallet_expire_due', () => {
     await expectSound(db);
   });
 
-  it('is neither bought nor granted nor spent', async () => {
+  it('counts as no top-up, bonus or spend', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const expires_at = await inMs(db, SOON_MS);
     await grant(wallet_id, 10, expires_at);
@@ -114,7 +114,7 @@ describe('wallet_expire_due', () => {
     await expectSound(db);
   });
 
-  it('takes wallets of several assets at once', async () => {
+  it('settles wallets of several assets at once', async () => {
     const wallets = await Promise.all([1, 2, 3].map(async () => newWallet(db, await newAsset(db), { bought: 1 })));
     const expires_at = await inMs(db, SOON_MS);
     for (const wallet_id of wallets) await grant(wallet_id, 10, expires_at);
@@ -126,7 +126,7 @@ describe('wallet_expire_due', () => {
     await expectSound(db);
   });
 
-  it('frees due holds, the one that is due for longest first, and leaves the others', async () => {
+  it('releases expired holds, the oldest expiry first, and leaves the others', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const [early, late] = [await inMs(db, SOON_MS), await inMs(db, SOON_MS + 20)];
     const holds = [await hold(wallet_id, 1, late), await hold(wallet_id, 2, early), await hold(wallet_id, 4)];
@@ -160,7 +160,7 @@ describe('wallet_expire_due', () => {
     await expectSound(db);
   });
 
-  it('takes no more wallets than asked, those due for longest first, until it returns 0', async () => {
+  it('settles at most the requested number of wallets, the oldest expiries first, until it returns 0', async () => {
     const asset = await newAsset(db);
     const wallets = await Promise.all(Array.from({ length: 5 }, () => newWallet(db, asset, { bought: 1 })));
     for (const wallet_id of wallets) {
@@ -183,7 +183,7 @@ describe('wallet_expire_due', () => {
     await expectSound(db);
   });
 
-  it('goes on where many lots of one wallet are due, until it returns 0', async () => {
+  it('continues with many expired lots of one wallet, until it returns 0', async () => {
     const asset = await newAsset(db);
     const [one, other] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset, { bought: 1 })];
     const expires_at = await inMs(db, SOON_MS);
@@ -211,7 +211,7 @@ describe('wallet_expire_due', () => {
     });
   });
 
-  it.each(['1', '100000'])('takes max_wallets %s', async (max_wallets) => {
+  it.each(['1', '100000'])('accepts max_wallets %s', async (max_wallets) => {
     expect(await call<object>(db, 'wallet_expire_due', { max_wallets })).toEqual({ wallet_expire_due: '0' });
   });
 
@@ -228,7 +228,7 @@ interface Unsettled {
   failures: number;
 }
 
-/** In which of these wallets the system has booked. */
+/** The wallets in which the system has booked. */
 async function bookedIn(db: Session, wallets: string[]): Promise<string[]> {
   const { rows } = await db.query<{ wallet_id: string }>(
     'select distinct wallet_id from ledger.transfers where idem_key is null and wallet_id = any ($1)',
@@ -237,7 +237,7 @@ async function bookedIn(db: Session, wallets: string[]): Promise<string[]> {
   return rows.map(({ wallet_id }) => wallet_id).sort();
 }
 
-describe('wallet_expire_due, where wallets cannot be settled,', () => {
+describe('wallet_expire_due with wallets that cannot be settled', () => {
   const db = createDatabase();
   const HOUR_MS = 3_600_000;
   const book = (name: string, args: Record<string, unknown>) => call(db, name, { idem_key: newKey(), ...args });
@@ -248,7 +248,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
   };
   const booked = (wallets: string[]) => bookedIn(db, wallets);
 
-  /** Wallets with 10 that were bought, 4 that have expired and a hold of 3 that has; the first for longest. */
+  /** Wallets with 10 paid credits, an expired bonus of 4 and an expired hold of 3; the first has the oldest expiry. */
   async function due(count: number, asset?: string): Promise<string[]> {
     const wallets: string[] = [];
     for (let place = 0; place < count; place += 1) {
@@ -262,7 +262,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     return wallets;
   }
 
-  /** Raises an error whenever something is booked in the wallet. */
+  /** Makes each booking in the wallet fail. */
   async function breakBooking(wallet_id: string, sqlstate: string): Promise<void> {
     await db.query(`create function public.fail() returns trigger language plpgsql as $$
         begin
@@ -275,7 +275,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
 
   afterEach(async () => {
     await mendBooking();
-    // What a test has left, so that it is not in the way of the next.
+    // Removes what a test has left.
     await tampering(db, (client) =>
       client.query('truncate ledger_private.open_holds, ledger_private.open_lots, ledger_private.unsettled_wallets'),
     );
@@ -316,7 +316,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     expect(await unsettled()).toMatchObject([{ failures: 1 }]);
   });
 
-  it.each([1, 2, 1000])('lets those at the front keep nobody waiting, %s at a time', async (max_wallets) => {
+  it.each([1, 2, 1000])('does not let failing wallets at the front delay others, %s at a time', async (max_wallets) => {
     const wallets = await due(9);
     const bad = [0, 1, 2, 5].map((place) => wallets[place] ?? '');
     await tampering(db, (client) => client.query('delete from ledger.holds where wallet_id = any ($1)', [bad]));
@@ -332,7 +332,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     expect((await unsettled()).map(({ wallet_id }) => wallet_id).sort()).toEqual([...bad].sort());
   });
 
-  it('passes those that others are at work on, so that they keep nobody waiting either', async () => {
+  it('skips locked wallets, so that they delay no others either', async () => {
     const [first = '', second = '', third = ''] = await due(3);
     const other = await db.connect();
     await other.query('begin');
@@ -378,7 +378,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     expect(await counted()).toMatchObject({ unsettled_wallets: 0 });
   });
 
-  it('tries again where the clock has been set back since', async () => {
+  it('tries again if the clock has been set back since', async () => {
     const [bad = ''] = await due(1);
     await age(db, '3 hours', 'later');
     await breakBooking(bad, '23514');
@@ -391,7 +391,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     expect(await unsettled()).toEqual([]);
   });
 
-  it('takes one off the list that a call has settled meanwhile, when it would try again', async () => {
+  it('removes a wallet from the list that a call has settled since, at the next attempt', async () => {
     const [bad = ''] = await due(1);
     await breakBooking(bad, '23514');
     expect(await sweep(db)).toBe(0);
@@ -406,7 +406,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
   });
 
   it.each(['23505', '23514', '22003', 'P0002', 'XX000', 'XX001', 'WLFND'])(
-    'takes %s for the fault of the wallet',
+    'treats %s as an error of the wallet',
     async (sqlstate) => {
       const wallets = await due(3);
       await breakBooking(wallets[1] ?? '', sqlstate);
@@ -418,7 +418,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
   );
 
   it.each(['40001', '40P01', '55P03', '57014', '57P01', '53100', '53200', '42501', '25006', '08006', '58030'])(
-    'takes %s for no fault of a wallet: passes it on and books nothing',
+    'treats %s as no error of a wallet: raises it and books nothing',
     async (sqlstate) => {
       const wallets = await due(3);
       await breakBooking(wallets[1] ?? '', sqlstate);
@@ -432,7 +432,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     },
   );
 
-  it('ends when it is cancelled, or waits too long for a table, and books nothing (57014, 55P03)', async () => {
+  it('fails if it is cancelled, or waits too long for a table, and books nothing (57014, 55P03)', async () => {
     const wallets = await due(2);
     const [other, session] = [await db.connect(), await db.connect()];
     await other.query('begin');
@@ -450,7 +450,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     await other.query('rollback');
   });
 
-  it('ends where another transaction has booked since its snapshot (40001)', async () => {
+  it('fails if another transaction has booked since its snapshot (40001)', async () => {
     const [wallet_id = ''] = await due(1);
     const session = await db.connect();
     await session.query('begin isolation level repeatable read');
@@ -463,7 +463,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
     expect(await unsettled()).toEqual([]);
   });
 
-  it('finds each of many among many, also where several sweep at once', async () => {
+  it('finds each of many expiries, also with concurrent sweeps', async () => {
     const asset = await newAsset(db);
     const wallets = await due(60, asset);
     const bad = wallets.filter((_id, place) => place % 3 === 0);
@@ -484,7 +484,7 @@ describe('wallet_expire_due, where wallets cannot be settled,', () => {
   });
 });
 
-describe('wallet_expire_due, where by legal calls alone more expires than one number of the ledger counts to,', () => {
+describe("wallet_expire_due of valid lots whose sum exceeds an amount's maximum", () => {
   const db = createDatabase();
 
   it('books all of it', async () => {
@@ -525,11 +525,11 @@ describe('wallet_expire_due, where by legal calls alone more expires than one nu
   });
 });
 
-describe('wallet_expire_due among 11,000 lots and holds that are closed', () => {
+describe('wallet_expire_due among 11,000 closed lots and holds', () => {
   const db = createDatabase();
   const WALLETS = 500;
 
-  it('finds nothing, from a few pages, and what falls due among them all the same', async () => {
+  it('finds nothing from a few pages, and still finds new expiries', async () => {
     const asset = await newAsset(db);
     const { rows: wallets } = await db.query<{ id: string }>(
       `select w.id from generate_series(1, $2::int) n, ledger.wallet_open('closed-' || n, $1) w,
@@ -561,7 +561,7 @@ describe('wallet_expire_due among 11,000 lots and holds that are closed', () => 
     );
     expect(lists).toEqual([{ lots: 10_000, holds: 1_000, open_lots: 0, open_holds: 0 }]);
 
-    // What was removed from the lists is there until autovacuum comes, at a time of its own.
+    // Removed rows stay in the tables until a vacuum, which autovacuum would do at any time.
     await db.query('vacuum ledger_private.open_lots, ledger_private.open_holds');
     interface Plan {
       'QUERY PLAN': [{ Plan: { 'Shared Hit Blocks': number; 'Shared Read Blocks': number } }];

@@ -26,7 +26,7 @@ const explain = (wallet_id: string): Promise<Part[]> => callAll<Part>(db, 'walle
 const sum = (parts: Part[], field: 'amount' | 'available') =>
   String(parts.reduce((total, part) => total + Number(part[field]), 0));
 
-/** That the parts make up what wallet_balance says. */
+/** Checks that the parts add up to wallet_balance. */
 async function expectAddsUp(wallet_id: string): Promise<Part[]> {
   const parts = await explain(wallet_id);
   const held = parts.filter(({ hold_id }) => hold_id !== null);
@@ -41,13 +41,13 @@ async function expectAddsUp(wallet_id: string): Promise<Part[]> {
 }
 
 describe('wallet_explain', () => {
-  it('answers no part of a wallet without credits', async () => {
+  it('has no part for a wallet without credits', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
     expect(await explain(wallet_id)).toEqual([]);
   });
 
-  it('tells bought credits from granted ones', async () => {
+  it('separates paid and bonus credits', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
 
     expect(await expectAddsUp(wallet_id)).toEqual(
@@ -58,7 +58,7 @@ describe('wallet_explain', () => {
     );
   });
 
-  it('lists each lot with what is left of it and the transfer that brought it, the earliest expiry first', async () => {
+  it('lists each lot with its rest and the transfer that brought it, the earliest expiry first', async () => {
     const asset = await someAsset(db);
     const [wallet_id, friend] = [await newWallet(db, asset, { bought: 10, bonus: 5 }), await newWallet(db, asset)];
     const [early, late] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
@@ -81,7 +81,7 @@ describe('wallet_explain', () => {
     expect(await explain(friend)).toEqual([]);
   });
 
-  it('lists what each open hold reserves, of each source', async () => {
+  it('lists the credits of each open hold by source', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
@@ -104,7 +104,7 @@ describe('wallet_explain', () => {
     expect(parts).toHaveLength(5);
   });
 
-  it('shows what has expired and is not booked yet as not available, and no longer once it is', async () => {
+  it('shows expired credits that are not booked yet as unavailable, and not after the booking', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 4, idem_key: newKey(), expires_at });
@@ -123,7 +123,7 @@ describe('wallet_explain', () => {
     ]);
   });
 
-  it('lists what a hold reserved as free, or as expired, from its expiry on, before that is booked', async () => {
+  it("shows a hold's credits as free or expired from its expiry on, before that is booked", async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     for (const expires_at of [soon, later])
@@ -149,7 +149,7 @@ describe('wallet_explain', () => {
     expect(await expectAddsUp(wallet_id)).toMatchObject([{ source: 'expiring_bonus', amount: '2', hold_id }]);
   });
 
-  it("answers the owner's own wallet to a player, and refuses another's (WLNOW)", async () => {
+  it("gives a player their own wallet, and refuses another's (WLNOW)", async () => {
     const owner = newOwner();
     const asset = await someAsset(db);
     const [own, other] = [await newWallet(db, asset, { owner, bought: 10 }), await newWallet(db, asset)];

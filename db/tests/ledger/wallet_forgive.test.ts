@@ -18,7 +18,7 @@ describe('wallet_forgive', () => {
   const forgive = (wallet_id: string, amount: number, args: Record<string, unknown> = {}) =>
     call(db, 'wallet_forgive', { wallet_id, amount, idem_key: newKey(), reason: 'a gesture', ...args });
 
-  it('gives up what the wallet owes, in part and whole, and leaves its balance', async () => {
+  it('reduces the debt, partly and completely, and leaves the balance unchanged', async () => {
     const wallet = await owing(db, { bought: 5 });
 
     expect(await forgive(wallet, 30)).toMatchObject({ kind: 'forgiveness', amount: '30', balance: '5', owed: '50' });
@@ -35,7 +35,7 @@ describe('wallet_forgive', () => {
     await expectSound(db);
   });
 
-  it('names the reason where a key comes again with another (WLKEY)', async () => {
+  it('names the reason if the key is reused with another one (WLKEY)', async () => {
     const wallet = await owing(db);
     const idem_key = newKey();
     const first = await forgive(wallet, 3, { idem_key });

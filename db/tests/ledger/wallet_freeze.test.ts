@@ -18,7 +18,7 @@ const db = createDatabase();
 const freeze = (wallet_id: string) => call<Wallet>(db, 'wallet_freeze', { wallet_id, reason: 'chargeback' });
 
 describe('wallet_freeze', () => {
-  it('freezes an open wallet, and leaves an event that says who did it and why', async () => {
+  it('freezes an open wallet, with an event that has the actor and the reason', async () => {
     const owner = newOwner();
     const wallet_id = await newWallet(db, await someAsset(db), { owner, bought: 10 });
     const operator = await db.connectAs('operator', 'eve');
@@ -33,7 +33,7 @@ describe('wallet_freeze', () => {
     await expectSound(db);
   });
 
-  it('leaves a frozen wallet as it is, without a second event', async () => {
+  it('leaves a frozen wallet unchanged, without a second event', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const first = await freeze(wallet_id);
 
@@ -43,7 +43,7 @@ describe('wallet_freeze', () => {
     expect(await eventsOf(db, wallet_id)).toMatchObject([{ kind: 'opened' }, { kind: 'frozen', reason: 'chargeback' }]);
   });
 
-  it.each(['x', 'x'.repeat(1000), 'ü'.repeat(1000)])('takes the reason %s', async (reason) => {
+  it.each(['x', 'x'.repeat(1000), 'ü'.repeat(1000)])('accepts the reason %s', async (reason) => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
     await call<Wallet>(db, 'wallet_freeze', { wallet_id, reason });
@@ -51,7 +51,7 @@ describe('wallet_freeze', () => {
     expect(await eventsOf(db, wallet_id)).toMatchObject([{ kind: 'opened' }, { reason }]);
   });
 
-  it('can come again after the wallet was reopened, each time with its event', async () => {
+  it('can be repeated after the wallet was reopened, each time with an event', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
     await freeze(wallet_id);
@@ -82,7 +82,7 @@ describe('wallet_freeze', () => {
     expect(await eventsOf(db, wallet_id)).toHaveLength(2);
   });
 
-  it('refuses no reason for a closed wallet first of all (WLARG)', async () => {
+  it('checks the reason first, also for a closed wallet (WLARG)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await call<Wallet>(db, 'wallet_close', { wallet_id, reason: 'left' });
 
@@ -107,7 +107,7 @@ describe('a frozen wallet', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it.each(MOVEMENTS.filter(({ leaves }) => !leaves))('lets through $what', async ({ book }) => {
+  it.each(MOVEMENTS.filter(({ leaves }) => !leaves))('allows $what', async ({ book }) => {
     const before = await rowsOf(db, movable.wallet);
 
     await book(await db.connectAs('operator', 'op'), movable);
@@ -115,7 +115,7 @@ describe('a frozen wallet', () => {
     expect((await rowsOf(db, movable.wallet)).entries).toBe(before.entries + 1);
   });
 
-  it('lets credits of it arrive elsewhere no more, also where there are none (WLFRZ before WLFND)', async () => {
+  it('lets none of its credits arrive elsewhere, also if it has none (WLFRZ before WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await freeze(wallet_id);
 
@@ -124,7 +124,7 @@ describe('a frozen wallet', () => {
     });
   });
 
-  it('is opened as it is', async () => {
+  it('is returned by wallet_open', async () => {
     const owner = newOwner();
     const asset_code = await someAsset(db);
     const wallet_id = await newWallet(db, asset_code, { owner });
@@ -163,7 +163,7 @@ describe('a frozen wallet', () => {
     await expectSound(db);
   });
 
-  it('books nothing of what is due where it refuses', async () => {
+  it('books no expiries if it refuses', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -176,7 +176,7 @@ describe('a frozen wallet', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('replays what it booked before, and refuses nothing of that', async () => {
+  it('replays earlier bookings', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const spend = { wallet_id, amount: 4, idem_key: newKey() };
     const hold = { wallet_id, amount: 2, idem_key: newKey() };
@@ -187,7 +187,7 @@ describe('a frozen wallet', () => {
     expect(await call(db, 'wallet_hold', hold)).toEqual({ ...held, replayed: true });
   });
 
-  it('is closed once it is empty', async () => {
+  it('can be closed once it is empty', async () => {
     const emptied = await movableWallet(db, await someAsset(db));
     await empty(db, emptied);
     await freeze(emptied.wallet);
@@ -199,8 +199,8 @@ describe('a frozen wallet', () => {
   });
 });
 
-describe('a freeze against spends', () => {
-  it('waits for one under way, which is booked', async () => {
+describe('a freeze beside spends', () => {
+  it('waits for a spend in progress, which is booked', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const [shop, operator] = [await db.connectAs('service', 'shop'), await db.connectAs('operator', 'eve')];
     await shop.query('begin');
@@ -233,7 +233,7 @@ describe('a freeze against spends', () => {
     expect(await spending).toBe(outcome);
   });
 
-  it('draws a line through many at once: all before it are booked, none after it', async () => {
+  it('separates concurrent calls: all before it are booked, none after it', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1000 });
     const pool = db.jobPool(16);
     const operator = await db.connectAs('operator', 'eve');
@@ -260,7 +260,7 @@ describe('a freeze against spends', () => {
     await expectSound(db);
   });
 
-  it('is one freeze with one event, from however many operators at once', async () => {
+  it('is one freeze with one event for concurrent calls', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const operators = await Promise.all(['a', 'b', 'c', 'd'].map((name) => db.connectAs('operator', name)));
 
@@ -274,7 +274,7 @@ describe('a freeze against spends', () => {
   });
 
   it.each(['repeatable read', 'serializable'])(
-    'learns at %s that the wallet has been frozen meanwhile (40001)',
+    'fails at %s if the wallet has been frozen since (40001)',
     async (level) => {
       const wallet_id = await newWallet(db, await someAsset(db));
       const operator = await db.connectAs('operator', 'eve');

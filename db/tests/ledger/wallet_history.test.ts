@@ -24,7 +24,7 @@ const db = createDatabase();
 const history = (wallet_id: string, session: Session = db) => callAll<Line>(session, 'wallet_history', { wallet_id });
 
 describe('wallet_history', () => {
-  it("tells a wallet's whole story, oldest first", async () => {
+  it('has all entries of a wallet, oldest first', async () => {
     const asset = await someAsset(db);
     const [wallet, friend] = [await newWallet(db, asset), await newWallet(db, asset)];
     await call(db, 'wallet_top_up', { wallet_id: wallet, amount: 10, idem_key: 't', metadata: { payment: 'p' } });
@@ -108,7 +108,7 @@ describe('wallet_history', () => {
     ]);
   });
 
-  it('shows a service the whole of a transfer received, and the player the entry alone', async () => {
+  it('shows a service all of a transfer received, and the player the entry only', async () => {
     const asset = await someAsset(db);
     const owner = newOwner();
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset, { owner })];
@@ -128,7 +128,7 @@ describe('wallet_history', () => {
     expect(own).toEqual({ ...seen, counterparty: null, idem_key: null, actor: null, metadata: null });
   });
 
-  it('names the house by its account to a player too', async () => {
+  it('names the house account to a player too', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await someAsset(db), { owner, bought: 10, bonus: 1 });
 
@@ -138,7 +138,7 @@ describe('wallet_history', () => {
     ]);
   });
 
-  it('is empty for a wallet without entries, one that is not there and one that the caller may not see', async () => {
+  it('is empty for a wallet without entries, an unknown one and one that the caller may not see', async () => {
     const asset = await someAsset(db);
     const player = await db.connectAs('player', newOwner());
 

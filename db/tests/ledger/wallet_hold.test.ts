@@ -23,7 +23,7 @@ import {
 describe('wallet_hold', () => {
   const db = createDatabase();
 
-  it('reserves: what is available falls, the balance does not, and nothing moves', async () => {
+  it('reserves: available decreases, the balance does not, and nothing moves', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 40 });
 
@@ -58,7 +58,7 @@ describe('wallet_hold', () => {
     await expectSound(db);
   });
 
-  it('writes one entry, which moves nothing', async () => {
+  it('writes one entry without a movement', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
     await call(db, 'wallet_hold', { wallet_id, amount: 8, idem_key: newKey() });
 
@@ -106,7 +106,7 @@ describe('wallet_hold', () => {
     },
   );
 
-  it('reserves expiring credits first, the earliest expiry before the others', async () => {
+  it('reserves expiring credits first, the earliest expiry first', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 10 });
     const [late, early] = [await inMs(db, 7_200_000), await inMs(db, 3_600_000)];
     for (const expires_at of [late, early])
@@ -127,7 +127,7 @@ describe('wallet_hold', () => {
     await expectSound(db);
   });
 
-  it('leaves no more than the rest to the next hold (WLFND)', async () => {
+  it('leaves the rest to the next hold (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
     await call(db, 'wallet_hold', { wallet_id, amount: 8, idem_key: newKey() });
 
@@ -142,7 +142,7 @@ describe('wallet_hold', () => {
     await expectSound(db);
   });
 
-  it('frees what is due first: an expired hold, then expired credits, which are not reserved again (WLFND)', async () => {
+  it('books expiries first: an expired hold, then expired credits, which cannot be reserved again (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 5, idem_key: newKey(), expires_at });
@@ -171,7 +171,7 @@ describe('wallet_hold', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, after the hold has expired and its wallet is frozen', async () => {
+  it('replays the original receipt after the hold has expired and the wallet is frozen', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const request = {
       wallet_id,
@@ -192,7 +192,7 @@ describe('wallet_hold', () => {
     await expectSound(db);
   });
 
-  it('replays without an hold_id having been asked for, whatever became of the hold', async () => {
+  it('is replayed without a hold_id in the request, whatever became of the hold', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const request = { wallet_id, amount: 8, idem_key: newKey() };
     const first = await call(db, 'wallet_hold', request);
@@ -202,7 +202,7 @@ describe('wallet_hold', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it('gives one hold to many callers with one key at once', async () => {
+  it('places one hold for concurrent calls with one key', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 100 });
     const pool = db.jobPool(16);
     const request = { wallet_id, amount: 10, idem_key: newKey() };
@@ -243,7 +243,7 @@ describe('wallet_hold', () => {
     });
   });
 
-  it('names the kind where a key comes again through another function (WLKEY)', async () => {
+  it('names the kind if another function reuses the key (WLKEY)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const request = { wallet_id, amount: 8, idem_key: newKey() };
     await call(db, 'wallet_hold', request);
@@ -258,7 +258,7 @@ describe('wallet_hold', () => {
 describe('wallet_hold, in order of precedence,', () => {
   const db = createDatabase();
 
-  /** All that it has is reserved, its key is taken, and it has the status. */
+  /** A wallet whose credits are all reserved, with a used key and the given status. */
   async function hopeless(status: 'open' | 'frozen' | 'closed'): Promise<{ wallet_id: string; idem_key: string }> {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 1 });
     const idem_key = newKey();
@@ -390,7 +390,7 @@ describe('wallet_hold, in order of precedence,', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('refuses an expiry that is now', async () => {
+  it('refuses an expiry of now', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
 
     expect(

@@ -13,7 +13,7 @@ async function walletId(owner: string | null, asset: string | null): Promise<str
   return row?.id ?? null;
 }
 
-/** SHA-256 over PostgreSQL's binary form of an array of bytea: header, then each element after its length. */
+/** SHA-256 over PostgreSQL's binary form of an array of bytea: header, then each element preceded by its length. */
 function derived(...parts: string[]): string {
   const int = (value: number) => {
     const bytes = Buffer.alloc(4);
@@ -44,17 +44,17 @@ describe('wallet_id', () => {
     expect(id).toBe(derived('ledger.wallet.v1', owner, asset));
   });
 
-  it('stays what it is for ever', async () => {
+  it('never changes', async () => {
     expect(await walletId('alice', 'GOLD')).toBe('f467c235-2cbe-8e41-add6-23953c0930e8');
   });
 
-  it('does not take a character of one argument for one of the other', async () => {
+  it('does not confuse the end of one argument with the beginning of the other', async () => {
     const ids = await Promise.all([walletId('ab', 'c'), walletId('a', 'bc'), walletId('abc', ''), walletId('', 'abc')]);
 
     expect(new Set(ids).size).toBe(4);
   });
 
-  it('is null where an argument is', async () => {
+  it('is null if an argument is null', async () => {
     expect([await walletId(null, 'GOLD'), await walletId('alice', null)]).toEqual([null, null]);
   });
 });

@@ -60,14 +60,14 @@ const limitOf = (wallet_id: string, limit: Name, max: number, left: number) => (
   detail: { wallet_id, limit, max: String(max), left: String(left) },
 });
 
-/** Two wallets of an asset of their own. */
+/** Two wallets of a new asset. */
 async function pair(bought = 100): Promise<[wallet: string, friend: string, asset: string]> {
   const asset = await newAsset(db);
   return [await newWallet(db, asset, { bought }), await newWallet(db, asset, { bought }), asset];
 }
 
 describe('wallet_limit_set', () => {
-  it('sets all limits of a wallet at once; its event says who did and when', async () => {
+  it('sets all limits of a wallet at once; its event has actor and time', async () => {
     const [wallet] = await pair();
     const operator = await db.connectAs('operator', 'eve');
     const limits = Object.fromEntries(NAMES.map((name, index) => [name, String(index + 1)]));
@@ -81,7 +81,7 @@ describe('wallet_limit_set', () => {
     await expectSound(db);
   });
 
-  it('keeps every setting, oldest first; what is left out is none', async () => {
+  it('keeps each setting, oldest first; an omitted limit is none', async () => {
     const [wallet] = await pair();
     await set(wallet, { max_spend: 10, max_balance: 100 });
     await call<object>(db, 'wallet_freeze', { wallet_id: wallet, reason: 'why' });
@@ -99,7 +99,7 @@ describe('wallet_limit_set', () => {
     await expectSound(db);
   });
 
-  it('adds nothing where it sets what is in force, and answers that setting', async () => {
+  it('adds nothing if it repeats the current limits, and returns that setting', async () => {
     const [wallet] = await pair();
     const first = await set(wallet, { max_spend: 10, max_daily_bonus: 0 });
 
@@ -108,7 +108,7 @@ describe('wallet_limit_set', () => {
   });
 
   it.each(NAMES.flatMap((name) => ['0', '1', MAX_BALANCE].map((value) => ({ name, value }))))(
-    'takes $value as $name',
+    'accepts $value as $name',
     async ({ name, value }) => {
       const [wallet] = await pair();
 
@@ -136,7 +136,7 @@ describe('wallet_limit_set', () => {
     expect(await refusal(set(UNKNOWN_WALLET, { max_spend: 1 }))).toMatchObject({ code: 'WLNOW' });
   });
 
-  it('lets a second one wait for the first, and a posting too, which then keeps to it', async () => {
+  it('waits for a concurrent setting; a posting waits for it, and then applies it', async () => {
     const [wallet] = await pair();
     const [one, two, job] = [
       await db.connectAs('operator', 'one'),
@@ -158,7 +158,7 @@ describe('wallet_limit_set', () => {
   });
 
   it.each(['repeatable read', 'serializable'].flatMap((level) => [1, 2].map((max_spend) => ({ level, max_spend }))))(
-    'learns at $level that others have been set meanwhile (40001): $max_spend after 1 and 3',
+    'fails at $level if others have been set since (40001): $max_spend after 1 and 3',
     async ({ level, max_spend }) => {
       const [wallet] = await pair();
       await set(wallet, { max_spend: 1 });
@@ -198,10 +198,10 @@ describe("a wallet's own limit", () => {
     { name: 'max_transfer', act: (wallet, friend, amount) => send(wallet, friend, amount) },
     { name: 'max_daily_transfer', act: (wallet, friend, amount) => send(wallet, friend, amount) },
   ];
-  /** What counts towards a day's top-ups comes from buying the credits that are spent. */
+  /** The top-up of the spent credits counts for the day's total. */
   const before = ({ name }: { name: Name }) => (name === 'max_daily_top_up' ? 100 : 0);
 
-  it.each(CASES)('$name counts where its asset has none', async ({ name, act }) => {
+  it.each(CASES)('$name applies if its asset has none', async ({ name, act }) => {
     const [wallet, friend] = await pair();
     await set(wallet, { [name]: 10 + before({ name }) });
 
@@ -210,7 +210,7 @@ describe("a wallet's own limit", () => {
     await act(friend, wallet, 11);
   });
 
-  it.each(CASES)('$name goes before that of its asset, whether it is lower or higher', async ({ name, act }) => {
+  it.each(CASES)('$name overrides that of its asset, whether it is lower or higher', async ({ name, act }) => {
     const [wallet, friend, asset] = await pair();
     const base = before({ name });
     await setOfAsset(asset, { [name]: base + 5 });
@@ -223,7 +223,7 @@ describe("a wallet's own limit", () => {
   });
 
   it.each(CASES)(
-    '$name gives way to that of its asset where it is null, and lifts it where it is the largest',
+    '$name falls back to that of its asset if it is null, and cancels it if it is the maximum',
     async ({ name, act }) => {
       const [wallet, friend, asset] = await pair();
       const base = before({ name });
@@ -237,7 +237,7 @@ describe("a wallet's own limit", () => {
     },
   );
 
-  it('max_balance counts for who receives, too, and not for who sends', async () => {
+  it('max_balance applies to the receiver, too, and not to the sender', async () => {
     const [wallet, friend, asset] = await pair();
     await set(wallet, { max_balance: 105 });
     expect(await refusal(send(friend, wallet, 6))).toMatchObject(limitOf(wallet, 'max_balance', 105, 5));
@@ -249,14 +249,14 @@ describe("a wallet's own limit", () => {
     expect(await refusal(send(friend, wallet, 1))).toMatchObject(limitOf(wallet, 'max_balance', 1, 0));
   });
 
-  it('of transfers does not count for who receives', async () => {
+  it('of transfers does not apply to the receiver', async () => {
     const [wallet, friend] = await pair();
     await set(wallet, { max_transfer: 0, max_daily_transfer: 0 });
 
     expect(await send(friend, wallet, 50)).toMatchObject({ balance: '50' });
   });
 
-  it('stops no refund', async () => {
+  it('does not apply to refunds', async () => {
     const [wallet, friend] = await pair();
     const [spent, sent] = [await spend(wallet, 10), await send(wallet, friend, 10)];
     await set(wallet, Object.fromEntries(NAMES.map((name) => [name, 0])));
@@ -265,7 +265,7 @@ describe("a wallet's own limit", () => {
     expect(await call(db, 'wallet_balance', { wallet_id: wallet })).toMatchObject({ balance: '100' });
   });
 
-  it('comes after the key: what was booked before is replayed', async () => {
+  it('is checked after the key: an earlier booking is replayed', async () => {
     const [wallet_id] = await pair();
     const request = { wallet_id, amount: 10, idem_key: newKey() };
     const receipt = await call(db, 'wallet_spend', request);
@@ -275,7 +275,7 @@ describe("a wallet's own limit", () => {
     expect(await refusal(call(db, 'wallet_spend', { ...request, amount: 11 }))).toMatchObject({ code: 'WLKEY' });
   });
 
-  it('counts in a batch and among many calls, each for itself, for its wallet alone', async () => {
+  it('applies in a batch and among independent calls, to its wallet only', async () => {
     const [wallet, friend] = await pair();
     await set(wallet, { max_daily_spend: 15, max_balance: 110 });
     const item = (kind: string, wallet_id: string, amount: number, counterparty_id: string | null = null) => ({
@@ -299,7 +299,7 @@ describe("a wallet's own limit", () => {
     await expectSound(db);
   });
 
-  it('holds among many callers at once: 20 transfers of 10 under a limit of 100 are 10 receipts', async () => {
+  it('applies to concurrent calls: 20 transfers of 10 with a limit of 100 are 10 receipts', async () => {
     const [wallet, friend] = await pair(1000);
     await set(wallet, { max_daily_transfer: 100 });
     const pool = db.jobPool(10);

@@ -40,7 +40,7 @@ describe('wallet_merge', () => {
     return [await newWallet(db, asset, has), await newWallet(db, asset, other)];
   };
 
-  it('moves paid and bonus credits with their expiry, closes the emptied wallet, and points it to its successor', async () => {
+  it('moves paid and bonus credits with their expiry, closes the wallet, and records its successor', async () => {
     const [from, to] = await pair({ bought: 100, bonus: 7 }, { bought: 5 });
     for (const [amount, expires_at] of [
       [20, '2100-06-01Z'],
@@ -72,7 +72,7 @@ describe('wallet_merge', () => {
     await expectSound(db);
   });
 
-  it('moves no totals: what was bought, given, spent and sent stays where it was', async () => {
+  it('moves no totals: top-ups, bonuses, spends and transfers stay with the wallet', async () => {
     const [from, to] = await pair({ bought: 100, bonus: 7 }, { bought: 5 });
     await book('wallet_spend', { wallet_id: from, amount: 4 });
     await merge(from, to);
@@ -88,7 +88,7 @@ describe('wallet_merge', () => {
     ]);
   });
 
-  it('closes an empty wallet too, also one that has no entries: its amount is 0', async () => {
+  it('closes an empty wallet too, also one without entries: its amount is 0', async () => {
     const [from, to] = await pair({ bought: 3 });
     const fresh = await newWallet(db, (await assetOf(from)) ?? '');
     await book('wallet_spend', { wallet_id: from, amount: 3 });
@@ -102,7 +102,7 @@ describe('wallet_merge', () => {
     (await db.query<{ asset_code: string }>('select asset_code from ledger.wallets where id = $1', [wallet])).rows[0]
       ?.asset_code;
 
-  it('moves what the wallet owes', async () => {
+  it('moves the debt', async () => {
     const [from, to] = await pair({}, { bought: 9 });
     const bought = await book('wallet_top_up', { wallet_id: from, amount: 100 });
     await book('wallet_spend', { wallet_id: from, amount: 100 });
@@ -115,7 +115,7 @@ describe('wallet_merge', () => {
     await expectSound(db);
   });
 
-  it('books in no frozen wallet (WLFRZ), but to one', async () => {
+  it('does not merge a frozen wallet (WLFRZ), but into one', async () => {
     const [from, to] = await pair({ bought: 100 });
     await setStatus(db, from, 'frozen');
     expect(await refusal(merge(from, to))).toMatchObject({ code: 'WLFRZ', detail: { wallet_id: from } });
@@ -127,7 +127,7 @@ describe('wallet_merge', () => {
     await expectSound(db);
   });
 
-  it('counts for no limit of the asset, and takes more than one amount may be', async () => {
+  it('counts for no limit of the asset, and may exceed the largest amount', async () => {
     const [from, to] = await pair();
     const asset = await assetOf(from);
     for (let part = 0; part < 3; part += 1)
@@ -138,7 +138,7 @@ describe('wallet_merge', () => {
     await expectSound(db);
   });
 
-  it('gives the same receipt again for the same key, and names what differs (WLKEY)', async () => {
+  it('returns the same receipt for the same key, and names a differing field (WLKEY)', async () => {
     const [from, to] = await pair({ bought: 100 });
     const other = await newWallet(db, (await assetOf(from)) ?? '');
     const idem_key = newKey();
@@ -156,7 +156,7 @@ describe('wallet_merge', () => {
     });
   });
 
-  it('leaves a wallet whose old keys still answer, and that books, opens and reopens no more (WLCLS with merged_into)', async () => {
+  it('leaves a wallet that replays old keys, and cannot book, open or reopen (WLCLS with merged_into)', async () => {
     const [from, to] = await pair({ bought: 50 });
     const request = { wallet_id: from, amount: 10, idem_key: newKey() };
     const spent = await call(db, 'wallet_spend', request);
@@ -188,7 +188,7 @@ describe('wallet_merge', () => {
     await expectSound(db);
   });
 
-  it('never points a wallet anywhere but by a merge, nor changes what was merged, even for who opens the guards (42501)', async () => {
+  it('is the only way to set a successor, which cannot be changed even when writing is enabled (42501)', async () => {
     const [from, to] = await pair({ bought: 50 });
     const edit = async (sql: string) => {
       const client = await db.connect();
@@ -207,7 +207,7 @@ describe('wallet_merge', () => {
       expect(await edit(sql)).toBe('42501');
   });
 
-  it('names the open holds (WLARG), frees those that are due, and merges once they have ended', async () => {
+  it('names the open holds (WLARG), releases expired ones, and merges once all have ended', async () => {
     const [from, to] = await pair({ bought: 50 });
     const holds: Receipt[] = [];
     for (const amount of [5, 6]) holds.push(await book('wallet_hold', { wallet_id: from, amount }));
@@ -222,7 +222,7 @@ describe('wallet_merge', () => {
     await expectSound(db);
   });
 
-  it('books in lists what it books alone, and what follows in the list meets the closed wallet', async () => {
+  it('books in lists what it books alone, and later items of the list find the wallet closed', async () => {
     const [from, to] = await pair({ bought: 50 });
     const item = (wallet_id: string, counterparty_id: string) => ({
       kind: 'merge',
@@ -387,7 +387,7 @@ describe('wallet_merge', () => {
     },
   ];
 
-  // They leave wallets that are not sound: last.
+  // Last, because these leave unsound wallets.
   it.each(table)('refuses $what ($code)', async ({ code, arrange, detail }) => {
     const request = await arrange();
     const before = await rowsOf(db);
@@ -400,7 +400,7 @@ describe('wallet_merge', () => {
   });
 
   // The ledger is not sound afterwards.
-  it('moves no more debt than the ledger counts to (WLLIM), nor does a reversal add to it', async () => {
+  it('refuses a debt above the maximum (WLLIM), and so does a reversal', async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
     const bought = await book('wallet_top_up', { wallet_id: to, amount: 100 });

@@ -26,7 +26,7 @@ const eventsOf = async (id: string) =>
   (await db.query('select kind, actor, reason from ledger.wallet_events where wallet_id = $1 order by seq', [id])).rows;
 
 describe('wallet_open', () => {
-  it('opens the wallet whose id follows from owner and asset', async () => {
+  it('opens the wallet whose id is derived from owner and asset', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
 
     const wallet = await open(owner, asset);
@@ -46,7 +46,7 @@ describe('wallet_open', () => {
     await expectSound(db);
   });
 
-  it('leaves an event that says who opened it', async () => {
+  it('adds an event with its actor', async () => {
     const service = await db.connectAs('service', 'shop');
 
     const { id } = await open(newOwner(), await someAsset(db), service);
@@ -54,7 +54,7 @@ describe('wallet_open', () => {
     expect(await eventsOf(id)).toEqual([{ kind: 'opened', actor: 'service:shop', reason: null }]);
   });
 
-  it('answers the same wallet when it is repeated', async () => {
+  it('returns the same wallet if it is repeated', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
     const first = await open(owner, asset);
 
@@ -62,7 +62,7 @@ describe('wallet_open', () => {
     expect(await eventsOf(first.id)).toHaveLength(1);
   });
 
-  it('may be called by a trusted job, whose login the event names', async () => {
+  it('can be called by a trusted job, whose login the event has', async () => {
     const job = await db.connectJob();
 
     const { id } = await open(newOwner(), await someAsset(db), job);
@@ -71,13 +71,13 @@ describe('wallet_open', () => {
   });
 
   it.each(['a b', 'a\u00a0b', '\u200b', '\ufeffp', 'p\u0001', "'; --", '\u{1f600}'])(
-    'takes the owner %j as it is',
+    'accepts the owner %j unchanged',
     async (owner) => {
       expect(await open(owner, await newAsset(db))).toMatchObject({ owner_id: owner });
     },
   );
 
-  it('answers a frozen wallet as it is', async () => {
+  it('returns a frozen wallet', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
     const { id } = await open(owner, asset);
     await setStatus(db, id, 'frozen');
@@ -85,7 +85,7 @@ describe('wallet_open', () => {
     expect(await open(owner, asset)).toMatchObject({ id, status: 'frozen' });
   });
 
-  it('gives many callers at once one wallet with one event', async () => {
+  it('opens one wallet with one event for concurrent calls', async () => {
     const [owner, asset] = [newOwner(), await someAsset(db)];
     const sessions = await Promise.all(Array.from({ length: 8 }, () => db.connectAs('service', 'shop')));
 
@@ -95,7 +95,7 @@ describe('wallet_open', () => {
     expect(await eventsOf(wallets[0]?.id ?? '')).toHaveLength(1);
   });
 
-  it("keeps one owner's wallets of two assets apart", async () => {
+  it('opens separate wallets of one owner for two assets', async () => {
     const owner = newOwner();
 
     const [one, two] = [await open(owner, await newAsset(db)), await open(owner, await newAsset(db))];
@@ -103,7 +103,7 @@ describe('wallet_open', () => {
     expect(one.id).not.toBe(two.id);
   });
 
-  it.each(['x', 'x'.repeat(200), 'ü'.repeat(200), "O'Brien; drop table"])('takes the owner %s', async (owner) => {
+  it.each(['x', 'x'.repeat(200), 'ü'.repeat(200), "O'Brien; drop table"])('accepts the owner %s', async (owner) => {
     expect(await open(owner, await someAsset(db))).toMatchObject({ owner_id: owner });
   });
 

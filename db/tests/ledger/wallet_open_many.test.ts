@@ -46,7 +46,7 @@ describe('wallet_open_many', () => {
     await expectSound(db);
   });
 
-  it('returns what has been opened before as it is, and an owner who comes twice twice', async () => {
+  it('returns existing wallets, and a repeated owner twice', async () => {
     const asset = await someAsset(db);
     const [first = '', second = ''] = owners(2);
     const frozen = await newWallet(db, asset, { owner: first, bought: 5 });
@@ -67,7 +67,7 @@ describe('wallet_open_many', () => {
     expect(await openMany([], await someAsset(db))).toEqual([]);
   });
 
-  it('lets many callers open the same wallets at once, in any order, and never deadlocks', async () => {
+  it('opens the same wallets for concurrent calls in any order, without deadlocks', async () => {
     const asset = await newAsset(db);
     const ids = owners(200);
     const sessions = await Promise.all(Array.from({ length: 6 }, () => db.connectAs('service', 'shop')));
@@ -115,7 +115,7 @@ describe('wallet_open_many', () => {
     expect(await refusal(openMany(owner_ids, asset ?? null))).toMatchObject({ code, detail });
   });
 
-  it('refuses a closed wallet by its index, and opens none of the others (WLCLS)', async () => {
+  it('refuses a closed wallet with its index, and opens none of the others (WLCLS)', async () => {
     const asset = await someAsset(db);
     const [before = '', closed = '', after = ''] = owners(3);
     const id = await newWallet(db, asset, { owner: closed });

@@ -32,7 +32,7 @@ describe('wallet_opening', () => {
   const open = (wallet_id: string, amount: number, more: Record<string, unknown> = {}) =>
     call(db, 'wallet_opening', { wallet_id, amount, idem_key: newKey(), ...more });
 
-  it('books what a player brings along, its bonus credits included, from opening to the wallet', async () => {
+  it("books a player's credits from another system, including bonus credits, from opening to the wallet", async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
     const metadata = { account: '4711', as_of: '2026-11-30' };
@@ -59,7 +59,7 @@ describe('wallet_opening', () => {
     await expectSound(db);
   });
 
-  it('makes a lot of bonus credits that expire, which are spent first and go to breakage', async () => {
+  it('makes a lot of expiring bonus credits, which are spent first and go to breakage', async () => {
     const asset = await newAsset(db);
     const [spent, left] = [await newWallet(db, asset), await newWallet(db, asset)];
     const expires_at = await inMs(db, 3_600_000);
@@ -81,7 +81,7 @@ describe('wallet_opening', () => {
     await expectSound(db);
   });
 
-  it('is all bonus credits, if so wanted', async () => {
+  it('may consist of bonus credits only', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 
     await open(wallet, 7, { bonus_amount: 7, expires_at: LATE });
@@ -90,7 +90,7 @@ describe('wallet_opening', () => {
     await expectSound(db);
   });
 
-  it('is no purchase and no grant, and asks for no limit of the asset', async () => {
+  it('counts as no top-up or bonus, and for no limit of the asset', async () => {
     const asset = await newAsset(db);
     await call<object>(db, 'asset_limit_set', {
       ...{ asset_code: asset, max_balance: 1_000, max_daily_top_up: 10, max_daily_bonus: 5 },
@@ -111,7 +111,7 @@ describe('wallet_opening', () => {
     await expectSound(db);
   });
 
-  it('comes once to a wallet: a second one with another key is refused (WLARG), and names the first', async () => {
+  it('is booked once per wallet: a second one with another key is refused (WLARG), and names the first', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const idem_key = newKey();
     const first = await call(db, 'wallet_opening', { wallet_id, amount: 5, idem_key });
@@ -125,7 +125,7 @@ describe('wallet_opening', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('comes once to a wallet that many callers open at a time', async () => {
+  it('is booked once per wallet with concurrent calls', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const pool = db.jobPool(8);
     await db.query('grant execute on function ledger.wallet_opening to wallet_job');
@@ -143,7 +143,7 @@ describe('wallet_opening', () => {
     await expectSound(db);
   });
 
-  it('may come to a wallet that has moved already', async () => {
+  it('can be booked in a wallet with movements', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 5, bonus: 2 });
 
     expect(await open(wallet, 10, { bonus_amount: 3 })).toMatchObject({ seq: '3', balance: '17', bonus_balance: '5' });
@@ -157,7 +157,7 @@ describe('wallet_opening', () => {
     expect(await open(wallet, 3)).toMatchObject({ balance: '3' });
   });
 
-  it('is not reversed (WLREV), but adjusted', async () => {
+  it('cannot be reversed (WLREV), but adjusted', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const { transfer_id } = await open(wallet_id, 3);
 
@@ -169,7 +169,7 @@ describe('wallet_opening', () => {
     ).toMatchObject({ balance: '0' });
   });
 
-  it('replays the receipt of then, after other movements and after its expiry', async () => {
+  it('replays the original receipt after other movements and after its expiry', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const request = {
       ...{ wallet_id, amount: 5, bonus_amount: 2, idem_key: newKey(), expires_at: await inMs(db, 3_600_000) },
@@ -182,7 +182,7 @@ describe('wallet_opening', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 2, entries: 2 });
   });
 
-  it('replays where no bonus credits were named, named as null or as 0', async () => {
+  it('is replayed whether bonus credits were omitted, null or 0', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const request = { wallet_id, amount: 5, idem_key: newKey() };
     const first = await call(db, 'wallet_opening', request);
@@ -250,7 +250,7 @@ describe('wallet_opening, in order of precedence,', () => {
   const good = { amount: 2, bonus_amount: 1, expires_at: LATE };
   const PASSED = '2000-01-01T00:00:00Z';
 
-  /** Opened, full, and its key is taken; closed too, if wanted. */
+  /** A wallet with an opening at its maximum, and a used key; closed if `closed`. */
   async function hopeless(closed: boolean): Promise<Record<string, unknown>> {
     const wallet_id = await newWallet(db, await someAsset(db));
     const idem_key = newKey();
@@ -259,7 +259,7 @@ describe('wallet_opening, in order of precedence,', () => {
     if (closed) await setStatus(db, wallet_id, 'closed');
     return { ...good, wallet_id, idem_key };
   }
-  /** Not opened yet, but full. */
+  /** A wallet without an opening at its maximum. */
   async function full(closed: boolean): Promise<Record<string, unknown>> {
     const wallet_id = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet_id, { balance: MAX_BALANCE });

@@ -51,7 +51,7 @@ const transfer = (from: string, to: string, amount: number, more: WalletRequest 
   counterparty_id: to,
 });
 
-/** Gives these wallets bonus credits that have expired when it returns; nothing has booked that yet. */
+/** Grants these wallets bonus credits that have expired when it returns, without that being booked. */
 async function giveDue(db: Session, wallets: string[], amount: number): Promise<void> {
   for (let ms = 50; ; ms *= 2) {
     const expires_at = await inMs(db, ms);
@@ -63,7 +63,7 @@ async function giveDue(db: Session, wallets: string[], amount: number): Promise<
       await passed(db, expires_at);
       return;
     } catch (error) {
-      // A slow machine needs longer.
+      // Give a slow machine more time.
       if (ms > 5000) throw error;
     }
   }
@@ -72,7 +72,7 @@ async function giveDue(db: Session, wallets: string[], amount: number): Promise<
 describe('wallet_post_batch', () => {
   const db = createDatabase();
 
-  /** The parts of a wallet's balance: how many, and until when. */
+  /** The parts of a wallet's balance, with their expiries. */
   async function parts(wallet_id: string): Promise<unknown[]> {
     const rows = await callAll<{ source: string; amount: string; expires_at: string | null }>(db, 'wallet_explain', {
       wallet_id,
@@ -92,7 +92,7 @@ describe('wallet_post_batch', () => {
     return rows;
   }
 
-  it('books each item upon the balances that those before it leave, and answers in their order', async () => {
+  it('books each item with the balances after the items before, and returns receipts in order', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 1 })];
     const requests = [
@@ -134,7 +134,7 @@ describe('wallet_post_batch', () => {
     await expectSound(db);
   });
 
-  it("names the house's accounts in the wallet's own entries, one for each item", async () => {
+  it("has house accounts in the wallet's own entries, one for each item", async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
 
@@ -180,7 +180,7 @@ describe('wallet_post_batch', () => {
     expect(await rowsOf(db)).toEqual(before);
   });
 
-  it('takes 10000 items', async () => {
+  it('accepts 10000 items', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = topUp(wallet, 1);
 
@@ -190,7 +190,7 @@ describe('wallet_post_batch', () => {
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('takes no metadata for empty metadata', async () => {
+  it('treats empty metadata as none', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = topUp(wallet, 5, { metadata: null });
 
@@ -203,7 +203,7 @@ describe('wallet_post_batch', () => {
   });
 
   describe('with expiring credits', () => {
-    it('reads what it draws, however many lots of one expiry there are, or draws from one lot', async () => {
+    it('reads in proportion to the lots of one expiry that it uses, or to one lot', async () => {
       const asset = await someAsset(db);
       const [many, one] = [await newWallet(db, asset), await newWallet(db, asset)];
       const expires_at = LATE;
@@ -219,7 +219,7 @@ describe('wallet_post_batch', () => {
         ...Array.from({ length: 6000 }, () => spend(one, 1)),
       ]);
 
-      // Measured: 7 for each of the 9,000. Not by the clock, because nobody knows what else the machine does.
+      // Measured: 7 for each of the 9,000. Counts rows, because the time depends on the machine's load.
       const { rows: counted } = await session.query<{ read: number }>(
         'select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as read from pg_stat_xact_all_tables',
       );
@@ -255,7 +255,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('moves them on from wallet to wallet, with their expiries', async () => {
+    it('moves them from wallet to wallet, with their expiries', async () => {
       const asset = await someAsset(db);
       const [a, b, c] = [
         await newWallet(db, asset, { bought: 10 }),
@@ -290,7 +290,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('leaves to a hold what it pins', async () => {
+    it('leaves reserved credits to their hold', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
       await call(db, 'wallet_bonus', { wallet_id: wallet, amount: 5, idem_key: newKey(), expires_at: EARLY });
       await call(db, 'wallet_hold', { wallet_id: wallet, amount: 3, idem_key: newKey() });
@@ -304,7 +304,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('books what is due in its wallets first, to breakage', async () => {
+    it('books expiries of its wallets first, to breakage', async () => {
       const asset = await newAsset(db);
       const [one, two] = [
         await newWallet(db, asset, { bought: 10 }),
@@ -333,8 +333,8 @@ describe('wallet_post_batch', () => {
     });
 
     /**
-     * What comes of a batch that waits for a wallet which another session is giving 5 credits: these expire while it waits. That cannot be moved
-     * into the past, since it is not committed; a machine that takes longer than they have is given more time.
+     * The receipts of a batch that waits for a wallet to which another session grants 5 credits, which expire during the wait. Uncommitted
+     * credits cannot be moved into the past; a slow machine gets more time.
      */
     async function afterWaiting(wallet: string, requests: WalletRequest[]): Promise<Receipt[]> {
       const [blocker, waiter] = [await db.connectJob(), await db.connectJob()];
@@ -364,7 +364,7 @@ describe('wallet_post_batch', () => {
       throw new Error('too slow');
     }
 
-    it('cannot spend what expires while it waits for the wallet (WLFND)', async () => {
+    it('cannot spend credits that expire while it waits for the wallet (WLFND)', async () => {
       const wallet = await newWallet(db, await newAsset(db), { bought: 1 });
 
       expect(await refusal(afterWaiting(wallet, [spend(wallet, 6)]))).toMatchObject({
@@ -374,7 +374,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('books what fell due while it waited, and waits for no sweep of other wallets', async () => {
+    it('books what expired while it waited, and does not wait for a sweep of other wallets', async () => {
       const asset = await newAsset(db);
       const [wallet, other] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
       const sweep = await db.connectJob();
@@ -390,7 +390,7 @@ describe('wallet_post_batch', () => {
     });
   });
 
-  describe('again', () => {
+  describe('repeated', () => {
     /** One item of each kind. */
     async function oneOfEach(): Promise<{ wallet: string; other: string; requests: WalletRequest[] }> {
       const asset = await newAsset(db);
@@ -407,7 +407,7 @@ describe('wallet_post_batch', () => {
       };
     }
 
-    it('replays the receipts of then, after other movements, for wallets that are not open any more', async () => {
+    it('replays the original receipts, after other movements, for wallets that are no longer open', async () => {
       const { wallet, other, requests } = await oneOfEach();
       const first = await postBatch(db, requests);
       await call(db, 'wallet_spend', { wallet_id: wallet, amount: 8, idem_key: newKey() });
@@ -421,7 +421,7 @@ describe('wallet_post_batch', () => {
       expect(await rowsOf(db)).toEqual(before);
     });
 
-    it('books what is new among what is not', async () => {
+    it('books new items among replayed ones', async () => {
       const { wallet, requests } = await oneOfEach();
       const first = await postBatch(db, requests.slice(0, 2));
 
@@ -438,7 +438,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('books an item that comes twice in one batch once', async () => {
+    it('books a repeated item of one batch once', async () => {
       const wallet = await newWallet(db, await someAsset(db));
       const request = topUp(wallet, 10, { metadata: { order: 1 } });
 
@@ -454,7 +454,7 @@ describe('wallet_post_batch', () => {
       expect(await rowsOf(db, wallet)).toEqual({ transfers: 2, entries: 2 });
     });
 
-    it('keeps the keys of wallets apart', async () => {
+    it('separates the keys of different wallets', async () => {
       const asset = await someAsset(db);
       const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
 
@@ -507,7 +507,7 @@ describe('wallet_post_batch', () => {
       return newWallet(db, rows[0]?.asset_code ?? '');
     }
 
-    it('knows what single calls have booked, and they know what it has', async () => {
+    it('replays items that single calls have booked, and the reverse', async () => {
       const { wallet, other, requests } = await oneOfEach();
       const single = ({ kind, wallet_id, counterparty_id, amount, idem_key, expires_at, metadata }: WalletRequest) =>
         call(
@@ -533,7 +533,7 @@ describe('wallet_post_batch', () => {
         expect(await single(request)).toEqual({ ...batch[index + 4], replayed: true });
     });
 
-    it('replays a bonus whose expiry has passed, and books nothing then, not even what is due', async () => {
+    it('replays a bonus whose expiry has passed, without booking anything, not even expiries', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
       const soon = await inMs(db, 3_600_000);
       const requests = [bonus(wallet, 5, { expires_at: soon }), spend(wallet, 1)];
@@ -551,7 +551,7 @@ describe('wallet_post_batch', () => {
       await expectSound(db);
     });
 
-    it('books a batch that was refused once there is enough', async () => {
+    it('books a refused batch once there is enough', async () => {
       const wallet = await newWallet(db, await someAsset(db), { bought: 1 });
       const requests = [spend(wallet, 1), spend(wallet, 5)];
       expect(await refusal(postBatch(db, requests))).toMatchObject({ code: 'WLFND', detail: { index: 1 } });
@@ -580,7 +580,7 @@ describe('wallet_post_batch', () => {
       expect(await postBatch(db, items)).toHaveLength(2);
     });
 
-    it('judges balances as they are at each item (WLLIM)', async () => {
+    it('judges the balances at each item (WLLIM)', async () => {
       const asset = await newAsset(db);
       const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
       await call(db, 'asset_limit_set', { asset_code: asset, max_balance: 10 });
@@ -594,7 +594,7 @@ describe('wallet_post_batch', () => {
       });
     });
 
-    it('keeps the limits of each asset', async () => {
+    it('applies the limits of each asset', async () => {
       const [limited, free] = [await newAsset(db), await newAsset(db)];
       const [one, two] = [await newWallet(db, limited), await newWallet(db, free)];
       await call(db, 'asset_limit_set', { asset_code: limited, max_balance: 10 });
@@ -607,7 +607,7 @@ describe('wallet_post_batch', () => {
   });
 
   it.each(['repeatable read', 'serializable'])(
-    'learns in a %s transaction that a wallet has moved on (40001)',
+    'fails in a %s transaction if a wallet has new entries (40001)',
     async (level) => {
       const asset = await newAsset(db);
       const [one, two] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset)];
@@ -635,7 +635,7 @@ describe('wallet_post_batch', () => {
 describe('wallet_post_batch refuses', () => {
   const db = createDatabase();
 
-  it('all of it where one item fails, and names the first that does', async () => {
+  it('all of it if one item fails, and names the first one', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
     const before = await rowsOf(db);
@@ -672,7 +672,7 @@ describe('wallet_post_batch refuses', () => {
     expect(await postBatch(db, [...bought, spend(wallet, left)])).toHaveLength(bought.length + 1);
   });
 
-  it('an item above what is counted, whatever the amounts after it are (WLLIM)', async () => {
+  it('an item that exceeds the maximum, whatever follows (WLLIM)', async () => {
     const asset = await newAsset(db);
     const [full, other] = [await newWallet(db, asset), await newWallet(db, asset)];
     await forceHead(db, full, { balance: MAX_BALANCE });
@@ -739,7 +739,7 @@ describe('wallet_post_batch refuses', () => {
       full?: boolean;
     }
 
-    /** A transfer with a key that is taken, from an empty wallet to one that is full unless it is not to be. */
+    /** A transfer with a used key, from an empty wallet to one at its maximum unless `full` is false. */
     async function hopeless({ from = 'open', to = 'open', full = true }: Hopeless = {}) {
       const asset = await someAsset(db);
       const [one, two] = [await newWallet(db, asset, { bought: 1 }), await newWallet(db, asset)];
@@ -916,7 +916,6 @@ describe('wallet_post_batch refuses', () => {
 describe('wallet_post_batch, beside other calls,', () => {
   const db = createDatabase();
 
-  /** Many new wallets at once. */
   async function manyWallets(asset: string, count: number): Promise<string[]> {
     const { rows } = await db.query<{ id: string }>(
       'select (ledger.wallet_open(gen_random_uuid()::text, $1)).id from generate_series(1, $2)',
@@ -968,7 +967,7 @@ describe('wallet_post_batch, beside other calls,', () => {
     await expectSound(db);
   });
 
-  it('in opposite orders, with single calls and the sweep among them: no deadlock, and nothing is lost', async () => {
+  it('in opposite orders, with single calls and the sweep: no deadlock, and nothing is lost', async () => {
     const asset = await newAsset(db);
     const wallets = await manyWallets(asset, 20);
     await postBatch(
@@ -1015,7 +1014,7 @@ describe('wallet_post_batch, beside other calls,', () => {
     await expectSound(db);
   });
 
-  it('64 times at once, books once', async () => {
+  it('64 times concurrently, is booked once', async () => {
     const asset = await newAsset(db);
     const wallets = await manyWallets(asset, 10);
     const pool = db.jobPool(64);

@@ -40,7 +40,7 @@ const spend = (wallet_id: string, amount: number, more: WalletRequest = {}) =>
 const transfer = (from: string, to: string, amount: number, more: WalletRequest = {}) =>
   item('transfer', from, { counterparty_id: to, amount, ...more });
 
-/** The receipts; fails where one was refused. */
+/** Returns the receipts; throws if one was refused. */
 function receiptsOf(outcomes: Outcome[]): Receipt[] {
   return outcomes.map(({ receipt, refusal: refused }) => {
     if (!receipt) throw new Error(`refused: ${JSON.stringify(refused)}`);
@@ -50,7 +50,7 @@ function receiptsOf(outcomes: Outcome[]): Receipt[] {
 
 const codesOf = (outcomes: Outcome[]): string[] => outcomes.map(({ refusal: refused }) => refused?.code ?? 'booked');
 
-/** The single call of a request. */
+/** Makes the single call of a request. */
 async function single(db: Database, request: WalletRequest): Promise<Receipt> {
   const { kind, wallet_id, counterparty_id, metadata, ...rest } = request;
   const session = await db.connect();
@@ -64,7 +64,7 @@ async function single(db: Database, request: WalletRequest): Promise<Receipt> {
 describe('wallet_post_each', () => {
   const db = createDatabase();
 
-  it('books all kinds, each upon the balances that those before it leave, and answers in their order', async () => {
+  it('books all kinds, each with the balances after those before, and returns outcomes in order', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const first = receiptsOf(
@@ -105,11 +105,11 @@ describe('wallet_post_each', () => {
     await expectSound(db);
   });
 
-  it('answers no requests with no outcomes', async () => {
+  it('returns no outcomes for no requests', async () => {
     expect(await postEach(db, [])).toEqual([]);
   });
 
-  /** Each is refused as its single call, while what stands around it is booked. */
+  /** Each is refused like its single call, and the others are booked. */
   const REFUSED: [code: string, what: string, arrange: () => Promise<WalletRequest>][] = [
     ['WLAMT', 'an amount of nothing', () => Promise.resolve(topUp(UNKNOWN_WALLET, 0))],
     ['WLARG', 'no key', () => Promise.resolve(topUp(UNKNOWN_WALLET, 1, { idem_key: '' }))],
@@ -199,7 +199,7 @@ describe('wallet_post_each', () => {
     ['WLFND', 'more than there is', async () => spend(await newWallet(db, await someAsset(db), { bought: 5 }), 6)],
   ];
 
-  it.each(REFUSED)('refuses alone, as its single call is (%s): %s', async (code, _what, arrange) => {
+  it.each(REFUSED)('refuses an item alone, like its single call (%s): %s', async (code, _what, arrange) => {
     const request = await arrange();
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset, { bought: 10 })];
@@ -271,7 +271,7 @@ describe('wallet_post_each', () => {
     expect(codesOf(outcomes)).toEqual(['WLAMT']);
   });
 
-  it('refuses an item that is null (WLAMT) and books the rest', async () => {
+  it('refuses a null item (WLAMT) and books the rest', async () => {
     const wallet = await newWallet(db, await someAsset(db));
 
     const { rows } = await db.query(
@@ -298,14 +298,14 @@ describe('wallet_post_each', () => {
     });
   });
 
-  it('refuses not to say whether it may wait (WLARG)', async () => {
+  it('refuses wait => null (WLARG)', async () => {
     expect(await refusal(db.query("select * from ledger.wallet_post_each('{}', null)"))).toMatchObject({
       code: 'WLARG',
       detail: { argument: 'wait' },
     });
   });
 
-  it('replays what has been booked before, item by item, and what was refused it tries again', async () => {
+  it('replays booked items, and tries refused ones again', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const requests = [topUp(one, 10), spend(two, 4), transfer(one, two, 3), bonus(one, 2, { expires_at: LATE })];
@@ -321,7 +321,7 @@ describe('wallet_post_each', () => {
     await expectSound(db);
   });
 
-  it('replays the first of two equal keys for the second, or refuses that one (WLKEY); keys are each wallet’s own', async () => {
+  it('replays the first of two equal keys for the second, or refuses that one (WLKEY); each wallet has its own keys', async () => {
     const asset = await newAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const request = topUp(one, 10, { metadata: { n: 1 } });
@@ -350,7 +350,7 @@ describe('wallet_post_each', () => {
     await expectSound(db);
   });
 
-  it('leaves the key of what it refuses free for a later item', async () => {
+  it('leaves the key of a refused item free for a later one', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = spend(wallet, 5);
 
@@ -360,7 +360,7 @@ describe('wallet_post_each', () => {
     expect(outcomes.map(({ receipt }) => receipt?.replayed)).toEqual([undefined, false, false, true]);
   });
 
-  it('leaves nothing of what it refuses, not even what had fallen due and would have been booked with it', async () => {
+  it('leaves nothing of a refused item, not even expiries that would have been booked with it', async () => {
     const asset = await newAsset(db);
     const [wallet_id, other] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset)];
     const soon = await inMs(db, 3_600_000);
@@ -374,13 +374,13 @@ describe('wallet_post_each', () => {
 
     expect(codesOf(outcomes)).toEqual(['booked', 'WLFND', 'WLHLD', 'WLFND', 'booked']);
     expect(await rowsOf(db, wallet_id)).toEqual(before);
-    // A release by the clock, an expiry, and the spend.
+    // The release of an expired hold, an expiry, and the spend.
     expect(codesOf(await postEach(db, [spend(wallet_id, 5)]))).toEqual(['booked']);
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: before.transfers + 3, entries: before.entries + 3 });
     await expectSound(db);
   });
 
-  it('books 500 movements of one wallet in their order, as single calls would', async () => {
+  it('books 500 movements of one wallet in order, like single calls', async () => {
     const asset = await newAsset(db);
     const [hot, shop] = [await newWallet(db, asset), await newWallet(db, asset)];
     const kinds = [
@@ -440,13 +440,13 @@ describe('wallet_post_each, beside other calls,', () => {
     return wallets;
   }
 
-  it('told not to wait skips wallets that others have locked, and later items of the same wallets (55P03)', async () => {
+  it('with wait => false skips wallets that others have locked, and later items of these wallets (55P03)', async () => {
     const [busy = '', one = '', two = '', three = ''] = await someWallets(4);
     const other = await db.connect();
     await other.query('begin');
     await call(other, 'wallet_top_up', { wallet_id: busy, amount: 1, idem_key: newKey() });
     const session = await db.connect();
-    // What waits fails.
+    // Any wait would fail.
     await session.query("set lock_timeout = '1ms'");
     const requests = [
       spend(one, 1),
@@ -475,7 +475,7 @@ describe('wallet_post_each, beside other calls,', () => {
     await expectSound(db);
   });
 
-  it('told not to wait skips the reversal of a transfer to a wallet that others have locked (55P03)', async () => {
+  it('with wait => false skips the reversal of a transfer to a wallet that others have locked (55P03)', async () => {
     const [from = '', busy = ''] = await someWallets(2);
     const [sent] = receiptsOf(await postEach(db, [transfer(from, busy, 5)]));
     const other = await db.connect();
@@ -491,29 +491,26 @@ describe('wallet_post_each, beside other calls,', () => {
     expect(codesOf(await postEach(session, requests, false))).toEqual(['booked', 'booked']);
   });
 
-  it.each(['repeatable read', 'serializable'])(
-    'at %s a wallet that is skipped ends the call (40001)',
-    async (level) => {
-      const [busy = '', free = ''] = await someWallets(2);
-      const other = await db.connect();
-      await other.query('begin');
-      await call(other, 'wallet_top_up', { wallet_id: busy, amount: 1, idem_key: newKey() });
-      const session = await db.connect();
-      await session.query(`begin isolation level ${level}`);
+  it.each(['repeatable read', 'serializable'])('at %s a skipped wallet makes the call fail (40001)', async (level) => {
+    const [busy = '', free = ''] = await someWallets(2);
+    const other = await db.connect();
+    await other.query('begin');
+    await call(other, 'wallet_top_up', { wallet_id: busy, amount: 1, idem_key: newKey() });
+    const session = await db.connect();
+    await session.query(`begin isolation level ${level}`);
 
-      expect(await refusal(postEach(session, [spend(free, 1), spend(busy, 1)], false))).toMatchObject({
-        code: '40001',
-      });
+    expect(await refusal(postEach(session, [spend(free, 1), spend(busy, 1)], false))).toMatchObject({
+      code: '40001',
+    });
 
-      await session.query('rollback');
-      await session.query(`begin isolation level ${level}`);
-      expect(codesOf(await postEach(session, [spend(free, 1), spend(free, 100)], false))).toEqual(['booked', 'WLFND']);
-      await session.query('commit');
-      expect(await rowsOf(db, free)).toEqual({ transfers: 2, entries: 2 });
-    },
-  );
+    await session.query('rollback');
+    await session.query(`begin isolation level ${level}`);
+    expect(codesOf(await postEach(session, [spend(free, 1), spend(free, 100)], false))).toEqual(['booked', 'WLFND']);
+    await session.query('commit');
+    expect(await rowsOf(db, free)).toEqual({ transfers: 2, entries: 2 });
+  });
 
-  it.each(['repeatable read', 'serializable'])('at %s an old snapshot ends the call (40001)', async (level) => {
+  it.each(['repeatable read', 'serializable'])('at %s an old snapshot makes the call fail (40001)', async (level) => {
     const [wallet = ''] = await someWallets(1);
     const session = await db.connect();
     await session.query(`begin isolation level ${level}`);
@@ -523,7 +520,7 @@ describe('wallet_post_each, beside other calls,', () => {
     expect(await refusal(postEach(session, [spend(wallet, 1000)]))).toMatchObject({ code: '40001' });
   });
 
-  it('waits otherwise, and books upon what the other call left', async () => {
+  it('otherwise waits, and books after the other call', async () => {
     const [busy = '', free = ''] = await someWallets(2);
     const other = await db.connect();
     await other.query('begin');
@@ -537,7 +534,7 @@ describe('wallet_post_each, beside other calls,', () => {
     expect(codesOf(await outcomes)).toEqual(['booked', 'WLFND', 'booked']);
   });
 
-  it('ends (40001) where what is to be reversed was committed while it waited, and is then sent again', async () => {
+  it('fails with 40001 if the transfer to be reversed was committed during the wait, and can be retried', async () => {
     const [from = '', to = ''] = await someWallets(2);
     const other = await db.connect();
     await other.query('begin');
@@ -555,7 +552,7 @@ describe('wallet_post_each, beside other calls,', () => {
     expect(codesOf(await postEach(session, requests))).toEqual(['booked']);
   });
 
-  it('in opposite orders, over the same wallets, with and without waiting: no deadlock, and nothing is lost', async () => {
+  it('in opposite orders on the same wallets, with and without waiting: no deadlock, and nothing is lost', async () => {
     const wallets = await someWallets(10);
     const pool = db.jobPool(8);
     const at = (place: number) => wallets[place % 10] ?? '';
@@ -581,7 +578,7 @@ describe('wallet_post_each, beside other calls,', () => {
     await expectSound(db);
   });
 
-  it('64 times at once, books once', async () => {
+  it('64 times concurrently, books once', async () => {
     const [one = '', two = ''] = await someWallets(2);
     const pool = db.jobPool(64);
     const requests = [bonus(one, 5, { expires_at: LATE }), transfer(one, two, 2), spend(one, 3), topUp(two, 1)];
@@ -598,13 +595,13 @@ describe('wallet_post_each, beside other calls,', () => {
   });
 });
 
-describe('wallet_post_each, of wallets whose rows were written by hand,', () => {
+describe('wallet_post_each of wallets with manually written rows', () => {
   const db = createDatabase();
 
-  it('undoes the whole call for what is no refusal (XX001)', async () => {
+  it('rolls back the whole call for an error that is no refusal (XX001)', async () => {
     const asset = await newAsset(db);
     const [good, broken] = [await newWallet(db, asset), await newWallet(db, asset)];
-    // As if the list of open holds had been lost.
+    // Simulates a lost list of open holds.
     await forceHead(db, broken, { balance: '9', held_balance: '4' });
 
     expect(
@@ -614,7 +611,7 @@ describe('wallet_post_each, of wallets whose rows were written by hand,', () => 
     expect(await rowsOf(db, good)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('refuses alone what would pass what the ledger counts to (WLLIM)', async () => {
+  it('refuses an item alone that exceeds the maximum (WLLIM)', async () => {
     const asset = await newAsset(db);
     const [full, other] = [await newWallet(db, asset), await newWallet(db, asset)];
     await forceHead(db, full, { balance: MAX_BALANCE });

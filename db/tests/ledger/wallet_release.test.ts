@@ -32,7 +32,7 @@ async function withHold(has: {
 }
 
 describe('wallet_release', () => {
-  it('makes all that was held available again, and nothing moves', async () => {
+  it('makes all held credits available again, and nothing moves', async () => {
     const { wallet_id, hold_id } = await withHold({ bought: 10, bonus: 5, held: 8 });
 
     const receipt = await call(db, 'wallet_release', {
@@ -66,7 +66,7 @@ describe('wallet_release', () => {
     await expectSound(db);
   });
 
-  it('gives the credits back to the lots that they were pinned in', async () => {
+  it('returns the credits to their lots', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const [early, late] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     for (const expires_at of [late, early])
@@ -90,7 +90,7 @@ describe('wallet_release', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, after other movements, for a wallet that is closed by now', async () => {
+  it('replays the original receipt after other movements, for a wallet that is closed now', async () => {
     const { wallet_id, hold_id } = await withHold({ bought: 10, bonus: 2, held: 8 });
     const request = { wallet_id, hold_id, idem_key: newKey(), metadata: { reason: 'lost' } };
     const first = await call(db, 'wallet_release', request);
@@ -103,7 +103,7 @@ describe('wallet_release', () => {
     await expectSound(db);
   });
 
-  it('names the field where a key comes again with another request (WLKEY)', async () => {
+  it('names the field if another request reuses the key (WLKEY)', async () => {
     const { wallet_id, hold_id } = await withHold({ bought: 10, held: 4 });
     const other = await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
     const request = { wallet_id, hold_id, idem_key: newKey(), metadata: { reason: 'lost' } };
@@ -136,7 +136,7 @@ describe('wallet_release', () => {
     });
   });
 
-  it('refuses a hold from its expiry on (WLHLD); the wallet has the credits again all the same', async () => {
+  it('refuses a hold from its expiry on (WLHLD); the credits are available again', async () => {
     const expires_at = await inMs(db, 3_600_000);
     const { wallet_id, hold_id } = await withHold({ bought: 10, held: 8, expires_at });
     await ageTo(db, expires_at);
@@ -156,7 +156,7 @@ describe('wallet_release', () => {
 describe('wallet_release, in order of precedence,', () => {
   const own = createDatabase();
 
-  /** A hold that is captured already; the key is that of another one's release. */
+  /** A captured hold; the key belongs to the release of another one. */
   async function hopeless(
     status: 'open' | 'closed',
   ): Promise<{ wallet_id: string; hold_id: string | null; idem_key: string }> {

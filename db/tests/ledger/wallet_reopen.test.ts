@@ -35,14 +35,14 @@ describe('wallet_reopen', () => {
     await expectSound(db);
   });
 
-  it('leaves an open wallet as it is, without an event', async () => {
+  it('leaves an open wallet unchanged, without an event', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
 
     expect(await change('reopen', wallet_id)).toMatchObject({ id: wallet_id, status: 'open' });
     expect(await eventsOf(db, wallet_id)).toHaveLength(1);
   });
 
-  it('is one reopening with one event, from however many operators at once', async () => {
+  it('is one reopening with one event for concurrent calls', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await change('freeze', wallet_id);
     const operators = await Promise.all(['a', 'b', 'c', 'd'].map((name) => db.connectAs('operator', name)));
@@ -55,7 +55,7 @@ describe('wallet_reopen', () => {
     expect(await eventsOf(db, wallet_id)).toHaveLength(3);
   });
 
-  it('gives freezes and reopenings at random an event for each change and a gapless count', async () => {
+  it('adds an event for each change with numbers without gaps, with random freezes and reopenings', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const operators = await Promise.all(['a', 'b', 'c', 'd'].map((name) => db.connectAs('operator', name)));
 
@@ -84,7 +84,7 @@ describe('wallet_reopen', () => {
     expect(refused.hint).not.toBe('');
   });
 
-  it('changes nothing where it is rolled back', async () => {
+  it('changes nothing if it is rolled back', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await change('freeze', wallet_id);
     const operator = await db.connectAs('operator', 'eve');
@@ -101,7 +101,7 @@ describe('wallet_reopen', () => {
 });
 
 describe('a wallet that was frozen and reopened', () => {
-  it.each(MOVEMENTS)('lets through $what', async ({ book }) => {
+  it.each(MOVEMENTS)('allows $what', async ({ book }) => {
     const movable = await movableWallet(db, await someAsset(db));
     await change('freeze', movable.wallet);
     await change('reopen', movable.wallet);
@@ -114,7 +114,7 @@ describe('a wallet that was frozen and reopened', () => {
 });
 
 describe('a wallet that was closed and reopened', () => {
-  it('goes on where its history ended', async () => {
+  it('continues its history', async () => {
     const owner = newOwner();
     const asset_code = await someAsset(db);
     const movable = await movableWallet(db, asset_code, owner);

@@ -42,7 +42,7 @@ describe('wallet_reverse', () => {
   const transfer = (from_wallet: string, to_wallet: string, amount: number) =>
     call(db, 'wallet_transfer', { from_wallet, to_wallet, amount, idem_key: newKey() });
 
-  /** A movement of 10 of each kind that can be reversed, in a wallet that can afford it. */
+  /** A movement of 10 of each reversible kind, in a wallet with enough credits. */
   const originals: { kind: string; book: () => Promise<Receipt> }[] = [
     {
       kind: 'top_up',
@@ -81,7 +81,7 @@ describe('wallet_reverse', () => {
     },
   ];
 
-  it.each(originals)('takes a $kind back, between the very accounts and wallets of it', async ({ book }) => {
+  it.each(originals)('reverses a $kind between its accounts and wallets', async ({ book }) => {
     const original = await book();
     const { rows: before } = await db.query<{ balance: string; bonus_balance: string }>(
       'select balance, bonus_balance from ledger.entries where wallet_id = $1 and seq = $2::bigint - 1',
@@ -120,7 +120,7 @@ describe('wallet_reverse', () => {
     await expectSound(db);
   });
 
-  it.each(originals)('takes a $kind back in parts, the last one being what is left', async ({ book }) => {
+  it.each(originals)('reverses a $kind in parts, the last one being the rest', async ({ book }) => {
     const { wallet_id, transfer_id, bonus_amount } = await book();
 
     const first = await reverse(wallet_id, transfer_id, 3);
@@ -158,7 +158,7 @@ describe('wallet_reverse', () => {
   });
 
   it.each(['spend', 'capture'])(
-    'gives a %s back in the reverse order of drawing: paid, bonus, then the latest expiry',
+    'returns a %s in the reverse order of spending: paid, bonus, then the latest expiry',
     async (kind) => {
       const wallet_id = await newWallet(db, await someAsset(db), { bought: 10, bonus: 4 });
       await bonus(wallet_id, 3, IN_2101);
@@ -190,7 +190,7 @@ describe('wallet_reverse', () => {
     },
   );
 
-  it('gives bonus credits back to their own lots: they are spent by their own expiry again', async () => {
+  it('returns bonus credits to their own lots: they are spent by their expiry again', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     await bonus(wallet, 5, IN_2100);
     const spent = await spend(wallet, 5);
@@ -219,7 +219,7 @@ describe('wallet_reverse', () => {
     await expectSound(db);
   });
 
-  it('of a part capture gives back what was captured, not what was held', async () => {
+  it('of a partial capture returns what was captured, not what was held', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await bonus(wallet_id, 10, IN_2100);
     const { hold_id } = await hold(wallet_id, 8);
@@ -285,7 +285,7 @@ describe('wallet_reverse', () => {
     await expectSound(db);
   });
 
-  it('of a transfer takes paid credits first, then the lots that it made, the latest expiry first', async () => {
+  it('of a transfer takes paid credits first, then its lots, the latest expiry first', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 9, bonus: 4 }), await newWallet(db, asset)];
     await bonus(from, 3, IN_2101);
@@ -313,7 +313,7 @@ describe('wallet_reverse', () => {
     await expectSound(db);
   });
 
-  it('of a transfer names the receiver where the credits are gone (WLFND)', async () => {
+  it('of a transfer names the receiver if the credits are gone (WLFND)', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset, { bonus: 50 })];
     const sent = await transfer(from, to, 10);
@@ -344,7 +344,7 @@ describe('wallet_reverse', () => {
     expect(await rowsOf(db, to)).toEqual({ transfers: 0, entries: 1 });
   });
 
-  it('leaves the lifetime totals as they are', async () => {
+  it('leaves the lifetime totals unchanged', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     const bought = await call(db, 'wallet_top_up', { wallet_id, amount: 10, idem_key: newKey() });
     const granted = await bonus(wallet_id, 5);
@@ -386,7 +386,7 @@ describe('wallet_reverse', () => {
   });
 
   it.each([undefined, 4])(
-    'replays the receipt of then, after all that is left was reversed: amount %s',
+    'replays the original receipt after all that is left was reversed: amount %s',
     async (amount) => {
       const asset = await someAsset(db);
       const [wallet_id, to] = [await newWallet(db, asset, { bought: 10, bonus: 2 }), await newWallet(db, asset)];
@@ -407,7 +407,7 @@ describe('wallet_reverse', () => {
     },
   );
 
-  it('gives one reversal to many callers with one key at once', async () => {
+  it('books one reversal for concurrent calls with one key', async () => {
     const { wallet_id, transfer_id } = await spend(await newWallet(db, await someAsset(db), { bought: 10 }), 10);
     const sessions = await Promise.all(Array.from({ length: 8 }, () => db.connectAs('operator', 'op')));
     const request = { wallet_id, transfer_id, idem_key: newKey() };
@@ -419,7 +419,7 @@ describe('wallet_reverse', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 3, entries: 3 });
   });
 
-  it('names the field where a key comes again with another request (WLKEY)', async () => {
+  it('names the field if another request reuses the key (WLKEY)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const [one, two] = [await spend(wallet_id, 4), await spend(wallet_id, 4)];
     const request = { wallet_id, transfer_id: one.transfer_id, idem_key: newKey(), amount: 4, metadata: { ticket: 7 } };
@@ -455,7 +455,7 @@ describe('wallet_reverse', () => {
     });
   });
 
-  it('is for operators, who are recorded (42501)', async () => {
+  it('is for operators, and recorded with the actor (42501)', async () => {
     const { wallet_id, transfer_id } = await spend(await newWallet(db, await someAsset(db), { bought: 10 }), 10);
     const request = { wallet_id, transfer_id, idem_key: newKey() };
 
@@ -477,7 +477,7 @@ describe('wallet_reverse, in order of precedence,', () => {
     full?: boolean;
   }
 
-  /** A transfer of 3 whose receiver has spent them, 1 of which was taken back before; its key is that of the transfer. */
+  /** A transfer of 3, of which 1 was reversed before and whose receiver has spent the rest; the key is that of the transfer. */
   async function hopeless({ from = 'open', to = 'open', full = true }: Hopeless): Promise<{
     wallet_id: string;
     transfer_id: string;
@@ -501,7 +501,6 @@ describe('wallet_reverse, in order of precedence,', () => {
     return { wallet_id, transfer_id, idem_key, to: other };
   }
 
-  /** The arguments for it. */
   const ask = async (what: Hopeless, more: object) => {
     const { wallet_id, transfer_id, idem_key } = await hopeless(what);
     return { wallet_id, transfer_id, idem_key, ...more };

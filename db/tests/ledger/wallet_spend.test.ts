@@ -77,7 +77,7 @@ describe('wallet_spend', () => {
     },
   );
 
-  it('counts what was spent, bonus credits included', async () => {
+  it('counts all spent credits, including bonus credits', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10, bonus: 5 });
 
     await call(db, 'wallet_spend', { wallet_id: wallet, amount: 8, idem_key: newKey() });
@@ -90,7 +90,7 @@ describe('wallet_spend', () => {
     expect(rows).toEqual([{ topped_up_total: '10', granted_total: '5', spent_total: '9' }]);
   });
 
-  it('replays the receipt of then, after other movements, for a wallet that is empty and frozen by now', async () => {
+  it('replays the original receipt after other movements, for a wallet that is empty and frozen now', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10, bonus: 2 });
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { item: 'hat' } };
     const first = await call(db, 'wallet_spend', request);
@@ -104,7 +104,7 @@ describe('wallet_spend', () => {
     expect(await rowsOf(db, wallet)).toEqual({ transfers: 4, entries: 4 });
   });
 
-  it('gives one transfer to many callers with one key at once', async () => {
+  it('books one transfer for concurrent calls with one key', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const pool = db.jobPool(16);
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
@@ -131,7 +131,7 @@ describe('wallet_spend', () => {
     });
   });
 
-  it('names the kind where a key comes again through another function (WLKEY)', async () => {
+  it('names the kind if another function reuses the key (WLKEY)', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
     await call(db, 'wallet_top_up', request);
@@ -184,7 +184,7 @@ describe('wallet_spend of credits that expire', () => {
     },
   );
 
-  it('comes to the same in many small spends', async () => {
+  it('takes the same lots in many small spends', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 2, bonus: 2 });
     for (const hours of [3, 1, 2]) await grant(wallet_id, 2, await inMs(db, hours * HOUR_MS));
 
@@ -200,7 +200,7 @@ describe('wallet_spend of credits that expire', () => {
     await expectSound(db);
   });
 
-  it('does not touch lots that a hold pins', async () => {
+  it('takes no credits of lots that a hold reserves', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const [early, late] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS)];
     await grant(wallet_id, 5, early);
@@ -217,7 +217,7 @@ describe('wallet_spend of credits that expire', () => {
     await expectSound(db);
   });
 
-  it('does not take what has expired, by being early to the sweep (WLFND)', async () => {
+  it('takes no expired credits, even before the sweep (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
     await grant(wallet_id, 10, expires_at);
@@ -226,13 +226,13 @@ describe('wallet_spend of credits that expire', () => {
     const refused = await refusal(spend(wallet_id, 6));
 
     expect(refused).toMatchObject({ code: 'WLFND', detail: { available: '5', requested: '6' } });
-    // A refusal leaves nothing behind, the expiry neither.
+    // A refusal books nothing, and so no expiry either.
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 2, entries: 2 });
     expect(await spend(wallet_id, 5)).toMatchObject({ seq: '4', bonus_amount: '0', balance: '0' });
     await expectSound(db);
   });
 
-  it('replays over an expiry in between', async () => {
+  it('is replayed after an expiry', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 5 });
     const expires_at = await inMs(db, 3_600_000);
     await grant(wallet_id, 10, expires_at);
@@ -251,7 +251,7 @@ describe('wallet_spend of credits that expire', () => {
 describe('wallet_spend, in order of precedence,', () => {
   const db = createDatabase();
 
-  /** Empty, its key taken, and where wanted at the limit of what it may ever spend and not open. */
+  /** An empty wallet with a used key; optionally at its lifetime maximum, and with another status. */
   async function hopeless(
     status: 'open' | 'frozen' | 'closed',
     spent_total = MAX_BALANCE,
@@ -387,7 +387,7 @@ describe('wallet_spend, in order of precedence,', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('does not touch what is held (WLFND)', async () => {
+  it('takes no held credits (WLFND)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     await call(db, 'wallet_hold', { wallet_id, amount: 4, idem_key: newKey() });
 

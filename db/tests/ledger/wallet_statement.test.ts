@@ -21,7 +21,7 @@ const db = createDatabase();
 const statement = (wallet_id: string | null, from_time: string | null, to_time: string | null, session: Session = db) =>
   call<Statement>(session, 'wallet_statement', { wallet_id, from_time, to_time });
 
-/** Entries on both sides of each other, some within one microsecond of the next. */
+/** Entries on both sides, some within a microsecond of each other. */
 async function busyWallet(): Promise<string> {
   const wallet = await newWallet(db, await someAsset(db), { bought: 100, bonus: 30 });
   for (let index = 1; index <= 6; index += 1) {
@@ -31,7 +31,7 @@ async function busyWallet(): Promise<string> {
   return wallet;
 }
 
-/** What is wrong with the statements of a wallet between any two of these instants. */
+/** What is wrong with the statements between any two of these instants. */
 const WRONG = `
   with times as (
     select e.created_at + step as t
@@ -62,7 +62,7 @@ const WRONG = `
       or l.last is distinct from case when l.lines > 0 then (s.closing).seq end`;
 
 describe('wallet_statement', () => {
-  it('adds up for any two instants: opening + entries = closing, also at the very instant of an entry', async () => {
+  it('adds up for any two instants: opening + entries = closing, also at the instant of an entry', async () => {
     const wallet = await busyWallet();
 
     const { rows } = await db.query(WRONG, [wallet]);
@@ -70,7 +70,7 @@ describe('wallet_statement', () => {
     expect(rows).toEqual([]);
   });
 
-  it('begins where the one before it ended', async () => {
+  it('begins where the previous one ended', async () => {
     const wallet = await busyWallet();
     const { rows } = await db.query<{ at: string }>(
       'select created_at::text as at from ledger.entries where wallet_id = $1 and seq in (3, 7) order by seq',
@@ -85,7 +85,7 @@ describe('wallet_statement', () => {
     expect(before.opening).toMatch(/^\(130,30,0,130,2,/);
   });
 
-  it('counts an entry from its instant on, as wallet.entries(from, to) does; wallet_balance_at counts it at its instant', async () => {
+  it('includes an entry at its instant, as wallet.entries(from, to) does; wallet_balance_at includes it at its instant', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     const { rows } = await db.query<{ at: string; opening: string; then: string; after: string }>(
       `select e.created_at::text as at, ((ledger.wallet_statement($1, e.created_at, 'infinity')).opening).balance as opening,

@@ -23,7 +23,7 @@ import {
 describe('wallet_top_up', () => {
   const db = createDatabase();
 
-  it('books from the treasury to the wallet and answers the wallet as it left it', async () => {
+  it('books from the treasury to the wallet and returns the balances after it', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset, { bought: 40, bonus: 5 });
 
@@ -61,7 +61,7 @@ describe('wallet_top_up', () => {
     await expectSound(db);
   });
 
-  it('writes one entry, in the wallet, and none for the house', async () => {
+  it('writes one entry in the wallet, and none for the house', async () => {
     const asset = await newAsset(db);
     const wallet = await newWallet(db, asset);
 
@@ -147,7 +147,7 @@ describe('wallet_top_up', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, after other movements and by another caller', async () => {
+  it('replays the original receipt after other movements, also to another caller', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bonus: 5 });
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey(), metadata: { b: [1, { c: 'ü' }], a: 1 } };
     const first = await call(db, 'wallet_top_up', request);
@@ -164,7 +164,7 @@ describe('wallet_top_up', () => {
     expect(await rowsOf(db, wallet)).toEqual(before);
   });
 
-  it('gives one transfer to many callers with one key at once', async () => {
+  it('books one transfer for concurrent calls with one key', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const pool = db.jobPool(16);
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
@@ -196,7 +196,7 @@ describe('wallet_top_up', () => {
     expect(refused.hint).not.toBe('');
   });
 
-  it('names the kind where a key comes again through another function (WLKEY)', async () => {
+  it('names the kind if another function reuses the key (WLKEY)', async () => {
     const wallet = await newWallet(db, await someAsset(db));
     const request = { wallet_id: wallet, amount: 10, idem_key: newKey() };
     await call(db, 'wallet_bonus', request);
@@ -207,7 +207,7 @@ describe('wallet_top_up', () => {
     });
   });
 
-  it('keeps keys apart by wallet', async () => {
+  it('separates keys by wallet', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
 
@@ -235,7 +235,7 @@ describe('wallet_top_up', () => {
 describe('wallet_top_up, in order of precedence,', () => {
   const db = createDatabase();
 
-  /** Full, and its key is taken; closed too, if wanted. */
+  /** A wallet at its maximum with a used key; closed if `closed`. */
   async function hopeless(closed: boolean): Promise<{ wallet_id: string; idem_key: string }> {
     const wallet_id = await newWallet(db, await someAsset(db));
     const idem_key = newKey();
@@ -330,7 +330,7 @@ describe('wallet_top_up, in order of precedence,', () => {
     expect(await rowsOf(db, wallet_id)).toEqual({ transfers: 0, entries: 0 });
   });
 
-  it('fills a wallet up to the limit and says what is left (WLLIM)', async () => {
+  it('fills a wallet up to the maximum and has what is left (WLLIM)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet_id, { balance: '8999999999999999990' });
 
@@ -343,7 +343,7 @@ describe('wallet_top_up, in order of precedence,', () => {
     });
   });
 
-  it('counts what was bought in a lifetime towards the limit (WLLIM)', async () => {
+  it('counts the lifetime total of top-ups towards the maximum (WLLIM)', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet_id, { topped_up_total: MAX_BALANCE });
 
@@ -352,7 +352,7 @@ describe('wallet_top_up, in order of precedence,', () => {
     });
   });
 
-  it('books no earlier than the newest entry of the wallet, even where the clock has been put back', async () => {
+  it('books no earlier than the newest entry of the wallet, even if the clock has been set back', async () => {
     const wallet_id = await newWallet(db, await someAsset(db));
     await forceHead(db, wallet_id, { created_at: '2999-12-31 23:59:59.123456+00' });
 

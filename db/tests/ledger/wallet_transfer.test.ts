@@ -24,7 +24,7 @@ import {
 describe('wallet_transfer', () => {
   const db = createDatabase();
 
-  it('books from one wallet to the other and answers the one they leave', async () => {
+  it("books from one wallet to the other and returns the sender's balances", async () => {
     const asset = await newAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset, { bought: 1 })];
 
@@ -58,7 +58,7 @@ describe('wallet_transfer', () => {
     await expectSound(db);
   });
 
-  it('writes two entries: the request stands in that of the wallet which sent, and who sent in no other', async () => {
+  it("writes two entries: the request is in the sender's, and the receiver's does not name the caller", async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset, { bought: 1 })];
 
@@ -180,7 +180,7 @@ describe('wallet_transfer', () => {
     },
   );
 
-  it('is neither bought nor granted nor spent', async () => {
+  it('counts as no top-up, bonus or spend', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10, bonus: 5 }), await newWallet(db, asset)];
 
@@ -196,7 +196,7 @@ describe('wallet_transfer', () => {
     ]);
   });
 
-  it('arrives in a frozen wallet', async () => {
+  it('can arrive in a frozen wallet', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 40 }), await newWallet(db, asset)];
     await setStatus(db, to, 'frozen');
@@ -207,7 +207,7 @@ describe('wallet_transfer', () => {
     await expectSound(db);
   });
 
-  it('replays the receipt of then, after other movements, for wallets that are not open any more', async () => {
+  it('replays the original receipt after other movements, for wallets that are no longer open', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10, bonus: 2 }), await newWallet(db, asset)];
     const request = { from_wallet: from, to_wallet: to, amount: 10, idem_key: newKey(), metadata: { gift: true } };
@@ -223,7 +223,7 @@ describe('wallet_transfer', () => {
     expect(await rowsOf(db, to)).toEqual({ transfers: 0, entries: 1 });
   });
 
-  it('gives one transfer to many callers with one key at once', async () => {
+  it('books one transfer for concurrent calls with one key', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
     const pool = db.jobPool(16);
@@ -236,7 +236,7 @@ describe('wallet_transfer', () => {
     expect(await rowsOf(db, to)).toEqual({ transfers: 0, entries: 1 });
   });
 
-  it('keeps the keys of both directions apart', async () => {
+  it('separates the keys of both directions', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset, { bought: 5 }), await newWallet(db, asset, { bought: 5 })];
 
@@ -246,7 +246,7 @@ describe('wallet_transfer', () => {
     expect([there, back]).toMatchObject([{ replayed: false }, { replayed: false }]);
   });
 
-  it('names the field where a key comes again with another request (WLKEY)', async () => {
+  it('names the field if another request reuses the key (WLKEY)', async () => {
     const asset = await someAsset(db);
     const [from, to, third] = [
       await newWallet(db, asset, { bought: 10 }),
@@ -314,7 +314,7 @@ describe('wallet_transfer of credits that expire', () => {
     await expectSound(db);
   });
 
-  it('makes one lot of parts of one expiry', async () => {
+  it('merges parts of equal expiry into one lot', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset), await newWallet(db, asset)];
     const [early, late] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS)];
@@ -336,7 +336,7 @@ describe('wallet_transfer of credits that expire', () => {
     await expectSound(db);
   });
 
-  it('spends what arrived by its expiry, among what was there', async () => {
+  it('spends received credits by their expiry, among those that were there', async () => {
     const asset = await someAsset(db);
     const [from, to] = [await newWallet(db, asset), await newWallet(db, asset, { bonus: 4 })];
     const [first, second, third] = [await inMs(db, HOUR_MS), await inMs(db, 2 * HOUR_MS), await inMs(db, 3 * HOUR_MS)];
@@ -355,7 +355,7 @@ describe('wallet_transfer of credits that expire', () => {
     await expectSound(db);
   });
 
-  it('goes there and back with the same expiry', async () => {
+  it('keeps the expiry in both directions', async () => {
     const asset = await someAsset(db);
     const [one, two] = [await newWallet(db, asset), await newWallet(db, asset)];
     const expires_at = await inMs(db, HOUR_MS);
@@ -379,7 +379,7 @@ describe('wallet_transfer, in order of precedence,', () => {
     full?: boolean;
   }
 
-  /** From an empty wallet whose key is taken, to one that is full unless it is not to be. */
+  /** From an empty wallet with a used key to one at its maximum, unless `full` is false. */
   async function hopeless({
     from,
     to,
@@ -573,7 +573,7 @@ describe('wallet_transfer, in order of precedence,', () => {
     expect(await rowsOf(db, from_wallet)).toEqual({ transfers: 1, entries: 1 });
   });
 
-  it('names both assets where they differ (WLAST)', async () => {
+  it('names both assets if they differ (WLAST)', async () => {
     const [one, two] = [await newAsset(db), await newAsset(db)];
     const [from_wallet, to_wallet] = [await newWallet(db, one, { bought: 10 }), await newWallet(db, two)];
 
@@ -582,7 +582,7 @@ describe('wallet_transfer, in order of precedence,', () => {
     ).toMatchObject({ code: 'WLAST', detail: { from_asset: one, to_asset: two } });
   });
 
-  it('counts what was sent in a lifetime towards the limit, and not what was received (WLLIM)', async () => {
+  it('counts the lifetime total of sent credits towards the maximum, not received ones (WLLIM)', async () => {
     const asset = await someAsset(db);
     const [from_wallet, to_wallet] = [await newWallet(db, asset), await newWallet(db, asset)];
     for (const [wallet, sent_total] of [
@@ -599,7 +599,7 @@ describe('wallet_transfer, in order of precedence,', () => {
     });
   });
 
-  it('does not touch what is held (WLFND)', async () => {
+  it('takes no held credits (WLFND)', async () => {
     const asset = await someAsset(db);
     const [from_wallet, to_wallet] = [await newWallet(db, asset, { bought: 10 }), await newWallet(db, asset)];
     await call(db, 'wallet_hold', { wallet_id: from_wallet, amount: 4, idem_key: newKey() });

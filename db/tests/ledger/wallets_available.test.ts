@@ -12,7 +12,7 @@ async function available(wallet: string): Promise<unknown> {
 }
 
 describe('wallets_available', () => {
-  it('says what wallet_balance says', async () => {
+  it('equals the value of wallet_balance', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     await forceHead(db, wallet, { balance: '20', bonus_balance: '7', held_balance: '4' });
 
@@ -24,7 +24,7 @@ describe('wallets_available', () => {
     expect(await available(await newWallet(db, await someAsset(db)))).toBe('0');
   });
 
-  it('leaves out what has expired before that is booked, unless a hold pins it', async () => {
+  it('excludes expired credits before that is booked, unless a hold reserves them', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
     const expires_at = await inMs(db, 3_600_000);
     await call(db, 'wallet_bonus', { wallet_id, amount: 8, idem_key: newKey(), expires_at });
@@ -38,7 +38,7 @@ describe('wallets_available', () => {
     expect([before, due, await available(wallet_id)]).toEqual(['15', '10', '10']);
   });
 
-  it('counts what a hold reserved from its expiry on, before that is booked, and not what has expired under it', async () => {
+  it("includes a hold's credits from its expiry on, before that is booked, except expired ones", async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 100 });
     const [soon, later] = [await inMs(db, 3_600_000), await inMs(db, 7_200_000)];
     await call(db, 'wallet_bonus', { wallet_id, amount: 8, idem_key: newKey(), expires_at: soon });

@@ -11,7 +11,7 @@ async function heldBalance(wallet: string): Promise<unknown> {
 }
 
 describe('wallets_held_balance', () => {
-  it('says what wallet_balance says', async () => {
+  it('equals the value of wallet_balance', async () => {
     const wallet = await newWallet(db, await someAsset(db), { bought: 10 });
     await forceHead(db, wallet, { balance: '20', bonus_balance: '7', held_balance: '4' });
 

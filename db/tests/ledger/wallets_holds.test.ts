@@ -25,7 +25,7 @@ async function someHolds(owner = newOwner()): Promise<{ wallet_id: string; ids: 
 const pick = (ids: string[], ...places: number[]) => places.map((place) => ids[place]);
 
 describe('wallets_holds', () => {
-  it('answers all, the open ones or the others, newest first', async () => {
+  it('returns all, open or ended ones, newest first', async () => {
     await someHolds();
     const { wallet_id, ids } = await someHolds();
 
@@ -35,7 +35,7 @@ describe('wallets_holds', () => {
     expect(await holds(db, wallet_id, false)).toEqual(pick(ids, 3, 1));
   });
 
-  it('lists a hold with the others from its expiry on, before that is booked', async () => {
+  it('counts a hold as ended from its expiry on, before that is booked', async () => {
     const { wallet_id, ids } = await someHolds();
     const { rows } = await db.query<{ expires_at: string }>(
       "select clock_timestamp() + interval '1 hour' as expires_at",
@@ -52,13 +52,13 @@ describe('wallets_holds', () => {
     expect(await holds(db, wallet_id)).toEqual(pick(six, 5, 4, 3, 2, 1, 0));
   });
 
-  it('answers no row for a wallet without holds', async () => {
+  it('is empty for a wallet without holds', async () => {
     const wallet_id = await newWallet(db, await someAsset(db), { bought: 10 });
 
     expect(await Promise.all([undefined, true, false].map((open) => holds(db, wallet_id, open)))).toEqual([[], [], []]);
   });
 
-  it("answers the owner's to a player, and none of another's", async () => {
+  it("gives a player their own, and none of another's", async () => {
     const owner = newOwner();
     const [own, other] = [await someHolds(owner), await someHolds()];
     const player = await db.connectAs('player', owner);
@@ -70,7 +70,7 @@ describe('wallets_holds', () => {
     expect(rows).toEqual([]);
   });
 
-  it('says what the log says, also where the list of open holds has one too many', async () => {
+  it('equals the log, even if the list of open holds has one too many', async () => {
     const { wallet_id, ids } = await someHolds();
     await writing(db, (client) =>
       client.query('insert into ledger_private.open_holds (wallet_id, hold_id) values ($1, $2)', [wallet_id, ids[1]]),

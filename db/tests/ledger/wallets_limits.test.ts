@@ -21,14 +21,14 @@ const set = (wallet_id: string, max_spend: number | null) =>
   call<object>(db, 'wallet_limit_set', { wallet_id, max_spend });
 
 describe('wallets_limits', () => {
-  it('is null where none were ever set, whatever limits the asset has', async () => {
+  it('is null if none were ever set, whatever limits the asset has', async () => {
     const asset = await newAsset(db);
     await call<object>(db, 'asset_limit_set', { asset_code: asset, max_spend: 1 });
 
     expect(await limitsOf(await newWallet(db, asset))).toBeNull();
   });
 
-  it('is the newest setting of this wallet', async () => {
+  it('is the newest setting of the wallet', async () => {
     const asset = await newAsset(db);
     const [wallet, other] = [await newWallet(db, asset), await newWallet(db, asset)];
     for (const max_spend of [30, 10, 20]) await set(wallet, max_spend);
@@ -37,7 +37,7 @@ describe('wallets_limits', () => {
     expect(await limitsOf(wallet)).toMatchObject({ wallet_id: wallet, seq: 4, max_spend: 20, max_balance: null });
   });
 
-  it('is the setting that took all of them away, where that is the newest', async () => {
+  it('is the setting that removed all limits, if that is the newest', async () => {
     const wallet = await newWallet(db, await newAsset(db));
     await set(wallet, 1);
     await set(wallet, null);
@@ -45,7 +45,7 @@ describe('wallets_limits', () => {
     expect(await limitsOf(wallet)).toMatchObject({ seq: 3, max_spend: null });
   });
 
-  it('is there for every reader but players', async () => {
+  it('is visible to all readers but players', async () => {
     const owner = newOwner();
     const wallet = await newWallet(db, await newAsset(db), { owner });
     await set(wallet, 7);

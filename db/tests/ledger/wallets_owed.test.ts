@@ -5,12 +5,12 @@ describe('wallets_owed', () => {
   const owed = async (wallet: string) =>
     (await db.query('select ledger.wallets_owed(w) as owed from ledger.wallets w where id = $1', [wallet])).rows;
 
-  it('is 0 for a wallet without entries and for one that never owed', async () => {
+  it('is 0 for a wallet without entries and for one that never had a debt', async () => {
     expect(await owed(await newWallet(db, await newAsset(db)))).toEqual([{ owed: '0' }]);
     expect(await owed(await newWallet(db, await newAsset(db), { bought: 5 }))).toEqual([{ owed: '0' }]);
   });
 
-  it('is what chargebacks could not take and nobody paid or gave up since', async () => {
+  it('is what chargebacks could not take and was neither paid nor forgiven since', async () => {
     const wallet_id = await newWallet(db, await newAsset(db));
     const { transfer_id } = await call(db, 'wallet_top_up', { wallet_id, amount: 9, idem_key: newKey() });
     await call(db, 'wallet_spend', { wallet_id, amount: 9, idem_key: newKey() });

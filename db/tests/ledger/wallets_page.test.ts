@@ -3,7 +3,7 @@ import { pageOf, pagesOf, rowsOf } from '../pages.ts';
 
 const db = createDatabase();
 
-/** Wallets of these owners, of one asset; their ids by owner. */
+/** Opens wallets of one asset; returns their ids by owner. */
 async function opened(asset: string, owners: string[]): Promise<Map<string, string>> {
   const ids = new Map<string, string>();
   for (const owner_id of owners) {
@@ -21,12 +21,12 @@ async function ownersOf(args: object, size: number, backwards = false): Promise<
   return rows.map(({ owner_id }) => owner_id);
 }
 
-/** In the order of code points, which is that of their bytes. */
+/** In the order of code points, which is that of UTF-8 bytes. */
 const sorted = (owners: string[]): string[] =>
   [...owners].sort((one, two) => Buffer.compare(Buffer.from(one), Buffer.from(two)));
 
 describe('wallets_page', () => {
-  it('is read by pages of any size from either end, in the order of owners by code points', async () => {
+  it('can be read in pages of any size from either end, in the order of owners by code points', async () => {
     const asset = await newAsset(db);
     const owners = ['b', 'B', 'a', 'a-1', 'a1', 'Z', 'ä', 'z', '\u{1f600}', '\uffee', 'A%', 'a_', "a'"];
     await opened(asset, owners);
@@ -73,7 +73,7 @@ describe('wallets_page', () => {
       );
   });
 
-  it('finds by status, asset and beginning together, and each of an owner with several assets', async () => {
+  it("filters by status, asset and owner's beginning together, and has each asset of an owner", async () => {
     const [one, two] = [await newAsset(db), await newAsset(db)];
     const prefix = newOwner();
     const owners = [1, 2, 3, 4].map((n) => `${prefix}-${n}`);
@@ -93,7 +93,7 @@ describe('wallets_page', () => {
     expect(await ownersOf({ status: 'closed' }, 2)).toEqual([owners[3]]);
   });
 
-  it('goes on where it was while others open wallets', async () => {
+  it('continues at the same place while others open wallets', async () => {
     const asset = await newAsset(db);
     await opened(asset, ['c', 'e', 'g', 'i']);
     const first = await pageOf(db, 'wallets', { asset_code: asset, first: 2 });
@@ -108,7 +108,7 @@ describe('wallets_page', () => {
     expect(rows.map(({ owner_id }) => owner_id)).toEqual(['f', 'g', 'h', 'i']);
   });
 
-  it('shows a player the own wallets alone, whatever is looked for', async () => {
+  it('shows a player their own wallets only, whatever the filter', async () => {
     const asset = await newAsset(db);
     const [mine, other] = [newOwner(), newOwner()];
     const ids = await opened(asset, [mine, other]);
@@ -142,7 +142,7 @@ describe('wallets_page', () => {
 describe('wallets_page of many wallets', () => {
   const many = createDatabase();
 
-  it('looks at 2000 for a page, and says where to go on though it found fewer', async () => {
+  it('reads 2000 for a page, and returns the cursor to continue even if it found fewer', async () => {
     await call(many, 'asset_create', { code: 'MANY', name: 'Many' });
     await writing(many, (client) =>
       client.query(
@@ -156,7 +156,7 @@ describe('wallets_page of many wallets', () => {
       const pages = await pagesOf(many, 'wallets', { status: 'open' }, 2, { backwards });
       expect(pages.map(({ keys }) => keys.length)).toEqual([1, 0, 1]);
     }
-    // By an index: a page is full at once.
+    // Uses an index: the page is full at once.
     expect(
       (await pagesOf(many, 'wallets', { status: 'closed', owner_prefix: 'w01' }, 1000)).map(({ keys }) => keys.length),
     ).toEqual([1000]);

@@ -1,4 +1,4 @@
-/** Random calls, one after the other, of the ledger and of the model: the same answers, the same balances. */
+/** Makes random calls to the ledger and the model, and compares answers and balances. */
 import fc from 'fast-check';
 import type pg from 'pg';
 import { newAsset } from '../helpers.ts';
@@ -11,15 +11,15 @@ export interface Run {
   seed: number;
   runs: number;
   limitMs: number;
-  /** Of a failure, as it was printed. */
+  /** As printed by a failure. */
   path?: string | undefined;
   replay?: string | undefined;
 }
 
-/** Asks in one session; fails with the shortest calls that are answered otherwise. `seen` counts what came of them. */
+/** Makes all calls in one session; throws with the shortest sequence that differs. `seen` counts the outcomes. */
 export async function checkModel(client: pg.Client, run: Run, seen = new Map<string, number>()): Promise<void> {
   const ask = async (commands: Iterable<fc.AsyncCommand<Twin, Twin>>) => {
-    // Anew for each run, because what one has set would stay for the next.
+    // New assets for each run, because settings of one run would stay.
     const [asset, foreign] = [await newAsset(client), await newAsset(client)];
     const twin = await Twin.start(
       client,
@@ -60,7 +60,7 @@ export async function checkModel(client: pg.Client, run: Run, seen = new Map<str
   if (details.failed) throw new Error(report(details));
 }
 
-/** How to have a failure again, the calls that lead to it, and what differs. */
+/** How to repeat a failure, its calls, and the difference. */
 function report<T>(details: fc.RunDetails<T>): string {
   const { seed, counterexamplePath, counterexample, errorInstance } = details;
   const calls = String(counterexample);

@@ -1,4 +1,4 @@
-/** What may be asked of a ledger, as commands that are drawn at random and shrink. */
+/** The calls of the ledger as random commands that can be shrunk. */
 import fc from 'fast-check';
 import type { Kind, Request } from './ledger.ts';
 import type { Twin } from './twin.ts';
@@ -6,18 +6,18 @@ import { type Instant, type Limits, LIMITS, type Rules, type Status } from './wa
 
 /** Players' wallets of one asset; `late` is only opened by a command. */
 export const WALLETS = ['ann', 'ben', 'cid', 'late'];
-/** Wallets of that asset, too, which are merged into others. */
+/** Further wallets of that asset, which are merged into others. */
 export const MERGING = ['dee', 'eve'];
-/** Wallets of another asset that two of them have too, for what is exchanged. */
+/** Wallets of another asset of two of the players, for exchanges. */
 export const OTHERS = ['ann other', 'ben other'];
-/** A wallet of another asset, and one that is not there. */
+/** A wallet of another asset, and an unknown one. */
 const STRANGERS = ['foreign', 'nobody'];
 const YEARS = [2101, 2102].map((year) => Date.UTC(year, 0) * 1000);
 
 type Amount = bigint | 'all' | 'more' | null;
 type Expiry = 'soon' | 'later' | 'far' | 'farther' | 'past' | undefined;
 
-/** A request as it is drawn: what it refers to is chosen when its turn comes, the newest first. */
+/** A drawn request: what it refers to is chosen when it is sent, counting from the newest. */
 interface Draft {
   kind: Kind;
   wallet: string;
@@ -33,7 +33,7 @@ interface Draft {
   toAmount?: bigint | null;
   owe?: boolean;
   badKey?: string;
-  /** The wallet is meant, also where the hold or the transfer is another's. */
+  /** Uses this wallet even if the hold or transfer belongs to another. */
   stubborn?: boolean;
 }
 
@@ -83,7 +83,7 @@ const stubborn = fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight
 const draft = (kind: Kind, more: { [name in keyof Draft]?: fc.Arbitrary<Draft[name]> }): fc.Arbitrary<Draft> =>
   fc.record({ kind: fc.constant(kind), amount: fc.constant(null), ...common, ...more });
 
-/** Few payments, so that some are named again. */
+/** Few payments, so that some are repeated. */
 const payment = fc.constantFrom('one', 'two', 'three', 'four').map((name) => ({ payment: name }));
 const topUp = draft('top_up', {
   amount: gained,
@@ -147,7 +147,7 @@ const again: fc.Arbitrary<Again> = fc.record({
   ),
 });
 
-/** What is asked for: one after the other, in a batch, or in one call in which each stands for itself. */
+/** Requests sent one after the other, in a batch, or as independent calls in one. */
 class Post implements Command {
   readonly #items: Item[];
   readonly #list: 'batch' | 'each' | undefined;
@@ -165,7 +165,7 @@ class Post implements Command {
     const requests: Request[] = [];
     for (const [place, item] of this.#items.entries()) {
       const request = 'again' in item ? repeat(item, twin, requests) : await resolve(item, twin, place);
-      // Nothing has been asked for yet, or there is no such hold or transfer.
+      // Nothing has been requested yet, or there is no such hold or transfer.
       if (!request) continue;
       if (this.#list) requests.push(request);
       else await twin.post(request);
@@ -186,7 +186,6 @@ class Post implements Command {
 
 const show = (value: unknown): string => (typeof value === 'bigint' ? String(value) : JSON.stringify(value));
 
-/** Commands one after the other. */
 class Steps implements Command {
   readonly #steps: Command[];
 
@@ -207,7 +206,7 @@ class Steps implements Command {
   }
 }
 
-/** A command that is what it is called. */
+/** A command with a name. */
 class Act implements Command {
   readonly #name: string;
   readonly #act: (twin: Twin) => Promise<void>;
@@ -232,12 +231,12 @@ class Act implements Command {
 
 async function resolve(item: Draft, twin: Twin, place: number): Promise<Request | undefined> {
   const { kind, to, metadata, bonus, side, reason, toAmount, owe } = item;
-  // The newest hold or transfer of any wallet, which then is the one that acts.
+  // The newest hold or transfer of any wallet, which then is the acting wallet.
   const chosen = item.hold === undefined ? undefined : nth(twin.ledger.holds(), item.hold);
   const original = item.transfer === undefined ? undefined : nth(twin.ledger.transfers(), item.transfer);
   if ((item.hold !== undefined && !chosen) || (item.transfer !== undefined && !original)) return undefined;
   const name = item.stubborn ? item.wallet : ((chosen ?? original)?.wallet ?? item.wallet);
-  // What a successor may take back is not in the model: merges_property.test compares it with a wallet that was not merged.
+  // The model has no reversals by a successor: merges_property.test compares them with an unmerged wallet.
   if (original && twin.ledger.wentTo(original.wallet, name)) return undefined;
   const expiresAt = await instant(item.expires, twin);
   return {
@@ -258,7 +257,7 @@ async function resolve(item: Draft, twin: Twin, place: number): Promise<Request 
   };
 }
 
-/** What has been asked for before, or nearly. */
+/** Repeats an earlier request, sometimes with a change. */
 function repeat({ again: back, change }: Again, twin: Twin, batch: Request[]): Request | undefined {
   const request = nth([...twin.asked, ...batch], back);
   if (!request) return undefined;
@@ -266,7 +265,7 @@ function repeat({ again: back, change }: Again, twin: Twin, batch: Request[]): R
     case 'none':
       return request;
     case 'amount':
-      // These have none.
+      // These have no amount.
       if (request.kind === 'release' || request.kind === 'merge') return request;
       return { ...request, amount: (request.amount ?? 0n) + 1n };
     case 'metadata':
@@ -300,7 +299,7 @@ async function instant(expiry: Expiry, twin: Twin): Promise<Instant | undefined>
   return YEARS[expiry === 'far' ? 0 : 1];
 }
 
-/** All that is free by the model, or one more. */
+/** All that is free in the model, or one more. */
 function amountOf(amount: Amount, name: string, twin: Twin): bigint | null {
   if (amount === null || typeof amount === 'bigint') return amount;
   const free = twin.ledger.wallets.find((other) => other.name === name)?.free ?? [];
@@ -335,7 +334,7 @@ const list = fc
 const setStatus = fc
   .tuple(fc.constantFrom(...WALLETS.slice(0, 3)), fc.constantFrom<Status>('frozen', 'closed', 'open', 'open'))
   .map(([name, status]): Command => new Act(`${status}(${name})`, (twin) => twin.setStatus(name, status)));
-/** Limits of one wallet, or of the asset. */
+/** Sets the limits of one wallet, or of the asset. */
 const limits = (name: string | undefined, set: Limits): Command => {
   const told = Object.entries(set).map(([limit, max]) => `${limit} ${max}`);
   return new Act(`limits(${[name ?? 'the asset', ...told].join(', ')})`, (twin) => twin.setLimits(name, set));
@@ -354,7 +353,7 @@ const setLimits = fc
     fc.subarray([...LIMITS], { maxLength: 3 }),
     fc.bigInt({ min: 1n, max: 12n }),
   )
-  // Those of a day are used up by all that was booked before.
+  // Daily totals include all earlier bookings.
   .map(([name, names, size]): Command =>
     limits(name, Object.fromEntries(names.map((limit) => [limit, size * (/daily|balance/.test(limit) ? 40n : 2n)]))),
   );
@@ -362,7 +361,7 @@ const rules = (set: Partial<Rules>): Command => new Act(`rules(${JSON.stringify(
 const setRules = fc
   .constantFrom<Partial<Rules>>({ collects: true }, { collects: false }, { unique: true }, { unique: false })
   .map(rules);
-/** The newest that have metadata come first. */
+/** Counts from the newest, those with metadata first. */
 const redact = fc.nat({ max: 12 }).map(
   (back): Command =>
     new Act(`redact(${back})`, async (twin) => {
@@ -373,7 +372,7 @@ const redact = fc.nat({ max: 12 }).map(
 const act = (name: string, what: (twin: Twin) => Promise<void>): fc.Arbitrary<Command> =>
   fc.constant(new Act(name, what));
 
-/** What comes together too seldom by chance: a hold of credits that fall due under it, a payment out of credits of every source. */
+/** Combinations that are rare by chance: a hold of credits that expire, then a payment with credits of every source. */
 const players = fc.constantFrom(...WALLETS.slice(0, 3));
 const dueUnderHold = fc
   .tuple(players, small, small, fc.constantFrom<Expiry>('soon', 'later'), fc.constantFrom<Expiry>(undefined, 'later'))
@@ -403,7 +402,7 @@ const mixedPayment = fc
     ]);
   });
 
-/** Credits of every source are exchanged, and that is taken back, from either side. */
+/** An exchange with credits of every source, and its reversal by either wallet. */
 const takenBack = fc
   .tuple(pair, fc.array(fc.constantFrom<Expiry>(undefined, 'soon', 'far'), { maxLength: 3 }), small, spent, small, pick)
   .map(([[from, to], lots, bought, amount, toAmount, transfer]): Command => {
@@ -417,14 +416,14 @@ const takenBack = fc
     ]);
   });
 
-/** A top-up is charged back after its credits were spent, and some of the debt is paid, by the next top-up too, or given up. */
+/** A charged-back top-up whose credits were spent; some of the debt is paid, also by the next top-up, or forgiven. */
 const chargedBack = fc
   .tuple(players, small, spent, small, few, few, fc.constantFrom(undefined, false, true))
   .map(([name, bought, gone, later, paid, forgiven, collects]): Command => {
     const post = new Post([
       { kind: 'top_up', wallet: name, amount: bought },
       { kind: 'spend', wallet: name, amount: gone },
-      // The newest that can be reversed is the spend, where there was enough for it.
+      // The newest reversible transfer is the spend, if there were enough credits for it.
       { kind: 'reversal', wallet: name, amount: null, transfer: 1, owe: true },
       { kind: 'top_up', wallet: name, amount: later },
       { kind: 'collection', wallet: name, amount: paid },
@@ -433,13 +432,13 @@ const chargedBack = fc
     return new Steps(collects === undefined ? [post] : [rules({ collects }), post]);
   });
 
-/** One payment is named for two wallets, and again. */
+/** One payment is named for two wallets, and repeated. */
 const paidOnce = fc.tuple(players, players, payment, small).map(([one, two, metadata, amount]): Command => {
   const bought = (name: string): Item => ({ kind: 'top_up', wallet: name, amount, metadata });
   return new Steps([rules({ unique: true }), new Post([bought(one), bought(two), { again: 1, change: 'none' }])]);
 });
 
-/** Some limits of a wallet or of all, each of which is tried, and lifted again. */
+/** Some limits of a wallet or the asset, each of which is tested and then removed. */
 const limited = fc
   .tuple(players, players, fc.boolean(), fc.subarray([...LIMITS], { minLength: 2, maxLength: 4 }), small)
   .map(([name, to, own, names, amount]): Command => {
@@ -451,7 +450,7 @@ const limited = fc
     return new Steps([...tried, limits(own ? name : undefined, {})]);
   });
 
-/** A wallet with credits of every source, and perhaps a debt, is merged into another one, and asked for that again. */
+/** A wallet with credits of every source, and perhaps a debt, is merged, and the merge is repeated. */
 const merged = fc
   .tuple(
     fc.constantFrom(...MERGING),
@@ -474,7 +473,7 @@ const merged = fc
     ]);
   });
 
-/** One command, each kind as often as it is worth. */
+/** Draws one command by weight. */
 export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: single(topUp) },
   { weight: 1, arbitrary: single(bonus) },

@@ -1,6 +1,6 @@
 /**
- * What the ledger should do, in plain TypeScript and one call after the other: the model that the database is compared with.
- * It knows wallets, transfers and holds by names of its own, and takes the time from who asks.
+ * A sequential model of the ledger in plain TypeScript, with which the database is compared. It has its own names for wallets, transfers
+ * and holds, and gets the time from its caller.
  */
 import {
   all,
@@ -46,19 +46,19 @@ export interface Request {
   to?: string;
   hold?: string;
   transfer?: string;
-  /** Null where it is left out. */
+  /** Null if omitted. */
   amount: bigint | null;
   key: string;
   expiresAt?: Instant;
   metadata?: Record<string, unknown>;
-  /** Of an opening. */
+  /** For an opening. */
   bonus?: bigint;
-  /** Of a reversal: what is gone becomes a debt. */
+  /** For a reversal: whether spent credits become a debt. */
   owe?: boolean;
-  /** Of an adjustment; a forgiveness and a merge have a reason, too. */
+  /** For an adjustment; a forgiveness and a merge have a reason, too. */
   side?: 'debit' | 'credit';
   reason?: string;
-  /** What arrives in an exchange. */
+  /** The amount that arrives in an exchange. */
   toAmount?: bigint | null;
 }
 
@@ -86,7 +86,7 @@ export interface Balance {
   seq: number;
 }
 
-/** A call that is refused: the SQLSTATE, and those facts of the detail that the model knows. */
+/** A refused call: the SQLSTATE, and the facts of the detail that the model has. */
 export class Refused extends Error {
   readonly code: string;
   readonly detail: Record<string, unknown>;
@@ -102,7 +102,7 @@ interface Transfer {
   id: string;
   wallet: string;
   kind: Kind;
-  /** The other player's wallet, or the owner's other one, and the entry there. */
+  /** The other player's wallet, or the owner's other one, and the number of its entry. */
   other?: string;
   otherSeq?: number;
   amount: bigint;
@@ -110,9 +110,9 @@ interface Transfer {
   left: Part[];
   /** The other movement of an exchange or of its reversal. */
   linked?: string;
-  /** Whether it is the one in which credits leave. */
+  /** Whether credits leave the wallet in this movement. */
   leaves?: boolean;
-  /** Whether there are metadata to blank, or whether they have been blanked. */
+  /** Whether it has metadata, or these have been blanked. */
   metadata?: 'some' | 'blanked';
 }
 
@@ -122,17 +122,17 @@ interface Placed {
 }
 
 const MAX_AMOUNT = 10n ** 15n;
-/** The house's account that a movement is booked against. */
+/** The house account of each kind. */
 const HOUSE: Partial<Record<Kind, string>> = {
   top_up: 'treasury',
   bonus: 'promotions',
   spend: 'revenue',
   capture: 'revenue',
 };
-/** Wallets are named by their owner, and by what tells them from the owner's first one. */
+/** The names of an owner's wallets begin with the owner. */
 export const ownerOf = (name: string): string => name.split(' ')[0] ?? '';
 
-/** What one call changes, over what there was: a refusal throws it away. */
+/** The changes of one call over a base; discarded if the call is refused. */
 class Layer<V> {
   readonly #own = new Map<string, V>();
   readonly #base: Map<string, V>;
@@ -160,7 +160,7 @@ export class Ledger {
   readonly #holds = new Map<string, Placed>();
   readonly #keys = new Map<string, { request: Request; receipt: Receipt }>();
   readonly #accounts = new Map<string, bigint>();
-  /** Which transfer booked a payment, by asset and payment. */
+  /** The transfer of each payment, by asset and payment. */
   readonly #payments = new Map<string, string>();
   readonly #rules: Map<string, Rules>;
   #transferCount = 0;
@@ -183,7 +183,7 @@ export class Ledger {
     this.wallet(name).limits = limits;
   }
 
-  /** Blanks metadata; those of most transfers are blank already. */
+  /** Blanks metadata, which most transfers lack. */
   redact(id: string): void {
     const transfer = this.#transfers.get(id);
     if (!transfer?.metadata) throw new Refused('WLARG', { argument: 'transfer_id' });
@@ -197,7 +197,7 @@ export class Ledger {
       .map(({ id }) => id);
   }
 
-  /** Whether everything in a wallet went to another one, by one merge or more. */
+  /** Whether a wallet was merged into another, directly or through others. */
   wentTo(name: string, other: string): boolean {
     const mergedInto = this.#wallets.get(name)?.mergedInto;
     return mergedInto !== undefined && (mergedInto === other || this.wentTo(mergedInto, other));
@@ -215,7 +215,7 @@ export class Ledger {
     return this.#atomically((call) => call.post(request, now));
   }
 
-  /** Like single calls in their order, all or nothing. */
+  /** Like single calls in order, all or nothing. */
   batch(requests: Request[], now: Instant): Receipt[] {
     return this.#atomically((call) =>
       requests.map((request, index) => {
@@ -233,7 +233,7 @@ export class Ledger {
     return this.#atomically((call) => call.setStatus(name, status, now));
   }
 
-  /** How many wallets had something due. */
+  /** Returns the number of wallets with expiries. */
   expireDue(now: Instant): number {
     return this.#atomically((call) => [...this.#wallets.keys()].filter((name) => call.settle(name, now)).length);
   }
@@ -260,14 +260,14 @@ export class Ledger {
     return [...this.#wallets.values()];
   }
 
-  /** Those that are open come last, the newest at the end. */
+  /** Open ones come last, the newest at the end. */
   holds(): { id: string; wallet: string }[] {
     return [...this.#holds]
       .sort(([, one], [, two]) => Number(one.status === 'open') - Number(two.status === 'open'))
       .map(([id, { wallet }]) => ({ id, wallet }));
   }
 
-  /** The transfers that somebody asked for, those that can be reversed last, the newest at the end. */
+  /** Requested transfers, reversible ones last, the newest at the end. */
   transfers(): { id: string; wallet: string }[] {
     const isLeft = ({ left }: Transfer) => Number(sum(left) > 0n);
     return [...this.#transfers.values()]
@@ -275,7 +275,7 @@ export class Ledger {
       .map(({ id, wallet }) => ({ id, wallet }));
   }
 
-  /** Balances of the accounts of an asset, on the side where they are counted. */
+  /** Balances of the accounts of an asset, on the side of each. */
   accounts(asset: string): Record<string, bigint> {
     const players = this.wallets.filter((wallet) => wallet.asset === asset).flatMap(all);
     const house = [
@@ -293,7 +293,7 @@ export class Ledger {
     return Object.fromEntries([...balances, ['players', sum(players)]]) as Record<string, bigint>;
   }
 
-  /** The other movement of each exchange and of its reversal. */
+  /** The links of each exchange and of its reversal. */
   links(): { id: string; linked: string }[] {
     return [...this.#transfers.values()].flatMap(({ id, linked }) => (linked === undefined ? [] : [{ id, linked }]));
   }
@@ -335,7 +335,7 @@ class Call {
     this.#rulesOf = rulesOf;
   }
 
-  /** Refusals come in the documented order. */
+  /** Checks in the documented order. */
   post(request: Request, now: Instant): Receipt {
     checkRequest(request);
     const asset = this.#find(request.wallet).asset;
@@ -390,7 +390,7 @@ class Call {
     return wallet;
   }
 
-  /** Frees due holds, then books due lots; whether there was anything. */
+  /** Releases expired holds, then books expired lots; returns whether there were any. */
   settle(name: string, now: Instant): boolean {
     const due = dueHolds(this.#find(name), now);
     for (const { id } of due) this.#closeHold(name, id, 0n, 'expired');
@@ -431,7 +431,7 @@ class Call {
     }
   }
 
-  /** Those of one amount, and those of 24 hours: everything that is asked happens within them. */
+  /** Limits of one amount, and daily ones: all calls of a run are within 24 hours. */
   #checkLimits({ kind, wallet, to = '', amount, toAmount }: Request): void {
     switch (kind) {
       case 'top_up':
@@ -478,7 +478,7 @@ class Call {
     return kind === 'top_up' && this.#rulesOf(asset).unique && typeof payment === 'string' ? payment : undefined;
   }
 
-  /** Of what a top-up brought, what is owed is collected, where the asset says so: an entry of its own. */
+  /** Collects a debt from a top-up, as a separate entry, if the asset says so. */
   #collect(receipt: Receipt): Receipt {
     const wallet = this.#edit(receipt.wallet);
     const amount = receipt.amount < wallet.owed ? receipt.amount : wallet.owed;
