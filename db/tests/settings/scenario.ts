@@ -146,6 +146,7 @@ export class Scenario {
       await this.#ask('job', 'wallet_id', pair);
     }
     await this.#ask('job', 'wallet_open_many', { owner_ids: [...this.#owners.values()], asset_code: ASSET });
+    await this.#ask('job', 'wallet_node', { wallet_id: this.#wallets.get('ann') });
     await this.#ask('operator', 'wallet_limit_set', { wallet_id: this.#wallets.get('ann'), max_transfer: 4000 });
     await this.#ask('job', 'ledger_unsettled', {});
   }
