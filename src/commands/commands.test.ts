@@ -90,6 +90,24 @@ describe('a command', () => {
   );
 
   it.each([
+    ['commands/migrate', []],
+    ['commands/prepare', []],
+    ['commands/verify', []],
+    ['commands/seal', []],
+    ['dev/seed', []],
+    ['import/index', ['nowhere.csv']],
+  ])(
+    '%s %j ends with exit code 2 and one line if NODES is set: no database of the checkout is taken instead',
+    async (name, args) => {
+      expect(await node(`src/${name}.ts`, args, { DATABASE_URL: '', NODES: '/nowhere/nodes.json' })).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: 'NODES names several databases: unset it, and run this once for each with its DATABASE_URL\n',
+      });
+    },
+  );
+
+  it.each([
     ['mysql://localhost/wallet', /^DATABASE_URL must start with postgres/],
     ['postgres://somebody:secret-1@[::1/wallet', /^DATABASE_URL cannot be read as a URL/],
     ['postgres://somebody:secret-1@db:port/wallet', /^DATABASE_URL cannot be read as a URL/],

@@ -69,6 +69,10 @@ export async function withDatabaseUrl<T>(config: Config, work: (url: string) => 
     await expectSession(config.databaseUrl);
     return work(config.databaseUrl);
   }
+  // Otherwise a command would report on the server under `.data/`, and say that all is well.
+  if (config.nodes !== undefined) {
+    throw new ConfigError('NODES names several databases: unset it, and run this once for each with its DATABASE_URL');
+  }
   const server = await startLocalServer();
   try {
     return await work(server.url);
